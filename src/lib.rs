@@ -1,0 +1,37 @@
+//! Venom Core: a durable task service. Tasks come in by HTTP, by the command line or by an `INSERT`,
+//! are kept in SQLite, run by processors, and told of as they happen.
+//!
+//! ```text
+//!  HTTP · CLI · INSERT                                  WebSocket · SSE · venom watch
+//!        │ submit                                                  ▲ events::Feed
+//!        ▼                                                         │
+//!   StateManager ── requests ──► Writer  (owns the one write connection)
+//!        │                        one transaction a turn, claims included
+//!        │                        → COMMIT → claims → publish → answer ──► events::Bus
+//!        │ reads                      │           ▲
+//!        ▼                            ▼           │ lines, progress, outcomes
+//!     SQLite                     Orchestrator (owns the running set)
+//!                                     │ spawn     ▲ abort · emergency stop
+//!                                     ▼           │
+//!                                 executor    QueueManager ◄── HTTP · CLI
+//!                                     └─ Processor
+//! ```
+//!
+//! The modules in layer order; each imports only what stands below it:
+//!
+//! - [`cli`]: one file for each subcommand, from arguments to the exit code
+//! - [`app`]: builds every part, starts the loops, stops them in order
+//! - [`api`]: the HTTP and WebSocket interface
+//! - [`orchestrator`]: runs claimed tasks, each to exactly one outcome; recovery after a crash
+//! - [`dump`]: `state_dump.json`, in and out
+//! - [`queue`]: pause, resume, purge, abort, emergency stop
+//! - [`processors`]: the ways to run a task
+//! - [`state`]: the only door to SQLite, and the Writer behind it
+//! - [`events`]: who hears about a commit
+//! - [`models`]: the words of the service as plain data
+//! - [`config`] and [`logging`]: every setting; the log
+//!
+//! [`api`] and [`orchestrator`] do not know each other: they meet in rows and in the orders of the
+//! [`queue`]. ARCHITECTURE.md has the invariants and the walkthroughs.
+
+pub mod models;

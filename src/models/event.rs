@@ -1,0 +1,177 @@
+//! Events: rows of the journal as listeners receive them.
+//!
+//! A journal row stores its `data` without `task_id` (a column of its own) and a log line only once
+//! (as `message`); [`Event::frame`] puts both back, for a live event and for a replayed one alike.
+
+use std::sync::OnceLock;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{TaskId, Timestamp, UnknownName};
+
+/// What the first frame of an event socket says.
+pub const FIRST_FRAME_MESSAGE: &str = "Connected to Venom Telemetry";
+
+/// One row of the journal.
+#[derive(Debug)]
+pub struct Event {
+    /// The row's number; grows with every commit, without gaps for the listeners of everything.
+    pub id: i64,
+    pub kind: EventType,
+    pub task_id: Option<TaskId>,
+    /// Who speaks: the processor's name on its own lines, the operator on queue events.
+    pub agent: Option<String>,
+    /// The log line, where the row is one.
+    pub message: Option<String>,
+    /// A JSON object, without `task_id`.
+    pub data: String,
+    pub at: Timestamp,
+    frame: OnceLock<String>,
+}
+
+/// The types of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum EventType {
+    TaskCreated,
+    TaskStarted,
+    TaskLog,
+    TaskProgress,
+    TaskRetrying,
+    TaskCompleted,
+    TaskFailed,
+    TaskAborted,
+    QueuePaused,
+    QueueResumed,
+    QueuePurged,
+    EmergencyStop,
+    SystemLog,
+    EventsMissed,
+}
+
+impl EventType {
+    const ALL: [Self; 14] = [
+        Self::TaskCreated,
+        Self::TaskStarted,
+        Self::TaskLog,
+        Self::TaskProgress,
+        Self::TaskRetrying,
+        Self::TaskCompleted,
+        Self::TaskFailed,
+        Self::TaskAborted,
+        Self::QueuePaused,
+        Self::QueueResumed,
+        Self::QueuePurged,
+        Self::EmergencyStop,
+        Self::SystemLog,
+        Self::EventsMissed,
+    ];
+
+    /// The name in the journal and on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TaskCreated => "TASK_CREATED",
+            Self::TaskStarted => "TASK_STARTED",
+            Self::TaskLog => "TASK_LOG",
+            Self::TaskProgress => "TASK_PROGRESS",
+            Self::TaskRetrying => "TASK_RETRYING",
+            Self::TaskCompleted => "TASK_COMPLETED",
+            Self::TaskFailed => "TASK_FAILED",
+            Self::TaskAborted => "TASK_ABORTED",
+            Self::QueuePaused => "QUEUE_PAUSED",
+            Self::QueueResumed => "QUEUE_RESUMED",
+            Self::QueuePurged => "QUEUE_PURGED",
+            Self::EmergencyStop => "EMERGENCY_STOP",
+            Self::SystemLog => "SYSTEM_LOG",
+            Self::EventsMissed => "EVENTS_MISSED",
+        }
+    }
+}
+
+impl std::str::FromStr for EventType {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == name)
+            .ok_or_else(|| UnknownName {
+                expected: "TASK_CREATED, TASK_STARTED, TASK_LOG, TASK_PROGRESS, TASK_RETRYING, \
+                           TASK_COMPLETED, TASK_FAILED, TASK_ABORTED, QUEUE_PAUSED, QUEUE_RESUMED, \
+                           QUEUE_PURGED, EMERGENCY_STOP, SYSTEM_LOG, EVENTS_MISSED",
+                found: name.to_owned(),
+            })
+    }
+}
+
+/// The JSON text frame, in the contract's field order.
+#[derive(Serialize)]
+struct Frame<'a> {
+    id: i64,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    agent: Option<&'a str>,
+    message: &'a str,
+    timestamp: Timestamp,
+    data: &'a RawValue,
+}
+
+impl Event {
+    /// An event about `task_id` (or about the queue), with `data` as a JSON object.
+    pub fn new(id: i64, kind: EventType, at: Timestamp, data: String) -> Self {
+        Self {
+            id,
+            kind,
+            task_id: None,
+            agent: None,
+            message: None,
+            data,
+            at,
+            frame: OnceLock::new(),
+        }
+    }
+
+    /// The event as listeners receive it; encoded once, whoever asks first.
+    pub fn frame(&self) -> &str {
+        self.frame.get_or_init(|| self.encode())
+    }
+
+    fn encode(&self) -> String {
+        let data = self.full_data();
+        let frame = Frame {
+            id: self.id,
+            kind: self.kind.as_str(),
+            agent: self.agent.as_deref(),
+            message: self.message.as_deref().unwrap_or_default(),
+            timestamp: self.at,
+            data: &data,
+        };
+        serde_json::to_string(&frame).expect("strings and numbers always encode")
+    }
+
+    /// `data` with `task_id` first and, for a log line, the line.
+    fn full_data(&self) -> Box<RawValue> {
+        let mut full = String::with_capacity(self.data.len() + 64);
+        full.push('{');
+        if let Some(task_id) = self.task_id {
+            full.push_str("\"task_id\":\"");
+            full.push_str(task_id.hyphenated().encode_lower(&mut [0; 36]));
+            full.push('"');
+        }
+        if self.kind == EventType::TaskLog {
+            full.push_str(if full.len() > 1 {
+                ",\"line\":"
+            } else {
+                "\"line\":"
+            });
+            let line = self.message.as_deref().unwrap_or_default();
+            full.push_str(&serde_json::to_string(line).expect("a string always encodes"));
+        }
+        let fields = self.data.trim().strip_prefix('{').unwrap_or("}");
+        if full.len() > 1 && fields.trim_start() != "}" {
+            full.push(',');
+        }
+        full.push_str(fields);
+        RawValue::from_string(full).unwrap_or_else(|_| RawValue::NULL.to_owned())
+    }
+}

@@ -1,0 +1,18 @@
+//! The words of the service as plain data: tasks, their states, events, the queue's condition.
+//!
+//! Nothing here does I/O. The rules that belong to the data (which status may follow which, how a
+//! time is written, what an event looks like on the wire) live beside it.
+
+mod attempt;
+mod event;
+mod queue;
+mod status;
+mod task;
+mod timestamp;
+
+pub use attempt::{Attempt, ClaimedTask, Outcome};
+pub use event::{Event, EventType, FIRST_FRAME_MESSAGE};
+pub use queue::{Pause, QueueStatus};
+pub use status::{Failure, TaskStatus, UnknownName};
+pub use task::{NewTask, Task, TaskId};
+pub use timestamp::{InvalidTimestamp, Timestamp};

@@ -1,0 +1,27 @@
+//! The queue's condition.
+
+use serde::{Deserialize, Serialize};
+
+use super::Timestamp;
+
+/// Why and since when nothing is started.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pause {
+    pub since: Timestamp,
+    /// What the one who paused it said, or what the service says of an emergency stop.
+    pub reason: Option<String>,
+}
+
+/// The answer of `GET /api/v1/queue/status`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueStatus {
+    pub paused: bool,
+    /// Tasks that wait.
+    pub pending: u64,
+    /// Tasks that run (the original's name for it).
+    pub active: u64,
+    /// Tasks that run.
+    pub processing: u64,
+    /// The most tasks that may run at once; `null` when limits are off.
+    pub limit: Option<u64>,
+}

@@ -1,0 +1,136 @@
+//! The states of a task, the moves between them, and the reasons of a failure.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Where a task stands.
+///
+/// A task that waits for its time or its next attempt is `Pending` with `run_at` in the future.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum TaskStatus {
+    Pending,
+    Processing,
+    Completed,
+    Failed,
+}
+
+/// Why a task is `FAILED`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Failure {
+    /// The processor said no.
+    Error,
+    /// The attempt took longer than it may.
+    Timeout,
+    /// Somebody aborted it while it ran.
+    Aborted,
+    /// It was waiting when the queue was purged.
+    Purged,
+    /// It was running when the emergency stop came.
+    EmergencyStop,
+    /// The service died under it three times.
+    Lost,
+}
+
+/// A name that is none of a closed set; says which are.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("expected one of {expected}, found {found:?}")]
+pub struct UnknownName {
+    pub expected: &'static str,
+    pub found: String,
+}
+
+impl TaskStatus {
+    /// The name in the database and on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Processing => "PROCESSING",
+            Self::Completed => "COMPLETED",
+            Self::Failed => "FAILED",
+        }
+    }
+
+    /// Whether nothing more happens to the task by itself.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed)
+    }
+
+    /// Whether the contract allows the move from `self` to `next`.
+    pub const fn may_become(self, next: Self) -> bool {
+        matches!(
+            (self, next),
+            (Self::Pending, Self::Processing | Self::Failed)
+                | (
+                    Self::Processing,
+                    Self::Completed | Self::Failed | Self::Pending
+                )
+                | (Self::Failed, Self::Pending)
+        )
+    }
+}
+
+impl Failure {
+    /// The name in the database and on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Timeout => "timeout",
+            Self::Aborted => "aborted",
+            Self::Purged => "purged",
+            Self::EmergencyStop => "emergency_stop",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+impl fmt::Display for TaskStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for TaskStatus {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "PENDING" => Ok(Self::Pending),
+            "PROCESSING" => Ok(Self::Processing),
+            "COMPLETED" => Ok(Self::Completed),
+            "FAILED" => Ok(Self::Failed),
+            other => Err(UnknownName {
+                expected: "PENDING, PROCESSING, COMPLETED, FAILED",
+                found: other.to_owned(),
+            }),
+        }
+    }
+}
+
+impl FromStr for Failure {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "error" => Ok(Self::Error),
+            "timeout" => Ok(Self::Timeout),
+            "aborted" => Ok(Self::Aborted),
+            "purged" => Ok(Self::Purged),
+            "emergency_stop" => Ok(Self::EmergencyStop),
+            "lost" => Ok(Self::Lost),
+            other => Err(UnknownName {
+                expected: "error, timeout, aborted, purged, emergency_stop, lost",
+                found: other.to_owned(),
+            }),
+        }
+    }
+}

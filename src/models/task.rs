@@ -1,0 +1,74 @@
+//! One unit of work, as clients see it and as it is submitted.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::{Failure, TaskStatus, Timestamp};
+
+/// A task's public name: a UUID (version 7 for tasks submitted through the service).
+pub type TaskId = Uuid;
+
+/// A task with its log lines: the Task JSON of the contract, field for field.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    pub id: TaskId,
+    pub content: String,
+    pub created_at: Timestamp,
+    pub status: TaskStatus,
+    pub result: Option<String>,
+    /// Log lines, oldest first.
+    pub logs: Vec<String>,
+    /// What the client sent besides the known fields stands under `request`.
+    pub context_history: Map<String, Value>,
+    pub context_used: Option<Value>,
+    pub processor: String,
+    /// Higher runs first.
+    pub priority: i64,
+    /// Number of the last attempt that was started; 0 before the first.
+    pub attempt: i64,
+    pub max_attempts: i64,
+    /// Not before this time.
+    pub run_at: Timestamp,
+    pub started_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    /// Set exactly when `status` is `FAILED`.
+    pub failure: Option<Failure>,
+    /// Message of the last failed attempt.
+    pub error: Option<String>,
+    /// 0 to 1, as the processor reports it.
+    pub progress: Option<f64>,
+    pub tags: Vec<String>,
+    pub session_id: Option<String>,
+    /// Fields of an imported task that this service does not know; they leave again with the dump.
+    #[serde(skip)]
+    pub extra: Map<String, Value>,
+}
+
+/// A task about to be accepted: what the submitter decides.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewTask {
+    pub content: String,
+    /// A configured processor's name; who submits has checked that it exists.
+    pub processor: String,
+    /// -100 to 100.
+    pub priority: i64,
+    pub tags: Vec<String>,
+    pub session_id: Option<String>,
+    /// Unknown fields of the request, kept as `context_history.request`.
+    pub request: Map<String, Value>,
+}
+
+impl NewTask {
+    /// A task with nothing but its text, for `processor`.
+    pub fn new(content: impl Into<String>, processor: impl Into<String>) -> Self {
+        Self {
+            content: content.into(),
+            processor: processor.into(),
+            priority: 0,
+            tags: Vec::new(),
+            session_id: None,
+            request: Map::new(),
+        }
+    }
+}
