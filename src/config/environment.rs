@@ -1,0 +1,128 @@
+//! Variables as a layer: those of the environment, and those of `.env`, which has the same names.
+//!
+//! Every setting is `VENOM_` and its key in capitals; four go by the key alone too, three of them
+//! in the original. As there, case does not matter and an empty value is none. What has neither
+//! name belongs to other programs and is let be.
+
+use std::collections::BTreeMap;
+
+use super::error::{Error, Place};
+use super::layers::Layer;
+
+/// Names the settings file.
+pub(super) const CONFIG: &str = "VENOM_CONFIG";
+/// The address that the client commands talk to.
+pub(super) const URL: &str = "VENOM_URL";
+/// Asks for the Hive.
+pub(super) const ENABLE_HIVE: &str = "ENABLE_HIVE";
+
+const PREFIX: &str = "VENOM_";
+
+/// Settings that need no prefix: those of the original, and the one that belongs to them.
+const BARE: [&str; 4] = [
+    "STATE_FILE_PATH",
+    "MAX_CONCURRENT_TASKS",
+    "ENABLE_QUEUE_LIMITS",
+    "STATE_DUMP_INTERVAL",
+];
+
+/// Names with our prefix that are no settings.
+const NO_SETTINGS: [&str; 12] = [
+    CONFIG,
+    URL,
+    // What a `command` processor hands to its program, which may well start us again.
+    "VENOM_TASK_ID",
+    "VENOM_ATTEMPT",
+    // Settings of the original that have our prefix: its `.env` must do as it is.
+    "VENOM_CALENDAR_ID",
+    "VENOM_CALENDAR_NAME",
+    "VENOM_ENABLE_GPU",
+    "VENOM_OLLAMA_PROFILE",
+    "VENOM_PAUSE_BACKGROUND_TASKS",
+    "VENOM_ROUTER_CACHE_ENABLED",
+    "VENOM_RUNTIME_PROFILE",
+    "VENOM_RUNTIME_SWITCH_TOKEN",
+];
+
+/// A variable as it was found.
+pub(super) struct Variable {
+    pub name: String,
+    pub value: String,
+    pub place: Place,
+}
+
+/// The settings among these variables.
+pub(super) fn layer(name: &'static str, variables: &[Variable]) -> Result<Layer, Error> {
+    let mut chosen: BTreeMap<String, &Variable> = BTreeMap::new();
+    for variable in variables.iter().filter(|variable| !variable.is_unset()) {
+        let Some(key) = key_of(&variable.name) else {
+            continue;
+        };
+        check_unicode(&key, &variable.value, &variable.place)?;
+        match chosen.insert(key.clone(), variable) {
+            // The same name twice is no contradiction: in a file, the last line counts.
+            Some(other) if other.name != variable.name && other.value != variable.value => {
+                return Err(Error::Conflict {
+                    key,
+                    first: other.place.clone(),
+                    second: variable.place.clone(),
+                });
+            }
+            _ => {}
+        }
+    }
+    let entries = chosen
+        .into_iter()
+        .map(|(key, variable)| (key, variable.value.clone(), variable.place.clone()));
+    Ok(Layer::of_texts(name, entries))
+}
+
+impl Variable {
+    fn is_unset(&self) -> bool {
+        self.value.trim().is_empty()
+    }
+}
+
+/// The value of the last variable with this name that has one.
+pub(super) fn value_of<'a>(name: &str, variables: &'a [Variable]) -> Option<&'a Variable> {
+    variables
+        .iter()
+        .rfind(|variable| variable.name.eq_ignore_ascii_case(name) && !variable.is_unset())
+}
+
+/// Whether a variable says anything to this program.
+pub(super) fn concerns_us(name: &str) -> bool {
+    let is = |other: &str| name.eq_ignore_ascii_case(other);
+    key_of(name).is_some() || is(CONFIG) || is(URL) || is(ENABLE_HIVE)
+}
+
+/// The variable that stands for a setting; there is none for the tables.
+pub(super) fn name_of(key: &str) -> Option<String> {
+    (key != "processors").then(|| format!("{PREFIX}{}", key.to_ascii_uppercase()))
+}
+
+/// Text was read with replacements for what is no Unicode, and those must not become a file's name.
+pub(super) fn check_unicode(key: &str, text: &str, place: &Place) -> Result<(), Error> {
+    match text.contains(char::REPLACEMENT_CHARACTER) {
+        true => Err(Error::invalid(
+            key,
+            place.clone(),
+            "other bytes",
+            "UTF-8 text",
+        )),
+        false => Ok(()),
+    }
+}
+
+/// The setting that a variable is about: one that exists, or one that its prefix claims to be.
+fn key_of(name: &str) -> Option<String> {
+    let name = name.to_ascii_uppercase();
+    if NO_SETTINGS.contains(&name.as_str()) {
+        return None;
+    }
+    let key = match BARE.contains(&name.as_str()) {
+        true => &name,
+        false => name.strip_prefix(PREFIX)?,
+    };
+    Some(key.to_ascii_lowercase())
+}

@@ -1,0 +1,110 @@
+//! The one sentence that stops a start: which key, where it stands, what was found and expected.
+//!
+//! A sentence may end up in a shared log, so it shows a value only where the key is a known one that
+//! holds no secret.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Why the settings cannot be used. Its text is whole: it needs no source and no context.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file that exists, or was asked for, and cannot be read.
+    #[error("cannot read the settings file {}: {reason}", path.display())]
+    Unreadable { path: PathBuf, reason: io::Error },
+    /// A line of a file that says nothing readable.
+    #[error("cannot read the settings {place}: {reason}")]
+    Syntax { place: Place, reason: String },
+    /// A key that no setting has.
+    #[error("unknown setting `{key}` {place}; {hint}")]
+    Unknown {
+        key: String,
+        place: Place,
+        hint: String,
+    },
+    /// A value that its setting cannot take.
+    #[error("`{key}` {place}: found {found}, expected {expected}")]
+    Invalid {
+        key: String,
+        place: Place,
+        found: String,
+        expected: Cow<'static, str>,
+    },
+    /// Two names of one setting that disagree within one layer.
+    #[error("`{key}` is set to two different values, {first} and {second}; keep one of them")]
+    Conflict {
+        key: String,
+        first: Place,
+        second: Place,
+    },
+}
+
+impl Error {
+    pub(super) fn invalid(
+        key: impl Into<String>,
+        place: Place,
+        found: impl Into<String>,
+        expected: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::Invalid {
+            key: key.into(),
+            place,
+            found: found.into(),
+            expected: expected.into(),
+        }
+    }
+
+    /// Whether the mistake is on the command line, which makes it one of usage (exit code 2).
+    pub fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::Invalid {
+                place: Place::CommandLine { .. },
+                ..
+            }
+        )
+    }
+}
+
+/// Where a setting stands. Shown as the end of a sentence: `in /srv/venom.toml, line 3`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Nowhere: nobody set it.
+    Default,
+    /// A line of `venom.toml`, or one of `.env` that sets nothing of ours.
+    File { path: Arc<Path>, line: usize },
+    /// A line of `.env`, and the variable as it is spelled there.
+    DotEnv {
+        path: Arc<Path>,
+        line: usize,
+        name: Arc<str>,
+    },
+    /// An environment variable, as it is spelled.
+    Environment { name: Arc<str> },
+    /// A flag.
+    CommandLine { flag: &'static str },
+}
+
+impl Place {
+    /// Whether settings go by the names of variables here.
+    pub(super) fn has_variables(&self) -> bool {
+        matches!(self, Self::DotEnv { .. } | Self::Environment { .. })
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => write!(f, "by default"),
+            Self::File { path, line } => write!(f, "in {}, line {line}", path.display()),
+            Self::DotEnv { path, line, name } => {
+                write!(f, "in {}, line {line} ({name})", path.display())
+            }
+            Self::Environment { name } => write!(f, "in the environment ({name})"),
+            Self::CommandLine { flag } => write!(f, "on the command line ({flag})"),
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Every setting, on one screen, and how it is read.
+//!
+//! Five layers, each stronger than the one before: the defaults, `venom.toml`, `.env`, the
+//! environment, the command line. [`Sources`] says where they are, [`Settings::load`] reads them and
+//! checks the whole. A mistake stops the start with one sentence ([`Error`]); nothing is guessed and
+//! no unknown key is passed over, because a misspelt setting that does nothing is found too late.
+//!
+//! The way of a value: `sources` collects the `layers` (`file`, `dotenv`, `environment`), a `table`
+//! hands them out by key, a rule of `rules` makes the setting out of each, and `reader` says which.
+
+mod dotenv;
+mod environment;
+mod error;
+mod file;
+mod layers;
+mod processors;
+mod reader;
+mod rules;
+mod sources;
+mod table;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use error::{Error, Place};
+pub use processors::{CommandSettings, ProcessorKind, ProcessorSettings};
+pub use sources::{Overrides, Sources};
+
+/// The settings of one service.
+///
+/// The name of a field is its key in `venom.toml`; durations are written in seconds (`0.2`), sizes
+/// in bytes. Each field names its environment variable last; where that has no prefix, the same
+/// with `VENOM_` before it works too.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Address to listen on. Default 127.0.0.1. `VENOM_HOST`, `--host`
+    pub host: IpAddr,
+    /// TCP port to listen on; 0 takes a free one. Default 8000. `VENOM_PORT`, `--port`
+    pub port: u16,
+    /// The database file, created as needed. Default `./data/venom.db`. `VENOM_DATABASE_PATH`,
+    /// `--database`
+    pub database_path: PathBuf,
+    /// The dump: imported at the first start, written again after changes. Default
+    /// `./data/memory/state_dump.json`. `STATE_FILE_PATH`, `--state-file`
+    pub state_file_path: PathBuf,
+    /// Whether the dump is written at all while the service runs and when it stops. Default on.
+    /// `VENOM_STATE_DUMP`
+    pub state_dump: bool,
+    /// Seconds between two dumps at least; 0 leaves only the one at a clean stop. Default 30.
+    /// `STATE_DUMP_INTERVAL`
+    pub state_dump_interval: Duration,
+    /// What a commit waits for. Default full. `VENOM_DURABILITY`
+    pub durability: Durability,
+    /// Tasks that may run at a time. Default 5. `MAX_CONCURRENT_TASKS`, `--max-concurrent`
+    pub max_concurrent_tasks: u64,
+    /// False starts every task at once, up to `running_limit_bytes`. Default true.
+    /// `ENABLE_QUEUE_LIMITS`
+    pub enable_queue_limits: bool,
+    /// Processor of the tasks that name none. Default `echo`. `VENOM_DEFAULT_PROCESSOR`
+    pub default_processor: String,
+    /// The tables `[processors.NAME]`; `echo` is always among them. Only in `venom.toml`.
+    pub processors: BTreeMap<String, ProcessorSettings>,
+    /// Seconds that running tasks get to finish when the service stops. Default 30.
+    /// `VENOM_SHUTDOWN_GRACE`
+    pub shutdown_grace: Duration,
+    /// Seconds between two looks for rows that other programs wrote. Default 0.2.
+    /// `VENOM_POLL_INTERVAL`
+    pub poll_interval: Duration,
+    /// Largest request body, in bytes. Default 8 MiB. `VENOM_BODY_LIMIT_BYTES`
+    pub body_limit_bytes: usize,
+    /// Connections open at a time. Default 10000. `VENOM_MAX_CONNECTIONS`
+    pub max_connections: usize,
+    /// Seconds a client may take to send a request's head, counted from when the connection is ready
+    /// for it: so also how long an unused connection is kept. Default 30. `VENOM_HEADER_TIMEOUT`
+    pub header_timeout: Duration,
+    /// Seconds a client may take to send a request's body. Default 30. `VENOM_REQUEST_TIMEOUT`
+    pub request_timeout: Duration,
+    /// Seconds for which a client may take nothing of an answer that waits for it. Default 75.
+    /// `VENOM_IDLE_TIMEOUT`
+    pub idle_timeout: Duration,
+    /// Bytes that accepted requests may take while they wait for the Writer. Default 64 MiB.
+    /// `VENOM_INBOX_LIMIT_BYTES`
+    pub inbox_limit_bytes: usize,
+    /// Without queue limits: tasks are started until their contents take this many bytes. Default
+    /// 256 MiB. `VENOM_RUNNING_LIMIT_BYTES`
+    pub running_limit_bytes: usize,
+    /// How a log line is written. Default text. `VENOM_LOG_FORMAT`, `--log-format`
+    pub log_format: LogFormat,
+    /// What is logged: a level, or a filter as tracing's `EnvFilter` reads it. Default `info`.
+    /// `VENOM_LOG`
+    pub log: String,
+}
+
+/// What a commit waits for before its callers are answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// The disk: an acknowledged task survives a power cut.
+    Full,
+    /// The operating system: an acknowledged task survives a crash of the service, not a power cut.
+    Normal,
+}
+
+/// How a log line is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What [`Settings::load`] found.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub settings: Settings,
+    /// Sentences for the log: what was asked for and cannot be had.
+    pub warnings: Vec<String>,
+    /// Where each setting stands that is not left at its default, by key.
+    pub origins: BTreeMap<&'static str, Place>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 8000,
+            database_path: "./data/venom.db".into(),
+            state_file_path: "./data/memory/state_dump.json".into(),
+            state_dump: true,
+            state_dump_interval: Duration::from_secs(30),
+            durability: Durability::Full,
+            max_concurrent_tasks: 5,
+            enable_queue_limits: true,
+            default_processor: processors::ECHO.to_owned(),
+            processors: processors::built_in(),
+            shutdown_grace: Duration::from_secs(30),
+            poll_interval: Duration::from_millis(200),
+            body_limit_bytes: 8 << 20,
+            max_connections: 10_000,
+            header_timeout: Duration::from_secs(30),
+            request_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(75),
+            inbox_limit_bytes: 64 << 20,
+            running_limit_bytes: 256 << 20,
+            log_format: LogFormat::Text,
+            log: "info".to_owned(),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads every layer and checks the whole.
+    ///
+    /// # Errors
+    /// The first mistake found: an unreadable file, an unknown key, a bad value, or two settings
+    /// that contradict each other. A value that a stronger layer replaces is not looked at.
+    pub fn load(sources: &Sources) -> Result<Loaded, Error> {
+        let (layers, warnings) = sources.read()?;
+        let mut table = layers.table();
+        let settings = reader::read(&mut table)?;
+        let origins = table.finish()?;
+        reader::check(&settings, &origins)?;
+        Ok(Loaded {
+            settings,
+            warnings,
+            origins,
+        })
+    }
+}

@@ -1,0 +1,95 @@
+//! Every setting by its key: what reads it, and how settings must fit together.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::error::{Error, Place};
+use super::table::Table;
+use super::{Settings, processors, rules};
+
+/// Takes every setting out of the top table; one that is not there has its default.
+pub(super) fn read(table: &mut Table<'_>) -> Result<Settings, Error> {
+    let default = Settings::default();
+    // The name of the field is the key, and a field without a rule does not compile.
+    macro_rules! settings {
+        ($($key:ident: $rule:ident,)*) => {
+            Settings {
+                processors: processors::read(table)?,
+                $($key: table.take(stringify!($key), rules::$rule)?.unwrap_or(default.$key),)*
+            }
+        };
+    }
+    Ok(settings! {
+        host: HOST,
+        port: PORT,
+        database_path: PATH,
+        state_file_path: PATH,
+        state_dump: SWITCH,
+        state_dump_interval: SECONDS,
+        durability: DURABILITY,
+        max_concurrent_tasks: CONCURRENCY,
+        enable_queue_limits: SWITCH,
+        default_processor: NAME,
+        shutdown_grace: SECONDS,
+        poll_interval: PERIOD,
+        body_limit_bytes: BODY_BYTES,
+        max_connections: CONNECTIONS,
+        header_timeout: PERIOD,
+        request_timeout: PERIOD,
+        idle_timeout: PERIOD,
+        inbox_limit_bytes: MEMORY_BYTES,
+        running_limit_bytes: MEMORY_BYTES,
+        log_format: LOG_FORMAT,
+        log: LOG_FILTER,
+    })
+}
+
+/// Checks what no setting can say for itself.
+pub(super) fn check(
+    settings: &Settings,
+    origins: &BTreeMap<&'static str, Place>,
+) -> Result<(), Error> {
+    let refuse = |key: &'static str, found: String, expected: String| {
+        let place = origins.get(key).cloned().unwrap_or(Place::Default);
+        Err(Error::invalid(key, place, found, expected))
+    };
+    let Settings {
+        default_processor,
+        processors,
+        database_path,
+        state_file_path,
+        body_limit_bytes,
+        inbox_limit_bytes,
+        ..
+    } = settings;
+    if !processors.contains_key(default_processor) {
+        let names: Vec<_> = processors.keys().map(String::as_str).collect();
+        let expected = format!("the name of a processor: {}", names.join(", "));
+        return refuse(
+            "default_processor",
+            format!("{default_processor:?}"),
+            expected,
+        );
+    }
+    if inbox_limit_bytes < body_limit_bytes {
+        let expected = format!(
+            "at least `body_limit_bytes` ({body_limit_bytes}), or no room is ever enough for the \
+             largest request"
+        );
+        return refuse("inbox_limit_bytes", inbox_limit_bytes.to_string(), expected);
+    }
+    if same_file(database_path, state_file_path) {
+        let expected = "another file than `database_path`, which the dump would overwrite";
+        return refuse(
+            "state_file_path",
+            format!("{state_file_path:?}"),
+            expected.to_owned(),
+        );
+    }
+    Ok(())
+}
+
+fn same_file(one: &Path, other: &Path) -> bool {
+    let plain = |path: &Path| path.strip_prefix(".").unwrap_or(path).to_owned();
+    plain(one) == plain(other)
+}

@@ -1,0 +1,184 @@
+//! What each setting takes: the sentence that a mistake gets to read, and the function that knows.
+//!
+//! A value may come as what it is (`port = 9000`, from `venom.toml`) or as text (`VENOM_PORT=9000`);
+//! a rule takes both, wherever they come from.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use figment::value::{Dict, Tag, Value};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+use super::values::{argument, seconds, text, truth, whole, word};
+use super::{Durability, LogFormat};
+
+/// The resolution of timers.
+const LEAST_PERIOD: f64 = 0.001;
+
+/// How the value of a setting is read.
+pub(super) struct Rule<T> {
+    /// Completes "expected …".
+    pub expected: &'static str,
+    /// Whether a value may be a secret, which no message shows.
+    pub private: bool,
+    /// `None` where the value is not what was expected.
+    pub read: fn(&Value) -> Option<T>,
+}
+
+impl<T> Clone for Rule<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Rule<T> {}
+
+impl<T> Rule<T> {
+    const fn new(expected: &'static str, read: fn(&Value) -> Option<T>) -> Self {
+        Self {
+            expected,
+            private: false,
+            read,
+        }
+    }
+
+    const fn private(expected: &'static str, read: fn(&Value) -> Option<T>) -> Self {
+        Self {
+            expected,
+            private: true,
+            read,
+        }
+    }
+}
+
+/// Which names a user may choose in a table.
+#[derive(Clone, Copy)]
+pub(super) struct Names {
+    /// Completes "expected …".
+    pub expected: &'static str,
+    pub fit: fn(&str) -> bool,
+}
+
+pub(super) const HOST: Rule<IpAddr> = Rule::new(
+    "an IP address such as 127.0.0.1, 0.0.0.0 or ::1",
+    |value| match word(value)?.as_str() {
+        "localhost" => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        address => address.parse().ok(),
+    },
+);
+
+pub(super) const PORT: Rule<u16> = Rule::new("a whole number from 0 to 65535", |value| {
+    whole(value, 0..=65_535)
+});
+
+pub(super) const PATH: Rule<PathBuf> = Rule::new("a path", |value| Some(text(value)?.into()));
+
+pub(super) const SWITCH: Rule<bool> = Rule::new(
+    "true or false (also on or off, yes or no, 1 or 0)",
+    |value| match value {
+        Value::Bool(_, switch) => Some(*switch),
+        Value::Num(_, number) => truth(&number.to_i128()?.to_string()),
+        _ => truth(value.as_str()?),
+    },
+);
+
+pub(super) const SECONDS: Rule<Duration> = Rule::new("a number of seconds, 0 or more", |value| {
+    seconds(value, 0.0)
+});
+
+pub(super) const PERIOD: Rule<Duration> =
+    Rule::new("a number of seconds, at least 0.001", |value| {
+        seconds(value, LEAST_PERIOD)
+    });
+
+pub(super) const DURABILITY: Rule<Durability> = Rule::new("\"full\" or \"normal\"", |value| {
+    match word(value)?.as_str() {
+        "full" => Some(Durability::Full),
+        "normal" => Some(Durability::Normal),
+        _ => None,
+    }
+});
+
+pub(super) const CONCURRENCY: Rule<u64> = Rule::new("a whole number from 1 to 1000000", |value| {
+    whole(value, 1..=1_000_000)
+});
+
+pub(super) const CONNECTIONS: Rule<usize> =
+    Rule::new("a whole number from 1 to 1000000", |value| {
+        whole(value, 1..=1_000_000)
+    });
+
+pub(super) const BODY_BYTES: Rule<usize> = Rule::new(
+    "a number of bytes from 1024 (1 KiB) to 268435456 (256 MiB)",
+    |value| whole(value, 1 << 10..=256 << 20),
+);
+
+pub(super) const MEMORY_BYTES: Rule<usize> = Rule::new(
+    "a number of bytes from 1024 (1 KiB) to 1099511627776 (1 TiB)",
+    |value| whole(value, 1 << 10..=1 << 40),
+);
+
+pub(super) const LOG_FORMAT: Rule<LogFormat> =
+    Rule::new("\"text\" or \"json\"", |value| {
+        match word(value)?.as_str() {
+            "text" => Some(LogFormat::Text),
+            "json" => Some(LogFormat::Json),
+            _ => None,
+        }
+    });
+
+pub(super) const LOG_FILTER: Rule<String> = Rule::new(
+    "a level (error, warn, info, debug, trace, off) or a filter such as \"info,venom_core=debug\"",
+    |value| {
+        let filter = text(value)?;
+        EnvFilter::builder().parse(&filter).ok()?;
+        // A lone word that is no level would name a target and silence all others; Python's
+        // "warning" is such a word.
+        let has_directives = filter.contains(['=', ',', '[']);
+        let is_level = filter.trim().parse::<LevelFilter>().is_ok();
+        (has_directives || is_level).then_some(filter)
+    },
+);
+
+/// The name of a processor where one is to be chosen; which ones there are is checked later.
+pub(super) const NAME: Rule<String> = Rule::new("the name of a processor", text);
+
+pub(super) const KIND: Rule<String> = Rule::new("\"echo\" or \"command\"", |value| {
+    word(value).filter(|kind| ["echo", "command"].contains(&kind.as_str()))
+});
+
+pub(super) const PROGRAM: Rule<String> = Rule::private("the program to start, as text", text);
+
+pub(super) const ARGUMENTS: Rule<Vec<String>> = Rule::private("a list of texts", |value| {
+    value.as_array()?.iter().map(argument).collect()
+});
+
+pub(super) const VARIABLE: Rule<String> = Rule::private("a text", argument);
+
+pub(super) const VARIABLES: Rule<Dict> =
+    Rule::private("a table of texts by name", |value| value.as_dict().cloned());
+
+pub(super) const PROCESSORS: Rule<Dict> =
+    Rule::private("tables [processors.NAME] in venom.toml", |value| {
+        value.as_dict().cloned()
+    });
+
+/// Any table, with the tag that says where it comes from.
+pub(super) const TABLE: Rule<(Tag, Dict)> = Rule::private("a table", |value| {
+    Some((value.tag(), value.as_dict()?.clone()))
+});
+
+pub(super) const PROCESSOR_NAMES: Names = Names {
+    expected: "a name of 1 to 64 letters, digits, \"_\", \".\" and \"-\"",
+    fit: |name| {
+        let fits = |c: u8| c.is_ascii_alphanumeric() || b"_.-".contains(&c);
+        (1..=64).contains(&name.len()) && name.bytes().all(fits)
+    },
+};
+
+pub(super) const VARIABLE_NAMES: Names = Names {
+    expected: "a name without \"=\"",
+    fit: |name| !name.is_empty() && !name.contains(['=', '\0']),
+};

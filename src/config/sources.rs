@@ -1,0 +1,161 @@
+//! Where settings come from, and the layers made of it.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use super::environment::{self, Variable};
+use super::error::{Error, Place};
+use super::layers::{Layer, Layers};
+use super::{dotenv, file, values};
+
+/// Everything that [`Settings::load`](super::Settings::load) looks at, so that nothing of the
+/// process leaks into a test. It has no `Debug`, because an environment is full of secrets.
+#[derive(Clone, Default)]
+pub struct Sources {
+    /// `--config`: a file that must exist, relative to `directory`. Without it, and without
+    /// `VENOM_CONFIG`, it is `venom.toml`, which may be missing.
+    pub config_file: Option<PathBuf>,
+    /// Where `venom.toml` and `.env` are looked for: the working directory.
+    pub directory: PathBuf,
+    /// The environment variables.
+    pub environment: Vec<(OsString, OsString)>,
+    /// What the command line sets.
+    pub overrides: Overrides,
+}
+
+/// The settings that have a flag, as they were typed: they are read like all others.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// `--host`
+    pub host: Option<String>,
+    /// `--port`
+    pub port: Option<String>,
+    /// `--database`
+    pub database_path: Option<PathBuf>,
+    /// `--state-file`
+    pub state_file_path: Option<PathBuf>,
+    /// `--max-concurrent`
+    pub max_concurrent_tasks: Option<String>,
+    /// `--log-format`
+    pub log_format: Option<String>,
+}
+
+impl Sources {
+    /// The working directory and the environment of this process; no flags.
+    pub fn from_process() -> Self {
+        Self {
+            // The absolute path makes messages clear; without it, files are found all the same.
+            directory: env::current_dir().unwrap_or_default(),
+            environment: env::vars_os().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// The service that `VENOM_URL` names, in the environment or else in `.env`, and where that
+    /// stands. It is for the client commands: a service has no use for it.
+    ///
+    /// # Errors
+    /// When `.env` had to be looked at and cannot be read.
+    pub fn service_url(&self) -> Result<Option<(String, Place)>, Error> {
+        let environment = self.variables();
+        let named =
+            |variable: &Variable| (variable.value.trim().to_owned(), variable.place.clone());
+        if let Some(variable) = environment::value_of(environment::URL, &environment) {
+            return Ok(Some(named(variable)));
+        }
+        let dotenv = dotenv::read(&self.directory.join(".env"))?;
+        Ok(environment::value_of(environment::URL, &dotenv).map(named))
+    }
+
+    /// The layers, and what is to be said about them.
+    pub(super) fn read(&self) -> Result<(Layers, Vec<String>), Error> {
+        let dotenv = dotenv::read(&self.directory.join(".env"))?;
+        let environment = self.variables();
+        let file = match self.config_file(&[&environment, &dotenv]) {
+            Some(path) => file::layer(&self.directory.join(path), true)?,
+            None => file::layer(&self.directory.join("venom.toml"), false)?,
+        };
+        let layers = vec![
+            file,
+            environment::layer(".env", &dotenv)?,
+            environment::layer("environment", &environment)?,
+            self.overrides.layer()?,
+        ];
+        let warnings = hive_warning(&[&environment, &dotenv]);
+        Ok((Layers::new(layers), warnings.into_iter().collect()))
+    }
+
+    fn variables(&self) -> Vec<Variable> {
+        let variable = |(name, value): &(OsString, OsString)| {
+            let name = name.to_string_lossy();
+            Variable {
+                place: Place::Environment {
+                    name: name.as_ref().into(),
+                },
+                name: name.into_owned(),
+                value: value.to_string_lossy().into_owned(),
+            }
+        };
+        self.environment.iter().map(variable).collect()
+    }
+
+    /// The settings file that was asked for, if one was.
+    fn config_file(&self, variables: &[&[Variable]]) -> Option<PathBuf> {
+        let flag = self.config_file.clone();
+        flag.or_else(|| Some(first(environment::CONFIG, variables)?.value.clone().into()))
+    }
+}
+
+impl Overrides {
+    fn layer(&self) -> Result<Layer, Error> {
+        let path = |path: &'_ Option<PathBuf>| path.as_deref().map(|path| lossy(path.as_os_str()));
+        let flags = [
+            ("host", "--host", self.host.clone()),
+            ("port", "--port", self.port.clone()),
+            ("database_path", "--database", path(&self.database_path)),
+            (
+                "state_file_path",
+                "--state-file",
+                path(&self.state_file_path),
+            ),
+            (
+                "max_concurrent_tasks",
+                "--max-concurrent",
+                self.max_concurrent_tasks.clone(),
+            ),
+            ("log_format", "--log-format", self.log_format.clone()),
+        ];
+        let mut entries = Vec::new();
+        for (key, flag, text) in flags {
+            let place = Place::CommandLine { flag };
+            if let Some(text) = text {
+                environment::check_unicode(key, &text, &place)?;
+                entries.push((key.to_owned(), text, place));
+            }
+        }
+        Ok(Layer::of_texts("command line", entries))
+    }
+}
+
+fn lossy(text: &OsStr) -> String {
+    text.to_string_lossy().into_owned()
+}
+
+/// The variable of this name in the strongest source that sets it; sources come strongest first.
+fn first<'a>(name: &str, sources: &[&'a [Variable]]) -> Option<&'a Variable> {
+    sources
+        .iter()
+        .find_map(|variables| environment::value_of(name, variables))
+}
+
+/// The original's variables for the Hive are let be, but who turns it on expects its work to travel.
+fn hive_warning(sources: &[&[Variable]]) -> Option<String> {
+    let variable = first(environment::ENABLE_HIVE, sources)?;
+    values::truth(&variable.value)?.then(|| {
+        format!(
+            "the Hive is turned on {}, but this version has no Hive: tasks run locally",
+            variable.place
+        )
+    })
+}

@@ -1,0 +1,64 @@
+//! The example files are the reference that users copy: they must load, and say the truth.
+
+use std::collections::BTreeSet;
+
+use super::setup;
+use crate::config::{ProcessorKind, Settings, reader};
+
+const TOML: &str = include_str!("../../../venom.example.toml");
+const DOTENV: &str = include_str!("../../../.env.example");
+
+/// Turns settings that are commented out (`#port = 8000`) on. Prose has a blank after the `#`.
+fn uncommented(example: &str) -> String {
+    let line = |line: &str| match line.strip_prefix('#') {
+        Some(setting) if !setting.starts_with([' ', '#']) => format!("{setting}\n"),
+        _ => format!("{line}\n"),
+    };
+    example.lines().map(line).collect()
+}
+
+fn every_key() -> BTreeSet<&'static str> {
+    let layers = crate::config::layers::Layers::new(Vec::new());
+    let mut table = layers.table();
+    reader::read(&mut table).unwrap();
+    table.known().iter().copied().collect()
+}
+
+#[test]
+fn the_examples_load_as_they_are_and_change_nothing() {
+    let setup = setup().toml(TOML).dotenv(DOTENV);
+
+    assert_eq!(setup.settings(), Settings::default());
+    assert!(setup.load().unwrap().origins.is_empty());
+}
+
+#[test]
+fn the_example_file_shows_every_key_at_its_default() {
+    let loaded = setup().toml(&uncommented(TOML)).load().unwrap();
+    let mut settings = loaded.settings;
+
+    let examples: Vec<_> = settings.processors.keys().cloned().collect();
+    assert_eq!(examples, ["echo", "shout", "summarise"]);
+    for name in ["shout", "summarise"] {
+        let example = settings.processors.remove(name).unwrap();
+        assert!(matches!(example.kind, ProcessorKind::Command(_)));
+    }
+    assert_eq!(settings, Settings::default());
+    assert_eq!(
+        loaded.origins.into_keys().collect::<BTreeSet<_>>(),
+        every_key()
+    );
+}
+
+#[test]
+fn the_example_of_dotenv_shows_every_variable_at_its_default() {
+    let loaded = setup().dotenv(&uncommented(DOTENV)).load().unwrap();
+    let mut variables = every_key();
+    variables.remove("processors");
+
+    assert_eq!(loaded.settings, Settings::default());
+    assert_eq!(
+        loaded.origins.into_keys().collect::<BTreeSet<_>>(),
+        variables
+    );
+}
