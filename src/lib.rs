@@ -35,4 +35,5 @@
 //! [`queue`]. ARCHITECTURE.md has the invariants and the walkthroughs.
 
 pub mod config;
+pub mod events;
 pub mod models;

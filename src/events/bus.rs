@@ -1,0 +1,155 @@
+//! The last few thousand events, shared by all listeners.
+//!
+//! Publishing appends and wakes; it never waits. Memory is bounded by [`RING_EVENTS`] and
+//! [`RING_BYTES`]: whoever is further behind than that has missed something and must read the
+//! journal. While nobody listens the ring stays empty and events are not even built.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::models::Event;
+
+/// Events the ring holds at most.
+const RING_EVENTS: usize = 16_384;
+/// Bytes of text the ring holds at most (besides the newest commit, which is always kept whole).
+const RING_BYTES: usize = 16 * 1024 * 1024;
+/// Commits given to a listener at a time, so that the lock is held shortly.
+const BATCHES_AT_ONCE: usize = 32;
+
+/// The events of one commit, in order of their ids.
+pub(super) type Batch = Arc<[Event]>;
+
+/// Where commits are announced; cheap to clone.
+#[derive(Clone)]
+pub struct Bus(Arc<Shared>);
+
+struct Shared {
+    ring: Mutex<Ring>,
+    /// Id of the newest committed journal row.
+    head: watch::Sender<i64>,
+    listeners: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Ring {
+    batches: VecDeque<Batch>,
+    events: usize,
+    bytes: usize,
+}
+
+/// What the ring can say to a listener that has seen everything up to some id.
+pub(super) enum Since {
+    /// The commits that come next (the first may begin with events already seen).
+    Batches(Vec<Batch>),
+    /// The next event has left the ring; `oldest` is the first that is still there, if any is.
+    Gone { oldest: Option<i64> },
+}
+
+impl Bus {
+    /// A bus for a journal whose newest row is `head`.
+    pub fn new(head: i64) -> Self {
+        Self(Arc::new(Shared {
+            ring: Mutex::default(),
+            head: watch::Sender::new(head),
+            listeners: AtomicUsize::new(0),
+        }))
+    }
+
+    /// Id of the newest committed journal row.
+    pub fn head(&self) -> i64 {
+        *self.0.head.borrow()
+    }
+
+    /// Changes with every commit that wrote to the journal; holds the newest row's id.
+    pub fn watch(&self) -> watch::Receiver<i64> {
+        self.0.head.subscribe()
+    }
+
+    /// Whether anybody would see events that are published; if not, [`Bus::skip`] does.
+    pub fn has_listeners(&self) -> bool {
+        self.0.listeners.load(Ordering::SeqCst) > 0
+    }
+
+    /// Announces the events of one commit; their ids follow the head without a gap.
+    pub fn publish(&self, events: Vec<Event>) {
+        let Some(last) = events.last().map(|event| event.id) else {
+            return;
+        };
+        self.ring().push(events.into());
+        self.0.head.send_replace(last);
+    }
+
+    /// Announces a commit up to the journal row `head` without its events, when nobody listens.
+    pub fn skip(&self, head: i64) {
+        *self.ring() = Ring::default();
+        self.0.head.send_replace(head);
+    }
+
+    pub(super) fn join(&self) -> Listening {
+        self.0.listeners.fetch_add(1, Ordering::SeqCst);
+        Listening(self.clone())
+    }
+
+    /// The commits after event `position`.
+    pub(super) fn since(&self, position: i64) -> Since {
+        let ring = self.ring();
+        let oldest = ring
+            .batches
+            .front()
+            .and_then(|batch| batch.first())
+            .map(|event| event.id);
+        match oldest {
+            Some(oldest) if oldest <= position + 1 => {
+                let from = ring
+                    .batches
+                    .partition_point(|batch| batch.last().is_none_or(|last| last.id <= position));
+                Since::Batches(
+                    ring.batches
+                        .range(from..)
+                        .take(BATCHES_AT_ONCE)
+                        .cloned()
+                        .collect(),
+                )
+            }
+            oldest => Since::Gone { oldest },
+        }
+    }
+
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        // A panic cannot leave the ring inconsistent enough to matter: at worst events are missed,
+        // and listeners notice that by their ids.
+        self.0.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ring {
+    fn push(&mut self, batch: Batch) {
+        self.events += batch.len();
+        self.bytes += batch_bytes(&batch);
+        self.batches.push_back(batch);
+        while (self.events > RING_EVENTS || self.bytes > RING_BYTES) && self.batches.len() > 1 {
+            let oldest = self.batches.pop_front().expect("there is more than one");
+            self.events -= oldest.len();
+            self.bytes -= batch_bytes(&oldest);
+        }
+    }
+}
+
+fn batch_bytes(batch: &[Event]) -> usize {
+    batch
+        .iter()
+        .map(|event| 256 + event.message.as_ref().map_or(0, String::len) + event.data.len())
+        .sum()
+}
+
+/// Counts as a listener while it lives.
+pub(super) struct Listening(Bus);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.0.listeners.fetch_sub(1, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,194 @@
+//! One listener's place in the journal.
+//!
+//! A feed is a position: the id of the last event it has passed. It moves on through the bus while
+//! the bus still holds the next event, and through the journal while it is catching up. A feed that
+//! was live and fell out of the bus is told which ids it missed and goes on from there: reading the
+//! journal for it again and again would make everyone pay for the slowest. Since the position only
+//! ever moves forward, nothing is delivered twice; since ids have no gaps, nothing is left out
+//! unsaid.
+
+use std::collections::HashSet;
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::bus::{Batch, Bus, Listening, Since};
+use crate::models::{Event, EventType, TaskId};
+
+/// Events read from the journal at a time.
+const PAGE: u32 = 200;
+/// Events delivered at a time: what a listener that has stopped reading can keep from being freed.
+const CHUNK: usize = 128;
+
+/// Where stored events are read from.
+pub trait Journal: Clone + Send + Sync + 'static {
+    type Error: std::error::Error + Send + Sync;
+
+    /// The events after row `after`, at most up to row `upto`, of `task_id` if given; oldest first,
+    /// no more than `limit`.
+    fn events_after(
+        &self,
+        after: i64,
+        upto: i64,
+        task_id: Option<TaskId>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<Event>, Self::Error>> + Send;
+}
+
+/// Which events a listener wants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only these types; `None` for all.
+    pub types: Option<HashSet<EventType>>,
+    /// Only events of this task.
+    pub task_id: Option<TaskId>,
+}
+
+impl Filter {
+    fn admits(&self, event: &Event) -> bool {
+        self.task_id.is_none_or(|id| event.task_id == Some(id))
+            && self
+                .types
+                .as_ref()
+                .is_none_or(|types| types.contains(&event.kind))
+    }
+}
+
+/// What a feed gives its listener.
+#[derive(Clone)]
+pub enum Delivery {
+    Event(EventRef),
+    /// These ids went by while the listener was too slow; `?since=<from - 1>` replays them.
+    Missed {
+        from: i64,
+        to: i64,
+    },
+}
+
+/// An event of a shared batch.
+#[derive(Clone)]
+pub struct EventRef {
+    batch: Batch,
+    index: usize,
+}
+
+impl std::ops::Deref for EventRef {
+    type Target = Event;
+
+    fn deref(&self) -> &Event {
+        &self.batch[self.index]
+    }
+}
+
+/// A listener's place in the journal; see the module's words.
+pub struct Feed<J> {
+    bus: Bus,
+    journal: J,
+    filter: Filter,
+    position: i64,
+    /// Whether it has reached the bus once: from then on falling behind means missing events.
+    live: bool,
+    head: watch::Receiver<i64>,
+    _listening: Listening,
+}
+
+impl<J: Journal> Feed<J> {
+    /// A feed of what comes after event `since`, or after now.
+    ///
+    /// A `since` beyond the newest event counts as now.
+    pub fn new(bus: &Bus, journal: J, filter: Filter, since: Option<i64>) -> Self {
+        let listening = bus.join();
+        let head = bus.watch();
+        let newest = *head.borrow();
+        Self {
+            bus: bus.clone(),
+            journal,
+            filter,
+            position: since.map_or(newest, |since| since.clamp(0, newest)),
+            live: false,
+            head,
+            _listening: listening,
+        }
+    }
+
+    /// Id of the last event that was passed, delivered or filtered out.
+    pub fn position(&self) -> i64 {
+        self.position
+    }
+
+    /// The next deliveries, at least one; waits until there is one. Safe to cancel.
+    ///
+    /// # Errors
+    /// When the journal cannot be read; calling again goes on from the same place.
+    pub async fn next(&mut self) -> Result<Vec<Delivery>, J::Error> {
+        loop {
+            let upto = *self.head.borrow_and_update();
+            if upto <= self.position {
+                // The bus lives in `self`, so its sender does too.
+                let _ = self.head.changed().await;
+                continue;
+            }
+            let deliveries = match self.bus.since(self.position) {
+                Since::Batches(batches) => self.follow(&batches),
+                Since::Gone {
+                    oldest: Some(oldest),
+                } if self.live => vec![self.fall_behind(oldest)],
+                Since::Gone { .. } => self.catch_up(upto).await?,
+            };
+            if !deliveries.is_empty() {
+                return Ok(deliveries);
+            }
+        }
+    }
+
+    fn follow(&mut self, batches: &[Batch]) -> Vec<Delivery> {
+        self.live = true;
+        let seen = self.position;
+        let mut deliveries = Vec::new();
+        for batch in batches {
+            for (index, event) in batch.iter().enumerate() {
+                if deliveries.len() == CHUNK {
+                    return deliveries;
+                }
+                self.position = self.position.max(event.id);
+                if event.id > seen && self.filter.admits(event) {
+                    let batch = Arc::clone(batch);
+                    deliveries.push(Delivery::Event(EventRef { batch, index }));
+                }
+            }
+        }
+        deliveries
+    }
+
+    fn fall_behind(&mut self, oldest: i64) -> Delivery {
+        let from = self.position + 1;
+        self.position = oldest - 1;
+        Delivery::Missed {
+            from,
+            to: self.position,
+        }
+    }
+
+    async fn catch_up(&mut self, upto: i64) -> Result<Vec<Delivery>, J::Error> {
+        let task_id = self.filter.task_id;
+        let events: Batch = self
+            .journal
+            .events_after(self.position, upto, task_id, PAGE)
+            .await?
+            .into();
+        self.position = match events.last() {
+            Some(last) if events.len() >= PAGE as usize => last.id,
+            _ => upto,
+        };
+        let admitted = (0..events.len()).filter(|&index| self.filter.admits(&events[index]));
+        Ok(admitted
+            .map(|index| {
+                Delivery::Event(EventRef {
+                    batch: Arc::clone(&events),
+                    index,
+                })
+            })
+            .collect())
+    }
+}
