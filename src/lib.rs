@@ -37,3 +37,4 @@
 pub mod config;
 pub mod events;
 pub mod models;
+pub mod state;

@@ -1,0 +1,96 @@
+//! The Writer tells the listeners: what it has committed, and what other programs have.
+
+use tokio::time::Instant;
+
+use super::journal::Row;
+use super::writer::Writer;
+use super::{Error, reads};
+use crate::models::{Event, Timestamp};
+
+/// What a committed transaction means outside the database.
+pub(super) struct Committed {
+    /// Id of the first of `rows`.
+    pub first_event: i64,
+    pub rows: Vec<Row>,
+    pub time: Timestamp,
+}
+
+impl Writer {
+    /// Announces what was committed, and first what other programs have committed before it.
+    pub async fn publish(&mut self, committed: Committed) {
+        let Some(last) = (committed.rows.len() as i64 - 1).checked_add(committed.first_event)
+        else {
+            return;
+        };
+        if committed.rows.is_empty() {
+            return;
+        }
+        if !self.bus.has_listeners() {
+            self.bus.skip(last);
+            return;
+        }
+        if committed.first_event > self.bus.head() + 1 {
+            self.publish_foreign(committed.first_event - 1).await;
+        }
+        let events: Vec<Event> = (committed.first_event..)
+            .zip(committed.rows)
+            .map(|(id, row)| row.into_event(id, committed.time))
+            .collect();
+        self.bus.publish(events);
+    }
+
+    /// Announces rows that other programs have written, up to `upto`.
+    async fn publish_foreign(&mut self, upto: i64) {
+        const PAGE: u32 = 1000;
+        while self.bus.head() < upto {
+            match reads::events_after(&mut self.conn, self.bus.head(), upto, PAGE).await {
+                Ok(events) if !events.is_empty() => self.bus.publish(events),
+                // Ids that were never used, or cannot be read now: listeners go on behind them.
+                Ok(_) => return self.bus.skip(upto),
+                Err(error) => {
+                    tracing::warn!(%error, "the journal cannot be read");
+                    return self.bus.skip(upto);
+                }
+            }
+        }
+    }
+
+    /// Notices what other programs have committed: new tasks, edits, journal rows.
+    pub async fn look_outside(&mut self) -> Result<(), Error> {
+        if Instant::now() < self.next_count {
+            return Ok(());
+        }
+        let looked = self.count_again_if_changed().await;
+        match looked {
+            Err(error @ Error::Corrupt(_)) => Err(error),
+            Err(error) => {
+                tracing::debug!(%error, "the database cannot be read");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    async fn count_again_if_changed(&mut self) -> Result<(), Error> {
+        let version: i64 = sqlx::query_scalar("PRAGMA data_version")
+            .fetch_one(&mut self.conn)
+            .await?;
+        if version == self.data_version {
+            return Ok(());
+        }
+        let begun = Instant::now();
+        self.ledger
+            .set_pending(reads::pending_by_processor(&mut self.conn).await?);
+        let newest = reads::newest_event(&mut self.conn).await?;
+        if newest > self.bus.head() {
+            if self.bus.has_listeners() {
+                self.publish_foreign(newest).await;
+            } else {
+                self.bus.skip(newest);
+            }
+        }
+        self.data_version = version;
+        self.next_count = Instant::now() + begun.elapsed() * 20;
+        Ok(())
+    }
+}

@@ -1,0 +1,259 @@
+//! Opening the database: the lock, the version of SQLite, the pragmas, the migrations.
+//!
+//! Every way in which a file can be wrong ends here, in one sentence for the person who starts the
+//! service.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use libsqlite3_sys as ffi;
+use sqlx::migrate::MigrateError;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqliteConnection};
+
+use super::checkpoint;
+use crate::config::Durability;
+
+/// 3.51.3: before it, two connections that checkpoint at once can lose a commit.
+const OLDEST_SQLITE: i32 = 3_051_003;
+/// Marks the file as ours ("VNOM").
+const APPLICATION_ID: i32 = 0x564E_4F4D;
+/// How long a write waits for another program's transaction.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections that only read.
+const READERS: u32 = 4;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+/// Why the database could not be opened: one sentence for the person who starts the service.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(
+        "SQLite {found} is too old: 3.51.3 or newer is needed, older versions can lose commits"
+    )]
+    OldSqlite { found: String },
+    #[error("cannot create the folder {}: {source}", path.display())]
+    Folder {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("cannot write {}: {source}; the database's folder must be writable", path.display())]
+    Lock {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("{} is in use by another venom process; one process owns a database at a time", path.display())]
+    InUse { path: PathBuf },
+    #[error("{} is no Venom database: it holds other tables; choose another file with --database", path.display())]
+    Foreign { path: PathBuf },
+    #[error("{} was written by a newer version of venom (migration {migration}); install that version", path.display())]
+    Newer { path: PathBuf, migration: i64 },
+    #[error("cannot open {}: {reason}", path.display())]
+    Sqlite { path: PathBuf, reason: String },
+}
+
+/// The exclusive right to the database; held while the service runs.
+///
+/// The operating system takes it back when the process ends, however it ends.
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+}
+
+impl Lock {
+    /// The lock file of a database.
+    pub fn path_of(database: &Path) -> PathBuf {
+        let mut name = database.as_os_str().to_owned();
+        name.push(".lock");
+        PathBuf::from(name)
+    }
+
+    fn take(database: &Path) -> Result<Self, OpenError> {
+        let path = Self::path_of(database);
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).read(true).write(true);
+        let file = options.open(&path).map_err(|source| OpenError::Lock {
+            path: path.clone(),
+            source,
+        })?;
+        match file.try_lock() {
+            Ok(()) => {
+                let _ = file.set_len(0);
+                Ok(Self { file })
+            }
+            Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
+                path: database.to_owned(),
+            }),
+            Err(TryLockError::Error(source)) => Err(OpenError::Lock { path, source }),
+        }
+    }
+
+    /// Leaves the service's address in the lock file, for commands on the same machine.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn announce(&mut self, url: &str) -> std::io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.write_all(url.as_bytes())
+    }
+}
+
+impl Drop for Lock {
+    /// Takes the address back, so that commands do not look for a service that has stopped.
+    fn drop(&mut self) {
+        let _ = self.file.set_len(0);
+    }
+}
+
+/// An opened, migrated database.
+pub(super) struct Connections {
+    pub write: SqliteConnection,
+    pub read: SqlitePool,
+    /// How a further connection that may write is opened.
+    pub options: SqliteConnectOptions,
+    pub lock: Lock,
+}
+
+/// Opens the database at `path`, creating it as needed.
+pub(super) async fn open(path: &Path, durability: Durability) -> Result<Connections, OpenError> {
+    check_version()?;
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        std::fs::create_dir_all(folder).map_err(|source| OpenError::Folder {
+            path: folder.to_owned(),
+            source,
+        })?;
+    }
+    let lock = Lock::take(path)?;
+    let sqlite = |error: sqlx::Error| OpenError::Sqlite {
+        path: path.to_owned(),
+        reason: reason(&error),
+    };
+    let options = write_options(path, durability);
+    let mut write = options.connect().await.map_err(sqlite)?;
+    if !is_ours(&mut write, path).await? {
+        take_over(&mut write).await.map_err(sqlite)?;
+    }
+    migrate(&mut write, path).await?;
+    let read = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .min_connections(1)
+        .test_before_acquire(false)
+        .connect_with(read_options(path))
+        .await
+        .map_err(sqlite)?;
+    Ok(Connections {
+        write,
+        read,
+        options,
+        lock,
+    })
+}
+
+fn check_version() -> Result<(), OpenError> {
+    // SAFETY: both functions take nothing and read constants of the linked library.
+    #[expect(unsafe_code, reason = "the version is only told by the C library")]
+    let (number, name) = unsafe {
+        (
+            ffi::sqlite3_libversion_number(),
+            std::ffi::CStr::from_ptr(ffi::sqlite3_libversion()),
+        )
+    };
+    if number < OLDEST_SQLITE {
+        return Err(OpenError::OldSqlite {
+            found: name.to_string_lossy().into_owned(),
+        });
+    }
+    Ok(())
+}
+
+fn write_options(path: &Path, durability: Durability) -> SqliteConnectOptions {
+    common_options(path)
+        .create_if_missing(true)
+        .synchronous(match durability {
+            Durability::Full => SqliteSynchronous::Full,
+            Durability::Normal => SqliteSynchronous::Normal,
+        })
+        .pragma("cache_size", "-16384")
+        .pragma("wal_autocheckpoint", checkpoint::WRITER_PAGES)
+        .pragma("journal_size_limit", "67108864")
+        .thread_name(|_| "venom-writer".to_owned())
+}
+
+fn read_options(path: &Path) -> SqliteConnectOptions {
+    common_options(path)
+        .read_only(true)
+        .pragma("cache_size", "-2048")
+        .thread_name(|id| format!("venom-reader-{id}"))
+}
+
+fn common_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(BUSY_TIMEOUT)
+        .pragma("temp_store", "memory")
+        .disable_statement_logging()
+}
+
+/// Whether the database is one already; refuses one of another program, which is left as it is.
+async fn is_ours(conn: &mut SqliteConnection, path: &Path) -> Result<bool, OpenError> {
+    let broken = |error: sqlx::Error| OpenError::Sqlite {
+        path: path.to_owned(),
+        reason: reason(&error),
+    };
+    let owner: i32 = sqlx::query_scalar("PRAGMA application_id")
+        .fetch_one(&mut *conn)
+        .await
+        .map_err(broken)?;
+    if owner == APPLICATION_ID {
+        return Ok(true);
+    }
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
+        .fetch_one(&mut *conn)
+        .await
+        .map_err(broken)?;
+    if tables > 0 {
+        return Err(OpenError::Foreign {
+            path: path.to_owned(),
+        });
+    }
+    Ok(false)
+}
+
+/// Makes an empty file ours. All of it is kept in the file.
+async fn take_over(conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    // The first lets deleted rows give their space back later, and must come first.
+    let marks = format!(
+        "PRAGMA auto_vacuum = INCREMENTAL;
+         PRAGMA journal_mode = WAL;
+         PRAGMA application_id = {APPLICATION_ID}"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(marks))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+async fn migrate(conn: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
+    MIGRATIONS.run(conn).await.map_err(|error| match error {
+        MigrateError::VersionMissing(migration) => OpenError::Newer {
+            path: path.to_owned(),
+            migration,
+        },
+        other => OpenError::Sqlite {
+            path: path.to_owned(),
+            reason: other.to_string(),
+        },
+    })
+}
+
+fn reason(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(database) => database.message().to_owned(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,64 @@
+//! Why the state could not be read or written, in the terms of those who asked.
+//!
+//! Each variant is an answer somebody can give: [`Error::Busy`], [`Error::Stopping`] and
+//! [`Error::Unavailable`] mean "not stored, try again later"; [`Error::Refused`] means "never, as it
+//! is"; [`Error::Corrupt`] stops the process.
+
+use libsqlite3_sys as ffi;
+
+/// A failed read or write of the state.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// Too much is waiting to be written.
+    #[error("the service has more to write than it takes at once; try again in a moment")]
+    Busy,
+    /// The service is shutting down.
+    #[error("the service is shutting down")]
+    Stopping,
+    /// The storage does not take writes (or give reads) at this moment.
+    #[error("the storage is unavailable: {0}")]
+    Unavailable(String),
+    /// The database refuses this write whoever retries it.
+    #[error("the database refused the write: {0}")]
+    Refused(String),
+    /// The database file is damaged.
+    #[error("the database is damaged: {0}")]
+    Corrupt(String),
+    /// A row that the service cannot have written.
+    #[error("a row of the database cannot be read: {0}")]
+    BadRow(String),
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        let sqlx::Error::Database(database) = &error else {
+            return match error {
+                sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
+                    Self::BadRow(error.to_string())
+                }
+                other => Self::Unavailable(other.to_string()),
+            };
+        };
+        let message = database.message().to_owned();
+        let code = database
+            .code()
+            .and_then(|code| code.parse::<i32>().ok())
+            .unwrap_or(0);
+        match code & 0xff {
+            ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => {
+                Self::Unavailable("another program is writing to the database".to_owned())
+            }
+            ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => Self::Corrupt(message),
+            ffi::SQLITE_CONSTRAINT | ffi::SQLITE_TOOBIG | ffi::SQLITE_MISMATCH => {
+                Self::Refused(message)
+            }
+            _ => Self::Unavailable(message),
+        }
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Self::BadRow(error.to_string())
+    }
+}

@@ -1,0 +1,194 @@
+//! Tasks that come from a dump: which are new, which are here already, which are in the way.
+
+use std::collections::{HashMap, HashSet};
+
+use sqlx::SqliteConnection;
+
+use super::Error;
+use super::journal::Row;
+use super::text::Text;
+use crate::models::{Task, TaskId, TaskStatus};
+
+/// What became of a chunk of tasks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImportReport {
+    pub imported: u64,
+    /// Already here: the same id, content and creation time.
+    pub unchanged: u64,
+    pub replaced: u64,
+    /// Left out: the id belongs to another task (or, when replacing, to one that is running).
+    pub conflicts: Vec<TaskId>,
+}
+
+/// A chunk that has been written and is not yet committed.
+#[derive(Default)]
+pub(super) struct Imported {
+    pub report: ImportReport,
+    pub rows: Vec<Row>,
+    /// Waiting tasks that are new, by processor.
+    pub pending: HashMap<String, u64>,
+    /// Waiting tasks that were replaced, by processor.
+    pub no_longer_pending: HashMap<String, u64>,
+}
+
+/// What is known of a task with the same id.
+struct Present {
+    content: String,
+    created_at: String,
+    status: String,
+    processor: String,
+}
+
+/// Writes a chunk of tasks and says what became of each.
+pub(super) async fn import(
+    conn: &mut SqliteConnection,
+    tasks: Vec<Task>,
+    replace: bool,
+) -> Result<Imported, Error> {
+    let mut present = present(conn, &tasks).await?;
+    let mut imported = Imported::default();
+    let mut replaced = Vec::new();
+    let mut added: Vec<Task> = Vec::with_capacity(tasks.len());
+    let mut seen = HashSet::new();
+    for task in tasks {
+        let first = seen.insert(task.id);
+        match present.remove(&task.id) {
+            None if first => {
+                imported.report.imported += 1;
+                added.push(task);
+            }
+            Some(here) if replace && here.status != TaskStatus::Processing.as_str() => {
+                imported.report.replaced += 1;
+                if here.status == TaskStatus::Pending.as_str() {
+                    *imported
+                        .no_longer_pending
+                        .entry(here.processor)
+                        .or_default() += 1;
+                }
+                replaced.push(task.id);
+                added.push(task);
+            }
+            Some(here) if here.is(&task) => imported.report.unchanged += 1,
+            Some(_) | None => imported.report.conflicts.push(task.id),
+        }
+    }
+    if !replaced.is_empty() {
+        delete(conn, &replaced).await?;
+    }
+    if !added.is_empty() {
+        insert(conn, &added).await?;
+    }
+    for task in added {
+        if task.status == TaskStatus::Pending {
+            *imported.pending.entry(task.processor.clone()).or_default() += 1;
+        }
+        imported.rows.extend(rows_of(task));
+    }
+    Ok(imported)
+}
+
+impl Present {
+    fn is(&self, task: &Task) -> bool {
+        self.content == task.content && self.created_at == task.created_at.to_string()
+    }
+}
+
+/// An imported task's journal: its first line stands with its TASK_CREATED row, so that the lines come
+/// out again exactly as they came in.
+fn rows_of(task: Task) -> impl Iterator<Item = Row> {
+    let (id, at) = (task.id, task.created_at);
+    let mut lines = task.logs.into_iter();
+    let created = Row::imported(id, &task.content, lines.next(), at);
+    let end = task.finished_at.unwrap_or(at);
+    std::iter::once(created).chain(lines.map(move |line| Row::imported_line(id, line, end)))
+}
+
+async fn present(
+    conn: &mut SqliteConnection,
+    tasks: &[Task],
+) -> Result<HashMap<TaskId, Present>, Error> {
+    let ids: Vec<_> = tasks.iter().map(|task| task.id).collect();
+    let ids = serde_json::to_string(&ids)?;
+    let rows = sqlx::query!(
+        r#"SELECT id AS "id!: Text", content AS "content!: Text",
+                  created_at AS "created_at!: Text", status AS "status!: Text",
+                  processor AS "processor!: Text"
+             FROM tasks WHERE id IN (SELECT value FROM jsonb_each(?1))"#,
+        ids
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let present = Present {
+                content: row.content.into(),
+                created_at: row.created_at.into(),
+                status: row.status.into(),
+                processor: row.processor.into(),
+            };
+            Ok((row.id.parse_id()?, present))
+        })
+        .collect()
+}
+
+async fn delete(conn: &mut SqliteConnection, ids: &[TaskId]) -> Result<(), Error> {
+    let ids = serde_json::to_string(ids)?;
+    sqlx::query!(
+        "DELETE FROM logs WHERE task_id IN (SELECT value FROM jsonb_each(?1))",
+        ids
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM tasks WHERE id IN (SELECT value FROM jsonb_each(?1))",
+        ids
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+async fn insert(conn: &mut SqliteConnection, tasks: &[Task]) -> Result<(), Error> {
+    let rows: Vec<_> = tasks
+        .iter()
+        .map(|task| {
+            serde_json::json!([
+                task.id,
+                task.content,
+                task.status,
+                task.processor,
+                task.priority,
+                task.attempt,
+                task.max_attempts,
+                task.created_at,
+                task.run_at,
+                task.started_at,
+                task.finished_at,
+                task.result,
+                task.failure,
+                task.error,
+                task.progress,
+                task.tags,
+                task.session_id,
+                task.context_history,
+                task.context_used.as_ref().map(ToString::to_string),
+                task.extra,
+            ])
+        })
+        .collect();
+    let rows = serde_json::to_string(&rows)?;
+    sqlx::query!(
+        "INSERT INTO tasks (id, content, status, processor, priority, attempt, max_attempts,
+                            created_at, run_at, started_at, finished_at, result, failure, error,
+                            progress, tags, session_id, context_history, context_used, extra, source)
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+                value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11,
+                value ->> 12, value ->> 13, value ->> 14, value -> 15, value ->> 16, value -> 17,
+                value ->> 18, value -> 19, 'import'
+           FROM jsonb_each(?1)",
+        rows
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

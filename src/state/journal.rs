@@ -1,0 +1,184 @@
+//! The journal rows of every state change, before they have an id: pure data.
+//!
+//! A row with a `message` is a line of its task's log; the lines that the original wrote keep their
+//! wording.
+
+use serde_json::json;
+
+use super::writes::InsertLog;
+use crate::models::{
+    Attempt, Event, EventType, Failure, NewTask, Outcome, TaskId, TaskStatus, Timestamp,
+};
+
+/// Characters of a task's content that its TASK_CREATED event shows.
+const CONTENT_PREVIEW_CHARS: usize = 100;
+
+/// A journal row about to be written.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub kind: EventType,
+    pub task_id: Option<TaskId>,
+    pub agent: Option<String>,
+    pub message: Option<String>,
+    pub data: String,
+    /// `None` stands for the time of the transaction.
+    pub at: Option<Timestamp>,
+    /// What must be true of the task by then, or the row is not written.
+    pub guard: Option<Guard>,
+}
+
+/// The attempt and the status that a task has if a change has won its race.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Guard {
+    pub attempt: Attempt,
+    pub status: TaskStatus,
+}
+
+impl Row {
+    fn of_task(kind: EventType, task_id: TaskId, message: Option<String>, data: String) -> Self {
+        Self {
+            kind,
+            task_id: Some(task_id),
+            agent: None,
+            message,
+            data,
+            at: None,
+            guard: None,
+        }
+    }
+
+    pub fn of_queue(kind: EventType, message: &str, data: serde_json::Value) -> Self {
+        Self {
+            kind,
+            task_id: None,
+            agent: None,
+            message: Some(message.to_owned()),
+            data: data.to_string(),
+            at: None,
+            guard: None,
+        }
+    }
+
+    pub fn created(task_id: TaskId, task: &NewTask, now: &str) -> Self {
+        let line = format!("Task started: {now}");
+        Self::of_task(
+            EventType::TaskCreated,
+            task_id,
+            Some(line),
+            preview(&task.content),
+        )
+    }
+
+    pub fn imported(task_id: TaskId, content: &str, line: Option<String>, at: Timestamp) -> Self {
+        let data = preview(content);
+        Self {
+            at: Some(at),
+            ..Self::of_task(EventType::TaskCreated, task_id, line, data)
+        }
+    }
+
+    pub fn imported_line(task_id: TaskId, line: String, at: Timestamp) -> Self {
+        Self {
+            at: Some(at),
+            ..Self::of_task(EventType::TaskLog, task_id, Some(line), "{}".to_owned())
+        }
+    }
+
+    /// The row, written only if the attempt has reached `status`.
+    pub fn if_reached(self, attempt: Attempt, status: TaskStatus) -> Self {
+        Self {
+            guard: Some(Guard { attempt, status }),
+            ..self
+        }
+    }
+
+    pub fn started(task_id: TaskId, attempt: i64, now: &str) -> Self {
+        let line = format!("Processing started: {now}");
+        let data = format!("{{\"attempt\":{attempt}}}");
+        Self::of_task(EventType::TaskStarted, task_id, Some(line), data)
+    }
+
+    pub fn line(task_id: TaskId, agent: String, line: String) -> Self {
+        Self {
+            agent: Some(agent),
+            ..Self::of_task(EventType::TaskLog, task_id, Some(line), "{}".to_owned())
+        }
+    }
+
+    pub fn progress(task_id: TaskId, progress: f64) -> Self {
+        let data = json!({ "progress": progress }).to_string();
+        Self::of_task(EventType::TaskProgress, task_id, None, data)
+    }
+
+    pub fn finished(attempt: Attempt, outcome: &Outcome, now: &str) -> Self {
+        match outcome {
+            Outcome::Completed { result } => {
+                let line = format!("Processing completed: {now}");
+                let data = format!("{{\"result_length\":{}}}", result.chars().count());
+                Self::of_task(EventType::TaskCompleted, attempt.task_id, Some(line), data)
+            }
+            Outcome::Failed { failure, error } => {
+                Self::failed(attempt.task_id, *failure, error, now)
+            }
+            Outcome::Released => {
+                let error = "interrupted by a stop of the service";
+                Self::waiting_again(attempt.task_id, attempt.number, error, now)
+            }
+        }
+    }
+
+    pub fn failed(task_id: TaskId, failure: Failure, error: &str, now: &str) -> Self {
+        if failure == Failure::Aborted {
+            let line = format!("Task aborted: {now}");
+            return Self::of_task(EventType::TaskAborted, task_id, Some(line), "{}".to_owned());
+        }
+        let line = format!("Processing failed: {error}");
+        let data = json!({ "error": error, "failure": failure }).to_string();
+        Self::of_task(EventType::TaskFailed, task_id, Some(line), data)
+    }
+
+    /// An attempt ended without an outcome and the task waits again.
+    pub fn waiting_again(task_id: TaskId, attempt: i64, error: &str, now: &str) -> Self {
+        let line = format!("Attempt {attempt} {error}; the task will run again");
+        let data = json!({ "attempt": attempt, "run_at": now, "error": error }).to_string();
+        Self::of_task(EventType::TaskRetrying, task_id, Some(line), data)
+    }
+
+    /// The row as the database takes it.
+    pub fn to_insert(&self) -> InsertLog<'_> {
+        InsertLog(
+            self.task_id,
+            self.kind.as_str(),
+            self.agent.as_deref(),
+            self.message.as_deref(),
+            &self.data,
+            self.at,
+            self.guard.map(|guard| guard.attempt.seq),
+            self.guard.map(|guard| guard.attempt.number),
+            self.guard.map(|guard| guard.status.as_str()),
+        )
+    }
+
+    /// Whether `event` is this row, read back.
+    pub fn is(&self, event: &Event) -> bool {
+        (self.kind, self.task_id, &self.message) == (event.kind, event.task_id, &event.message)
+    }
+
+    /// The row as it will be read back, once it has its `id`.
+    pub fn into_event(self, id: i64, now: Timestamp) -> Event {
+        let mut event = Event::new(id, self.kind, self.at.unwrap_or(now), self.data);
+        event.task_id = self.task_id;
+        event.agent = self.agent;
+        event.message = self.message;
+        event
+    }
+}
+
+fn preview(content: &str) -> String {
+    let end = content
+        .char_indices()
+        .nth(CONTENT_PREVIEW_CHARS)
+        .map_or(content.len(), |(index, _)| index);
+    let text = serde_json::to_string(&content[..end]).expect("a string always encodes");
+    format!("{{\"content\":{text}}}")
+}

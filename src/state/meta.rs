@@ -1,0 +1,8 @@
+//! The keys of the `meta` table.
+
+/// A [`crate::models::Pause`], while the queue is paused.
+pub(super) const PAUSE: &str = "pause";
+/// What the imported `state_dump.json` held besides the tasks.
+pub(super) const DUMP_FIELDS: &str = "dump_fields";
+/// The processor of tasks that name none.
+pub(super) const DEFAULT_PROCESSOR: &str = "default_processor";

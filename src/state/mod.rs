@@ -1,0 +1,345 @@
+//! The StateManager: the only door to SQLite.
+//!
+//! [`open`] locks, migrates and reads the database; [`Opened::recover`] puts right what a crash has
+//! left; [`Opened::start`] starts the Writer and gives out the [`StateManager`], a cheap handle
+//! whose verbs are messages to the Writer (everything that changes something) or queries on the read
+//! pool (everything else).
+//!
+//! Nothing that got an error was stored; what got an answer is on disk.
+
+mod announce;
+mod batch;
+mod checkpoint;
+mod chore;
+mod connect;
+mod error;
+mod import;
+mod journal;
+mod ledger;
+mod meta;
+mod open;
+mod orders;
+mod reads;
+mod request;
+mod settle;
+mod text;
+mod transaction;
+mod writer;
+mod writes;
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use sqlx::SqlitePool;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+pub use batch::{Accepted, Reservation};
+pub use connect::{Lock, OpenError};
+pub use error::Error;
+pub use import::ImportReport;
+pub use ledger::Limits;
+pub use open::{Opened, Recovered, WriterHandle, open};
+pub use request::{Paused, Purged};
+
+use batch::{Report, Submission};
+use request::{Order, Reply, Request};
+
+use crate::events::{Bus, Journal};
+use crate::models::{
+    Attempt, ClaimedTask, Event, NewTask, Outcome, QueueStatus, Task, TaskId, TaskStatus,
+};
+
+/// Unit in which the memory of waiting submissions is counted.
+const PERMIT_BYTES: usize = 1024;
+
+/// The handle to the state; clone it freely.
+#[derive(Clone)]
+pub struct StateManager {
+    requests: mpsc::Sender<Request>,
+    reports: mpsc::Sender<Report>,
+    /// Kibibytes that submissions may still take while they wait for the Writer.
+    inbox: Arc<Semaphore>,
+    read: SqlitePool,
+    bus: Bus,
+}
+
+impl StateManager {
+    /// Takes room in memory for a submission of `bytes`, before it is read any further.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] at once, when too much is waiting already.
+    pub fn reserve(&self, bytes: usize) -> Result<Reservation, Error> {
+        let permits = u32::try_from(1 + bytes / PERMIT_BYTES).unwrap_or(u32::MAX);
+        Arc::clone(&self.inbox)
+            .try_acquire_many_owned(permits)
+            .map(Reservation)
+            .map_err(|_| Error::Busy)
+    }
+
+    /// Accepts a task: it is on disk when this returns.
+    ///
+    /// # Errors
+    /// When it could not be stored.
+    pub async fn submit(&self, task: NewTask, room: Reservation) -> Result<Accepted, Error> {
+        let (reply, answer) = oneshot::channel();
+        let submission = Submission { task, reply, room };
+        self.requests
+            .try_send(Request::Submit(submission))
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => Error::Busy,
+                mpsc::error::TrySendError::Closed(_) => Error::Stopping,
+            })?;
+        answer.await.unwrap_or(Err(Error::Stopping))
+    }
+
+    /// Adds a line to a running attempt's log. Waits while the Writer is behind; a line of an
+    /// attempt that has ended is dropped.
+    pub async fn log(&self, attempt: Attempt, agent: &str, line: String) {
+        let agent = agent.to_owned();
+        self.report(Report::Line {
+            attempt,
+            agent,
+            line,
+        })
+        .await;
+    }
+
+    /// Sets a running attempt's progress, 0 to 1. Waits while the Writer is behind.
+    pub async fn set_progress(&self, attempt: Attempt, progress: f64) {
+        self.report(Report::Progress { attempt, progress }).await;
+    }
+
+    /// Hands in how an attempt ended. It is stored sooner or later, whatever the storage does
+    /// meanwhile; if the service dies before that, the attempt counts as interrupted.
+    pub async fn finish(&self, attempt: Attempt, outcome: Outcome) {
+        self.report(Report::Finished {
+            attempt,
+            outcome,
+            reply: None,
+        })
+        .await;
+    }
+
+    /// Like [`StateManager::finish`], and waits until it is stored; whether the attempt was still
+    /// running, so that the outcome counts.
+    pub async fn finish_and_wait(&self, attempt: Attempt, outcome: Outcome) -> bool {
+        let (reply, answer) = oneshot::channel();
+        self.report(Report::Finished {
+            attempt,
+            outcome,
+            reply: Some(reply),
+        })
+        .await;
+        answer.await.unwrap_or(false)
+    }
+
+    async fn report(&self, report: Report) {
+        // The Writer is gone only when the process stops; then the attempt counts as interrupted.
+        let _ = self.reports.send(report).await;
+    }
+
+    /// From now on, tasks that may run are started and sent to the returned channel: the standing
+    /// demand for work.
+    ///
+    /// # Errors
+    /// When the Writer is gone.
+    pub async fn claim(&self) -> Result<mpsc::UnboundedReceiver<Vec<ClaimedTask>>, Error> {
+        // Unbounded, because what is in it is already bounded by the limits.
+        let (claims, claimed) = mpsc::unbounded_channel();
+        self.ask(|reply| Order::Claim(claims, reply)).await?;
+        Ok(claimed)
+    }
+
+    /// Ends the demand: what is not started when this returns is not started any more.
+    ///
+    /// # Errors
+    /// When the Writer is gone.
+    pub async fn stop_claiming(&self) -> Result<(), Error> {
+        self.ask(Order::StopClaiming).await
+    }
+
+    /// Starts nothing more until [`StateManager::resume`], also after a restart.
+    ///
+    /// # Errors
+    /// When it could not be stored.
+    pub async fn pause(&self, reason: Option<String>) -> Result<Paused, Error> {
+        self.ask(|reply| Order::Pause(reason, reply)).await
+    }
+
+    /// Starts tasks again.
+    ///
+    /// # Errors
+    /// When it could not be stored.
+    pub async fn resume(&self) -> Result<QueueStatus, Error> {
+        self.ask(Order::Resume).await
+    }
+
+    /// Fails every task that waits at this moment.
+    ///
+    /// # Errors
+    /// When it could not be stored; some of the tasks may have been purged then.
+    pub async fn purge(&self) -> Result<Purged, Error> {
+        self.ask(Order::Purge).await
+    }
+
+    /// Pauses the queue; the returned mark is for [`StateManager::finish_emergency_stop`], which
+    /// purges what waits at this moment.
+    ///
+    /// # Errors
+    /// When it could not be stored.
+    pub async fn begin_emergency_stop(&self) -> Result<i64, Error> {
+        self.ask(Order::BeginEmergencyStop).await
+    }
+
+    /// Purges, and tells everybody that `cancelled` running tasks were stopped.
+    ///
+    /// # Errors
+    /// When it could not be stored; the queue stays paused.
+    pub async fn finish_emergency_stop(&self, upto: i64, cancelled: u64) -> Result<Purged, Error> {
+        self.ask(|reply| Order::FinishEmergencyStop {
+            upto,
+            cancelled,
+            reply,
+        })
+        .await
+    }
+
+    /// The queue's condition. Everything that was handed to the Writer before is in it.
+    ///
+    /// # Errors
+    /// When the Writer is gone.
+    pub async fn queue_status(&self) -> Result<QueueStatus, Error> {
+        self.ask(Order::Status).await
+    }
+
+    /// Writes tasks of a dump, in one transaction.
+    ///
+    /// # Errors
+    /// When they could not be stored; then none of them was.
+    pub async fn import(&self, tasks: Vec<Task>, replace: bool) -> Result<ImportReport, Error> {
+        self.ask(|reply| Order::Import {
+            tasks,
+            replace,
+            reply,
+        })
+        .await
+    }
+
+    /// What the last imported dump held besides its tasks, in its order.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn dump_fields(&self) -> Result<Map<String, Value>, Error> {
+        match reads::meta(&self.read, meta::DUMP_FIELDS).await? {
+            Some(fields) => Ok(serde_json::from_str(&fields)?),
+            None => Ok(Map::new()),
+        }
+    }
+
+    /// Remembers what a dump held besides its tasks.
+    ///
+    /// # Errors
+    /// When it could not be stored.
+    pub async fn set_dump_fields(&self, fields: Map<String, Value>) -> Result<(), Error> {
+        self.ask(|reply| Order::SetDumpFields(fields, reply)).await
+    }
+
+    /// Writes what has arrived and closes the database. Whoever asks for more gets
+    /// [`Error::Stopping`].
+    ///
+    /// # Errors
+    /// When the WAL could not be copied back; the data is safe in it all the same.
+    pub async fn close(&self) -> Result<(), Error> {
+        self.read.close().await;
+        self.ask(Order::Close).await
+    }
+
+    async fn ask<T>(&self, order: impl FnOnce(Reply<T>) -> Order) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.requests
+            .send(Request::Order(order(reply)))
+            .await
+            .map_err(|_| Error::Stopping)?;
+        answer.await.unwrap_or(Err(Error::Stopping))
+    }
+
+    /// The task of this id.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn task(&self, id: TaskId) -> Result<Option<Task>, Error> {
+        reads::task(&self.read, id).await
+    }
+
+    /// Tasks in order of arrival, after row `after` (0: from the first), each with its row number; fewer
+    /// than `limit` where they are large, so that only an empty page is the end.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn tasks_after(&self, after: i64, limit: u32) -> Result<Vec<(i64, Task)>, Error> {
+        reads::tasks_after(&self.read, after, limit).await
+    }
+
+    /// Tasks newest first, before row `before` (`i64::MAX`: from the newest), each with its row
+    /// number; fewer than `limit` where they are large, so that only an empty page is the end.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn tasks_before(&self, before: i64, limit: u32) -> Result<Vec<(i64, Task)>, Error> {
+        reads::tasks_before(&self.read, before, limit).await
+    }
+
+    /// A task's status and result, without its log.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn task_state(
+        &self,
+        id: TaskId,
+    ) -> Result<Option<(TaskStatus, Option<String>)>, Error> {
+        reads::task_state(&self.read, id).await
+    }
+
+    /// One task's journal rows after row `since`, at most `limit`: ids, and the log lines among them.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn task_lines_after(
+        &self,
+        id: TaskId,
+        since: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, Option<String>)>, Error> {
+        reads::task_lines_after(&self.read, id, since, limit).await
+    }
+
+    /// Whether there is no task.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn is_empty(&self) -> Result<bool, Error> {
+        Ok(reads::newest_seq(&self.read).await? == 0)
+    }
+
+    /// Where commits are announced.
+    pub fn bus(&self) -> &Bus {
+        &self.bus
+    }
+}
+
+impl Journal for StateManager {
+    type Error = Error;
+
+    async fn events_after(
+        &self,
+        after: i64,
+        upto: i64,
+        task_id: Option<TaskId>,
+        limit: u32,
+    ) -> Result<Vec<Event>, Error> {
+        match task_id {
+            None => reads::events_after(&self.read, after, upto, limit).await,
+            Some(task) => reads::task_events_after(&self.read, task, after, upto, limit).await,
+        }
+    }
+}

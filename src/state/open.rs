@@ -1,0 +1,173 @@
+//! From a path to a running Writer: open, recover, start.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::Connection;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::checkpoint::Checkpointer;
+use super::connect::{self, Connections, Lock, OpenError};
+use super::journal::Row;
+use super::ledger::{Ledger, Limits};
+use super::orders::journal;
+use super::reads::Interrupted;
+use super::writer::Writer;
+use super::{Error, PERMIT_BYTES, StateManager, meta, reads, writes};
+use crate::config::Durability;
+use crate::events::Bus;
+use crate::models::{Failure, TaskId, Timestamp};
+
+/// Requests that may wait for the Writer.
+const REQUEST_MESSAGES: usize = 16_384;
+/// Reports that may wait for the Writer; whoever has more waits.
+const REPORT_MESSAGES: usize = 4096;
+/// A task under which the service has died this often is not tried again.
+const CRASHES_UNTIL_LOST: i64 = 3;
+
+/// A database that is open and locked, and not yet served.
+pub struct Opened {
+    connections: Connections,
+}
+
+/// What recovery has put right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Tasks that run again.
+    pub requeued: usize,
+    /// Tasks that have failed as `lost`.
+    pub lost: usize,
+}
+
+/// The Writer's end: resolves when it has closed the database, or with the reason why the process
+/// must not go on.
+pub type WriterHandle = JoinHandle<Result<(), Error>>;
+
+/// Opens, locks and migrates the database at `path`, creating it as needed.
+///
+/// # Errors
+/// One sentence for the person who starts the service.
+pub async fn open(path: &Path, durability: Durability) -> Result<Opened, OpenError> {
+    let connections = connect::open(path, durability).await?;
+    Ok(Opened { connections })
+}
+
+impl Opened {
+    /// Tasks that were running when the service died. Since it owns the file, it knows that none of
+    /// them is in any hands any more.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn interrupted(&mut self) -> Result<Vec<TaskId>, Error> {
+        let interrupted = reads::processing(&mut self.connections.write).await?;
+        Ok(interrupted
+            .into_iter()
+            .map(|task| task.attempt.task_id)
+            .collect())
+    }
+
+    /// Lets every interrupted task wait again, or fail as `lost` after the third crash under it.
+    ///
+    /// # Errors
+    /// When it could not be stored; then nothing was changed.
+    pub async fn recover(&mut self) -> Result<Recovered, Error> {
+        let conn = &mut self.connections.write;
+        let interrupted = reads::processing(&mut *conn).await?;
+        if interrupted.is_empty() {
+            return Ok(Recovered::default());
+        }
+        let time = Timestamp::now();
+        let now = time.to_string();
+        let (lost, again): (Vec<Interrupted>, Vec<Interrupted>) = interrupted
+            .into_iter()
+            .partition(|task| task.crashes + 1 >= CRASHES_UNTIL_LOST);
+        let mut rows = Vec::with_capacity(lost.len() + again.len());
+        let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+        if !again.is_empty() {
+            let attempts: Vec<_> = again.iter().map(|task| task.attempt).collect();
+            writes::release_attempts_if_running(&mut tx, &attempts, true).await?;
+            rows.extend(attempts.iter().map(|attempt| {
+                let error = "was interrupted by a crash of the service";
+                Row::waiting_again(attempt.task_id, attempt.number, error, &now)
+            }));
+        }
+        if !lost.is_empty() {
+            let error = format!("the service died {CRASHES_UNTIL_LOST} times while it ran");
+            let attempts: Vec<_> = lost.iter().map(|task| task.attempt).collect();
+            writes::fail_lost(&mut tx, &attempts, &error, &now).await?;
+            rows.extend(
+                attempts
+                    .iter()
+                    .map(|attempt| Row::failed(attempt.task_id, Failure::Lost, &error, &now)),
+            );
+        }
+        journal(&mut tx, rows, time).await?;
+        tx.commit().await?;
+        Ok(Recovered {
+            requeued: again.len(),
+            lost: lost.len(),
+        })
+    }
+
+    /// Starts the Writer. Nothing is claimed until somebody asks for claims.
+    ///
+    /// # Errors
+    /// When what the service remembers cannot be read.
+    pub async fn start(
+        mut self,
+        limits: Limits,
+        poll_interval: Duration,
+        inbox_limit_bytes: usize,
+        default_processor: &str,
+    ) -> Result<(StateManager, WriterHandle, Lock), Error> {
+        let conn = &mut self.connections.write;
+        let default_processor = serde_json::to_string(default_processor)?;
+        writes::set_meta(&mut *conn, meta::DEFAULT_PROCESSOR, &default_processor).await?;
+        let pause = match reads::meta(&mut *conn, meta::PAUSE).await? {
+            Some(pause) => Some(serde_json::from_str(&pause)?),
+            None => None,
+        };
+        let mut ledger = Ledger::new(limits, pause);
+        ledger.set_pending(reads::pending_by_processor(&mut *conn).await?);
+        let bus = Bus::new(reads::newest_event(&mut *conn).await?);
+        let data_version = sqlx::query_scalar("PRAGMA data_version")
+            .fetch_one(&mut *conn)
+            .await?;
+
+        let checkpointer = Checkpointer::start(self.connections.options, bus.watch()).await?;
+
+        let (requests, requests_inbox) = mpsc::channel(REQUEST_MESSAGES);
+        let (reports, reports_inbox) = mpsc::channel(REPORT_MESSAGES);
+        let writer = Writer {
+            conn: self.connections.write,
+            requests: requests_inbox,
+            reports: reports_inbox,
+            ledger,
+            bus: bus.clone(),
+            poll_interval,
+            checkpointer: Some(checkpointer),
+            claims: None,
+            chores: VecDeque::new(),
+            more_to_claim: false,
+            held: Vec::new(),
+            failing: false,
+            data_version,
+            next_poll: Instant::now(),
+            next_count: Instant::now(),
+        };
+        let inbox_permits = (inbox_limit_bytes / PERMIT_BYTES).clamp(1, Semaphore::MAX_PERMITS);
+        let state = StateManager {
+            requests,
+            reports,
+            inbox: Arc::new(Semaphore::new(inbox_permits)),
+            read: self.connections.read,
+            bus,
+        };
+        let handle = tokio::spawn(writer.run());
+        Ok((state, handle, self.connections.lock))
+    }
+}

@@ -1,0 +1,423 @@
+//! The SQL that only reads. Runs on the read pool (or inside a transaction of the Writer's).
+
+use std::collections::HashMap;
+
+use serde::de::DeserializeOwned;
+use sqlx::{SqliteConnection, SqliteExecutor, SqlitePool};
+
+use super::Error;
+use super::text::Text;
+use crate::models::{Attempt, Event, EventType, Task, TaskId, TaskStatus, Timestamp};
+
+/// Contents and results read in one page of tasks.
+const PAGE_BYTES: i64 = 4 * 1024 * 1024;
+
+/// `tasks` with its log lines as a JSON list; one row is one consistent Task JSON.
+struct TaskRow {
+    seq: i64,
+    id: Text,
+    content: Text,
+    status: Text,
+    processor: Text,
+    priority: i64,
+    attempt: i64,
+    max_attempts: i64,
+    created_at: Text,
+    run_at: Text,
+    started_at: Option<Text>,
+    finished_at: Option<Text>,
+    result: Option<Text>,
+    failure: Option<Text>,
+    error: Option<Text>,
+    progress: Option<f64>,
+    tags: Text,
+    session_id: Option<Text>,
+    context_history: Text,
+    context_used: Option<Text>,
+    extra: Text,
+    logs: Text,
+}
+
+/// The columns of [`TaskRow`], before the query's own `WHERE` and its arguments.
+macro_rules! query_tasks {
+    ($tail:literal, $($argument:expr),*) => {
+        sqlx::query_as!(
+            TaskRow,
+            r#"SELECT seq AS "seq!", id AS "id!: Text", content AS "content!: Text",
+                      status AS "status!: Text", processor AS "processor!: Text",
+                      priority AS "priority!", attempt AS "attempt!",
+                      max_attempts AS "max_attempts!", created_at AS "created_at!: Text",
+                      run_at AS "run_at!: Text", started_at AS "started_at: Text",
+                      finished_at AS "finished_at: Text", result AS "result: Text",
+                      failure AS "failure: Text", error AS "error: Text",
+                      progress AS "progress: f64", tags AS "tags!: Text",
+                      session_id AS "session_id: Text",
+                      context_history AS "context_history!: Text",
+                      context_used AS "context_used: Text", extra AS "extra!: Text",
+                      (SELECT json_group_array(message)
+                         FROM (SELECT message FROM logs
+                                WHERE task_id = tasks.id AND message IS NOT NULL
+                                ORDER BY id)) AS "logs!: Text"
+                 FROM tasks "# + $tail,
+            $($argument),*
+        )
+    };
+}
+
+/// The task of this id.
+pub(super) async fn task(conn: impl SqliteExecutor<'_>, id: TaskId) -> Result<Option<Task>, Error> {
+    let id = id.hyphenated().to_string();
+    let row = query_tasks!("WHERE id = ?1", id)
+        .fetch_optional(conn)
+        .await?;
+    row.map(|row| row.into_task().map(|(_, task)| task))
+        .transpose()
+}
+
+/// Tasks that arrived after row `after`, in order of arrival, each with its row number.
+///
+/// Fewer than `limit` where they are large: only an empty page is the end.
+pub(super) async fn tasks_after(
+    pool: &SqlitePool,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<(i64, Task)>, Error> {
+    let sizes = sqlx::query_scalar!(
+        r#"SELECT octet_length(content) + coalesce(octet_length(result), 0) AS "bytes!: i64"
+             FROM tasks WHERE seq > ?1 ORDER BY seq LIMIT ?2"#,
+        after,
+        limit
+    )
+    .fetch_all(pool)
+    .await?;
+    let limit = rows_of_a_page(&sizes);
+    let rows = query_tasks!("WHERE seq > ?1 ORDER BY seq LIMIT ?2", after, limit)
+        .fetch_all(pool)
+        .await?;
+    rows.into_iter().map(TaskRow::into_task).collect()
+}
+
+/// Tasks that arrived before row `before`, newest first, each with its row number.
+///
+/// Fewer than `limit` where they are large: only an empty page is the end.
+pub(super) async fn tasks_before(
+    pool: &SqlitePool,
+    before: i64,
+    limit: u32,
+) -> Result<Vec<(i64, Task)>, Error> {
+    let sizes = sqlx::query_scalar!(
+        r#"SELECT octet_length(content) + coalesce(octet_length(result), 0) AS "bytes!: i64"
+             FROM tasks WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2"#,
+        before,
+        limit
+    )
+    .fetch_all(pool)
+    .await?;
+    let limit = rows_of_a_page(&sizes);
+    let rows = query_tasks!("WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2", before, limit)
+        .fetch_all(pool)
+        .await?;
+    rows.into_iter().map(TaskRow::into_task).collect()
+}
+
+/// How many rows fit in a page, at least one; 0 only if there is none.
+fn rows_of_a_page(sizes: &[i64]) -> i64 {
+    let mut bytes = 0;
+    let fitting = sizes.iter().take_while(|size| {
+        bytes += **size;
+        bytes <= PAGE_BYTES
+    });
+    (fitting.count().max(1) as i64).min(sizes.len() as i64)
+}
+
+impl TaskRow {
+    fn into_task(self) -> Result<(i64, Task), Error> {
+        let task = Task {
+            id: self.id.parse_id()?,
+            content: self.content.into(),
+            created_at: time(&self.created_at)?,
+            status: parse(&self.status, "status")?,
+            result: self.result.map(String::from),
+            logs: json(&self.logs, "logs")?,
+            context_history: json(&self.context_history, "context_history")?,
+            context_used: optional(self.context_used, |text| json(text, "context_used"))?,
+            processor: self.processor.into(),
+            priority: self.priority,
+            attempt: self.attempt,
+            max_attempts: self.max_attempts,
+            run_at: time(&self.run_at)?,
+            started_at: optional(self.started_at, time)?,
+            finished_at: optional(self.finished_at, time)?,
+            failure: optional(self.failure, |text| parse(text, "failure"))?,
+            error: self.error.map(String::from),
+            progress: self.progress,
+            tags: json(&self.tags, "tags")?,
+            session_id: self.session_id.map(String::from),
+            extra: json(&self.extra, "extra")?,
+        };
+        Ok((self.seq, task))
+    }
+}
+
+/// A task's status and result, without its log.
+pub(super) async fn task_state(
+    conn: impl SqliteExecutor<'_>,
+    id: TaskId,
+) -> Result<Option<(TaskStatus, Option<String>)>, Error> {
+    let id = id.hyphenated().to_string();
+    let row = sqlx::query!(
+        r#"SELECT status AS "status!: Text", result AS "result: Text" FROM tasks WHERE id = ?1"#,
+        id
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(|row| Ok((parse(&row.status, "status")?, row.result.map(String::from))))
+        .transpose()
+}
+
+/// One task's journal rows after row `since`, at most `limit`: ids, and the lines among them.
+pub(super) async fn task_lines_after(
+    conn: impl SqliteExecutor<'_>,
+    id: TaskId,
+    since: i64,
+    limit: u32,
+) -> Result<Vec<(i64, Option<String>)>, Error> {
+    let id = id.hyphenated().to_string();
+    let rows = sqlx::query!(
+        r#"SELECT id AS "id!", message AS "message: Text" FROM logs
+            WHERE task_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3"#,
+        id,
+        since,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.id, row.message.map(String::from)))
+        .collect())
+}
+
+/// Waiting tasks of `processor` that may start at `now`, in the order in which they are to start.
+pub(super) async fn next_due_tasks(
+    conn: &mut SqliteConnection,
+    processor: &str,
+    now: &str,
+    limit: i64,
+) -> Result<Vec<Candidate>, Error> {
+    let rows = sqlx::query!(
+        r#"SELECT seq AS "seq!", id AS "id!: Text", attempt AS "attempt!",
+                  priority AS "priority!", run_at AS "run_at!: Text",
+                  octet_length(content) AS "bytes!: i64"
+             FROM tasks
+            WHERE finished_at IS NULL AND status = 'PENDING' AND processor = ?1 AND run_at <= ?2
+            ORDER BY priority DESC, run_at, seq
+            LIMIT ?3"#,
+        processor,
+        now,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    let candidates = rows.into_iter().filter_map(|row| {
+        // One row that another program has spoilt must not hold up the others.
+        let task_id = row
+            .id
+            .parse_id()
+            .inspect_err(|error| tracing::error!(%error, "a waiting task cannot be started"))
+            .ok()?;
+        Some(Candidate {
+            attempt: Attempt {
+                seq: row.seq,
+                task_id,
+                number: row.attempt + 1,
+            },
+            priority: row.priority,
+            run_at: row.run_at.into(),
+            processor: processor.to_owned(),
+            bytes: usize::try_from(row.bytes).unwrap_or(0),
+        })
+    });
+    Ok(candidates.collect())
+}
+
+/// A waiting task, as far as the choice of what starts next needs it.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    /// The attempt that would be started.
+    pub attempt: Attempt,
+    pub priority: i64,
+    pub run_at: String,
+    pub processor: String,
+    pub bytes: usize,
+}
+
+/// How many tasks wait, by processor.
+pub(super) async fn pending_by_processor(
+    conn: impl SqliteExecutor<'_>,
+) -> Result<HashMap<String, u64>, Error> {
+    let rows = sqlx::query!(
+        r#"SELECT processor AS "processor!: Text", count(*) AS "count!: i64" FROM tasks
+            WHERE finished_at IS NULL AND status = 'PENDING' GROUP BY processor"#
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.processor.into(), row.count as u64))
+        .collect())
+}
+
+/// An attempt that was running when the service died.
+#[derive(Debug)]
+pub(super) struct Interrupted {
+    pub attempt: Attempt,
+    pub crashes: i64,
+}
+
+/// Every row that says it is running.
+pub(super) async fn processing(conn: impl SqliteExecutor<'_>) -> Result<Vec<Interrupted>, Error> {
+    let rows = sqlx::query!(
+        r#"SELECT seq AS "seq!", id AS "id!: Text", attempt AS "attempt!", crashes AS "crashes!"
+             FROM tasks WHERE finished_at IS NULL AND status = 'PROCESSING'"#
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Interrupted {
+                attempt: Attempt {
+                    seq: row.seq,
+                    task_id: row.id.parse_id()?,
+                    number: row.attempt,
+                },
+                crashes: row.crashes,
+            })
+        })
+        .collect()
+}
+
+/// The newest journal row's id; 0 when there was never one.
+pub(super) async fn newest_event(conn: impl SqliteExecutor<'_>) -> Result<i64, Error> {
+    let newest = sqlx::query_scalar!(r#"SELECT coalesce(max(id), 0) AS "id!: i64" FROM logs"#)
+        .fetch_one(conn)
+        .await?;
+    Ok(newest)
+}
+
+/// The newest task's row number; 0 when there is none.
+pub(super) async fn newest_seq(conn: impl SqliteExecutor<'_>) -> Result<i64, Error> {
+    let newest = sqlx::query_scalar!(r#"SELECT coalesce(max(seq), 0) AS "seq!: i64" FROM tasks"#)
+        .fetch_one(conn)
+        .await?;
+    Ok(newest)
+}
+
+/// Journal rows after `after`, up to `upto`, oldest first.
+pub(super) async fn events_after(
+    conn: impl SqliteExecutor<'_>,
+    after: i64,
+    upto: i64,
+    limit: u32,
+) -> Result<Vec<Event>, Error> {
+    let rows = sqlx::query_as!(
+        EventRow,
+        r#"SELECT id AS "id!", task_id AS "task_id: Text", type AS "kind!: Text",
+                  agent AS "agent: Text", message AS "message: Text", data AS "data!: Text",
+                  at AS "at!: Text"
+             FROM logs WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3"#,
+        after,
+        upto,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(EventRow::into_event).collect())
+}
+
+/// Journal rows of one task after `after`, up to `upto`, oldest first.
+pub(super) async fn task_events_after(
+    conn: impl SqliteExecutor<'_>,
+    task_id: TaskId,
+    after: i64,
+    upto: i64,
+    limit: u32,
+) -> Result<Vec<Event>, Error> {
+    let task_id = task_id.hyphenated().to_string();
+    let rows = sqlx::query_as!(
+        EventRow,
+        r#"SELECT id AS "id!", task_id AS "task_id: Text", type AS "kind!: Text",
+                  agent AS "agent: Text", message AS "message: Text", data AS "data!: Text",
+                  at AS "at!: Text"
+             FROM logs WHERE task_id = ?1 AND id > ?2 AND id <= ?3 ORDER BY id LIMIT ?4"#,
+        task_id,
+        after,
+        upto,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(EventRow::into_event).collect())
+}
+
+struct EventRow {
+    id: i64,
+    task_id: Option<Text>,
+    kind: Text,
+    agent: Option<Text>,
+    message: Option<Text>,
+    data: Text,
+    at: Text,
+}
+
+impl EventRow {
+    /// The row as an event. A row that another program wrote wrongly is still passed on, as well as
+    /// it can be: a journal that stops at a bad row would be worse.
+    fn into_event(self) -> Event {
+        let kind = self.kind.parse().unwrap_or(EventType::SystemLog);
+        let at = self.at.parse().unwrap_or_else(|_| Timestamp::now());
+        let mut event = Event::new(self.id, kind, at, self.data.into());
+        event.task_id = self.task_id.and_then(|id| id.parse().ok());
+        event.agent = self.agent.map(String::from);
+        event.message = self.message.map(String::from);
+        event
+    }
+}
+
+/// What is remembered under `key`, as JSON.
+pub(super) async fn meta(
+    conn: impl SqliteExecutor<'_>,
+    key: &str,
+) -> Result<Option<String>, Error> {
+    let value = sqlx::query_scalar!(
+        r#"SELECT value AS "value!: Text" FROM meta WHERE key = ?1"#,
+        key
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(value.map(String::from))
+}
+
+fn optional<T>(
+    text: Option<Text>,
+    read: impl FnOnce(&str) -> Result<T, Error>,
+) -> Result<Option<T>, Error> {
+    text.map(|text| read(&text)).transpose()
+}
+
+fn time(text: &str) -> Result<Timestamp, Error> {
+    text.parse()
+        .map_err(|error: crate::models::InvalidTimestamp| Error::BadRow(error.to_string()))
+}
+
+fn parse<T: std::str::FromStr<Err = crate::models::UnknownName>>(
+    text: &str,
+    column: &str,
+) -> Result<T, Error> {
+    text.parse()
+        .map_err(|error| Error::BadRow(format!("tasks.{column}: {error}")))
+}
+
+fn json<T: DeserializeOwned>(text: &str, column: &str) -> Result<T, Error> {
+    serde_json::from_str(text).map_err(|error| Error::BadRow(format!("tasks.{column}: {error}")))
+}

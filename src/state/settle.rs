@@ -1,0 +1,186 @@
+//! What a written batch means outside the database, and what a batch that could not be written means.
+
+use std::collections::HashSet;
+
+use super::announce::Committed;
+use super::batch::{Accepted, Batch, Plan, Report};
+use super::journal::Row;
+use super::writer::Writer;
+use super::writes::Applied;
+use super::{Error, reads};
+use crate::models::{ClaimedTask, Failure, Outcome, Timestamp};
+
+/// A committed batch, before it is settled.
+pub(super) struct Written {
+    pub plan: Plan,
+    /// Submissions that found a place at once.
+    pub started: Vec<ClaimedTask>,
+    /// Tasks that were waiting before and start.
+    pub waiting: Vec<ClaimedTask>,
+    /// Row numbers of tasks about which a report came too late.
+    pub lost: HashSet<i64>,
+    pub committed: Committed,
+}
+
+impl Written {
+    pub fn nothing(plan: Plan, time: Timestamp) -> Self {
+        Self {
+            plan,
+            started: Vec::new(),
+            waiting: Vec::new(),
+            lost: HashSet::new(),
+            committed: Committed {
+                first_event: 0,
+                rows: Vec::new(),
+                time,
+            },
+        }
+    }
+}
+
+impl Writer {
+    /// The journal rows that were written, and the tasks (by row number) whose change lost its race
+    /// and so was not.
+    pub async fn rows_written(
+        &mut self,
+        rows: Vec<Row>,
+        applied: &Applied,
+    ) -> (Vec<Row>, HashSet<i64>) {
+        let mut lost = HashSet::new();
+        if applied.logs == rows.len() as u64 {
+            return (rows, lost);
+        }
+        let (after, upto) = (
+            applied.first_log - 1,
+            applied.first_log + applied.logs as i64 - 1,
+        );
+        let limit = u32::try_from(applied.logs).unwrap_or(u32::MAX);
+        let stored = match reads::events_after(&mut self.conn, after, upto, limit).await {
+            Ok(stored) => stored,
+            Err(error) => {
+                // Nothing is told that may not be true; the next look outside tells what is.
+                tracing::warn!(%error, "the journal cannot be read");
+                self.data_version = i64::MIN;
+                return (Vec::new(), lost);
+            }
+        };
+        let mut stored = stored.iter().peekable();
+        let mut written = Vec::with_capacity(rows.len());
+        for row in rows {
+            if stored.next_if(|event| row.is(event)).is_some() {
+                written.push(row);
+            } else {
+                lost.extend(row.guard.map(|guard| guard.attempt.seq));
+            }
+        }
+        (written, lost)
+    }
+
+    /// After the commit: the ledger, the executors, the listeners, the answers, in this order.
+    pub async fn settle(&mut self, batch: Batch, written: Written) {
+        if std::mem::take(&mut self.failing) {
+            tracing::info!("writing works again");
+        }
+        let Written {
+            plan,
+            started,
+            waiting,
+            lost,
+            committed,
+        } = written;
+        let mut finishers = Vec::new();
+        for report in batch.reports {
+            if let Report::Finished { attempt, reply, .. } = report {
+                self.ledger.remove_running(&attempt);
+                finishers.extend(reply.map(|reply| (reply, !lost.contains(&attempt.seq))));
+            }
+        }
+        let mut more_waits = false;
+        for (submission, (_, started)) in batch.submissions.iter().zip(&plan.tasks) {
+            if !started {
+                self.ledger.add_pending(&submission.task.processor, 1);
+                more_waits = true;
+            }
+        }
+        for task in &waiting {
+            self.ledger.remove_pending(&task.processor, 1);
+        }
+        more_waits |= !waiting.is_empty();
+        let mut claimed = started;
+        claimed.extend(waiting);
+        for task in &claimed {
+            self.ledger.add_running(task);
+        }
+        self.more_to_claim = more_waits && self.may_claim();
+        if let (Some(claims), false) = (&self.claims, claimed.is_empty()) {
+            // The orchestrator outlives the claims it has asked for.
+            let _ = claims.send(claimed);
+        }
+        let created_at = committed.time;
+        self.publish(committed).await;
+        for (reply, won) in finishers {
+            let _ = reply.send(won);
+        }
+        for (submission, (task_id, _)) in batch.submissions.into_iter().zip(plan.tasks) {
+            drop(submission.room);
+            let _ = submission.reply.send(Ok(Accepted {
+                task_id,
+                created_at,
+            }));
+        }
+    }
+
+    /// Nothing was stored: submitters hear why, reports are held for another try.
+    pub fn fail(&mut self, batch: Batch, error: Error) -> Result<(), Error> {
+        if matches!(error, Error::Corrupt(_)) {
+            return Err(error);
+        }
+        self.note_failure(&error);
+        for submission in batch.submissions {
+            let _ = submission.reply.send(Err(error.clone()));
+        }
+        if matches!(error, Error::Refused(_)) {
+            for report in batch.reports {
+                self.replace_refused(report, &error);
+            }
+        } else {
+            self.held.extend(batch.reports);
+        }
+        Ok(())
+    }
+
+    /// Says once that writing fails, until it works again.
+    pub fn note_failure(&mut self, error: &Error) {
+        if std::mem::replace(&mut self.failing, true) {
+            tracing::debug!(%error, "writing failed again");
+        } else {
+            tracing::warn!(%error, "writing failed; it is tried again");
+        }
+    }
+
+    /// An outcome that the database refuses is replaced by one that it takes.
+    fn replace_refused(&mut self, report: Report, error: &Error) {
+        match report {
+            Report::Finished {
+                attempt,
+                outcome: Outcome::Completed { .. },
+                reply,
+            } => {
+                let outcome = Outcome::Failed {
+                    failure: Failure::Error,
+                    error: format!("the result could not be stored: {error}"),
+                };
+                self.held.push(Report::Finished {
+                    attempt,
+                    outcome,
+                    reply,
+                });
+            }
+            Report::Finished { attempt, .. } => {
+                tracing::error!(task_id = %attempt.task_id, %error, "the outcome was refused");
+                self.ledger.remove_running(&attempt);
+            }
+            Report::Line { .. } | Report::Progress { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! The Writer: one loop that owns the one write connection, and with it every change of the state.
+//!
+//! Each turn takes what has arrived, writes it in one transaction, and only after the commit changes
+//! the ledger, hands claimed tasks over, publishes events and answers. Long work (a purge of many
+//! rows) goes in chunks, one a turn.
+//!
+//! Reports of running attempts are never lost: when the storage takes no writes, they are held and
+//! tried again, and no further reports are taken in until they are stored; submissions are answered
+//! with the error meanwhile.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use sqlx::SqliteConnection;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::announce::Committed;
+use super::batch::{Batch, Plan, Report};
+use super::checkpoint::Checkpointer;
+use super::chore::Chore;
+use super::journal::Row;
+use super::ledger::Ledger;
+use super::request::{Order, Request};
+use super::settle::Written;
+use super::writes::{self, Changes};
+use super::{Error, reads};
+use crate::events::Bus;
+use crate::models::{ClaimedTask, Timestamp};
+
+/// Messages taken from one inbox in a turn.
+const BATCH_MESSAGES: usize = 1024;
+/// Waiting tasks claimed in one transaction.
+const CLAIM_TASKS: u64 = 256;
+/// How often the loop steps back, at most, while more is arriving.
+const GATHERING_YIELDS: usize = 16;
+/// Pause between two tries while the storage takes no writes.
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
+
+/// The loop's state. Everything in it is touched by the loop alone.
+pub(super) struct Writer {
+    pub conn: SqliteConnection,
+    pub requests: mpsc::Receiver<Request>,
+    pub reports: mpsc::Receiver<Report>,
+    pub ledger: Ledger,
+    pub bus: Bus,
+    /// How often to look for changes by other programs and for tasks that have become due.
+    pub poll_interval: Duration,
+    pub checkpointer: Option<Checkpointer>,
+    /// Where claimed tasks go.
+    pub claims: Option<mpsc::UnboundedSender<Vec<ClaimedTask>>>,
+    pub chores: VecDeque<Chore>,
+    /// Whether the last claim stopped at its own size and not at the end of the queue.
+    pub more_to_claim: bool,
+    /// Reports that could not be stored yet.
+    pub held: Vec<Report>,
+    /// Whether the last write failed.
+    pub failing: bool,
+    pub data_version: i64,
+    pub next_poll: Instant,
+    /// When waiting tasks may be counted again: counting takes at most a twentieth of the time.
+    pub next_count: Instant,
+}
+
+impl Writer {
+    /// Runs until it is told to close, or nobody can ask it any more.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when the database is damaged: the process must not go on.
+    pub async fn run(mut self) -> Result<(), Error> {
+        loop {
+            let mut requests = Vec::new();
+            let mut reports = std::mem::take(&mut self.held);
+            let retrying = !reports.is_empty();
+            let retry_at = Instant::now() + RETRY_PAUSE;
+            tokio::select! {
+                biased;
+                taken = self.requests.recv_many(&mut requests, BATCH_MESSAGES) => {
+                    if taken == 0 {
+                        return Ok(());
+                    }
+                }
+                _ = self.reports.recv_many(&mut reports, BATCH_MESSAGES), if !retrying => {}
+                () = tokio::time::sleep_until(retry_at), if retrying => {}
+                () = std::future::ready(()), if self.has_work() => {}
+                () = tokio::time::sleep_until(self.next_poll) => {}
+            }
+            self.let_others_arrive().await;
+            take_waiting(&mut self.requests, &mut requests);
+            if !retrying {
+                take_waiting(&mut self.reports, &mut reports);
+            }
+            if self.turn(requests, reports).await? == Turn::Last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// One turn: a look outside when it is time, the batch, the orders in the order of their arrival,
+    /// a chunk of long work.
+    async fn turn(&mut self, requests: Vec<Request>, reports: Vec<Report>) -> Result<Turn, Error> {
+        let mut batch = Batch {
+            submissions: Vec::new(),
+            reports,
+        };
+        let mut orders = Vec::new();
+        for request in requests {
+            match request {
+                Request::Submit(submission) => batch.submissions.push(submission),
+                Request::Order(order) => orders.push(order),
+            }
+        }
+        if Instant::now() >= self.next_poll {
+            self.look_outside().await?;
+            self.next_poll = Instant::now() + self.poll_interval;
+        }
+        self.more_to_claim = false;
+        if !batch.is_empty() || self.may_claim() {
+            self.store(batch).await?;
+        }
+        for order in orders {
+            if let Order::Close(reply) = order {
+                let closed = self.close().await;
+                let _ = reply.send(closed);
+                return Ok(Turn::Last);
+            }
+            self.obey(order).await?;
+        }
+        if let Some(chore) = self.chores.pop_front() {
+            self.work_on(chore).await?;
+        }
+        Ok(Turn::Next)
+    }
+
+    /// Lets everyone who is ready to hand something in do so before the transaction begins.
+    ///
+    /// Without it a burst of requests is split: the loop is woken by the first of them, and would
+    /// make the others wait for a commit of one. No timer is involved: on an idle machine this ends
+    /// at once.
+    async fn let_others_arrive(&self) {
+        let mut waiting = self.requests.len() + self.reports.len();
+        for _ in 0..GATHERING_YIELDS {
+            tokio::task::yield_now().await;
+            let now_waiting = self.requests.len() + self.reports.len();
+            if now_waiting == waiting {
+                return;
+            }
+            waiting = now_waiting;
+        }
+    }
+
+    /// Whether the next turn has something to do even if nothing arrives.
+    fn has_work(&self) -> bool {
+        self.more_to_claim || !self.chores.is_empty()
+    }
+
+    /// Writes a batch and settles it; a batch that the database refuses is replayed one by one, so
+    /// that only the guilty is refused.
+    async fn store(&mut self, mut batch: Batch) -> Result<(), Error> {
+        let releases = batch.take_releases();
+        match self.write(&batch).await {
+            Ok(written) => self.settle(batch, written).await,
+            Err(Error::Refused(_)) if batch.len() > 1 => {
+                let mut singles = batch.split();
+                while let Some(single) = singles.next() {
+                    match self.write(&single).await {
+                        Ok(written) => self.settle(single, written).await,
+                        Err(error @ Error::Refused(_)) => self.fail(single, error)?,
+                        Err(error) => {
+                            // The rest keeps its order, for another try.
+                            self.fail(single, error.clone())?;
+                            singles.try_for_each(|rest| self.fail(rest, error.clone()))?;
+                        }
+                    }
+                }
+            }
+            Err(error) => self.fail(batch, error)?,
+        }
+        if !releases.is_empty() {
+            self.release(releases).await?;
+        }
+        Ok(())
+    }
+
+    /// One transaction: submissions, then reports, then claims with the room that is left.
+    async fn write(&mut self, batch: &Batch) -> Result<Written, Error> {
+        let time = Timestamp::now();
+        let now = time.to_string();
+        let mut plan = batch.plan(&self.ledger);
+        self.plan_claims(&mut plan, &now).await?;
+        if batch.is_empty() && plan.claims.is_empty() {
+            return Ok(Written::nothing(plan, time));
+        }
+        let rows = batch.journal(&plan, &self.ledger, &now);
+        let histories = batch.histories();
+        let changes = Changes {
+            tasks: batch.task_rows(&plan, &histories),
+            progress: batch.progress_rows(),
+            finished: batch.finish_rows(),
+            claims: plan.claims.iter().map(|attempt| attempt.seq).collect(),
+            logs: rows.iter().map(Row::to_insert).collect(),
+        };
+        let mut applied = writes::commit(&mut self.conn, &changes, &now).await?;
+        let place = |task: &ClaimedTask| plan.claims.iter().position(|it| *it == task.attempt);
+        applied.claimed.sort_by_key(place);
+        let (rows, lost) = self.rows_written(rows, &applied).await;
+        Ok(Written {
+            started: batch.started(&plan, applied.first_seq),
+            plan,
+            waiting: applied.claimed,
+            lost,
+            committed: Committed {
+                first_event: applied.first_log,
+                rows,
+                time,
+            },
+        })
+    }
+
+    /// Chooses waiting tasks to start with the room that is left: the first of each processor that
+    /// has a free place, then the first of all of them.
+    async fn plan_claims(&mut self, plan: &mut Plan, now: &str) -> Result<(), Error> {
+        let startable: Vec<_> = self
+            .ledger
+            .startable(&plan.room)
+            .map(|(name, free)| (name.to_owned(), free.min(CLAIM_TASKS)))
+            .collect();
+        let mut candidates = Vec::new();
+        for (processor, free) in &startable {
+            let limit = *free as i64;
+            candidates.extend(reads::next_due_tasks(&mut self.conn, processor, now, limit).await?);
+        }
+        candidates.sort_by(|a, b| {
+            (b.priority, &a.run_at, a.attempt.seq).cmp(&(a.priority, &b.run_at, b.attempt.seq))
+        });
+        candidates.truncate(CLAIM_TASKS as usize);
+        let chosen = candidates
+            .into_iter()
+            .filter(|candidate| plan.room.take(&candidate.processor, candidate.bytes))
+            .map(|candidate| candidate.attempt);
+        plan.claims = chosen.collect();
+        Ok(())
+    }
+
+    /// Whether waiting tasks could start now.
+    pub fn may_claim(&self) -> bool {
+        let room = self.ledger.room(std::iter::empty());
+        self.ledger.startable(&room).next().is_some()
+    }
+
+    /// Closes the database, with the WAL copied back into it.
+    async fn close(&mut self) -> Result<(), Error> {
+        let mut reports = std::mem::take(&mut self.held);
+        while let Ok(report) = self.reports.try_recv() {
+            reports.push(report);
+        }
+        let submissions = Vec::new();
+        self.store(Batch {
+            submissions,
+            reports,
+        })
+        .await?;
+        if !self.held.is_empty() {
+            tracing::error!(
+                reports = self.held.len(),
+                "outcomes could not be stored; their tasks run again at the next start"
+            );
+        }
+        if let Some(checkpointer) = self.checkpointer.take() {
+            checkpointer.stop().await;
+        }
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .execute(&mut self.conn)
+            .await?;
+        Ok(())
+    }
+}
+
+/// Takes what has arrived, up to a batch, without waiting.
+fn take_waiting<T>(inbox: &mut mpsc::Receiver<T>, taken: &mut Vec<T>) {
+    while taken.len() < BATCH_MESSAGES
+        && let Ok(message) = inbox.try_recv()
+    {
+        taken.push(message);
+    }
+}
+
+/// Whether the loop goes on.
+#[derive(PartialEq, Eq)]
+enum Turn {
+    Next,
+    Last,
+}
+
+/// Appends journal rows; the first one's id (0 if there are none).
+pub(super) async fn insert_rows(
+    conn: &mut SqliteConnection,
+    rows: &[Row],
+    now: &str,
+) -> Result<i64, Error> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let logs: Vec<_> = rows.iter().map(Row::to_insert).collect();
+    writes::insert_logs(conn, &logs, now).await
+}
