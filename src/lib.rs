@@ -37,4 +37,5 @@
 pub mod config;
 pub mod events;
 pub mod models;
+pub mod processors;
 pub mod state;

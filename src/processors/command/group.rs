@@ -1,0 +1,166 @@
+//! One child process and everything it starts: spawned, signalled and reaped as a group.
+//!
+//! The child leads a session of its own, and so a process group of its own whose id is its process
+//! id. Why not just a group: a terminal's Ctrl-C would pass it by as well, but a program that asks
+//! for a password on the terminal would be stopped by it and hang; without a terminal it fails.
+//!
+//! The number of a group is free again once its leader is reaped and its members are gone, and a
+//! signal sent then could hit a stranger. So the leader's exit is watched without reaping (a pidfd,
+//! on Linux), the group is killed while the dead leader still holds the number, and only then is
+//! the leader reaped. Elsewhere, or where pidfds are forbidden, the two are a moment apart.
+
+use std::io;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+
+#[cfg(target_os = "linux")]
+use std::os::fd::OwnedFd;
+#[cfg(target_os = "linux")]
+use tokio::io::{Interest, unix::AsyncFd};
+
+use rustix::process::{Pid, Signal};
+use tokio::process::{Child, Command};
+
+use super::guard::Guard;
+use super::orphans::TASK_ID_VARIABLE;
+use super::pipes::Pipes;
+use crate::config::CommandSettings;
+use crate::models::TaskId;
+
+/// A running child and its group. Dropped before it was reaped, it is killed, with its group.
+pub(super) struct Group {
+    child: Child,
+    /// The leader's process id, which is the group's id as well.
+    pub(super) id: Pid,
+    #[cfg(target_os = "linux")]
+    leader_exit: Option<AsyncFd<OwnedFd>>,
+    guard: Arc<Guard>,
+    reaped: bool,
+}
+
+impl Group {
+    /// Starts the program. Has to be called on a thread that lives as long as the service, such as
+    /// a runtime's worker: on Linux the child dies with the thread that spawned it.
+    pub(super) fn spawn(
+        settings: &CommandSettings,
+        task_id: TaskId,
+        attempt: i64,
+        guard: &Arc<Guard>,
+    ) -> io::Result<(Self, Pipes)> {
+        let mut child = command(settings, task_id, attempt).spawn()?;
+        let id = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        let id = id.expect("a child that was not waited for has a process id");
+        let pipes = Pipes {
+            stdin: child.stdin.take().expect("stdin is piped"),
+            stdout: child.stdout.take().expect("stdout is piped"),
+            stderr: child.stderr.take().expect("stderr is piped"),
+        };
+        guard.watch(id);
+        let group = Self {
+            child,
+            id,
+            #[cfg(target_os = "linux")]
+            leader_exit: watch_exit(id),
+            guard: Arc::clone(guard),
+            reaped: false,
+        };
+        Ok((group, pipes))
+    }
+
+    /// Waits until the leader has exited; others of its group may go on.
+    pub(super) async fn leader_exited(&mut self) {
+        #[cfg(target_os = "linux")]
+        if let Some(leader_exit) = &self.leader_exit {
+            // It fails only when the runtime ends, and this future with it.
+            let _ = leader_exit.readable().await;
+            return;
+        }
+        // The status is kept for `reap`.
+        let _ = self.child.wait().await;
+    }
+
+    /// Asks every process of the group to end.
+    pub(super) fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Ends every process of the group, the leader too.
+    pub(super) fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    /// Waits for the leader's status. Kill the group first: after this its number may be another's.
+    pub(super) async fn reap(mut self) -> io::Result<ExitStatus> {
+        self.guard.release(self.id);
+        let status = self.child.wait().await;
+        self.reaped = true;
+        status
+    }
+
+    fn signal(&self, signal: Signal) {
+        // An error says that nobody is left, or (on some systems) that only the dead leader is.
+        let _ = rustix::process::kill_process_group(self.id, signal);
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if !self.reaped {
+            self.kill();
+            self.guard.release(self.id);
+        }
+        // The child itself is then reaped by tokio, in the background.
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn watch_exit(leader: Pid) -> Option<AsyncFd<OwnedFd>> {
+    use rustix::process::{PidfdFlags, pidfd_open};
+    let pidfd = pidfd_open(leader, PidfdFlags::empty()).ok()?;
+    // SAFETY: the `AsyncFd` owns the descriptor, and an `OwnedFd` never changes what it refers to.
+    #[expect(
+        unsafe_code,
+        reason = "the only way to await a descriptor tokio has no type for"
+    )]
+    unsafe { AsyncFd::register_with_interest(pidfd, Interest::READABLE) }.ok()
+}
+
+fn command(settings: &CommandSettings, task_id: TaskId, attempt: i64) -> Command {
+    let mut command = Command::new(&settings.program);
+    command
+        .args(&settings.args)
+        .envs(&settings.env)
+        .env(TASK_ID_VARIABLE, task_id.to_string())
+        .env("VENOM_ATTEMPT", attempt.to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    if let Some(directory) = &settings.working_directory {
+        command.current_dir(directory);
+    }
+    let service = rustix::process::getpid();
+    // SAFETY: between fork and exec only async-signal-safe calls are allowed; `prepare_child` makes
+    // a few system calls and allocates nothing.
+    #[expect(
+        unsafe_code,
+        reason = "nothing else runs code in the child before its program"
+    )]
+    unsafe {
+        command.pre_exec(move || prepare_child(service));
+    }
+    command
+}
+
+/// Runs in the child, before its program. Signals need nothing here: the standard library has
+/// emptied the mask and given SIGPIPE back its default.
+fn prepare_child(service: Pid) -> io::Result<()> {
+    rustix::process::setsid()?;
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    // The service may have died before the line above, and nobody would tell us.
+    if rustix::process::getppid() == Some(service) {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+}

@@ -1,0 +1,99 @@
+//! `command`: a child process for each attempt, fed with the task's content.
+//!
+//! What a program can rely on:
+//! - It is started without a shell, in a session and process group of its own, with the settings'
+//!   `args`, `env` and `working_directory`. A `program` without a slash is looked up in `PATH` (the
+//!   one of `env`, if that sets it). One with a slash is a path, and if it is relative it starts at
+//!   `working_directory`, or where the service was started; so do relative `args`, as the program
+//!   itself reads them.
+//! - `VENOM_TASK_ID` and `VENOM_ATTEMPT` are in its environment and the task's `content` is on its
+//!   standard input, which then ends. It need not read it.
+//! - Each line it prints, on either output, is a log line as it comes (to 64 KiB). Standard output
+//!   is also the result (to 1 MiB), without its last line end. The line `::progress 0.4` sets the
+//!   progress and is neither. Bytes that are not UTF-8, and NUL, become U+FFFD. When the service is
+//!   behind with its log, the program waits in its `write`.
+//! - Exit status 0 completes the task. Any other fails it with the last line of standard error that
+//!   is not blank, or else with the status or signal itself.
+//! - When the attempt has to end, its group gets SIGTERM and has five seconds before SIGKILL.
+//! - What it leaves in the background ends with it: once it has exited, the rest of its group has
+//!   half a second to close the output, and is killed. A process that leaves the group on purpose
+//!   (`setsid`) outlives a finished attempt, but neither an aborted one nor the task's next.
+//! - When the service dies, so do the program (Linux), its group (`guard`) and, before the task is
+//!   run again, anything else that it started (`orphans`).
+//!
+//! `run` is the life of one attempt, `group` its processes, `pipes` its streams, `output` what they
+//! mean. A service that is process 1 of a container gets its grandchildren's zombies to reap, and
+//! does not: run it with an init (`docker run --init`).
+
+mod group;
+mod guard;
+mod orphans;
+mod output;
+mod pipes;
+mod run;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt};
+
+use self::run::Run;
+use super::{Context, Processor, RunError};
+use crate::config::CommandSettings;
+
+pub(super) use self::guard::Guard;
+pub use self::orphans::kill_orphans;
+
+/// From SIGTERM to SIGKILL.
+const KILL_GRACE: Duration = Duration::from_secs(5);
+
+/// Runs each task as a child process.
+pub struct Command {
+    settings: CommandSettings,
+    guard: Arc<Guard>,
+}
+
+impl Command {
+    /// A processor for one `[processors.NAME]` table; all of a service share one guard.
+    pub(super) fn new(settings: CommandSettings, guard: Arc<Guard>) -> Self {
+        Self { settings, guard }
+    }
+}
+
+impl Processor for Command {
+    fn run<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<String, RunError>> {
+        let run = Run {
+            settings: &self.settings,
+            guard: &self.guard,
+            kill_grace: KILL_GRACE,
+            task_id: context.task_id(),
+            attempt: context.attempt(),
+            content: context.content(),
+        };
+        async move { run.to_end(context).await }.boxed()
+    }
+}
+
+/// What a run needs of its [`Context`]; tests put a recorder in its place.
+trait Host: Sync {
+    fn log(&self, line: String) -> impl Future<Output = ()> + Send;
+    fn progress(&self, progress: f64) -> impl Future<Output = ()> + Send;
+    /// Resolves when the run has to end, and at once from then on.
+    fn stopped(&self) -> impl Future<Output = ()> + Send;
+}
+
+impl Host for Context {
+    async fn log(&self, line: String) {
+        Context::log(self, line).await;
+    }
+
+    async fn progress(&self, progress: f64) {
+        Context::progress(self, progress).await;
+    }
+
+    async fn stopped(&self) {
+        Context::stopped(self).await;
+    }
+}

@@ -1,0 +1,14 @@
+//! `echo`: answers with what it was given.
+
+use futures_util::future::{BoxFuture, FutureExt, ready};
+
+use super::{Context, Processor, RunError};
+
+/// Completes every task with `Processed: <content>`.
+pub struct Echo;
+
+impl Processor for Echo {
+    fn run<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<String, RunError>> {
+        ready(Ok(format!("Processed: {}", context.content()))).boxed()
+    }
+}
