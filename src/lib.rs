@@ -37,5 +37,7 @@
 pub mod config;
 pub mod events;
 pub mod models;
+pub mod orchestrator;
 pub mod processors;
+pub mod queue;
 pub mod state;

@@ -1,0 +1,157 @@
+//! The orchestrator: takes claimed tasks, runs each in an executor, stops them when told to.
+//!
+//! One loop owns the running set. A claimed task is in it before any order about it is heard, because
+//! the loop takes claims before orders; an executor leaves it only when its outcome is with the
+//! Writer.
+
+mod executor;
+mod recovery;
+mod running;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+pub use recovery::recover;
+
+use crate::models::{ClaimedTask, TaskId};
+use crate::processors::Registry;
+use crate::queue::{StopOrder, StopReason};
+use crate::state::{Error, StateManager};
+use executor::{Ended, STOP_PATIENCE};
+use running::RunningSet;
+
+/// How long a stop waits for outcomes to be stored, and how often it looks.
+const OUTCOME_PATIENCE: Duration = Duration::from_secs(5);
+const OUTCOME_PAUSE: Duration = Duration::from_millis(5);
+
+/// The loop's state. Everything in it is touched by the loop alone.
+pub struct Orchestrator {
+    state: StateManager,
+    registry: Arc<Registry>,
+    orders: mpsc::Receiver<StopOrder>,
+    executors: JoinSet<Ended>,
+    running: RunningSet,
+}
+
+impl Orchestrator {
+    pub fn new(
+        state: StateManager,
+        registry: Arc<Registry>,
+        orders: mpsc::Receiver<StopOrder>,
+    ) -> Self {
+        Self {
+            state,
+            registry,
+            orders,
+            executors: JoinSet::new(),
+            running: RunningSet::default(),
+        }
+    }
+
+    /// Runs tasks until `stop`, then lets the running ones go on for `grace` and gives the rest back.
+    ///
+    /// # Errors
+    /// When the Writer is gone.
+    pub async fn run(mut self, stop: CancellationToken, grace: Duration) -> Result<(), Error> {
+        let mut claims = self.state.claim().await?;
+        loop {
+            tokio::select! {
+                biased;
+                // First, because under load there is always something else to do.
+                () = stop.cancelled() => break,
+                Some(tasks) = claims.recv() => self.start(tasks),
+                Some(ended) = self.executors.join_next(), if !self.executors.is_empty() => {
+                    self.settle(ended);
+                }
+                Some(order) = self.orders.recv() => self.obey(order),
+            }
+        }
+        self.state.stop_claiming().await?;
+        while let Ok(tasks) = claims.try_recv() {
+            self.start(tasks);
+        }
+        self.drain(Instant::now() + grace).await;
+        self.running.stop_all(StopReason::Shutdown);
+        // Every processor leaves when it is told to, or is dropped by its executor. What is left then
+        // waits for a storage that takes no writes; its tasks run again at the next start.
+        let patience = Instant::now() + STOP_PATIENCE + OUTCOME_PATIENCE;
+        if self.drain(patience).await {
+            self.outcomes_stored().await;
+        }
+        Ok(())
+    }
+
+    /// Waits for the running attempts, until `deadline`; whether all have ended.
+    async fn drain(&mut self, deadline: Instant) -> bool {
+        // A deadline that has passed must win even over a steady stream of ends.
+        let drained = tokio::time::timeout_at(deadline, self.drain_all()).await;
+        drained.is_ok()
+    }
+
+    async fn drain_all(&mut self) {
+        while !self.executors.is_empty() {
+            tokio::select! {
+                Some(ended) = self.executors.join_next() => self.settle(ended),
+                Some(order) = self.orders.recv() => self.obey(order),
+            }
+        }
+    }
+
+    /// Waits until the last outcomes are stored, so that listeners and the dump hear of them; not for
+    /// ever, because a storage that takes no writes keeps them with the Writer.
+    async fn outcomes_stored(&self) {
+        let stored = async {
+            while self
+                .state
+                .queue_status()
+                .await
+                .is_ok_and(|status| status.active > 0)
+            {
+                tokio::time::sleep(OUTCOME_PAUSE).await;
+            }
+        };
+        let _ = tokio::time::timeout(OUTCOME_PATIENCE, stored).await;
+    }
+
+    fn start(&mut self, tasks: Vec<ClaimedTask>) {
+        for task in tasks {
+            let signal = self.running.add(task.attempt);
+            let state = self.state.clone();
+            let registry = Arc::clone(&self.registry);
+            self.executors
+                .spawn(executor::execute(task, registry, signal, state));
+        }
+    }
+
+    fn settle(&mut self, ended: Result<Ended, JoinError>) {
+        match ended {
+            Ok(ended) => self.running.remove(ended),
+            // An executor catches its processor's panics and is never cancelled.
+            Err(error) => tracing::error!(%error, "an executor ended without an outcome"),
+        }
+    }
+
+    fn obey(&mut self, order: StopOrder) {
+        match order {
+            StopOrder::Task { id, reply } => self.stop_task(id, reply),
+            StopOrder::Everything { reason, reply } => {
+                self.running.stop_all(reason);
+                self.running.answer_when_empty(reason, reply);
+            }
+        }
+    }
+
+    fn stop_task(&mut self, id: TaskId, reply: oneshot::Sender<bool>) {
+        if self.running.stop(id, StopReason::Abort) {
+            self.running.answer_when_ended(id, reply);
+        } else {
+            // Who asked may have gone away.
+            let _ = reply.send(false);
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! What a crash has left, put right before the first answer.
+
+use std::collections::HashSet;
+
+use crate::processors;
+use crate::state::{Error, Opened, Recovered};
+
+/// Ends whatever still runs of interrupted attempts, then lets their tasks wait again (or fail as
+/// `lost`).
+///
+/// The order matters: a task must not run again beside what is left of its last attempt.
+///
+/// # Errors
+/// When the database cannot be read or written.
+pub async fn recover(opened: &mut Opened) -> Result<Recovered, Error> {
+    let interrupted: HashSet<_> = opened.interrupted().await?.into_iter().collect();
+    if !interrupted.is_empty() {
+        match processors::kill_orphans(&interrupted) {
+            Ok(0) => {}
+            Ok(killed) => tracing::warn!(killed, "ended processes of interrupted tasks"),
+            Err(error) => tracing::error!(%error, "cannot look for processes of interrupted tasks"),
+        }
+    }
+    let recovered = opened.recover().await?;
+    if recovered != Recovered::default() {
+        tracing::warn!(
+            requeued = recovered.requeued,
+            lost = recovered.lost,
+            "the service had died; interrupted tasks run again"
+        );
+    }
+    Ok(recovered)
+}

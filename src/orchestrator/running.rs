@@ -1,0 +1,128 @@
+//! The running set: which attempts have an executor, how to stop them, who waits for their end.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::executor::Ended;
+use crate::models::{Attempt, TaskId};
+use crate::queue::StopReason;
+
+/// The running attempts, by task.
+#[derive(Default)]
+pub(super) struct RunningSet {
+    entries: HashMap<TaskId, Entry>,
+    /// Orders to stop everything that have not been answered.
+    sweeps: Vec<Sweep>,
+}
+
+struct Entry {
+    attempt: Attempt,
+    signal: StopSignal,
+    waiting: Vec<oneshot::Sender<bool>>,
+}
+
+struct Sweep {
+    reason: StopReason,
+    /// Attempts it waits for: not those that start later, after a resume.
+    left: HashSet<Attempt>,
+    stopped: u64,
+    reply: oneshot::Sender<u64>,
+}
+
+/// How an executor hears that it has to stop, and why.
+#[derive(Clone, Default)]
+pub(super) struct StopSignal {
+    pub token: CancellationToken,
+    reason: Arc<OnceLock<StopReason>>,
+}
+
+impl StopSignal {
+    /// Why the attempt has to stop; the first reason counts.
+    pub fn reason(&self) -> Option<StopReason> {
+        self.reason.get().copied()
+    }
+
+    fn stop(&self, reason: StopReason) {
+        let _ = self.reason.set(reason);
+        self.token.cancel();
+    }
+}
+
+impl RunningSet {
+    pub fn add(&mut self, attempt: Attempt) -> StopSignal {
+        let signal = StopSignal::default();
+        let entry = Entry {
+            attempt,
+            signal: signal.clone(),
+            waiting: Vec::new(),
+        };
+        self.entries.insert(attempt.task_id, entry);
+        signal
+    }
+
+    /// Whether there was such an attempt.
+    pub fn stop(&mut self, id: TaskId, reason: StopReason) -> bool {
+        let Some(entry) = self.entries.get(&id) else {
+            return false;
+        };
+        entry.signal.stop(reason);
+        true
+    }
+
+    pub fn stop_all(&mut self, reason: StopReason) {
+        for entry in self.entries.values() {
+            entry.signal.stop(reason);
+        }
+    }
+
+    /// Answers, when the attempt has ended, whether it was aborted (or had just ended by itself).
+    pub fn answer_when_ended(&mut self, id: TaskId, reply: oneshot::Sender<bool>) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.waiting.push(reply);
+        }
+    }
+
+    /// Answers, when all attempts of this moment have ended, how many of them `reason` stopped.
+    pub fn answer_when_empty(&mut self, reason: StopReason, reply: oneshot::Sender<u64>) {
+        let sweep = Sweep {
+            reason,
+            left: self.entries.values().map(|entry| entry.attempt).collect(),
+            stopped: 0,
+            reply,
+        };
+        self.sweeps.push(sweep);
+        self.answer_sweeps();
+    }
+
+    /// An executor has ended.
+    pub fn remove(&mut self, ended: Ended) {
+        let id = ended.attempt.task_id;
+        // A later attempt may have begun, if another program has changed the row meanwhile.
+        let is_this = |entry: &Entry| entry.attempt == ended.attempt;
+        if self.entries.get(&id).is_some_and(is_this)
+            && let Some(entry) = self.entries.remove(&id)
+        {
+            for reply in entry.waiting {
+                let _ = reply.send(ended.stopped_by == Some(StopReason::Abort));
+            }
+        }
+        for sweep in &mut self.sweeps {
+            if sweep.left.remove(&ended.attempt) {
+                sweep.stopped += u64::from(ended.stopped_by == Some(sweep.reason));
+            }
+        }
+        self.answer_sweeps();
+    }
+
+    fn answer_sweeps(&mut self) {
+        for index in (0..self.sweeps.len()).rev() {
+            if self.sweeps[index].left.is_empty() {
+                let sweep = self.sweeps.swap_remove(index);
+                let _ = sweep.reply.send(sweep.stopped);
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The QueueManager: what a person does to the queue as a whole, or to a task that runs.
+//!
+//! Rows are changed through the [`StateManager`]; running attempts are stopped through orders to the
+//! orchestrator, which owns them. The two meet here and nowhere else.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::models::{QueueStatus, TaskId};
+use crate::state::{Error, Paused, Purged, StateManager};
+
+/// Orders that may wait for the orchestrator.
+const ORDERS: usize = 1024;
+
+/// How long an order is waited for: processors leave within ten seconds, and then the outcome has
+/// to be stored.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Why a running attempt is stopped from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// Somebody aborted this task.
+    Abort,
+    EmergencyStop,
+    /// The service stops and its grace period is over.
+    Shutdown,
+}
+
+/// An order to the orchestrator about what runs. It answers when the attempts have ended and their
+/// outcome is stored.
+#[derive(Debug)]
+pub enum StopOrder {
+    /// Answers whether the task was running and was stopped.
+    Task {
+        id: TaskId,
+        reply: oneshot::Sender<bool>,
+    },
+    /// Answers how many were stopped.
+    Everything {
+        reason: StopReason,
+        reply: oneshot::Sender<u64>,
+    },
+}
+
+/// What an emergency stop did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmergencyStopped {
+    /// Running tasks that were stopped.
+    pub cancelled: u64,
+    /// Waiting tasks that were purged.
+    pub purged: u64,
+}
+
+/// The handle to the queue; clone it freely.
+#[derive(Clone)]
+pub struct QueueManager {
+    state: StateManager,
+    orders: mpsc::Sender<StopOrder>,
+}
+
+impl QueueManager {
+    /// A queue on `state`; the receiver is for the orchestrator.
+    pub fn new(state: StateManager) -> (Self, mpsc::Receiver<StopOrder>) {
+        let (orders, inbox) = mpsc::channel(ORDERS);
+        (Self { state, orders }, inbox)
+    }
+
+    /// The queue's condition.
+    ///
+    /// # Errors
+    /// When the service is stopping.
+    pub async fn status(&self) -> Result<QueueStatus, Error> {
+        self.state.queue_status().await
+    }
+
+    /// Starts nothing more until [`QueueManager::resume`]; what runs goes on.
+    ///
+    /// # Errors
+    /// When it could not be stored.
+    pub async fn pause(&self, reason: Option<String>) -> Result<Paused, Error> {
+        self.state.pause(reason).await
+    }
+
+    /// Starts tasks again.
+    ///
+    /// # Errors
+    /// When it could not be stored.
+    pub async fn resume(&self) -> Result<QueueStatus, Error> {
+        self.state.resume().await
+    }
+
+    /// Fails every task that waits.
+    ///
+    /// # Errors
+    /// When it could not be stored.
+    pub async fn purge(&self) -> Result<Purged, Error> {
+        self.state.purge().await
+    }
+
+    /// Stops one running task; whether it was running. When this returns the task has ended.
+    ///
+    /// # Errors
+    /// When the service is stopping.
+    pub async fn abort(&self, id: TaskId) -> Result<bool, Error> {
+        if self.order(|reply| StopOrder::Task { id, reply }).await? {
+            return Ok(true);
+        }
+        // A claim that was committed a moment ago may still be on its way to the orchestrator. Once
+        // the Writer has answered, it has been handed over.
+        self.state.queue_status().await?;
+        self.order(|reply| StopOrder::Task { id, reply }).await
+    }
+
+    /// Pauses, stops everything that runs, and purges what was waiting.
+    ///
+    /// The pause is stored first: nothing starts any more, also if the service dies half-way.
+    ///
+    /// # Errors
+    /// When it could not be stored.
+    pub async fn emergency_stop(&self) -> Result<EmergencyStopped, Error> {
+        let upto = self.state.begin_emergency_stop().await?;
+        let reason = StopReason::EmergencyStop;
+        let cancelled = self
+            .order(|reply| StopOrder::Everything { reason, reply })
+            .await?;
+        let purged = self.state.finish_emergency_stop(upto, cancelled).await?;
+        Ok(EmergencyStopped {
+            cancelled,
+            purged: purged.removed,
+        })
+    }
+
+    async fn order<T>(
+        &self,
+        order: impl FnOnce(oneshot::Sender<T>) -> StopOrder,
+    ) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.orders
+            .send(order(reply))
+            .await
+            .map_err(|_| Error::Stopping)?;
+        let answer = tokio::time::timeout(PATIENCE, answer).await.map_err(|_| {
+            let what = "running tasks were told to stop; their outcomes are not stored yet";
+            Error::Unavailable(what.to_owned())
+        })?;
+        answer.map_err(|_| Error::Stopping)
+    }
+}
