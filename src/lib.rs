@@ -35,6 +35,7 @@
 //! [`queue`]. ARCHITECTURE.md has the invariants and the walkthroughs.
 
 pub mod config;
+pub mod dump;
 pub mod events;
 pub mod models;
 pub mod orchestrator;
