@@ -34,6 +34,7 @@
 //! [`api`] and [`orchestrator`] do not know each other: they meet in rows and in the orders of the
 //! [`queue`]. ARCHITECTURE.md has the invariants and the walkthroughs.
 
+pub mod api;
 pub mod config;
 pub mod dump;
 pub mod events;

@@ -1,0 +1,137 @@
+//! The one error type of the API, in FastAPI's shapes.
+//!
+//! 422 carries a list of [`Problem`]s, everything else a sentence. What went wrong inside is logged
+//! here, once, with an id that the client gets instead of the detail.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::state;
+
+/// Seconds after which a client may try again what was refused for lack of room.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+
+/// An answer other than the one that was asked for.
+#[derive(Debug)]
+pub enum ApiError {
+    /// 422: what is wrong with the request, field by field.
+    Invalid(Vec<Problem>),
+    /// 404, with a sentence.
+    NotFound(&'static str),
+    Status(StatusCode, String),
+    /// 503: nothing was stored; try again later.
+    Unavailable(String),
+    /// 500: the client gets an id, the log gets the reason.
+    Internal(String),
+}
+
+/// One thing that is wrong with a request, as FastAPI says it.
+#[derive(Debug, Serialize)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// Where it stands: `["body", "content"]`.
+    pub loc: Vec<Value>,
+    pub msg: String,
+    /// What was found there.
+    pub input: Value,
+}
+
+/// Characters of a wrong text that are sent back.
+const ECHOED_CHARS: usize = 200;
+
+impl Problem {
+    pub fn new(kind: &'static str, loc: &[&str], msg: impl Into<String>, input: Value) -> Self {
+        let input = match input {
+            Value::String(text) if text.len() > ECHOED_CHARS => {
+                Value::String(text.chars().take(ECHOED_CHARS).collect())
+            }
+            other => other,
+        };
+        Self {
+            kind,
+            loc: loc.iter().map(|part| json!(part)).collect(),
+            msg: msg.into(),
+            input,
+        }
+    }
+}
+
+impl From<Problem> for ApiError {
+    fn from(problem: Problem) -> Self {
+        Self::Invalid(vec![problem])
+    }
+}
+
+impl From<state::Error> for ApiError {
+    fn from(error: state::Error) -> Self {
+        match error {
+            state::Error::Busy | state::Error::Stopping | state::Error::Unavailable(_) => {
+                Self::Unavailable(sentence(&error.to_string()))
+            }
+            state::Error::Refused(_) | state::Error::Corrupt(_) | state::Error::BadRow(_) => {
+                Self::Internal(error.to_string())
+            }
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Invalid(problems) => answer(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                json!({ "detail": problems }),
+            ),
+            Self::NotFound(detail) => answer(StatusCode::NOT_FOUND, json!({ "detail": detail })),
+            Self::Status(status, detail) => answer(status, json!({ "detail": detail })),
+            Self::Unavailable(detail) => {
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                let mut response = answer(status, json!({ "detail": detail }));
+                response
+                    .headers_mut()
+                    .insert(header::RETRY_AFTER, RETRY_AFTER);
+                response
+            }
+            Self::Internal(reason) => {
+                let error_id = Uuid::new_v4();
+                tracing::error!(%error_id, reason, "a request failed inside");
+                let detail = format!("Internal error {error_id}; the service's log says more.");
+                answer(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    json!({ "detail": detail }),
+                )
+            }
+        }
+    }
+}
+
+fn answer(status: StatusCode, body: Value) -> Response {
+    (status, Json(body)).into_response()
+}
+
+/// The text as a sentence: a capital first, a full stop last.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters
+        .next()
+        .map(|letter| letter.to_uppercase().to_string());
+    format!("{}{}.", first.unwrap_or_default(), letters.as_str())
+}
+
+/// No such path.
+pub(super) async fn not_found() -> ApiError {
+    ApiError::NotFound("Not Found")
+}
+
+/// The path exists, the method does not.
+pub(super) async fn method_not_allowed() -> ApiError {
+    ApiError::Status(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "Method Not Allowed".to_owned(),
+    )
+}

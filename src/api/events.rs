@@ -1,0 +1,203 @@
+//! `WS /ws/events`: the journal as it grows.
+//!
+//! Each socket is one [`Feed`] and writes at its own pace. What is queued for a listener that does
+//! not read is bounded: one delivery, the socket's write buffer, and the kernel's. It watches the
+//! stop itself, because an upgraded connection is out of the server's hands.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::{Extension, State};
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::json;
+use tokio::time::{Instant, timeout};
+
+use super::error::{ApiError, Problem};
+use super::query::Query;
+use super::server::Place;
+use super::{Api, Shared};
+use crate::events::{Delivery, Feed, Filter};
+use crate::models::{Event, EventType, FIRST_FRAME_MESSAGE, Timestamp};
+use crate::state::StateManager;
+
+/// How often a silent connection is probed.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+/// A listener that takes nothing, or answers no ping, for this long is given up.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Time for the last words at a stop.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// Bytes a socket may collect before they are written.
+const WRITE_BUFFER_BYTES: usize = 16 * 1024;
+/// Listeners have nothing to say; what is larger is no pong.
+const INCOMING_LIMIT_BYTES: usize = 4096;
+/// Room for what a listener says; each socket takes it at once, and the library's default is 128 KiB.
+const READ_BUFFER_BYTES: usize = 1024;
+
+/// `GET /ws/events?since=&types=&task_id=`
+pub(super) async fn socket(
+    State(api): Shared,
+    uri: Uri,
+    Extension(place): Extension<Place>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, ApiError> {
+    let query = Query::parse(uri.query(), &["since", "types", "task_id"])?;
+    let since = query.get("since", "int_parsing", "an event id, a whole number")?;
+    let filter = Filter {
+        types: types(&query)?,
+        task_id: query.get("task_id", "uuid_parsing", "a valid UUID")?,
+    };
+    let upgrade = upgrade.map_err(|_| {
+        let detail = "This is a WebSocket; connect to it with a WebSocket client.".to_owned();
+        ApiError::Status(StatusCode::UPGRADE_REQUIRED, detail)
+    })?;
+    let feed = Feed::new(api.state.bus(), api.state.clone(), filter, since);
+    Ok(upgrade
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
+        .max_message_size(INCOMING_LIMIT_BYTES)
+        .on_upgrade(async move |socket| {
+            let listeners = api.listeners.clone();
+            listeners.spawn(async move {
+                talk(socket, feed, api).await;
+                drop(place);
+            });
+        }))
+}
+
+fn types(query: &Query) -> Result<Option<std::collections::HashSet<EventType>>, ApiError> {
+    let Some(names) = query.text("types") else {
+        return Ok(None);
+    };
+    let types = names
+        .split(',')
+        .map(|name| {
+            name.trim().parse().map_err(|error| {
+                let msg = format!("Input should be event types, separated by commas: {error}");
+                ApiError::from(Problem::new("enum", &["query", "types"], msg, json!(names)))
+            })
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Some(types))
+}
+
+/// Serves one listener until it leaves, is given up, or the service stops.
+async fn talk(socket: WebSocket, feed: Feed<StateManager>, api: Arc<Api>) {
+    let (mut sink, mut stream) = socket.split();
+    let speak = speak(&mut sink, feed, &api);
+    let listen = async {
+        // Pongs arrive at least as often as pings are sent; anything counts as a sign of life.
+        while let Ok(Some(Ok(message))) = timeout(PATIENCE, stream.next()).await {
+            if matches!(message, Message::Close(_)) {
+                break;
+            }
+        }
+    };
+    tokio::select! {
+        () = speak => {}
+        () = listen => {}
+    }
+    let _ = timeout(FAREWELL, sink.close()).await;
+}
+
+type Sink = futures_util::stream::SplitSink<WebSocket, Message>;
+
+/// Tells everything up to the stop, then says goodbye.
+async fn speak(sink: &mut Sink, mut feed: Feed<StateManager>, api: &Api) {
+    let too_slow_to_stop = async {
+        api.closing.cancelled().await;
+        tokio::time::sleep(FAREWELL).await;
+    };
+    tokio::select! {
+        told = tell_everything(sink, &mut feed, api) => {
+            if told.is_ok() {
+                let _ = timeout(FAREWELL, say_goodbye(sink, feed.position())).await;
+            }
+        }
+        () = too_slow_to_stop => {}
+    }
+}
+
+async fn say_goodbye(sink: &mut Sink, position: i64) -> Result<(), axum::Error> {
+    let words = system_log(position, "The service is shutting down");
+    let close = CloseFrame {
+        code: close_code::AWAY,
+        reason: "the service is shutting down".into(),
+    };
+    sink.feed(text(&words)).await?;
+    sink.send(Message::Close(Some(close))).await
+}
+
+/// Ends well when the service stops and the listener knows all that happened.
+async fn tell_everything(
+    sink: &mut Sink,
+    feed: &mut Feed<StateManager>,
+    api: &Api,
+) -> Result<(), Gone> {
+    let welcome = system_log(feed.position(), FIRST_FRAME_MESSAGE);
+    send(sink, vec![text(&welcome)]).await?;
+    let mut next_ping = Instant::now() + PING_INTERVAL;
+    loop {
+        tokio::select! {
+            // In this order: what has happened is told before the stop is obeyed.
+            biased;
+            deliveries = feed.next() => {
+                let deliveries = deliveries.map_err(|error| {
+                    tracing::warn!(%error, "the journal cannot be read for a listener");
+                    Gone
+                })?;
+                // From here on only the texts are held, not the batches they came from.
+                send(sink, deliveries.iter().map(message).collect()).await?;
+            }
+            () = api.closing.cancelled() => return Ok(()),
+            () = tokio::time::sleep_until(next_ping) => {}
+        }
+        // Also while there is always something to tell: the listener's pong is its sign of life.
+        if Instant::now() >= next_ping {
+            send(sink, vec![Message::Ping(axum::body::Bytes::new())]).await?;
+            next_ping = Instant::now() + PING_INTERVAL;
+        }
+    }
+}
+
+struct Gone;
+
+async fn send(sink: &mut Sink, messages: Vec<Message>) -> Result<(), Gone> {
+    let write = async {
+        for message in messages {
+            sink.feed(message).await?;
+        }
+        sink.flush().await
+    };
+    match timeout(PATIENCE, write).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(Gone),
+    }
+}
+
+fn message(delivery: &Delivery) -> Message {
+    match delivery {
+        Delivery::Event(event) => text(event),
+        Delivery::Missed { from, to } => {
+            let data = json!({ "from": from, "to": to }).to_string();
+            let mut missed = Event::new(*to, EventType::EventsMissed, Timestamp::now(), data);
+            missed.message = Some(format!("Events {from} to {to} were missed"));
+            text(&missed)
+        }
+    }
+}
+
+fn text(event: &Event) -> Message {
+    Message::Text(event.frame().into())
+}
+
+/// Words of the service itself, at the listener's place in the journal.
+fn system_log(position: i64, words: &str) -> Event {
+    let data = json!({ "level": "INFO" }).to_string();
+    let mut event = Event::new(position, EventType::SystemLog, Timestamp::now(), data);
+    event.message = Some(words.to_owned());
+    event
+}

@@ -1,0 +1,138 @@
+//! Extractors whose rejections have the service's own error shape.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde_json::{Value, json};
+
+use super::Api;
+use super::error::{ApiError, Problem};
+use crate::models::TaskId;
+
+/// The `{task_id}` of a path.
+pub(super) struct TaskIdPath(pub TaskId);
+
+impl<S: Send + Sync> FromRequestParts<S> for TaskIdPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Path(text) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| ApiError::NotFound("Not Found"))?;
+        text.parse().map(Self).map_err(|error: uuid::Error| {
+            Problem::new(
+                "uuid_parsing",
+                &["path", "task_id"],
+                format!("Input should be a valid UUID, {error}"),
+                Value::String(text),
+            )
+            .into()
+        })
+    }
+}
+
+/// A JSON body: its bytes, within the limits, of the right type, not yet parsed.
+pub(super) struct JsonBody(pub Bytes);
+
+impl FromRequest<Arc<Api>> for JsonBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, ApiError> {
+        check_json(request.headers())?;
+        read_body(request, api).await.map(Self)
+    }
+}
+
+/// A JSON body that may be left out.
+pub(super) struct OptionalJsonBody(pub Option<Bytes>);
+
+impl FromRequest<Arc<Api>> for OptionalJsonBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, ApiError> {
+        let typed = check_json(request.headers());
+        let body = read_body(request, api).await?;
+        if body.is_empty() {
+            return Ok(Self(None));
+        }
+        typed?;
+        Ok(Self(Some(body)))
+    }
+}
+
+/// A missing `Content-Type` counts as JSON.
+pub(super) fn check_json(headers: &HeaderMap) -> Result<(), ApiError> {
+    let Some(content_type) = headers.get(header::CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let essence = content_type.to_str().unwrap_or_default();
+    let essence = essence
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    if essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"))
+    {
+        return Ok(());
+    }
+    Err(ApiError::Status(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        format!("Expected the header Content-Type: application/json, found {essence:?}."),
+    ))
+}
+
+async fn read_body(request: Request, api: &Api) -> Result<Bytes, ApiError> {
+    let limit = api.body_limit_bytes;
+    let body = Limited::new(request.into_body(), limit).collect();
+    let read = tokio::time::timeout(api.request_timeout, body)
+        .await
+        .map_err(|_| {
+            let seconds = api.request_timeout.as_secs_f64();
+            let detail = format!("The request's body did not arrive within {seconds} s.");
+            ApiError::Status(StatusCode::REQUEST_TIMEOUT, detail)
+        })?;
+    read.map(|body| body.to_bytes()).map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            let detail = format!("The request's body is larger than {limit} bytes.");
+            ApiError::Status(StatusCode::PAYLOAD_TOO_LARGE, detail)
+        } else {
+            let detail = "The request's body could not be read.".to_owned();
+            ApiError::Status(StatusCode::BAD_REQUEST, detail)
+        }
+    })
+}
+
+/// The body as JSON; what is none is a 422 that says where.
+pub(super) fn parse_json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    if body.is_empty() {
+        let problem = Problem::new("missing", &["body"], "Field required", Value::Null);
+        return Err(problem.into());
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        let at = offset(body, error.line(), error.column());
+        let mut problem = Problem::new(
+            "json_invalid",
+            &["body"],
+            format!("JSON decode error: {error}"),
+            json!({}),
+        );
+        problem.loc.push(json!(at));
+        problem.into()
+    })
+}
+
+/// The byte offset of a line and column, both from 1.
+fn offset(body: &[u8], line: usize, column: usize) -> usize {
+    let before: usize = body
+        .split(|byte| *byte == b'\n')
+        .take(line.saturating_sub(1))
+        .map(|line| line.len() + 1)
+        .sum();
+    (before + column.saturating_sub(1)).min(body.len())
+}

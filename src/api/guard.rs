@@ -1,0 +1,152 @@
+//! Keeps strangers' web pages away from the queue.
+//!
+//! A browser lets any page send simple requests to localhost, and a host name of the attacker's may be
+//! made to point there (DNS rebinding). Programs send neither `Origin` nor `Sec-Fetch-Site`; a
+//! browser always does on what matters here.
+
+use std::net::IpAddr;
+
+use axum::http::{HeaderMap, Method, StatusCode, header};
+
+use super::ApiError;
+
+/// The names under which the service may be addressed.
+#[derive(Clone, Copy, Debug)]
+pub enum Hosts {
+    /// Bound to loopback: `localhost` and loopback addresses only.
+    Loopback,
+    /// Bound to another address: any name, since it may have many.
+    Any,
+}
+
+impl Hosts {
+    /// The names that fit an address the service is bound to.
+    pub fn of(address: IpAddr) -> Self {
+        if address.is_loopback() {
+            Self::Loopback
+        } else {
+            Self::Any
+        }
+    }
+
+    fn admit(self, authority: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Loopback => is_loopback(host_of(authority)),
+        }
+    }
+}
+
+/// Whether the request may pass: the error is for one that a page of another origin makes, or one
+/// under a foreign name.
+pub(super) fn check(hosts: Hosts, method: &Method, headers: &HeaderMap) -> Result<(), ApiError> {
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    if host.is_some_and(|host| !hosts.admit(host)) {
+        return Err(forbidden(
+            "This service listens on loopback and answers to localhost only; the request names another host.",
+        ));
+    }
+    if let Some(origin) = headers.get(header::ORIGIN) {
+        let authority = origin
+            .to_str()
+            .ok()
+            .and_then(|origin| origin.split_once("://"));
+        let same = authority.is_some_and(|(_, authority)| Some(authority) == host);
+        if !same {
+            return Err(forbidden(
+                "The request comes from a page of another origin.",
+            ));
+        }
+    }
+    let site = headers.get("sec-fetch-site").map(|site| site.as_bytes());
+    let changes = !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+    if changes && matches!(site, Some(b"cross-site" | b"same-site")) {
+        return Err(forbidden("The request comes from a page of another site."));
+    }
+    Ok(())
+}
+
+fn forbidden(detail: &str) -> ApiError {
+    ApiError::Status(StatusCode::FORBIDDEN, detail.to_owned())
+}
+
+/// The host of `host:port`, `[v6]:port` or `host`.
+fn host_of(authority: &str) -> &str {
+    if let Some(rest) = authority.strip_prefix('[') {
+        return rest.split(']').next().unwrap_or_default();
+    }
+    authority
+        .rsplit_once(':')
+        .map_or(authority, |(host, _)| host)
+}
+
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.to_ascii_lowercase().ends_with(".localhost")
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                (
+                    header::HeaderName::from_static(name),
+                    value.parse().unwrap(),
+                )
+            })
+            .collect()
+    }
+
+    fn allowed(method: Method, pairs: &[(&'static str, &str)]) -> bool {
+        check(Hosts::Loopback, &method, &headers(pairs)).is_ok()
+    }
+
+    #[test]
+    fn programs_and_own_pages_pass() {
+        assert!(allowed(Method::POST, &[("host", "127.0.0.1:8000")]));
+        assert!(allowed(Method::POST, &[("host", "[::1]:8000")]));
+        assert!(allowed(Method::POST, &[]));
+        let own = [
+            ("host", "localhost:8000"),
+            ("origin", "http://localhost:8000"),
+            ("sec-fetch-site", "same-origin"),
+        ];
+        assert!(allowed(Method::POST, &own));
+    }
+
+    #[test]
+    fn strangers_do_not() {
+        assert!(!allowed(
+            Method::POST,
+            &[
+                ("host", "127.0.0.1:8000"),
+                ("origin", "https://evil.example")
+            ]
+        ));
+        assert!(!allowed(
+            Method::POST,
+            &[("host", "127.0.0.1:8000"), ("origin", "null")]
+        ));
+        assert!(!allowed(
+            Method::POST,
+            &[("host", "127.0.0.1:8000"), ("sec-fetch-site", "cross-site")]
+        ));
+        assert!(!allowed(Method::GET, &[("host", "evil.example:8000")]));
+        assert!(!allowed(
+            Method::GET,
+            &[
+                ("host", "127.0.0.1:8000"),
+                ("origin", "http://localhost:3000")
+            ]
+        ));
+    }
+}

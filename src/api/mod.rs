@@ -1,0 +1,76 @@
+//! The HTTP and WebSocket interface. A handler extracts, makes one call, and answers; rules and SQL
+//! live elsewhere.
+
+mod dump;
+mod error;
+mod events;
+mod extract;
+mod guard;
+mod health;
+mod listeners;
+mod query;
+mod queue;
+mod server;
+mod stream;
+mod task_request;
+mod tasks;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{get, post};
+use tokio_util::sync::CancellationToken;
+
+pub use error::ApiError;
+pub use guard::Hosts;
+pub use listeners::Listeners;
+pub use server::{ServerLimits, serve};
+
+use crate::processors::Registry;
+use crate::queue::QueueManager;
+use crate::state::StateManager;
+
+/// What the handlers share.
+pub struct Api {
+    pub state: StateManager,
+    pub queue: QueueManager,
+    pub registry: Arc<Registry>,
+    /// Largest request body, except for an import.
+    pub body_limit_bytes: usize,
+    /// Time a client may take to send a request's body.
+    pub request_timeout: Duration,
+    /// Where an import is kept until it has been read and checked.
+    pub spool_folder: PathBuf,
+    /// Serves event sockets.
+    pub listeners: listeners::Spawner,
+    /// The service takes no new tasks any more.
+    pub stopping: CancellationToken,
+    /// Sockets and streams are to end.
+    pub closing: CancellationToken,
+}
+
+type Shared = axum::extract::State<Arc<Api>>;
+
+/// The whole interface as a router.
+pub fn app(api: Arc<Api>) -> Router {
+    Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/ws/events", get(events::socket))
+        .route("/api/v1/tasks", get(tasks::list).post(tasks::create))
+        .route("/api/v1/tasks/{task_id}", get(tasks::show))
+        .route("/api/v1/tasks/{task_id}/stream", get(stream::stream))
+        .route("/api/v1/queue/status", get(queue::status))
+        .route("/api/v1/queue/pause", post(queue::pause))
+        .route("/api/v1/queue/resume", post(queue::resume))
+        .route("/api/v1/queue/purge", post(queue::purge))
+        .route("/api/v1/queue/emergency-stop", post(queue::emergency_stop))
+        .route("/api/v1/queue/task/{task_id}/abort", post(queue::abort))
+        .route("/api/v1/export", get(dump::export))
+        .route("/api/v1/import", post(dump::import))
+        .fallback(error::not_found)
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .with_state(api)
+}

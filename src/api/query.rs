@@ -1,0 +1,70 @@
+//! Query strings: each parameter known, given once, and of its type; anything else is a 422.
+
+use serde_json::{Value, json};
+
+use super::error::{ApiError, Problem};
+
+/// The parameters of a request, checked against the names the endpoint knows.
+pub(super) struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Reads a query string; `known` are the endpoint's parameters.
+    pub fn parse(query: Option<&str>, known: &[&str]) -> Result<Self, ApiError> {
+        let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query.unwrap_or_default())
+            .map_err(|error| {
+                let msg = format!("Input should be a valid query string, {error}");
+                Problem::new("query_parsing", &["query"], msg, json!(query))
+            })?;
+        let mut problems = Vec::new();
+        for (index, (name, value)) in pairs.iter().enumerate() {
+            if !known.contains(&name.as_str()) {
+                let msg = match known {
+                    [] => "Unknown parameter; this call takes none".to_owned(),
+                    known => format!("Unknown parameter; expected one of {}", known.join(", ")),
+                };
+                problems.push(Problem::new(
+                    "extra_forbidden",
+                    &["query", name],
+                    msg,
+                    json!(value),
+                ));
+            } else if pairs[..index].iter().any(|(earlier, _)| earlier == name) {
+                let msg = "Given more than once; expected once";
+                problems.push(Problem::new(
+                    "value_error",
+                    &["query", name],
+                    msg,
+                    json!(value),
+                ));
+            }
+        }
+        if problems.is_empty() {
+            Ok(Self(pairs))
+        } else {
+            Err(ApiError::Invalid(problems))
+        }
+    }
+
+    /// The parameter's text, if it was given.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(given, _)| given == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// The parameter read as a `T`; `expected` says what that is.
+    pub fn get<T: std::str::FromStr>(
+        &self,
+        name: &str,
+        kind: &'static str,
+        expected: &str,
+    ) -> Result<Option<T>, ApiError> {
+        self.text(name)
+            .map(|text| {
+                text.parse().map_err(|_| {
+                    let msg = format!("Input should be {expected}");
+                    Problem::new(kind, &["query", name], msg, Value::from(text)).into()
+                })
+            })
+            .transpose()
+    }
+}

@@ -1,0 +1,198 @@
+//! `GET /api/v1/tasks/{id}/stream`: one task, as server-sent events, until it is finished.
+//!
+//! Each `task_update` carries the lines since the last one; its id is the newest journal row it
+//! covers, so that `Last-Event-ID` goes on from there.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::sse::{self, Sse};
+use futures_util::stream::{self, Stream};
+use serde_json::json;
+use tokio::time::{Instant, sleep_until};
+
+use super::error::{ApiError, Problem};
+use super::extract::TaskIdPath;
+use super::{Api, Shared};
+use crate::events::{Feed, Filter};
+use crate::models::{TaskId, TaskStatus, Timestamp};
+use crate::state::{Error, StateManager};
+
+/// Journal rows in one update.
+const LINES: u32 = 1000;
+/// How often a silent stream says that it is alive.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// `GET /api/v1/tasks/{id}/stream`
+pub(super) async fn stream(
+    State(api): Shared,
+    TaskIdPath(task_id): TaskIdPath,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, ApiError> {
+    let since = last_event_id(&headers)?;
+    let filter = Filter {
+        types: None,
+        task_id: Some(task_id),
+    };
+    // The feed begins before the first look, so that nothing falls between them.
+    let feed = Feed::new(api.state.bus(), api.state.clone(), filter, None);
+    if api.state.task_state(task_id).await?.is_none() {
+        return Err(ApiError::NotFound("Task not found"));
+    }
+    let follower = Follower {
+        api,
+        task_id,
+        feed,
+        seen: since,
+        next: Next::Look,
+        heartbeat: Instant::now() + HEARTBEAT,
+    };
+    Ok(Sse::new(stream::unfold(follower, |follower| async move {
+        follower.next_event().await
+    })))
+}
+
+fn last_event_id(headers: &HeaderMap) -> Result<i64, ApiError> {
+    let Some(value) = headers.get("last-event-id") else {
+        return Ok(0);
+    };
+    let text = value.to_str().unwrap_or_default();
+    text.parse().map_err(|_| {
+        let msg = "Input should be an event id, a whole number";
+        Problem::new(
+            "int_parsing",
+            &["header", "Last-Event-ID"],
+            msg,
+            json!(text),
+        )
+        .into()
+    })
+}
+
+/// One client that follows one task.
+struct Follower {
+    api: Arc<Api>,
+    task_id: TaskId,
+    feed: Feed<StateManager>,
+    /// The newest journal row that the client knows.
+    seen: i64,
+    next: Next,
+    heartbeat: Instant,
+}
+
+/// What the stream does next.
+enum Next {
+    /// Look at the task and send what is new.
+    Look,
+    /// Wait until something happens to it.
+    Wait,
+    /// It is final: say so.
+    Finish(TaskStatus, Option<String>),
+    End,
+}
+
+impl Follower {
+    async fn next_event(mut self) -> Option<(Result<sse::Event, Infallible>, Self)> {
+        loop {
+            match std::mem::replace(&mut self.next, Next::Wait) {
+                Next::Look => match self.look().await {
+                    Ok(Some(event)) => return Some((Ok(event), self)),
+                    Ok(None) => {}
+                    Err(error) => {
+                        tracing::warn!(%error, task_id = %self.task_id, "a stream ends early");
+                        return None;
+                    }
+                },
+                Next::Wait => {
+                    if let Some(event) = self.wait().await {
+                        return Some((Ok(event), self));
+                    }
+                }
+                Next::Finish(status, result) => {
+                    self.next = Next::End;
+                    let event = self.event("task_finished", status, result, Vec::new());
+                    return Some((Ok(event), self));
+                }
+                Next::End => return None,
+            }
+        }
+    }
+
+    /// Reads what is new; the update, if there is something.
+    async fn look(&mut self) -> Result<Option<sse::Event>, Error> {
+        // Lines first: whatever is written between the two reads is in the next look.
+        let state = &self.api.state;
+        let rows = state
+            .task_lines_after(self.task_id, self.seen, LINES)
+            .await?;
+        let Some((status, result)) = state.task_state(self.task_id).await? else {
+            self.next = Next::End;
+            return Ok(Some(self.missing()));
+        };
+        let more = rows.len() >= LINES as usize;
+        if more {
+            self.next = Next::Look;
+        } else if status.is_final() {
+            self.next = Next::Finish(status, result.clone());
+        }
+        let Some((newest, _)) = rows.last() else {
+            return Ok(None);
+        };
+        self.seen = *newest;
+        let lines = rows.into_iter().filter_map(|(_, line)| line).collect();
+        Ok(Some(self.event("task_update", status, result, lines)))
+    }
+
+    /// Waits for news of the task (then there is something to look at), or for the heartbeat.
+    async fn wait(&mut self) -> Option<sse::Event> {
+        tokio::select! {
+            () = self.api.closing.cancelled() => self.next = Next::End,
+            _ = self.feed.next() => self.next = Next::Look,
+            () = sleep_until(self.heartbeat) => return Some(self.beat().await),
+        }
+        None
+    }
+
+    /// A heartbeat; or, if another program has deleted the task, the last word.
+    async fn beat(&mut self) -> sse::Event {
+        self.heartbeat = Instant::now() + HEARTBEAT;
+        if let Ok(None) = self.api.state.task_state(self.task_id).await {
+            self.next = Next::End;
+            return self.missing();
+        }
+        let data = json!({ "task_id": self.task_id, "timestamp": Timestamp::now() });
+        sse::Event::default()
+            .event("heartbeat")
+            .data(data.to_string())
+    }
+
+    fn missing(&self) -> sse::Event {
+        let data = json!({ "task_id": self.task_id, "timestamp": Timestamp::now() });
+        sse::Event::default()
+            .event("task_missing")
+            .data(data.to_string())
+    }
+
+    fn event(
+        &self,
+        name: &str,
+        status: TaskStatus,
+        result: Option<String>,
+        logs: Vec<String>,
+    ) -> sse::Event {
+        let data = json!({
+            "task_id": self.task_id,
+            "status": status,
+            "logs": logs,
+            "result": result,
+            "timestamp": Timestamp::now(),
+        });
+        sse::Event::default()
+            .event(name)
+            .id(self.seen.to_string())
+            .data(data.to_string())
+    }
+}

@@ -1,0 +1,112 @@
+//! Tasks: submit, read, list.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde::Serialize;
+
+use super::error::ApiError;
+use super::extract::{JsonBody, TaskIdPath};
+use super::query::Query;
+use super::task_request::read_task;
+use super::{Api, Shared};
+use crate::models::{Task, TaskId, TaskStatus, Timestamp};
+use crate::state::Error;
+
+/// Tasks read at a time for a listing.
+const PAGE: u32 = 200;
+
+/// The answer to a submission. The status is the one with which the task was accepted; it may be
+/// running already.
+#[derive(Serialize)]
+struct Created {
+    task_id: TaskId,
+    status: TaskStatus,
+    created_at: Timestamp,
+}
+
+/// `POST /api/v1/tasks`
+pub(super) async fn create(
+    State(api): Shared,
+    uri: Uri,
+    JsonBody(body): JsonBody,
+) -> Result<Response, ApiError> {
+    Query::parse(uri.query(), &[])?;
+    if api.stopping.is_cancelled() {
+        return Err(Error::Stopping.into());
+    }
+    let room = api.state.reserve(body.len())?;
+    let task = read_task(&body, &api.registry)?;
+    let accepted = api.state.submit(task, room).await?;
+    let created = Created {
+        task_id: accepted.task_id,
+        status: TaskStatus::Pending,
+        created_at: accepted.created_at,
+    };
+    Ok((StatusCode::CREATED, Json(created)).into_response())
+}
+
+/// `GET /api/v1/tasks/{id}`
+pub(super) async fn show(
+    State(api): Shared,
+    uri: Uri,
+    TaskIdPath(task_id): TaskIdPath,
+) -> Result<Json<Task>, ApiError> {
+    Query::parse(uri.query(), &[])?;
+    let task = api.state.task(task_id).await?;
+    task.map(Json).ok_or(ApiError::NotFound("Task not found"))
+}
+
+/// `GET /api/v1/tasks`: every task, newest first.
+///
+/// The first page is read before the answer begins, so that a storage error is a clean 503; later
+/// pages are read as the client takes them.
+pub(super) async fn list(State(api): Shared, uri: Uri) -> Result<Response, ApiError> {
+    Query::parse(uri.query(), &[])?;
+    let first = api.state.tasks_before(i64::MAX, PAGE).await?;
+    let pages = stream::unfold(Listing::First(first), move |listing| {
+        next_chunk(Arc::clone(&api), listing)
+    });
+    let json = (header::CONTENT_TYPE, "application/json");
+    Ok(([json], Body::from_stream(pages)).into_response())
+}
+
+enum Listing {
+    First(Vec<(i64, Task)>),
+    After(i64),
+    Done,
+}
+
+async fn next_chunk(api: Arc<Api>, listing: Listing) -> Option<(Result<Bytes, Error>, Listing)> {
+    let (tasks, opening) = match listing {
+        Listing::First(tasks) => (tasks, true),
+        Listing::After(seq) => match api.state.tasks_before(seq, PAGE).await {
+            Ok(tasks) => (tasks, false),
+            // The connection is cut, so that nobody takes half a list for a whole one.
+            Err(error) => return Some((Err(error), Listing::Done)),
+        },
+        Listing::Done => return None,
+    };
+    let last = tasks.last().map(|(seq, _)| *seq);
+    let mut chunk = Vec::with_capacity(64 * 1024);
+    for (index, (_, task)) in tasks.iter().enumerate() {
+        chunk.push(if opening && index == 0 { b'[' } else { b',' });
+        serde_json::to_writer(&mut chunk, task).expect("a task always encodes");
+    }
+    if opening && tasks.is_empty() {
+        chunk.push(b'[');
+    }
+    let next = match last {
+        Some(seq) => Listing::After(seq),
+        None => {
+            chunk.push(b']');
+            Listing::Done
+        }
+    };
+    Some((Ok(chunk.into()), next))
+}
