@@ -35,9 +35,12 @@
 //! [`queue`]. ARCHITECTURE.md has the invariants and the walkthroughs.
 
 pub mod api;
+pub mod app;
+pub mod cli;
 pub mod config;
 pub mod dump;
 pub mod events;
+pub mod logging;
 pub mod models;
 pub mod orchestrator;
 pub mod processors;

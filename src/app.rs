@@ -1,0 +1,226 @@
+//! Builds every part, starts the loops, and stops them in order.
+//!
+//! The order of a clean stop: no new tasks and no new claims; running tasks get their grace and the
+//! rest is given back; listeners are told and closed; open requests end; the dump is written; the
+//! database is closed.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::{self, Api, Hosts, Listeners, ServerLimits};
+use crate::config::Settings;
+use crate::dump::{Periodic, StateFile};
+use crate::orchestrator::{self, Orchestrator};
+use crate::processors::Registry;
+use crate::queue::QueueManager;
+use crate::state::{self, Limits, Lock, OpenError, StateManager, WriterHandle};
+
+/// Why the service did not start, or did not stop well: one sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot listen on {address}: {source}{}", port_hint(source))]
+    Listen {
+        address: SocketAddr,
+        source: std::io::Error,
+    },
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    State(#[from] state::Error),
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+    #[error("the service stopped because {0}")]
+    Died(String),
+}
+
+fn port_hint(source: &std::io::Error) -> &'static str {
+    match source.kind() {
+        std::io::ErrorKind::AddrInUse => "; choose another port with --port",
+        std::io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege",
+        _ => "",
+    }
+}
+
+/// A service that is built and listens, but does not answer yet.
+pub struct App {
+    settings: Settings,
+    listener: TcpListener,
+    address: SocketAddr,
+    state: StateManager,
+    writer: WriterHandle,
+    /// Held until the end: one process owns a database.
+    lock: Lock,
+    registry: Arc<Registry>,
+    state_file: StateFile,
+}
+
+impl App {
+    /// Opens the database, puts right what a crash has left, and takes the port.
+    ///
+    /// # Errors
+    /// One sentence for the person who starts the service.
+    pub async fn build(settings: Settings) -> Result<Self, Error> {
+        let wanted = SocketAddr::new(settings.host, settings.port);
+        let listen = |source| Error::Listen {
+            address: wanted,
+            source,
+        };
+        let listener = TcpListener::bind(wanted).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let registry = Arc::new(Registry::new(&settings));
+
+        let mut opened = state::open(&settings.database_path, settings.durability).await?;
+        orchestrator::recover(&mut opened).await?;
+        let (state, writer, mut lock) = opened
+            .start(
+                limits(&settings),
+                settings.poll_interval,
+                settings.inbox_limit_bytes,
+                registry.default_name(),
+            )
+            .await?;
+        let mut state_file = StateFile::new(&settings.state_file_path);
+        state_file
+            .first_start(&state, registry.default_name())
+            .await?;
+        if let Err(error) = lock.announce(&format!("http://{address}")) {
+            tracing::warn!(%error, "commands on this machine will not find the service by its database");
+        }
+        Ok(Self {
+            settings,
+            listener,
+            address,
+            state,
+            writer,
+            lock,
+            registry,
+            state_file,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop`, then stops cleanly.
+    ///
+    /// # Errors
+    /// When a part of the service died, or the database could not be closed.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), Error> {
+        let stopping = CancellationToken::new();
+        let closing = CancellationToken::new();
+        let (queue, orders) = QueueManager::new(self.state.clone());
+        let orchestrator =
+            Orchestrator::new(self.state.clone(), Arc::clone(&self.registry), orders);
+        let mut orchestrator =
+            tokio::spawn(orchestrator.run(stopping.clone(), self.settings.shutdown_grace));
+        let listeners = Listeners::start().map_err(Error::Thread)?;
+        let api = Arc::new(Api {
+            state: self.state.clone(),
+            queue,
+            registry: Arc::clone(&self.registry),
+            body_limit_bytes: self.settings.body_limit_bytes,
+            request_timeout: self.settings.request_timeout,
+            spool_folder: folder_of(&self.settings.database_path),
+            listeners: listeners.spawner(),
+            stopping: stopping.clone(),
+            closing: closing.clone(),
+        });
+        let limits = server_limits(&self.settings);
+        let server = tokio::spawn(api::serve(
+            self.listener,
+            api::app(api),
+            Hosts::of(self.address.ip()),
+            limits,
+            closing.clone(),
+        ));
+
+        let dumps = tokio::spawn(dump_periodically(
+            self.settings.state_dump.then(|| {
+                let (interval, changes) =
+                    (self.settings.state_dump_interval, self.state.bus().watch());
+                Periodic::new(self.state.clone(), self.state_file, interval, changes)
+            }),
+            closing.clone(),
+        ));
+
+        let mut writer = self.writer;
+        let died = tokio::select! {
+            () = stop.cancelled() => None,
+            ended = &mut writer => Some(format!("its writer ended: {}", ending(ended))),
+            ended = &mut orchestrator => Some(format!("its orchestrator ended: {}", ending(ended))),
+        };
+        if let Some(reason) = died {
+            return Err(Error::Died(reason));
+        }
+        tracing::info!("stopping");
+        stopping.cancel();
+        if let Ok(Err(error)) = orchestrator.await {
+            tracing::error!(%error, "running tasks could not be given back");
+        }
+        closing.cancel();
+        let _ = server.await;
+        listeners.close().await;
+        if let Ok(Some(mut dumps)) = dumps.await
+            && let Err(error) = dumps.final_dump().await
+        {
+            tracing::error!(%error, "the state was not dumped at the end");
+        }
+        self.state.close().await?;
+        let _ = writer.await;
+        drop(self.lock);
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// Writes dumps until `stop`, then gives the writer of dumps back for the last one.
+async fn dump_periodically(
+    dumps: Option<Periodic<StateManager>>,
+    stop: CancellationToken,
+) -> Option<Periodic<StateManager>> {
+    let mut dumps = dumps?;
+    dumps.run(stop).await;
+    Some(dumps)
+}
+
+fn ending(ended: Result<Result<(), state::Error>, tokio::task::JoinError>) -> String {
+    match ended {
+        Ok(Ok(())) => "for no reason it gave".to_owned(),
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn limits(settings: &Settings) -> Limits {
+    let by_processor = settings
+        .processors
+        .iter()
+        .filter_map(|(name, processor)| processor.concurrency.map(|limit| (name.clone(), limit)));
+    Limits {
+        running: settings
+            .enable_queue_limits
+            .then_some(settings.max_concurrent_tasks),
+        running_bytes: settings.running_limit_bytes,
+        by_processor: by_processor.collect(),
+    }
+}
+
+fn server_limits(settings: &Settings) -> ServerLimits {
+    ServerLimits {
+        connections: settings.max_connections,
+        header_timeout: settings.header_timeout,
+        idle_timeout: settings.idle_timeout,
+    }
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .map_or_else(|| PathBuf::from("."), Path::to_owned)
+}

@@ -1,0 +1,36 @@
+//! An order to the queue: what the verbs without an answer of their own have in common.
+
+use clap::Args;
+use serde_json::Value;
+
+use super::client::Client;
+use super::error::Error;
+use super::output::{print_json, say};
+use super::target::Target;
+
+/// The flags of every order.
+#[derive(Args, Debug)]
+pub(super) struct Order {
+    /// Print the service's answer as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+impl Order {
+    /// A client of the service that takes the order.
+    pub fn client(&self) -> Result<Client, Error> {
+        self.target.client()
+    }
+
+    /// Gives the order and says what became of it.
+    pub async fn give(&self, path: &str, body: Option<&Value>) -> Result<(), Error> {
+        let answer = self.client()?.post(path, body).await?;
+        if self.json {
+            return print_json(&answer);
+        }
+        say(answer["message"].as_str().unwrap_or("Done."));
+        Ok(())
+    }
+}

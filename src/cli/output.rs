@@ -1,0 +1,53 @@
+//! Data to stdout, words to stderr; neither panics when nobody listens.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use serde_json::Value;
+
+use super::error::Error;
+
+/// Says something to the person at the terminal.
+pub(super) fn say(words: impl Display) {
+    // In one piece, so that lines of two programs do not mix; with nobody there, it is lost.
+    let line = format!("{words}\n");
+    let _ = io::stderr().lock().write_all(line.as_bytes());
+}
+
+/// Prints data, ended by a line end if it has none.
+pub(super) fn print(data: &str) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    let end = if data.ends_with('\n') { "" } else { "\n" };
+    out.write_all(data.as_bytes())
+        .and_then(|()| out.write_all(end.as_bytes()))
+        .and_then(|()| out.flush())
+        .map_err(|error| Error::of_stdout(&error))
+}
+
+/// Prints JSON for machines, on one line.
+pub(super) fn print_json(data: &Value) -> Result<(), Error> {
+    print(&data.to_string())
+}
+
+/// Text of others on one line of a terminal: control characters are shown, not obeyed.
+pub(super) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '\t' => line.push(letter),
+            _ if letter.is_control() => line.extend(letter.escape_default()),
+            _ => line.push(letter),
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_line;
+
+    #[test]
+    fn control_characters_are_shown() {
+        assert_eq!(one_line("a\tb\nc\u{1b}[31mé"), "a\tb\\nc\\u{1b}[31mé");
+    }
+}

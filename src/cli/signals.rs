@@ -1,0 +1,55 @@
+//! The first SIGTERM or SIGINT stops the service cleanly, the second at once.
+
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::output;
+use crate::config::LogFormat;
+
+/// The two signals that ask for a stop.
+pub(super) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// From here on the signals no longer end the process by themselves.
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Cancels `stop` at the first signal; never returns from the second.
+    pub async fn obey(mut self, stop: CancellationToken, log_format: LogFormat) {
+        self.next().await;
+        inform(
+            log_format,
+            "Stopping: running tasks may finish. Once more ends it at once.",
+        );
+        stop.cancel();
+        self.next().await;
+        inform(
+            log_format,
+            "Ended at once. Nothing accepted is lost: interrupted tasks run again at the next start.",
+        );
+        std::process::exit(1);
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+fn inform(log_format: LogFormat, words: &str) {
+    match log_format {
+        LogFormat::Text => output::say(words),
+        LogFormat::Json => tracing::warn!("{words}"),
+    }
+}

@@ -1,0 +1,65 @@
+//! `venom status`: what the queue is doing.
+
+use clap::Args;
+use serde_json::Value;
+
+use super::error::Error;
+use super::output::{print, print_json};
+use super::target::Target;
+
+const EXAMPLES: &str = "\
+Examples:
+  venom status
+  venom status --json | jq .pending";
+
+/// Show whether the queue runs, and how many tasks wait and run.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Status {
+    /// Print JSON: paused, pending, active, processing, limit
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Asks and prints.
+pub(super) async fn run(status: &Status) -> Result<(), Error> {
+    let client = status.target.client()?;
+    let queue = client.get("/api/v1/queue/status").await?;
+    match status.json {
+        true => print_json(&queue),
+        false => print(&table(client.url(), &queue)),
+    }
+}
+
+fn table(url: &str, queue: &Value) -> String {
+    let state = match queue["paused"].as_bool() {
+        Some(true) => "paused",
+        _ => "open",
+    };
+    let limit = match &queue["limit"] {
+        Value::Null => "without limit".to_owned(),
+        limit => format!("of {limit}"),
+    };
+    let (pending, running) = (&queue["pending"], &queue["active"]);
+    format!("service  {url}\nqueue    {state}\npending  {pending}\nrunning  {running} {limit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::table;
+
+    #[test]
+    fn the_table_says_what_the_queue_does() {
+        let queue = json!({"paused": true, "pending": 3, "active": 2, "processing": 2, "limit": 5});
+        assert_eq!(
+            table("http://x", &queue),
+            "service  http://x\nqueue    paused\npending  3\nrunning  2 of 5"
+        );
+        let queue = json!({"paused": false, "pending": 0, "active": 0, "limit": null});
+        assert!(table("http://x", &queue).ends_with("running  0 without limit"));
+    }
+}

@@ -1,0 +1,104 @@
+//! Where export and import find the tasks: with the running service, or in the database itself.
+//!
+//! Which of the two is decided by the database's lock, so there is no moment in which a service that
+//! is just starting could be overlooked.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::client::Client;
+use super::error::Error;
+use super::target::{Found, Target, announced};
+use crate::config::Settings;
+use crate::state::{self, Limits, Lock, OpenError, StateManager, WriterHandle};
+
+/// How long the owner of the database may take to say where it listens.
+const PATIENCE: Duration = Duration::from_secs(10);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+
+/// Who has the tasks.
+pub(super) enum Storage {
+    Service(Client),
+    Database(Database),
+}
+
+/// A database that no service runs on, and that is ours until it is closed.
+pub(super) struct Database {
+    pub state: StateManager,
+    /// For imported tasks that name no processor.
+    pub default_processor: String,
+    writer: WriterHandle,
+    lock: Lock,
+}
+
+impl Storage {
+    /// Finds the tasks. A database that is not there yet is made only if `create`.
+    pub async fn find(target: &Target, create: bool) -> Result<Self, Error> {
+        let settings = match target.find()? {
+            Found::Named(url) => return Ok(Self::Service(Client::new(&url)?)),
+            Found::Configured(settings) => settings,
+        };
+        let path = &settings.database_path;
+        if !create && !path.exists() {
+            let path = path.display();
+            return Err(Error::Failed(format!(
+                "there is no database {path}; name one with --database, or a service with --url"
+            )));
+        }
+        let patience = Instant::now() + PATIENCE;
+        loop {
+            match state::open(path, settings.durability).await {
+                Ok(opened) => return Ok(Self::Database(Database::start(opened, &settings).await?)),
+                Err(OpenError::InUse { .. }) => {}
+                Err(error) => return Err(Error::Failed(error.to_string())),
+            }
+            if let Some(url) = announced(path) {
+                return Ok(Self::Service(Client::new(&url)?));
+            }
+            if Instant::now() > patience {
+                let path = path.display();
+                return Err(Error::Failed(format!(
+                    "{path} is in use by another venom process that does not say where it listens"
+                )));
+            }
+            sleep(BETWEEN_LOOKS).await;
+        }
+    }
+}
+
+impl Database {
+    async fn start(opened: state::Opened, settings: &Settings) -> Result<Self, Error> {
+        // Nothing is run here.
+        let limits = Limits {
+            running: Some(0),
+            running_bytes: 0,
+            by_processor: HashMap::new(),
+        };
+        let default_processor = settings.default_processor.clone();
+        let (state, writer, lock) = opened
+            .start(
+                limits,
+                settings.poll_interval,
+                settings.inbox_limit_bytes,
+                &default_processor,
+            )
+            .await
+            .map_err(|error| Error::Failed(error.to_string()))?;
+        Ok(Self {
+            state,
+            default_processor,
+            writer,
+            lock,
+        })
+    }
+
+    /// Writes what is left and gives the database back.
+    pub async fn close(self) -> Result<(), Error> {
+        let closed = self.state.close().await;
+        let _ = self.writer.await;
+        drop(self.lock);
+        closed.map_err(|error| Error::Failed(error.to_string()))
+    }
+}

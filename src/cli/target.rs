@@ -1,0 +1,148 @@
+//! Which service a command talks to.
+//!
+//! In this order: `--url`; `VENOM_URL`; the address that the running service has left in the lock
+//! file beside the configured database; the host and port of the settings.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use reqwest::Url;
+
+use super::client::Client;
+use super::error::Error;
+use crate::config::{Overrides, Settings, Sources};
+use crate::state::Lock;
+
+const HEADING: &str = "Which service";
+
+/// The flags by which a command finds its service.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Target {
+    /// Address of the service, such as http://127.0.0.1:8000 [env: VENOM_URL] [default: that of the
+    /// service which runs on the database, else the one in the settings]
+    #[arg(long, value_name = "URL", value_parser = service_url, help_heading = HEADING)]
+    url: Option<Url>,
+    /// Database of the service [env: VENOM_DATABASE_PATH] [default: ./data/venom.db]
+    #[arg(long, value_name = "FILE", help_heading = HEADING)]
+    database: Option<PathBuf>,
+    /// Settings of the service [env: VENOM_CONFIG] [default: ./venom.toml, if there is one]
+    #[arg(long, value_name = "FILE", help_heading = HEADING)]
+    config: Option<PathBuf>,
+}
+
+/// What the command line and the settings say about the service.
+pub(super) enum Found {
+    /// Somebody has named its address.
+    Named(Url),
+    /// Whatever runs on the database of these settings, if anything does.
+    Configured(Box<Settings>),
+}
+
+impl Target {
+    /// A client of the service.
+    pub fn client(&self) -> Result<Client, Error> {
+        let url = match self.find()? {
+            Found::Named(url) => url,
+            Found::Configured(settings) => announced(&settings.database_path)
+                .unwrap_or_else(|| address(settings.host, settings.port)),
+        };
+        Client::new(&url)
+    }
+
+    /// A client of the same service after it was lost: it may have come back under another address.
+    ///
+    /// While it is away it leaves none, and whoever listens where the settings point to need not be
+    /// the same service: then the last address is the better guess.
+    pub fn client_again(&self, lost: Client) -> Client {
+        let Ok(Found::Configured(settings)) = self.find() else {
+            return lost;
+        };
+        let url = announced(&settings.database_path);
+        url.and_then(|url| Client::new(&url).ok()).unwrap_or(lost)
+    }
+
+    /// The service's address if it was named, else the settings.
+    pub fn find(&self) -> Result<Found, Error> {
+        if let Some(url) = &self.url {
+            return Ok(Found::Named(url.clone()));
+        }
+        let mut sources = Sources::from_process();
+        if let Some((text, place)) = sources.service_url()? {
+            let url = service_url(&text).map_err(|reason| {
+                Error::Usage(format!("`VENOM_URL` {place}: found {text:?}, {reason}"))
+            })?;
+            return Ok(Found::Named(url));
+        }
+        sources.config_file = self.config.clone();
+        sources.overrides = Overrides {
+            database_path: self.database.clone(),
+            ..Overrides::default()
+        };
+        let loaded = Settings::load(&sources)?;
+        Ok(Found::Configured(Box::new(loaded.settings)))
+    }
+}
+
+/// The address that the service which owns a database has left beside it.
+pub(super) fn announced(database: &Path) -> Option<Url> {
+    let text = fs::read_to_string(Lock::path_of(database)).ok()?;
+    service_url(text.trim()).ok()
+}
+
+/// Where to reach a service that listens on `host`.
+pub(super) fn address(host: IpAddr, port: u16) -> Url {
+    let listens = format!("http://{}", SocketAddr::new(host, port));
+    service_url(&listens).expect("an address and a port make a URL")
+}
+
+/// Reads a service's address. One that means "all of this machine's" becomes this machine's.
+fn service_url(text: &str) -> Result<Url, String> {
+    let wrong = || "expected an address such as http://127.0.0.1:8000 (without https)".to_owned();
+    let mut url: Url = text.parse().map_err(|_| wrong())?;
+    let is_plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    if url.scheme() != "http" || !url.has_host() || !is_plain {
+        return Err(wrong());
+    }
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let local = match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(Ipv4Addr::UNSPECIFIED)) => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        Ok(IpAddr::V6(Ipv6Addr::UNSPECIFIED)) => Some(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+        _ => None,
+    };
+    if let Some(local) = local {
+        url.set_ip_host(local).map_err(|()| wrong())?;
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_made_reachable() {
+        for (given, reached) in [
+            ("http://127.0.0.1:8000", "http://127.0.0.1:8000/"),
+            ("http://0.0.0.0:8000", "http://127.0.0.1:8000/"),
+            ("http://[::]:8000", "http://[::1]:8000/"),
+            ("http://venom.lan/base/", "http://venom.lan/base/"),
+        ] {
+            assert_eq!(service_url(given).unwrap().as_str(), reached);
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in [
+            "",
+            "localhost:8000",
+            "https://venom.lan",
+            "http://",
+            "http://x?y",
+        ] {
+            assert!(service_url(text).is_err(), "{text}");
+        }
+    }
+}

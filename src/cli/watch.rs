@@ -1,0 +1,204 @@
+//! `venom watch`: a WebSocket listener that misses nothing.
+//!
+//! It remembers the last event it has seen. After a lost connection, and when it was too slow for
+//! the service, it goes on from there.
+
+use std::io::{self, BufWriter, Write};
+use std::time::Duration;
+
+use clap::Args;
+use futures_util::{FutureExt, StreamExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+
+use super::backoff::Backoff;
+use super::client::{self, Client};
+use super::error::Error;
+use super::event_line::{Frame, line};
+use super::output::say;
+use super::target::Target;
+use crate::models::{EventType, TaskId};
+
+/// The service sends a ping every 20 seconds; a socket that is silent for longer is dead.
+const SILENCE: Duration = Duration::from_secs(60);
+/// How long a service may take to become a WebSocket.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The largest event, by far.
+const FRAME_LIMIT_BYTES: usize = 64 << 20;
+
+const EXAMPLES: &str = "\
+Examples:
+  venom watch                            from now on, until Ctrl-C
+  venom watch --since 0                  everything since the beginning, then go on
+  venom watch --types TASK_FAILED,TASK_ABORTED
+  venom watch --json | jq -r 'select(.type == \"TASK_LOG\") | .data.line'
+
+It connects again when the connection is lost, and goes on after the last event it has seen.";
+
+/// Print events as they happen.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Watch {
+    /// Begin after the event with this id; 0 begins with the first [default: begin now]
+    #[arg(long, value_name = "ID", allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(i64).range(0..))]
+    since: Option<i64>,
+    /// Only these types, separated by commas
+    #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = event_type)]
+    types: Vec<EventType>,
+    /// Only events of this task
+    #[arg(long, value_name = "ID")]
+    task: Option<TaskId>,
+    /// Print the frames as the service sends them, one JSON object a line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Why a connection is over; both times it goes on after the last event.
+enum Ended {
+    /// The service told that it left events out.
+    TooSlow,
+    Lost,
+}
+
+/// Prints events until Ctrl-C.
+pub(super) async fn run(watch: &Watch) -> Result<(), Error> {
+    tokio::select! {
+        ended = follow(watch) => ended,
+        _ = tokio::signal::ctrl_c() => Ok(()),
+    }
+}
+
+async fn follow(watch: &Watch) -> Result<(), Error> {
+    let mut since = watch.since;
+    let mut client = watch.target.client()?;
+    let mut socket = connect(&client, watch, since).await?;
+    say(format_args!("watching {}; Ctrl-C ends it", client.url()));
+    loop {
+        let ended = listen(&mut socket, watch.json, &mut since)
+            .await
+            .map_err(|error| Error::of_stdout(&error))?;
+        match ended {
+            Ended::TooSlow => say("events come faster than they are read; reading them again"),
+            Ended::Lost => say("the connection was lost; trying again"),
+        }
+        (client, socket) = connect_again(client, watch, since).await?;
+        if matches!(ended, Ended::Lost) {
+            say("connected again");
+        }
+    }
+}
+
+async fn connect(client: &Client, watch: &Watch, since: Option<i64>) -> Result<Socket, Error> {
+    let address = address(client.url(), watch, since);
+    let config = WebSocketConfig::default().max_frame_size(Some(FRAME_LIMIT_BYTES));
+    let connecting = connect_async_with_config(address, Some(config), true);
+    let slow = || Error::Unreachable(format!("{} takes too long to answer", client.url()));
+    match timeout(CONNECT_TIMEOUT, connecting).await {
+        Ok(Ok((socket, _))) => Ok(socket),
+        Ok(Err(SocketError::Io(error))) => Err(client::no_service(client.url(), &error)),
+        Ok(Err(SocketError::Http(answer))) => {
+            let reason = answer.body().as_deref().and_then(client::reason_in);
+            let words = reason.unwrap_or_else(|| {
+                let (url, status) = (client.url(), answer.status());
+                format!("{url} answers {status} and has no events to tell")
+            });
+            Err(match answer.status().is_server_error() {
+                true => Error::Unreachable(words),
+                false => Error::Failed(words),
+            })
+        }
+        Ok(Err(error)) => {
+            let url = client.url();
+            Err(Error::Unreachable(format!("cannot watch {url}: {error}")))
+        }
+        Err(_) => Err(slow()),
+    }
+}
+
+/// Tries until it succeeds, or the service refuses.
+async fn connect_again(
+    mut client: Client,
+    watch: &Watch,
+    since: Option<i64>,
+) -> Result<(Client, Socket), Error> {
+    let mut backoff = Backoff::new();
+    loop {
+        backoff.wait().await;
+        client = watch.target.client_again(client);
+        match connect(&client, watch, since).await {
+            Ok(socket) => return Ok((client, socket)),
+            Err(Error::Unreachable(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Where the events are: the service's address, with what is asked for.
+fn address(url: &str, watch: &Watch, since: Option<i64>) -> String {
+    let mut query = Vec::new();
+    query.extend(since.map(|id| format!("since={id}")));
+    if !watch.types.is_empty() {
+        let names: Vec<_> = watch.types.iter().map(|kind| kind.as_str()).collect();
+        query.push(format!("types={}", names.join(",")));
+    }
+    query.extend(watch.task.map(|id| format!("task_id={id}")));
+    // "http://…" becomes "ws://…"; nothing else gets this far.
+    let rest = url.strip_prefix("http").unwrap_or(url);
+    let mark = if query.is_empty() { "" } else { "?" };
+    format!("ws{rest}/ws/events{mark}{}", query.join("&"))
+}
+
+/// Prints what arrives until the connection is over; `since` is the last event that was printed.
+async fn listen(socket: &mut Socket, json: bool, since: &mut Option<i64>) -> io::Result<Ended> {
+    let mut out = BufWriter::new(io::stdout());
+    let mut is_first = true;
+    loop {
+        // What has come is written in one go, and before waiting for more.
+        let message = match socket.next().now_or_never() {
+            Some(message) => Ok(message),
+            None => {
+                out.flush()?;
+                timeout(SILENCE, socket.next()).await
+            }
+        };
+        let text = match message {
+            Ok(Some(Ok(Message::Text(text)))) => text,
+            Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) | Err(_) => break,
+            Ok(Some(Ok(_))) => continue,
+        };
+        let Ok(frame) = serde_json::from_str::<Frame>(&text) else {
+            break;
+        };
+        if let Some(from) = frame.missed_from() {
+            *since = Some(from - 1);
+            out.flush()?;
+            return Ok(Ended::TooSlow);
+        }
+        if json {
+            writeln!(out, "{text}")?;
+        } else if !is_first {
+            writeln!(out, "{}", line(&frame))?;
+        }
+        // The service's own words carry its place in the journal, which may be ahead of ours. Only
+        // the first are said before anything can have been left out.
+        if is_first || !frame.is_system_log() {
+            *since = Some(frame.id);
+        }
+        is_first = false;
+    }
+    out.flush()?;
+    Ok(Ended::Lost)
+}
+
+fn event_type(name: &str) -> Result<EventType, String> {
+    let kind = name.trim().to_ascii_uppercase().parse();
+    kind.map_err(|error: crate::models::UnknownName| error.to_string())
+}
