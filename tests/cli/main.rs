@@ -1,0 +1,10 @@
+//! The command line, through the real binary: what it prints, where, and how it exits.
+
+mod dumps;
+mod harness;
+mod mistakes;
+mod orders;
+mod service;
+mod submit;
+mod target;
+mod watch;

@@ -1,0 +1,97 @@
+//! status, pause, resume, purge, emergency-stop and abort.
+
+use serde_json::json;
+
+use crate::harness::Folder;
+
+const NOBODY: &str = "0190a6e2-7b5c-7d20-9a3c-5f2e8b1d4c6a";
+
+#[test]
+fn status_is_a_table_for_people_and_json_for_machines() {
+    let folder = Folder::new();
+    let _service = folder.serve();
+    let table = folder.succeed(&["status"]);
+    let url = folder.url();
+    assert_eq!(
+        table,
+        format!("service  {url}\nqueue    open\npending  0\nrunning  0 of 5")
+    );
+    assert_eq!(
+        folder.json(&["status", "--json"]),
+        json!({"paused": false, "pending": 0, "active": 0, "processing": 0, "limit": 5})
+    );
+}
+
+#[test]
+fn a_paused_queue_keeps_its_tasks_until_it_is_resumed() {
+    let folder = Folder::new();
+    let service = folder.serve();
+    let paused = folder.run(&["pause", "--reason", "for the test"]);
+    assert_eq!((paused.code, paused.out.as_str()), (0, ""));
+    assert!(paused.err.starts_with("Queue paused."), "{paused:?}");
+    folder.succeed(&["submit", "hello"]);
+
+    assert_eq!(service.stop(), 0);
+    let _service = folder.serve();
+    assert_eq!(folder.json(&["status", "--json"])["paused"], true);
+    let resumed = folder.json(&["resume", "--json"]);
+    assert_eq!(resumed["success"], true);
+    assert_eq!(resumed["pending_tasks"], 1);
+}
+
+#[test]
+fn a_purge_does_not_ask_where_there_is_no_terminal() {
+    let folder = Folder::new();
+    let _service = folder.serve();
+    folder.succeed(&["pause"]);
+    folder.succeed(&["submit", "one"]);
+    folder.succeed(&["submit", "two"]);
+    let purged = folder.run(&["purge"]);
+    assert_eq!(purged.code, 0);
+    assert_eq!(purged.err, "Queue purged: 2 waiting tasks failed.\n");
+    assert_eq!(folder.json(&["purge", "--yes", "--json"])["removed"], 0);
+}
+
+#[test]
+fn an_emergency_stop_pauses_and_purges() {
+    let folder = Folder::new();
+    let _service = folder.serve();
+    folder.succeed(&["pause"]);
+    folder.succeed(&["submit", "one"]);
+    let stopped = folder.json(&["emergency-stop", "--json"]);
+    assert_eq!(stopped["purged"], 1);
+    let status = folder.json(&["status", "--json"]);
+    assert_eq!(
+        (&status["paused"], &status["pending"]),
+        (&json!(true), &json!(0))
+    );
+}
+
+#[test]
+fn what_does_not_run_cannot_be_aborted() {
+    let folder = Folder::new();
+    let _service = folder.serve();
+    let aborted = folder.run(&["abort", NOBODY]);
+    assert_eq!((aborted.code, aborted.out.as_str()), (1, ""));
+    assert_eq!(
+        aborted.err,
+        "error: There is no such task, or it does not run.\n"
+    );
+}
+
+#[test]
+fn what_runs_is_aborted() {
+    let folder = Folder::new();
+    folder.write(
+        "venom.toml",
+        "[processors.long]\nkind = \"command\"\nprogram = \"sh\"\n\
+         args = [\"-c\", \"echo ready; exec sleep 1000\"]\n",
+    );
+    let _service = folder.serve();
+    let watch = folder.start(&["watch", "--since", "0"]);
+    let id = folder.succeed(&["submit", "--processor", "long", "hello"]);
+    watch.out.until(&format!("TASK_LOG {id} ready"));
+    let aborted = folder.run(&["abort", &id]);
+    assert_eq!((aborted.code, aborted.err.as_str()), (0, "Task aborted.\n"));
+    watch.out.until(&format!("TASK_ABORTED {id}"));
+}

@@ -1,0 +1,210 @@
+//! The command processor from outside: its lines live, its result, its limits, and the end of
+//! everything it started, whatever ends it.
+
+use serde_json::{Value, json};
+
+use crate::processes::of_task;
+use crate::support::{Service, Setup, eventually};
+
+/// A processor of this name that runs a shell script.
+fn script(name: &str, settings: &str, script: &str) -> String {
+    format!(
+        "[processors.{name}]\nkind = \"command\"\nprogram = \"sh\"\n\
+         args = [\"-c\", '''{script}''']\n{settings}\n"
+    )
+}
+
+async fn gone(id: &str) {
+    eventually("no process of the task is left", || async {
+        of_task(id).is_empty().then_some(())
+    })
+    .await;
+}
+
+/// A child that ignores SIGTERM, and one of its own that does too, in the background.
+const STUBBORN: &str =
+    "trap '' TERM; (sleep 1000; sleep 1000) & echo ready; sleep 1000; sleep 1000";
+/// One child in another session, which leaves the group, and one that stays.
+const FORKING: &str = "setsid sleep 1000 & sleep 1000 & echo ready; wait";
+
+#[tokio::test]
+async fn an_abort_ends_the_whole_group_also_what_ignores_it() {
+    let setup = Setup::new()
+        .table(&script("stubborn", "", STUBBORN))
+        .table(&script("forking", "", FORKING));
+    let service = setup.start().await;
+    let mut listener = service.listen("").await;
+    for processor in ["stubborn", "forking"] {
+        let id = service.submit_to(processor, "").await;
+        listener.until("TASK_LOG", &id).await;
+        eventually("its children run", || async {
+            (of_task(&id).len() >= 3).then_some(())
+        })
+        .await;
+        service.abort(&id).await.expect(200);
+        // When the abort is answered, the task has ended and so has everything it started.
+        assert_eq!(of_task(&id), [""; 0], "{processor}");
+        let task = service.task(&id).await;
+        assert_eq!(
+            (&task["status"], &task["failure"]),
+            (&json!("FAILED"), &json!("aborted"))
+        );
+        listener.until("TASK_ABORTED", &id).await;
+    }
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_timeout_ends_it_and_says_so() {
+    let slow = script("slow", "timeout = 0.2", FORKING);
+    let service = Setup::new().table(&slow).start().await;
+    let id = service.submit_to("slow", "").await;
+    let task = service.finished(&id).await;
+    assert_eq!(
+        (&task["status"], &task["failure"]),
+        (&json!("FAILED"), &json!("timeout"))
+    );
+    assert_eq!(task["error"], "timed out after 0.2 s");
+    assert_eq!(of_task(&id), [""; 0]);
+    service.ends_well().await;
+}
+
+/// The second attempt counts what it finds of the first.
+const COUNTING: &str = r#"
+if [ "$VENOM_ATTEMPT" = 1 ]; then
+    trap '' TERM
+    setsid sleep 1000 &
+    (trap '' TERM; sleep 1000; sleep 1000) &
+    echo ready
+    wait
+    sleep 1000
+fi
+left=0
+for file in /proc/[0-9]*/environ; do
+    [ "$file" = "/proc/$$/environ" ] && continue
+    if tr '\0' '\n' < "$file" 2>/dev/null | grep -qx "VENOM_ATTEMPT=1"; then
+        tr '\0' '\n' < "$file" 2>/dev/null | grep -qx "VENOM_TASK_ID=$VENOM_TASK_ID" && left=$((left + 1))
+    fi
+done
+echo "$left left of the first attempt"
+"#;
+
+#[tokio::test]
+async fn after_a_crash_nothing_of_the_first_attempt_meets_the_second() {
+    let service = Setup::new()
+        .table(&script("counting", "", COUNTING))
+        .start()
+        .await;
+    let mut listener = service.listen("").await;
+    let id = service.submit_to("counting", "").await;
+    listener.until("TASK_LOG", &id).await;
+    eventually("its children run", || async {
+        (of_task(&id).len() >= 3).then_some(())
+    })
+    .await;
+    let killed = service.kill9().await;
+    // The one that left the group is still there: the restart has something to do.
+    let left = of_task(&id);
+    assert!(
+        left.iter().any(|process| process.contains("sleep 1000")),
+        "{left:?}"
+    );
+    let service = killed.start().await;
+    let task = service.finished(&id).await;
+    assert_eq!(task["result"], "0 left of the first attempt", "{task}");
+    assert_eq!(task["attempt"], 2);
+    gone(&id).await;
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn its_lines_and_its_progress_arrive_while_it_runs() {
+    let service = Service::with_gates().await;
+    let mut listener = service.listen("").await;
+    let id = service.submit_to_gate("live").await;
+    listener.until("TASK_STARTED", &id).await;
+    for (word, progress) in [("first line", 0.25), ("second line", 0.5)] {
+        // The script stands at its gate; what it has said is there all the same.
+        service.say(&id, word).await;
+        let events = listener.until("TASK_LOG", &id).await;
+        let line = events.last().expect("one event");
+        assert_eq!(line["data"]["line"], word);
+        service.say(&id, &format!("::progress {progress}")).await;
+        let events = listener.until("TASK_PROGRESS", &id).await;
+        assert_eq!(
+            events.last().expect("one event")["data"]["progress"],
+            progress
+        );
+        assert_eq!(service.task(&id).await["progress"], progress);
+    }
+    let task = service.open_gate(&id).await;
+    assert_eq!(task["result"], "first line\nsecond line\nlet through: live");
+    let lines: Vec<_> = task["logs"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    assert!(
+        lines.contains(&"first line") && lines.contains(&"second line"),
+        "{lines:?}"
+    );
+    assert!(
+        !lines.iter().any(|line| line.contains("::progress")),
+        "{lines:?}"
+    );
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn what_it_gets_and_how_it_may_fail() {
+    let setup = Setup::new()
+        .table(&script(
+            "given",
+            "",
+            r#"cat; echo " $VENOM_TASK_ID $VENOM_ATTEMPT""#,
+        ))
+        .table(&script(
+            "failing",
+            "",
+            "echo out; echo first >&2; echo last >&2; echo; exit 3",
+        ))
+        .table("[processors.missing]\nkind = \"command\"\nprogram = \"no-such-program\"\n");
+    let service = setup.start().await;
+    let id = service
+        .submit_to("given", "content; $(with) 'quotes'")
+        .await;
+    let task = service.finished(&id).await;
+    assert_eq!(task["result"], format!("content; $(with) 'quotes' {id} 1"));
+    let id = service.submit_to("failing", "").await;
+    let task = service.finished(&id).await;
+    assert_eq!(
+        (&task["failure"], &task["error"]),
+        (&json!("error"), &json!("last"))
+    );
+    assert_eq!(task["result"], Value::Null);
+    let id = service.submit_to("missing", "").await;
+    let task = service.finished(&id).await;
+    let error = task["error"].as_str().expect("an error");
+    assert!(error.contains("no-such-program"), "{error}");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_result_beyond_the_limit_is_cut_and_says_so() {
+    let long = script(
+        "long",
+        "",
+        "head -c 3000000 /dev/zero | tr '\\0' 'x' | fold -w 1000",
+    );
+    let service = Setup::new().table(&long).start().await;
+    let id = service.submit_to("long", "").await;
+    let task = service.finished(&id).await;
+    assert_eq!(task["status"], "COMPLETED", "{}", task["error"]);
+    let result = task["result"].as_str().expect("a result");
+    let size = result.len();
+    assert!((1 << 20..(1 << 20) + 1000).contains(&size), "{size} bytes");
+    let end = result.trim_start_matches(['x', '\n']);
+    assert!(end.contains("cut"), "how it ends: {end:?}");
+    service.ends_well().await;
+}

@@ -1,0 +1,73 @@
+//! Pages of strangers and foreign names are refused; programs and the own page are not.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{Answer, Service};
+
+async fn submit_with(service: &Service, headers: &[(&str, &str)]) -> Answer {
+    let mut request = service.request(Method::POST, "/api/v1/tasks");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    Answer::of(request.json(&json!({"content": "hello"}))).await
+}
+
+#[tokio::test]
+async fn a_page_of_another_origin_is_refused() {
+    let service = Service::start().await;
+    let foreign: [&[(&str, &str)]; 6] = [
+        &[("origin", "https://evil.example")],
+        &[("origin", "null")],
+        &[("origin", "http://127.0.0.1:1")],
+        &[("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "same-site")],
+        &[("host", "evil.example")],
+    ];
+    for headers in foreign {
+        let answer = submit_with(&service, headers).await;
+        assert!(!answer.sentence(403).is_empty(), "{headers:?}");
+    }
+    assert_eq!(service.get("/api/v1/tasks").await.expect(200), json!([]));
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_foreign_page_can_neither_read_nor_listen() {
+    let service = Service::start().await;
+    for path in ["/api/v1/tasks", "/ws/events", "/api/v1/export", "/healthz"] {
+        for (name, value) in [
+            ("origin", "https://evil.example"),
+            ("host", "evil.example:80"),
+        ] {
+            let request = service.request(Method::GET, path).header(name, value);
+            Answer::of(request).await.sentence(403);
+        }
+    }
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn programs_and_the_own_page_are_not_refused() {
+    let service = Service::start().await;
+    let own = service.url("");
+    let port = own.rsplit(':').next().unwrap();
+    let localhost = format!("localhost:{port}");
+    let origin = format!("http://{localhost}");
+    let fine: [&[(&str, &str)]; 5] = [
+        &[],
+        &[("host", &localhost)],
+        &[("origin", &own), ("sec-fetch-site", "same-origin")],
+        &[("host", &localhost), ("origin", &origin)],
+        &[("sec-fetch-site", "none")],
+    ];
+    for headers in fine {
+        assert_eq!(
+            submit_with(&service, headers).await.status,
+            201,
+            "{headers:?}"
+        );
+    }
+    service.drained().await;
+    service.ends_well().await;
+}

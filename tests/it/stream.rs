@@ -1,0 +1,201 @@
+//! `GET /api/v1/tasks/{id}/stream`: one task as server-sent events, to its end.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Service, Setup, SseEvent, SseStream};
+
+fn check_shape(event: &SseEvent, task_id: &str) {
+    let keys: Vec<_> = event.data.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["task_id", "status", "logs", "result", "timestamp"]);
+    assert_eq!(event.data["task_id"], task_id);
+    let timestamp = event.data["timestamp"].as_str().unwrap();
+    assert!(
+        timestamp.len() == 27 && timestamp.ends_with('Z'),
+        "{timestamp}"
+    );
+}
+
+/// The lines of all updates up to one that satisfies `last`.
+async fn lines_until(stream: &mut SseStream, last: impl Fn(&SseEvent) -> bool) -> Vec<Value> {
+    let mut lines = Vec::new();
+    loop {
+        let event = stream.next().await.expect("more events");
+        assert_eq!(event.event, "task_update");
+        lines.extend(event.data["logs"].as_array().unwrap().iter().cloned());
+        if last(&event) {
+            return lines;
+        }
+    }
+}
+
+fn says(event: &SseEvent, line: &str) -> bool {
+    let lines = event.data["logs"].as_array().unwrap();
+    lines.last().is_some_and(|last| last == line)
+}
+
+#[tokio::test]
+async fn a_finished_task_is_one_update_and_the_end() {
+    let service = Service::start().await;
+    let id = service.submit("hello").await;
+    let task = service.finished(&id).await;
+    let events = service.follow(&id, None).await.rest().await;
+    let names: Vec<_> = events.iter().map(|event| event.event.as_str()).collect();
+    assert_eq!(names, ["task_update", "task_finished"]);
+    for event in &events {
+        check_shape(event, &id);
+        assert_eq!(event.data["status"], "COMPLETED");
+        assert_eq!(event.data["result"], "Processed: hello");
+        assert_eq!(event.id.as_deref(), Some("3"));
+    }
+    assert_eq!(events[0].data["logs"], task["logs"]);
+    assert_eq!(events[1].data["logs"], json!([]));
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn updates_come_as_the_task_runs_each_line_once() {
+    let service = Service::with_gates().await;
+    let id = service.submit_to_gate("knock").await;
+    let mut stream = service.follow(&id, None).await;
+    let first = stream.next().await.unwrap();
+    check_shape(&first, &id);
+    assert_eq!(first.data["status"], "PROCESSING");
+    assert_eq!(first.data["result"], Value::Null);
+    let mut lines = first.data["logs"].as_array().unwrap().clone();
+    service.say(&id, "one").await;
+    lines.extend(lines_until(&mut stream, |event| says(event, "one")).await);
+    service.say(&id, "two").await;
+    service.say(&id, "three").await;
+    lines.extend(lines_until(&mut stream, |event| says(event, "three")).await);
+    let task = service.open_gate(&id).await;
+
+    let rest = stream.rest().await;
+    let (finished, updates) = rest.split_last().expect("an end");
+    for update in updates {
+        assert_eq!(update.event, "task_update");
+        lines.extend(update.data["logs"].as_array().unwrap().iter().cloned());
+    }
+    assert_eq!(finished.event, "task_finished");
+    assert_eq!(finished.data["status"], "COMPLETED");
+    assert_eq!(finished.data["result"], task["result"]);
+    assert_eq!(json!(lines), task["logs"]);
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn last_event_id_goes_on_where_the_last_stream_broke() {
+    let service = Service::with_gates().await;
+    let id = service.submit_to_gate("knock").await;
+    let mut stream = service.follow(&id, None).await;
+    service.say(&id, "seen").await;
+    let last = loop {
+        let event = stream.next().await.unwrap();
+        if says(&event, "seen") {
+            break event.id.expect("an id");
+        }
+    };
+    drop(stream);
+    service.say(&id, "missed").await;
+    let task = service.open_gate(&id).await;
+    let events = service.follow(&id, Some(&last)).await.rest().await;
+    let lines: Vec<_> = events
+        .iter()
+        .flat_map(|event| event.data["logs"].as_array().unwrap().clone())
+        .collect();
+    let all = task["logs"].as_array().unwrap();
+    let after = all.iter().position(|line| line == "missed").unwrap();
+    assert_eq!(lines, all[after..]);
+
+    // Whoever has seen everything is only told that it is over.
+    let newest = events.last().unwrap().id.clone().unwrap();
+    let events = service.follow(&id, Some(&newest)).await.rest().await;
+    let names: Vec<_> = events.iter().map(|event| event.event.as_str()).collect();
+    assert_eq!(names, ["task_finished"]);
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_last_event_id_that_is_none_is_422() {
+    let service = Service::start().await;
+    let id = service.submit("hello").await;
+    service.finished(&id).await;
+    let request = service.request(Method::GET, &format!("/api/v1/tasks/{id}/stream"));
+    let problem = Answer::of(request.header("Last-Event-ID", "abc"))
+        .await
+        .problem();
+    assert_eq!(problem["loc"], json!(["header", "Last-Event-ID"]));
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_task_that_waits_streams_from_its_submission_to_its_end() {
+    let service = Service::start().await;
+    service.pause().await;
+    let id = service.submit("waits").await;
+    let mut stream = service.follow(&id, None).await;
+    let first = stream.next().await.unwrap();
+    assert_eq!(first.data["status"], "PENDING");
+    service.purge().await;
+    let rest = stream.rest().await;
+    let finished = rest.last().unwrap();
+    assert_eq!(finished.event, "task_finished");
+    assert_eq!(finished.data["status"], "FAILED");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_task_that_is_deleted_meanwhile_is_missing() {
+    let service = Service::start().await;
+    service.pause().await;
+    let id = service.submit("is deleted").await;
+    let mut stream = service.follow(&id, None).await;
+    stream.next().await.unwrap();
+    let mut database = service.database().await;
+    database
+        .run(&format!("DELETE FROM tasks WHERE id = '{id}'"))
+        .await
+        .unwrap();
+    let rest = stream.rest().await;
+    let names: Vec<_> = rest.iter().map(|event| event.event.as_str()).collect();
+    assert_eq!(names, ["task_missing"]);
+    assert_eq!(rest[0].data["task_id"], id);
+    service
+        .get(&format!("/api/v1/tasks/{id}"))
+        .await
+        .sentence(404);
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_silent_stream_says_that_it_is_alive_and_is_not_idle() {
+    let setup = Setup::new().gates().setting("idle_timeout", 1);
+    let service = setup.start().await;
+    let mut listener = service.listen("?types=TASK_COMPLETED").await;
+    let id = service.submit_to_gate("takes its time").await;
+    let mut stream = service.follow(&id, None).await;
+    let beat = loop {
+        let event = stream.next().await.unwrap();
+        if event.event != "task_update" {
+            break event;
+        }
+    };
+    assert_eq!(beat.event, "heartbeat");
+    assert_eq!(beat.data["task_id"], id);
+    service.open_gate(&id).await;
+    assert_eq!(stream.rest().await.last().unwrap().event, "task_finished");
+    assert_eq!(listener.next_event().await["data"]["task_id"], id);
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn streams_end_when_the_service_stops() {
+    let service = Service::start().await;
+    service.pause().await;
+    let id = service.submit("waits").await;
+    let mut stream = service.follow(&id, None).await;
+    stream.next().await.unwrap();
+    service.terminate();
+    assert_eq!(stream.next().await, None);
+    service.ended().await.check().await;
+}

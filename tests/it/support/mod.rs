@@ -1,0 +1,19 @@
+//! What every test needs: a service of its own, clients for each of its doors, and its invariants.
+
+mod database;
+mod gate;
+mod http;
+mod invariants;
+mod service;
+mod sse;
+mod wait;
+mod wire;
+mod ws;
+
+pub use database::Database;
+pub use http::Answer;
+pub use service::{Service, Setup, Stopped};
+pub use sse::{SseEvent, SseStream};
+pub use wait::{DEADLINE, eventually, in_time};
+pub use wire::Wire;
+pub use ws::Listener;
