@@ -1,0 +1,54 @@
+//! (a) Durable accepts: the queue is paused, each 201 means a row on disk, nothing runs.
+
+use crate::crew::Crew;
+use crate::report::{Aim, Report};
+use crate::rounds::{Rounds, Sample};
+use crate::service::{Home, Service};
+use crate::{Bench, Result, database};
+
+pub async fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
+    report.section("(a) durable accepts, queue paused");
+    report.columns("echo");
+    let mut load_micros = f64::NAN;
+    for connections in [1, 64, 256] {
+        let mut rounds = Rounds::new(bench.plan.rounds);
+        while rounds.incomplete() {
+            let echo = bench.echo.measure(&bench.plan, connections).await?;
+            let home = Home::empty(&bench.plan)?;
+            rounds.push(echo, accept(bench, home, connections, 0).await?);
+        }
+        report.rounds(
+            &format!("a.{connections}"),
+            &format!("{connections} connections"),
+            &rounds,
+        );
+        if connections == 64 {
+            load_micros = rounds.load_micros();
+            report.aim(Aim::at_least(
+                "(a) accepts, 64 connections, of echo",
+                0.60,
+                rounds.ratio(),
+            ));
+        }
+    }
+    println!(
+        "  the load generator itself took {load_micros:.1} µs for each request to the echo at 64"
+    );
+    report.record("load_us", load_micros.into());
+    Ok(())
+}
+
+/// The rate of accepts by a service started for it in `home`, whose database has `seeded` rows.
+pub async fn accept(bench: &Bench, home: Home, connections: usize, seeded: u64) -> Result<Sample> {
+    let service = Service::start(&bench.plan, home, &[]).await?;
+    service.pause().await?;
+    let mut crew = Crew::connect(service.target(), connections).await?;
+    let warm_up = crew.submit_for(bench.plan.warm_up).await?;
+    let meter = service.meter();
+    let tally = crew.submit_for(bench.plan.duration).await?;
+    let sample = meter.sample(tally.rate(), tally.answered);
+    let accepted = seeded + warm_up.answered + tally.answered;
+    database::expect_rows(&service.database(), accepted).await?;
+    service.kill().await?;
+    Ok(sample)
+}

@@ -1,0 +1,102 @@
+//! (b) The whole life of a task: accepted, started, completed and logged, each step durable.
+//!
+//! The clock runs from the first POST until the queue is empty, so a service that accepts faster
+//! than it runs tasks gains nothing by it.
+
+use std::time::Instant;
+
+use crate::crew::Crew;
+use crate::process::Memory;
+use crate::report::{Aim, Report};
+use crate::rounds::{Rounds, Sample};
+use crate::service::{Environment, Home, LIMIT_5, LIMITS_OFF, QueueStatus, Service};
+use crate::{Bench, Result, database};
+
+const EMPTY: QueueStatus = QueueStatus {
+    pending: 0,
+    processing: 0,
+};
+
+pub async fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
+    report.section("(b) accepted, started, completed and logged");
+    report.columns("echo");
+    let mut memory = None;
+    for connections in [64, 256] {
+        let (rounds, at_most) = compare(bench, connections, LIMITS_OFF, bench.plan.rounds).await?;
+        report.rounds(
+            &format!("b.{connections}"),
+            &format!("{connections} connections"),
+            &rounds,
+        );
+        memory = larger(memory, at_most);
+        if connections == 64 {
+            report.aim(Aim::at_least(
+                "(b) finished, 64 connections, of echo",
+                0.35,
+                rounds.ratio(),
+            ));
+        }
+    }
+    let (rounds, at_most) = compare(bench, 64, LIMIT_5, 1).await?;
+    report.rounds("b.limit_5", "64 connections, limit 5", &rounds);
+    memory = larger(memory, at_most);
+    report.memory("b", memory);
+    report.aim(Aim::below(
+        "memory, peak in (b) (MiB)",
+        120.0,
+        memory.map(|it| it.peak_mib),
+    ));
+    Ok(())
+}
+
+/// Rounds of echo and service; and the most memory that a service had in one.
+async fn compare(
+    bench: &Bench,
+    connections: usize,
+    environment: Environment,
+    count: usize,
+) -> Result<(Rounds, Option<Memory>)> {
+    let mut rounds = Rounds::new(count);
+    let mut memory = None;
+    while rounds.incomplete() {
+        let echo = bench.echo.measure(&bench.plan, connections).await?;
+        let home = Home::empty(&bench.plan)?;
+        let service = Service::start(&bench.plan, home, environment).await?;
+        rounds.push(echo, finish(bench, &service, connections, EMPTY, 0).await?);
+        memory = larger(memory, service.memory());
+        service.kill().await?;
+    }
+    Ok((rounds, memory))
+}
+
+/// The rate at which `service` finishes tasks. `floor` is what its queue holds without the load,
+/// `seeded` how many rows are COMPLETED before it.
+pub async fn finish(
+    bench: &Bench,
+    service: &Service,
+    connections: usize,
+    floor: QueueStatus,
+    seeded: u64,
+) -> Result<Sample> {
+    let mut crew = Crew::connect(service.target(), connections).await?;
+    let warm_up = crew.submit_for(bench.plan.warm_up).await?;
+    service.drained(floor).await?;
+
+    let (start, meter) = (Instant::now(), service.meter());
+    let tally = crew.submit_for(bench.plan.duration).await?;
+    service.drained(floor).await?;
+    let rate = tally.answered as f64 / start.elapsed().as_secs_f64();
+    let sample = meter.sample(rate, tally.answered);
+
+    let completed = seeded + warm_up.answered + tally.answered;
+    database::expect_completed(&service.database(), completed).await?;
+    Ok(sample)
+}
+
+pub fn larger(left: Option<Memory>, right: Option<Memory>) -> Option<Memory> {
+    match (left, right) {
+        (Some(left), Some(right)) if left.peak_mib > right.peak_mib => Some(left),
+        (left, None) => left,
+        (_, right) => right,
+    }
+}

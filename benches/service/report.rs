@@ -1,0 +1,213 @@
+//! What the run prints, what it writes as JSON, and the aims beside the figures.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use crate::Result;
+use crate::process::Memory;
+use crate::rounds::Rounds;
+
+#[derive(Default)]
+pub struct Report {
+    figures: Map<String, Value>,
+    aims: Vec<Aim>,
+    /// Keys of the lines that were measured while others used the machine.
+    disturbed: Vec<String>,
+}
+
+/// A figure that the service is meant to reach.
+pub struct Aim {
+    what: &'static str,
+    bound: Bound,
+    /// `None` where the system cannot tell.
+    measured: Option<f64>,
+}
+
+enum Bound {
+    AtLeast(f64),
+    Below(f64),
+}
+
+impl Aim {
+    pub fn at_least(what: &'static str, bound: f64, measured: f64) -> Self {
+        Self {
+            what,
+            bound: Bound::AtLeast(bound),
+            measured: Some(measured),
+        }
+    }
+
+    pub fn below(what: &'static str, bound: f64, measured: Option<f64>) -> Self {
+        Self {
+            what,
+            bound: Bound::Below(bound),
+            measured,
+        }
+    }
+
+    fn verdict(&self) -> &'static str {
+        match (&self.bound, self.measured) {
+            (_, None) => "n/a",
+            (Bound::AtLeast(bound), Some(measured)) if measured >= *bound => "met",
+            (Bound::Below(bound), Some(measured)) if measured < *bound => "met",
+            _ => "missed",
+        }
+    }
+
+    fn wanted(&self) -> String {
+        match self.bound {
+            Bound::AtLeast(bound) => format!("≥ {bound:.2}"),
+            Bound::Below(bound) => format!("< {bound}"),
+        }
+    }
+}
+
+impl Report {
+    pub fn section(&self, title: &str) {
+        println!("\n{title}");
+    }
+
+    /// The heading over `rounds` lines; `reference` names what the ratio is to. "cpu µs" is the
+    /// server's processor time for each task; "others" the most of the machine that anything else
+    /// took meanwhile, which makes a line with more than a few percent a line to measure again.
+    pub fn columns(&self, reference: &str) {
+        println!(
+            "  {:<25}{:>9}{:>11}{:>8}   {:<13}{:>8}{:>10}{:>9}",
+            "",
+            "tasks/s",
+            format!("{reference}/s"),
+            "ratio",
+            "low - high",
+            "cpu µs",
+            format!("{reference} µs"),
+            "others"
+        );
+    }
+
+    /// One line of a table, recorded under `key`.
+    pub fn rounds(&mut self, key: &str, label: &str, rounds: &Rounds) {
+        if rounds.disturbed() {
+            self.disturbed.push(key.to_owned());
+        }
+        println!(
+            "  {label:<25}{:>9}{:>11}{:>8.2}   {:<13}{:>8.1}{:>10.1}{:>7.0} %",
+            thousands(rounds.rate()),
+            thousands(rounds.reference_rate()),
+            rounds.ratio(),
+            format!(
+                "{:.2} - {:.2}",
+                rounds.lowest_ratio(),
+                rounds.highest_ratio()
+            ),
+            rounds.micros(),
+            rounds.reference_micros(),
+            rounds.others() * 100.0,
+        );
+        self.record(
+            key,
+            json!({ "rate": rounds.rate(), "reference": rounds.reference_rate(),
+                    "ratio": rounds.ratio(), "lowest": rounds.lowest_ratio(),
+                    "highest": rounds.highest_ratio(), "cpu_us": rounds.micros(), "others": rounds.others() }),
+        );
+    }
+
+    pub fn memory(&mut self, key: &str, memory: Option<Memory>) {
+        let Some(memory) = memory else {
+            println!("  memory n/a");
+            return;
+        };
+        println!(
+            "  memory {:.1} MiB, peak {:.1} MiB",
+            memory.resident_mib, memory.peak_mib
+        );
+        self.record(
+            &format!("{key}.memory"),
+            json!({ "resident_mib": memory.resident_mib, "peak_mib": memory.peak_mib }),
+        );
+    }
+
+    pub fn record(&mut self, key: &str, value: Value) {
+        self.figures.insert(key.to_owned(), value);
+    }
+
+    pub fn aim(&mut self, aim: Aim) {
+        self.aims.push(aim);
+    }
+
+    pub fn print_aims(&self) {
+        println!("\n{:<58}{:>8}{:>11}", "aim", "wanted", "measured");
+        for aim in &self.aims {
+            let measured = aim
+                .measured
+                .map_or("n/a".to_owned(), |it| format!("{it:.2}"));
+            println!(
+                "{:<58}{:>8}{measured:>11}   {}",
+                aim.what,
+                aim.wanted(),
+                aim.verdict()
+            );
+        }
+    }
+
+    /// A warning where the machine was never quiet.
+    pub fn print_doubts(&self) {
+        if !self.disturbed.is_empty() {
+            let lines = self.disturbed.join(", ");
+            println!("\nOthers used the machine during {lines}: measure those again.");
+        }
+    }
+
+    pub fn write_json(&self, path: &Path) -> Result<()> {
+        let aims: Vec<Value> = self.aims.iter().map(aim_json).collect();
+        let document =
+            json!({ "figures": self.figures, "aims": aims, "disturbed": self.disturbed });
+        Ok(std::fs::write(
+            path,
+            serde_json::to_string_pretty(&document)? + "\n",
+        )?)
+    }
+}
+
+fn aim_json(aim: &Aim) -> Value {
+    json!({ "what": aim.what, "wanted": aim.wanted(),
+            "measured": aim.measured, "verdict": aim.verdict() })
+}
+
+/// The middle one of some figures, or the mean of the two in the middle; `NaN` of none.
+pub fn median(figures: impl Iterator<Item = f64>) -> f64 {
+    let sorted = sorted(figures);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => f64::NAN,
+        length if length % 2 == 1 => sorted[middle],
+        _ => f64::midpoint(sorted[middle - 1], sorted[middle]),
+    }
+}
+
+/// The figure that `share` of them lie below; `NaN` of none.
+pub fn percentile(figures: impl Iterator<Item = f64>, share: f64) -> f64 {
+    let sorted = sorted(figures);
+    let place = (sorted.len() as f64 * share) as usize;
+    let last = sorted.len().saturating_sub(1);
+    sorted.get(place.min(last)).copied().unwrap_or(f64::NAN)
+}
+
+fn sorted(figures: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut sorted: Vec<f64> = figures.collect();
+    sorted.sort_by(f64::total_cmp);
+    sorted
+}
+
+/// `12,345`
+pub fn thousands(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let mut grouped = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
