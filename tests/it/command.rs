@@ -157,6 +157,26 @@ async fn its_lines_and_its_progress_arrive_while_it_runs() {
 }
 
 #[tokio::test]
+async fn progress_said_with_the_last_breath_is_told() {
+    const TASKS: usize = 40;
+    let setup = Setup::new().table(&script("breath", "", "echo '::progress 0.5'"));
+    let service = setup.start().await;
+    let mut ids = Vec::new();
+    for _ in 0..TASKS {
+        ids.push(service.submit_to("breath", "").await);
+    }
+    for id in &ids {
+        assert_eq!(service.finished(id).await["progress"], 0.5);
+    }
+    // Progress and outcome often arrive in one commit; the journal has both all the same.
+    let mut database = service.database().await;
+    let told = "SELECT count(DISTINCT task_id) FROM logs WHERE type = 'TASK_PROGRESS'";
+    assert_eq!(database.number(told).await, TASKS as i64);
+    drop(database);
+    service.ends_well().await;
+}
+
+#[tokio::test]
 async fn what_it_gets_and_how_it_may_fail() {
     let setup = Setup::new()
         .table(&script(
