@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::journal::Row;
 use super::writer::Writer;
-use super::{Error, reads};
+use super::{Error, history, reads};
 use crate::models::{Event, Timestamp};
 
 /// What a committed transaction means outside the database.
@@ -43,7 +43,7 @@ impl Writer {
     async fn publish_foreign(&mut self, upto: i64) {
         const PAGE: u32 = 1000;
         while self.bus.head() < upto {
-            match reads::events_after(&mut self.conn, self.bus.head(), upto, PAGE).await {
+            match history::events_after(&mut self.conn, self.bus.head(), upto, PAGE).await {
                 Ok(events) if !events.is_empty() => self.bus.publish(events),
                 // Ids that were never used, or cannot be read now: listeners go on behind them.
                 Ok(_) => return self.bus.skip(upto),
@@ -81,7 +81,7 @@ impl Writer {
         let begun = Instant::now();
         self.ledger
             .set_pending(reads::pending_by_processor(&mut self.conn).await?);
-        let newest = reads::newest_event(&mut self.conn).await?;
+        let newest = history::newest_event(&mut self.conn).await?;
         if newest > self.bus.head() {
             if self.bus.has_listeners() {
                 self.publish_foreign(newest).await;

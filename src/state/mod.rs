@@ -13,6 +13,7 @@ mod checkpoint;
 mod chore;
 mod connect;
 mod error;
+mod history;
 mod import;
 mod journal;
 mod ledger;
@@ -310,7 +311,7 @@ impl StateManager {
         since: i64,
         limit: u32,
     ) -> Result<Vec<(i64, Option<String>)>, Error> {
-        reads::task_lines_after(&self.read, id, since, limit).await
+        history::task_lines_after(&self.read, id, since, limit).await
     }
 
     /// Whether there is no task.
@@ -338,8 +339,8 @@ impl Journal for StateManager {
         limit: u32,
     ) -> Result<Vec<Event>, Error> {
         match task_id {
-            None => reads::events_after(&self.read, after, upto, limit).await,
-            Some(task) => reads::task_events_after(&self.read, task, after, upto, limit).await,
+            None => history::events_after(&self.read, after, upto, limit).await,
+            Some(task) => history::task_events_after(&self.read, task, after, upto, limit).await,
         }
     }
 }

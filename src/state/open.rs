@@ -17,7 +17,7 @@ use super::ledger::{Ledger, Limits};
 use super::orders::journal;
 use super::reads::Interrupted;
 use super::writer::Writer;
-use super::{Error, PERMIT_BYTES, StateManager, meta, reads, writes};
+use super::{Error, PERMIT_BYTES, StateManager, history, meta, reads, writes};
 use crate::config::Durability;
 use crate::events::Bus;
 use crate::models::{Failure, TaskId, Timestamp};
@@ -133,7 +133,7 @@ impl Opened {
         };
         let mut ledger = Ledger::new(limits, pause);
         ledger.set_pending(reads::pending_by_processor(&mut *conn).await?);
-        let bus = Bus::new(reads::newest_event(&mut *conn).await?);
+        let bus = Bus::new(history::newest_event(&mut *conn).await?);
         let data_version = sqlx::query_scalar("PRAGMA data_version")
             .fetch_one(&mut *conn)
             .await?;

@@ -7,7 +7,7 @@ use super::batch::{Accepted, Batch, Plan, Report};
 use super::journal::Row;
 use super::writer::Writer;
 use super::writes::Applied;
-use super::{Error, reads};
+use super::{Error, history};
 use crate::models::{ClaimedTask, Failure, Outcome, Timestamp};
 
 /// A committed batch, before it is settled.
@@ -55,7 +55,7 @@ impl Writer {
             applied.first_log + applied.logs as i64 - 1,
         );
         let limit = u32::try_from(applied.logs).unwrap_or(u32::MAX);
-        let stored = match reads::events_after(&mut self.conn, after, upto, limit).await {
+        let stored = match history::events_after(&mut self.conn, after, upto, limit).await {
             Ok(stored) => stored,
             Err(error) => {
                 // Nothing is told that may not be true; the next look outside tells what is.
