@@ -4,6 +4,8 @@
 //! not read is bounded: one delivery, the socket's write buffer, and the kernel's. It watches the
 //! stop itself, because an upgraded connection is out of the server's hands.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,8 +28,9 @@ use crate::state::StateManager;
 
 /// How often a silent connection is probed.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
-/// A listener that takes nothing, or answers no ping, for this long is given up.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A listener that takes nothing, or answers no ping, for this many steps (a minute) is given up.
+const PATIENCE_STEPS: u32 = 12;
+const PATIENCE_STEP: Duration = Duration::from_secs(5);
 /// Time for the last words at a stop.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Bytes a socket may collect before they are written.
@@ -90,7 +93,7 @@ async fn talk(socket: WebSocket, feed: Feed<StateManager>, api: Arc<Api>) {
     let speak = speak(&mut sink, feed, &api);
     let listen = async {
         // Pongs arrive at least as often as pings are sent; anything counts as a sign of life.
-        while let Ok(Some(Ok(message))) = timeout(PATIENCE, stream.next()).await {
+        while let Some(Some(Ok(message))) = patiently(stream.next()).await {
             if matches!(message, Message::Close(_)) {
                 break;
             }
@@ -172,10 +175,24 @@ async fn send(sink: &mut Sink, messages: Vec<Message>) -> Result<(), Gone> {
         }
         sink.flush().await
     };
-    match timeout(PATIENCE, write).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) | Err(_) => Err(Gone),
+    match patiently(write).await {
+        Some(Ok(())) => Ok(()),
+        Some(Err(_)) | None => Err(Gone),
     }
+}
+
+/// The future's value, or `None` after a minute.
+///
+/// The minute is counted in steps: on a machine so busy that the listeners' thread does not run, time
+/// passes without any step, and a listener is not given up for what it could not be asked.
+async fn patiently<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    for _ in 0..PATIENCE_STEPS {
+        if let Ok(value) = timeout(PATIENCE_STEP, future.as_mut()).await {
+            return Some(value);
+        }
+    }
+    None
 }
 
 fn message(delivery: &Delivery) -> Message {

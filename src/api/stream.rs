@@ -123,15 +123,15 @@ impl Follower {
 
     /// Reads what is new; the update, if there is something.
     async fn look(&mut self) -> Result<Option<sse::Event>, Error> {
-        // Lines first: whatever is written between the two reads is in the next look.
+        // The state first: the lines read after it hold everything that led to it.
         let state = &self.api.state;
-        let rows = state
-            .task_lines_after(self.task_id, self.seen, LINES)
-            .await?;
         let Some((status, result)) = state.task_state(self.task_id).await? else {
             self.next = Next::End;
             return Ok(Some(self.missing()));
         };
+        let rows = state
+            .task_lines_after(self.task_id, self.seen, LINES)
+            .await?;
         let more = rows.len() >= LINES as usize;
         if more {
             self.next = Next::Look;

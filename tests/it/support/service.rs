@@ -196,7 +196,10 @@ impl Service {
     }
 
     fn new(setup: Setup, child: Child, url: String) -> Self {
+        // A connection kept for later may be closed by the service at the
+        // moment it is used again, which is no fault of either.
         let client = reqwest::Client::builder()
+            .pool_max_idle_per_host(0)
             .timeout(super::DEADLINE)
             .build()
             .expect("a client");
