@@ -26,6 +26,9 @@ const BARE: [&str; 4] = [
     "STATE_DUMP_INTERVAL",
 ];
 
+/// Settings that only `venom.toml` can hold.
+pub(super) const TABLES: [&str; 3] = ["concurrency_keys", "processors", "schedules"];
+
 /// Names with our prefix that are no settings.
 const NO_SETTINGS: [&str; 12] = [
     CONFIG,
@@ -98,7 +101,7 @@ pub(super) fn concerns_us(name: &str) -> bool {
 
 /// The variable that stands for a setting; there is none for the tables.
 pub(super) fn name_of(key: &str) -> Option<String> {
-    (key != "processors").then(|| format!("{PREFIX}{}", key.to_ascii_uppercase()))
+    (!TABLES.contains(&key)).then(|| format!("{PREFIX}{}", key.to_ascii_uppercase()))
 }
 
 /// Text was read with replacements for what is no Unicode, and those must not become a file's name.

@@ -8,14 +8,20 @@
 //! The way of a value: `sources` collects the `layers` (`file`, `dotenv`, `environment`), a `table`
 //! hands them out by key, a rule of `rules` makes the setting out of each, and `reader` says which.
 
+mod backoff;
 mod dotenv;
 mod environment;
 mod error;
 mod file;
+mod keys;
+mod kinds;
 mod layers;
 mod processors;
+mod rate;
 mod reader;
 mod rules;
+mod schedules;
+mod secret;
 mod sources;
 mod table;
 #[cfg(test)]
@@ -27,8 +33,14 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use backoff::Backoff;
 pub use error::{Error, Place};
-pub use processors::{CommandSettings, ProcessorKind, ProcessorSettings};
+pub use keys::KeySettings;
+pub use kinds::{CommandSettings, LlmSettings, WebhookSettings, WorkerSettings};
+pub use processors::{ProcessorKind, ProcessorSettings};
+pub use rate::{ParseRateError, Rate};
+pub use schedules::{Missed, ScheduleSettings, When, parse_cron};
+pub use secret::Secret;
 pub use sources::{Overrides, Sources};
 
 /// The settings of one service.
@@ -65,6 +77,11 @@ pub struct Settings {
     pub default_processor: String,
     /// The tables `[processors.NAME]`; `echo` is always among them. Only in `venom.toml`.
     pub processors: BTreeMap<String, ProcessorSettings>,
+    /// The tables `[concurrency_keys.NAME]`, where `"*"` is every key without one. Only in
+    /// `venom.toml`. [`Settings::key_settings`] finds what holds for a key.
+    pub concurrency_keys: BTreeMap<String, KeySettings>,
+    /// The tables `[schedules.NAME]`. Default: none. Only in `venom.toml`.
+    pub schedules: BTreeMap<String, ScheduleSettings>,
     /// Seconds that running tasks get to finish when the service stops. Default 30.
     /// `VENOM_SHUTDOWN_GRACE`
     pub shutdown_grace: Duration,
@@ -89,6 +106,12 @@ pub struct Settings {
     /// Without queue limits: tasks are started until their contents take this many bytes. Default
     /// 256 MiB. `VENOM_RUNNING_LIMIT_BYTES`
     pub running_limit_bytes: usize,
+    /// How long a COMPLETED task is kept once it has finished: seconds, or `30d`. Default: for ever.
+    /// `VENOM_RETENTION_COMPLETED`
+    pub retention_completed: Option<Duration>,
+    /// How long a FAILED task is kept once it has finished: seconds, or `30d`. Default: for ever.
+    /// `VENOM_RETENTION_FAILED`
+    pub retention_failed: Option<Duration>,
     /// How a log line is written. Default text. `VENOM_LOG_FORMAT`, `--log-format`
     pub log_format: LogFormat,
     /// What is logged: a level, or a filter as tracing's `EnvFilter` reads it. Default `info`.
@@ -138,6 +161,8 @@ impl Default for Settings {
             enable_queue_limits: true,
             default_processor: processors::ECHO.to_owned(),
             processors: processors::built_in(),
+            concurrency_keys: BTreeMap::new(),
+            schedules: BTreeMap::new(),
             shutdown_grace: Duration::from_secs(30),
             poll_interval: Duration::from_millis(200),
             body_limit_bytes: 8 << 20,
@@ -147,6 +172,8 @@ impl Default for Settings {
             idle_timeout: Duration::from_secs(75),
             inbox_limit_bytes: 64 << 20,
             running_limit_bytes: 256 << 20,
+            retention_completed: None,
+            retention_failed: None,
             log_format: LogFormat::Text,
             log: "info".to_owned(),
         }
@@ -170,5 +197,11 @@ impl Settings {
             warnings,
             origins,
         })
+    }
+
+    /// What holds for the tasks of a concurrency key: its own table, else the one of `"*"`, else
+    /// [`KeySettings::DEFAULT`].
+    pub fn key_settings(&self, key: &str) -> &KeySettings {
+        keys::find(&self.concurrency_keys, key)
     }
 }

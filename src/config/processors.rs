@@ -1,11 +1,12 @@
 //! The tables `[processors.NAME]`: which processors there are, and the rules of their attempts.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
+use super::backoff::{self, Backoff};
 use super::error::Error;
+use super::kinds::{self, CommandSettings, LlmSettings, WebhookSettings, WorkerSettings};
+use super::rate::Rate;
 use super::rules;
 use super::table::Table;
 
@@ -21,6 +22,12 @@ pub struct ProcessorSettings {
     pub timeout: Option<Duration>,
     /// At most this many at a time, besides the queue's own limit. Default: no limit of its own.
     pub concurrency: Option<u64>,
+    /// At most so many starts in a time. Default: as many as come.
+    pub rate: Option<Rate>,
+    /// How often a task that names no number itself is tried, 1 to 1000. Default 1: never again.
+    pub max_attempts: i64,
+    /// Pauses between attempts.
+    pub backoff: Backoff,
 }
 
 /// How a processor runs a task.
@@ -30,30 +37,45 @@ pub enum ProcessorKind {
     Echo,
     /// By a child process.
     Command(CommandSettings),
+    /// By a request to another service.
+    Webhook(WebhookSettings),
+    /// By asking a language model.
+    Llm(LlmSettings),
+    /// By waiting for a program outside to fetch it.
+    Worker(WorkerSettings),
 }
 
-/// The child process of a `command` processor.
-#[derive(Clone, PartialEq)]
-pub struct CommandSettings {
-    /// The program: a path, or a name that is looked up in `PATH`. Always set.
-    pub program: String,
-    /// Its arguments, handed over as they are: there is no shell. Default: none.
-    pub args: Vec<String>,
-    /// Added to the service's own environment. Default: nothing.
-    pub env: BTreeMap<String, String>,
-    /// Where the program starts. Default: where the service was started.
-    pub working_directory: Option<PathBuf>,
+/// The word after `kind =`.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Kind {
+    Echo,
+    Command,
+    Webhook,
+    Llm,
+    Worker,
 }
 
-/// Shows the names of the variables alone: their values are where people keep secrets.
-impl fmt::Debug for CommandSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CommandSettings")
-            .field("program", &self.program)
-            .field("args", &self.args)
-            .field("env", &self.env.keys())
-            .field("working_directory", &self.working_directory)
-            .finish()
+impl Kind {
+    const ALL: [Self; 5] = [
+        Self::Echo,
+        Self::Command,
+        Self::Webhook,
+        Self::Llm,
+        Self::Worker,
+    ];
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Echo => ECHO,
+            Self::Command => "command",
+            Self::Webhook => "webhook",
+            Self::Llm => "llm",
+            Self::Worker => "worker",
+        }
     }
 }
 
@@ -63,15 +85,24 @@ pub(super) fn built_in() -> BTreeMap<String, ProcessorSettings> {
         kind: ProcessorKind::Echo,
         timeout: None,
         concurrency: None,
+        rate: None,
+        max_attempts: 1,
+        backoff: Backoff::default(),
     };
     BTreeMap::from([(ECHO.to_owned(), echo)])
+}
+
+/// Completes "expected …" where one of these processors is to be chosen.
+pub(super) fn one_of(processors: &BTreeMap<String, ProcessorSettings>) -> String {
+    let names: Vec<_> = processors.keys().map(String::as_str).collect();
+    format!("the name of a processor: {}", names.join(", "))
 }
 
 /// Every `[processors.NAME]`, beside or instead of the built-in ones.
 pub(super) fn read(settings: &mut Table<'_>) -> Result<BTreeMap<String, ProcessorSettings>, Error> {
     let mut processors = built_in();
     if let Some(tables) = settings.take_table("processors", rules::PROCESSORS)? {
-        for (name, mut table) in tables.tables(rules::PROCESSOR_NAMES)? {
+        for (name, mut table) in tables.tables(rules::PLAIN_NAMES)? {
             let processor = read_one(&name, &mut table)?;
             table.finish()?;
             processors.insert(name, processor);
@@ -85,36 +116,26 @@ fn read_one(name: &str, table: &mut Table<'_>) -> Result<ProcessorSettings, Erro
         kind: read_kind(name, table)?,
         timeout: table.take("timeout", rules::PERIOD)?,
         concurrency: table.take("concurrency", rules::CONCURRENCY)?,
+        rate: table.take("rate", rules::RATE)?,
+        max_attempts: table.take("max_attempts", rules::ATTEMPTS)?.unwrap_or(1),
+        backoff: backoff::read(table)?,
     })
 }
 
 fn read_kind(name: &str, table: &mut Table<'_>) -> Result<ProcessorKind, Error> {
-    match table.take("kind", rules::KIND)?.as_deref() {
-        Some("command") if name == ECHO => {
-            let expected = "\"echo\", as this processor is always there; choose another name";
-            Err(table.refuse("kind", "\"command\"", expected))
-        }
-        Some("command") => Ok(ProcessorKind::Command(read_command(table)?)),
-        None if name != ECHO => Err(table.refuse("kind", "nothing", rules::KIND.expected)),
-        _ => Ok(ProcessorKind::Echo),
+    let kind = match name {
+        ECHO => table.take("kind", rules::KIND)?.unwrap_or(Kind::Echo),
+        _ => table.require("kind", rules::KIND)?,
+    };
+    if name == ECHO && kind != Kind::Echo {
+        let expected = "\"echo\", as this processor is always there; choose another name";
+        return Err(table.refuse("kind", format!("{:?}", kind.name()), expected));
     }
-}
-
-fn read_command(table: &mut Table<'_>) -> Result<CommandSettings, Error> {
-    let Some(program) = table.take("program", rules::PROGRAM)? else {
-        return Err(table.refuse("program", "nothing", rules::PROGRAM.expected));
-    };
-    let args = table.take("args", rules::ARGUMENTS)?.unwrap_or_default();
-    let env = match table.take_table("env", rules::VARIABLES)? {
-        Some(env) => env
-            .read_all(rules::VARIABLE_NAMES, rules::VARIABLE)?
-            .collect(),
-        None => BTreeMap::new(),
-    };
-    Ok(CommandSettings {
-        program,
-        args,
-        env,
-        working_directory: table.take("working_directory", rules::PATH)?,
+    Ok(match kind {
+        Kind::Echo => ProcessorKind::Echo,
+        Kind::Command => ProcessorKind::Command(kinds::command(table)?),
+        Kind::Webhook => ProcessorKind::Webhook(kinds::webhook(table)?),
+        Kind::Llm => ProcessorKind::Llm(kinds::llm(table)?),
+        Kind::Worker => ProcessorKind::Worker(kinds::worker(table)?),
     })
 }

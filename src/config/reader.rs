@@ -5,16 +5,19 @@ use std::path::Path;
 
 use super::error::{Error, Place};
 use super::table::Table;
-use super::{Settings, processors, rules};
+use super::{Settings, keys, processors, rules, schedules};
 
 /// Takes every setting out of the top table; one that is not there has its default.
 pub(super) fn read(table: &mut Table<'_>) -> Result<Settings, Error> {
     let default = Settings::default();
+    let processors = processors::read(table)?;
     // The name of the field is the key, and a field without a rule does not compile.
     macro_rules! settings {
         ($($key:ident: $rule:ident,)*) => {
             Settings {
-                processors: processors::read(table)?,
+                concurrency_keys: keys::read(table)?,
+                schedules: schedules::read(table, &processors)?,
+                processors,
                 $($key: table.take(stringify!($key), rules::$rule)?.unwrap_or(default.$key),)*
             }
         };
@@ -39,6 +42,8 @@ pub(super) fn read(table: &mut Table<'_>) -> Result<Settings, Error> {
         idle_timeout: PERIOD,
         inbox_limit_bytes: MEMORY_BYTES,
         running_limit_bytes: MEMORY_BYTES,
+        retention_completed: RETENTION,
+        retention_failed: RETENTION,
         log_format: LOG_FORMAT,
         log: LOG_FILTER,
     })
@@ -63,12 +68,10 @@ pub(super) fn check(
         ..
     } = settings;
     if !processors.contains_key(default_processor) {
-        let names: Vec<_> = processors.keys().map(String::as_str).collect();
-        let expected = format!("the name of a processor: {}", names.join(", "));
         return refuse(
             "default_processor",
             format!("{default_processor:?}"),
-            expected,
+            processors::one_of(processors),
         );
     }
     if inbox_limit_bytes < body_limit_bytes {

@@ -3,6 +3,9 @@
 //! A value may come as what it is (`port = 9000`, from `venom.toml`) or as text (`VENOM_PORT=9000`);
 //! a rule takes both, wherever they come from.
 
+mod processors;
+mod schedules;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,8 +14,10 @@ use figment::value::{Dict, Tag, Value};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::values::{argument, seconds, text, truth, whole, word};
+use super::values::{seconds, span, text, truth, whole, word};
 use super::{Durability, LogFormat};
+pub(super) use processors::*;
+pub(super) use schedules::*;
 
 /// The resolution of timers.
 const LEAST_PERIOD: f64 = 0.001;
@@ -93,6 +98,16 @@ pub(super) const PERIOD: Rule<Duration> =
         seconds(value, LEAST_PERIOD)
     });
 
+/// How long something is kept; `None` is for ever.
+pub(super) const RETENTION: Rule<Option<Duration>> = Rule::new(
+    "\"forever\", or at least 1 second: a number of seconds, or a text such as \"12h\" or \"30d\" \
+     (units s, m, h, d)",
+    |value| match word(value).as_deref() {
+        Some("forever") => Some(None),
+        _ => span(value, 1.0).map(Some),
+    },
+);
+
 pub(super) const DURABILITY: Rule<Durability> = Rule::new("\"full\" or \"normal\"", |value| {
     match word(value)?.as_str() {
         "full" => Some(Durability::Full),
@@ -145,40 +160,16 @@ pub(super) const LOG_FILTER: Rule<String> = Rule::new(
 /// The name of a processor where one is to be chosen; which ones there are is checked later.
 pub(super) const NAME: Rule<String> = Rule::new("the name of a processor", text);
 
-pub(super) const KIND: Rule<String> = Rule::new("\"echo\" or \"command\"", |value| {
-    word(value).filter(|kind| ["echo", "command"].contains(&kind.as_str()))
-});
-
-pub(super) const PROGRAM: Rule<String> = Rule::private("the program to start, as text", text);
-
-pub(super) const ARGUMENTS: Rule<Vec<String>> = Rule::private("a list of texts", |value| {
-    value.as_array()?.iter().map(argument).collect()
-});
-
-pub(super) const VARIABLE: Rule<String> = Rule::private("a text", argument);
-
-pub(super) const VARIABLES: Rule<Dict> =
-    Rule::private("a table of texts by name", |value| value.as_dict().cloned());
-
-pub(super) const PROCESSORS: Rule<Dict> =
-    Rule::private("tables [processors.NAME] in venom.toml", |value| {
-        value.as_dict().cloned()
-    });
-
 /// Any table, with the tag that says where it comes from.
 pub(super) const TABLE: Rule<(Tag, Dict)> = Rule::private("a table", |value| {
     Some((value.tag(), value.as_dict()?.clone()))
 });
 
-pub(super) const PROCESSOR_NAMES: Names = Names {
+/// Names that need no quotes in a terminal.
+pub(super) const PLAIN_NAMES: Names = Names {
     expected: "a name of 1 to 64 letters, digits, \"_\", \".\" and \"-\"",
     fit: |name| {
         let fits = |c: u8| c.is_ascii_alphanumeric() || b"_.-".contains(&c);
         (1..=64).contains(&name.len()) && name.bytes().all(fits)
     },
-};
-
-pub(super) const VARIABLE_NAMES: Names = Names {
-    expected: "a name without \"=\"",
-    fit: |name| !name.is_empty() && !name.contains(['=', '\0']),
 };

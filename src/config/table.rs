@@ -3,6 +3,7 @@
 //! The keys that a table knows are exactly those that were asked for. So there is no second list to
 //! keep in step, and the table of a processor knows the keys of its own kind alone.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use figment::value::{Dict, Value};
@@ -49,6 +50,12 @@ impl<'a> Table<'a> {
         self.read(key, &value, rule).map(Some)
     }
 
+    /// The value of `key`, which has no default.
+    pub fn require<T>(&mut self, key: &'static str, rule: Rule<T>) -> Result<T, Error> {
+        let value = self.take(key, rule)?;
+        value.ok_or_else(|| self.refuse(key, "nothing", rule.expected))
+    }
+
     /// The table `key`, where there is one.
     pub fn take_table(
         &mut self,
@@ -78,7 +85,7 @@ impl<'a> Table<'a> {
                 let place = self.place_of(name, value);
                 let found = format!("the name {name:?}");
                 return Err(Error::invalid(
-                    self.path.join("."),
+                    spelled(&self.path),
                     place,
                     found,
                     names.expected,
@@ -110,7 +117,7 @@ impl<'a> Table<'a> {
                 let place = self.place_of(key, value);
                 Err(Error::Unknown {
                     hint: self.hint(key, &place),
-                    key: self.path_of(key).join("."),
+                    key: spelled(&self.path_of(key)),
                     place,
                 })
             }
@@ -128,17 +135,17 @@ impl<'a> Table<'a> {
         &self,
         key: &'static str,
         found: impl Into<String>,
-        expected: &'static str,
+        expected: impl Into<Cow<'static, str>>,
     ) -> Error {
         let place = self.origins.get(key).unwrap_or(&self.place).clone();
-        Error::invalid(self.path_of(key).join("."), place, found, expected)
+        Error::invalid(spelled(&self.path_of(key)), place, found, expected)
     }
 
     fn read<T>(&self, key: &str, value: &Value, rule: Rule<T>) -> Result<T, Error> {
         (rule.read)(value).ok_or_else(|| {
             let place = self.place_of(key, value);
             let found = values::describe(value, rule.private);
-            Error::invalid(self.path_of(key).join("."), place, found, rule.expected)
+            Error::invalid(spelled(&self.path_of(key)), place, found, rule.expected)
         })
     }
 
@@ -172,4 +179,18 @@ impl<'a> Table<'a> {
     fn place_of(&self, key: &str, value: &Value) -> Place {
         self.layers.place(value.tag(), &self.path_of(key))
     }
+}
+
+/// A path as TOML writes it: with quotes around the names that need them, and in messages too, as
+/// some names may be any text.
+fn spelled(path: &[String]) -> String {
+    let is_bare = |name: &str| {
+        name.bytes()
+            .all(|c| c.is_ascii_alphanumeric() || b"_-".contains(&c))
+    };
+    let names = path.iter().map(|name| match is_bare(name) {
+        true => name.clone(),
+        false => format!("{name:?}"),
+    });
+    names.collect::<Vec<_>>().join(".")
 }

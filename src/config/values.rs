@@ -75,17 +75,46 @@ pub(super) fn whole<T: TryFrom<i128>>(value: &Value, range: RangeInclusive<i128>
     T::try_from(number).ok().filter(|_| range.contains(&number))
 }
 
-/// A time of at least so many seconds.
-pub(super) fn seconds(value: &Value, least: f64) -> Option<Duration> {
-    let seconds = match value {
+/// A number in a range, whole or not.
+pub(super) fn number(value: &Value, range: RangeInclusive<f64>) -> Option<f64> {
+    let number = match value {
         Value::Num(_, number) => match number.to_i128() {
             Some(whole) => whole as f64,
             None => number.to_f64()?,
         },
         _ => value.as_str()?.trim().parse().ok()?,
     };
-    // Neither contains NaN nor the infinities, which both notations can write.
+    // No range contains NaN, which both notations can write.
+    range.contains(&number).then_some(number)
+}
+
+/// A time of at least so many seconds.
+pub(super) fn seconds(value: &Value, least: f64) -> Option<Duration> {
+    number(value, least..=MOST_SECONDS).map(Duration::from_secs_f64)
+}
+
+/// A time that is too long to count in seconds: `90`, `"90"`, `"15m"`, `"1.5h"`, `"30d"`.
+pub(super) fn span(value: &Value, least: f64) -> Option<Duration> {
+    let Some(text) = value.as_str().map(str::trim) else {
+        return seconds(value, least);
+    };
+    let (amount, unit) = match text.strip_suffix(|c: char| c.is_ascii_alphabetic()) {
+        Some(amount) => (amount.trim_end(), unit_seconds(&text[amount.len()..])?),
+        None => (text, 1.0),
+    };
+    let seconds = amount.parse::<f64>().ok()? * unit;
     (least..=MOST_SECONDS)
         .contains(&seconds)
         .then(|| Duration::from_secs_f64(seconds))
+}
+
+/// How many seconds a unit of time has, by its letter.
+fn unit_seconds(unit: &str) -> Option<f64> {
+    match unit {
+        "s" => Some(1.0),
+        "m" => Some(60.0),
+        "h" => Some(3600.0),
+        "d" => Some(86_400.0),
+        _ => None,
+    }
 }

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Processor;
+use futures_util::future::{BoxFuture, FutureExt, ready};
+
 use super::command::{Command, Guard};
 use super::echo::Echo;
+use super::{Context, Processor, RunError};
 use crate::config::{ProcessorKind, Settings};
 
 /// One configured processor and the rules of its attempts.
@@ -39,6 +41,9 @@ impl Registry {
                 ProcessorKind::Command(command) => {
                     Arc::new(Command::new(command.clone(), Arc::clone(&guard)))
                 }
+                ProcessorKind::Webhook(_) | ProcessorKind::Llm(_) | ProcessorKind::Worker(_) => {
+                    Arc::new(NotThereYet)
+                }
             };
             (
                 name.clone(),
@@ -69,5 +74,15 @@ impl Registry {
         let mut names: Vec<_> = self.entries.keys().map(String::as_str).collect();
         names.sort_unstable();
         names
+    }
+}
+
+/// A kind that can be configured and not yet run.
+struct NotThereYet;
+
+impl Processor for NotThereYet {
+    fn run<'a>(&'a self, _: &'a Context) -> BoxFuture<'a, Result<String, RunError>> {
+        let reason = "processors of this kind are not there yet";
+        ready(Err(RunError(reason.to_owned()))).boxed()
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::setup;
-use crate::config::{ProcessorKind, Settings, reader};
+use crate::config::{Backoff, KeySettings, ProcessorKind, Settings, environment, reader};
 
 const TOML: &str = include_str!("../../../venom.example.toml");
 const DOTENV: &str = include_str!("../../../.env.example");
@@ -37,12 +37,19 @@ fn the_example_file_shows_every_key_at_its_default() {
     let loaded = setup().toml(&uncommented(TOML)).load().unwrap();
     let mut settings = loaded.settings;
 
-    let examples: Vec<_> = settings.processors.keys().cloned().collect();
-    assert_eq!(examples, ["echo", "shout", "summarise"]);
-    for name in ["shout", "summarise"] {
-        let example = settings.processors.remove(name).unwrap();
-        assert!(matches!(example.kind, ProcessorKind::Command(_)));
-    }
+    let processors: Vec<_> = settings.processors.keys().cloned().collect();
+    assert_eq!(
+        processors.join(" "),
+        "answer echo notify outside shout summarise"
+    );
+    settings.processors.retain(|name, _| name == "echo");
+    let keys: Vec<_> = settings.concurrency_keys.keys().cloned().collect();
+    assert_eq!(keys, ["*", "gpu"]);
+    assert_eq!(*settings.key_settings("any"), KeySettings::DEFAULT);
+    settings.concurrency_keys.clear();
+    let schedules: Vec<_> = settings.schedules.keys().cloned().collect();
+    assert_eq!(schedules, ["morning_report", "tidy"]);
+    settings.schedules.clear();
     assert_eq!(settings, Settings::default());
     assert_eq!(
         loaded.origins.into_keys().collect::<BTreeSet<_>>(),
@@ -51,10 +58,33 @@ fn the_example_file_shows_every_key_at_its_default() {
 }
 
 #[test]
+fn the_example_file_has_a_processor_of_each_kind() {
+    let processors = setup().toml(&uncommented(TOML)).settings().processors;
+
+    for (name, processor) in &processors {
+        let examples = match &processor.kind {
+            ProcessorKind::Echo => "echo",
+            ProcessorKind::Command(_) => "shout summarise",
+            ProcessorKind::Webhook(webhook) => {
+                assert_eq!(webhook.response_limit_bytes, 1 << 20);
+                "notify"
+            }
+            ProcessorKind::Llm(_) => "answer",
+            ProcessorKind::Worker(worker) => {
+                assert_eq!(worker.lease.as_secs(), 60);
+                "outside"
+            }
+        };
+        assert!(examples.contains(name), "{name}");
+        assert_eq!(processor.backoff, Backoff::default(), "{name}");
+    }
+}
+
+#[test]
 fn the_example_of_dotenv_shows_every_variable_at_its_default() {
     let loaded = setup().dotenv(&uncommented(DOTENV)).load().unwrap();
     let mut variables = every_key();
-    variables.remove("processors");
+    variables.retain(|key| !environment::TABLES.contains(key));
 
     assert_eq!(loaded.settings, Settings::default());
     assert_eq!(

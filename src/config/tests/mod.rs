@@ -1,11 +1,16 @@
 //! What a user may write where, and what a mistake gets to read. Each test has a folder of its own
 //! and an environment that it makes up.
 
+mod backoff;
 mod dotenv;
 mod examples;
+mod keys;
+mod kinds;
 mod layers;
 mod mistakes;
 mod processors;
+mod rate;
+mod schedules;
 mod values;
 
 use std::fs;

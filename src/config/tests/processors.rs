@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::setup;
-use crate::config::{CommandSettings, ProcessorKind, ProcessorSettings};
+use crate::config::{Backoff, CommandSettings, ProcessorKind, ProcessorSettings};
 
 #[test]
 fn a_command_has_all_its_settings() {
@@ -50,6 +50,9 @@ fn a_command_needs_a_program_alone() {
         kind: ProcessorKind::Command(command),
         timeout: None,
         concurrency: None,
+        rate: None,
+        max_attempts: 1,
+        backoff: Backoff::default(),
     };
     assert_eq!(settings.processors["cat"], expected);
     assert_eq!(settings.processors.len(), 2, "echo is always there");
@@ -58,13 +61,23 @@ fn a_command_needs_a_program_alone() {
 #[test]
 fn echo_can_be_limited() {
     let settings = setup()
-        .toml("processors.echo.timeout = 5\nprocessors.echo.concurrency = 1")
+        .toml(
+            "[processors.echo]\n\
+             timeout = 5\n\
+             concurrency = 1\n\
+             rate = '30/m'\n\
+             max_attempts = 3\n\
+             backoff = { first = 2 }\n",
+        )
         .settings();
 
     let echo = &settings.processors["echo"];
     assert_eq!(echo.kind, ProcessorKind::Echo);
     assert_eq!(echo.timeout, Some(Duration::from_secs(5)));
     assert_eq!(echo.concurrency, Some(1));
+    assert_eq!(echo.rate, Some("30/m".parse().unwrap()));
+    assert_eq!(echo.max_attempts, 3);
+    assert_eq!(echo.backoff.first, Duration::from_secs(2));
 }
 
 #[test]
@@ -73,12 +86,12 @@ fn mistakes_name_the_processor_and_the_line() {
         (
             "[processors.a]\ntimeout = 5",
             "`processors.a.kind` in HERE/venom.toml, line 1: found nothing, \
-             expected \"echo\" or \"command\"",
+             expected \"echo\", \"command\", \"webhook\", \"llm\" or \"worker\"",
         ),
         (
-            "[processors.a]\nkind = 'webhook'",
-            "`processors.a.kind` in HERE/venom.toml, line 2: found \"webhook\", \
-             expected \"echo\" or \"command\"",
+            "[processors.a]\nkind = 'cron'",
+            "`processors.a.kind` in HERE/venom.toml, line 2: found \"cron\", \
+             expected \"echo\", \"command\", \"webhook\", \"llm\" or \"worker\"",
         ),
         (
             "[processors.echo]\nkind = 'command'\nprogram = 'cat'",
@@ -88,17 +101,28 @@ fn mistakes_name_the_processor_and_the_line() {
         (
             "[processors.a]\nkind = 'echo'\nprogram = 'cat'",
             "unknown setting `processors.a.program` in HERE/venom.toml, line 3; \
-             known here: concurrency, kind, timeout",
+             known here: backoff, concurrency, kind, max_attempts, rate, timeout",
         ),
         (
-            "[processors.a]\nkind = 'command'\nprogram = 'cat'\nrate = '30/m'",
-            "unknown setting `processors.a.rate` in HERE/venom.toml, line 4; \
-             known here: args, concurrency, env, kind, program, timeout, working_directory",
+            "[processors.a]\nkind = 'command'\nprogram = 'cat'\nurl = 'http://secret'",
+            "unknown setting `processors.a.url` in HERE/venom.toml, line 4; \
+             known here: args, backoff, concurrency, env, kind, max_attempts, program, rate, timeout, \
+             working_directory",
         ),
         (
-            "[processors.a]\nkind = 'command'\nprogram = 'cat'\n\n[processors.a.backoff]\nfirst = 1",
-            "unknown setting `processors.a.backoff` in HERE/venom.toml, line 5; \
-             known here: args, concurrency, env, kind, program, timeout, working_directory",
+            "[processors.echo]\nkind = 'worker'",
+            "`processors.echo.kind` in HERE/venom.toml, line 2: found \"worker\", \
+             expected \"echo\", as this processor is always there; choose another name",
+        ),
+        (
+            "[processors.'a.b']\nkind = 'echo'\nmax_attempts = 0",
+            "`processors.\"a.b\".max_attempts` in HERE/venom.toml, line 3: found 0, \
+             expected a whole number from 1 to 1000",
+        ),
+        (
+            "[processors.a]\nkind = 'echo'\nmax_attempts = 1001",
+            "`processors.a.max_attempts` in HERE/venom.toml, line 3: found 1001, \
+             expected a whole number from 1 to 1000",
         ),
         (
             "[processors.a]\nkind = 'command'\nprogram = 'cat'\ntimout = 5",
@@ -164,12 +188,16 @@ fn mistakes_name_the_processor_and_the_line() {
 }
 
 #[test]
-fn no_variable_can_hold_processors() {
-    let mistake = setup().variable("VENOM_PROCESSORS", "secret").mistake();
+fn no_variable_can_hold_tables() {
+    for key in ["processors", "concurrency_keys", "schedules"] {
+        let variable = format!("VENOM_{}", key.to_uppercase());
 
-    assert_eq!(
-        mistake,
-        "`processors` in the environment (VENOM_PROCESSORS): found a text, \
-         expected tables [processors.NAME] in venom.toml"
-    );
+        assert_eq!(
+            setup().variable(&variable, "secret").mistake(),
+            format!(
+                "`{key}` in the environment ({variable}): found a text, \
+                 expected tables [{key}.NAME] in venom.toml"
+            )
+        );
+    }
 }

@@ -80,6 +80,32 @@ fn times_are_numbers_of_seconds() {
 }
 
 #[test]
+fn finished_tasks_are_kept_for_ever_or_for_a_time() {
+    for (value, seconds) in [
+        ("forever", None),
+        ("Forever", None),
+        ("1", Some(1)),
+        ("3600", Some(3600)),
+        ("12h", Some(43_200)),
+        ("30d", Some(2_592_000)),
+    ] {
+        let duration = seconds.map(Duration::from_secs);
+        let settings = setup()
+            .variable("VENOM_RETENTION_COMPLETED", value)
+            .toml(&format!("retention_failed = '{value}'"))
+            .settings();
+        assert_eq!(settings.retention_completed, duration, "{value}");
+        assert_eq!(settings.retention_failed, duration, "{value}");
+    }
+    let settings = setup()
+        .toml("retention_completed = 90")
+        .variable("VENOM_RETENTION_FAILED", "1d")
+        .settings();
+    assert_eq!(settings.retention_completed, Some(Duration::from_secs(90)));
+    assert_eq!(settings.retention_failed, Some(Duration::from_secs(86_400)));
+}
+
+#[test]
 fn ranges_hold_in_the_file_and_in_variables() {
     for (key, values) in [
         ("port", vec!["-1", "65536", "80.5", "1e3"]),
@@ -97,6 +123,11 @@ fn ranges_hold_in_the_file_and_in_variables() {
         ("body_limit_bytes", vec!["1023", "268435457", "8MiB"]),
         ("inbox_limit_bytes", vec!["0"]),
         ("running_limit_bytes", vec!["0"]),
+        (
+            "retention_completed",
+            vec!["0", "0d", "-1d", "30w", "never"],
+        ),
+        ("retention_failed", vec!["0.5", "30 days", "inf", "1e9d"]),
         ("durability", vec!["fast"]),
         ("log_format", vec!["yaml"]),
         ("log", vec!["warning", "venom_core", "info,venom_core=loud"]),

@@ -1,0 +1,79 @@
+//! How long a failed task waits for its next attempt.
+
+use std::time::Duration;
+
+use super::error::Error;
+use super::rules;
+use super::table::Table;
+
+/// The pauses between attempts: each is `factor` times the one before, up to `max`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Backoff {
+    /// Pause after the first failure, to a day. Default 1 s.
+    pub first: Duration,
+    /// What a pause is multiplied by to make the next one, 1 to 100. Default 2.
+    pub factor: f64,
+    /// Where the pauses stop growing, before they are spread; `first` to 30 days. Default 300 s, or
+    /// `first` where that is longer.
+    pub max: Duration,
+    /// Share of a pause by which it may be shorter or longer, 0 to 1, so that tasks that failed
+    /// together do not come back together. Default 0.1.
+    pub jitter: f64,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(1),
+            factor: 2.0,
+            max: Duration::from_secs(300),
+            jitter: 0.1,
+        }
+    }
+}
+
+impl Backoff {
+    /// Pause after the `failures`-th counted failure (1 is the first); `random` in 0..1 spreads it by
+    /// ±`jitter`.
+    pub fn pause(&self, failures: u32, random: f64) -> Duration {
+        let growth = self.factor.powf(f64::from(failures.saturating_sub(1)));
+        // An infinite growth times a `first` of 0 would be no number.
+        let grown = self.first.as_secs_f64() * growth.min(f64::MAX);
+        let spread = 1.0 + self.jitter * (2.0 * random - 1.0);
+        let seconds = grown.min(self.max.as_secs_f64()) * spread;
+        Duration::try_from_secs_f64(seconds).unwrap_or(self.max)
+    }
+}
+
+/// The table `backoff` of a processor, if it has one.
+pub(super) fn read(processor: &mut Table<'_>) -> Result<Backoff, Error> {
+    let default = Backoff::default();
+    let Some(mut table) = processor.take_table("backoff", rules::BACKOFF)? else {
+        return Ok(default);
+    };
+    let first = table
+        .take("first", rules::FIRST_PAUSE)?
+        .unwrap_or(default.first);
+    let backoff = Backoff {
+        first,
+        factor: table
+            .take("factor", rules::FACTOR)?
+            .unwrap_or(default.factor),
+        max: read_max(&mut table, first)?.unwrap_or(default.max.max(first)),
+        jitter: table
+            .take("jitter", rules::JITTER)?
+            .unwrap_or(default.jitter),
+    };
+    table.finish()?;
+    Ok(backoff)
+}
+
+fn read_max(table: &mut Table<'_>, first: Duration) -> Result<Option<Duration>, Error> {
+    match table.take("max", rules::PAUSE)? {
+        Some(max) if max < first => {
+            let expected = format!("at least `first` ({})", first.as_secs_f64());
+            Err(table.refuse("max", max.as_secs_f64().to_string(), expected))
+        }
+        max => Ok(max),
+    }
+}

@@ -1,0 +1,146 @@
+//! What the settings of processors and of concurrency keys take.
+
+use std::time::Duration;
+
+use axum::http::{HeaderName, HeaderValue};
+use figment::value::{Dict, Value};
+use reqwest::Url;
+
+use super::super::processors::Kind;
+use super::super::rate::{self, Rate};
+use super::super::values::{argument, number, seconds, text, whole, word};
+use super::{Names, Rule};
+
+/// The longest pause between two attempts: 30 days.
+const LONGEST_PAUSE: f64 = 30.0 * 86_400.0;
+
+pub(in crate::config) const PROCESSORS: Rule<Dict> =
+    Rule::private("tables [processors.NAME] in venom.toml", dict);
+
+pub(in crate::config) const KIND: Rule<Kind> = Rule::new(
+    "\"echo\", \"command\", \"webhook\", \"llm\" or \"worker\"",
+    |value| Kind::named(&word(value)?),
+);
+
+pub(in crate::config) const RATE: Rule<Rate> =
+    Rule::new(rate::EXPECTED, |value| value.as_str()?.parse().ok());
+
+pub(in crate::config) const ATTEMPTS: Rule<i64> =
+    Rule::new("a whole number from 1 to 1000", |value| {
+        whole(value, 1..=1000)
+    });
+
+pub(in crate::config) const BACKOFF: Rule<Dict> = Rule::new(
+    "a table such as { first = 1, factor = 2, max = 300, jitter = 0.1 }",
+    dict,
+);
+
+pub(in crate::config) const FIRST_PAUSE: Rule<Duration> =
+    Rule::new("a number of seconds from 0 to 86400 (a day)", |value| {
+        seconds(value, 0.0).filter(|first| first.as_secs_f64() <= 86_400.0)
+    });
+
+pub(in crate::config) const FACTOR: Rule<f64> =
+    Rule::new("a number from 1 to 100", |value| number(value, 1.0..=100.0));
+
+pub(in crate::config) const PAUSE: Rule<Duration> =
+    Rule::new("a number of seconds from 0 to 2592000 (30 days)", |value| {
+        seconds(value, 0.0).filter(|pause| pause.as_secs_f64() <= LONGEST_PAUSE)
+    });
+
+pub(in crate::config) const JITTER: Rule<f64> =
+    Rule::new("a number from 0 to 1", |value| number(value, 0.0..=1.0));
+
+pub(in crate::config) const PROGRAM: Rule<String> =
+    Rule::private("the program to start, as text", text);
+
+pub(in crate::config) const ARGUMENTS: Rule<Vec<String>> =
+    Rule::private("a list of texts", |value| {
+        value.as_array()?.iter().map(argument).collect()
+    });
+
+pub(in crate::config) const VARIABLE: Rule<String> = Rule::private("a text", argument);
+
+pub(in crate::config) const VARIABLES: Rule<Dict> = Rule::private("a table of texts by name", dict);
+
+pub(in crate::config) const VARIABLE_NAMES: Names = Names {
+    expected: "a name without \"=\"",
+    fit: |name| !name.is_empty() && !name.contains(['=', '\0']),
+};
+
+/// Private, because many an address holds a token, and one with a password is refused here.
+pub(in crate::config) const URL: Rule<String> = Rule::private(
+    "an address that begins with http:// or https:// and has no user or password in it",
+    |value| {
+        let address = text(value)?.trim().to_owned();
+        let url = Url::parse(&address).ok()?;
+        let is_web = ["http", "https"].contains(&url.scheme()) && url.has_host();
+        let is_bare = url.username().is_empty() && url.password().is_none();
+        (is_web && is_bare).then_some(address)
+    },
+);
+
+pub(in crate::config) const HEADERS: Rule<Dict> = Rule::private("a table of texts by name", dict);
+
+pub(in crate::config) const HEADER: Rule<String> =
+    Rule::private("a text of visible ASCII characters", |value| {
+        let header = value.as_str()?;
+        HeaderValue::from_str(header).ok()?;
+        Some(header.to_owned())
+    });
+
+pub(in crate::config) const HEADER_NAMES: Names = Names {
+    expected: "the name of an HTTP header",
+    fit: |name| HeaderName::from_bytes(name.as_bytes()).is_ok(),
+};
+
+/// Private, because a secret itself is easily written here by mistake. Our own prefix is for
+/// settings: a variable that has it and is none stops the start.
+pub(in crate::config) const SECRET_VARIABLE: Rule<String> = Rule::private(
+    "the name of an environment variable, which must not begin with VENOM_",
+    |value| {
+        let name = text(value)?;
+        let fits = |c: u8| c.is_ascii_alphanumeric() || c == b'_';
+        let is_name = name.bytes().all(fits) && !name.as_bytes()[0].is_ascii_digit();
+        let is_ours = name.to_ascii_uppercase().starts_with("VENOM_");
+        (is_name && !is_ours).then_some(name)
+    },
+);
+
+pub(in crate::config) const MODEL: Rule<String> = Rule::new("the name of a model, as text", text);
+
+pub(in crate::config) const PROMPT: Rule<String> = Rule::private("a text", text);
+
+pub(in crate::config) const TEMPERATURE: Rule<f64> =
+    Rule::new("a number from 0 to 2", |value| number(value, 0.0..=2.0));
+
+pub(in crate::config) const TOKENS: Rule<u64> =
+    Rule::new("a whole number from 1 to 1000000000", |value| {
+        whole(value, 1..=1_000_000_000)
+    });
+
+pub(in crate::config) const LEASE: Rule<Duration> =
+    Rule::new("a number of seconds from 1 to 86400 (a day)", |value| {
+        seconds(value, 1.0).filter(|lease| lease.as_secs_f64() <= 86_400.0)
+    });
+
+pub(in crate::config) const KEYS: Rule<Dict> =
+    Rule::private("tables [concurrency_keys.NAME] in venom.toml", dict);
+
+pub(in crate::config) const KEY_NAMES: Names = Names {
+    expected: "a concurrency key of 1 to 200 characters",
+    fit: is_key,
+};
+
+pub(in crate::config) const KEY: Rule<String> =
+    Rule::new("a concurrency key of 1 to 200 characters", |value| {
+        Some(value.as_str()?.to_owned()).filter(|key| is_key(key))
+    });
+
+fn is_key(key: &str) -> bool {
+    (1..=200).contains(&key.chars().count())
+}
+
+fn dict(value: &Value) -> Option<Dict> {
+    value.as_dict().cloned()
+}

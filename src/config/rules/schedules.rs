@@ -1,0 +1,60 @@
+//! What the settings of schedules take.
+
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use figment::value::Dict;
+
+use super::super::schedules::{Missed, parse_cron};
+use super::super::values::{argument, span, text, whole, word};
+use super::Rule;
+
+pub(in crate::config) const SCHEDULES: Rule<Dict> =
+    Rule::private("tables [schedules.NAME] in venom.toml", |value| {
+        value.as_dict().cloned()
+    });
+
+pub(in crate::config) const CRON: Rule<String> = Rule::new(
+    "a cron expression that comes true at some time, such as \"30 9 * * MON-FRI\" (minute, hour, \
+     day, month, weekday; a sixth field before them is the second) or \"@daily\"",
+    |value| {
+        let expression = text(value)?.trim().to_owned();
+        parse_cron(&expression).map(|_| expression)
+    },
+);
+
+pub(in crate::config) const TIMEZONE: Rule<String> = Rule::new(
+    "the IANA name of a time zone, such as \"UTC\" or \"Europe/Warsaw\"",
+    |value| {
+        let name = text(value)?.trim().to_owned();
+        name.parse::<Tz>().is_ok().then_some(name)
+    },
+);
+
+pub(in crate::config) const EVERY: Rule<Duration> = Rule::new(
+    "at least 1 second: a number of seconds, or a text such as \"15m\", \"1h\" or \"1d\" \
+     (units s, m, h, d)",
+    |value| span(value, 1.0),
+);
+
+pub(in crate::config) const MISSED: Rule<Missed> = Rule::new("\"run once\" or \"skip\"", |value| {
+    match word(value)?.as_str() {
+        "run once" => Some(Missed::RunOnce),
+        "skip" => Some(Missed::Skip),
+        _ => None,
+    }
+});
+
+/// What a task is to do; it may be as private as a processor's arguments.
+pub(in crate::config) const CONTENT: Rule<String> = Rule::private("a text", argument);
+
+pub(in crate::config) const PRIORITY: Rule<i64> =
+    Rule::new("a whole number from -100 to 100", |value| {
+        whole(value, -100..=100)
+    });
+
+pub(in crate::config) const TAGS: Rule<Vec<String>> = Rule::new("a list of texts", |value| {
+    value.as_array()?.iter().map(argument).collect()
+});
+
+pub(in crate::config) const SESSION: Rule<String> = Rule::new("a text", argument);

@@ -1,0 +1,169 @@
+//! The tables `[schedules.NAME]`: tasks that are submitted by the clock.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use chrono::DateTime;
+use croner::Cron;
+use croner::parser::{CronParser, Year};
+
+use super::error::Error;
+use super::processors::{ProcessorSettings, one_of};
+use super::rules;
+use super::table::Table;
+
+const UTC: &str = "UTC";
+
+/// One `[schedules.NAME]` table: when, and the task that is submitted then.
+#[derive(Clone, PartialEq)]
+pub struct ScheduleSettings {
+    /// Either `cron`, with `timezone`, or `every`.
+    pub when: When,
+    /// What becomes of the times at which the service did not run. Default run once. `missed`
+    pub missed: Missed,
+    /// The task's content. Always set.
+    pub content: String,
+    /// A configured processor. Default: the default processor.
+    pub processor: Option<String>,
+    /// -100 to 100, higher first. Default 0.
+    pub priority: i64,
+    /// 1 to 1000. Default: that of the processor.
+    pub max_attempts: Option<i64>,
+    /// Seconds after which an attempt fails as `timeout`. Default: that of the processor.
+    pub timeout: Option<Duration>,
+    /// Default: none.
+    pub tags: Vec<String>,
+    /// Default: none.
+    pub session_id: Option<String>,
+    /// 1 to 200 characters. Default: none.
+    pub concurrency_key: Option<String>,
+    /// False keeps the schedule and submits nothing. Default true.
+    pub enabled: bool,
+}
+
+/// The times of a schedule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Whenever the clock of a time zone says so.
+    Cron {
+        /// As [`parse_cron`] reads it.
+        expression: String,
+        /// IANA name. Default `UTC`.
+        timezone: String,
+    },
+    /// At equal distances of at least 1 s: a number of seconds, or `15m`, `1h`, `1d`.
+    Every(Duration),
+}
+
+/// What becomes of the times at which the service did not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missed {
+    /// One task stands for all of them.
+    RunOnce,
+    /// Nothing: the next time counts.
+    Skip,
+}
+
+/// Leaves the content out, which may be as private as a command's arguments.
+impl fmt::Debug for ScheduleSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScheduleSettings")
+            .field("when", &self.when)
+            .field("missed", &self.missed)
+            .field("processor", &self.processor)
+            .field("enabled", &self.enabled)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads a cron expression: five fields (minute, hour, day, month, weekday), six with the second
+/// before them, or a nickname such as `@daily`. `None` where it is none, or never comes true.
+pub fn parse_cron(expression: &str) -> Option<Cron> {
+    // To the parser, an item that is missing is a field that is never true, and a minute that is
+    // never true is searched for over thousands of years.
+    let complete = |field: &str| {
+        field
+            .trim_start_matches('+')
+            .split(',')
+            .all(|item| !item.is_empty())
+    };
+    if !expression.split_whitespace().all(complete) {
+        return None;
+    }
+    let parser = CronParser::builder().year(Year::Disallowed).build();
+    let cron = parser.parse(expression).ok()?;
+    let comes_true = cron
+        .find_next_occurrence(&DateTime::UNIX_EPOCH, true)
+        .is_ok();
+    comes_true.then_some(cron)
+}
+
+/// Every `[schedules.NAME]`; each may name any of the `processors`.
+pub(super) fn read(
+    settings: &mut Table<'_>,
+    processors: &BTreeMap<String, ProcessorSettings>,
+) -> Result<BTreeMap<String, ScheduleSettings>, Error> {
+    let mut schedules = BTreeMap::new();
+    if let Some(tables) = settings.take_table("schedules", rules::SCHEDULES)? {
+        for (name, mut table) in tables.tables(rules::PLAIN_NAMES)? {
+            let schedule = read_one(&mut table, processors)?;
+            table.finish()?;
+            schedules.insert(name, schedule);
+        }
+    }
+    Ok(schedules)
+}
+
+fn read_one(
+    table: &mut Table<'_>,
+    processors: &BTreeMap<String, ProcessorSettings>,
+) -> Result<ScheduleSettings, Error> {
+    Ok(ScheduleSettings {
+        when: read_when(table)?,
+        missed: table
+            .take("missed", rules::MISSED)?
+            .unwrap_or(Missed::RunOnce),
+        content: table.require("content", rules::CONTENT)?,
+        processor: read_processor(table, processors)?,
+        priority: table.take("priority", rules::PRIORITY)?.unwrap_or(0),
+        max_attempts: table.take("max_attempts", rules::ATTEMPTS)?,
+        timeout: table.take("timeout", rules::PERIOD)?,
+        tags: table.take("tags", rules::TAGS)?.unwrap_or_default(),
+        session_id: table.take("session_id", rules::SESSION)?,
+        concurrency_key: table.take("concurrency_key", rules::KEY)?,
+        enabled: table.take("enabled", rules::SWITCH)?.unwrap_or(true),
+    })
+}
+
+fn read_when(table: &mut Table<'_>) -> Result<When, Error> {
+    let cron = table.take("cron", rules::CRON)?;
+    let timezone = table.take("timezone", rules::TIMEZONE)?;
+    let every = table.take("every", rules::EVERY)?;
+    match (cron, timezone, every) {
+        (Some(expression), timezone, None) => Ok(When::Cron {
+            expression,
+            timezone: timezone.unwrap_or_else(|| UTC.to_owned()),
+        }),
+        (None, None, Some(period)) => Ok(When::Every(period)),
+        (Some(_), _, Some(_)) => {
+            Err(table.refuse("every", "a second answer, beside `cron`", "one of the two"))
+        }
+        (None, Some(_), _) => {
+            Err(table.refuse("timezone", "no `cron` beside it", "a `cron` that it is for"))
+        }
+        (None, None, None) => Err(table.refuse("cron", "neither it nor `every`", "one of the two")),
+    }
+}
+
+fn read_processor(
+    table: &mut Table<'_>,
+    processors: &BTreeMap<String, ProcessorSettings>,
+) -> Result<Option<String>, Error> {
+    match table.take("processor", rules::NAME)? {
+        Some(name) if !processors.contains_key(&name) => {
+            Err(table.refuse("processor", format!("{name:?}"), one_of(processors)))
+        }
+        name => Ok(name),
+    }
+}

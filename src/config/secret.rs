@@ -1,0 +1,36 @@
+//! Where a processor finds its secret. The secret itself is never a setting, so that no dump of the
+//! settings and no message can hold it.
+
+use std::path::PathBuf;
+
+use super::error::Error;
+use super::rules;
+use super::table::Table;
+
+/// Where a secret stands; never the secret itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Secret {
+    /// In the environment variable of this name.
+    Env(String),
+    /// In this file.
+    File(PathBuf),
+}
+
+/// The secret that one of two keys leads to, if either is set.
+pub(super) fn read(
+    table: &mut Table<'_>,
+    env_key: &'static str,
+    file_key: &'static str,
+) -> Result<Option<Secret>, Error> {
+    let variable = table.take(env_key, rules::SECRET_VARIABLE)?;
+    let file = table.take(file_key, rules::PATH)?;
+    match (variable, file) {
+        (Some(_), Some(_)) => {
+            let found = format!("a second place for one secret, beside `{env_key}`");
+            Err(table.refuse(file_key, found, "one of the two"))
+        }
+        (Some(name), None) => Ok(Some(Secret::Env(name))),
+        (None, Some(path)) => Ok(Some(Secret::File(path))),
+        (None, None) => Ok(None),
+    }
+}
