@@ -22,7 +22,9 @@ CREATE TABLE tasks (
     priority        INTEGER NOT NULL DEFAULT 0 CHECK (priority BETWEEN -100 AND 100),
     -- Number of the last attempt that was started.
     attempt         INTEGER NOT NULL DEFAULT 0,
-    max_attempts    INTEGER NOT NULL DEFAULT 1,
+    -- At most this many attempts count. NULL at an INSERT stands for the processor's own number; the
+    -- trigger below fills it in.
+    max_attempts    INTEGER CHECK (max_attempts BETWEEN 1 AND 1000),
     -- Attempts that do not count against max_attempts: interrupted by a stop or a crash.
     uncounted       INTEGER NOT NULL DEFAULT 0,
     -- How often the service died while the task ran.
@@ -34,29 +36,82 @@ CREATE TABLE tasks (
     finished_at     TEXT,
     result          TEXT,
     failure         TEXT CHECK (failure IN
-                        ('error', 'timeout', 'aborted', 'purged', 'emergency_stop', 'lost')),
+                        ('error', 'timeout', 'aborted', 'purged', 'emergency_stop', 'lost',
+                         'upstream')),
     -- Message of the last failed attempt.
     error           TEXT,
     progress        REAL CHECK (progress BETWEEN 0 AND 1),
     -- A JSON list of strings.
     tags            TEXT NOT NULL DEFAULT '[]',
     session_id      TEXT,
+    -- Seconds that an attempt may take; NULL stands for the processor's own.
+    timeout         REAL CHECK (timeout > 0),
+    -- Tasks of one key share a limit.
+    concurrency_key TEXT,
+    -- At most one task that is not final has this key.
+    unique_key      TEXT,
+    -- A JSON list of task ids: it runs when all of these have COMPLETED. NULL if there are none.
+    upstream        TEXT,
+    -- How many of them have not.
+    blocked         INTEGER NOT NULL DEFAULT 0 CHECK (blocked >= 0),
     -- A JSON object; what the client sent beyond the known fields stands under "request".
     context_history TEXT NOT NULL DEFAULT '{}',
     -- Any JSON, or NULL.
     context_used    TEXT,
     -- A JSON object: fields of an imported task that this version does not know.
     extra           TEXT NOT NULL DEFAULT '{}',
-    -- Who put the row here: 'api', 'import', or 'sql' for an INSERT by another program.
+    -- Who put the row here: 'api', 'import', 'schedule', or 'sql' for an INSERT by another program.
     source          TEXT NOT NULL DEFAULT 'sql',
     CHECK ((finished_at IS NOT NULL) = (status IN ('COMPLETED', 'FAILED'))),
     CHECK ((failure IS NOT NULL) = (status = 'FAILED'))
 ) STRICT;
 
 -- The tasks that wait or run, in the order in which they are started: finished rows are not in it, so
--- that a million of them cost a claim nothing. One seek for each processor finds its next task.
-CREATE INDEX tasks_open ON tasks (status, processor, priority DESC, run_at, seq)
+-- that a million of them cost a claim nothing. A lane is the tasks of one processor and key: one seek
+-- for each priority in it finds its next task, past all that are not due, blocked, or of other lanes.
+CREATE INDEX tasks_open
+    ON tasks (status, blocked, processor, concurrency_key, priority DESC, run_at, seq)
     WHERE finished_at IS NULL;
+
+-- One open task for each unique key.
+CREATE UNIQUE INDEX tasks_unique ON tasks (unique_key)
+    WHERE unique_key IS NOT NULL AND finished_at IS NULL;
+
+-- For lists: the few that failed, and the tasks of a session.
+CREATE INDEX tasks_failed ON tasks (seq) WHERE status = 'FAILED';
+CREATE INDEX tasks_by_session ON tasks (session_id, seq) WHERE session_id IS NOT NULL;
+
+-- Which waiting task waits for which: a row goes when the upstream task has COMPLETED, or when the
+-- downstream one is final.
+CREATE TABLE links (
+    upstream   TEXT NOT NULL,
+    downstream TEXT NOT NULL,
+    PRIMARY KEY (upstream, downstream)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX links_by_downstream ON links (downstream);
+
+-- Answers to requests with an Idempotency-Key, kept for a day.
+CREATE TABLE idempotency (
+    key        TEXT PRIMARY KEY,
+    -- SHA-256 of the request's body.
+    body       BLOB NOT NULL,
+    -- A JSON list of the ids of the tasks that it made.
+    task_ids   TEXT NOT NULL,
+    created_at TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX idempotency_by_age ON idempotency (created_at);
+
+-- How far each [schedules.NAME] of venom.toml has come.
+CREATE TABLE schedules (
+    name         TEXT PRIMARY KEY,
+    -- The last due time that has been dealt with: made a task, or skipped.
+    last_due     TEXT NOT NULL,
+    -- The last task that it made.
+    last_task_id TEXT,
+    last_run     TEXT
+) STRICT, WITHOUT ROWID;
 
 -- The journal: every state change, every line a processor writes. A row's id is its event's id.
 -- AUTOINCREMENT, so that an id is never given twice, even when old rows are deleted.
@@ -80,7 +135,10 @@ CREATE INDEX logs_by_task ON logs (task_id, id) WHERE task_id IS NOT NULL;
 -- What the service remembers about itself; each value is JSON.
 --   pause              {"since", "reason"} while the queue is paused
 --   dump_fields        what the imported state_dump.json held besides the tasks
+--   closed             {processor: {"since", "until", "reason"}} for each that is paused by itself
 --   default_processor  as configured at the last start
+--   max_attempts       {processor: number}, as configured at the last start
+--   indexed_event      the newest journal row that the full-text index knows
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -106,10 +164,17 @@ BEGIN
         WHERE NEW.context_used IS NOT NULL AND NOT json_valid(NEW.context_used);
     SELECT RAISE(ABORT, 'tasks.extra: expected a JSON object')
         WHERE NOT json_valid(NEW.extra) OR json_type(NEW.extra) <> 'object';
+    SELECT RAISE(ABORT, 'tasks.upstream: chains are made through the API')
+        WHERE NEW.upstream IS NOT NULL OR NEW.blocked <> 0;
     UPDATE tasks
        SET processor = coalesce(
                (SELECT json_extract(value, '$') FROM meta WHERE key = 'default_processor'), 'echo')
      WHERE seq = NEW.seq AND processor = '';
+    UPDATE tasks
+       SET max_attempts = coalesce(
+               (SELECT each.value FROM meta, json_each(meta.value) AS each
+                 WHERE meta.key = 'max_attempts' AND each.key = tasks.processor), 1)
+     WHERE seq = NEW.seq AND max_attempts IS NULL;
     INSERT INTO logs (task_id, type, message, data, at)
     VALUES (NEW.id, 'TASK_CREATED', 'Task started: ' || NEW.created_at,
             json_object('content', substr(NEW.content, 1, 100)), NEW.created_at);

@@ -12,12 +12,12 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, Api, Hosts, Listeners, ServerLimits};
-use crate::config::Settings;
+use crate::config::{KeySettings, ProcessorKind, Settings};
 use crate::dump::{Periodic, StateFile};
 use crate::orchestrator::{self, Orchestrator};
 use crate::processors::Registry;
 use crate::queue::QueueManager;
-use crate::state::{self, Limits, Lock, OpenError, StateManager, WriterHandle};
+use crate::state::{self, Limits, Lock, OpenError, Rule, Start, StateManager, WriterHandle};
 
 /// Why the service did not start, or did not stop well: one sentence.
 #[derive(Debug, thiserror::Error)]
@@ -76,16 +76,17 @@ impl App {
         let mut opened = state::open(&settings.database_path, settings.durability).await?;
         orchestrator::recover(&mut opened).await?;
         let (state, writer, mut lock) = opened
-            .start(
-                limits(&settings),
-                settings.poll_interval,
-                settings.inbox_limit_bytes,
-                registry.default_name(),
-            )
+            .start(Start {
+                limits: limits(&settings),
+                poll_interval: settings.poll_interval,
+                inbox_limit_bytes: settings.inbox_limit_bytes,
+                default_processor: &settings.default_processor,
+                max_attempts: registry.max_attempts(),
+            })
             .await?;
         let mut state_file = StateFile::new(&settings.state_file_path);
         state_file
-            .first_start(&state, registry.default_name())
+            .first_start(&state, &registry.default_name())
             .await?;
         if let Err(error) = lock.announce(&format!("http://{address}")) {
             tracing::warn!(%error, "commands on this machine will not find the service by its database");
@@ -113,12 +114,16 @@ impl App {
     /// When a part of the service died, or the database could not be closed.
     pub async fn run(self, stop: CancellationToken) -> Result<(), Error> {
         let stopping = CancellationToken::new();
+        let draining = CancellationToken::new();
         let closing = CancellationToken::new();
         let (queue, orders) = QueueManager::new(self.state.clone());
         let orchestrator =
             Orchestrator::new(self.state.clone(), Arc::clone(&self.registry), orders);
-        let mut orchestrator =
-            tokio::spawn(orchestrator.run(stopping.clone(), self.settings.shutdown_grace));
+        let mut orchestrator = tokio::spawn(orchestrator.run(
+            stopping.clone(),
+            draining.clone(),
+            self.settings.shutdown_grace,
+        ));
         let listeners = Listeners::start().map_err(Error::Thread)?;
         let api = Arc::new(Api {
             state: self.state.clone(),
@@ -128,7 +133,7 @@ impl App {
             request_timeout: self.settings.request_timeout,
             spool_folder: folder_of(&self.settings.database_path),
             listeners: listeners.spawner(),
-            stopping: stopping.clone(),
+            stopping: draining,
             closing: closing.clone(),
         });
         let limits = server_limits(&self.settings);
@@ -197,17 +202,38 @@ fn ending(ended: Result<Result<(), state::Error>, tokio::task::JoinError>) -> St
     }
 }
 
-fn limits(settings: &Settings) -> Limits {
-    let by_processor = settings
-        .processors
-        .iter()
-        .filter_map(|(name, processor)| processor.concurrency.map(|limit| (name.clone(), limit)));
+/// The queue's limits, as the settings have them.
+pub fn limits(settings: &Settings) -> Limits {
+    let processors = settings.processors.iter();
+    let keys = settings.concurrency_keys.iter();
+    let key_rule = |settings: &KeySettings| Rule {
+        concurrency: settings.concurrency,
+        rate: settings.rate,
+    };
+    let external = processors
+        .clone()
+        .filter(|(_, processor)| matches!(processor.kind, ProcessorKind::Worker(_)));
     Limits {
         running: settings
             .enable_queue_limits
             .then_some(settings.max_concurrent_tasks),
         running_bytes: settings.running_limit_bytes,
-        by_processor: by_processor.collect(),
+        external: external.map(|(name, _)| name.clone()).collect(),
+        processors: processors
+            .map(|(name, processor)| {
+                let rule = Rule {
+                    concurrency: processor.concurrency,
+                    rate: processor.rate,
+                };
+                (name.clone(), rule)
+            })
+            .filter(|(_, rule)| *rule != Rule::default())
+            .collect(),
+        keys: keys
+            .filter(|(key, _)| key.as_str() != "*")
+            .map(|(key, settings)| (key.clone(), key_rule(settings)))
+            .collect(),
+        any_key: key_rule(settings.key_settings("*")),
     }
 }
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::models::TaskId;
 use crate::state;
 
 /// Seconds after which a client may try again what was refused for lack of room.
@@ -23,6 +24,8 @@ pub enum ApiError {
     /// 404, with a sentence.
     NotFound(&'static str),
     Status(StatusCode, String),
+    /// 409, because of a task that is there already.
+    Taken(TaskId, String),
     /// 503: nothing was stored; try again later.
     Unavailable(String),
     /// 500: the client gets an id, the log gets the reason.
@@ -73,9 +76,53 @@ impl From<state::Error> for ApiError {
             state::Error::Busy | state::Error::Stopping | state::Error::Unavailable(_) => {
                 Self::Unavailable(sentence(&error.to_string()))
             }
+            state::Error::Taken { task_id } => Self::Taken(task_id, sentence(&error.to_string())),
+            state::Error::Conflict(_) => {
+                Self::Status(StatusCode::CONFLICT, sentence(&error.to_string()))
+            }
+            state::Error::KeyReused => {
+                let loc = ["header", "Idempotency-Key"];
+                Problem::new(
+                    "value_error",
+                    &loc,
+                    sentence(&error.to_string()),
+                    Value::Null,
+                )
+                .into()
+            }
+            state::Error::NoUpstream { task_id } => {
+                let msg = sentence(&error.to_string());
+                Problem::new("value_error", &["body", "after"], msg, json!(task_id)).into()
+            }
+            state::Error::TwiceInBatch { index } => {
+                let msg = sentence(&error.to_string());
+                let mut problem = Problem::new("value_error", &["body", "tasks"], msg, Value::Null);
+                problem.loc.extend([json!(index), json!("unique_key")]);
+                problem.into()
+            }
+            state::Error::OfTask { index, error } => Self::from(*error).of_task(index),
             state::Error::Refused(_) | state::Error::Corrupt(_) | state::Error::BadRow(_) => {
                 Self::Internal(error.to_string())
             }
+        }
+    }
+}
+
+impl ApiError {
+    /// The same, said of one of many tasks in a body.
+    pub(super) fn of_task(self, index: usize) -> Self {
+        match self {
+            Self::Invalid(mut problems) => {
+                for problem in &mut problems {
+                    if problem.loc.first() == Some(&json!("body")) {
+                        problem.loc.splice(1..1, [json!("tasks"), json!(index)]);
+                    }
+                }
+                Self::Invalid(problems)
+            }
+            Self::Status(status, detail) => Self::Status(status, format!("Task {index}: {detail}")),
+            Self::Taken(id, detail) => Self::Taken(id, format!("Task {index}: {detail}")),
+            other => other,
         }
     }
 }
@@ -89,6 +136,10 @@ impl IntoResponse for ApiError {
             ),
             Self::NotFound(detail) => answer(StatusCode::NOT_FOUND, json!({ "detail": detail })),
             Self::Status(status, detail) => answer(status, json!({ "detail": detail })),
+            Self::Taken(task_id, detail) => {
+                let body = json!({ "detail": detail, "task_id": task_id });
+                answer(StatusCode::CONFLICT, body)
+            }
             Self::Unavailable(detail) => {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 let mut response = answer(status, json!({ "detail": detail }));

@@ -8,10 +8,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::Api;
 use super::error::{ApiError, Problem};
 use crate::models::TaskId;
+use crate::state::Once;
 
 /// The `{task_id}` of a path.
 pub(super) struct TaskIdPath(pub TaskId);
@@ -87,7 +89,7 @@ pub(super) fn check_json(headers: &HeaderMap) -> Result<(), ApiError> {
     ))
 }
 
-async fn read_body(request: Request, api: &Api) -> Result<Bytes, ApiError> {
+pub(super) async fn read_body(request: Request, api: &Api) -> Result<Bytes, ApiError> {
     let limit = api.body_limit_bytes;
     let body = Limited::new(request.into_body(), limit).collect();
     let read = tokio::time::timeout(api.request_timeout, body)
@@ -135,4 +137,30 @@ fn offset(body: &[u8], line: usize, column: usize) -> usize {
         .map(|line| line.len() + 1)
         .sum();
     (before + column.saturating_sub(1)).min(body.len())
+}
+
+/// The header `Idempotency-Key`, if it is there.
+pub(super) struct IdempotencyKey(pub Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let Some(value) = parts.headers.get("idempotency-key") else {
+            return Ok(Self(None));
+        };
+        let text = value.to_str().unwrap_or_default();
+        if (1..=255).contains(&text.len()) {
+            return Ok(Self(Some(text.to_owned())));
+        }
+        let msg = "Input should be 1 to 255 visible ASCII characters";
+        let loc = ["header", "Idempotency-Key"];
+        Err(Problem::new("string_type", &loc, msg, Value::Null).into())
+    }
+}
+
+/// What makes a repeat of the request with this key and body known.
+pub(super) fn once(key: String, body: &[u8]) -> Once {
+    let body = Sha256::digest(body).into();
+    Once { key, body }
 }

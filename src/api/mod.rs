@@ -1,10 +1,13 @@
 //! The HTTP and WebSocket interface. A handler extracts, makes one call, and answers; rules and SQL
 //! live elsewhere.
 
+mod batch;
 mod dump;
 mod error;
 mod events;
+mod explain;
 mod extract;
+mod fields;
 mod guard;
 mod health;
 mod listeners;
@@ -12,8 +15,10 @@ mod query;
 mod queue;
 mod server;
 mod stream;
+mod task;
 mod task_request;
 mod tasks;
+mod wait;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -60,7 +65,14 @@ pub fn app(api: Arc<Api>) -> Router {
         .route("/readyz", get(health::readyz))
         .route("/ws/events", get(events::socket))
         .route("/api/v1/tasks", get(tasks::list).post(tasks::create))
-        .route("/api/v1/tasks/{task_id}", get(tasks::show))
+        .route("/api/v1/tasks/batch", post(batch::create))
+        .route(
+            "/api/v1/tasks/{task_id}",
+            get(tasks::show).delete(task::delete),
+        )
+        .route("/api/v1/tasks/{task_id}/retry", post(task::retry))
+        .route("/api/v1/tasks/{task_id}/logs", get(task::logs))
+        .route("/api/v1/tasks/{task_id}/explain", get(explain::explain))
         .route("/api/v1/tasks/{task_id}/stream", get(stream::stream))
         .route("/api/v1/queue/status", get(queue::status))
         .route("/api/v1/queue/pause", post(queue::pause))

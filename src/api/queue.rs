@@ -5,59 +5,91 @@ use axum::extract::State;
 use serde_json::{Value, json};
 
 use super::Shared;
-use super::error::{ApiError, Problem};
+use super::error::ApiError;
 use super::extract::{OptionalJsonBody, TaskIdPath, parse_json};
-use crate::models::QueueStatus;
+use super::fields::Fields;
+use crate::models::{QueueStatus, Timestamp};
+use crate::processors::Registry;
+use crate::state::PauseRequest;
 
 /// `GET /api/v1/queue/status`
 pub(super) async fn status(State(api): Shared) -> Result<Json<QueueStatus>, ApiError> {
     Ok(Json(api.queue.status().await?))
 }
 
-/// `POST /api/v1/queue/pause`, with an optional `{"reason": "…"}`.
+/// `POST /api/v1/queue/pause`, with an optional `{"until", "processor", "reason"}`.
 pub(super) async fn pause(
     State(api): Shared,
     OptionalJsonBody(body): OptionalJsonBody,
 ) -> Result<Json<Value>, ApiError> {
-    let reason = body.map(|body| pause_reason(&body)).transpose()?.flatten();
-    let paused = api.queue.pause(reason).await?;
-    Ok(Json(json!({
-        "success": true,
-        "paused": true,
-        "active_tasks": paused.active,
-        "message": "Queue paused. Running tasks go on.",
-    })))
-}
-
-fn pause_reason(body: &[u8]) -> Result<Option<String>, ApiError> {
-    let fields: serde_json::Map<String, Value> = parse_json(body)?;
-    let mut reason = None;
-    for (name, value) in fields {
-        match (name.as_str(), value) {
-            ("reason", Value::Null) => {}
-            ("reason", Value::String(text)) => reason = Some(text),
-            ("reason", other) => {
-                let msg = "Input should be a valid string";
-                return Err(Problem::new("string_type", &["body", "reason"], msg, other).into());
-            }
-            (other, value) => {
-                let msg = "Unknown field; expected reason";
-                return Err(Problem::new("extra_forbidden", &["body", other], msg, value).into());
-            }
+    let request = read_pause(body.as_deref(), &PAUSE_FIELDS, &api.registry)?;
+    let message = match (&request.processor, request.until) {
+        (None, None) => "Queue paused. Running tasks go on.".to_owned(),
+        (None, Some(until)) => format!("Queue paused until {until}. Running tasks go on."),
+        (Some(name), None) => format!("Processor {name} paused. Running tasks go on."),
+        (Some(name), Some(until)) => {
+            format!("Processor {name} paused until {until}. Running tasks go on.")
         }
+    };
+    let mut answer = json!({ "success": true, "paused": true });
+    if let Some(processor) = &request.processor {
+        answer["processor"] = json!(processor);
     }
-    Ok(reason)
+    if let Some(until) = request.until {
+        answer["until"] = json!(until);
+    }
+    let paused = api.queue.pause(request).await?;
+    answer["active_tasks"] = json!(paused.active);
+    answer["message"] = json!(message);
+    Ok(Json(answer))
 }
 
-/// `POST /api/v1/queue/resume`
-pub(super) async fn resume(State(api): Shared) -> Result<Json<Value>, ApiError> {
-    let status = api.queue.resume().await?;
+/// `POST /api/v1/queue/resume`, with an optional `{"processor"}`.
+pub(super) async fn resume(
+    State(api): Shared,
+    OptionalJsonBody(body): OptionalJsonBody,
+) -> Result<Json<Value>, ApiError> {
+    let request = read_pause(body.as_deref(), &["processor"], &api.registry)?;
+    let message = match &request.processor {
+        None => "Queue resumed.".to_owned(),
+        Some(name) => format!("Processor {name} resumed."),
+    };
+    let status = api.queue.resume(request.processor).await?;
     Ok(Json(json!({
         "success": true,
-        "paused": false,
+        "paused": status.paused,
         "pending_tasks": status.pending,
-        "message": "Queue resumed.",
+        "message": message,
     })))
+}
+
+const PAUSE_FIELDS: [&str; 3] = ["until", "processor", "reason"];
+
+fn read_pause(
+    body: Option<&[u8]>,
+    known: &[&str],
+    registry: &Registry,
+) -> Result<PauseRequest, ApiError> {
+    let Some(body) = body else {
+        return Ok(PauseRequest::default());
+    };
+    let mut fields = Fields::new(parse_json(body)?);
+    let request = PauseRequest {
+        processor: fields.processor(registry),
+        until: fields.time("until"),
+        reason: fields.text("reason"),
+    };
+    if request.until.is_some_and(|until| until <= Timestamp::now()) {
+        let until = json!(request.until);
+        fields.refuse(
+            "until",
+            "value_error",
+            "Input should be a time in the future",
+            until,
+        );
+    }
+    fields.refuse_others(known)?;
+    Ok(request)
 }
 
 /// `POST /api/v1/queue/purge`

@@ -11,10 +11,10 @@ use futures_util::stream;
 use serde::Serialize;
 
 use super::error::ApiError;
-use super::extract::{JsonBody, TaskIdPath};
+use super::extract::{IdempotencyKey, JsonBody, TaskIdPath, once};
 use super::query::Query;
 use super::task_request::read_task;
-use super::{Api, Shared};
+use super::{Api, Shared, wait};
 use crate::models::{Task, TaskId, TaskStatus, Timestamp};
 use crate::state::Error;
 
@@ -30,19 +30,24 @@ struct Created {
     created_at: Timestamp,
 }
 
-/// `POST /api/v1/tasks`
+/// `POST /api/v1/tasks`; with `?wait=SECONDS` it answers when the task has finished.
 pub(super) async fn create(
     State(api): Shared,
     uri: Uri,
+    IdempotencyKey(key): IdempotencyKey,
     JsonBody(body): JsonBody,
 ) -> Result<Response, ApiError> {
-    Query::parse(uri.query(), &[])?;
+    let wait = wait::of(&Query::parse(uri.query(), &["wait"])?)?;
     if api.stopping.is_cancelled() {
         return Err(Error::Stopping.into());
     }
     let room = api.state.reserve(body.len())?;
     let task = read_task(&body, &api.registry)?;
-    let accepted = api.state.submit(task, room).await?;
+    let once = key.map(|key| once(key, &body));
+    let accepted = api.state.submit(task, once, room).await?;
+    if let Some(wait) = wait {
+        return wait::answer_when_finished(&api, accepted.task_id, wait).await;
+    }
     let created = Created {
         task_id: accepted.task_id,
         status: TaskStatus::Pending,
@@ -51,13 +56,16 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(created)).into_response())
 }
 
-/// `GET /api/v1/tasks/{id}`
+/// `GET /api/v1/tasks/{id}`; with `?wait=SECONDS` when it has finished or the time is over.
 pub(super) async fn show(
     State(api): Shared,
     uri: Uri,
     TaskIdPath(task_id): TaskIdPath,
 ) -> Result<Json<Task>, ApiError> {
-    Query::parse(uri.query(), &[])?;
+    let wait = wait::of(&Query::parse(uri.query(), &["wait"])?)?;
+    if let Some(wait) = wait {
+        wait::until_finished(&api, task_id, wait).await?;
+    }
     let task = api.state.task(task_id).await?;
     task.map(Json).ok_or(ApiError::NotFound("Task not found"))
 }

@@ -3,7 +3,6 @@
 //! Which of the two is decided by the database's lock, so there is no moment in which a service that
 //! is just starting could be overlooked.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -12,7 +11,7 @@ use super::client::Client;
 use super::error::Error;
 use super::target::{Found, Target, announced};
 use crate::config::Settings;
-use crate::state::{self, Limits, Lock, OpenError, StateManager, WriterHandle};
+use crate::state::{self, Limits, Lock, OpenError, Start, StateManager, WriterHandle};
 
 /// How long the owner of the database may take to say where it listens.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -73,19 +72,21 @@ impl Database {
         // Nothing is run here.
         let limits = Limits {
             running: Some(0),
-            running_bytes: 0,
-            by_processor: HashMap::new(),
+            ..Limits::default()
         };
         let default_processor = settings.default_processor.clone();
-        let (state, writer, lock) = opened
-            .start(
-                limits,
-                settings.poll_interval,
-                settings.inbox_limit_bytes,
-                &default_processor,
-            )
-            .await
-            .map_err(|error| Error::Failed(error.to_string()))?;
+        let processors = settings.processors.iter();
+        let start = Start {
+            limits,
+            poll_interval: settings.poll_interval,
+            inbox_limit_bytes: settings.inbox_limit_bytes,
+            default_processor: &default_processor,
+            max_attempts: processors
+                .map(|(name, processor)| (name.clone(), processor.max_attempts))
+                .collect(),
+        };
+        let started = opened.start(start).await;
+        let (state, writer, lock) = started.map_err(|error| Error::Failed(error.to_string()))?;
         Ok(Self {
             state,
             default_processor,

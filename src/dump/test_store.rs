@@ -33,6 +33,10 @@ pub(super) fn task(number: u128, content: &str) -> Task {
         progress: None,
         tags: Vec::new(),
         session_id: None,
+        timeout: None,
+        concurrency_key: None,
+        unique_key: None,
+        after: Vec::new(),
         extra: Map::new(),
     }
 }

@@ -1,6 +1,8 @@
 //! One run of a task by its processor: what is handed out at a claim and what comes back.
 
-use super::{Failure, TaskId};
+use std::time::Duration;
+
+use super::{Failure, TaskId, Timestamp};
 
 /// Which run of which task: the guard of everything that is written about a running task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,6 +21,33 @@ pub struct ClaimedTask {
     pub content: String,
     /// A name from the row: not necessarily one that is configured.
     pub processor: String,
+    pub concurrency_key: Option<String>,
+    pub terms: Terms,
+}
+
+/// What a task says of its own attempts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Terms {
+    /// At most this many attempts count.
+    pub max_attempts: i64,
+    /// How many of those so far do not.
+    pub uncounted: i64,
+    /// Time for one attempt; `None` stands for the processor's own.
+    pub timeout: Option<Duration>,
+    /// Whether it waited for other tasks, whose results are its processor's to read.
+    pub has_upstream: bool,
+    /// The offer of an outside worker that it answers.
+    pub offer: Option<OfferId>,
+}
+
+/// Names what an outside worker has asked for, while it waits.
+pub type OfferId = u64;
+
+impl Terms {
+    /// How many attempts count, up to and with number `number`.
+    pub fn counted(&self, number: i64) -> i64 {
+        number - self.uncounted
+    }
 }
 
 /// How an attempt ended.
@@ -31,6 +60,36 @@ pub enum Outcome {
         failure: Failure,
         error: String,
     },
-    /// Interrupted by a clean stop: the task waits again and the attempt does not count.
-    Released,
+    /// The task waits again.
+    Again(Again),
+}
+
+/// Why a task waits again, and until when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Again {
+    /// Completes "Attempt 1 …".
+    pub because: String,
+    /// The error of an attempt that failed; an attempt without one does not count.
+    pub error: Option<String>,
+    /// Not before this time; `None` stands for at once.
+    pub run_at: Option<Timestamp>,
+    /// The whole processor starts nothing until then.
+    pub hold: Option<Timestamp>,
+}
+
+impl Again {
+    /// Interrupted by a clean stop.
+    pub fn stopped() -> Self {
+        Self::uncounted("was interrupted by a stop of the service")
+    }
+
+    /// An attempt that ended through nobody's fault, and does not count.
+    pub fn uncounted(because: impl Into<String>) -> Self {
+        Self {
+            because: because.into(),
+            error: None,
+            run_at: None,
+            hold: None,
+        }
+    }
 }

@@ -37,6 +37,7 @@ pub enum EventType {
     TaskStarted,
     TaskLog,
     TaskProgress,
+    TaskOutput,
     TaskRetrying,
     TaskCompleted,
     TaskFailed,
@@ -50,11 +51,12 @@ pub enum EventType {
 }
 
 impl EventType {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::TaskCreated,
         Self::TaskStarted,
         Self::TaskLog,
         Self::TaskProgress,
+        Self::TaskOutput,
         Self::TaskRetrying,
         Self::TaskCompleted,
         Self::TaskFailed,
@@ -74,6 +76,7 @@ impl EventType {
             Self::TaskStarted => "TASK_STARTED",
             Self::TaskLog => "TASK_LOG",
             Self::TaskProgress => "TASK_PROGRESS",
+            Self::TaskOutput => "TASK_OUTPUT",
             Self::TaskRetrying => "TASK_RETRYING",
             Self::TaskCompleted => "TASK_COMPLETED",
             Self::TaskFailed => "TASK_FAILED",
@@ -96,8 +99,8 @@ impl std::str::FromStr for EventType {
             .into_iter()
             .find(|kind| kind.as_str() == name)
             .ok_or_else(|| UnknownName {
-                expected: "TASK_CREATED, TASK_STARTED, TASK_LOG, TASK_PROGRESS, TASK_RETRYING, \
-                           TASK_COMPLETED, TASK_FAILED, TASK_ABORTED, QUEUE_PAUSED, QUEUE_RESUMED, \
+                expected: "TASK_CREATED, TASK_STARTED, TASK_LOG, TASK_PROGRESS, TASK_OUTPUT, \
+                           TASK_RETRYING, TASK_COMPLETED, TASK_FAILED, TASK_ABORTED, QUEUE_PAUSED, QUEUE_RESUMED, \
                            QUEUE_PURGED, EMERGENCY_STOP, SYSTEM_LOG, EVENTS_MISSED",
                 found: name.to_owned(),
             })

@@ -10,7 +10,7 @@ mod status;
 mod task;
 mod timestamp;
 
-pub use attempt::{Attempt, ClaimedTask, Outcome};
+pub use attempt::{Again, Attempt, ClaimedTask, OfferId, Outcome, Terms};
 pub use event::{Event, EventType, FIRST_FRAME_MESSAGE};
 pub use queue::{Pause, QueueStatus};
 pub use status::{Failure, TaskStatus, UnknownName};

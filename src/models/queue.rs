@@ -8,8 +8,18 @@ use super::Timestamp;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pause {
     pub since: Timestamp,
+    /// It ends by itself at this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
     /// What the one who paused it said, or what the service says of an emergency stop.
     pub reason: Option<String>,
+}
+
+impl Pause {
+    /// Whether it still stands at `now`.
+    pub fn holds_at(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| until > now)
+    }
 }
 
 /// The answer of `GET /api/v1/queue/status`.

@@ -33,6 +33,8 @@ pub enum Failure {
     EmergencyStop,
     /// The service died under it three times.
     Lost,
+    /// A task that it waited for has failed for good.
+    Upstream,
 }
 
 /// A name that is none of a closed set; says which are.
@@ -83,6 +85,7 @@ impl Failure {
             Self::Purged => "purged",
             Self::EmergencyStop => "emergency_stop",
             Self::Lost => "lost",
+            Self::Upstream => "upstream",
         }
     }
 }
@@ -127,8 +130,9 @@ impl FromStr for Failure {
             "purged" => Ok(Self::Purged),
             "emergency_stop" => Ok(Self::EmergencyStop),
             "lost" => Ok(Self::Lost),
+            "upstream" => Ok(Self::Upstream),
             other => Err(UnknownName {
-                expected: "error, timeout, aborted, purged, emergency_stop, lost",
+                expected: "error, timeout, aborted, purged, emergency_stop, lost, upstream",
                 found: other.to_owned(),
             }),
         }

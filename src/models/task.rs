@@ -1,5 +1,7 @@
 //! One unit of work, as clients see it and as it is submitted.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -40,6 +42,18 @@ pub struct Task {
     pub progress: Option<f64>,
     pub tags: Vec<String>,
     pub session_id: Option<String>,
+    /// Seconds that an attempt may take; left out, it is the processor's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<f64>,
+    /// Tasks of one key share a limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency_key: Option<String>,
+    /// At most one task that is not final has this key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unique_key: Option<String>,
+    /// It runs when all of these have COMPLETED.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<TaskId>,
     /// Fields of an imported task that this service does not know; they leave again with the dump.
     #[serde(skip)]
     pub extra: Map<String, Value>,
@@ -55,6 +69,14 @@ pub struct NewTask {
     pub priority: i64,
     pub tags: Vec<String>,
     pub session_id: Option<String>,
+    /// 1 to 1000.
+    pub max_attempts: i64,
+    /// Not before this time; `None` stands for at once.
+    pub run_at: Option<Timestamp>,
+    pub timeout: Option<Duration>,
+    pub concurrency_key: Option<String>,
+    pub unique_key: Option<String>,
+    pub after: Vec<TaskId>,
     /// Unknown fields of the request, kept as `context_history.request`.
     pub request: Map<String, Value>,
 }
@@ -68,6 +90,12 @@ impl NewTask {
             priority: 0,
             tags: Vec::new(),
             session_id: None,
+            max_attempts: 1,
+            run_at: None,
+            timeout: None,
+            concurrency_key: None,
+            unique_key: None,
+            after: Vec::new(),
             request: Map::new(),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, SubsecRound, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -26,6 +27,28 @@ impl Timestamp {
     /// The time this many seconds after the Unix epoch; `None` outside of years that can be written.
     pub fn from_unix_seconds(seconds: i64) -> Option<Self> {
         DateTime::from_timestamp(seconds, 0).map(Self)
+    }
+
+    /// The time this much later; the last one that can be written if it is beyond that.
+    pub fn after(self, period: Duration) -> Self {
+        let last = DateTime::from_timestamp(253_402_300_799, 0).expect("the end of the year 9999");
+        let later = chrono::Duration::from_std(period)
+            .ok()
+            .and_then(|period| self.0.checked_add_signed(period));
+        Self(later.unwrap_or(last).min(last).trunc_subsecs(6))
+    }
+
+    /// The time this much earlier; the Unix epoch if it is before that.
+    pub fn before(self, period: Duration) -> Self {
+        let earlier = chrono::Duration::from_std(period)
+            .ok()
+            .and_then(|period| self.0.checked_sub_signed(period));
+        Self(earlier.unwrap_or_default().trunc_subsecs(6))
+    }
+
+    /// How long it is from now until this time; nothing if it has passed.
+    pub fn from_now(self) -> Duration {
+        (self.0 - Utc::now()).to_std().unwrap_or_default()
     }
 
     /// Whole and fractional seconds from `earlier` to `self`; negative if `self` comes first.

@@ -13,8 +13,9 @@ use futures_util::FutureExt;
 use tokio::time::timeout;
 
 use super::running::StopSignal;
-use crate::models::{Attempt, ClaimedTask, Failure, Outcome};
-use crate::processors::{Context, Registry, RunError};
+use crate::config::Backoff;
+use crate::models::{Again, Attempt, ClaimedTask, Failure, Outcome, Terms, Timestamp};
+use crate::processors::{Context, Next, Registry, RunError};
 use crate::queue::StopReason;
 use crate::state::StateManager;
 
@@ -71,15 +72,20 @@ async fn run(
         );
         return (failed(Failure::Error, error), None);
     };
+    let limit = task.terms.timeout.or(entry.timeout);
+    let terms = Attempted {
+        number: task.attempt.number,
+        terms: task.terms.clone(),
+        backoff: entry.backoff,
+    };
     let context = Context::new(task, signal.token.clone(), state.clone());
     let run = AssertUnwindSafe(async { entry.processor.run(&context).await }).catch_unwind();
     tokio::pin!(run);
-    let limit = entry.timeout.unwrap_or(Duration::MAX);
     tokio::select! {
         biased;
         () = signal.token.cancelled() => {}
-        ended = &mut run => return (outcome_of(ended), None),
-        () = tokio::time::sleep(limit), if entry.timeout.is_some() => {
+        ended = &mut run => return (terms.outcome_of(ended), None),
+        () = tokio::time::sleep(limit.unwrap_or_default()), if limit.is_some() => {
             signal.token.cancel();
         }
     }
@@ -87,8 +93,9 @@ async fn run(
     let _ = timeout(STOP_PATIENCE, run).await;
     match signal.reason() {
         None => {
-            let error = format!("timed out after {} s", limit.as_secs_f64());
-            (failed(Failure::Timeout, error), None)
+            let seconds = limit.unwrap_or_default().as_secs_f64();
+            let error = format!("timed out after {seconds} s");
+            (terms.retry_or_fail(Failure::Timeout, error), None)
         }
         Some(reason) => (stopped(reason), Some(reason)),
     }
@@ -101,18 +108,54 @@ fn stopped(reason: StopReason) -> Outcome {
             Failure::EmergencyStop,
             "stopped by an emergency stop".to_owned(),
         ),
-        StopReason::Shutdown => Outcome::Released,
+        StopReason::Shutdown => Outcome::Again(Again::stopped()),
     }
 }
 
-fn outcome_of(ended: Result<Result<String, RunError>, Box<dyn Any + Send>>) -> Outcome {
-    match ended {
-        Ok(Ok(result)) => Outcome::Completed { result },
-        Ok(Err(error)) => failed(Failure::Error, error.to_string()),
-        Err(panic) => failed(
-            Failure::Error,
-            format!("the processor panicked: {}", panic_message(&*panic)),
-        ),
+/// The rules by which an attempt without a result is followed by another.
+struct Attempted {
+    number: i64,
+    terms: Terms,
+    backoff: Backoff,
+}
+
+impl Attempted {
+    fn outcome_of(&self, ended: Result<Result<String, RunError>, Box<dyn Any + Send>>) -> Outcome {
+        let RunError { message, next } = match ended {
+            Ok(Ok(result)) => return Outcome::Completed { result },
+            Ok(Err(error)) => error,
+            Err(panic) => RunError::new(format!(
+                "the processor panicked: {}",
+                panic_message(&*panic)
+            )),
+        };
+        match next {
+            Next::Retry => self.retry_or_fail(Failure::Error, message),
+            Next::Lost => self.retry_or_fail(Failure::Lost, message),
+            Next::GiveUp => failed(Failure::Error, message),
+            Next::Uncounted => Outcome::Again(Again::uncounted(message)),
+            Next::Hold(until) => Outcome::Again(Again {
+                run_at: Some(until),
+                hold: Some(until),
+                ..Again::uncounted(message)
+            }),
+        }
+    }
+
+    /// Another attempt after a pause; the failure, if there was the last.
+    fn retry_or_fail(&self, failure: Failure, error: String) -> Outcome {
+        let failures = self.terms.counted(self.number);
+        if failures >= self.terms.max_attempts {
+            return failed(failure, error);
+        }
+        let failures = u32::try_from(failures).unwrap_or(1).max(1);
+        let pause = self.backoff.pause(failures, fastrand::f64());
+        Outcome::Again(Again {
+            because: format!("failed: {error}"),
+            error: Some(error),
+            run_at: Some(Timestamp::now().after(pause)),
+            hold: None,
+        })
     }
 }
 

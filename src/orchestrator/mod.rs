@@ -54,10 +54,16 @@ impl Orchestrator {
     }
 
     /// Runs tasks until `stop`, then lets the running ones go on for `grace` and gives the rest back.
+    /// `draining` is cancelled when nothing is started any more.
     ///
     /// # Errors
     /// When the Writer is gone.
-    pub async fn run(mut self, stop: CancellationToken, grace: Duration) -> Result<(), Error> {
+    pub async fn run(
+        mut self,
+        stop: CancellationToken,
+        draining: CancellationToken,
+        grace: Duration,
+    ) -> Result<(), Error> {
         let mut claims = self.state.claim().await?;
         loop {
             tokio::select! {
@@ -71,7 +77,9 @@ impl Orchestrator {
                 Some(order) = self.orders.recv() => self.obey(order),
             }
         }
-        self.state.stop_claiming().await?;
+        let stopped = self.state.stop_claiming().await;
+        draining.cancel();
+        stopped?;
         while let Ok(tasks) = claims.try_recv() {
             self.start(tasks);
         }

@@ -13,7 +13,9 @@ use futures_util::future::BoxFuture;
 
 pub use command::kill_orphans;
 pub use context::Context;
-pub use registry::Registry;
+pub use registry::{Entry, Registry};
+
+use crate::models::Timestamp;
 
 /// A way to run a task.
 pub trait Processor: Send + Sync + 'static {
@@ -24,7 +26,40 @@ pub trait Processor: Send + Sync + 'static {
     fn run<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<String, RunError>>;
 }
 
-/// Why an attempt failed, in a sentence for the task's `error`.
+/// Why an attempt has no result: a sentence for the task's `error`, and what to do about it.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct RunError(pub String);
+#[error("{message}")]
+pub struct RunError {
+    pub message: String,
+    pub next: Next,
+}
+
+/// What becomes of a task whose attempt has no result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Another attempt, if the task has one left.
+    Retry,
+    /// None: it would fail again.
+    GiveUp,
+    /// The attempt does not count, and the whole processor starts nothing until then.
+    Hold(Timestamp),
+    /// The attempt does not count; another may begin at once.
+    Uncounted,
+    /// Another attempt, if the task has one left; without one the task is `lost`: whoever ran it has
+    /// gone silent.
+    Lost,
+}
+
+impl RunError {
+    /// An error that another attempt may not meet.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self::with(message, Next::Retry)
+    }
+
+    pub fn with(message: impl Into<String>, next: Next) -> Self {
+        Self {
+            message: message.into(),
+            next,
+        }
+    }
+}

@@ -1,88 +1,130 @@
-//! The configured processors, by name.
+//! The configured processors, by name. They can be configured anew while the service runs.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, FutureExt, ready};
-
+use super::Processor;
 use super::command::{Command, Guard};
 use super::echo::Echo;
-use super::{Context, Processor, RunError};
-use crate::config::{ProcessorKind, Settings};
+use crate::config::{Backoff, ProcessorKind, ProcessorSettings, Settings};
 
 /// One configured processor and the rules of its attempts.
+#[derive(Clone)]
 pub struct Entry {
     pub processor: Arc<dyn Processor>,
     /// An attempt that takes longer fails as `timeout`.
     pub timeout: Option<Duration>,
+    /// Attempts of a task that says no number.
+    pub max_attempts: i64,
+    pub backoff: Backoff,
 }
 
 /// Every processor a task may name.
 pub struct Registry {
+    configured: RwLock<Arc<Configured>>,
+    guard: Arc<Guard>,
+}
+
+/// The processors of one reading of the settings.
+struct Configured {
     entries: HashMap<String, Entry>,
+    settings: BTreeMap<String, ProcessorSettings>,
     default: String,
 }
 
 impl Registry {
     /// The processors of the settings; `echo` is always among them.
     pub fn new(settings: &Settings) -> Self {
-        let echo = (
-            "echo".to_owned(),
-            Entry {
-                processor: Arc::new(Echo) as _,
-                timeout: None,
-            },
-        );
         let guard = Arc::new(Guard::default());
-        let configured = settings.processors.iter().map(|(name, processor)| {
-            let run: Arc<dyn Processor> = match &processor.kind {
-                ProcessorKind::Echo => Arc::new(Echo),
-                ProcessorKind::Command(command) => {
-                    Arc::new(Command::new(command.clone(), Arc::clone(&guard)))
-                }
-                ProcessorKind::Webhook(_) | ProcessorKind::Llm(_) | ProcessorKind::Worker(_) => {
-                    Arc::new(NotThereYet)
-                }
+        let configured = Configured::new(settings, &guard, None);
+        Self {
+            configured: RwLock::new(Arc::new(configured)),
+            guard,
+        }
+    }
+
+    /// Takes the processors of other settings. What runs goes on as it began; a processor whose settings
+    /// are the same stays.
+    pub fn configure(&self, settings: &Settings) {
+        let before = self.configured();
+        let configured = Configured::new(settings, &self.guard, Some(&before));
+        let mut place = self
+            .configured
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *place = Arc::new(configured);
+    }
+
+    /// The processor of this name, if one is configured.
+    pub fn get(&self, name: &str) -> Option<Entry> {
+        self.configured().entries.get(name).cloned()
+    }
+
+    /// The processor of tasks that name none.
+    pub fn default_name(&self) -> String {
+        self.configured().default.clone()
+    }
+
+    /// All names, sorted, for messages.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> = self.configured().entries.keys().cloned().collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// The number of attempts of each processor's tasks.
+    pub fn max_attempts(&self) -> BTreeMap<String, i64> {
+        let configured = self.configured();
+        let entries = configured.entries.iter();
+        entries
+            .map(|(name, entry)| (name.clone(), entry.max_attempts))
+            .collect()
+    }
+
+    fn configured(&self) -> Arc<Configured> {
+        let configured = self
+            .configured
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&configured)
+    }
+}
+
+impl Configured {
+    fn new(settings: &Settings, guard: &Arc<Guard>, before: Option<&Self>) -> Self {
+        let entries = settings.processors.iter().map(|(name, processor)| {
+            let kept = before.and_then(|before| before.processor(name, &processor.kind));
+            let entry = Entry {
+                processor: kept.unwrap_or_else(|| build(&processor.kind, guard)),
+                timeout: processor.timeout,
+                max_attempts: processor.max_attempts,
+                backoff: processor.backoff,
             };
-            (
-                name.clone(),
-                Entry {
-                    processor: run,
-                    timeout: processor.timeout,
-                },
-            )
+            (name.clone(), entry)
         });
         Self {
-            entries: std::iter::once(echo).chain(configured).collect(),
+            entries: entries.collect(),
+            settings: settings.processors.clone(),
             default: settings.default_processor.clone(),
         }
     }
 
-    /// The processor of this name, if one is configured.
-    pub fn get(&self, name: &str) -> Option<&Entry> {
-        self.entries.get(name)
-    }
-
-    /// The processor of tasks that name none.
-    pub fn default_name(&self) -> &str {
-        &self.default
-    }
-
-    /// All names, sorted, for messages.
-    pub fn names(&self) -> Vec<&str> {
-        let mut names: Vec<_> = self.entries.keys().map(String::as_str).collect();
-        names.sort_unstable();
-        names
+    /// The processor of this name, if it was built from the same settings.
+    fn processor(&self, name: &str, kind: &ProcessorKind) -> Option<Arc<dyn Processor>> {
+        let is_same = self.settings.get(name)?.kind == *kind;
+        is_same.then(|| Arc::clone(&self.entries[name].processor))
     }
 }
 
-/// A kind that can be configured and not yet run.
-struct NotThereYet;
-
-impl Processor for NotThereYet {
-    fn run<'a>(&'a self, _: &'a Context) -> BoxFuture<'a, Result<String, RunError>> {
-        let reason = "processors of this kind are not there yet";
-        ready(Err(RunError(reason.to_owned()))).boxed()
+fn build(kind: &ProcessorKind, guard: &Arc<Guard>) -> Arc<dyn Processor> {
+    match kind {
+        ProcessorKind::Echo => Arc::new(Echo),
+        ProcessorKind::Command(command) => {
+            Arc::new(Command::new(command.clone(), Arc::clone(guard)))
+        }
+        ProcessorKind::Webhook(_) | ProcessorKind::Llm(_) | ProcessorKind::Worker(_) => {
+            Arc::new(Echo)
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::models::{QueueStatus, TaskId};
-use crate::state::{Error, Paused, Purged, StateManager};
+use crate::state::{Error, PauseRequest, Paused, Purged, StateManager};
 
 /// Orders that may wait for the orchestrator.
 const ORDERS: usize = 1024;
@@ -74,20 +74,21 @@ impl QueueManager {
         self.state.queue_status().await
     }
 
-    /// Starts nothing more until [`QueueManager::resume`]; what runs goes on.
+    /// Starts nothing more, of the whole queue or of one processor, until [`QueueManager::resume`] or the
+    /// time that it names; what runs goes on.
     ///
     /// # Errors
     /// When it could not be stored.
-    pub async fn pause(&self, reason: Option<String>) -> Result<Paused, Error> {
-        self.state.pause(reason).await
+    pub async fn pause(&self, request: PauseRequest) -> Result<Paused, Error> {
+        self.state.pause(request).await
     }
 
-    /// Starts tasks again.
+    /// Starts tasks again, of the whole queue or of one processor.
     ///
     /// # Errors
     /// When it could not be stored.
-    pub async fn resume(&self) -> Result<QueueStatus, Error> {
-        self.state.resume().await
+    pub async fn resume(&self, processor: Option<String>) -> Result<QueueStatus, Error> {
+        self.state.resume(processor).await
     }
 
     /// Fails every task that waits.

@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::journal::Row;
 use super::writer::Writer;
-use super::{Error, history, reads};
+use super::{Error, history, waiting};
 use crate::models::{Event, Timestamp};
 
 /// What a committed transaction means outside the database.
@@ -25,6 +25,7 @@ impl Writer {
         if committed.rows.is_empty() {
             return;
         }
+        self.waiters.wake(&committed.rows);
         if !self.bus.has_listeners() {
             self.bus.skip(last);
             return;
@@ -79,8 +80,9 @@ impl Writer {
             return Ok(());
         }
         let begun = Instant::now();
-        self.ledger
-            .set_pending(reads::pending_by_processor(&mut self.conn).await?);
+        let (lanes, blocked) = waiting::count_waiting(&mut self.conn).await?;
+        self.ledger.lanes = lanes;
+        self.ledger.blocked = blocked;
         let newest = history::newest_event(&mut self.conn).await?;
         if newest > self.bus.head() {
             if self.bus.has_listeners() {

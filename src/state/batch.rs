@@ -12,15 +12,57 @@ use uuid::Uuid;
 
 use super::Error;
 use super::journal::Row;
-use super::ledger::{Ledger, Room};
-use super::writes::{FinishAttempt, InsertTask, SetProgress};
-use crate::models::{Attempt, ClaimedTask, NewTask, Outcome, TaskId, TaskStatus, Timestamp};
+use super::lanes::LaneName;
+use super::ledger::Ledger;
+use super::room::{Room, Slot};
+use super::writes::{FinishAttempt, InsertOnce, InsertTask, SetProgress};
+use crate::models::{
+    Again, Attempt, ClaimedTask, NewTask, Outcome, TaskId, TaskStatus, Terms, Timestamp,
+};
 
 /// A task that somebody wants accepted.
 pub(super) struct Submission {
     pub task: NewTask,
-    pub reply: oneshot::Sender<Result<Accepted, Error>>,
-    pub room: Reservation,
+    pub once: Option<Once>,
+    /// Upstream tasks that have not COMPLETED; known once it is admitted.
+    pub blockers: Vec<TaskId>,
+    /// Nobody, for a task that is one of many that stand or fall together.
+    pub reply: Option<oneshot::Sender<Result<Accepted, Error>>>,
+    pub room: Option<Reservation>,
+}
+
+/// What makes a repeated request known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Once {
+    /// The `Idempotency-Key`.
+    pub key: String,
+    /// SHA-256 of the request's body.
+    pub body: [u8; 32],
+}
+
+impl Submission {
+    /// A submission by itself.
+    pub fn new(task: NewTask) -> Self {
+        Self {
+            task,
+            once: None,
+            blockers: Vec::new(),
+            reply: None,
+            room: None,
+        }
+    }
+
+    pub fn lane(&self) -> LaneName<'_> {
+        LaneName {
+            processor: &self.task.processor,
+            key: self.task.concurrency_key.as_deref(),
+        }
+    }
+
+    /// Whether nothing but a free place is needed for it to start.
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.blockers.is_empty() && self.task.run_at.is_none_or(|time| time <= now)
+    }
 }
 
 /// A submission's share of the memory that waiting submissions may take; given back when dropped.
@@ -47,6 +89,18 @@ pub(super) enum Report {
         attempt: Attempt,
         progress: f64,
     },
+    /// More of the answer.
+    Output {
+        attempt: Attempt,
+        agent: String,
+        text: String,
+    },
+    /// `value` (JSON) becomes `context_history.<name>`.
+    Note {
+        attempt: Attempt,
+        name: String,
+        value: String,
+    },
     Finished {
         attempt: Attempt,
         outcome: Outcome,
@@ -64,15 +118,15 @@ pub(super) struct Batch {
 
 /// What a batch does besides what is reported, and the room that is left for waiting tasks.
 pub(super) struct Plan {
-    /// One for each submission: its id, and whether it starts at once.
-    pub tasks: Vec<(TaskId, bool)>,
+    /// One for each submission: its id, and its place if it starts at once.
+    pub tasks: Vec<(TaskId, Option<Slot>)>,
     /// Attempts of waiting tasks that are to start.
-    pub claims: Vec<Attempt>,
+    pub claims: Vec<(Attempt, Slot)>,
     pub room: Room,
 }
 
-/// Attempts given back to the queue; each with who waits for it.
-pub(super) type Releases = Vec<(Attempt, Option<oneshot::Sender<bool>>)>;
+/// Attempts whose tasks wait again; each with who waits for it.
+pub(super) type Releases = Vec<(Attempt, Again, Option<oneshot::Sender<bool>>)>;
 
 impl Batch {
     pub fn is_empty(&self) -> bool {
@@ -97,19 +151,20 @@ impl Batch {
     }
 
     /// Decides which submissions start at once.
-    pub fn plan(&self, ledger: &Ledger) -> Plan {
-        let mut room = ledger.room(self.ending());
+    pub fn plan(&self, ledger: &Ledger, now: Timestamp) -> Plan {
+        let mut room = ledger.room(self.ending(), now);
         let mut tasks: Vec<_> = self
             .submissions
             .iter()
-            .map(|_| (Uuid::now_v7(), false))
+            .map(|_| (Uuid::now_v7(), None))
             .collect();
         // Whoever waits and could start comes first.
-        let overtakes_nobody = ledger.startable(&room).next().is_none();
-        if overtakes_nobody {
+        if !room.closed && !ledger.can_start(&room, now) {
             for index in self.by_priority() {
-                let task = &self.submissions[index].task;
-                tasks[index].1 = room.take(&task.processor, task.content.len());
+                let submission = &self.submissions[index];
+                if submission.is_due(now) {
+                    tasks[index].1 = room.take(submission.lane(), submission.task.content.len());
+                }
             }
         }
         Plan {
@@ -123,7 +178,7 @@ impl Batch {
     fn ending(&self) -> impl Iterator<Item = &Attempt> {
         self.reports.iter().filter_map(|report| match report {
             Report::Finished { attempt, .. } => Some(attempt),
-            Report::Line { .. } | Report::Progress { .. } => None,
+            _ => None,
         })
     }
 
@@ -144,17 +199,51 @@ impl Batch {
             .iter()
             .zip(&plan.tasks)
             .zip(histories)
-            .map(|((Submission { task, .. }, &(id, started)), history)| {
-                InsertTask(
-                    id,
-                    &task.content,
-                    started,
-                    &task.processor,
-                    task.priority,
-                    &task.tags,
-                    task.session_id.as_deref(),
-                    history.as_deref(),
-                )
+            .map(|((submission, (id, slot)), history)| {
+                let task = &submission.task;
+                InsertTask {
+                    id: *id,
+                    content: &task.content,
+                    started: slot.is_some(),
+                    processor: &task.processor,
+                    priority: task.priority,
+                    tags: &task.tags,
+                    session_id: task.session_id.as_deref(),
+                    history: history.as_deref(),
+                    max_attempts: task.max_attempts,
+                    run_at: task.run_at,
+                    timeout: task.timeout.map(|timeout| timeout.as_secs_f64()),
+                    concurrency_key: task.concurrency_key.as_deref(),
+                    unique_key: task.unique_key.as_deref(),
+                    upstream: (!task.after.is_empty()).then_some(&task.after),
+                    blocked: submission.blockers.len(),
+                }
+            })
+            .collect()
+    }
+
+    /// Which of the new tasks wait for which others: (upstream, downstream).
+    pub fn links(&self, plan: &Plan) -> Vec<(TaskId, TaskId)> {
+        let tasks = self.submissions.iter().zip(&plan.tasks);
+        tasks
+            .flat_map(|(submission, (id, _))| {
+                let blockers = submission.blockers.iter();
+                blockers.map(|blocker| (*blocker, *id))
+            })
+            .collect()
+    }
+
+    /// The answers that are to be given again to the same request; those of many tasks at once are one
+    /// answer, kept with the first of them.
+    pub fn once_rows<'a>(&'a self, plan: &Plan) -> Vec<InsertOnce<'a>> {
+        let keyed = self.submissions.iter().enumerate();
+        keyed
+            .filter_map(|(index, submission)| {
+                let once = submission.once.as_ref()?;
+                let parts = self.submissions[index + 1..].iter();
+                let parts = parts.take_while(|part| part.reply.is_none() && part.once.is_none());
+                let ids = plan.tasks[index..=index + parts.count()].iter();
+                Some(InsertOnce::new(once, ids.map(|(id, _)| *id).collect()))
             })
             .collect()
     }
@@ -178,18 +267,18 @@ impl Batch {
                 Report::Finished {
                     attempt, outcome, ..
                 } => finish_row(attempt, outcome),
-                Report::Line { .. } | Report::Progress { .. } => None,
+                _ => None,
             })
             .collect()
     }
 
-    /// Takes the attempts out that are given back to the queue.
+    /// Takes the attempts out whose tasks wait again.
     pub fn take_releases(&mut self) -> Releases {
         let is_release = |report: &mut Report| {
             matches!(
                 report,
                 Report::Finished {
-                    outcome: Outcome::Released,
+                    outcome: Outcome::Again(_),
                     ..
                 }
             )
@@ -197,8 +286,28 @@ impl Batch {
         self.reports
             .extract_if(.., is_release)
             .filter_map(|report| match report {
-                Report::Finished { attempt, reply, .. } => Some((attempt, reply)),
-                Report::Line { .. } | Report::Progress { .. } => None,
+                Report::Finished {
+                    attempt,
+                    outcome: Outcome::Again(again),
+                    reply,
+                } => Some((attempt, again, reply)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Takes the notes out: (attempt, name, value).
+    pub fn take_notes(&mut self) -> Vec<(Attempt, String, String)> {
+        let is_note = |report: &mut Report| matches!(report, Report::Note { .. });
+        self.reports
+            .extract_if(.., is_note)
+            .filter_map(|report| match report {
+                Report::Note {
+                    attempt,
+                    name,
+                    value,
+                } => Some((attempt, name, value)),
+                _ => None,
             })
             .collect()
     }
@@ -223,17 +332,18 @@ impl Batch {
         let mut rows: Vec<_> = created
             .map(|(submission, (id, _))| Row::created(*id, &submission.task, now))
             .collect();
-        // Lines and progress are told while their attempt holds a place.
+        // What is said is told while its attempt holds a place.
         let told = self.reports.iter().filter(|report| match report {
-            Report::Line { attempt, .. } | Report::Progress { attempt, .. } => {
-                ledger.is_running(attempt)
-            }
+            Report::Line { attempt, .. }
+            | Report::Progress { attempt, .. }
+            | Report::Output { attempt, .. } => ledger.is_running(attempt),
+            Report::Note { .. } => false,
             Report::Finished { .. } => true,
         });
-        rows.extend(told.map(|report| report_row(report, now)));
-        let at_once = plan.tasks.iter().filter(|(_, started)| *started);
+        rows.extend(told.filter_map(|report| report_row(report, now)));
+        let at_once = plan.tasks.iter().filter(|(_, slot)| slot.is_some());
         rows.extend(at_once.map(|(id, _)| Row::started(*id, 1, now)));
-        rows.extend(plan.claims.iter().map(|attempt| {
+        rows.extend(plan.claims.iter().map(|(attempt, _)| {
             Row::started(attempt.task_id, attempt.number, now)
                 .if_reached(*attempt, TaskStatus::Processing)
         }));
@@ -247,15 +357,25 @@ impl Batch {
             .iter()
             .zip(&plan.tasks)
             .enumerate()
-            .filter(|(_, (_, (_, started)))| *started)
-            .map(|(index, (submission, &(task_id, _)))| ClaimedTask {
-                attempt: Attempt {
-                    seq: first_seq + index as i64,
-                    task_id,
-                    number: 1,
-                },
-                content: submission.task.content.clone(),
-                processor: submission.task.processor.clone(),
+            .filter_map(|(index, (submission, (task_id, slot)))| {
+                let task = &submission.task;
+                Some(ClaimedTask {
+                    attempt: Attempt {
+                        seq: first_seq + index as i64,
+                        task_id: *task_id,
+                        number: 1,
+                    },
+                    content: task.content.clone(),
+                    processor: task.processor.clone(),
+                    concurrency_key: task.concurrency_key.clone(),
+                    terms: Terms {
+                        max_attempts: task.max_attempts,
+                        uncounted: 0,
+                        timeout: task.timeout,
+                        has_upstream: !task.after.is_empty(),
+                        offer: (*slot)?.offer,
+                    },
+                })
             })
             .collect()
     }
@@ -280,27 +400,40 @@ fn finish_row<'a>(attempt: &Attempt, outcome: &'a Outcome) -> Option<FinishAttem
             Some(failure.as_str()),
             Some(error),
         )),
-        Outcome::Released => None,
+        Outcome::Again(_) => None,
     }
 }
 
-fn report_row(report: &Report, now: &str) -> Row {
+fn report_row(report: &Report, now: &str) -> Option<Row> {
     match report {
         Report::Line {
             attempt,
             agent,
             line,
-        } => Row::line(attempt.task_id, agent.clone(), line.clone()),
-        Report::Progress { attempt, progress } => Row::progress(attempt.task_id, *progress),
+        } => Some(Row::line(attempt.task_id, agent.clone(), line.clone())),
+        Report::Output {
+            attempt,
+            agent,
+            text,
+        } => Some(Row::output(attempt.task_id, agent.clone(), text)),
+        Report::Progress { attempt, progress } => Some(Row::progress(attempt.task_id, *progress)),
+        Report::Note { .. } => None,
         Report::Finished {
             attempt, outcome, ..
         } => {
-            let status = match outcome {
-                Outcome::Completed { .. } => TaskStatus::Completed,
-                Outcome::Failed { .. } => TaskStatus::Failed,
-                Outcome::Released => TaskStatus::Pending,
+            let (row, status) = match outcome {
+                Outcome::Completed { result } => (
+                    Row::completed(attempt.task_id, result, now),
+                    TaskStatus::Completed,
+                ),
+                Outcome::Failed { failure, error } => (
+                    Row::failed(attempt.task_id, *failure, error, now),
+                    TaskStatus::Failed,
+                ),
+                // Taken out before.
+                Outcome::Again(_) => return None,
             };
-            Row::finished(*attempt, outcome, now).if_reached(*attempt, status)
+            Some(row.if_reached(*attempt, status))
         }
     }
 }

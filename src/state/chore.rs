@@ -4,18 +4,26 @@ use serde_json::json;
 
 use super::announce::Committed;
 use super::journal::Row;
+use super::lanes::LaneName;
 use super::orders::{answer, journal};
 use super::request::{Purged, Reply};
 use super::transaction::{begin, end};
 use super::writer::Writer;
 use super::{Error, writes};
-use crate::models::{EventType, Failure, Timestamp};
+use crate::models::{EventType, Failure, TaskId, Timestamp};
 
 /// Rows changed in one chunk: a few milliseconds.
 const CHUNK_ROWS: i64 = 500;
 
-/// A purge that is under way.
-pub(super) struct Chore {
+/// Long work that is under way.
+pub(super) enum Chore {
+    Purge(Purge),
+    /// Goes through those that wait for this task, if it is final.
+    Resolve(TaskId),
+}
+
+/// A purge.
+pub(super) struct Purge {
     /// Tasks that arrived after this row are none of its business.
     upto: i64,
     removed: u64,
@@ -32,38 +40,53 @@ pub(super) enum PurgeCause {
 
 impl Chore {
     pub fn purge(upto: i64, cause: PurgeCause, reply: Reply<Purged>) -> Self {
-        Self {
+        Self::Purge(Purge {
             upto,
             removed: 0,
             cause,
             reply,
-        }
+        })
     }
 }
 
 impl Writer {
     /// Does one chunk; the rest goes to the end of the line.
-    pub(super) async fn work_on(&mut self, mut chore: Chore) -> Result<(), Error> {
-        match self.purge_chunk(&mut chore).await {
+    pub(super) async fn work_on(&mut self, chore: Chore) -> Result<(), Error> {
+        match chore {
+            Chore::Purge(purge) => self.work_on_purge(purge).await,
+            Chore::Resolve(task) => match self.resolve_chunk(task).await {
+                Err(error @ Error::Corrupt(_)) => Err(error),
+                Err(error) => {
+                    self.note_failure(&error);
+                    self.stalled.push(Chore::Resolve(task));
+                    Ok(())
+                }
+                Ok(()) => Ok(()),
+            },
+        }
+    }
+
+    async fn work_on_purge(&mut self, mut purge: Purge) -> Result<(), Error> {
+        match self.purge_chunk(&mut purge).await {
             Ok(Chunk::More) => {
-                self.chores.push_back(chore);
+                self.chores.push_back(Chore::Purge(purge));
                 Ok(())
             }
             Ok(Chunk::Last) => {
                 let purged = Purged {
-                    removed: chore.removed,
+                    removed: purge.removed,
                     active: self.ledger.running_total(),
                 };
-                answer(chore.reply, Ok(purged))
+                answer(purge.reply, Ok(purged))
             }
             Err(error) => {
-                tracing::warn!(%error, removed = chore.removed, "a purge stopped half-way");
-                answer(chore.reply, Err(error))
+                tracing::warn!(%error, removed = purge.removed, "a purge stopped half-way");
+                answer(purge.reply, Err(error))
             }
         }
     }
 
-    async fn purge_chunk(&mut self, chore: &mut Chore) -> Result<Chunk, Error> {
+    async fn purge_chunk(&mut self, purge: &mut Purge) -> Result<Chunk, Error> {
         const ERROR: &str = "purged while it waited";
         let time = Timestamp::now();
         let now = time.to_string();
@@ -71,14 +94,14 @@ impl Writer {
         let conn = &mut self.conn;
         begin(conn).await?;
         let written = async {
-            let purged = writes::purge_pending(conn, chore.upto, CHUNK_ROWS, ERROR, &now).await?;
+            let purged = writes::purge_pending(conn, purge.upto, CHUNK_ROWS, ERROR, &now).await?;
             let mut rows: Vec<_> = purged
                 .iter()
                 .map(|task| Row::failed(task.task_id, Failure::Purged, ERROR, &now))
                 .collect();
             if (purged.len() as i64) < CHUNK_ROWS {
-                let removed = chore.removed + purged.len() as u64;
-                rows.push(closing_row(chore.cause, removed, active));
+                let removed = purge.removed + purged.len() as u64;
+                rows.push(closing_row(purge.cause, removed, active));
             }
             let committed: Committed = journal(conn, rows, time).await?;
             Ok((purged, committed))
@@ -86,12 +109,27 @@ impl Writer {
         let written = written.await;
         let (purged, committed) = end(&mut self.conn, written).await?;
         let last = (purged.len() as i64) < CHUNK_ROWS;
-        chore.removed += purged.len() as u64;
+        purge.removed += purged.len() as u64;
         for task in &purged {
-            self.ledger.remove_pending(&task.processor, 1);
+            self.count_purged(task);
         }
         self.publish(committed).await;
         Ok(if last { Chunk::Last } else { Chunk::More })
+    }
+}
+
+impl Writer {
+    fn count_purged(&mut self, task: &writes::Purged) {
+        if task.was_blocked {
+            self.ledger.blocked = self.ledger.blocked.saturating_sub(1);
+        } else {
+            let lane = LaneName {
+                processor: &task.processor,
+                key: task.concurrency_key.as_deref(),
+            };
+            self.ledger.lanes.remove(lane, 1);
+        }
+        self.resolve(task.task_id);
     }
 }
 

@@ -2,9 +2,11 @@
 //!
 //! Each variant is an answer somebody can give: [`Error::Busy`], [`Error::Stopping`] and
 //! [`Error::Unavailable`] mean "not stored, try again later"; [`Error::Refused`] means "never, as it
-//! is"; [`Error::Corrupt`] stops the process.
+//! is"; [`Error::Corrupt`] stops the process; the others say what stands in the way.
 
 use libsqlite3_sys as ffi;
+
+use crate::models::TaskId;
 
 /// A failed read or write of the state.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -24,9 +26,35 @@ pub enum Error {
     /// The database file is damaged.
     #[error("the database is damaged: {0}")]
     Corrupt(String),
+    /// Another task that is not final has the unique key.
+    #[error("the task {task_id} has this unique_key and is not finished")]
+    Taken { task_id: TaskId },
+    /// The `Idempotency-Key` belongs to another request.
+    #[error("the Idempotency-Key was used for another request")]
+    KeyReused,
+    /// A task that was to be waited for does not exist.
+    #[error("no task has the id {task_id}")]
+    NoUpstream { task_id: TaskId },
+    /// Two tasks of one request have the same unique key.
+    #[error("an earlier task of this request has the same unique_key")]
+    TwiceInBatch { index: usize },
+    /// One of the tasks of a request is refused, and so are all.
+    #[error("task {index}: {error}")]
+    OfTask { index: usize, error: Box<Error> },
+    /// The task is in no state for what was asked.
+    #[error("{0}")]
+    Conflict(String),
     /// A row that the service cannot have written.
     #[error("a row of the database cannot be read: {0}")]
     BadRow(String),
+}
+
+impl Error {
+    /// The same, said of one of many tasks.
+    pub(super) fn of_task(self, index: usize) -> Self {
+        let error = Box::new(self);
+        Self::OfTask { index, error }
+    }
 }
 
 impl From<sqlx::Error> for Error {

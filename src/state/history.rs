@@ -1,6 +1,6 @@
 //! The SQL that reads the journal: for listeners that catch up, and for those who follow one task.
 
-use sqlx::SqliteExecutor;
+use sqlx::{SqliteConnection, SqliteExecutor};
 
 use super::Error;
 use super::text::Text;
@@ -106,4 +106,93 @@ pub(super) async fn task_lines_after(
         .into_iter()
         .map(|row| (row.id, row.message.map(String::from)))
         .collect())
+}
+
+/// One line of a task's log.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct LogLine {
+    pub id: i64,
+    pub at: String,
+    /// The type of the event whose line it is.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Who speaks, where it is not the service itself.
+    pub agent: Option<String>,
+    pub line: String,
+}
+
+/// One task's log lines after row `since`, oldest first.
+pub(super) async fn task_log(
+    conn: impl SqliteExecutor<'_>,
+    task: TaskId,
+    since: i64,
+    limit: u32,
+) -> Result<Vec<LogLine>, Error> {
+    let id = task.hyphenated().to_string();
+    let rows = sqlx::query!(
+        r#"SELECT id AS "id!", at AS "at!: Text", type AS "kind!: Text", agent AS "agent: Text",
+                  message AS "line!: Text"
+             FROM logs WHERE task_id = ?1 AND id > ?2 AND message IS NOT NULL
+            ORDER BY id LIMIT ?3"#,
+        id,
+        since,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    let lines = rows.into_iter().map(|row| LogLine {
+        id: row.id,
+        at: row.at.into(),
+        kind: row.kind.into(),
+        agent: row.agent.map(String::from),
+        line: row.line.into(),
+    });
+    Ok(lines.collect())
+}
+
+/// A start of an attempt, for the rates.
+pub(super) struct Start {
+    pub processor: String,
+    pub key: Option<String>,
+    pub at: Timestamp,
+}
+
+/// The starts after `since`, oldest first; of more than 200,000 the last.
+pub(super) async fn starts_since(
+    conn: &mut SqliteConnection,
+    since: Timestamp,
+) -> Result<Vec<Start>, Error> {
+    const PAGE: i64 = 5000;
+    const MOST: usize = 200_000;
+    let since = since.to_string();
+    let mut starts = Vec::new();
+    let mut before = i64::MAX;
+    // Backwards from the newest row: the journal has no index by time and needs none.
+    loop {
+        let rows = sqlx::query!(
+            r#"SELECT logs.id AS "id!", logs.type AS "kind!: Text", logs.at AS "at!: Text",
+                      tasks.processor AS "processor: Text", tasks.concurrency_key AS "key: Text"
+                 FROM logs LEFT JOIN tasks
+                   ON logs.type = 'TASK_STARTED' AND tasks.id = logs.task_id
+                WHERE logs.id < ?1 ORDER BY logs.id DESC LIMIT ?2"#,
+            before,
+            PAGE
+        )
+        .fetch_all(&mut *conn)
+        .await?;
+        let is_last = rows.last().is_none_or(|row| *row.at < *since);
+        before = rows.last().map_or(0, |row| row.id);
+        starts.extend(rows.into_iter().filter_map(|row| {
+            let is_recent = *row.kind == *"TASK_STARTED" && *row.at >= *since;
+            Some(Start {
+                processor: row.processor.filter(|_| is_recent)?.into(),
+                key: row.key.map(String::from),
+                at: row.at.time_or_now(),
+            })
+        }));
+        if is_last || starts.len() >= MOST {
+            starts.reverse();
+            return Ok(starts);
+        }
+    }
 }

@@ -25,10 +25,15 @@ pub struct ImportReport {
 pub(super) struct Imported {
     pub report: ImportReport,
     pub rows: Vec<Row>,
-    /// Waiting tasks that are new, by processor.
-    pub pending: HashMap<String, u64>,
-    /// Waiting tasks that were replaced, by processor.
-    pub no_longer_pending: HashMap<String, u64>,
+    /// Waiting tasks that are new, by processor and key.
+    pub pending: HashMap<(String, Option<String>), u64>,
+    /// Those among the new ones that wait for other tasks.
+    pub blocked: u64,
+    /// Waiting tasks that were replaced, by processor and key.
+    pub no_longer_pending: HashMap<(String, Option<String>), u64>,
+    pub no_longer_blocked: u64,
+    /// Tasks that the new ones wait for.
+    pub upstream: Vec<TaskId>,
 }
 
 /// What is known of a task with the same id.
@@ -37,6 +42,8 @@ struct Present {
     created_at: String,
     status: String,
     processor: String,
+    key: Option<String>,
+    is_blocked: bool,
 }
 
 /// Writes a chunk of tasks and says what became of each.
@@ -59,11 +66,11 @@ pub(super) async fn import(
             }
             Some(here) if replace && here.status != TaskStatus::Processing.as_str() => {
                 imported.report.replaced += 1;
-                if here.status == TaskStatus::Pending.as_str() {
-                    *imported
-                        .no_longer_pending
-                        .entry(here.processor)
-                        .or_default() += 1;
+                if here.status == TaskStatus::Pending.as_str() && here.is_blocked {
+                    imported.no_longer_blocked += 1;
+                } else if here.status == TaskStatus::Pending.as_str() {
+                    let lane = (here.processor, here.key);
+                    *imported.no_longer_pending.entry(lane).or_default() += 1;
                 }
                 replaced.push(task.id);
                 added.push(task);
@@ -79,8 +86,12 @@ pub(super) async fn import(
         insert(conn, &added).await?;
     }
     for task in added {
-        if task.status == TaskStatus::Pending {
-            *imported.pending.entry(task.processor.clone()).or_default() += 1;
+        if task.status == TaskStatus::Pending && !task.after.is_empty() {
+            imported.blocked += 1;
+            imported.upstream.extend(&task.after);
+        } else if task.status == TaskStatus::Pending {
+            let lane = (task.processor.clone(), task.concurrency_key.clone());
+            *imported.pending.entry(lane).or_default() += 1;
         }
         imported.rows.extend(rows_of(task));
     }
@@ -112,7 +123,8 @@ async fn present(
     let rows = sqlx::query!(
         r#"SELECT id AS "id!: Text", content AS "content!: Text",
                   created_at AS "created_at!: Text", status AS "status!: Text",
-                  processor AS "processor!: Text"
+                  processor AS "processor!: Text", concurrency_key AS "key: Text",
+                  blocked > 0 AS "is_blocked!: bool"
              FROM tasks WHERE id IN (SELECT value FROM jsonb_each(?1))"#,
         ids
     )
@@ -125,6 +137,8 @@ async fn present(
                 created_at: row.created_at.into(),
                 status: row.status.into(),
                 processor: row.processor.into(),
+                key: row.key.map(String::from),
+                is_blocked: row.is_blocked,
             };
             Ok((row.id.parse_id()?, present))
         })
@@ -173,6 +187,11 @@ async fn insert(conn: &mut SqliteConnection, tasks: &[Task]) -> Result<(), Error
                 task.context_history,
                 task.context_used.as_ref().map(ToString::to_string),
                 task.extra,
+                task.timeout,
+                task.concurrency_key,
+                task.unique_key,
+                (!task.after.is_empty()).then_some(&task.after),
+                blocked_by(task).len(),
             ])
         })
         .collect();
@@ -180,15 +199,40 @@ async fn insert(conn: &mut SqliteConnection, tasks: &[Task]) -> Result<(), Error
     sqlx::query!(
         "INSERT INTO tasks (id, content, status, processor, priority, attempt, max_attempts,
                             created_at, run_at, started_at, finished_at, result, failure, error,
-                            progress, tags, session_id, context_history, context_used, extra, source)
+                            progress, tags, session_id, context_history, context_used, extra,
+                            timeout, concurrency_key, unique_key, upstream, blocked, source)
          SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
                 value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11,
                 value ->> 12, value ->> 13, value ->> 14, value -> 15, value ->> 16, value -> 17,
-                value ->> 18, value -> 19, 'import'
+                value ->> 18, value -> 19, value ->> 20, value ->> 21, value ->> 22, value ->> 23,
+                value ->> 24, 'import'
            FROM jsonb_each(?1)",
         rows
+    )
+    .execute(&mut *conn)
+    .await?;
+    let links: Vec<_> = tasks
+        .iter()
+        .flat_map(|task| blocked_by(task).iter().map(|upstream| (upstream, task.id)))
+        .collect();
+    if links.is_empty() {
+        return Ok(());
+    }
+    let links = serde_json::to_string(&links)?;
+    sqlx::query!(
+        "INSERT OR IGNORE INTO links (upstream, downstream)
+         SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1)",
+        links
     )
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// What an imported task waits for: all its upstream tasks, until somebody looks how they stand.
+fn blocked_by(task: &Task) -> &[TaskId] {
+    match task.status {
+        TaskStatus::Pending => &task.after,
+        _ => &[],
+    }
 }

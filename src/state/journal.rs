@@ -6,9 +6,7 @@
 use serde_json::json;
 
 use super::writes::InsertLog;
-use crate::models::{
-    Attempt, Event, EventType, Failure, NewTask, Outcome, TaskId, TaskStatus, Timestamp,
-};
+use crate::models::{Attempt, Event, EventType, Failure, NewTask, TaskId, TaskStatus, Timestamp};
 
 /// Characters of a task's content that its TASK_CREATED event shows.
 const CONTENT_PREVIEW_CHARS: usize = 100;
@@ -110,21 +108,19 @@ impl Row {
         Self::of_task(EventType::TaskProgress, task_id, None, data)
     }
 
-    pub fn finished(attempt: Attempt, outcome: &Outcome, now: &str) -> Self {
-        match outcome {
-            Outcome::Completed { result } => {
-                let line = format!("Processing completed: {now}");
-                let data = format!("{{\"result_length\":{}}}", result.chars().count());
-                Self::of_task(EventType::TaskCompleted, attempt.task_id, Some(line), data)
-            }
-            Outcome::Failed { failure, error } => {
-                Self::failed(attempt.task_id, *failure, error, now)
-            }
-            Outcome::Released => {
-                let error = "interrupted by a stop of the service";
-                Self::waiting_again(attempt.task_id, attempt.number, error, now)
-            }
+    /// More of a task's answer; no line of its log.
+    pub fn output(task_id: TaskId, agent: String, text: &str) -> Self {
+        let data = json!({ "text": text }).to_string();
+        Self {
+            agent: Some(agent),
+            ..Self::of_task(EventType::TaskOutput, task_id, None, data)
         }
+    }
+
+    pub fn completed(task_id: TaskId, result: &str, now: &str) -> Self {
+        let line = format!("Processing completed: {now}");
+        let data = format!("{{\"result_length\":{}}}", result.chars().count());
+        Self::of_task(EventType::TaskCompleted, task_id, Some(line), data)
     }
 
     pub fn failed(task_id: TaskId, failure: Failure, error: &str, now: &str) -> Self {
@@ -137,10 +133,25 @@ impl Row {
         Self::of_task(EventType::TaskFailed, task_id, Some(line), data)
     }
 
-    /// An attempt ended without an outcome and the task waits again.
-    pub fn waiting_again(task_id: TaskId, attempt: i64, error: &str, now: &str) -> Self {
-        let line = format!("Attempt {attempt} {error}; the task will run again");
-        let data = json!({ "attempt": attempt, "run_at": now, "error": error }).to_string();
+    /// The task waits again, until `later` or for a free place alone; `because` completes "Attempt 1 …".
+    pub fn retrying(
+        task_id: TaskId,
+        attempt: i64,
+        because: &str,
+        later: Option<Timestamp>,
+        now: &str,
+    ) -> Self {
+        let (line, run_at) = match later {
+            Some(time) => (
+                format!("Attempt {attempt} {because}; the next one starts at {time}"),
+                time.to_string(),
+            ),
+            None => (
+                format!("Attempt {attempt} {because}; the task will run again"),
+                now.to_owned(),
+            ),
+        };
+        let data = json!({ "attempt": attempt, "run_at": run_at, "error": because }).to_string();
         Self::of_task(EventType::TaskRetrying, task_id, Some(line), data)
     }
 

@@ -2,66 +2,89 @@
 //! start. Pure.
 //!
 //! Running tasks are counted from the Writer's own claims and outcomes, never from rows. Waiting
-//! tasks are counted by processor; a change of the database by another program makes the Writer
-//! count them again. The ledger is changed only after a commit.
+//! tasks are counted by lane; a change of the database by another program makes the Writer count
+//! them again. The ledger is changed only after a commit.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use crate::models::{Attempt, ClaimedTask, Pause, QueueStatus};
-
-/// What a task in the running set costs in memory besides its content, roughly.
-const TASK_BYTES: usize = 1024;
-
-/// How much may run at once.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// Tasks; `None` when limits are off.
-    pub running: Option<u64>,
-    /// Bytes of contents: the bound that is left when limits are off.
-    pub running_bytes: usize,
-    /// Tasks of one processor, for those that have a limit.
-    pub by_processor: HashMap<String, u64>,
-}
+use super::lanes::{LaneName, Lanes};
+use super::limits::{Limits, Rule};
+use super::rate::Starts;
+use super::room::{Offer, Room, TASK_BYTES};
+use crate::models::{Attempt, ClaimedTask, Pause, QueueStatus, TaskId, Timestamp};
 
 /// The queue as the Writer knows it.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    pub limits: Limits,
+    limits: Arc<Limits>,
     pub pause: Option<Pause>,
+    /// Processors that start nothing, though the queue does.
+    pub closed: HashMap<String, Pause>,
     /// Whether somebody takes claimed tasks.
     pub claiming: bool,
-    pending: HashMap<String, u64>,
+    pub lanes: Lanes,
+    /// Tasks that wait for other tasks; they are in no lane.
+    pub blocked: u64,
+    /// Tasks that some waiting task waits for.
+    pub upstream: HashSet<TaskId>,
+    pub offers: Vec<Offer>,
     running: HashMap<i64, Slot>,
+    /// Running tasks that take a place of the queue's.
+    running_here: u64,
     running_by_processor: HashMap<String, u64>,
+    running_by_key: HashMap<String, u64>,
     running_bytes: usize,
+    processor_starts: HashMap<String, Starts>,
+    key_starts: HashMap<String, Starts>,
 }
 
+/// The place of one running attempt.
 #[derive(Debug)]
 struct Slot {
     attempt: Attempt,
     processor: String,
-    bytes: usize,
+    key: Option<String>,
+    /// None for a task that runs elsewhere.
+    bytes: Option<usize>,
 }
 
-/// Room that is still free, counted down while one transaction is put together.
-#[derive(Debug)]
-pub(super) struct Room {
-    tasks: u64,
-    bytes: usize,
-    by_processor: HashMap<String, u64>,
+impl Slot {
+    fn lane(&self) -> LaneName<'_> {
+        LaneName {
+            processor: &self.processor,
+            key: self.key.as_deref(),
+        }
+    }
 }
 
 impl Ledger {
     pub fn new(limits: Limits, pause: Option<Pause>) -> Self {
         Self {
-            limits,
+            limits: Arc::new(limits),
             pause,
+            closed: HashMap::new(),
             claiming: false,
-            pending: HashMap::new(),
+            lanes: Lanes::default(),
+            blocked: 0,
+            upstream: HashSet::new(),
+            offers: Vec::new(),
             running: HashMap::new(),
+            running_here: 0,
             running_by_processor: HashMap::new(),
+            running_by_key: HashMap::new(),
             running_bytes: 0,
+            processor_starts: HashMap::new(),
+            key_starts: HashMap::new(),
         }
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = Arc::new(limits);
     }
 
     pub fn status(&self) -> QueueStatus {
@@ -76,88 +99,171 @@ impl Ledger {
     }
 
     pub fn pending_total(&self) -> u64 {
-        self.pending.values().sum()
+        self.lanes.total() + self.blocked
     }
 
     pub fn running_total(&self) -> u64 {
         self.running.len() as u64
     }
 
+    pub fn running_of_processor(&self, name: &str) -> u64 {
+        self.running_by_processor.get(name).copied().unwrap_or(0)
+    }
+
+    /// The running tasks of a processor or of a key, or all.
+    pub fn running_tasks<'a>(
+        &'a self,
+        processor: Option<&'a str>,
+        key: Option<&'a str>,
+    ) -> impl Iterator<Item = TaskId> + 'a {
+        let fits = move |slot: &&Slot| {
+            processor.is_none_or(|name| slot.processor == name)
+                && key.is_none_or(|key| slot.key.as_deref() == Some(key))
+        };
+        self.running
+            .values()
+            .filter(fits)
+            .map(|slot| slot.attempt.task_id)
+    }
+
+    /// The processors that run something.
+    pub fn running_processors(&self) -> impl Iterator<Item = &str> {
+        self.running_by_processor.keys().map(String::as_str)
+    }
+
+    pub fn running_of_key(&self, key: &str) -> u64 {
+        self.running_by_key.get(key).copied().unwrap_or(0)
+    }
+
+    /// When the processor's rate allows the next start, if it allows none now.
+    pub fn processor_rate_frees_at(&self, name: &str, now: Timestamp) -> Option<Timestamp> {
+        let rate = self.limits.processor(name).rate?;
+        self.processor_starts.get(name)?.frees_at(now, rate)
+    }
+
+    /// When the key's rate allows the next start, if it allows none now.
+    pub fn key_rate_frees_at(&self, key: &str, now: Timestamp) -> Option<Timestamp> {
+        let rate = self.limits.key(key).rate?;
+        self.key_starts.get(key)?.frees_at(now, rate)
+    }
+
     /// What may start now, if the attempts in `ending` give their places back first.
-    pub fn room<'a>(&self, ending: impl Iterator<Item = &'a Attempt>) -> Room {
-        let mut tasks = self.running.len() as u64;
+    pub fn room<'a>(&self, ending: impl Iterator<Item = &'a Attempt>, now: Timestamp) -> Room {
+        let mut here = self.running_here;
         let mut bytes = self.running_bytes;
         let mut by_processor = self.running_by_processor.clone();
+        let mut by_key = self.running_by_key.clone();
         for slot in ending.filter_map(|attempt| self.running.get(&attempt.seq)) {
-            tasks -= 1;
-            bytes -= slot.bytes;
-            if let Some(count) = by_processor.get_mut(&slot.processor) {
-                *count -= 1;
+            here -= u64::from(slot.bytes.is_some());
+            bytes -= slot.bytes.unwrap_or(0);
+            take_one(&mut by_processor, &slot.processor);
+            if let Some(key) = &slot.key {
+                take_one(&mut by_key, key);
             }
         }
-        let open = self.claiming && self.pause.is_none();
-        let limit = if open {
-            self.limits.running.unwrap_or(u64::MAX)
-        } else {
-            0
-        };
-        let free = |(name, limit): (&String, &u64)| {
-            let running = by_processor.get(name).copied().unwrap_or(0);
-            (name.clone(), limit.saturating_sub(running))
-        };
         Room {
-            tasks: limit.saturating_sub(tasks),
+            closed: !self.claiming || self.pause.is_some(),
+            tasks: self.limits.running.unwrap_or(u64::MAX).saturating_sub(here),
             bytes: self.limits.running_bytes.saturating_sub(bytes),
-            by_processor: self.limits.by_processor.iter().map(free).collect(),
+            processors: self.room_of_processors(&by_processor, now),
+            keys: self.room_of_keys(&by_key, now),
+            offers: self.offers.clone(),
+            limits: Arc::clone(&self.limits),
         }
     }
 
-    /// The processors that have waiting tasks and, in `room`, a free place.
-    pub fn startable<'a>(&'a self, room: &'a Room) -> impl Iterator<Item = (&'a str, u64)> {
-        self.pending
-            .iter()
-            .filter(|(_, count)| **count > 0)
-            .map(|(name, _)| (name.as_str(), room.of_processor(name)))
-            .filter(|(_, free)| *free > 0)
+    fn room_of_processors(
+        &self,
+        running: &HashMap<String, u64>,
+        now: Timestamp,
+    ) -> HashMap<String, u64> {
+        let limited = self.limits.processors.iter().map(|(name, rule)| {
+            let free = free(
+                *rule,
+                running.get(name),
+                self.processor_starts.get(name),
+                now,
+            );
+            (name.clone(), free)
+        });
+        let closed = self.closed.iter().filter(|(_, pause)| pause.holds_at(now));
+        limited
+            .chain(closed.map(|(name, _)| (name.clone(), 0)))
+            .collect()
     }
 
-    pub fn set_pending(&mut self, pending: HashMap<String, u64>) {
-        self.pending = pending;
+    fn room_of_keys(&self, running: &HashMap<String, u64>, now: Timestamp) -> HashMap<String, u64> {
+        let room = |key: &String| {
+            let rule = self.limits.key(key);
+            let free = free(rule, running.get(key), self.key_starts.get(key), now);
+            (key.clone(), free)
+        };
+        let started = self.key_starts.keys();
+        running.keys().chain(started).map(room).collect()
     }
 
-    pub fn add_pending(&mut self, processor: &str, count: u64) {
-        match self.pending.get_mut(processor) {
-            Some(pending) => *pending += count,
-            None => drop(self.pending.insert(processor.to_owned(), count)),
-        }
+    /// Whether a task that waits could start at `now`, with this room.
+    pub fn can_start(&self, room: &Room, now: Timestamp) -> bool {
+        let mut lanes = self.lanes.iter();
+        !room.closed && lanes.any(|(lane, front)| front.may_be_due(now) && room.of(lane) > 0)
     }
 
-    pub fn remove_pending(&mut self, processor: &str, count: u64) {
-        if let Some(pending) = self.pending.get_mut(processor) {
-            *pending = pending.saturating_sub(count);
-            if *pending == 0 {
-                self.pending.remove(processor);
-            }
-        }
-    }
-
-    pub fn add_running(&mut self, task: &ClaimedTask) {
+    pub fn add_running(&mut self, task: &ClaimedTask, now: Timestamp) {
         // Another program can make a running row wait again; its place goes to the new attempt.
         if let Some(earlier) = self.running.get(&task.attempt.seq).map(|slot| slot.attempt) {
             self.remove_running(&earlier);
         }
-        let bytes = task.content.len() + TASK_BYTES;
-        self.running_bytes += bytes;
-        match self.running_by_processor.get_mut(&task.processor) {
-            Some(count) => *count += 1,
-            None => drop(self.running_by_processor.insert(task.processor.clone(), 1)),
+        let is_here = !self.limits.is_external(&task.processor);
+        let bytes = is_here.then_some(task.content.len() + TASK_BYTES);
+        self.running_here += u64::from(is_here);
+        self.running_bytes += bytes.unwrap_or(0);
+        add_one(&mut self.running_by_processor, &task.processor);
+        if let Some(rate) = self.limits.processor(&task.processor).rate {
+            let starts = self.processor_starts.entry(task.processor.clone());
+            starts.or_default().push(now, rate);
+        }
+        if let Some(key) = &task.concurrency_key {
+            add_one(&mut self.running_by_key, key);
+            self.add_key_start(key, now);
         }
         let slot = Slot {
             attempt: task.attempt,
             processor: task.processor.clone(),
+            key: task.concurrency_key.clone(),
             bytes,
         };
         self.running.insert(task.attempt.seq, slot);
+    }
+
+    /// A start of before this process, for the rates.
+    pub fn remember_start(&mut self, processor: &str, key: Option<&str>, at: Timestamp) {
+        if let Some(rate) = self.limits.processor(processor).rate {
+            let starts = self.processor_starts.entry(processor.to_owned());
+            starts.or_default().push(at, rate);
+        }
+        if let Some(key) = key {
+            self.add_key_start(key, at);
+        }
+    }
+
+    fn add_key_start(&mut self, key: &str, at: Timestamp) {
+        let limits = Arc::clone(&self.limits);
+        let Some(rate) = limits.key(key).rate else {
+            return;
+        };
+        let is_new = !self.key_starts.contains_key(key);
+        if is_new && self.key_starts.len().is_power_of_two() {
+            // Keys come and go; those that have all their tokens are as good as never seen.
+            self.key_starts
+                .retain(|key, starts| match limits.key(key).rate {
+                    Some(rate) => !starts.is_idle(at, rate),
+                    None => false,
+                });
+        }
+        self.key_starts
+            .entry(key.to_owned())
+            .or_default()
+            .push(at, rate);
     }
 
     /// Whether the attempt holds a place.
@@ -167,43 +273,51 @@ impl Ledger {
             .is_some_and(|slot| slot.attempt == *attempt)
     }
 
-    /// Frees the attempt's place; its processor's name, if it had one.
-    pub fn remove_running(&mut self, attempt: &Attempt) -> Option<String> {
+    /// Frees the attempt's place, if it has one.
+    pub fn remove_running(&mut self, attempt: &Attempt) {
         if !self.is_running(attempt) {
-            return None;
+            return;
         }
-        let slot = self.running.remove(&attempt.seq)?;
-        self.running_bytes -= slot.bytes;
-        if let Some(count) = self.running_by_processor.get_mut(&slot.processor) {
-            *count -= 1;
+        let Some(slot) = self.running.remove(&attempt.seq) else {
+            return;
+        };
+        self.running_here -= u64::from(slot.bytes.is_some());
+        self.running_bytes -= slot.bytes.unwrap_or(0);
+        take_one(&mut self.running_by_processor, &slot.processor);
+        if let Some(key) = &slot.key {
+            take_one(&mut self.running_by_key, key);
         }
-        Some(slot.processor)
+    }
+
+    /// The lane from which a running attempt came.
+    pub fn lane_of(&self, attempt: &Attempt) -> Option<LaneName<'_>> {
+        self.running.get(&attempt.seq).map(Slot::lane)
     }
 }
 
-impl Room {
-    /// Tasks that may still start.
-    pub fn tasks(&self) -> u64 {
-        if self.bytes == 0 { 0 } else { self.tasks }
-    }
+fn free(rule: Rule, running: Option<&u64>, starts: Option<&Starts>, now: Timestamp) -> u64 {
+    let places = rule.concurrency.map_or(u64::MAX, |limit| {
+        limit.saturating_sub(running.copied().unwrap_or(0))
+    });
+    let tokens = rule.rate.map_or(u64::MAX, |rate| match starts {
+        Some(starts) => starts.free(now, rate),
+        None => u64::from(rate.starts),
+    });
+    places.min(tokens)
+}
 
-    fn of_processor(&self, name: &str) -> u64 {
-        let own = self.by_processor.get(name).copied().unwrap_or(u64::MAX);
-        own.min(self.tasks())
+fn add_one(counts: &mut HashMap<String, u64>, name: &str) {
+    match counts.get_mut(name) {
+        Some(count) => *count += 1,
+        None => drop(counts.insert(name.to_owned(), 1)),
     }
+}
 
-    /// Takes a place for a task of `processor` with a content of `bytes`, if there is one.
-    ///
-    /// The last free byte admits a task of any size, so that the largest content can run at all.
-    pub fn take(&mut self, processor: &str, bytes: usize) -> bool {
-        if self.of_processor(processor) == 0 {
-            return false;
+fn take_one(counts: &mut HashMap<String, u64>, name: &str) {
+    if let Some(count) = counts.get_mut(name) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(name);
         }
-        self.tasks -= 1;
-        self.bytes = self.bytes.saturating_sub(bytes + TASK_BYTES);
-        if let Some(free) = self.by_processor.get_mut(processor) {
-            *free -= 1;
-        }
-        true
     }
 }

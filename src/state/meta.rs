@@ -6,3 +6,7 @@ pub(super) const PAUSE: &str = "pause";
 pub(super) const DUMP_FIELDS: &str = "dump_fields";
 /// The processor of tasks that name none.
 pub(super) const DEFAULT_PROCESSOR: &str = "default_processor";
+/// A [`crate::models::Pause`] for each processor that starts nothing, by name.
+pub(super) const CLOSED: &str = "closed";
+/// The number of attempts of each processor's tasks, by name.
+pub(super) const MAX_ATTEMPTS: &str = "max_attempts";

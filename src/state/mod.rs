@@ -7,47 +7,71 @@
 //!
 //! Nothing that got an error was stored; what got an answer is on disk.
 
+mod admission;
 mod announce;
 mod batch;
+mod chains;
 mod checkpoint;
 mod chore;
+mod claims;
+mod closed;
 mod connect;
+mod deletion;
 mod error;
+mod explain;
 mod history;
 mod import;
 mod journal;
+mod lanes;
 mod ledger;
+mod limits;
+mod manual;
 mod meta;
+mod offers;
 mod open;
 mod orders;
+mod rate;
 mod reads;
 mod request;
+mod retries;
+mod room;
+mod schedules;
 mod settle;
+mod submissions;
 mod text;
 mod transaction;
+mod waiters;
+mod waiting;
 mod writer;
 mod writes;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use sqlx::SqlitePool;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-pub use batch::{Accepted, Reservation};
+pub use batch::{Accepted, Once, Reservation};
+pub use chains::Upstream;
 pub use connect::{Lock, OpenError};
 pub use error::Error;
+pub use explain::{Asked, Explanation, Obstacle, ProcessorStatus};
+pub use history::LogLine;
 pub use import::ImportReport;
-pub use ledger::Limits;
-pub use open::{Opened, Recovered, WriterHandle, open};
-pub use request::{Paused, Purged};
+pub use limits::{Limits, Rule};
+pub use open::{Opened, Recovered, Start, WriterHandle, open};
+pub use request::{Deleted, Due, PauseRequest, Paused, Purged, Retried};
+pub use schedules::Progress;
 
 use batch::{Report, Submission};
 use request::{Order, Reply, Request};
+use waiters::Waiters;
 
 use crate::events::{Bus, Journal};
 use crate::models::{
-    Attempt, ClaimedTask, Event, NewTask, Outcome, QueueStatus, Task, TaskId, TaskStatus,
+    Attempt, ClaimedTask, Event, NewTask, OfferId, Outcome, QueueStatus, Task, TaskId, TaskStatus,
+    Timestamp,
 };
 
 /// Unit in which the memory of waiting submissions is counted.
@@ -62,6 +86,7 @@ pub struct StateManager {
     inbox: Arc<Semaphore>,
     read: SqlitePool,
     bus: Bus,
+    waiters: Waiters,
 }
 
 impl StateManager {
@@ -77,13 +102,24 @@ impl StateManager {
             .map_err(|_| Error::Busy)
     }
 
-    /// Accepts a task: it is on disk when this returns.
+    /// Accepts a task: it is on disk when this returns. A repeat of the request that `once` names gets
+    /// the first one's answer.
     ///
     /// # Errors
-    /// When it could not be stored.
-    pub async fn submit(&self, task: NewTask, room: Reservation) -> Result<Accepted, Error> {
+    /// When it could not be stored, or something stands in its way.
+    pub async fn submit(
+        &self,
+        task: NewTask,
+        once: Option<Once>,
+        room: Reservation,
+    ) -> Result<Accepted, Error> {
         let (reply, answer) = oneshot::channel();
-        let submission = Submission { task, reply, room };
+        let submission = Box::new(Submission {
+            once,
+            reply: Some(reply),
+            room: Some(room),
+            ..Submission::new(task)
+        });
         self.requests
             .try_send(Request::Submit(submission))
             .map_err(|error| match error {
@@ -91,6 +127,173 @@ impl StateManager {
                 mpsc::error::TrySendError::Closed(_) => Error::Stopping,
             })?;
         answer.await.unwrap_or(Err(Error::Stopping))
+    }
+
+    /// Accepts all of these tasks or none, in one transaction; their ids, in their order.
+    ///
+    /// # Errors
+    /// When they could not be stored, or something stands in the way of one of them.
+    pub async fn submit_all(
+        &self,
+        tasks: Vec<NewTask>,
+        once: Option<Once>,
+        room: Reservation,
+    ) -> Result<Vec<TaskId>, Error> {
+        let mut submissions: Vec<_> = tasks.into_iter().map(Submission::new).collect();
+        if let Some(first) = submissions.first_mut() {
+            first.once = once;
+            first.room = Some(room);
+        }
+        self.ask(|reply| Order::SubmitAll(submissions, reply)).await
+    }
+
+    /// Deals with a due time of a schedule once; the task that it made just now or before, if any.
+    ///
+    /// # Errors
+    /// When it could not be stored.
+    pub async fn submit_scheduled(&self, due: Due) -> Result<Option<TaskId>, Error> {
+        self.ask(|reply| Order::SubmitScheduled(Box::new(due), reply))
+            .await
+    }
+
+    /// How far each schedule has come, by name.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn schedule_progress(&self) -> Result<HashMap<String, Progress>, Error> {
+        schedules::progress(&self.read).await
+    }
+
+    /// Lets a task wait again that has FAILED, with all its attempts before it.
+    ///
+    /// # Errors
+    /// When it could not be stored, or another task has its unique key.
+    pub async fn retry(&self, task: TaskId) -> Result<Retried, Error> {
+        self.ask(|reply| Order::Retry(task, reply)).await
+    }
+
+    /// Deletes a final task with its journal.
+    ///
+    /// # Errors
+    /// When it could not be deleted.
+    pub async fn delete(&self, task: TaskId) -> Result<Deleted, Error> {
+        self.ask(|reply| Order::Delete(task, reply)).await
+    }
+
+    /// Waits until the task is final, or until it is found to be so; for ever, if it never is.
+    ///
+    /// # Errors
+    /// When the task cannot be read.
+    pub async fn finished(&self, task: TaskId) -> Result<(), Error> {
+        loop {
+            let woken = self.waiters.wait_for(task);
+            let is_over = match reads::task_state(&self.read, task).await {
+                Ok(state) => state.is_none_or(|(status, _)| status.is_final()),
+                Err(error) => {
+                    drop(woken);
+                    self.waiters.leave(task);
+                    return Err(error);
+                }
+            };
+            let _leave = Leave(&self.waiters, task);
+            if is_over || woken.await.is_ok() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// A task's upstream tasks, with what they have left.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn upstream(&self, task: TaskId) -> Result<Vec<Upstream>, Error> {
+        chains::upstream_of(&self.read, task).await
+    }
+
+    /// Why a waiting task does not start.
+    ///
+    /// # Errors
+    /// When the Writer is gone.
+    pub async fn explain(&self, asked: Asked) -> Result<Explanation, Error> {
+        self.ask(|reply| Order::Explain(asked, reply)).await
+    }
+
+    /// How many tasks of its processor and key start before a waiting task.
+    ///
+    /// # Errors
+    /// When they cannot be counted.
+    pub async fn count_ahead(&self, task: TaskId) -> Result<i64, Error> {
+        let now = Timestamp::now().to_string();
+        waiting::count_ahead(&self.read, task, &now).await
+    }
+
+    /// One task's log lines after row `since`, at most `limit`.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn task_log(
+        &self,
+        task: TaskId,
+        since: i64,
+        limit: u32,
+    ) -> Result<Vec<LogLine>, Error> {
+        history::task_log(&self.read, task, since, limit).await
+    }
+
+    /// The condition of every processor that has limits, tasks, or a pause.
+    ///
+    /// # Errors
+    /// When the Writer is gone.
+    pub async fn processors(&self) -> Result<HashMap<String, ProcessorStatus>, Error> {
+        self.ask(Order::Processors).await
+    }
+
+    /// Up to `limit` tasks of these processors, which run elsewhere, have somebody to run them.
+    ///
+    /// # Errors
+    /// When the Writer is gone.
+    pub async fn offer(&self, processors: Vec<String>, limit: u64) -> Result<OfferId, Error> {
+        self.ask(|reply| Order::Offer(processors, limit, reply))
+            .await
+    }
+
+    /// Ends an offer: what is not started for it when this returns is not started any more.
+    ///
+    /// # Errors
+    /// When the Writer is gone.
+    pub async fn withdraw(&self, offer: OfferId) -> Result<(), Error> {
+        self.ask(|reply| Order::Withdraw(offer, reply)).await
+    }
+
+    /// From now on, these limits hold. What runs goes on.
+    ///
+    /// # Errors
+    /// When the Writer is gone.
+    pub async fn set_limits(&self, limits: Limits) -> Result<(), Error> {
+        self.ask(|reply| Order::SetLimits(Box::new(limits), reply))
+            .await
+    }
+
+    /// Adds to a running attempt's answer as it grows. Waits while the Writer is behind.
+    pub async fn output(&self, attempt: Attempt, agent: &str, text: String) {
+        let agent = agent.to_owned();
+        self.report(Report::Output {
+            attempt,
+            agent,
+            text,
+        })
+        .await;
+    }
+
+    /// Sets `context_history.<name>` of a running task. Waits while the Writer is behind.
+    pub async fn note(&self, attempt: Attempt, name: &str, value: &Value) {
+        let (name, value) = (name.to_owned(), value.to_string());
+        self.report(Report::Note {
+            attempt,
+            name,
+            value,
+        })
+        .await;
     }
 
     /// Adds a line to a running attempt's log. Waits while the Writer is behind; a line of an
@@ -163,16 +366,16 @@ impl StateManager {
     ///
     /// # Errors
     /// When it could not be stored.
-    pub async fn pause(&self, reason: Option<String>) -> Result<Paused, Error> {
-        self.ask(|reply| Order::Pause(reason, reply)).await
+    pub async fn pause(&self, request: PauseRequest) -> Result<Paused, Error> {
+        self.ask(|reply| Order::Pause(request, reply)).await
     }
 
-    /// Starts tasks again.
+    /// Starts tasks again, of the whole queue or of one processor.
     ///
     /// # Errors
     /// When it could not be stored.
-    pub async fn resume(&self) -> Result<QueueStatus, Error> {
-        self.ask(Order::Resume).await
+    pub async fn resume(&self, processor: Option<String>) -> Result<QueueStatus, Error> {
+        self.ask(|reply| Order::Resume(processor, reply)).await
     }
 
     /// Fails every task that waits at this moment.
@@ -325,6 +528,15 @@ impl StateManager {
     /// Where commits are announced.
     pub fn bus(&self) -> &Bus {
         &self.bus
+    }
+}
+
+/// A waiter that leaves, also when it is cancelled.
+struct Leave<'a>(&'a Waiters, TaskId);
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        self.0.leave(self.1);
     }
 }
 

@@ -1,23 +1,28 @@
 //! From a path to a running Writer: open, recover, start.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::Connection;
+use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::checkpoint::Checkpointer;
+use super::chore::Chore;
 use super::connect::{self, Connections, Lock, OpenError};
 use super::journal::Row;
-use super::ledger::{Ledger, Limits};
+use super::ledger::Ledger;
+use super::limits::Limits;
 use super::orders::journal;
 use super::reads::Interrupted;
+use super::waiters::Waiters;
 use super::writer::Writer;
-use super::{Error, PERMIT_BYTES, StateManager, history, meta, reads, writes};
+use super::{
+    Error, PERMIT_BYTES, StateManager, chains, closed, history, meta, reads, waiting, writes,
+};
 use crate::config::Durability;
 use crate::events::Bus;
 use crate::models::{Failure, TaskId, Timestamp};
@@ -32,6 +37,17 @@ const CRASHES_UNTIL_LOST: i64 = 3;
 /// A database that is open and locked, and not yet served.
 pub struct Opened {
     connections: Connections,
+}
+
+/// With what the Writer starts.
+pub struct Start<'a> {
+    pub limits: Limits,
+    pub poll_interval: Duration,
+    pub inbox_limit_bytes: usize,
+    /// The processor of rows that name none.
+    pub default_processor: &'a str,
+    /// The number of attempts of rows that say none, by processor.
+    pub max_attempts: BTreeMap<String, i64>,
 }
 
 /// What recovery has put right.
@@ -89,10 +105,10 @@ impl Opened {
         let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
         if !again.is_empty() {
             let attempts: Vec<_> = again.iter().map(|task| task.attempt).collect();
-            writes::release_attempts_if_running(&mut tx, &attempts, true).await?;
+            writes::release_crashed_if_running(&mut tx, &attempts).await?;
             rows.extend(attempts.iter().map(|attempt| {
                 let error = "was interrupted by a crash of the service";
-                Row::waiting_again(attempt.task_id, attempt.number, error, &now)
+                Row::retrying(attempt.task_id, attempt.number, error, None, &now)
             }));
         }
         if !lost.is_empty() {
@@ -119,20 +135,17 @@ impl Opened {
     /// When what the service remembers cannot be read.
     pub async fn start(
         mut self,
-        limits: Limits,
-        poll_interval: Duration,
-        inbox_limit_bytes: usize,
-        default_processor: &str,
+        start: Start<'_>,
     ) -> Result<(StateManager, WriterHandle, Lock), Error> {
         let conn = &mut self.connections.write;
-        let default_processor = serde_json::to_string(default_processor)?;
+        let default_processor = serde_json::to_string(start.default_processor)?;
         writes::set_meta(&mut *conn, meta::DEFAULT_PROCESSOR, &default_processor).await?;
-        let pause = match reads::meta(&mut *conn, meta::PAUSE).await? {
-            Some(pause) => Some(serde_json::from_str(&pause)?),
-            None => None,
-        };
-        let mut ledger = Ledger::new(limits, pause);
-        ledger.set_pending(reads::pending_by_processor(&mut *conn).await?);
+        let max_attempts = serde_json::to_string(&start.max_attempts)?;
+        writes::set_meta(&mut *conn, meta::MAX_ATTEMPTS, &max_attempts).await?;
+        let ledger = read_ledger(conn, start.limits).await?;
+        // What became final when nobody could go through those that wait for it.
+        let chores = ledger.upstream.iter().copied().map(Chore::Resolve);
+        let chores = chores.collect();
         let bus = Bus::new(history::newest_event(&mut *conn).await?);
         let data_version = sqlx::query_scalar("PRAGMA data_version")
             .fetch_one(&mut *conn)
@@ -140,6 +153,7 @@ impl Opened {
 
         let checkpointer = Checkpointer::start(self.connections.options, bus.watch()).await?;
 
+        let waiters = Waiters::default();
         let (requests, requests_inbox) = mpsc::channel(REQUEST_MESSAGES);
         let (reports, reports_inbox) = mpsc::channel(REPORT_MESSAGES);
         let writer = Writer {
@@ -148,10 +162,14 @@ impl Opened {
             reports: reports_inbox,
             ledger,
             bus: bus.clone(),
-            poll_interval,
+            poll_interval: start.poll_interval,
             checkpointer: Some(checkpointer),
             claims: None,
-            chores: VecDeque::new(),
+            chores,
+            stalled: Vec::new(),
+            last_offer: 0,
+            waiters: waiters.clone(),
+            deferred: Vec::new(),
             more_to_claim: false,
             held: Vec::new(),
             failing: false,
@@ -159,15 +177,37 @@ impl Opened {
             next_poll: Instant::now(),
             next_count: Instant::now(),
         };
-        let inbox_permits = (inbox_limit_bytes / PERMIT_BYTES).clamp(1, Semaphore::MAX_PERMITS);
+        let inbox_permits =
+            (start.inbox_limit_bytes / PERMIT_BYTES).clamp(1, Semaphore::MAX_PERMITS);
         let state = StateManager {
             requests,
             reports,
             inbox: Arc::new(Semaphore::new(inbox_permits)),
             read: self.connections.read,
             bus,
+            waiters,
         };
         let handle = tokio::spawn(writer.run());
         Ok((state, handle, self.connections.lock))
     }
+}
+
+/// The queue as the database has it.
+async fn read_ledger(conn: &mut SqliteConnection, limits: Limits) -> Result<Ledger, Error> {
+    let now = Timestamp::now();
+    let pause = match reads::meta(&mut *conn, meta::PAUSE).await? {
+        Some(pause) => Some(serde_json::from_str(&pause)?),
+        None => None,
+    };
+    let lookback = limits.longest_period();
+    let mut ledger = Ledger::new(limits, pause);
+    ledger.closed = closed::recall(conn, now).await?;
+    (ledger.lanes, ledger.blocked) = waiting::count_waiting(&mut *conn).await?;
+    ledger.upstream = chains::awaited(conn).await?.into_iter().collect();
+    if let Some(period) = lookback {
+        for start in history::starts_since(conn, now.before(period)).await? {
+            ledger.remember_start(&start.processor, start.key.as_deref(), start.at);
+        }
+    }
+    Ok(ledger)
 }

@@ -1,21 +1,18 @@
 //! The Writer obeys: pause, resume, purge, emergency stop, import and the rest, each in a transaction
 //! of its own, after the batch it arrived with.
 
-use std::collections::HashSet;
-
 use serde_json::json;
 use sqlx::SqliteConnection;
 
 use super::announce::Committed;
-use super::batch::{Releases, Report};
 use super::chore::{Chore, PurgeCause};
-use super::import;
 use super::journal::Row;
+use super::lanes::LaneName;
 use super::request::{Order, Paused, Purged, Reply};
 use super::transaction::{begin, end};
 use super::writer::{Writer, insert_rows};
-use super::{Error, meta, reads, writes};
-use crate::models::{EventType, Outcome, Pause, Timestamp};
+use super::{Error, deletion, import, meta, reads, writes};
+use crate::models::{EventType, Pause, Timestamp};
 
 impl Writer {
     /// Carries out one order and answers it.
@@ -35,13 +32,60 @@ impl Writer {
                 answer(reply, Ok(()))
             }
             Order::Status(reply) => answer(reply, Ok(self.ledger.status())),
-            Order::Pause(reason, reply) => {
-                let paused = self.pause(reason).await;
+            Order::Pause(request, reply) => {
+                let paused = match request.processor {
+                    None => self.pause(request.until, request.reason).await,
+                    Some(name) => {
+                        self.pause_processor(&name, request.until, request.reason)
+                            .await
+                    }
+                };
                 answer(reply, paused)
             }
-            Order::Resume(reply) => {
+            Order::Resume(None, reply) => {
                 let resumed = self.resume().await.map(|()| self.ledger.status());
                 answer(reply, resumed)
+            }
+            Order::Resume(Some(name), reply) => {
+                let resumed = self.resume_processor(&name).await;
+                answer(reply, resumed)
+            }
+            Order::SubmitAll(submissions, reply) => {
+                let submitted = self.submit_all(submissions).await;
+                answer(reply, submitted)
+            }
+            Order::SubmitScheduled(due, reply) => {
+                let submitted = self.submit_scheduled(*due).await;
+                answer(reply, submitted)
+            }
+            Order::Retry(task, reply) => {
+                let retried = self.retry(task).await;
+                answer(reply, retried)
+            }
+            Order::Delete(task, reply) => {
+                let deleted = deletion::delete_final(&mut self.conn, task).await;
+                answer(reply, deleted)
+            }
+            Order::Explain(asked, reply) => {
+                let explained = self.ledger.explain(&asked, Timestamp::now());
+                answer(reply, Ok(explained))
+            }
+            Order::Offer(processors, limit, reply) => {
+                let offer = self.offer(processors, limit);
+                answer(reply, Ok(offer))
+            }
+            Order::Withdraw(offer, reply) => {
+                self.ledger.offers.retain(|it| it.id != offer);
+                answer(reply, Ok(()))
+            }
+            Order::Processors(reply) => {
+                let processors = self.ledger.processors(Timestamp::now());
+                answer(reply, Ok(processors))
+            }
+            Order::SetLimits(limits, reply) => {
+                self.ledger.set_limits(*limits);
+                self.more_to_claim = true;
+                answer(reply, Ok(()))
             }
             Order::Purge(reply) => self.begin_purge(None, PurgeCause::Asked, reply).await,
             Order::BeginEmergencyStop(reply) => {
@@ -73,75 +117,30 @@ impl Writer {
         }
     }
 
-    /// Gives attempts back to the queue: their tasks wait again and the attempts do not count.
-    pub(super) async fn release(&mut self, releases: Releases) -> Result<(), Error> {
-        match self.write_releases(&releases).await {
-            Ok(released) => {
-                for (attempt, reply) in releases {
-                    let won = released.contains(&attempt.seq);
-                    if let (Some(processor), true) = (self.ledger.remove_running(&attempt), won) {
-                        self.ledger.add_pending(&processor, 1);
-                    }
-                    if let Some(reply) = reply {
-                        let _ = reply.send(won);
-                    }
-                }
-                Ok(())
-            }
-            Err(error @ Error::Corrupt(_)) => Err(error),
-            Err(error) => {
-                self.note_failure(&error);
-                self.held
-                    .extend(releases.into_iter().map(|(attempt, reply)| {
-                        let outcome = Outcome::Released;
-                        Report::Finished {
-                            attempt,
-                            outcome,
-                            reply,
-                        }
-                    }));
-                Ok(())
-            }
-        }
-    }
-
-    async fn write_releases(&mut self, releases: &Releases) -> Result<HashSet<i64>, Error> {
-        let time = Timestamp::now();
-        let now = time.to_string();
-        let attempts: Vec<_> = releases.iter().map(|(attempt, _)| *attempt).collect();
-        let conn = &mut self.conn;
-        begin(conn).await?;
-        let written = async {
-            let released = writes::release_attempts_if_running(conn, &attempts, false).await?;
-            let released: HashSet<_> = released.into_iter().collect();
-            let rows = attempts
-                .iter()
-                .filter(|attempt| released.contains(&attempt.seq))
-                .map(|attempt| Row::finished(*attempt, &Outcome::Released, &now));
-            let committed = journal(conn, rows.collect(), time).await?;
-            Ok((released, committed))
-        };
-        let written = written.await;
-        let (released, committed) = end(&mut self.conn, written).await?;
-        self.publish(committed).await;
-        Ok(released)
-    }
-
-    /// Starts nothing more, now and after a restart. Already paused: nothing changes.
-    async fn pause(&mut self, reason: Option<String>) -> Result<Paused, Error> {
+    /// Starts nothing more, now and after a restart. Already paused: nothing changes, except that
+    /// the end may come later: a pause for ever is not made shorter by one that ends.
+    async fn pause(
+        &mut self,
+        until: Option<Timestamp>,
+        reason: Option<String>,
+    ) -> Result<Paused, Error> {
         let active = self.ledger.running_total();
-        if self.ledger.pause.is_some() {
+        let time = Timestamp::now();
+        let since = self.ledger.pause.as_ref().map_or(time, |pause| pause.since);
+        if let Some(pause) = &self.ledger.pause
+            && (pause.until.is_none() || pause.until == until)
+        {
             return Ok(Paused { active });
         }
-        let time = Timestamp::now();
         let pause = Pause {
-            since: time,
+            since,
+            until,
             reason,
         };
         let row = Row::of_queue(
             EventType::QueuePaused,
             "Queue paused",
-            json!({ "active_tasks": active, "reason": pause.reason }),
+            json!({ "active_tasks": active, "reason": pause.reason, "until": until }),
         );
         let value = serde_json::to_string(&pause)?;
         let conn = &mut self.conn;
@@ -157,7 +156,7 @@ impl Writer {
         Ok(Paused { active })
     }
 
-    async fn resume(&mut self) -> Result<(), Error> {
+    pub(super) async fn resume(&mut self) -> Result<(), Error> {
         if self.ledger.pause.is_none() {
             return Ok(());
         }
@@ -182,7 +181,7 @@ impl Writer {
     }
 
     async fn begin_emergency_stop(&mut self) -> Result<i64, Error> {
-        self.pause(Some("emergency stop".to_owned())).await?;
+        self.pause(None, Some("emergency stop".to_owned())).await?;
         reads::newest_seq(&mut self.conn).await
     }
 
@@ -222,12 +221,23 @@ impl Writer {
         };
         let written = written.await;
         let (imported, committed) = end(&mut self.conn, written).await?;
-        for (processor, count) in imported.pending {
-            self.ledger.add_pending(&processor, count);
+        for ((processor, key), count) in &imported.pending {
+            let lane = LaneName {
+                processor,
+                key: key.as_deref(),
+            };
+            self.ledger.lanes.add_unseen(lane, *count);
         }
-        for (processor, count) in imported.no_longer_pending {
-            self.ledger.remove_pending(&processor, count);
+        self.ledger.blocked += imported.blocked;
+        for ((processor, key), count) in &imported.no_longer_pending {
+            let lane = LaneName {
+                processor,
+                key: key.as_deref(),
+            };
+            self.ledger.lanes.remove(lane, *count);
         }
+        self.ledger.blocked = (self.ledger.blocked).saturating_sub(imported.no_longer_blocked);
+        self.await_upstream(&imported.upstream);
         self.more_to_claim = true;
         self.publish(committed).await;
         Ok(imported.report)

@@ -1,9 +1,7 @@
 //! The SQL that only reads. Runs on the read pool (or inside a transaction of the Writer's).
 
-use std::collections::HashMap;
-
 use serde::de::DeserializeOwned;
-use sqlx::{SqliteConnection, SqliteExecutor, SqlitePool};
+use sqlx::{SqliteExecutor, SqlitePool};
 
 use super::Error;
 use super::text::Text;
@@ -22,6 +20,10 @@ struct TaskRow {
     priority: i64,
     attempt: i64,
     max_attempts: i64,
+    timeout: Option<f64>,
+    concurrency_key: Option<Text>,
+    unique_key: Option<Text>,
+    upstream: Option<Text>,
     created_at: Text,
     run_at: Text,
     started_at: Option<Text>,
@@ -46,7 +48,10 @@ macro_rules! query_tasks {
             r#"SELECT seq AS "seq!", id AS "id!: Text", content AS "content!: Text",
                       status AS "status!: Text", processor AS "processor!: Text",
                       priority AS "priority!", attempt AS "attempt!",
-                      max_attempts AS "max_attempts!", created_at AS "created_at!: Text",
+                      coalesce(max_attempts, 1) AS "max_attempts!: i64",
+                      timeout AS "timeout: f64", concurrency_key AS "concurrency_key: Text",
+                      unique_key AS "unique_key: Text", upstream AS "upstream: Text",
+                      created_at AS "created_at!: Text",
                       run_at AS "run_at!: Text", started_at AS "started_at: Text",
                       finished_at AS "finished_at: Text", result AS "result: Text",
                       failure AS "failure: Text", error AS "error: Text",
@@ -153,6 +158,10 @@ impl TaskRow {
             progress: self.progress,
             tags: json(&self.tags, "tags")?,
             session_id: self.session_id.map(String::from),
+            timeout: self.timeout,
+            concurrency_key: self.concurrency_key.map(String::from),
+            unique_key: self.unique_key.map(String::from),
+            after: optional(self.upstream, |text| json(text, "upstream"))?.unwrap_or_default(),
             extra: json(&self.extra, "extra")?,
         };
         Ok((self.seq, task))
@@ -173,76 +182,6 @@ pub(super) async fn task_state(
     .await?;
     row.map(|row| Ok((parse(&row.status, "status")?, row.result.map(String::from))))
         .transpose()
-}
-
-/// Waiting tasks of `processor` that may start at `now`, in the order in which they are to start.
-pub(super) async fn next_due_tasks(
-    conn: &mut SqliteConnection,
-    processor: &str,
-    now: &str,
-    limit: i64,
-) -> Result<Vec<Candidate>, Error> {
-    let rows = sqlx::query!(
-        r#"SELECT seq AS "seq!", id AS "id!: Text", attempt AS "attempt!",
-                  priority AS "priority!", run_at AS "run_at!: Text",
-                  octet_length(content) AS "bytes!: i64"
-             FROM tasks
-            WHERE finished_at IS NULL AND status = 'PENDING' AND processor = ?1 AND run_at <= ?2
-            ORDER BY priority DESC, run_at, seq
-            LIMIT ?3"#,
-        processor,
-        now,
-        limit
-    )
-    .fetch_all(conn)
-    .await?;
-    let candidates = rows.into_iter().filter_map(|row| {
-        // One row that another program has spoilt must not hold up the others.
-        let task_id = row
-            .id
-            .parse_id()
-            .inspect_err(|error| tracing::error!(%error, "a waiting task cannot be started"))
-            .ok()?;
-        Some(Candidate {
-            attempt: Attempt {
-                seq: row.seq,
-                task_id,
-                number: row.attempt + 1,
-            },
-            priority: row.priority,
-            run_at: row.run_at.into(),
-            processor: processor.to_owned(),
-            bytes: usize::try_from(row.bytes).unwrap_or(0),
-        })
-    });
-    Ok(candidates.collect())
-}
-
-/// A waiting task, as far as the choice of what starts next needs it.
-#[derive(Debug)]
-pub(super) struct Candidate {
-    /// The attempt that would be started.
-    pub attempt: Attempt,
-    pub priority: i64,
-    pub run_at: String,
-    pub processor: String,
-    pub bytes: usize,
-}
-
-/// How many tasks wait, by processor.
-pub(super) async fn pending_by_processor(
-    conn: impl SqliteExecutor<'_>,
-) -> Result<HashMap<String, u64>, Error> {
-    let rows = sqlx::query!(
-        r#"SELECT processor AS "processor!: Text", count(*) AS "count!: i64" FROM tasks
-            WHERE finished_at IS NULL AND status = 'PENDING' GROUP BY processor"#
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (row.processor.into(), row.count as u64))
-        .collect())
 }
 
 /// An attempt that was running when the service died.

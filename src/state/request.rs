@@ -1,19 +1,23 @@
 //! What the Writer can be asked besides accepting tasks: rare, each in a transaction of its own.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Error;
 use super::batch::Submission;
+use super::explain::{Asked, Explanation, ProcessorStatus};
 use super::import::ImportReport;
-use crate::models::{ClaimedTask, QueueStatus, Task};
+use super::limits::Limits;
+use crate::models::{ClaimedTask, NewTask, OfferId, QueueStatus, Task, TaskId, Timestamp};
 
 /// Where the answer to a request goes.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
 /// A message to the Writer that somebody waits for.
 pub(super) enum Request {
-    Submit(Submission),
+    Submit(Box<Submission>),
     Order(Order),
 }
 
@@ -23,8 +27,9 @@ pub(super) enum Order {
     Claim(mpsc::UnboundedSender<Vec<ClaimedTask>>, Reply<()>),
     /// No more claims.
     StopClaiming(Reply<()>),
-    Pause(Option<String>, Reply<Paused>),
-    Resume(Reply<QueueStatus>),
+    Pause(PauseRequest, Reply<Paused>),
+    /// The queue, or one processor.
+    Resume(Option<String>, Reply<QueueStatus>),
     Purge(Reply<Purged>),
     /// Pauses; the tasks that wait at this moment are purged by `FinishEmergencyStop`.
     BeginEmergencyStop(Reply<i64>),
@@ -39,6 +44,23 @@ pub(super) enum Order {
         replace: bool,
         reply: Reply<ImportReport>,
     },
+    /// All tasks or none, in one transaction.
+    SubmitAll(Vec<Submission>, Reply<Vec<TaskId>>),
+    /// The task of a due time of a schedule, unless that time has been dealt with; without a task it is
+    /// skipped.
+    SubmitScheduled(Box<Due>, Reply<Option<TaskId>>),
+    /// A task that has FAILED waits again.
+    Retry(TaskId, Reply<Retried>),
+    /// Deletes a final task with its journal.
+    Delete(TaskId, Reply<Deleted>),
+    /// Why a waiting task does not start.
+    Explain(Asked, Reply<Explanation>),
+    /// An outside worker takes up to so many tasks of these processors.
+    Offer(Vec<String>, u64, Reply<OfferId>),
+    Withdraw(OfferId, Reply<()>),
+    /// The condition of every processor.
+    Processors(Reply<HashMap<String, ProcessorStatus>>),
+    SetLimits(Box<Limits>, Reply<()>),
     SetDumpFields(Map<String, Value>, Reply<()>),
     /// Writes what has arrived, then closes the database.
     Close(Reply<()>),
@@ -57,4 +79,43 @@ pub struct Purged {
     pub removed: u64,
     /// Tasks that go on running.
     pub active: u64,
+}
+
+/// What is to be paused.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PauseRequest {
+    /// One processor; `None` stands for the whole queue.
+    pub processor: Option<String>,
+    /// The pause ends by itself at this time.
+    pub until: Option<Timestamp>,
+    pub reason: Option<String>,
+}
+
+/// What a schedule has to do at a due time.
+#[derive(Clone, Debug)]
+pub struct Due {
+    pub schedule: String,
+    pub time: Timestamp,
+    /// `None` skips the time.
+    pub task: Option<NewTask>,
+}
+
+/// The answer to a retry by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retried {
+    Done,
+    /// There is no such task.
+    Missing,
+    /// It has not FAILED.
+    NotFailed,
+}
+
+/// The answer to a deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deleted {
+    Done,
+    /// There is no such task.
+    Missing,
+    /// It waits or runs.
+    NotFinal,
 }

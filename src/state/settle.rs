@@ -5,14 +5,24 @@ use std::collections::HashSet;
 use super::announce::Committed;
 use super::batch::{Accepted, Batch, Plan, Report};
 use super::journal::Row;
+use super::lanes::{LaneName, Place};
 use super::writer::Writer;
 use super::writes::Applied;
 use super::{Error, history};
 use crate::models::{ClaimedTask, Failure, Outcome, Timestamp};
 
+fn lane_of(task: &ClaimedTask) -> LaneName<'_> {
+    LaneName {
+        processor: &task.processor,
+        key: task.concurrency_key.as_deref(),
+    }
+}
+
 /// A committed batch, before it is settled.
 pub(super) struct Written {
     pub plan: Plan,
+    /// Row number of the first submission.
+    pub first_seq: i64,
     /// Submissions that found a place at once.
     pub started: Vec<ClaimedTask>,
     /// Tasks that were waiting before and start.
@@ -26,6 +36,7 @@ impl Written {
     pub fn nothing(plan: Plan, time: Timestamp) -> Self {
         Self {
             plan,
+            first_seq: 0,
             started: Vec::new(),
             waiting: Vec::new(),
             lost: HashSet::new(),
@@ -83,50 +94,60 @@ impl Writer {
         }
         let Written {
             plan,
+            first_seq,
             started,
             waiting,
             lost,
             committed,
         } = written;
+        let now = committed.time;
+        self.count_new(&batch, &plan, first_seq, now);
         let mut finishers = Vec::new();
         for report in batch.reports {
             if let Report::Finished { attempt, reply, .. } = report {
                 self.ledger.remove_running(&attempt);
+                self.resolve(attempt.task_id);
                 finishers.extend(reply.map(|reply| (reply, !lost.contains(&attempt.seq))));
             }
         }
-        let mut more_waits = false;
-        for (submission, (_, started)) in batch.submissions.iter().zip(&plan.tasks) {
-            if !started {
-                self.ledger.add_pending(&submission.task.processor, 1);
-                more_waits = true;
-            }
-        }
         for task in &waiting {
-            self.ledger.remove_pending(&task.processor, 1);
+            self.ledger.lanes.remove(lane_of(task), 1);
         }
-        more_waits |= !waiting.is_empty();
         let mut claimed = started;
         claimed.extend(waiting);
         for task in &claimed {
-            self.ledger.add_running(task);
+            self.ledger.add_running(task, now);
+            self.take_offer(task.terms.offer);
         }
-        self.more_to_claim = more_waits && self.may_claim();
+        self.more_to_claim = self.may_claim();
         if let (Some(claims), false) = (&self.claims, claimed.is_empty()) {
             // The orchestrator outlives the claims it has asked for.
             let _ = claims.send(claimed);
         }
-        let created_at = committed.time;
         self.publish(committed).await;
         for (reply, won) in finishers {
             let _ = reply.send(won);
         }
         for (submission, (task_id, _)) in batch.submissions.into_iter().zip(plan.tasks) {
-            drop(submission.room);
-            let _ = submission.reply.send(Ok(Accepted {
+            submission.answer(Ok(Accepted {
                 task_id,
-                created_at,
+                created_at: now,
             }));
+        }
+    }
+
+    /// New tasks that wait: for a place, for their time, or for other tasks.
+    fn count_new(&mut self, batch: &Batch, plan: &Plan, first_seq: i64, now: Timestamp) {
+        let tasks = batch.submissions.iter().zip(&plan.tasks).zip(first_seq..);
+        for ((submission, (_, slot)), seq) in tasks {
+            if !submission.blockers.is_empty() {
+                self.ledger.blocked += 1;
+                self.await_upstream(&submission.blockers);
+            } else if slot.is_none() {
+                let task = &submission.task;
+                let place = Place::new(task.priority, task.run_at.unwrap_or(now), seq);
+                self.ledger.lanes.add(submission.lane(), place, now);
+            }
         }
     }
 
@@ -137,7 +158,12 @@ impl Writer {
         }
         self.note_failure(&error);
         for submission in batch.submissions {
-            let _ = submission.reply.send(Err(error.clone()));
+            let taken = submission.task.unique_key.is_some()
+                && matches!(&error, Error::Refused(why) if why.contains("tasks.unique_key"));
+            submission.answer(Err(match taken {
+                true => Error::Conflict("another task has this unique_key".to_owned()),
+                false => error.clone(),
+            }));
         }
         if matches!(error, Error::Refused(_)) {
             for report in batch.reports {
@@ -180,7 +206,7 @@ impl Writer {
                 tracing::error!(task_id = %attempt.task_id, %error, "the outcome was refused");
                 self.ledger.remove_running(&attempt);
             }
-            Report::Line { .. } | Report::Progress { .. } => {}
+            _ => {}
         }
     }
 }

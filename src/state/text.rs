@@ -4,7 +4,7 @@ use sqlx::Sqlite;
 use sqlx::sqlite::{SqliteTypeInfo, SqliteValueRef};
 
 use super::Error;
-use crate::models::TaskId;
+use crate::models::{TaskId, Timestamp};
 
 /// A text column; bytes that are no UTF-8 become U+FFFD instead of an unreadable row.
 #[derive(Debug)]
@@ -15,6 +15,11 @@ impl Text {
         self.0
             .parse()
             .map_err(|_| Error::BadRow(format!("tasks.id: {:?} is no UUID", self.0)))
+    }
+
+    /// The time, or the current one where another program has written something else.
+    pub fn time_or_now(&self) -> Timestamp {
+        self.0.parse().unwrap_or_else(|_| Timestamp::now())
     }
 }
 

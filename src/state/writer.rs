@@ -15,23 +15,22 @@ use sqlx::SqliteConnection;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::Error;
 use super::announce::Committed;
-use super::batch::{Batch, Plan, Report};
+use super::batch::{Batch, Report, Submission};
 use super::checkpoint::Checkpointer;
 use super::chore::Chore;
 use super::journal::Row;
 use super::ledger::Ledger;
 use super::request::{Order, Request};
 use super::settle::Written;
+use super::waiters::Waiters;
 use super::writes::{self, Changes};
-use super::{Error, reads};
 use crate::events::Bus;
-use crate::models::{ClaimedTask, Timestamp};
+use crate::models::{ClaimedTask, OfferId, Timestamp};
 
 /// Messages taken from one inbox in a turn.
 const BATCH_MESSAGES: usize = 1024;
-/// Waiting tasks claimed in one transaction.
-const CLAIM_TASKS: u64 = 256;
 /// How often the loop steps back, at most, while more is arriving.
 const GATHERING_YIELDS: usize = 16;
 /// Pause between two tries while the storage takes no writes.
@@ -50,8 +49,15 @@ pub(super) struct Writer {
     /// Where claimed tasks go.
     pub claims: Option<mpsc::UnboundedSender<Vec<ClaimedTask>>>,
     pub chores: VecDeque<Chore>,
+    /// Chores that failed, for another try at the next poll.
+    pub stalled: Vec<Chore>,
+    /// The last outside worker's offer.
+    pub last_offer: OfferId,
+    pub waiters: Waiters,
     /// Whether the last claim stopped at its own size and not at the end of the queue.
     pub more_to_claim: bool,
+    /// Submissions that wait for one of their like to be stored.
+    pub deferred: Vec<Submission>,
     /// Reports that could not be stored yet.
     pub held: Vec<Report>,
     /// Whether the last write failed.
@@ -100,18 +106,20 @@ impl Writer {
     /// a chunk of long work.
     async fn turn(&mut self, requests: Vec<Request>, reports: Vec<Report>) -> Result<Turn, Error> {
         let mut batch = Batch {
-            submissions: Vec::new(),
+            submissions: std::mem::take(&mut self.deferred),
             reports,
         };
         let mut orders = Vec::new();
         for request in requests {
             match request {
-                Request::Submit(submission) => batch.submissions.push(submission),
+                Request::Submit(submission) => batch.submissions.push(*submission),
                 Request::Order(order) => orders.push(order),
             }
         }
         if Instant::now() >= self.next_poll {
             self.look_outside().await?;
+            self.end_pauses_if_any().await?;
+            self.chores.extend(self.stalled.drain(..));
             self.next_poll = Instant::now() + self.poll_interval;
         }
         self.more_to_claim = false;
@@ -151,13 +159,15 @@ impl Writer {
 
     /// Whether the next turn has something to do even if nothing arrives.
     fn has_work(&self) -> bool {
-        self.more_to_claim || !self.chores.is_empty()
+        self.more_to_claim || !self.chores.is_empty() || !self.deferred.is_empty()
     }
 
     /// Writes a batch and settles it; a batch that the database refuses is replayed one by one, so
     /// that only the guilty is refused.
     async fn store(&mut self, mut batch: Batch) -> Result<(), Error> {
         let releases = batch.take_releases();
+        self.note(batch.take_notes()).await?;
+        self.admit(&mut batch).await?;
         match self.write(&batch).await {
             Ok(written) => self.settle(batch, written).await,
             Err(Error::Refused(_)) if batch.len() > 1 => {
@@ -183,11 +193,11 @@ impl Writer {
     }
 
     /// One transaction: submissions, then reports, then claims with the room that is left.
-    async fn write(&mut self, batch: &Batch) -> Result<Written, Error> {
+    pub(super) async fn write(&mut self, batch: &Batch) -> Result<Written, Error> {
         let time = Timestamp::now();
         let now = time.to_string();
-        let mut plan = batch.plan(&self.ledger);
-        self.plan_claims(&mut plan, &now).await?;
+        let mut plan = batch.plan(&self.ledger, time);
+        self.plan_claims(&mut plan, time, &now).await?;
         if batch.is_empty() && plan.claims.is_empty() {
             return Ok(Written::nothing(plan, time));
         }
@@ -195,17 +205,19 @@ impl Writer {
         let histories = batch.histories();
         let changes = Changes {
             tasks: batch.task_rows(&plan, &histories),
+            once: batch.once_rows(&plan),
+            links: batch.links(&plan),
             progress: batch.progress_rows(),
             finished: batch.finish_rows(),
-            claims: plan.claims.iter().map(|attempt| attempt.seq).collect(),
+            claims: plan.claims.iter().map(|(attempt, _)| attempt.seq).collect(),
             logs: rows.iter().map(Row::to_insert).collect(),
         };
         let mut applied = writes::commit(&mut self.conn, &changes, &now).await?;
-        let place = |task: &ClaimedTask| plan.claims.iter().position(|it| *it == task.attempt);
-        applied.claimed.sort_by_key(place);
+        plan.hand_out(&mut applied.claimed);
         let (rows, lost) = self.rows_written(rows, &applied).await;
         Ok(Written {
             started: batch.started(&plan, applied.first_seq),
+            first_seq: applied.first_seq,
             plan,
             waiting: applied.claimed,
             lost,
@@ -217,35 +229,14 @@ impl Writer {
         })
     }
 
-    /// Chooses waiting tasks to start with the room that is left: the first of each processor that
-    /// has a free place, then the first of all of them.
-    async fn plan_claims(&mut self, plan: &mut Plan, now: &str) -> Result<(), Error> {
-        let startable: Vec<_> = self
-            .ledger
-            .startable(&plan.room)
-            .map(|(name, free)| (name.to_owned(), free.min(CLAIM_TASKS)))
-            .collect();
-        let mut candidates = Vec::new();
-        for (processor, free) in &startable {
-            let limit = *free as i64;
-            candidates.extend(reads::next_due_tasks(&mut self.conn, processor, now, limit).await?);
-        }
-        candidates.sort_by(|a, b| {
-            (b.priority, &a.run_at, a.attempt.seq).cmp(&(a.priority, &b.run_at, b.attempt.seq))
-        });
-        candidates.truncate(CLAIM_TASKS as usize);
-        let chosen = candidates
-            .into_iter()
-            .filter(|candidate| plan.room.take(&candidate.processor, candidate.bytes))
-            .map(|candidate| candidate.attempt);
-        plan.claims = chosen.collect();
-        Ok(())
-    }
-
     /// Whether waiting tasks could start now.
     pub fn may_claim(&self) -> bool {
-        let room = self.ledger.room(std::iter::empty());
-        self.ledger.startable(&room).next().is_some()
+        if self.ledger.lanes.total() == 0 {
+            return false;
+        }
+        let now = Timestamp::now();
+        let room = self.ledger.room(std::iter::empty(), now);
+        self.ledger.can_start(&room, now)
     }
 
     /// Closes the database, with the WAL copied back into it.

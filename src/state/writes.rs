@@ -5,26 +5,89 @@
 //! whatever its size. Each change of a status carries its guard in the `WHERE`; a row that is not
 //! returned lost a race, which is a normal answer.
 
+use std::time::Duration;
+
 use futures_util::TryStreamExt;
-use serde::Serialize;
+use serde::ser::SerializeSeq;
+use serde::{Serialize, Serializer};
 use sqlx::{Either, SqliteConnection};
 
 use super::Error;
+use super::batch::Once;
+use super::lanes::{LaneName, Place};
 use super::text::Text;
-use crate::models::{Attempt, ClaimedTask, TaskId};
+use crate::models::{Attempt, ClaimedTask, TaskId, Terms, Timestamp};
 
-/// A row for `tasks`: id, content, started, processor, priority, tags, session_id, context_history.
+/// A row for `tasks`. Written as a JSON list in this order.
+#[derive(Clone, Copy)]
+pub(super) struct InsertTask<'a> {
+    pub id: TaskId,
+    pub content: &'a str,
+    pub started: bool,
+    pub processor: &'a str,
+    pub priority: i64,
+    pub tags: &'a [String],
+    pub session_id: Option<&'a str>,
+    pub history: Option<&'a str>,
+    pub max_attempts: i64,
+    pub run_at: Option<Timestamp>,
+    pub timeout: Option<f64>,
+    pub concurrency_key: Option<&'a str>,
+    pub unique_key: Option<&'a str>,
+    pub upstream: Option<&'a [TaskId]>,
+    pub blocked: usize,
+}
+
+impl InsertTask<'_> {
+    /// Whether it has what few tasks have: then its list is longer.
+    fn is_planned(&self) -> bool {
+        self.run_at.is_some()
+            || self.timeout.is_some()
+            || self.concurrency_key.is_some()
+            || self.unique_key.is_some()
+            || self.upstream.is_some()
+    }
+}
+
+impl Serialize for InsertTask<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let is_planned = self.is_planned();
+        let mut row = serializer.serialize_seq(Some(if is_planned { 15 } else { 9 }))?;
+        row.serialize_element(&self.id)?;
+        row.serialize_element(self.content)?;
+        row.serialize_element(&self.started)?;
+        row.serialize_element(self.processor)?;
+        row.serialize_element(&self.priority)?;
+        row.serialize_element(self.tags)?;
+        row.serialize_element(&self.session_id)?;
+        row.serialize_element(&self.history)?;
+        row.serialize_element(&self.max_attempts)?;
+        if is_planned {
+            row.serialize_element(&self.run_at)?;
+            row.serialize_element(&self.timeout)?;
+            row.serialize_element(&self.concurrency_key)?;
+            row.serialize_element(&self.unique_key)?;
+            row.serialize_element(&self.upstream)?;
+            row.serialize_element(&self.blocked)?;
+        }
+        row.end()
+    }
+}
+
+/// A row for `idempotency`: key, body (hex), task_ids.
 #[derive(Serialize)]
-pub(super) struct InsertTask<'a>(
-    pub TaskId,
-    pub &'a str,
-    pub bool,
-    pub &'a str,
-    pub i64,
-    pub &'a [String],
-    pub Option<&'a str>,
-    pub Option<&'a str>,
-);
+pub(super) struct InsertOnce<'a>(&'a str, String, Vec<TaskId>);
+
+impl<'a> InsertOnce<'a> {
+    pub fn new(once: &'a Once, task_ids: Vec<TaskId>) -> Self {
+        Self(&once.key, hex(&once.body), task_ids)
+    }
+}
+
+/// Bytes as SQLite's `hex()` writes them.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+}
 
 /// Progress of an attempt: seq, attempt, progress.
 #[derive(Serialize)]
@@ -52,7 +115,7 @@ pub(super) struct InsertLog<'a>(
     pub Option<&'a str>,
     pub Option<&'a str>,
     pub &'a str,
-    pub Option<crate::models::Timestamp>,
+    pub Option<Timestamp>,
     pub Option<i64>,
     pub Option<i64>,
     pub Option<&'static str>,
@@ -63,6 +126,9 @@ pub(super) struct InsertLog<'a>(
 pub(super) struct Changes<'a> {
     /// Tasks to insert, some of them as started at once.
     pub tasks: Vec<InsertTask<'a>>,
+    pub once: Vec<InsertOnce<'a>>,
+    /// Which task waits for which: (upstream, downstream).
+    pub links: Vec<(TaskId, TaskId)>,
     pub progress: Vec<SetProgress>,
     /// Running attempts that become final.
     pub finished: Vec<FinishAttempt<'a>>,
@@ -105,6 +171,8 @@ async fn run_transaction(
     now: &str,
 ) -> Result<Applied, Error> {
     let tasks = serde_json::to_string(&changes.tasks)?;
+    let once = serde_json::to_string(&changes.once)?;
+    let links = serde_json::to_string(&changes.links)?;
     let progress = serde_json::to_string(&changes.progress)?;
     let finished = serde_json::to_string(&changes.finished)?;
     let claims = serde_json::to_string(&changes.claims)?;
@@ -117,12 +185,21 @@ async fn run_transaction(
         r#"BEGIN IMMEDIATE;
 
         INSERT INTO tasks (id, content, status, attempt, started_at, processor, priority, tags,
-                           session_id, context_history, created_at, run_at, source)
+                           session_id, context_history, max_attempts, created_at, run_at, timeout,
+                           concurrency_key, unique_key, upstream, blocked, source)
         SELECT value ->> 0, value ->> 1,
                iif(value ->> 2, 'PROCESSING', 'PENDING'), value ->> 2, iif(value ->> 2, now, NULL),
                value ->> 3, value ->> 4, value -> 5, value ->> 6, coalesce(value ->> 7, '{}'),
-               now, now, 'api'
+               value ->> 8, now, coalesce(value ->> 9, now), value ->> 10, value ->> 11,
+               value ->> 12, value ->> 13, coalesce(value ->> 14, 0), 'api'
           FROM jsonb_each(?) CROSS JOIN (SELECT ? AS now);
+
+        INSERT INTO idempotency (key, body, task_ids, created_at)
+        SELECT value ->> 0, unhex(value ->> 1), value -> 2, now
+          FROM jsonb_each(?) CROSS JOIN (SELECT ? AS now);
+
+        INSERT OR IGNORE INTO links (upstream, downstream)
+        SELECT value ->> 0, value ->> 1 FROM jsonb_each(?);
 
         UPDATE tasks SET progress = said.value ->> 2
           FROM jsonb_each(?) AS said
@@ -141,7 +218,10 @@ async fn run_transaction(
            SET status = 'PROCESSING', attempt = attempt + 1, started_at = ?, progress = NULL
          WHERE seq IN (SELECT value FROM jsonb_each(?)) AND +status = 'PENDING'
         RETURNING seq AS "seq!", id AS "id!: Text", attempt AS "attempt!",
-                  processor AS "processor!: Text", content AS "content!: Text";
+                  processor AS "processor!: Text", content AS "content!: Text",
+                  concurrency_key AS "concurrency_key: Text",
+                  coalesce(max_attempts, 1) AS "max_attempts!: i64", uncounted AS "uncounted!",
+                  timeout AS "timeout: f64", upstream IS NOT NULL AS "has_upstream!: bool";
 
         INSERT INTO logs (task_id, type, agent, message, data, at)
         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4,
@@ -155,6 +235,9 @@ async fn run_transaction(
         COMMIT"#,
         tasks,
         now,
+        once,
+        now,
+        links,
         progress,
         finished,
         now,
@@ -164,7 +247,7 @@ async fn run_transaction(
         now
     )
     .fetch_many(conn);
-    let mut done = Vec::with_capacity(7);
+    let mut done = Vec::with_capacity(9);
     let mut claimed = Vec::new();
     while let Some(answer) = answers.try_next().await? {
         match answer {
@@ -177,10 +260,31 @@ async fn run_transaction(
                 },
                 content: row.content.into(),
                 processor: row.processor.into(),
+                concurrency_key: row.concurrency_key.map(String::from),
+                terms: Terms {
+                    max_attempts: row.max_attempts,
+                    uncounted: row.uncounted,
+                    timeout: row
+                        .timeout
+                        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+                    has_upstream: row.has_upstream,
+                    offer: None,
+                },
             }),
         }
     }
-    let [_begin, tasks, _progress, _finished, _claims, logs, _commit] = &done[..] else {
+    let [
+        _begin,
+        tasks,
+        _once,
+        _links,
+        _progress,
+        _finished,
+        _claims,
+        logs,
+        _commit,
+    ] = &done[..]
+    else {
         return Err(Error::Unavailable("a transaction was cut short".to_owned()));
     };
     Ok(Applied {
@@ -213,34 +317,112 @@ pub(super) async fn insert_logs(
     Ok(inserted.last_insert_rowid() - count + 1)
 }
 
-/// Gives running attempts back to the queue without counting them; the row numbers of those that were
-/// still running. `crashed` says that the service died under them.
-pub(super) async fn release_attempts_if_running(
+/// Gives attempts back to the queue that the service died under, without counting them.
+pub(super) async fn release_crashed_if_running(
     conn: &mut SqliteConnection,
     attempts: &[Attempt],
-    crashed: bool,
-) -> Result<Vec<i64>, Error> {
+) -> Result<(), Error> {
     let rows = attempt_rows(attempts)?;
-    let released = sqlx::query_scalar!(
+    sqlx::query!(
+        "UPDATE tasks
+            SET status = 'PENDING', uncounted = uncounted + 1, crashes = crashes + 1,
+                started_at = NULL, progress = NULL
+           FROM jsonb_each(?1) AS running
+          WHERE tasks.seq = running.value ->> 0 AND tasks.attempt = running.value ->> 1
+            AND +tasks.status = 'PROCESSING'",
+        rows
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// An attempt whose task waits again: seq, attempt, run_at (none: at once), error (none: the attempt
+/// does not count).
+#[derive(Serialize)]
+pub(super) struct RetryAttempt<'a>(pub i64, pub i64, pub Option<Timestamp>, pub Option<&'a str>);
+
+/// A waiting task, as far as the ledger needs it.
+pub(super) struct Waiting {
+    pub seq: i64,
+    pub processor: String,
+    pub concurrency_key: Option<String>,
+    pub priority: i64,
+    pub run_at: Timestamp,
+}
+
+impl Waiting {
+    pub fn lane(&self) -> LaneName<'_> {
+        LaneName {
+            processor: &self.processor,
+            key: self.concurrency_key.as_deref(),
+        }
+    }
+
+    pub fn place(&self) -> Place {
+        Place::new(self.priority, self.run_at, self.seq)
+    }
+}
+
+/// Lets tasks wait again whose attempts have ended; those that were still running.
+pub(super) async fn retry_attempts_if_running(
+    conn: &mut SqliteConnection,
+    attempts: &[RetryAttempt<'_>],
+) -> Result<Vec<Waiting>, Error> {
+    let rows = serde_json::to_string(attempts)?;
+    let waiting = sqlx::query!(
         r#"UPDATE tasks
-              SET status = 'PENDING', uncounted = uncounted + 1, crashes = crashes + ?2,
-                  started_at = NULL, progress = NULL
-             FROM jsonb_each(?1) AS running
-            WHERE tasks.seq = running.value ->> 0 AND tasks.attempt = running.value ->> 1
+              SET status = 'PENDING', started_at = NULL, progress = NULL,
+                  run_at = coalesce(ended.value ->> 2, run_at),
+                  error = coalesce(ended.value ->> 3, error),
+                  uncounted = uncounted + (ended.value ->> 3 IS NULL)
+             FROM jsonb_each(?1) AS ended
+            WHERE tasks.seq = ended.value ->> 0 AND tasks.attempt = ended.value ->> 1
               AND +tasks.status = 'PROCESSING'
-        RETURNING seq AS "seq!""#,
-        rows,
-        crashed
+        RETURNING seq AS "seq!", processor AS "processor!: Text",
+                  concurrency_key AS "concurrency_key: Text", priority AS "priority!",
+                  run_at AS "run_at!: Text""#,
+        rows
     )
     .fetch_all(conn)
     .await?;
-    Ok(released)
+    let waiting = waiting.into_iter().map(|row| Waiting {
+        seq: row.seq,
+        processor: row.processor.into(),
+        concurrency_key: row.concurrency_key.map(String::from),
+        priority: row.priority,
+        run_at: row.run_at.time_or_now(),
+    });
+    Ok(waiting.collect())
+}
+
+/// Sets fields of `context_history`: (attempt, name, value as JSON).
+pub(super) async fn note_if_running(
+    conn: &mut SqliteConnection,
+    notes: &[(Attempt, String, String)],
+) -> Result<(), Error> {
+    for (attempt, name, value) in notes {
+        let path = format!("$.{name:?}");
+        sqlx::query!(
+            "UPDATE tasks SET context_history = json_set(context_history, ?3, json(?4))
+              WHERE seq = ?1 AND attempt = ?2 AND status = 'PROCESSING'",
+            attempt.seq,
+            attempt.number,
+            path,
+            value
+        )
+        .execute(&mut *conn)
+        .await?;
+    }
+    Ok(())
 }
 
 /// A task that a purge has just failed.
 pub(super) struct Purged {
     pub task_id: TaskId,
     pub processor: String,
+    pub concurrency_key: Option<String>,
+    pub was_blocked: bool,
 }
 
 /// Fails up to `limit` waiting tasks that arrived not after row `upto`.
@@ -256,7 +438,9 @@ pub(super) async fn purge_pending(
             WHERE seq IN (SELECT seq FROM tasks
                            WHERE finished_at IS NULL AND status = 'PENDING' AND seq <= ?1
                            LIMIT ?2)
-        RETURNING id AS "id!: Text", processor AS "processor!: Text""#,
+        RETURNING id AS "id!: Text", processor AS "processor!: Text",
+                  concurrency_key AS "concurrency_key: Text",
+                  blocked > 0 AS "was_blocked!: bool""#,
         upto,
         limit,
         error,
@@ -270,6 +454,8 @@ pub(super) async fn purge_pending(
             Ok(Purged {
                 task_id: row.id.parse_id()?,
                 processor: row.processor.into(),
+                concurrency_key: row.concurrency_key.map(String::from),
+                was_blocked: row.was_blocked,
             })
         })
         .collect()

@@ -151,6 +151,7 @@ fn assert_growth(service: &Service, before: u64, limit: u64) {
 async fn check_plans(database: &mut Database) {
     let source = include_str!("../../src/state/writes.rs");
     let reads = include_str!("../../src/state/reads.rs");
+    let waiting = include_str!("../../src/state/waiting.rs");
     let update = "UPDATE tasks";
     let mut checked = 0;
     for statement in statements(source)
@@ -162,7 +163,7 @@ async fn check_plans(database: &mut Database) {
     }
     assert!(checked >= 4, "the statements were not found");
     let mut checked = 0;
-    for statement in statements(reads) {
+    for statement in [statements(reads), statements(waiting)].concat() {
         if statement.contains("finished_at IS NULL") {
             check_plan(database, &statement).await;
             checked += 1;
@@ -209,7 +210,9 @@ fn statements(source: &str) -> Vec<String> {
     }
     let is_statement = |sql: &String| {
         let sql = sql.trim_start();
-        sql.starts_with("UPDATE") || sql.starts_with("SELECT")
+        ["UPDATE", "SELECT", "WITH"]
+            .iter()
+            .any(|word| sql.starts_with(word))
     };
     found.retain(is_statement);
     found

@@ -25,7 +25,7 @@ pub use write::Writer;
 const TASKS: &str = "tasks";
 
 /// The fields of a task that this service knows, in the order of the contract.
-const KNOWN_FIELDS: [&str; 20] = [
+const KNOWN_FIELDS: [&str; 24] = [
     "id",
     "content",
     "created_at",
@@ -46,6 +46,10 @@ const KNOWN_FIELDS: [&str; 20] = [
     "progress",
     "tags",
     "session_id",
+    "timeout",
+    "concurrency_key",
+    "unique_key",
+    "after",
 ];
 
 /// Why a file could not be read to its end.

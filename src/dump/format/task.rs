@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde_json::{Map, Value};
 
-use crate::models::{Failure, Task, TaskStatus, Timestamp};
+use crate::models::{Failure, Task, TaskId, TaskStatus, Timestamp};
 
 /// A field that is not what it has to be.
 pub(super) struct Fault {
@@ -48,7 +48,7 @@ pub(super) fn from_entry(
             .unwrap_or_else(|| default_processor.to_owned()),
         priority: fields.priority()?,
         attempt: fields.count("attempt")?.unwrap_or(0),
-        max_attempts: fields.count("max_attempts")?.unwrap_or(1),
+        max_attempts: fields.count("max_attempts")?.unwrap_or(1).clamp(1, 1000),
         run_at: fields.time("run_at")?.unwrap_or(created_at),
         started_at: fields.time("started_at")?,
         finished_at: fields.time("finished_at")?,
@@ -57,6 +57,10 @@ pub(super) fn from_entry(
         progress: fields.progress()?,
         tags: fields.texts("tags")?,
         session_id: fields.text("session_id")?,
+        timeout: fields.timeout()?,
+        concurrency_key: fields.text("concurrency_key")?,
+        unique_key: fields.text("unique_key")?,
+        after: fields.ids("after")?,
         extra: fields.0,
     };
     Ok(settle(task))
@@ -213,6 +217,25 @@ impl Fields {
         })
     }
 
+    fn timeout(&mut self) -> Result<Option<f64>, Fault> {
+        self.take("timeout", "a number of seconds above 0, or null", |value| {
+            let seconds = value.as_f64().filter(|n| *n > 0.0);
+            seconds.ok_or(value)
+        })
+    }
+
+    fn ids(&mut self, field: &'static str) -> Result<Vec<TaskId>, Fault> {
+        let texts = self.texts(field)?.into_iter().enumerate();
+        let ids = texts.map(|(index, text)| {
+            text.parse().map_err(|_| Fault {
+                field: format!("{field}[{index}]"),
+                expected: "a UUID",
+                found: describe(&Value::String(text)),
+            })
+        });
+        ids.collect()
+    }
+
     fn status(&mut self) -> Result<TaskStatus, Fault> {
         let expected = "one of PENDING, PROCESSING, COMPLETED, FAILED";
         let status = self.take("status", expected, parsed)?;
@@ -220,7 +243,7 @@ impl Fields {
     }
 
     fn failure(&mut self) -> Result<Option<Failure>, Fault> {
-        let expected = "one of error, timeout, aborted, purged, emergency_stop, lost";
+        let expected = "one of error, timeout, aborted, purged, emergency_stop, lost, upstream";
         self.take("failure", expected, parsed)
     }
 }

@@ -67,7 +67,7 @@ impl Run<'_> {
             _ => {
                 // The task may go back to the queue as if this attempt had never been.
                 self.kill_leftovers().await;
-                Err(RunError("stopped before it ended".to_owned()))
+                Err(RunError::new("stopped before it ended".to_owned()))
             }
         }
     }
@@ -116,7 +116,7 @@ impl Run<'_> {
     fn cannot_start(&self, error: &io::Error) -> RunError {
         let program = &self.settings.program;
         // The operating system has one error for a missing program and a missing directory.
-        RunError(match &self.settings.working_directory {
+        RunError::new(match &self.settings.working_directory {
             Some(directory) if !directory.is_dir() => format!(
                 "cannot start `{program}`: its working directory `{}` is not there",
                 directory.display()
@@ -132,13 +132,14 @@ impl Run<'_> {
         host: &impl Host,
     ) -> Result<String, RunError> {
         let program = &self.settings.program;
-        let status = status
-            .map_err(|error| RunError(format!("cannot learn how `{program}` ended: {error}")))?;
+        let status = status.map_err(|error| {
+            RunError::new(format!("cannot learn how `{program}` ended: {error}"))
+        })?;
         if status.success() {
             return Ok(kept.result.finish());
         }
         let Some(line) = kept.last_error_line else {
-            return Err(RunError(describe(status)));
+            return Err(RunError::new(describe(status)));
         };
         if status.signal().is_some() {
             // The program had no chance to print why: its last line alone would be a riddle.
@@ -147,7 +148,7 @@ impl Run<'_> {
                 () = host.stopped() => {}
             }
         }
-        Err(RunError(line))
+        Err(RunError::new(line))
     }
 }
 

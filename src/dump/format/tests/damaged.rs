@@ -70,7 +70,7 @@ fn fields_of_ours_are_checked_too() {
         ),
         (
             r#""failure": "bad luck""#,
-            r#"failure: expected one of error, timeout, aborted, purged, emergency_stop, lost, found "bad luck""#,
+            r#"failure: expected one of error, timeout, aborted, purged, emergency_stop, lost, upstream, found "bad luck""#,
         ),
         (
             r#""context_history": []"#,

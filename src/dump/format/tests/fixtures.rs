@@ -53,6 +53,10 @@ fn first_version_gets_the_defaults() {
         progress: None,
         tags: Vec::new(),
         session_id: None,
+        timeout: None,
+        concurrency_key: None,
+        unique_key: None,
+        after: Vec::new(),
         extra: Map::new(),
     };
     assert_eq!(task(&tasks, "01"), expected);
@@ -210,7 +214,14 @@ fn a_known_name_never_appears_twice() {
 #[test]
 fn the_known_fields_are_those_of_a_task() {
     let (tasks, _) = read_fixture("venom_core_1.json");
-    let task = serde_json::to_value(&tasks[0]).unwrap();
+    let task = Task {
+        timeout: Some(1.0),
+        concurrency_key: Some(String::new()),
+        unique_key: Some(String::new()),
+        after: vec![tasks[0].id],
+        ..tasks[0].clone()
+    };
+    let task = serde_json::to_value(task).unwrap();
     let names: Vec<_> = task.as_object().unwrap().keys().collect();
     assert_eq!(names, KNOWN_FIELDS);
 }

@@ -1,6 +1,6 @@
 //! Whatever a task holds, writing and reading it gives the same task.
 
-use proptest::collection::{btree_map, vec};
+use proptest::collection::{btree_map, hash_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Map, Number, Value};
@@ -74,6 +74,10 @@ prop_compose! {
         error in option::of(text()),
         tags in vec(text(), 0..3),
         session_id in option::of(text()),
+        timeout in option::of(0.001..=1e9_f64),
+        concurrency_key in option::of(text()),
+        unique_key in option::of(text()),
+        after in hash_set(any::<u128>(), 0..3),
         extra in object(),
         created_at in time(),
     ) -> Task {
@@ -98,6 +102,10 @@ prop_compose! {
             progress: None,
             tags,
             session_id,
+            timeout,
+            concurrency_key,
+            unique_key,
+            after: after.into_iter().map(uuid::Uuid::from_u128).collect(),
             extra: extra.into_iter().filter(|(name, _)| !KNOWN_FIELDS.contains(&name.as_str())).collect(),
         }
     }
@@ -107,11 +115,11 @@ prop_compose! {
     /// A task in any state that a dump can hold.
     fn task()(
         told in told(),
-        failure in option::of(0..6_usize),
+        failure in option::of(0..7_usize),
         status in 0..3,
         priority in -100..=100_i64,
         attempt in 0..i64::MAX,
-        max_attempts in 1..i64::MAX,
+        max_attempts in 1..=1000_i64,
         run_at in time(),
         started_at in option::of(time()),
         finished_at in time(),
@@ -119,7 +127,7 @@ prop_compose! {
     ) -> Task {
         let failures = [
             Failure::Error, Failure::Timeout, Failure::Aborted,
-            Failure::Purged, Failure::EmergencyStop, Failure::Lost,
+            Failure::Purged, Failure::EmergencyStop, Failure::Lost, Failure::Upstream,
         ];
         let failure = failure.map(|index| failures[index]);
         let status = match (failure, status) {

@@ -138,7 +138,7 @@ impl Attempt {
             content: &self.content,
         };
         let ended = timeout(HANGS, run.to_end(&self.host)).await;
-        ended.expect("the run hangs").map_err(|error| error.0)
+        ended.expect("the run hangs").map_err(|error| error.message)
     }
 
     /// Runs it beside `act`, and answers when both have ended.

@@ -1,0 +1,117 @@
+//! `POST /api/v1/tasks/batch`: many tasks in one request, all of them or none.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+use super::Shared;
+use super::error::{ApiError, Problem};
+use super::extract::{IdempotencyKey, check_json, once, parse_json, read_body};
+use super::task_request::task_of;
+use crate::models::NewTask;
+use crate::processors::Registry;
+use crate::state::Error;
+
+/// Tasks in one request.
+const BATCH_LIMIT: usize = 10_000;
+
+/// A body of one JSON object, or of one a line.
+pub(super) struct BatchBody {
+    bytes: Bytes,
+    is_lines: bool,
+}
+
+impl FromRequest<std::sync::Arc<super::Api>> for BatchBody {
+    type Rejection = ApiError;
+
+    async fn from_request(
+        request: Request,
+        api: &std::sync::Arc<super::Api>,
+    ) -> Result<Self, ApiError> {
+        let content_type = request.headers().get(header::CONTENT_TYPE);
+        let content_type = content_type.and_then(|value| value.to_str().ok());
+        let essence = content_type.unwrap_or_default().split(';').next();
+        let is_lines = matches!(
+            essence.unwrap_or_default().trim(),
+            "application/x-ndjson" | "application/ndjson" | "application/jsonl"
+        );
+        if !is_lines {
+            check_json(request.headers())?;
+        }
+        let bytes = read_body(request, api).await?;
+        Ok(Self { bytes, is_lines })
+    }
+}
+
+/// `POST /api/v1/tasks/batch`
+pub(super) async fn create(
+    State(api): Shared,
+    IdempotencyKey(key): IdempotencyKey,
+    body: BatchBody,
+) -> Result<Response, ApiError> {
+    if api.stopping.is_cancelled() {
+        return Err(Error::Stopping.into());
+    }
+    let room = api.state.reserve(body.bytes.len())?;
+    let tasks = body.tasks(&api.registry)?;
+    let once = key.map(|key| once(key, &body.bytes));
+    let task_ids = api.state.submit_all(tasks, once, room).await?;
+    let body = Json(json!({ "task_ids": task_ids }));
+    Ok((StatusCode::CREATED, body).into_response())
+}
+
+impl BatchBody {
+    fn tasks(&self, registry: &Registry) -> Result<Vec<NewTask>, ApiError> {
+        let values = match self.is_lines {
+            true => lines(&self.bytes)?,
+            false => list(&self.bytes)?,
+        };
+        if values.len() > BATCH_LIMIT {
+            let msg = format!("List should have at most {BATCH_LIMIT} items");
+            let found = json!(values.len());
+            return Err(Problem::new("too_long", &["body", "tasks"], msg, found).into());
+        }
+        let tasks = values.into_iter().enumerate();
+        tasks
+            .map(|(index, value)| {
+                let task = task_of(value, registry);
+                task.map_err(|error| error.of_task(index))
+            })
+            .collect()
+    }
+}
+
+/// `{"tasks": [ … ]}`
+fn list(body: &[u8]) -> Result<Vec<Value>, ApiError> {
+    let mut fields: Map<String, Value> = parse_json(body)?;
+    match fields.remove("tasks") {
+        Some(Value::Array(tasks)) => {
+            if let Some((name, value)) = fields.into_iter().next() {
+                let msg = "Unknown field; expected tasks";
+                return Err(Problem::new("extra_forbidden", &["body", &name], msg, value).into());
+            }
+            Ok(tasks)
+        }
+        Some(other) => {
+            let msg = "Input should be a valid list";
+            Err(Problem::new("list_type", &["body", "tasks"], msg, other).into())
+        }
+        None => {
+            let found = Value::Object(fields);
+            Err(Problem::new("missing", &["body", "tasks"], "Field required", found).into())
+        }
+    }
+}
+
+/// One object a line; empty lines are passed over.
+fn lines(body: &[u8]) -> Result<Vec<Value>, ApiError> {
+    body.split(|byte| *byte == b'\n')
+        .map(<[u8]>::trim_ascii)
+        .filter(|line| !line.is_empty())
+        .enumerate()
+        .map(|(index, line)| parse_json(line).map_err(|error| error.of_task(index)))
+        .collect()
+}

@@ -1,0 +1,220 @@
+//! `GET /api/v1/tasks/{id}/explain`: why a task does not run.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::error::ApiError;
+use super::extract::TaskIdPath;
+use super::query::Query;
+use super::{Api, Shared};
+use crate::models::{Task, TaskId, TaskStatus, Timestamp};
+use crate::state::{Asked, Obstacle};
+
+/// The answer.
+#[derive(Serialize)]
+pub(super) struct Explained {
+    task_id: TaskId,
+    status: TaskStatus,
+    /// All reasons in a sentence or two.
+    message: String,
+    reasons: Vec<Reason>,
+    /// 1 is the next of its processor and key to start; null unless it waits for nothing else.
+    place_in_line: Option<i64>,
+}
+
+/// One thing that must change before the task can start.
+#[derive(Serialize)]
+struct Reason {
+    #[serde(flatten)]
+    what: Value,
+    message: String,
+}
+
+/// `GET /api/v1/tasks/{id}/explain`
+pub(super) async fn explain(
+    State(api): Shared,
+    uri: Uri,
+    TaskIdPath(task_id): TaskIdPath,
+) -> Result<Json<Explained>, ApiError> {
+    Query::parse(uri.query(), &[])?;
+    let task = api.state.task(task_id).await?;
+    let task = task.ok_or(ApiError::NotFound("Task not found"))?;
+    if task.status != TaskStatus::Pending {
+        return Ok(Json(Explained {
+            task_id,
+            status: task.status,
+            message: not_waiting(&task),
+            reasons: Vec::new(),
+            place_in_line: None,
+        }));
+    }
+    let reasons = reasons(&api, &task).await?;
+    let is_in_line = task.run_at <= Timestamp::now() && !reasons.iter().any(Reason::is_upstream);
+    let place_in_line = match is_in_line {
+        true => Some(api.state.count_ahead(task_id).await? + 1),
+        false => None,
+    };
+    let mut sentences: Vec<_> = reasons.iter().map(|it| it.message.as_str()).collect();
+    let place = place_in_line.map(|place| match place {
+        1 => "It is the next of its processor and key.".to_owned(),
+        place => format!("It is number {place} of its processor and key."),
+    });
+    sentences.extend(place.as_deref());
+    Ok(Json(Explained {
+        task_id,
+        status: task.status,
+        message: sentences.join(" "),
+        reasons,
+        place_in_line,
+    }))
+}
+
+fn not_waiting(task: &Task) -> String {
+    match task.status {
+        TaskStatus::Processing => format!("It runs: attempt {}.", task.attempt),
+        TaskStatus::Failed => match &task.error {
+            Some(error) => format!("It has FAILED: {error}"),
+            None => "It has FAILED.".to_owned(),
+        },
+        _ => format!("It is {}.", task.status),
+    }
+}
+
+async fn reasons(api: &Arc<Api>, task: &Task) -> Result<Vec<Reason>, ApiError> {
+    let mut reasons = Vec::new();
+    if !task.after.is_empty() {
+        let upstream = api.state.upstream(task.id).await?;
+        for id in &task.after {
+            let status = upstream.iter().find(|it| it.id == *id).map(|it| it.status);
+            if status != Some(TaskStatus::Completed) {
+                reasons.push(Reason::upstream(*id, status));
+            }
+        }
+    }
+    if api.registry.get(&task.processor).is_none() {
+        let message = format!("No processor named {} is configured.", task.processor);
+        let what = serde_json::json!({ "type": "no_processor", "processor": task.processor });
+        reasons.push(Reason { what, message });
+    }
+    let asked = Asked {
+        processor: task.processor.clone(),
+        concurrency_key: task.concurrency_key.clone(),
+        run_at: task.run_at,
+    };
+    let obstacles = api.state.explain(asked).await?;
+    reasons.extend(obstacles.iter().map(Reason::of));
+    Ok(reasons)
+}
+
+impl Reason {
+    fn of(obstacle: &Obstacle) -> Self {
+        Self {
+            what: serde_json::to_value(obstacle).expect("an obstacle always encodes"),
+            message: sentence(obstacle),
+        }
+    }
+
+    fn upstream(id: TaskId, status: Option<TaskStatus>) -> Self {
+        let message = match status {
+            Some(status) => format!("It waits for task {id}, which is {status}."),
+            None => format!("It waits for task {id}, which is not there."),
+        };
+        let what = serde_json::json!({ "type": "upstream", "task_id": id, "status": status });
+        Self { what, message }
+    }
+
+    fn is_upstream(&self) -> bool {
+        self.what["type"] == "upstream"
+    }
+}
+
+fn sentence(obstacle: &Obstacle) -> String {
+    match obstacle {
+        Obstacle::Paused {
+            since,
+            until,
+            reason,
+        } => format!(
+            "The queue is paused since {since}{}.",
+            details(*until, reason)
+        ),
+        Obstacle::ProcessorPaused {
+            processor,
+            since,
+            until,
+            reason,
+        } => {
+            let details = details(*until, reason);
+            format!("Processor {processor} is paused since {since}{details}.")
+        }
+        Obstacle::NotDue { run_at } => format!("It is not due before {run_at}."),
+        Obstacle::NoFreeSlot { limit, running } => {
+            format!(
+                "All {limit} places of the queue are taken, by {}.",
+                names(running)
+            )
+        }
+        Obstacle::NoMemory { limit_bytes } => {
+            format!("The texts of running tasks take all {limit_bytes} bytes that they may.")
+        }
+        Obstacle::ProcessorLimit {
+            processor,
+            limit,
+            running,
+        } => format!(
+            "All {limit} places of processor {processor} are taken, by {}.",
+            names(running)
+        ),
+        Obstacle::ProcessorRate {
+            processor,
+            rate,
+            frees_at,
+        } => format!(
+            "Processor {processor} has started as many as its rate of {rate} allows; the next \
+             may start at {frees_at}."
+        ),
+        Obstacle::KeyLimit {
+            concurrency_key,
+            limit,
+            running,
+        } => format!(
+            "All {limit} places of the key {concurrency_key} are taken, by {}.",
+            names(running)
+        ),
+        Obstacle::KeyRate {
+            concurrency_key,
+            rate,
+            frees_at,
+        } => format!(
+            "The key {concurrency_key} has started as many as its rate of {rate} allows; the \
+             next may start at {frees_at}."
+        ),
+        Obstacle::NoWorker { processor } => {
+            format!("No worker asks for tasks of processor {processor}.")
+        }
+        Obstacle::Stopping => "The service is stopping.".to_owned(),
+    }
+}
+
+fn details(until: Option<Timestamp>, reason: &Option<String>) -> String {
+    let until = until.map(|until| format!(", until {until}"));
+    let reason = reason.as_ref().map(|reason| format!(" ({reason})"));
+    format!(
+        "{}{}",
+        until.unwrap_or_default(),
+        reason.unwrap_or_default()
+    )
+}
+
+fn names(tasks: &[TaskId]) -> String {
+    let names: Vec<_> = tasks.iter().take(3).map(ToString::to_string).collect();
+    match tasks.len() {
+        0..=3 => names.join(", "),
+        _ => format!("{} and others", names.join(", ")),
+    }
+}

@@ -1,0 +1,164 @@
+//! The fields of a JSON body, taken out one by one: each of its type, every mistake collected.
+
+use serde_json::{Map, Value, json};
+
+use super::error::{ApiError, Problem};
+use crate::models::{TaskId, Timestamp};
+use crate::processors::Registry;
+
+/// What is left of a body, and what was wrong with it so far.
+pub(super) struct Fields {
+    left: Map<String, Value>,
+    problems: Vec<Problem>,
+}
+
+impl Fields {
+    pub fn new(fields: Map<String, Value>) -> Self {
+        Self {
+            left: fields,
+            problems: Vec::new(),
+        }
+    }
+
+    /// The fields that nobody asked for.
+    ///
+    /// # Errors
+    /// Every mistake found.
+    pub fn finish(self) -> Result<Map<String, Value>, ApiError> {
+        if self.problems.is_empty() {
+            Ok(self.left)
+        } else {
+            Err(ApiError::Invalid(self.problems))
+        }
+    }
+
+    /// Like [`Fields::finish`], where no other field than `known` may stand.
+    pub fn refuse_others(mut self, known: &[&str]) -> Result<(), ApiError> {
+        let expected = known.join(", ");
+        for (name, value) in std::mem::take(&mut self.left) {
+            let msg = format!("Unknown field; expected one of {expected}");
+            self.refuse(&name, "extra_forbidden", &msg, value);
+        }
+        self.finish().map(drop)
+    }
+
+    /// The mistake that `name` has this value.
+    pub fn refuse(&mut self, name: &str, kind: &'static str, msg: &str, found: Value) {
+        self.problems
+            .push(Problem::new(kind, &["body", name], msg, found));
+    }
+
+    pub fn problems(&mut self, problems: impl IntoIterator<Item = Problem>) {
+        self.problems.extend(problems);
+    }
+
+    pub fn left(&self) -> &Map<String, Value> {
+        &self.left
+    }
+
+    /// The field, if it is there and not null.
+    pub fn take(&mut self, name: &str) -> Option<Value> {
+        // Not `remove`, which would change the order of the fields that stay.
+        self.left
+            .shift_remove(name)
+            .filter(|value| !value.is_null())
+    }
+
+    /// The field as `read` has it; else the mistake that `msg` was expected.
+    pub fn read<T>(
+        &mut self,
+        name: &str,
+        kind: &'static str,
+        msg: &str,
+        read: impl FnOnce(&Value) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.take(name)?;
+        let found = read(&value);
+        if found.is_none() {
+            self.refuse(name, kind, msg, value);
+        }
+        found
+    }
+
+    pub fn text(&mut self, name: &str) -> Option<String> {
+        let msg = "Input should be a valid string";
+        self.read(name, "string_type", msg, |value| {
+            value.as_str().map(str::to_owned)
+        })
+    }
+
+    /// A text that names something: not empty, and short.
+    pub fn key(&mut self, name: &str) -> Option<String> {
+        let msg = "Input should be a string of 1 to 200 characters";
+        self.read(name, "string_type", msg, |value| {
+            let text = value.as_str()?;
+            (1..=200)
+                .contains(&text.chars().count())
+                .then(|| text.to_owned())
+        })
+    }
+
+    /// A required text; empty if it is missing, which is a mistake.
+    pub fn required_text(&mut self, name: &str) -> String {
+        if self.left.contains_key(name) {
+            let value = self.left.shift_remove(name).unwrap_or_default();
+            if let Value::String(text) = value {
+                return text;
+            }
+            self.refuse(name, "string_type", "Input should be a valid string", value);
+        } else {
+            let found = Value::Object(self.left.clone());
+            self.refuse(name, "missing", "Field required", found);
+        }
+        String::new()
+    }
+
+    pub fn whole(&mut self, name: &str, from: i64, to: i64) -> Option<i64> {
+        let msg = format!("Input should be a whole number from {from} to {to}");
+        self.read(name, "int_range", &msg, |value| {
+            let float = || value.as_f64().filter(|number| number.fract() == 0.0);
+            let whole = value
+                .as_i64()
+                .or_else(|| float().map(|number| number as i64));
+            whole.filter(|number| (from..=to).contains(number))
+        })
+    }
+
+    pub fn texts(&mut self, name: &str) -> Vec<String> {
+        let msg = "Input should be a list of strings";
+        let texts = self.read(name, "list_type", msg, |value| {
+            serde_json::from_value(value.clone()).ok()
+        });
+        texts.unwrap_or_default()
+    }
+
+    /// Task ids, each once.
+    pub fn ids(&mut self, name: &str) -> Vec<TaskId> {
+        let msg = "Input should be a list of task ids (UUIDs), at most 1000";
+        let ids = self.read(name, "uuid_parsing", msg, |value| {
+            let ids: Vec<TaskId> = serde_json::from_value(value.clone()).ok()?;
+            (ids.len() <= 1000).then_some(ids)
+        });
+        let mut seen = std::collections::HashSet::new();
+        let ids = ids.unwrap_or_default().into_iter();
+        ids.filter(|id| seen.insert(*id)).collect()
+    }
+
+    pub fn time(&mut self, name: &str) -> Option<Timestamp> {
+        let msg = "Input should be a time such as 2026-01-31T12:00:00Z";
+        self.read(name, "datetime_parsing", msg, |value| {
+            value.as_str()?.parse().ok()
+        })
+    }
+
+    /// The name of a configured processor.
+    pub fn processor(&mut self, registry: &Registry) -> Option<String> {
+        let name = self.text("processor")?;
+        if registry.get(&name).is_none() {
+            let names = registry.names().join(", ");
+            let msg = format!("Input should be the name of a configured processor: {names}");
+            self.refuse("processor", "enum", &msg, json!(name));
+        }
+        Some(name)
+    }
+}

@@ -1,0 +1,132 @@
+//! Processors that start nothing though the queue does: paused by somebody, or held because their own
+//! service asked for a pause. Both end by themselves if they have a time for it, and survive a restart.
+
+use std::collections::HashMap;
+
+use serde_json::json;
+use sqlx::SqliteConnection;
+
+use super::journal::Row;
+use super::orders::journal;
+use super::request::Paused;
+use super::transaction::{begin, end};
+use super::writer::Writer;
+use super::{Error, meta, reads, writes};
+use crate::models::{EventType, Pause, QueueStatus, Timestamp};
+
+/// Closed processors, by name.
+pub(super) type Closed = HashMap<String, Pause>;
+
+/// What was remembered, without what has ended.
+pub(super) async fn recall(conn: &mut SqliteConnection, now: Timestamp) -> Result<Closed, Error> {
+    let Some(closed) = reads::meta(conn, meta::CLOSED).await? else {
+        return Ok(Closed::new());
+    };
+    let mut closed: Closed = serde_json::from_str(&closed)?;
+    closed.retain(|_, pause| pause.holds_at(now));
+    Ok(closed)
+}
+
+pub(super) async fn remember(conn: &mut SqliteConnection, closed: &Closed) -> Result<(), Error> {
+    writes::set_meta(conn, meta::CLOSED, &serde_json::to_string(closed)?).await
+}
+
+/// The journal's words for a hold.
+pub(super) fn held_row(processor: &str, hold: &Pause) -> Row {
+    let until = hold
+        .until
+        .map(|until| until.to_string())
+        .unwrap_or_default();
+    let data = json!({ "level": "WARNING", "processor": processor, "until": hold.until });
+    let words = format!("Processor {processor} starts nothing until {until}");
+    Row::of_queue(EventType::SystemLog, &words, data)
+}
+
+impl Writer {
+    /// Starts nothing more of this processor; another pause of it is replaced.
+    pub(super) async fn pause_processor(
+        &mut self,
+        name: &str,
+        until: Option<Timestamp>,
+        reason: Option<String>,
+    ) -> Result<Paused, Error> {
+        let since = Timestamp::now();
+        let active = self.ledger.running_of_processor(name);
+        let data = json!({
+            "active_tasks": active, "reason": reason, "processor": name, "until": until,
+        });
+        let row = Row::of_queue(
+            EventType::QueuePaused,
+            &format!("Processor {name} paused"),
+            data,
+        );
+        let pause = Pause {
+            since,
+            until,
+            reason,
+        };
+        let mut closed = self.ledger.closed.clone();
+        closed.insert(name.to_owned(), pause);
+        self.write_closed(closed, row).await?;
+        Ok(Paused { active })
+    }
+
+    /// Starts tasks of this processor again, whatever closed it.
+    pub(super) async fn resume_processor(&mut self, name: &str) -> Result<QueueStatus, Error> {
+        let mut closed = self.ledger.closed.clone();
+        if closed.remove(name).is_some() {
+            let pending = self.ledger.lanes.of_processor(name);
+            let data = json!({ "pending_tasks": pending, "processor": name });
+            let words = format!("Processor {name} resumed");
+            let row = Row::of_queue(EventType::QueueResumed, &words, data);
+            self.write_closed(closed, row).await?;
+            self.more_to_claim = true;
+        }
+        Ok(self.ledger.status())
+    }
+
+    async fn write_closed(&mut self, closed: Closed, row: Row) -> Result<(), Error> {
+        let conn = &mut self.conn;
+        begin(conn).await?;
+        let written = async {
+            remember(conn, &closed).await?;
+            journal(conn, vec![row], Timestamp::now()).await
+        };
+        let written = written.await;
+        let committed = end(&mut self.conn, written).await?;
+        self.ledger.closed = closed;
+        self.publish(committed).await;
+        Ok(())
+    }
+
+    /// Ends the pauses whose time has come.
+    ///
+    /// # Errors
+    /// Only [`Error::Corrupt`]; what could not be stored is tried again.
+    pub(super) async fn end_pauses_if_any(&mut self) -> Result<(), Error> {
+        match self.end_pauses().await {
+            Err(error @ Error::Corrupt(_)) => Err(error),
+            Err(error) => {
+                self.note_failure(&error);
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    async fn end_pauses(&mut self) -> Result<(), Error> {
+        let now = Timestamp::now();
+        let has_ended = |pause: &Pause| !pause.holds_at(now);
+        let ended: Vec<_> = (self.ledger.closed.iter())
+            .filter(|(_, pause)| has_ended(pause))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in ended {
+            self.resume_processor(&name).await?;
+        }
+        if self.ledger.pause.as_ref().is_some_and(has_ended) {
+            self.resume().await?;
+        }
+        Ok(())
+    }
+}

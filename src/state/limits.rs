@@ -1,0 +1,53 @@
+//! How much may run at once and how often something may start, as the settings say it. Plain data.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use crate::config::Rate;
+
+/// All limits of the queue.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    /// Tasks; `None` when limits are off.
+    pub running: Option<u64>,
+    /// Bytes of contents: the bound that is left when limits are off.
+    pub running_bytes: usize,
+    /// Processors that have limits of their own.
+    pub processors: HashMap<String, Rule>,
+    /// Concurrency keys that have limits of their own.
+    pub keys: HashMap<String, Rule>,
+    /// The limits of every other key.
+    pub any_key: Rule,
+    /// Processors whose tasks run elsewhere: they start when somebody offers to run them, and take no
+    /// place of the queue's.
+    pub external: HashSet<String>,
+}
+
+/// The limits of one processor or one key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rule {
+    /// At most this many at a time.
+    pub concurrency: Option<u64>,
+    pub rate: Option<Rate>,
+}
+
+impl Limits {
+    pub fn processor(&self, name: &str) -> Rule {
+        self.processors.get(name).copied().unwrap_or_default()
+    }
+
+    pub fn key(&self, key: &str) -> Rule {
+        self.keys.get(key).copied().unwrap_or(self.any_key)
+    }
+
+    pub fn is_external(&self, processor: &str) -> bool {
+        self.external.contains(processor)
+    }
+
+    /// The longest period that a rate looks back.
+    pub fn longest_period(&self) -> Option<Duration> {
+        let rules = self.processors.values().chain(self.keys.values());
+        let rates = rules.chain([&self.any_key]).filter_map(|rule| rule.rate);
+        rates.map(|rate| rate.per).max()
+    }
+}

@@ -1,0 +1,160 @@
+//! Attempts that end without an outcome: their tasks wait again, at once or later, and may hold up their
+//! whole processor.
+
+use std::collections::HashMap;
+
+use super::batch::{Releases, Report};
+use super::journal::Row;
+use super::orders::journal;
+use super::transaction::{begin, end};
+use super::writer::Writer;
+use super::writes::{self, RetryAttempt, Waiting};
+use super::{Error, closed};
+use crate::models::{Again, Attempt, Outcome, Pause, Timestamp};
+
+/// What the database answered: the tasks that wait again, by row number.
+struct Released {
+    waiting: HashMap<i64, Waiting>,
+    time: Timestamp,
+}
+
+impl Writer {
+    /// Lets the attempts' tasks wait again.
+    pub(super) async fn release(&mut self, releases: Releases) -> Result<(), Error> {
+        match self.write_releases(&releases).await {
+            Ok(released) => {
+                for (attempt, _, reply) in releases {
+                    self.ledger.remove_running(&attempt);
+                    let waiting = released.waiting.get(&attempt.seq);
+                    if let Some(task) = waiting {
+                        let lanes = &mut self.ledger.lanes;
+                        lanes.add(task.lane(), task.place(), released.time);
+                    }
+                    if let Some(reply) = reply {
+                        let _ = reply.send(waiting.is_some());
+                    }
+                }
+                self.more_to_claim = self.may_claim();
+                Ok(())
+            }
+            Err(error @ Error::Corrupt(_)) => Err(error),
+            Err(error) => {
+                self.note_failure(&error);
+                let held = releases.into_iter().map(|(attempt, again, reply)| {
+                    let outcome = Outcome::Again(again);
+                    Report::Finished {
+                        attempt,
+                        outcome,
+                        reply,
+                    }
+                });
+                self.held.extend(held);
+                Ok(())
+            }
+        }
+    }
+
+    async fn write_releases(&mut self, releases: &Releases) -> Result<Released, Error> {
+        let time = Timestamp::now();
+        let now = time.to_string();
+        let holds = self.new_holds(releases, time);
+        let mut closed = self.ledger.closed.clone();
+        closed.extend(holds.iter().cloned());
+        let rows: Vec<_> = releases
+            .iter()
+            .map(|(attempt, again, _)| {
+                let error = again.error.as_deref();
+                RetryAttempt(attempt.seq, attempt.number, again.run_at, error)
+            })
+            .collect();
+        let conn = &mut self.conn;
+        begin(conn).await?;
+        let written = async {
+            let waiting = writes::retry_attempts_if_running(conn, &rows).await?;
+            let waiting: HashMap<_, _> = waiting.into_iter().map(|task| (task.seq, task)).collect();
+            if !holds.is_empty() {
+                closed::remember(conn, &closed).await?;
+            }
+            let told = releases
+                .iter()
+                .filter(|(attempt, ..)| waiting.contains_key(&attempt.seq))
+                .map(|(attempt, again, _)| row_of(attempt, again, &now));
+            let told = told.chain(
+                holds
+                    .iter()
+                    .map(|(name, hold)| closed::held_row(name, hold)),
+            );
+            let committed = journal(conn, told.collect(), time).await?;
+            Ok((waiting, committed))
+        };
+        let written = written.await;
+        let (waiting, committed) = end(&mut self.conn, written).await?;
+        self.ledger.closed = closed;
+        self.publish(committed).await;
+        Ok(Released { waiting, time })
+    }
+
+    /// The processors that are to start nothing for a while and do start something at this moment.
+    fn new_holds(&self, releases: &Releases, now: Timestamp) -> Vec<(String, Pause)> {
+        let mut holds: HashMap<&str, Pause> = HashMap::new();
+        for (attempt, again, _) in releases {
+            let (Some(until), Some(lane)) = (again.hold, self.ledger.lane_of(attempt)) else {
+                continue;
+            };
+            let is_closed = (self.ledger.closed.get(lane.processor))
+                .is_some_and(|pause| pause.until.is_none_or(|end| end >= until));
+            let is_earlier = (holds.get(lane.processor))
+                .is_some_and(|hold| hold.until.is_some_and(|end| end >= until));
+            if until > now && !is_closed && !is_earlier {
+                let hold = Pause {
+                    since: now,
+                    until: Some(until),
+                    reason: Some(again.because.clone()),
+                };
+                holds.insert(lane.processor, hold);
+            }
+        }
+        let holds = holds.into_iter();
+        holds.map(|(name, hold)| (name.to_owned(), hold)).collect()
+    }
+
+    /// Writes what processors note about their tasks.
+    pub(super) async fn note(
+        &mut self,
+        notes: Vec<(Attempt, String, String)>,
+    ) -> Result<(), Error> {
+        if notes.is_empty() {
+            return Ok(());
+        }
+        match writes::note_if_running(&mut self.conn, &notes).await {
+            Err(error @ Error::Corrupt(_)) => Err(error),
+            Err(error @ Error::Refused(_)) => {
+                tracing::error!(%error, "a note was refused");
+                Ok(())
+            }
+            Err(error) => {
+                self.note_failure(&error);
+                let notes = notes
+                    .into_iter()
+                    .map(|(attempt, name, value)| Report::Note {
+                        attempt,
+                        name,
+                        value,
+                    });
+                self.held.extend(notes);
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+}
+
+fn row_of(attempt: &Attempt, again: &Again, now: &str) -> Row {
+    Row::retrying(
+        attempt.task_id,
+        attempt.number,
+        &again.because,
+        again.run_at,
+        now,
+    )
+}

@@ -1,0 +1,96 @@
+//! The SQL of recurring tasks: how far each schedule has come.
+//!
+//! A due time makes its task under an idempotency key of its own, and is marked afterwards. After a
+//! crash between the two it is due again, and the key answers with the task that is there already.
+
+use std::collections::HashMap;
+
+use sqlx::{SqliteConnection, SqliteExecutor};
+
+use super::Error;
+use super::batch::Once;
+use super::text::Text;
+use crate::models::{TaskId, Timestamp};
+
+/// How far a schedule has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The last due time that was dealt with.
+    pub last_due: Timestamp,
+    /// The last task that it made, and when.
+    pub last_task: Option<(TaskId, Timestamp)>,
+}
+
+/// Every schedule that was ever started, by name.
+pub(super) async fn progress(
+    conn: impl SqliteExecutor<'_>,
+) -> Result<HashMap<String, Progress>, Error> {
+    let rows = sqlx::query!(
+        r#"SELECT name AS "name!: Text", last_due AS "last_due!: Text",
+                  last_task_id AS "last_task_id: Text", last_run AS "last_run: Text"
+             FROM schedules"#
+    )
+    .fetch_all(conn)
+    .await?;
+    let rows = rows.into_iter().map(|row| {
+        let task = row.last_task_id.and_then(|id| id.parse_id().ok());
+        let progress = Progress {
+            last_due: row.last_due.time_or_now(),
+            last_task: task.zip(row.last_run.map(|time| time.time_or_now())),
+        };
+        (row.name.into(), progress)
+    });
+    Ok(rows.collect())
+}
+
+/// Whether this due time has been dealt with.
+pub(super) async fn is_past(
+    conn: &mut SqliteConnection,
+    name: &str,
+    due: Timestamp,
+) -> Result<bool, Error> {
+    let due = due.to_string();
+    let found = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!: i64" FROM schedules WHERE name = ?1 AND last_due >= ?2"#,
+        name,
+        due
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(found > 0)
+}
+
+/// This due time has been dealt with, by this task if there is one.
+pub(super) async fn mark(
+    conn: &mut SqliteConnection,
+    name: &str,
+    due: Timestamp,
+    task: Option<TaskId>,
+) -> Result<(), Error> {
+    let due = due.to_string();
+    let task_id = task.map(|id| id.hyphenated().to_string());
+    let run = task.map(|_| Timestamp::now().to_string());
+    sqlx::query!(
+        "INSERT INTO schedules (name, last_due, last_task_id, last_run) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (name) DO UPDATE
+                SET last_due = excluded.last_due,
+                    last_task_id = coalesce(excluded.last_task_id, last_task_id),
+                    last_run = coalesce(excluded.last_run, last_run)",
+        name,
+        due,
+        task_id,
+        run
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What makes the task of this due time known again.
+pub(super) fn once(name: &str, due: Timestamp) -> Once {
+    Once {
+        // No client's key begins with a control character: a header cannot carry one.
+        key: format!("\u{1}schedule {name} {due}"),
+        body: [0; 32],
+    }
+}

@@ -1,0 +1,251 @@
+//! The SQL that looks at waiting tasks: who is next in a lane, how many wait.
+//!
+//! The index `tasks_open` holds each lane in its order, but "due" cuts across the priorities: a million
+//! tasks that are not due may stand before the one that is. So a lane is read by its priorities, each
+//! found by one seek past all tasks of the last, and each asked for what is due in it.
+
+use sqlx::{SqliteConnection, SqliteExecutor};
+
+use super::Error;
+use super::lanes::{Front, LaneName, Lanes, Place};
+use super::text::Text;
+use crate::models::{Attempt, TaskId, Timestamp};
+
+/// A waiting task, as far as the choice of what starts next needs it.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    /// The attempt that would be started.
+    pub attempt: Attempt,
+    pub place: Place,
+    pub processor: String,
+    pub key: Option<String>,
+    pub bytes: usize,
+}
+
+impl Candidate {
+    pub fn lane(&self) -> LaneName<'_> {
+        LaneName {
+            processor: &self.processor,
+            key: self.key.as_deref(),
+        }
+    }
+}
+
+/// The first tasks of a lane that may start at `now`, in their order.
+pub(super) async fn next_due_tasks(
+    conn: &mut SqliteConnection,
+    lane: LaneName<'_>,
+    now: &str,
+    limit: i64,
+) -> Result<Vec<Candidate>, Error> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"WITH RECURSIVE levels(priority) AS (
+               SELECT (SELECT priority FROM tasks
+                        WHERE finished_at IS NULL AND status = 'PENDING' AND blocked = 0
+                          AND processor = ?1 AND concurrency_key IS ?2
+                        ORDER BY priority DESC LIMIT 1)
+               UNION ALL
+               SELECT (SELECT priority FROM tasks
+                        WHERE finished_at IS NULL AND status = 'PENDING' AND blocked = 0
+                          AND processor = ?1 AND concurrency_key IS ?2
+                          AND priority < levels.priority
+                        ORDER BY priority DESC LIMIT 1)
+                 FROM levels WHERE levels.priority IS NOT NULL)
+           SELECT seq AS "seq!", id AS "id!: Text", attempt AS "attempt!",
+                  tasks.priority AS "priority!", run_at AS "run_at!: Text",
+                  octet_length(content) AS "bytes!: i64", processor AS "processor!: Text",
+                  concurrency_key AS "key: Text"
+             FROM levels CROSS JOIN tasks
+            WHERE finished_at IS NULL AND status = 'PENDING' AND blocked = 0
+              AND processor = ?1 AND concurrency_key IS ?2
+              AND tasks.priority = levels.priority AND run_at <= ?3
+            LIMIT ?4"#,
+        lane.processor,
+        lane.key,
+        now,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().filter_map(Row::into_candidate).collect())
+}
+
+/// These waiting tasks (a list of row numbers).
+pub(super) async fn tasks_at(
+    conn: &mut SqliteConnection,
+    seqs: &[i64],
+) -> Result<Vec<Candidate>, Error> {
+    let seqs = serde_json::to_string(seqs)?;
+    let rows = sqlx::query_as!(
+        Row,
+        r#"SELECT seq AS "seq!", id AS "id!: Text", attempt AS "attempt!",
+                  priority AS "priority!", run_at AS "run_at!: Text",
+                  octet_length(content) AS "bytes!: i64", processor AS "processor!: Text",
+                  concurrency_key AS "key: Text"
+             FROM tasks WHERE seq IN (SELECT value FROM jsonb_each(?1)) AND +status = 'PENDING'"#,
+        seqs
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().filter_map(Row::into_candidate).collect())
+}
+
+struct Row {
+    seq: i64,
+    id: Text,
+    attempt: i64,
+    priority: i64,
+    run_at: Text,
+    bytes: i64,
+    processor: Text,
+    key: Option<Text>,
+}
+
+impl Row {
+    /// One row that another program has spoilt must not hold up the others.
+    fn into_candidate(self) -> Option<Candidate> {
+        let task_id = self
+            .id
+            .parse_id()
+            .inspect_err(|error| tracing::error!(%error, "a waiting task cannot be started"))
+            .ok()?;
+        Some(Candidate {
+            attempt: Attempt {
+                seq: self.seq,
+                task_id,
+                number: self.attempt + 1,
+            },
+            place: Place::new(self.priority, self.run_at.time_or_now(), self.seq),
+            processor: self.processor.into(),
+            key: self.key.map(String::from),
+            bytes: usize::try_from(self.bytes).unwrap_or(0),
+        })
+    }
+}
+
+/// A lane's name as it travels: processor, key.
+pub(super) type OwnedLane = (String, Option<String>);
+
+/// The fronts of these lanes, in their order.
+pub(super) async fn fronts(
+    conn: &mut SqliteConnection,
+    lanes: &[OwnedLane],
+    now: &str,
+) -> Result<Vec<Front>, Error> {
+    let lanes = serde_json::to_string(lanes)?;
+    let rows = sqlx::query!(
+        r#"SELECT (WITH RECURSIVE levels(priority) AS (
+                       SELECT (SELECT priority FROM tasks
+                                WHERE finished_at IS NULL AND status = 'PENDING' AND blocked = 0
+                                  AND processor = lane.value ->> 0
+                                  AND concurrency_key IS lane.value ->> 1
+                                ORDER BY priority DESC LIMIT 1)
+                       UNION ALL
+                       SELECT (SELECT priority FROM tasks
+                                WHERE finished_at IS NULL AND status = 'PENDING' AND blocked = 0
+                                  AND processor = lane.value ->> 0
+                                  AND concurrency_key IS lane.value ->> 1
+                                  AND priority < levels.priority
+                                ORDER BY priority DESC LIMIT 1)
+                         FROM levels WHERE levels.priority IS NOT NULL)
+                   SELECT json_array(tasks.priority, run_at, seq)
+                     FROM levels CROSS JOIN tasks
+                    WHERE finished_at IS NULL AND status = 'PENDING' AND blocked = 0
+                      AND processor = lane.value ->> 0 AND concurrency_key IS lane.value ->> 1
+                      AND tasks.priority = levels.priority AND run_at <= ?2
+                    LIMIT 1) AS "due: Text",
+                  (WITH RECURSIVE levels(priority) AS (
+                       SELECT (SELECT priority FROM tasks
+                                WHERE finished_at IS NULL AND status = 'PENDING' AND blocked = 0
+                                  AND processor = lane.value ->> 0
+                                  AND concurrency_key IS lane.value ->> 1
+                                ORDER BY priority DESC LIMIT 1)
+                       UNION ALL
+                       SELECT (SELECT priority FROM tasks
+                                WHERE finished_at IS NULL AND status = 'PENDING' AND blocked = 0
+                                  AND processor = lane.value ->> 0
+                                  AND concurrency_key IS lane.value ->> 1
+                                  AND priority < levels.priority
+                                ORDER BY priority DESC LIMIT 1)
+                         FROM levels WHERE levels.priority IS NOT NULL)
+                   SELECT min((SELECT run_at FROM tasks
+                                WHERE finished_at IS NULL AND status = 'PENDING' AND blocked = 0
+                                  AND processor = lane.value ->> 0
+                                  AND concurrency_key IS lane.value ->> 1
+                                  AND priority = levels.priority AND run_at > ?2
+                                ORDER BY run_at LIMIT 1))
+                     FROM levels) AS "next: Text"
+             FROM jsonb_each(?1) AS lane"#,
+        lanes,
+        now
+    )
+    .fetch_all(conn)
+    .await?;
+    let fronts = rows.into_iter().map(|row| Front::Known {
+        due: row.due.as_deref().and_then(place),
+        next: row.next.map(|time| time.time_or_now()),
+    });
+    Ok(fronts.collect())
+}
+
+/// `[priority, run_at, seq]`
+fn place(json: &str) -> Option<Place> {
+    let (priority, run_at, seq): (i64, String, i64) = serde_json::from_str(json).ok()?;
+    let run_at = run_at.parse().unwrap_or_else(|_| Timestamp::now());
+    Some(Place::new(priority, run_at, seq))
+}
+
+/// How many tasks wait: in each lane, and for other tasks.
+pub(super) async fn count_waiting(conn: impl SqliteExecutor<'_>) -> Result<(Lanes, u64), Error> {
+    let rows = sqlx::query!(
+        r#"SELECT blocked > 0 AS "is_blocked!: bool", processor AS "processor!: Text",
+                  concurrency_key AS "key: Text", count(*) AS "count!: i64"
+             FROM tasks
+            WHERE finished_at IS NULL AND status = 'PENDING'
+            GROUP BY blocked, processor, concurrency_key"#
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut lanes = Lanes::default();
+    let mut blocked = 0;
+    for row in rows {
+        let count = row.count as u64;
+        if row.is_blocked {
+            blocked += count;
+        } else {
+            let lane = LaneName {
+                processor: &row.processor,
+                key: row.key.as_deref(),
+            };
+            lanes.add_unseen(lane, count);
+        }
+    }
+    Ok((lanes, blocked))
+}
+
+/// How many tasks of its lane start before a waiting task: those that are due and come first.
+pub(super) async fn count_ahead(
+    conn: impl SqliteExecutor<'_>,
+    task: TaskId,
+    now: &str,
+) -> Result<i64, Error> {
+    let id = task.hyphenated().to_string();
+    let ahead = sqlx::query_scalar!(
+        r#"SELECT (SELECT count(*) FROM tasks
+                    WHERE finished_at IS NULL AND status = 'PENDING' AND blocked = 0
+                      AND processor = me.processor AND concurrency_key IS me.concurrency_key
+                      AND priority > me.priority AND run_at <= ?2)
+                + (SELECT count(*) FROM tasks
+                    WHERE finished_at IS NULL AND status = 'PENDING' AND blocked = 0
+                      AND processor = me.processor AND concurrency_key IS me.concurrency_key
+                      AND priority = me.priority AND (run_at, seq) < (me.run_at, me.seq))
+                  AS "ahead!: i64"
+             FROM tasks AS me WHERE me.id = ?1"#,
+        id,
+        now
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(ahead.unwrap_or(0))
+}
