@@ -36,10 +36,10 @@ impl Writer {
         let written = async {
             let revived = revive(conn, &id, &now).await?;
             let because = match revived.attempt {
-                0 => "did not begin".to_owned(),
-                _ => "failed; it was asked to run again by hand".to_owned(),
+                0 => "did not begin and was retried by hand",
+                _ => "failed and was retried by hand",
             };
-            let row = Row::retrying(task, revived.attempt, &because, None, &now);
+            let row = Row::retrying(task, revived.attempt, because, None, &now);
             let committed: Committed = journal(conn, vec![row], time).await?;
             Ok((revived, committed))
         };

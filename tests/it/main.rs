@@ -1,5 +1,7 @@
 //! The service's promises, tried from outside: over HTTP, WebSocket, the database and files.
 
+mod attempts;
+mod chains;
 mod command;
 mod connections;
 mod crash;
@@ -9,12 +11,15 @@ mod emergency_stop;
 mod errors;
 mod events;
 mod guard;
+mod keys;
 mod large;
 mod ledger;
 mod limits;
 mod listeners;
 mod lost;
 mod model;
+mod once;
+mod order;
 mod processes;
 mod queue;
 mod replay;
@@ -24,3 +29,4 @@ mod stop;
 mod stream;
 mod support;
 mod tasks;
+mod waiting;

@@ -8,6 +8,8 @@
 //!   itself reads them.
 //! - `VENOM_TASK_ID` and `VENOM_ATTEMPT` are in its environment and the task's `content` is on its
 //!   standard input, which then ends. It need not read it.
+//! - A task that came `after` others finds their ids, statuses and results in the JSON file that
+//!   `VENOM_UPSTREAM` names: `[{"id", "status", "result"}, …]`, in the order of `after`.
 //! - Each line it prints, on either output, is a log line as it comes (to 64 KiB). Standard output
 //!   is also the result (to 1 MiB), without its last line end. The line `::progress 0.4` sets the
 //!   progress and is neither. Bytes that are not UTF-8, and NUL, become U+FFFD. When the service is
@@ -34,10 +36,14 @@ mod run;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
+use tempfile::NamedTempFile;
 
 use self::run::Run;
 use super::{Context, Processor, RunError};
@@ -48,6 +54,9 @@ pub use self::orphans::kill_orphans;
 
 /// From SIGTERM to SIGKILL.
 const KILL_GRACE: Duration = Duration::from_secs(5);
+
+/// Names the file with the results of the tasks that it waited for.
+const UPSTREAM_VARIABLE: &str = "VENOM_UPSTREAM";
 
 /// Runs each task as a child process.
 pub struct Command {
@@ -64,16 +73,48 @@ impl Command {
 
 impl Processor for Command {
     fn run<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<String, RunError>> {
-        let run = Run {
-            settings: &self.settings,
-            guard: &self.guard,
-            kill_grace: KILL_GRACE,
-            task_id: context.task_id(),
-            attempt: context.attempt(),
-            content: context.content(),
-        };
-        async move { run.to_end(context).await }.boxed()
+        async move {
+            let upstream = upstream_file(context).await?;
+            let settings = match &upstream {
+                None => Cow::Borrowed(&self.settings),
+                Some(file) => Cow::Owned(with_upstream(self.settings.clone(), file.path())),
+            };
+            let run = Run {
+                settings: &settings,
+                guard: &self.guard,
+                kill_grace: KILL_GRACE,
+                task_id: context.task_id(),
+                attempt: context.attempt(),
+                content: context.content(),
+            };
+            run.to_end(context).await
+        }
+        .boxed()
     }
+}
+
+/// What the tasks have left that it waited for, as a JSON file; removed when dropped.
+async fn upstream_file(context: &Context) -> Result<Option<NamedTempFile>, RunError> {
+    let upstream = context.upstream().await?;
+    if upstream.is_empty() {
+        return Ok(None);
+    }
+    let write = move || -> std::io::Result<NamedTempFile> {
+        let mut file = NamedTempFile::with_prefix("venom-upstream-")?;
+        serde_json::to_writer(&mut file, &upstream)?;
+        file.flush()?;
+        Ok(file)
+    };
+    let written = tokio::task::spawn_blocking(write).await;
+    let written = written.map_err(std::io::Error::other).flatten();
+    let why = |error| RunError::new(format!("the results of its upstream: {error}"));
+    written.map(Some).map_err(why)
+}
+
+fn with_upstream(mut settings: CommandSettings, file: &Path) -> CommandSettings {
+    let path = file.to_string_lossy().into_owned();
+    settings.env.insert(UPSTREAM_VARIABLE.to_owned(), path);
+    settings
 }
 
 /// What a run needs of its [`Context`]; tests put a recorder in its place.

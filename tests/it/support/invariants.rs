@@ -5,7 +5,7 @@ use super::service::{Service, Stopped};
 use super::wait::eventually;
 
 /// Each names a set of rows that has to be empty.
-const ALWAYS_EMPTY: [(&str, &str); 11] = [
+const ALWAYS_EMPTY: [(&str, &str); 14] = [
     (
         "tasks with an illegal status",
         "SELECT id FROM tasks
@@ -48,12 +48,30 @@ const ALWAYS_EMPTY: [(&str, &str); 11] = [
                 IN ('TASK_COMPLETED', 'TASK_FAILED', 'TASK_ABORTED'))",
     ),
     (
-        "tasks of the service that ended other than once",
+        "tasks of the service that ended other than once, and once more for each retry by hand",
         "SELECT id FROM tasks
           WHERE source <> 'import'
             AND (status IN ('COMPLETED', 'FAILED')) <> (SELECT count(*) FROM logs
                     WHERE task_id = tasks.id
-                      AND type IN ('TASK_COMPLETED', 'TASK_FAILED', 'TASK_ABORTED'))",
+                      AND type IN ('TASK_COMPLETED', 'TASK_FAILED', 'TASK_ABORTED'))
+                - (SELECT count(*) FROM logs
+                    WHERE task_id = tasks.id AND type = 'TASK_RETRYING'
+                      AND message LIKE '% retried by hand; %')",
+    ),
+    (
+        "tasks that ran more often than they may",
+        "SELECT id FROM tasks WHERE source <> 'import' AND attempt - uncounted > max_attempts",
+    ),
+    (
+        "waiting tasks that are blocked by another number of tasks than they wait for",
+        "SELECT id FROM tasks
+          WHERE status = 'PENDING'
+            AND blocked <> (SELECT count(*) FROM links WHERE downstream = tasks.id)",
+    ),
+    (
+        "open tasks that share a unique key",
+        "SELECT min(id) FROM tasks WHERE finished_at IS NULL AND unique_key IS NOT NULL
+          GROUP BY unique_key HAVING count(*) > 1",
     ),
     (
         "times in another format than the one that sorts",

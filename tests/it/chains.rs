@@ -1,0 +1,198 @@
+//! Tasks that come after others.
+
+use serde_json::{Value, json};
+
+use crate::support::{Service, Setup, eventually};
+
+async fn after(service: &Service, ids: &[&str], processor: &str) -> String {
+    let task = json!({"content": "then", "processor": processor, "after": ids});
+    service.submit_json(&task).await
+}
+
+async fn reasons(service: &Service, id: &str) -> Value {
+    let explained = service
+        .get(&format!("/api/v1/tasks/{id}/explain"))
+        .await
+        .expect(200);
+    explained["reasons"].clone()
+}
+
+#[tokio::test]
+async fn a_task_runs_when_all_before_it_have_completed() {
+    let service = Service::with_gates().await;
+    let one = service.submit_to_gate("one").await;
+    let two = service.submit_to_gate("two").await;
+    let done = service.submit("done").await;
+    service.finished(&done).await;
+    let then = after(&service, &[&one, &two, &done, &one], "echo").await;
+    let why = reasons(&service, &then).await;
+    let waits_for: Vec<_> = why
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["task_id"].clone())
+        .collect();
+    assert_eq!(json!(waits_for), json!([one, two]));
+    assert_eq!(service.queue_status().await["pending"], 1);
+    service.open_gate(&one).await;
+    assert_eq!(service.task(&then).await["status"], "PENDING");
+    service.open_gate(&two).await;
+    let task = service.finished(&then).await;
+    assert_eq!(task["status"], "COMPLETED");
+    assert_eq!(task["after"], json!([one, two, done]));
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn the_results_of_those_before_it_are_handed_to_a_command() {
+    let reader = "[processors.reader]\nkind = \"command\"\nprogram = \"sh\"\nargs = [\"-c\", 'cat \"$VENOM_UPSTREAM\"']";
+    let service = Setup::new().table(reader).start().await;
+    let one = service.submit("one").await;
+    let two = service.submit("two").await;
+    let then = after(&service, &[&two, &one], "reader").await;
+    let task = service.finished(&then).await;
+    let handed: Value = serde_json::from_str(task["result"].as_str().unwrap()).unwrap();
+    assert_eq!(
+        handed,
+        json!([
+            {"id": two, "status": "COMPLETED", "result": "Processed: two"},
+            {"id": one, "status": "COMPLETED", "result": "Processed: one"},
+        ])
+    );
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn who_waits_for_a_failure_fails_and_so_on_down_the_chain() {
+    let service = Service::with_gates().await;
+    let mut listener = service.listen("").await;
+    let first = service.submit_to_gate("first").await;
+    let second = after(&service, &[&first], "echo").await;
+    let third = after(&service, &[&second], "echo").await;
+    service.say(&first, "fail for good").await;
+    for id in [&second, &third] {
+        let failed = listener.until("TASK_FAILED", id).await;
+        assert_eq!(failed.last().unwrap()["data"]["failure"], "upstream");
+        let task = service.task(id).await;
+        assert_eq!(
+            (&task["status"], &task["failure"]),
+            (&json!("FAILED"), &json!("upstream"))
+        );
+    }
+    // Too late is as good as too early.
+    let late = after(&service, &[&first], "echo").await;
+    assert_eq!(service.finished(&late).await["failure"], "upstream");
+
+    // Retried from the top, the chain runs through.
+    for id in [&third, &second, &first] {
+        service
+            .post(&format!("/api/v1/tasks/{id}/retry"))
+            .await
+            .expect(200);
+    }
+    assert_eq!(service.task(&third).await["status"], "PENDING");
+    service.say_again(&first, 2, "open").await;
+    assert_eq!(service.finished(&third).await["status"], "COMPLETED");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_failed_attempt_is_no_failure_yet() {
+    let setup =
+        Setup::new().gate_processor("gate", "max_attempts = 2\nbackoff = { first = 0, max = 1 }");
+    let service = setup.start().await;
+    let first = service.submit_to("gate", "").await;
+    let then = after(&service, &[&first], "echo").await;
+    service.say(&first, "fail once").await;
+    service.at_gate_again(&first, 2).await;
+    assert_eq!(service.task(&then).await["status"], "PENDING");
+    service.say_again(&first, 2, "open").await;
+    assert_eq!(service.finished(&then).await["status"], "COMPLETED");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_chain_survives_crashes_and_purges() {
+    let service = Service::with_gates().await;
+    let first = service.submit_to_gate("first").await;
+    let then = after(&service, &[&first], "echo").await;
+    let service = service.kill9().await.start().await;
+    assert_eq!(reasons(&service, &then).await[0]["type"], "upstream");
+    // It ends while nobody is there to go through those that wait for it.
+    service.at_gate_again(&first, 2).await;
+    let stopped = service.kill9().await;
+    let finish = format!(
+        "UPDATE tasks SET status = 'COMPLETED', result = 'by hand',
+                finished_at = strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z' WHERE id = '{first}'"
+    );
+    stopped.database().await.run(&finish).await.unwrap();
+    let tell = format!(
+        "INSERT INTO logs(task_id, type, message) VALUES ('{first}', 'TASK_COMPLETED', 'by hand')"
+    );
+    stopped.database().await.run(&tell).await.unwrap();
+    let service = stopped.start().await;
+    assert_eq!(service.finished(&then).await["status"], "COMPLETED");
+
+    let held = service.submit_to_gate("held").await;
+    let waiting = after(&service, &[&held], "echo").await;
+    service.pause().await;
+    assert_eq!(service.purge().await["removed"], 1);
+    assert_eq!(service.task(&waiting).await["failure"], "purged");
+    service.resume().await;
+    service.open_gate(&held).await;
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn many_may_wait_for_one() {
+    let service = Service::with_gates().await;
+    let first = service.submit_to_gate("first").await;
+    let task = json!({"content": "x", "after": [first]});
+    let tasks = json!({"tasks": vec![task; 1000]});
+    service
+        .post_json("/api/v1/tasks/batch", &tasks)
+        .await
+        .expect(201);
+    assert_eq!(service.queue_status().await["pending"], 1000);
+    service.open_gate(&first).await;
+    service.drained().await;
+    let done = "SELECT count(*) FROM tasks WHERE status = 'COMPLETED'";
+    assert_eq!(service.database().await.number(done).await, 1001);
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_chain_goes_out_with_the_dump_and_comes_in_again() {
+    let service = Service::with_gates().await;
+    let first = service.submit_to_gate("first").await;
+    let then = after(&service, &[&first], "echo").await;
+    let dump = service.get("/api/v1/export").await;
+    let other = Setup::new().gates().start().await;
+    other
+        .post_text("/api/v1/import", dump.text().to_owned())
+        .await
+        .expect(200);
+    assert_eq!(reasons(&other, &then).await[0]["task_id"], json!(first));
+    other.at_gate_again(&first, 2).await;
+    other.say_again(&first, 2, "open").await;
+    assert_eq!(other.finished(&then).await["status"], "COMPLETED");
+    other.ends_well().await;
+    service.open_gate(&first).await;
+    service.finished(&then).await;
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn an_unknown_task_cannot_be_waited_for() {
+    let service = Service::start().await;
+    let nobody = "00000000-0000-4000-8000-000000000000";
+    let task = json!({"content": "x", "after": [nobody]});
+    let problem = service.post_json("/api/v1/tasks", &task).await.problem();
+    assert_eq!(problem["loc"], json!(["body", "after"]));
+    assert_eq!(problem["input"], nobody);
+    eventually("nothing is stored", || async {
+        (service.get("/api/v1/tasks").await.text() == "[]").then_some(())
+    })
+    .await;
+    service.ends_well().await;
+}
