@@ -10,13 +10,13 @@ use sqlx::{SqliteConnection, SqliteExecutor};
 
 use super::Error;
 use super::announce::Committed;
+use super::attempts::Waiting;
 use super::chore::Chore;
 use super::journal::Row;
 use super::orders::journal;
 use super::text::Text;
 use super::transaction::{begin, end};
 use super::writer::Writer;
-use super::writes::Waiting;
 use crate::models::{Failure, TaskId, TaskStatus, Timestamp};
 
 /// Links gone through in one transaction.

@@ -4,13 +4,13 @@ use sqlx::SqliteConnection;
 
 use super::Error;
 use super::announce::Committed;
+use super::attempts::Waiting;
 use super::journal::Row;
 use super::orders::journal;
 use super::request::Retried;
 use super::text::Text;
 use super::transaction::{begin, end};
 use super::writer::Writer;
-use super::writes::Waiting;
 use crate::models::{TaskId, TaskStatus, Timestamp};
 
 /// A task that waits again.

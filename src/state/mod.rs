@@ -9,6 +9,7 @@
 
 mod admission;
 mod announce;
+mod attempts;
 mod batch;
 mod chains;
 mod checkpoint;
@@ -35,6 +36,7 @@ mod reads;
 mod request;
 mod retries;
 mod room;
+mod rows;
 mod schedules;
 mod settle;
 mod submissions;

@@ -21,7 +21,8 @@ use super::reads::Interrupted;
 use super::waiters::Waiters;
 use super::writer::Writer;
 use super::{
-    Error, PERMIT_BYTES, StateManager, chains, closed, history, meta, reads, waiting, writes,
+    Error, PERMIT_BYTES, StateManager, attempts, chains, closed, history, meta, reads, waiting,
+    writes,
 };
 use crate::config::Durability;
 use crate::events::Bus;
@@ -105,7 +106,7 @@ impl Opened {
         let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
         if !again.is_empty() {
             let attempts: Vec<_> = again.iter().map(|task| task.attempt).collect();
-            writes::release_crashed_if_running(&mut tx, &attempts).await?;
+            attempts::release_crashed_if_running(&mut tx, &attempts).await?;
             rows.extend(attempts.iter().map(|attempt| {
                 let error = "was interrupted by a crash of the service";
                 Row::retrying(attempt.task_id, attempt.number, error, None, &now)
@@ -114,7 +115,7 @@ impl Opened {
         if !lost.is_empty() {
             let error = format!("the service died {CRASHES_UNTIL_LOST} times while it ran");
             let attempts: Vec<_> = lost.iter().map(|task| task.attempt).collect();
-            writes::fail_lost(&mut tx, &attempts, &error, &now).await?;
+            attempts::fail_lost(&mut tx, &attempts, &error, &now).await?;
             rows.extend(
                 attempts
                     .iter()

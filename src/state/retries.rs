@@ -3,13 +3,13 @@
 
 use std::collections::HashMap;
 
+use super::attempts::{RetryAttempt, Waiting};
 use super::batch::{Releases, Report};
 use super::journal::Row;
 use super::orders::journal;
 use super::transaction::{begin, end};
 use super::writer::Writer;
-use super::writes::{self, RetryAttempt, Waiting};
-use super::{Error, closed};
+use super::{Error, attempts, closed};
 use crate::models::{Again, Attempt, Outcome, Pause, Timestamp};
 
 /// What the database answered: the tasks that wait again, by row number.
@@ -70,7 +70,7 @@ impl Writer {
         let conn = &mut self.conn;
         begin(conn).await?;
         let written = async {
-            let waiting = writes::retry_attempts_if_running(conn, &rows).await?;
+            let waiting = attempts::retry_attempts_if_running(conn, &rows).await?;
             let waiting: HashMap<_, _> = waiting.into_iter().map(|task| (task.seq, task)).collect();
             if !holds.is_empty() {
                 closed::remember(conn, &closed).await?;
@@ -126,7 +126,7 @@ impl Writer {
         if notes.is_empty() {
             return Ok(());
         }
-        match writes::note_if_running(&mut self.conn, &notes).await {
+        match attempts::note_if_running(&mut self.conn, &notes).await {
             Err(error @ Error::Corrupt(_)) => Err(error),
             Err(error @ Error::Refused(_)) => {
                 tracing::error!(%error, "a note was refused");

@@ -1,0 +1,140 @@
+//! The SQL for attempts that end without an outcome: their tasks wait again, or are `lost`.
+
+use serde::Serialize;
+use sqlx::SqliteConnection;
+
+use super::Error;
+use super::lanes::{LaneName, Place};
+use super::text::Text;
+use crate::models::{Attempt, Timestamp};
+
+/// Gives attempts back to the queue that the service died under, without counting them.
+pub(super) async fn release_crashed_if_running(
+    conn: &mut SqliteConnection,
+    attempts: &[Attempt],
+) -> Result<(), Error> {
+    let rows = attempt_rows(attempts)?;
+    sqlx::query!(
+        "UPDATE tasks
+            SET status = 'PENDING', uncounted = uncounted + 1, crashes = crashes + 1,
+                started_at = NULL, progress = NULL
+           FROM jsonb_each(?1) AS running
+          WHERE tasks.seq = running.value ->> 0 AND tasks.attempt = running.value ->> 1
+            AND +tasks.status = 'PROCESSING'",
+        rows
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// An attempt whose task waits again: seq, attempt, run_at (none: at once), error (none: the attempt
+/// does not count).
+#[derive(Serialize)]
+pub(super) struct RetryAttempt<'a>(pub i64, pub i64, pub Option<Timestamp>, pub Option<&'a str>);
+
+/// A waiting task, as far as the ledger needs it.
+pub(super) struct Waiting {
+    pub seq: i64,
+    pub processor: String,
+    pub concurrency_key: Option<String>,
+    pub priority: i64,
+    pub run_at: Timestamp,
+}
+
+impl Waiting {
+    pub fn lane(&self) -> LaneName<'_> {
+        LaneName {
+            processor: &self.processor,
+            key: self.concurrency_key.as_deref(),
+        }
+    }
+
+    pub fn place(&self) -> Place {
+        Place::new(self.priority, self.run_at, self.seq)
+    }
+}
+
+/// Lets tasks wait again whose attempts have ended; those that were still running.
+pub(super) async fn retry_attempts_if_running(
+    conn: &mut SqliteConnection,
+    attempts: &[RetryAttempt<'_>],
+) -> Result<Vec<Waiting>, Error> {
+    let rows = serde_json::to_string(attempts)?;
+    let waiting = sqlx::query!(
+        r#"UPDATE tasks
+              SET status = 'PENDING', started_at = NULL, progress = NULL,
+                  run_at = coalesce(ended.value ->> 2, run_at),
+                  error = coalesce(ended.value ->> 3, error),
+                  uncounted = uncounted + (ended.value ->> 3 IS NULL)
+             FROM jsonb_each(?1) AS ended
+            WHERE tasks.seq = ended.value ->> 0 AND tasks.attempt = ended.value ->> 1
+              AND +tasks.status = 'PROCESSING'
+        RETURNING seq AS "seq!", processor AS "processor!: Text",
+                  concurrency_key AS "concurrency_key: Text", priority AS "priority!",
+                  run_at AS "run_at!: Text""#,
+        rows
+    )
+    .fetch_all(conn)
+    .await?;
+    let waiting = waiting.into_iter().map(|row| Waiting {
+        seq: row.seq,
+        processor: row.processor.into(),
+        concurrency_key: row.concurrency_key.map(String::from),
+        priority: row.priority,
+        run_at: row.run_at.time_or_now(),
+    });
+    Ok(waiting.collect())
+}
+
+/// Sets fields of `context_history`: (attempt, name, value as JSON).
+pub(super) async fn note_if_running(
+    conn: &mut SqliteConnection,
+    notes: &[(Attempt, String, String)],
+) -> Result<(), Error> {
+    for (attempt, name, value) in notes {
+        let path = format!("$.{name:?}");
+        sqlx::query!(
+            "UPDATE tasks SET context_history = json_set(context_history, ?3, json(?4))
+              WHERE seq = ?1 AND attempt = ?2 AND status = 'PROCESSING'",
+            attempt.seq,
+            attempt.number,
+            path,
+            value
+        )
+        .execute(&mut *conn)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Fails tasks whose attempts crashed the service too often.
+pub(super) async fn fail_lost(
+    conn: &mut SqliteConnection,
+    attempts: &[Attempt],
+    error: &str,
+    now: &str,
+) -> Result<(), Error> {
+    let rows = attempt_rows(attempts)?;
+    sqlx::query!(
+        "UPDATE tasks
+            SET status = 'FAILED', failure = 'lost', error = ?2, finished_at = ?3,
+                crashes = crashes + 1
+           FROM jsonb_each(?1) AS running
+          WHERE tasks.seq = running.value ->> 0 AND +tasks.status = 'PROCESSING'",
+        rows,
+        error,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+fn attempt_rows(attempts: &[Attempt]) -> Result<String, Error> {
+    let rows: Vec<_> = attempts
+        .iter()
+        .map(|attempt| (attempt.seq, attempt.number))
+        .collect();
+    Ok(serde_json::to_string(&rows)?)
+}

@@ -1,0 +1,220 @@
+//! A batch as rows: what is written of it, and what its executors get. Pure.
+
+use std::collections::HashMap;
+
+use super::batch::{Batch, Plan, Report};
+use super::journal::Row;
+use super::ledger::Ledger;
+use super::writes::{FinishAttempt, InsertOnce, InsertTask, SetProgress};
+use crate::models::{Attempt, ClaimedTask, Outcome, TaskId, TaskStatus, Terms};
+
+impl Batch {
+    /// The rows of the submissions; `histories` are their encoded `context_history`, where they
+    /// have one.
+    pub fn task_rows<'a>(
+        &'a self,
+        plan: &Plan,
+        histories: &'a [Option<String>],
+    ) -> Vec<InsertTask<'a>> {
+        self.submissions
+            .iter()
+            .zip(&plan.tasks)
+            .zip(histories)
+            .map(|((submission, (id, slot)), history)| {
+                let task = &submission.task;
+                InsertTask {
+                    id: *id,
+                    content: &task.content,
+                    started: slot.is_some(),
+                    processor: &task.processor,
+                    priority: task.priority,
+                    tags: &task.tags,
+                    session_id: task.session_id.as_deref(),
+                    history: history.as_deref(),
+                    max_attempts: task.max_attempts,
+                    run_at: task.run_at,
+                    timeout: task.timeout.map(|timeout| timeout.as_secs_f64()),
+                    concurrency_key: task.concurrency_key.as_deref(),
+                    unique_key: task.unique_key.as_deref(),
+                    upstream: (!task.after.is_empty()).then_some(&task.after),
+                    blocked: submission.blockers.len(),
+                }
+            })
+            .collect()
+    }
+
+    /// Which of the new tasks wait for which others: (upstream, downstream).
+    pub fn links(&self, plan: &Plan) -> Vec<(TaskId, TaskId)> {
+        let tasks = self.submissions.iter().zip(&plan.tasks);
+        tasks
+            .flat_map(|(submission, (id, _))| {
+                let blockers = submission.blockers.iter();
+                blockers.map(|blocker| (*blocker, *id))
+            })
+            .collect()
+    }
+
+    /// The answers that are to be given again to the same request; those of many tasks at once are one
+    /// answer, kept with the first of them.
+    pub fn once_rows<'a>(&'a self, plan: &Plan) -> Vec<InsertOnce<'a>> {
+        let keyed = self.submissions.iter().enumerate();
+        keyed
+            .filter_map(|(index, submission)| {
+                let once = submission.once.as_ref()?;
+                let parts = self.submissions[index + 1..].iter();
+                let parts = parts.take_while(|part| part.reply.is_none() && part.once.is_none());
+                let ids = plan.tasks[index..=index + parts.count()].iter();
+                Some(InsertOnce::new(once, ids.map(|(id, _)| *id).collect()))
+            })
+            .collect()
+    }
+
+    /// What the clients sent besides the known fields, as `context_history`.
+    pub fn histories(&self) -> Vec<Option<String>> {
+        self.submissions
+            .iter()
+            .map(|submission| {
+                let request = &submission.task.request;
+                (!request.is_empty()).then(|| serde_json::json!({ "request": request }).to_string())
+            })
+            .collect()
+    }
+
+    /// The outcomes, all of which make a task final: releases have been taken out.
+    pub fn finish_rows(&self) -> Vec<FinishAttempt<'_>> {
+        self.reports
+            .iter()
+            .filter_map(|report| match report {
+                Report::Finished {
+                    attempt, outcome, ..
+                } => finish_row(attempt, outcome),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The last progress of each attempt in this batch.
+    pub fn progress_rows(&self) -> Vec<SetProgress> {
+        let mut last = HashMap::new();
+        for report in &self.reports {
+            if let Report::Progress { attempt, progress } = report {
+                last.insert(attempt, progress);
+            }
+        }
+        last.into_iter()
+            .map(|(attempt, progress)| SetProgress(attempt.seq, attempt.number, *progress))
+            .collect()
+    }
+
+    /// The journal of the batch, in the order in which its changes are told: what was accepted, what
+    /// was reported, what starts.
+    pub fn journal(&self, plan: &Plan, ledger: &Ledger, now: &str) -> Vec<Row> {
+        let created = self.submissions.iter().zip(&plan.tasks);
+        let mut rows: Vec<_> = created
+            .map(|(submission, (id, _))| Row::created(*id, &submission.task, now))
+            .collect();
+        // What is said is told while its attempt holds a place.
+        let told = self.reports.iter().filter(|report| match report {
+            Report::Line { attempt, .. }
+            | Report::Progress { attempt, .. }
+            | Report::Output { attempt, .. } => ledger.is_running(attempt),
+            Report::Note { .. } => false,
+            Report::Finished { .. } => true,
+        });
+        rows.extend(told.filter_map(|report| report_row(report, now)));
+        let at_once = plan.tasks.iter().filter(|(_, slot)| slot.is_some());
+        rows.extend(at_once.map(|(id, _)| Row::started(*id, 1, now)));
+        rows.extend(plan.claims.iter().map(|(attempt, _)| {
+            Row::started(attempt.task_id, attempt.number, now)
+                .if_reached(*attempt, TaskStatus::Processing)
+        }));
+        rows
+    }
+
+    /// The submissions that start at once, as their executors get them; `first_seq` is the row number
+    /// of the first submission.
+    pub fn started(&self, plan: &Plan, first_seq: i64) -> Vec<ClaimedTask> {
+        self.submissions
+            .iter()
+            .zip(&plan.tasks)
+            .enumerate()
+            .filter_map(|(index, (submission, (task_id, slot)))| {
+                let task = &submission.task;
+                Some(ClaimedTask {
+                    attempt: Attempt {
+                        seq: first_seq + index as i64,
+                        task_id: *task_id,
+                        number: 1,
+                    },
+                    content: task.content.clone(),
+                    processor: task.processor.clone(),
+                    concurrency_key: task.concurrency_key.clone(),
+                    terms: Terms {
+                        max_attempts: task.max_attempts,
+                        uncounted: 0,
+                        timeout: task.timeout,
+                        has_upstream: !task.after.is_empty(),
+                        offer: (*slot)?.offer,
+                    },
+                })
+            })
+            .collect()
+    }
+}
+
+fn finish_row<'a>(attempt: &Attempt, outcome: &'a Outcome) -> Option<FinishAttempt<'a>> {
+    let (seq, number) = (attempt.seq, attempt.number);
+    match outcome {
+        Outcome::Completed { result } => Some(FinishAttempt(
+            seq,
+            number,
+            TaskStatus::Completed.as_str(),
+            Some(result),
+            None,
+            None,
+        )),
+        Outcome::Failed { failure, error } => Some(FinishAttempt(
+            seq,
+            number,
+            TaskStatus::Failed.as_str(),
+            None,
+            Some(failure.as_str()),
+            Some(error),
+        )),
+        Outcome::Again(_) => None,
+    }
+}
+
+fn report_row(report: &Report, now: &str) -> Option<Row> {
+    match report {
+        Report::Line {
+            attempt,
+            agent,
+            line,
+        } => Some(Row::line(attempt.task_id, agent.clone(), line.clone())),
+        Report::Output {
+            attempt,
+            agent,
+            text,
+        } => Some(Row::output(attempt.task_id, agent.clone(), text)),
+        Report::Progress { attempt, progress } => Some(Row::progress(attempt.task_id, *progress)),
+        Report::Note { .. } => None,
+        Report::Finished {
+            attempt, outcome, ..
+        } => {
+            let (row, status) = match outcome {
+                Outcome::Completed { result } => (
+                    Row::completed(attempt.task_id, result, now),
+                    TaskStatus::Completed,
+                ),
+                Outcome::Failed { failure, error } => (
+                    Row::failed(attempt.task_id, *failure, error, now),
+                    TaskStatus::Failed,
+                ),
+                // Taken out before.
+                Outcome::Again(_) => return None,
+            };
+            Some(row.if_reached(*attempt, status))
+        }
+    }
+}
