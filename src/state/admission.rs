@@ -70,6 +70,7 @@ impl Writer {
             }
             match known.judge(&mut submission) {
                 Ok(None) => {
+                    self.failed_upstream.extend(known.failed(&submission));
                     unique.extend(submission.task.unique_key.clone());
                     batch.submissions.push(submission);
                 }
@@ -103,6 +104,8 @@ impl Writer {
                 .judge(submission)
                 .map_err(|error| error.of_task(index))?;
         }
+        let failed = submissions.iter().flat_map(|it| known.failed(it));
+        self.failed_upstream.extend(failed);
         Ok(None)
     }
 
@@ -159,6 +162,14 @@ impl Known {
         }
         submission.blockers = blockers;
         Ok(None)
+    }
+}
+
+impl Known {
+    /// The tasks that a submission waits for in vain.
+    fn failed<'a>(&'a self, submission: &'a Submission) -> impl Iterator<Item = TaskId> + 'a {
+        let has_failed = |id: &&TaskId| self.statuses.get(id) == Some(&TaskStatus::Failed);
+        submission.blockers.iter().filter(has_failed).copied()
     }
 }
 

@@ -5,6 +5,8 @@
 //! links: it unblocks who waited for a success, and fails who waited in vain. A link goes in the same
 //! transaction, so a crash between two chunks loses nothing: the next start goes through what is left.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 use sqlx::{SqliteConnection, SqliteExecutor};
 
@@ -39,12 +41,11 @@ struct Chunk {
 }
 
 impl Writer {
-    /// Somebody waits for these tasks.
-    pub(super) fn await_upstream(&mut self, tasks: &[TaskId]) {
+    /// Somebody waits for these tasks, which may be final already.
+    pub(super) fn await_any(&mut self, tasks: HashSet<TaskId>) {
         for task in tasks {
-            self.ledger.upstream.insert(*task);
-            // It may be final already.
-            self.resolve(*task);
+            self.ledger.upstream.insert(task);
+            self.resolve(task);
         }
     }
 

@@ -33,7 +33,7 @@ pub(super) struct Imported {
     pub no_longer_pending: HashMap<(String, Option<String>), u64>,
     pub no_longer_blocked: u64,
     /// Tasks that the new ones wait for.
-    pub upstream: Vec<TaskId>,
+    pub upstream: HashSet<TaskId>,
 }
 
 /// What is known of a task with the same id.

@@ -133,11 +133,13 @@ impl Row {
         Self::of_task(EventType::TaskFailed, task_id, Some(line), data)
     }
 
-    /// The task waits again, until `later` or for a free place alone; `because` completes "Attempt 1 …".
+    /// The task waits again, until `later` or for a free place alone; `because` completes "Attempt 1 …",
+    /// `error` is the attempt's, if it failed.
     pub fn retrying(
         task_id: TaskId,
         attempt: i64,
         because: &str,
+        error: Option<&str>,
         later: Option<Timestamp>,
         now: &str,
     ) -> Self {
@@ -151,7 +153,8 @@ impl Row {
                 now.to_owned(),
             ),
         };
-        let data = json!({ "attempt": attempt, "run_at": run_at, "error": because }).to_string();
+        let error = error.unwrap_or(because);
+        let data = json!({ "attempt": attempt, "run_at": run_at, "error": error }).to_string();
         Self::of_task(EventType::TaskRetrying, task_id, Some(line), data)
     }
 

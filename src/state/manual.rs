@@ -39,7 +39,7 @@ impl Writer {
                 0 => "did not begin and was retried by hand",
                 _ => "failed and was retried by hand",
             };
-            let row = Row::retrying(task, revived.attempt, because, None, &now);
+            let row = Row::retrying(task, revived.attempt, because, None, None, &now);
             let committed: Committed = journal(conn, vec![row], time).await?;
             Ok((revived, committed))
         };
@@ -72,7 +72,7 @@ impl Writer {
 }
 
 /// Another task may have taken the unique key meanwhile.
-fn taken(error: Error) -> Error {
+pub(super) fn taken(error: Error) -> Error {
     match error {
         Error::Refused(why) if why.contains("tasks.unique_key") => {
             Error::Conflict("another task that is not finished has its unique_key".to_owned())

@@ -1,6 +1,6 @@
 //! From a path to a running Writer: open, recover, start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -109,7 +109,7 @@ impl Opened {
             attempts::release_crashed_if_running(&mut tx, &attempts).await?;
             rows.extend(attempts.iter().map(|attempt| {
                 let error = "was interrupted by a crash of the service";
-                Row::retrying(attempt.task_id, attempt.number, error, None, &now)
+                Row::retrying(attempt.task_id, attempt.number, error, None, None, &now)
             }));
         }
         if !lost.is_empty() {
@@ -170,6 +170,7 @@ impl Opened {
             stalled: Vec::new(),
             last_offer: 0,
             waiters: waiters.clone(),
+            failed_upstream: HashSet::new(),
             deferred: Vec::new(),
             more_to_claim: false,
             held: Vec::new(),

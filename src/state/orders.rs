@@ -237,7 +237,7 @@ impl Writer {
             self.ledger.lanes.remove(lane, *count);
         }
         self.ledger.blocked = (self.ledger.blocked).saturating_sub(imported.no_longer_blocked);
-        self.await_upstream(&imported.upstream);
+        self.await_any(imported.upstream);
         self.more_to_claim = true;
         self.publish(committed).await;
         Ok(imported.report)

@@ -154,6 +154,7 @@ fn row_of(attempt: &Attempt, again: &Again, now: &str) -> Row {
         attempt.task_id,
         attempt.number,
         &again.because,
+        again.error.as_deref(),
         again.run_at,
         now,
     )

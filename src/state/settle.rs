@@ -102,6 +102,9 @@ impl Writer {
         } = written;
         let now = committed.time;
         self.count_new(&batch, &plan, first_seq, now);
+        for upstream in std::mem::take(&mut self.failed_upstream) {
+            self.resolve(upstream);
+        }
         let mut finishers = Vec::new();
         for report in batch.reports {
             if let Report::Finished { attempt, reply, .. } = report {
@@ -142,7 +145,7 @@ impl Writer {
         for ((submission, (_, slot)), seq) in tasks {
             if !submission.blockers.is_empty() {
                 self.ledger.blocked += 1;
-                self.await_upstream(&submission.blockers);
+                self.ledger.upstream.extend(&submission.blockers);
             } else if slot.is_none() {
                 let task = &submission.task;
                 let place = Place::new(task.priority, task.run_at.unwrap_or(now), seq);

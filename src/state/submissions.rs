@@ -3,7 +3,7 @@
 use super::batch::{Batch, Submission};
 use super::request::Due;
 use super::writer::Writer;
-use super::{Error, schedules};
+use super::{Error, manual, schedules};
 use crate::models::TaskId;
 
 impl Writer {
@@ -32,7 +32,7 @@ impl Writer {
                 if !matches!(error, Error::Refused(_)) {
                     self.note_failure(&error);
                 }
-                Err(error)
+                Err(manual::taken(error))
             }
         }
     }

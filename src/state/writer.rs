@@ -8,7 +8,7 @@
 //! tried again, and no further reports are taken in until they are stored; submissions are answered
 //! with the error meanwhile.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use sqlx::SqliteConnection;
@@ -27,7 +27,7 @@ use super::settle::Written;
 use super::waiters::Waiters;
 use super::writes::{self, Changes};
 use crate::events::Bus;
-use crate::models::{ClaimedTask, OfferId, Timestamp};
+use crate::models::{ClaimedTask, OfferId, TaskId, Timestamp};
 
 /// Messages taken from one inbox in a turn.
 const BATCH_MESSAGES: usize = 1024;
@@ -56,6 +56,8 @@ pub(super) struct Writer {
     pub waiters: Waiters,
     /// Whether the last claim stopped at its own size and not at the end of the queue.
     pub more_to_claim: bool,
+    /// Failed tasks that submissions of the current batch wait for, in vain.
+    pub failed_upstream: HashSet<TaskId>,
     /// Submissions that wait for one of their like to be stored.
     pub deferred: Vec<Submission>,
     /// Reports that could not be stored yet.

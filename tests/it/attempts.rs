@@ -27,7 +27,7 @@ async fn a_task_is_tried_as_often_as_it_says_and_each_attempt_is_on_record() {
     let retrying = listener.until("TASK_RETRYING", &id).await;
     let data = &retrying.last().unwrap()["data"];
     assert_eq!(data["attempt"], 1);
-    assert_eq!(data["error"], "failed: first");
+    assert_eq!(data["error"], "first");
     service.say_again(&id, 2, "fail second").await;
     service.at_gate_again(&id, 3).await;
     let running = service.task(&id).await;
