@@ -145,7 +145,7 @@ impl Row {
     ) -> Self {
         let (line, run_at) = match later {
             Some(time) => (
-                format!("Attempt {attempt} {because}; the next one starts at {time}"),
+                format!("Attempt {attempt} {because}; the next one is due at {time}"),
                 time.to_string(),
             ),
             None => (

@@ -46,11 +46,11 @@ async fn a_task_is_tried_as_often_as_it_says_and_each_attempt_is_on_record() {
     let begins = |start: &str| lines.iter().filter(|line| line.starts_with(start)).count();
     assert_eq!(begins("Processing started: "), 3);
     assert_eq!(
-        begins("Attempt 1 failed: first; the next one starts at "),
+        begins("Attempt 1 failed: first; the next one is due at "),
         1
     );
     assert_eq!(
-        begins("Attempt 2 failed: second; the next one starts at "),
+        begins("Attempt 2 failed: second; the next one is due at "),
         1
     );
     assert_eq!(begins("Processing failed: third"), 1);
