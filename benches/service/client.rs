@@ -26,6 +26,14 @@ pub struct Target {
 
 pub type Driver = Connection<TokioIo<TcpStream>, Full<Bytes>>;
 
+/// What a submission has besides its content.
+#[derive(Default)]
+pub struct Asking {
+    /// More of the JSON object, each with a comma before it.
+    pub fields: String,
+    pub idempotency_key: Option<String>,
+}
+
 pub struct Client {
     sender: SendRequest<Full<Bytes>>,
     host: HeaderValue,
@@ -47,12 +55,26 @@ impl Client {
         uri: Uri,
         body: Bytes,
     ) -> Result<(StatusCode, Bytes)> {
-        let request = Request::builder()
+        self.send_with_key(method, uri, body, None).await
+    }
+
+    /// The same with an `Idempotency-Key`.
+    async fn send_with_key(
+        &mut self,
+        method: Method,
+        uri: Uri,
+        body: Bytes,
+        key: Option<String>,
+    ) -> Result<(StatusCode, Bytes)> {
+        let mut request = Request::builder()
             .method(method)
             .uri(uri)
             .header(HOST, self.host.clone())
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .body(Full::new(body))?;
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        let request = request.body(Full::new(body))?;
         self.sender.ready().await?;
         let response = self.sender.send_request(request).await?;
         let status = response.status();
@@ -61,8 +83,21 @@ impl Client {
 
     /// Submits a task; anything but 201 is an error that shows the answer.
     pub async fn submit(&mut self, uri: Uri, content: &str) -> Result<Bytes> {
-        let body = format!(r#"{{"content":"{content}"}}"#).into();
-        let (status, answer) = self.send(Method::POST, uri, body).await?;
+        self.submit_asking(uri, content, Asking::default()).await
+    }
+
+    /// Submits a task that asks for more than to be run.
+    pub async fn submit_asking(
+        &mut self,
+        uri: Uri,
+        content: &str,
+        asking: Asking,
+    ) -> Result<Bytes> {
+        let fields = asking.fields;
+        let body = format!(r#"{{"content":"{content}"{fields}}}"#).into();
+        let (status, answer) = self
+            .send_with_key(Method::POST, uri, body, asking.idempotency_key)
+            .await?;
         if status != StatusCode::CREATED {
             return Err(refused("POST", status, &answer));
         }

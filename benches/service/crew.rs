@@ -9,14 +9,21 @@ use hyper::Uri;
 use tokio::task::JoinSet;
 
 use crate::Result;
-use crate::client::{Client, Driver, Target};
+use crate::client::{Asking, Client, Driver, Target};
 
 pub struct Crew {
     workers: Vec<Worker>,
     uri: Uri,
+    ask: Ask,
 }
 
+/// What the submission of this worker and number has besides its content.
+pub type Ask = fn(usize, u64) -> Asking;
+
 struct Worker {
+    number: usize,
+    /// Tasks submitted so far.
+    submitted: u64,
     client: Client,
     driver: Driver,
 }
@@ -38,14 +45,26 @@ impl Tally {
 impl Crew {
     pub async fn connect(target: Target, connections: usize) -> Result<Self> {
         let mut workers = Vec::with_capacity(connections);
-        for _ in 0..connections {
+        for number in 0..connections {
             let (client, driver) = Client::connect(target.address).await?;
-            workers.push(Worker { client, driver });
+            workers.push(Worker {
+                number,
+                submitted: 0,
+                client,
+                driver,
+            });
         }
         Ok(Self {
+            ask: |_, _| Asking::default(),
             workers,
             uri: target.path.parse()?,
         })
+    }
+
+    /// From now on, submissions ask for this.
+    pub fn asking(mut self, ask: Ask) -> Self {
+        self.ask = ask;
+        self
     }
 
     /// Submits until `duration` is over and every request under way is answered. The first
@@ -54,7 +73,7 @@ impl Crew {
         let mut running = JoinSet::new();
         let start = Instant::now();
         for worker in self.workers.drain(..) {
-            running.spawn(worker.submit_until(start + duration, self.uri.clone()));
+            running.spawn(worker.submit_until(start + duration, self.uri.clone(), self.ask));
         }
         let mut answered = 0;
         while let Some(outcome) = running.join_next().await {
@@ -70,21 +89,29 @@ impl Crew {
 }
 
 impl Worker {
-    async fn submit_until(mut self, end: Instant, uri: Uri) -> Result<(Self, u64)> {
-        let Self { client, driver } = &mut self;
+    async fn submit_until(mut self, end: Instant, uri: Uri, ask: Ask) -> Result<(Self, u64)> {
+        let Self {
+            number,
+            submitted,
+            client,
+            driver,
+        } = &mut self;
         let mut answered = 0;
         while Instant::now() < end {
             let content = format!("hello {answered}");
             // In this order, so that a request is written in the same poll that made it.
             tokio::select! {
                 biased;
-                answer = client.submit(uri.clone(), &content) => drop(answer?),
+                answer = client.submit_asking(uri.clone(), &content, ask(*number, *submitted)) => {
+                    drop(answer?);
+                }
                 outcome = &mut *driver => {
                     outcome?;
                     return Err("the server closed a connection under load".into());
                 }
             }
             answered += 1;
+            *submitted += 1;
         }
         Ok((self, answered))
     }

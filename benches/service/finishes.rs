@@ -78,7 +78,18 @@ pub async fn finish(
     floor: QueueStatus,
     seeded: u64,
 ) -> Result<Sample> {
-    let mut crew = Crew::connect(service.target(), connections).await?;
+    let crew = Crew::connect(service.target(), connections).await?;
+    finish_with(bench, service, crew, floor, seeded).await
+}
+
+/// The same, under the load of this crew.
+pub async fn finish_with(
+    bench: &Bench,
+    service: &Service,
+    mut crew: Crew,
+    floor: QueueStatus,
+    seeded: u64,
+) -> Result<Sample> {
     let warm_up = crew.submit_for(bench.plan.warm_up).await?;
     service.drained(floor).await?;
 

@@ -11,8 +11,10 @@
 //! `VENOM_DURABILITY=normal cargo bench --bench service -- --only a`.
 
 mod accepts;
+mod asking;
 mod client;
 mod crew;
+mod crowd;
 mod database;
 mod disk;
 mod echo;
@@ -100,6 +102,8 @@ async fn run(plan: Plan) -> Result<()> {
             Scenario::C => latency::measure(&bench, &mut report).await?,
             Scenario::D => seeded::measure(&bench, &mut report).await?,
             Scenario::E => listened::measure(&bench, &mut report).await?,
+            Scenario::F => crowd::measure(&bench, &mut report).await?,
+            Scenario::G => asking::measure(&bench, &mut report).await?,
         }
     }
     report.print_aims();

@@ -53,6 +53,10 @@ pub enum Scenario {
     D,
     /// B with listeners
     E,
+    /// B beside a million tasks that wait and may not start
+    F,
+    /// B with tasks that ask for more than to be run
+    G,
 }
 
 /// What to measure, for how long, with what.
@@ -69,6 +73,8 @@ pub struct Plan {
     /// Rows of the large database.
     pub finished_rows: u64,
     pub pending_rows: u64,
+    /// Tasks that may not start.
+    pub waiting_rows: u64,
     pub binary: PathBuf,
     /// Parent of the temporary folders.
     pub folder: PathBuf,
@@ -88,6 +94,7 @@ impl Options {
             starts: 9,
             finished_rows: 1_000_000,
             pending_rows: 100_000,
+            waiting_rows: 999_999,
             cache: cache_beside(&self.folder),
             binary: self.service,
             folder: self.folder,
@@ -104,6 +111,7 @@ impl Options {
             starts: 3,
             finished_rows: 20_000,
             pending_rows: 2_000,
+            waiting_rows: 9_999,
             ..full
         }
     }
