@@ -15,8 +15,8 @@ use crate::state::{self, Limits, StateManager};
 /// Why nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error(transparent)]
-    Settings(#[from] config::Error),
+    #[error("{0}")]
+    Settings(Box<config::Error>),
     #[error(transparent)]
     State(#[from] state::Error),
 }
@@ -102,7 +102,7 @@ impl Reloader {
         let loading = tokio::task::spawn_blocking(move || Settings::load(&sources));
         // It only fails when the process ends.
         let loaded = loading.await.map_err(|_| state::Error::Stopping)?;
-        Ok(loaded?)
+        loaded.map_err(|mistake| Error::Settings(Box::new(mistake)))
     }
 
     /// The limits come first: a processor must not be found before it is limited.

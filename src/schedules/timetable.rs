@@ -10,7 +10,7 @@ use crate::models::Timestamp;
 pub(super) struct Timetable(Times);
 
 enum Times {
-    Cron(Cron),
+    Cron(Box<Cron>),
     Every(Duration),
     /// An expression that the settings would not have accepted.
     Never,
@@ -34,7 +34,8 @@ impl Timetable {
             When::Cron {
                 expression,
                 timezone,
-            } => Cron::new(expression, timezone).map_or(Times::Never, Times::Cron),
+            } => Cron::new(expression, timezone)
+                .map_or(Times::Never, |cron| Times::Cron(Box::new(cron))),
         })
     }
 
