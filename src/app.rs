@@ -1,8 +1,8 @@
 //! Builds every part, starts the loops, and stops them in order.
 //!
-//! The order of a clean stop: no new tasks of schedules; no new tasks and no new claims; running tasks get their grace and the
-//! rest is given back; listeners are told and closed; open requests end; the dump is written; the
-//! database is closed.
+//! The order of a clean stop: schedules make no more tasks; no new tasks from clients and no new claims;
+//! running tasks get their grace and the rest is given back; listeners are told and closed; open requests
+//! end; the dump is written; the database is closed.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
