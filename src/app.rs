@@ -1,8 +1,8 @@
 //! Builds every part, starts the loops, and stops them in order.
 //!
-//! The order of a clean stop: no new tasks and no new claims; running tasks get their grace and the
-//! rest is given back; listeners are told and closed; open requests end; the dump is written; the
-//! database is closed.
+//! The order of a clean stop: schedules make no more tasks; no new tasks from clients and no new claims;
+//! running tasks get their grace and the rest is given back; listeners are told and closed; open requests
+//! end; the dump is written; the database is closed.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,11 +12,13 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, Api, Hosts, Listeners, ServerLimits};
-use crate::config::{KeySettings, ProcessorKind, Settings};
+use crate::config::{Current, KeySettings, ProcessorKind, Settings, Sources};
 use crate::dump::{Periodic, StateFile};
 use crate::orchestrator::{self, Orchestrator};
 use crate::processors::Registry;
 use crate::queue::QueueManager;
+use crate::reload::{Reload, Reloader};
+use crate::schedules::Scheduler;
 use crate::state::{self, Limits, Lock, OpenError, Rule, Start, StateManager, WriterHandle};
 
 /// Why the service did not start, or did not stop well: one sentence.
@@ -55,15 +57,19 @@ pub struct App {
     /// Held until the end: one process owns a database.
     lock: Lock,
     registry: Arc<Registry>,
+    reloader: Reloader,
+    reload: Reload,
+    current: Current,
     state_file: StateFile,
 }
 
 impl App {
-    /// Opens the database, puts right what a crash has left, and takes the port.
+    /// Opens the database, puts right what a crash has left, and takes the port. A reload reads the
+    /// settings from `sources` again.
     ///
     /// # Errors
     /// One sentence for the person who starts the service.
-    pub async fn build(settings: Settings) -> Result<Self, Error> {
+    pub async fn build(settings: Settings, sources: Sources) -> Result<Self, Error> {
         let wanted = SocketAddr::new(settings.host, settings.port);
         let listen = |source| Error::Listen {
             address: wanted,
@@ -91,6 +97,13 @@ impl App {
         if let Err(error) = lock.announce(&format!("http://{address}")) {
             tracing::warn!(%error, "commands on this machine will not find the service by its database");
         }
+        let (reloader, reload, current) = Reloader::new(
+            settings.clone(),
+            sources,
+            state.clone(),
+            Arc::clone(&registry),
+            limits,
+        );
         Ok(Self {
             settings,
             listener,
@@ -99,6 +112,9 @@ impl App {
             writer,
             lock,
             registry,
+            reloader,
+            reload,
+            current,
             state_file,
         })
     }
@@ -106,6 +122,11 @@ impl App {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Asks the service to read its settings again.
+    pub fn reload(&self) -> Reload {
+        self.reload.clone()
     }
 
     /// Serves until `stop`, then stops cleanly.
@@ -124,11 +145,17 @@ impl App {
             draining.clone(),
             self.settings.shutdown_grace,
         ));
+        let scheduler = Scheduler::new(self.state.clone(), self.current.clone());
+        let reloading = self.reloader.run(stop.clone());
+        let scheduling = scheduler.run(stop.clone());
+        let mut clockwork = tokio::spawn(async { tokio::join!(scheduling, reloading) });
         let listeners = Listeners::start().map_err(Error::Thread)?;
         let api = Arc::new(Api {
             state: self.state.clone(),
             queue,
             registry: Arc::clone(&self.registry),
+            current: self.current,
+            reload: self.reload,
             body_limit_bytes: self.settings.body_limit_bytes,
             request_timeout: self.settings.request_timeout,
             spool_folder: folder_of(&self.settings.database_path),
@@ -156,14 +183,21 @@ impl App {
 
         let mut writer = self.writer;
         let died = tokio::select! {
+            // First, because the stop ends the scheduler too.
+            biased;
             () = stop.cancelled() => None,
             ended = &mut writer => Some(format!("its writer ended: {}", ending(ended))),
             ended = &mut orchestrator => Some(format!("its orchestrator ended: {}", ending(ended))),
+            ended = &mut clockwork => {
+                let ended = ended.map(|_| Ok(()));
+                Some(format!("its scheduler ended: {}", ending(ended)))
+            }
         };
         if let Some(reason) = died {
             return Err(Error::Died(reason));
         }
         tracing::info!("stopping");
+        let _ = clockwork.await;
         stopping.cancel();
         if let Ok(Err(error)) = orchestrator.await {
             tracing::error!(%error, "running tasks could not be given back");

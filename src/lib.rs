@@ -25,6 +25,8 @@
 //! - [`orchestrator`]: runs claimed tasks, each to exactly one outcome; recovery after a crash
 //! - [`dump`]: `state_dump.json`, in and out
 //! - [`queue`]: pause, resume, purge, abort, emergency stop
+//! - [`reload`]: settings taken over while the service runs
+//! - [`schedules`]: tasks that are submitted by the clock
 //! - [`processors`]: the ways to run a task
 //! - [`state`]: the only door to SQLite, and the Writer behind it
 //! - [`events`]: who hears about a commit
@@ -45,4 +47,6 @@ pub mod models;
 pub mod orchestrator;
 pub mod processors;
 pub mod queue;
+pub mod reload;
+pub mod schedules;
 pub mod state;

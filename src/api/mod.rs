@@ -13,6 +13,8 @@ mod health;
 mod listeners;
 mod query;
 mod queue;
+mod reload;
+mod schedules;
 mod server;
 mod stream;
 mod task;
@@ -33,8 +35,10 @@ pub use guard::Hosts;
 pub use listeners::Listeners;
 pub use server::{ServerLimits, serve};
 
+use crate::config::Current;
 use crate::processors::Registry;
 use crate::queue::QueueManager;
+use crate::reload::Reload;
 use crate::state::StateManager;
 
 /// What the handlers share.
@@ -42,6 +46,9 @@ pub struct Api {
     pub state: StateManager,
     pub queue: QueueManager,
     pub registry: Arc<Registry>,
+    /// The settings that hold.
+    pub current: Current,
+    pub reload: Reload,
     /// Largest request body, except for an import.
     pub body_limit_bytes: usize,
     /// Time a client may take to send a request's body.
@@ -80,6 +87,8 @@ pub fn app(api: Arc<Api>) -> Router {
         .route("/api/v1/queue/purge", post(queue::purge))
         .route("/api/v1/queue/emergency-stop", post(queue::emergency_stop))
         .route("/api/v1/queue/task/{task_id}/abort", post(queue::abort))
+        .route("/api/v1/schedules", get(schedules::list))
+        .route("/api/v1/reload", post(reload::reload))
         .route("/api/v1/export", get(dump::export))
         .route("/api/v1/import", post(dump::import))
         .fallback(error::not_found)

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::Error;
 use super::greeting::Greeting;
-use super::signals::Signals;
+use super::signals::{HangUps, Signals};
 use super::{descriptors, output};
 use crate::app::App;
 use crate::config::{Loaded, LogFormat, Overrides, Place, Settings, Sources};
@@ -21,7 +21,8 @@ Examples:
 
 Every setting, also those without a flag, is in venom.example.toml and .env.example.
 SIGTERM or Ctrl-C stops it cleanly: running tasks get VENOM_SHUTDOWN_GRACE (default 30 s) to finish,
-the rest runs again at the next start. A second one ends it at once; nothing accepted is lost.";
+the rest runs again at the next start. A second one ends it at once; nothing accepted is lost.
+SIGHUP reads the settings again.";
 
 /// Serve the HTTP interface and run tasks, until Ctrl-C.
 #[derive(Args, Debug)]
@@ -104,6 +105,7 @@ pub(super) fn run(serve: &Serve) -> Result<(), Error> {
 async fn live(serve: &Serve, loaded: Loaded) -> Result<(), String> {
     let stop = CancellationToken::new();
     let signals = Signals::listen().map_err(|error| format!("cannot receive signals: {error}"))?;
+    let hang_ups = HangUps::listen().map_err(|error| format!("cannot receive signals: {error}"))?;
     tokio::spawn(signals.obey(stop.clone(), loaded.settings.log_format));
 
     let by_database = serve.is_found_by_its_database(&loaded);
@@ -111,10 +113,11 @@ async fn live(serve: &Serve, loaded: Loaded) -> Result<(), String> {
     let log_format = settings.log_format;
     let database = settings.database_path.clone();
     let app = tokio::select! {
-        app = App::build(settings) => app.map_err(|error| error.to_string())?,
+        app = App::build(settings, serve.sources()) => app.map_err(|error| error.to_string())?,
         // The start may take long, when there is much to import.
         () = stop.cancelled() => return Ok(()),
     };
+    tokio::spawn(hang_ups.obey(app.reload()));
     let greeting = Greeting::new(app.address(), &database, by_database);
     match log_format {
         LogFormat::Text => output::say(greeting),

@@ -1,4 +1,5 @@
-//! The first SIGTERM or SIGINT stops the service cleanly, the second at once.
+//! The first SIGTERM or SIGINT stops the service cleanly, the second at once. SIGHUP has it read its
+//! settings again.
 
 use std::io;
 
@@ -7,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::output;
 use crate::config::LogFormat;
+use crate::reload::Reload;
 
 /// The two signals that ask for a stop.
 pub(super) struct Signals {
@@ -43,6 +45,25 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// The signal that asks for a reload.
+pub(super) struct HangUps(Signal);
+
+impl HangUps {
+    /// From here on the signal no longer ends the process; one that comes before anybody obeys is kept.
+    pub fn listen() -> io::Result<Self> {
+        signal(SignalKind::hangup()).map(Self)
+    }
+
+    /// Reloads at each signal, as long as the process lives.
+    pub async fn obey(mut self, reload: Reload) {
+        while self.0.recv().await.is_some() {
+            if let Err(error) = reload.reload().await {
+                tracing::error!(%error, "the settings stay as they are");
+            }
         }
     }
 }

@@ -57,6 +57,16 @@ impl Error {
         }
     }
 
+    /// The setting that has the mistake; `None` where it is the whole file.
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::Unreadable { .. } | Self::Syntax { .. } => None,
+            Self::Unknown { key, .. } | Self::Invalid { key, .. } | Self::Conflict { key, .. } => {
+                Some(key)
+            }
+        }
+    }
+
     /// Whether the mistake is on the command line, which makes it one of usage (exit code 2).
     pub fn is_usage(&self) -> bool {
         matches!(

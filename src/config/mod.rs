@@ -9,6 +9,8 @@
 //! hands them out by key, a rule of `rules` makes the setting out of each, and `reader` says which.
 
 mod backoff;
+mod changes;
+mod current;
 mod dotenv;
 mod environment;
 mod error;
@@ -34,6 +36,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use backoff::Backoff;
+pub use changes::Changes;
+pub use current::{Current, Publisher};
 pub use error::{Error, Place};
 pub use keys::KeySettings;
 pub use kinds::{CommandSettings, LlmSettings, WebhookSettings, WorkerSettings};

@@ -46,6 +46,16 @@ impl Timestamp {
         Self(earlier.unwrap_or_default().trunc_subsecs(6))
     }
 
+    /// Without the fraction of its second.
+    pub fn whole_seconds(self) -> Self {
+        Self(self.0.trunc_subsecs(0))
+    }
+
+    /// The same moment, for reckoning with calendars.
+    pub fn utc(self) -> DateTime<Utc> {
+        self.0
+    }
+
     /// How long it is from now until this time; nothing if it has passed.
     pub fn from_now(self) -> Duration {
         (self.0 - Utc::now()).to_std().unwrap_or_default()
@@ -54,6 +64,12 @@ impl Timestamp {
     /// Whole and fractional seconds from `earlier` to `self`; negative if `self` comes first.
     pub fn seconds_since(self, earlier: Self) -> f64 {
         (self.0 - earlier.0).as_seconds_f64()
+    }
+}
+
+impl From<DateTime<Utc>> for Timestamp {
+    fn from(time: DateTime<Utc>) -> Self {
+        Self(time.trunc_subsecs(6))
     }
 }
 

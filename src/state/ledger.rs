@@ -235,6 +235,12 @@ impl Ledger {
         self.running.insert(task.attempt.seq, slot);
     }
 
+    /// No start is known any more.
+    pub fn forget_starts(&mut self) {
+        self.processor_starts.clear();
+        self.key_starts.clear();
+    }
+
     /// A start of before this process, for the rates.
     pub fn remember_start(&mut self, processor: &str, key: Option<&str>, at: Timestamp) {
         if let Some(rate) = self.limits.processor(processor).rate {

@@ -44,6 +44,19 @@ impl Limits {
         self.external.contains(processor)
     }
 
+    /// Whether some rate needs to know of starts that `before` did not keep.
+    pub fn rates_look_further_than(&self, before: &Self) -> bool {
+        let further = |rule: Rule, before: Rule| {
+            let period = |rule: Rule| rule.rate.map(|rate| rate.per);
+            period(rule) > period(before)
+        };
+        let mut processors = self.processors.iter();
+        let mut keys = self.keys.iter().chain(before.keys.iter());
+        processors.any(|(name, rule)| further(*rule, before.processor(name)))
+            || keys.any(|(key, _)| further(self.key(key), before.key(key)))
+            || further(self.any_key, before.any_key)
+    }
+
     /// The longest period that a rate looks back.
     pub fn longest_period(&self) -> Option<Duration> {
         let rules = self.processors.values().chain(self.keys.values());

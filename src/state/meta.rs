@@ -1,4 +1,10 @@
-//! The keys of the `meta` table.
+//! The `meta` table: its keys, and what is written there together.
+
+use std::collections::BTreeMap;
+
+use sqlx::SqliteConnection;
+
+use super::{Error, writes};
 
 /// A [`crate::models::Pause`], while the queue is paused.
 pub(super) const PAUSE: &str = "pause";
@@ -10,3 +16,15 @@ pub(super) const DEFAULT_PROCESSOR: &str = "default_processor";
 pub(super) const CLOSED: &str = "closed";
 /// The number of attempts of each processor's tasks, by name.
 pub(super) const MAX_ATTEMPTS: &str = "max_attempts";
+
+/// What holds for rows that name no processor, or say no number of attempts.
+pub(super) async fn set_defaults(
+    conn: &mut SqliteConnection,
+    processor: &str,
+    max_attempts: &BTreeMap<String, i64>,
+) -> Result<(), Error> {
+    let processor = serde_json::to_string(processor)?;
+    writes::set_meta(&mut *conn, DEFAULT_PROCESSOR, &processor).await?;
+    let max_attempts = serde_json::to_string(max_attempts)?;
+    writes::set_meta(conn, MAX_ATTEMPTS, &max_attempts).await
+}

@@ -33,6 +33,7 @@ mod open;
 mod orders;
 mod rate;
 mod reads;
+mod reconfigure;
 mod request;
 mod retries;
 mod room;
@@ -47,7 +48,7 @@ mod waiting;
 mod writer;
 mod writes;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -267,12 +268,19 @@ impl StateManager {
         self.ask(|reply| Order::Withdraw(offer, reply)).await
     }
 
-    /// From now on, these limits hold. What runs goes on.
+    /// From now on these limits hold, and for rows that say nothing themselves this processor and these
+    /// numbers of attempts, by processor. What runs goes on.
     ///
     /// # Errors
-    /// When the Writer is gone.
-    pub async fn set_limits(&self, limits: Limits) -> Result<(), Error> {
-        self.ask(|reply| Order::SetLimits(Box::new(limits), reply))
+    /// When it could not be stored; then nothing has changed.
+    pub async fn set_limits(
+        &self,
+        limits: Limits,
+        default_processor: String,
+        max_attempts: BTreeMap<String, i64>,
+    ) -> Result<(), Error> {
+        let limits = Box::new(limits);
+        self.ask(|reply| Order::SetLimits(limits, default_processor, max_attempts, reply))
             .await
     }
 

@@ -18,6 +18,7 @@ use super::ledger::Ledger;
 use super::limits::Limits;
 use super::orders::journal;
 use super::reads::Interrupted;
+use super::reconfigure::recall_starts;
 use super::waiters::Waiters;
 use super::writer::Writer;
 use super::{
@@ -139,10 +140,7 @@ impl Opened {
         start: Start<'_>,
     ) -> Result<(StateManager, WriterHandle, Lock), Error> {
         let conn = &mut self.connections.write;
-        let default_processor = serde_json::to_string(start.default_processor)?;
-        writes::set_meta(&mut *conn, meta::DEFAULT_PROCESSOR, &default_processor).await?;
-        let max_attempts = serde_json::to_string(&start.max_attempts)?;
-        writes::set_meta(&mut *conn, meta::MAX_ATTEMPTS, &max_attempts).await?;
+        meta::set_defaults(&mut *conn, start.default_processor, &start.max_attempts).await?;
         let ledger = read_ledger(conn, start.limits).await?;
         // What became final when nobody could go through those that wait for it.
         let chores = ledger.upstream.iter().copied().map(Chore::Resolve);
@@ -201,15 +199,10 @@ async fn read_ledger(conn: &mut SqliteConnection, limits: Limits) -> Result<Ledg
         Some(pause) => Some(serde_json::from_str(&pause)?),
         None => None,
     };
-    let lookback = limits.longest_period();
     let mut ledger = Ledger::new(limits, pause);
     ledger.closed = closed::recall(conn, now).await?;
     (ledger.lanes, ledger.blocked) = waiting::count_waiting(&mut *conn).await?;
     ledger.upstream = chains::awaited(conn).await?.into_iter().collect();
-    if let Some(period) = lookback {
-        for start in history::starts_since(conn, now.before(period)).await? {
-            ledger.remember_start(&start.processor, start.key.as_deref(), start.at);
-        }
-    }
+    recall_starts(conn, &mut ledger).await?;
     Ok(ledger)
 }

@@ -82,10 +82,9 @@ impl Writer {
                 let processors = self.ledger.processors(Timestamp::now());
                 answer(reply, Ok(processors))
             }
-            Order::SetLimits(limits, reply) => {
-                self.ledger.set_limits(*limits);
-                self.more_to_claim = true;
-                answer(reply, Ok(()))
+            Order::SetLimits(limits, processor, max_attempts, reply) => {
+                let set = self.set_limits(*limits, &processor, &max_attempts).await;
+                answer(reply, set)
             }
             Order::Purge(reply) => self.begin_purge(None, PurgeCause::Asked, reply).await,
             Order::BeginEmergencyStop(reply) => {

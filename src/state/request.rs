@@ -1,6 +1,6 @@
 //! What the Writer can be asked besides accepting tasks: rare, each in a transaction of its own.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
@@ -60,7 +60,8 @@ pub(super) enum Order {
     Withdraw(OfferId, Reply<()>),
     /// The condition of every processor.
     Processors(Reply<HashMap<String, ProcessorStatus>>),
-    SetLimits(Box<Limits>, Reply<()>),
+    /// Other limits, default processor, and numbers of attempts by processor.
+    SetLimits(Box<Limits>, String, BTreeMap<String, i64>, Reply<()>),
     SetDumpFields(Map<String, Value>, Reply<()>),
     /// Writes what has arrived, then closes the database.
     Close(Reply<()>),

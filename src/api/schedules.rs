@@ -1,0 +1,23 @@
+//! The schedules.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
+
+use super::Shared;
+use super::error::ApiError;
+use super::query::Query;
+use crate::models::Timestamp;
+use crate::schedules::{self, Listed};
+
+/// `GET /api/v1/schedules`: all of them, by name.
+pub(super) async fn list(State(api): Shared, uri: Uri) -> Result<Json<Vec<Listed>>, ApiError> {
+    Query::parse(uri.query(), &[])?;
+    let progress = api.state.schedule_progress().await?;
+    let settings = api.current.get();
+    Ok(Json(schedules::list(
+        &settings,
+        &progress,
+        Timestamp::now(),
+    )))
+}

@@ -1,0 +1,120 @@
+//! Reads the settings again while the service runs, and takes over what can change without a restart.
+//!
+//! Either all of it is taken over or nothing: a mistake in the settings, or a storage that refuses,
+//! leaves everything as it was. Running attempts go on as they began.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{self, Changes, Current, Loaded, Publisher, Settings, Sources};
+use crate::processors::Registry;
+use crate::state::{self, Limits, StateManager};
+
+/// Why nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{0}")]
+    Settings(Box<config::Error>),
+    #[error(transparent)]
+    State(#[from] state::Error),
+}
+
+type Reply = oneshot::Sender<Result<Changes, Error>>;
+
+/// Asks for a reload; clone it freely.
+#[derive(Clone)]
+pub struct Reload(mpsc::Sender<Reply>);
+
+impl Reload {
+    /// Reads the settings from where they were read at the start, and takes them over.
+    ///
+    /// # Errors
+    /// When there is a mistake in them, or they could not be stored; then nothing was changed.
+    pub async fn reload(&self) -> Result<Changes, Error> {
+        let (reply, answer) = oneshot::channel();
+        let stopping = || Error::State(state::Error::Stopping);
+        self.0.send(reply).await.map_err(|_| stopping())?;
+        answer.await.unwrap_or_else(|_| Err(stopping()))
+    }
+}
+
+/// Reloads one after the other.
+pub struct Reloader {
+    asked: mpsc::Receiver<Reply>,
+    sources: Sources,
+    state: StateManager,
+    registry: Arc<Registry>,
+    publisher: Publisher,
+    current: Current,
+    limits: fn(&Settings) -> Limits,
+}
+
+impl Reloader {
+    /// A reloader that has nothing to do yet, how to ask it, and the settings that it will change.
+    /// `limits` makes the queue's limits of the settings.
+    pub fn new(
+        settings: Settings,
+        sources: Sources,
+        state: StateManager,
+        registry: Arc<Registry>,
+        limits: fn(&Settings) -> Limits,
+    ) -> (Self, Reload, Current) {
+        let (asking, asked) = mpsc::channel(1);
+        let (publisher, current) = Current::new(settings);
+        let reloader = Self {
+            asked,
+            sources,
+            state,
+            registry,
+            publisher,
+            current: current.clone(),
+            limits,
+        };
+        (reloader, Reload(asking), current)
+    }
+
+    /// Reloads whenever somebody asks for it, until `stop`.
+    pub async fn run(mut self, stop: CancellationToken) {
+        while let Some(Some(reply)) = stop.run_until_cancelled(self.asked.recv()).await {
+            // Who has gone away does not want the answer.
+            let _ = reply.send(self.reload().await);
+        }
+    }
+
+    async fn reload(&self) -> Result<Changes, Error> {
+        let loaded = self.load().await?;
+        for warning in &loaded.warnings {
+            tracing::warn!("{warning}");
+        }
+        let (settings, changes) = self.current.get().reloaded(loaded.settings);
+        if !changes.applied.is_empty() {
+            self.apply(settings).await?;
+        }
+        let (applied, needs_restart) = (&changes.applied, &changes.needs_restart);
+        tracing::info!(?applied, ?needs_restart, "settings read again");
+        Ok(changes)
+    }
+
+    async fn load(&self) -> Result<Loaded, Error> {
+        let sources = self.sources.clone();
+        let loading = tokio::task::spawn_blocking(move || Settings::load(&sources));
+        // It only fails when the process ends.
+        let loaded = loading.await.map_err(|_| state::Error::Stopping)?;
+        loaded.map_err(|mistake| Error::Settings(Box::new(mistake)))
+    }
+
+    /// The limits come first: a processor must not be found before it is limited.
+    async fn apply(&self, settings: Settings) -> Result<(), Error> {
+        let processors = settings.processors.iter();
+        let attempts = processors.map(|(name, processor)| (name.clone(), processor.max_attempts));
+        let (limits, default) = ((self.limits)(&settings), settings.default_processor.clone());
+        self.state
+            .set_limits(limits, default, attempts.collect())
+            .await?;
+        self.registry.configure(&settings);
+        self.publisher.publish(settings);
+        Ok(())
+    }
+}

@@ -1,0 +1,314 @@
+//! The loop that submits a task whenever a schedule is due.
+//!
+//! How far each schedule has come is read anew for every step, so that the database alone decides. A
+//! step that could not be stored is taken again, and the due times behind it wait for it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, json};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::timetable::{Step, Timetable};
+use crate::config::{Current, Missed, ScheduleSettings, Settings};
+use crate::models::{NewTask, Timestamp};
+use crate::state::{Due, Error, Progress, StateManager};
+
+/// The longest sleep, so that a clock that was set is noticed.
+const NAP: Duration = Duration::from_secs(30);
+/// How long to wait when the storage refuses.
+const RETRY_PAUSE: Duration = Duration::from_secs(2);
+/// A clock that leaps further than this has been set, or its machine was asleep.
+const LEAP_SECONDS: f64 = 60.0;
+
+/// Submits the tasks of all schedules.
+pub struct Scheduler {
+    state: StateManager,
+    current: Current,
+    /// The settings that `served` was made of.
+    settings: Arc<Settings>,
+    served: BTreeMap<String, Served>,
+    clock: Clock,
+    /// Whether the last step could not be stored.
+    failing: bool,
+}
+
+/// A schedule that is being served.
+struct Served {
+    settings: ScheduleSettings,
+    timetable: Timetable,
+    /// Due times before it were missed, or are none of its own.
+    since: Timestamp,
+    /// Whether the times before `since` are passed over, whatever the settings say of missed ones.
+    passes_over: bool,
+}
+
+impl Scheduler {
+    /// A scheduler that goes by the current settings, whatever they become.
+    pub fn new(state: StateManager, current: Current) -> Self {
+        let settings = current.get();
+        let mut scheduler = Self {
+            state,
+            current,
+            settings: Arc::clone(&settings),
+            served: BTreeMap::new(),
+            clock: Clock::new(),
+            failing: false,
+        };
+        scheduler.take(settings);
+        scheduler
+    }
+
+    /// Submits until `stop`. A step that is cut off by it is taken again at the next start.
+    pub async fn run(mut self, stop: CancellationToken) {
+        stop.run_until_cancelled(self.serve()).await;
+    }
+
+    async fn serve(&mut self) {
+        loop {
+            let pause = self.tick().await;
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = self.current.changed() => {
+                    let settings = self.current.get();
+                    self.take(settings);
+                }
+            }
+        }
+    }
+
+    /// Serves the schedules of these settings from now on.
+    fn take(&mut self, settings: Arc<Settings>) {
+        let now = Timestamp::now();
+        let mut before = std::mem::take(&mut self.served);
+        for (name, schedule) in &settings.schedules {
+            let served = Served::new(schedule, before.remove(name), now);
+            self.served.insert(name.clone(), served);
+        }
+        self.settings = settings;
+    }
+
+    /// One step of each schedule; how long nothing is due then.
+    async fn tick(&mut self) -> Duration {
+        let now = Timestamp::now();
+        if self.clock.has_leapt(now) {
+            for served in self.served.values_mut() {
+                served.since = now;
+                served.passes_over = false;
+            }
+        }
+        match self.step_all(now).await {
+            Ok(pause) => {
+                self.failing = false;
+                pause
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.failing, true) {
+                    tracing::error!(%error, "the task of a schedule could not be stored; trying again");
+                }
+                RETRY_PAUSE
+            }
+        }
+    }
+
+    async fn step_all(&self, now: Timestamp) -> Result<Duration, Error> {
+        let progress = self.state.schedule_progress().await?;
+        let mut pause = Ok(NAP);
+        for (name, served) in &self.served {
+            let stepped = self.step(name, served, progress.get(name), now).await;
+            // One that cannot go on does not hold up the others.
+            pause = pause.and_then(|pause: Duration| stepped.map(|next| pause.min(next)));
+        }
+        pause
+    }
+
+    /// One step of one schedule; how long nothing is due then.
+    async fn step(
+        &self,
+        name: &str,
+        served: &Served,
+        progress: Option<&Progress>,
+        now: Timestamp,
+    ) -> Result<Duration, Error> {
+        let step = match progress {
+            // First seen.
+            None => Step::Skip(now.whole_seconds()),
+            Some(progress) => served.step(progress.last_due, now),
+        };
+        let (time, task) = match step {
+            Step::Wait(_) if !served.settings.enabled => return Ok(NAP),
+            Step::Wait(due) => return Ok(due.map_or(NAP, Timestamp::from_now)),
+            Step::Submit(time) => (time, Some(self.task(name, &served.settings, time))),
+            Step::Skip(time) => (time, None),
+        };
+        let due = Due {
+            schedule: name.to_owned(),
+            time,
+            task,
+        };
+        if let Some(task_id) = self.state.submit_scheduled(due).await? {
+            tracing::debug!(schedule = name, due = %time, %task_id, "a schedule was due");
+        }
+        Ok(Duration::ZERO)
+    }
+
+    fn task(&self, name: &str, schedule: &ScheduleSettings, due: Timestamp) -> NewTask {
+        let processor = schedule.processor.as_ref();
+        let processor = processor.unwrap_or(&self.settings.default_processor);
+        let attempts = || Some(self.settings.processors.get(processor)?.max_attempts);
+        let request = [("schedule", json!(name)), ("due", json!(due))];
+        let request = request.map(|(key, value)| (key.to_owned(), value));
+        NewTask {
+            priority: schedule.priority,
+            tags: schedule.tags.clone(),
+            session_id: schedule.session_id.clone(),
+            max_attempts: schedule.max_attempts.or_else(attempts).unwrap_or(1),
+            timeout: schedule.timeout,
+            concurrency_key: schedule.concurrency_key.clone(),
+            request: Map::from_iter(request),
+            ..NewTask::new(schedule.content.clone(), processor.clone())
+        }
+    }
+}
+
+impl Served {
+    fn new(settings: &ScheduleSettings, before: Option<Self>, now: Timestamp) -> Self {
+        let (since, passes_over) = match before {
+            None => (now, false),
+            Some(before) if before.is_same(settings) => (before.since, before.passes_over),
+            Some(_) => (now, true),
+        };
+        Self {
+            timetable: Timetable::new(&settings.when),
+            settings: settings.clone(),
+            since,
+            passes_over,
+        }
+    }
+
+    /// Whether these settings have the same times, and had them until now.
+    fn is_same(&self, settings: &ScheduleSettings) -> bool {
+        self.settings.enabled && self.settings.when == settings.when
+    }
+
+    fn step(&self, mark: Timestamp, now: Timestamp) -> Step {
+        let passes_over = self.passes_over || !self.settings.enabled;
+        let missed = if passes_over {
+            Missed::Skip
+        } else {
+            self.settings.missed
+        };
+        if self.settings.enabled {
+            return self.timetable.step(mark, self.since, now, missed);
+        }
+        match self.timetable.step(mark, now, now, missed) {
+            // Due at this very moment: it will have been passed over at the next look.
+            Step::Submit(_) => Step::Wait(None),
+            step => step,
+        }
+    }
+}
+
+/// Tells the time that passes from the time that is set.
+struct Clock {
+    seen: Timestamp,
+    /// Stands still while the machine is asleep.
+    steady: Instant,
+}
+
+impl Clock {
+    fn new() -> Self {
+        Self {
+            seen: Timestamp::now(),
+            steady: Instant::now(),
+        }
+    }
+
+    /// Whether more or less time has passed on the clock than in truth, since the last look.
+    fn has_leapt(&mut self, now: Timestamp) -> bool {
+        let shown = now.seconds_since(self.seen);
+        let passed = self.steady.elapsed().as_secs_f64();
+        *self = Self {
+            seen: now,
+            steady: Instant::now(),
+        };
+        (shown - passed).abs() > LEAP_SECONDS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::When;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_unix_seconds(1_000_000 + seconds).unwrap()
+    }
+
+    fn every(seconds: u64) -> ScheduleSettings {
+        ScheduleSettings {
+            when: When::Every(Duration::from_secs(seconds)),
+            missed: Missed::RunOnce,
+            content: "x".to_owned(),
+            processor: None,
+            priority: 0,
+            max_attempts: None,
+            timeout: None,
+            tags: Vec::new(),
+            session_id: None,
+            concurrency_key: None,
+            enabled: true,
+        }
+    }
+
+    fn disabled() -> ScheduleSettings {
+        ScheduleSettings {
+            enabled: false,
+            ..every(10)
+        }
+    }
+
+    #[test]
+    fn a_reload_that_leaves_the_times_alone_changes_nothing() {
+        let before = Served::new(&every(10), None, at(0));
+        let settings = ScheduleSettings {
+            content: "y".to_owned(),
+            ..every(10)
+        };
+        let served = Served::new(&settings, Some(before), at(35));
+        assert_eq!(served.step(at(0), at(35)), Step::Submit(at(10)));
+    }
+
+    #[test]
+    fn a_schedule_that_comes_back_has_missed_what_was_between() {
+        let served = Served::new(&every(10), None, at(35));
+        assert_eq!(served.step(at(0), at(35)), Step::Submit(at(30)));
+    }
+
+    #[test]
+    fn other_times_count_from_then() {
+        let before = Served::new(&every(100), None, at(0));
+        let served = Served::new(&every(10), Some(before), at(35));
+        assert_eq!(served.step(at(0), at(35)), Step::Skip(at(30)));
+        assert_eq!(served.step(at(30), at(50)), Step::Submit(at(40)));
+    }
+
+    #[test]
+    fn times_at_which_it_was_disabled_are_passed_over() {
+        let before = Served::new(&disabled(), None, at(0));
+        assert_eq!(before.step(at(0), at(35)), Step::Skip(at(30)));
+        let served = Served::new(&every(10), Some(before), at(35));
+        assert_eq!(served.step(at(0), at(35)), Step::Skip(at(30)));
+        assert_eq!(served.step(at(30), at(40)), Step::Submit(at(40)));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_noticed() {
+        let mut clock = Clock::new();
+        assert!(!clock.has_leapt(Timestamp::now()));
+        assert!(clock.has_leapt(Timestamp::now().after(Duration::from_secs(600))));
+        assert!(clock.has_leapt(Timestamp::now()));
+    }
+}
