@@ -10,10 +10,15 @@ mod descriptors;
 mod emergency_stop;
 mod error;
 mod event_line;
+mod explain;
 mod export;
+mod filter;
 mod follow;
 mod greeting;
 mod import;
+mod list;
+mod listing;
+mod logs;
 mod new_task;
 mod order;
 mod output;
@@ -23,10 +28,12 @@ mod purge;
 mod refusal;
 mod resume;
 mod serve;
+mod show;
 mod signals;
 mod status;
 mod storage;
 mod submit;
+mod table;
 mod target;
 mod watch;
 
@@ -41,6 +48,7 @@ const EXAMPLES: &str = "\
 Examples:
   venom                                  serve on http://127.0.0.1:8000
   venom submit --wait hello              run a task and print its result
+  venom list --failed                    find tasks; `venom show ID` has one of them in full
   venom watch                            see what happens, as it happens
   venom COMMAND --help                   more about a command, with examples
 
@@ -63,6 +71,10 @@ struct CommandLine {
 enum Command {
     Serve(serve::Serve),
     Submit(submit::Submit),
+    List(list::List),
+    Show(show::Show),
+    Logs(logs::Logs),
+    Explain(explain::Explain),
     Watch(watch::Watch),
     Status(status::Status),
     Pause(pause::Pause),
@@ -99,6 +111,10 @@ fn dispatch(command: Command) -> Result<(), Error> {
     match command {
         Command::Serve(serve) => serve::run(&serve),
         Command::Submit(submit) => on_one_thread(submit::run(submit)),
+        Command::List(list) => on_one_thread(list::run(&list)),
+        Command::Show(show) => on_one_thread(show::run(&show)),
+        Command::Logs(logs) => on_one_thread(logs::run(&logs)),
+        Command::Explain(explain) => on_one_thread(explain::run(&explain)),
         Command::Watch(watch) => on_one_thread(watch::run(&watch)),
         Command::Status(status) => on_one_thread(status::run(&status)),
         Command::Pause(pause) => on_one_thread(pause::run(&pause)),
