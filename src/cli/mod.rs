@@ -5,7 +5,10 @@
 
 mod abort;
 mod backoff;
+mod chosen;
 mod client;
+mod confirm;
+mod delete;
 mod descriptors;
 mod emergency_stop;
 mod error;
@@ -27,6 +30,7 @@ mod period;
 mod purge;
 mod refusal;
 mod resume;
+mod retry;
 mod serve;
 mod show;
 mod signals;
@@ -82,6 +86,8 @@ enum Command {
     Purge(purge::Purge),
     EmergencyStop(emergency_stop::EmergencyStop),
     Abort(abort::Abort),
+    Retry(retry::Retry),
+    Delete(delete::Delete),
     Export(export::Export),
     Import(import::Import),
 }
@@ -122,6 +128,8 @@ fn dispatch(command: Command) -> Result<(), Error> {
         Command::Purge(purge) => on_one_thread(purge::run(&purge)),
         Command::EmergencyStop(stop) => on_one_thread(emergency_stop::run(&stop)),
         Command::Abort(abort) => on_one_thread(abort::run(&abort)),
+        Command::Retry(retry) => on_one_thread(retry::run(&retry)),
+        Command::Delete(delete) => on_one_thread(delete::run(&delete)),
         Command::Export(export) => on_one_thread(export::run(&export)),
         Command::Import(import) => on_one_thread(import::run(&import)),
     }
