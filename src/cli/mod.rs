@@ -29,8 +29,10 @@ mod pause;
 mod period;
 mod purge;
 mod refusal;
+mod reload;
 mod resume;
 mod retry;
+mod schedules;
 mod serve;
 mod show;
 mod signals;
@@ -88,6 +90,8 @@ enum Command {
     Abort(abort::Abort),
     Retry(retry::Retry),
     Delete(delete::Delete),
+    Schedules(schedules::Schedules),
+    Reload(reload::Reload),
     Export(export::Export),
     Import(import::Import),
 }
@@ -130,6 +134,8 @@ fn dispatch(command: Command) -> Result<(), Error> {
         Command::Abort(abort) => on_one_thread(abort::run(&abort)),
         Command::Retry(retry) => on_one_thread(retry::run(&retry)),
         Command::Delete(delete) => on_one_thread(delete::run(&delete)),
+        Command::Schedules(schedules) => on_one_thread(schedules::run(&schedules)),
+        Command::Reload(reload) => on_one_thread(reload::run(&reload)),
         Command::Export(export) => on_one_thread(export::run(&export)),
         Command::Import(import) => on_one_thread(import::run(&import)),
     }

@@ -10,6 +10,7 @@ mod many;
 mod mistakes;
 mod orders;
 mod service;
+mod settings;
 mod show;
 mod submit;
 mod target;
