@@ -19,6 +19,9 @@ at.";
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Abort {
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
     #[command(flatten)]
     chosen: Chosen,
 }
@@ -30,7 +33,7 @@ pub(super) async fn run(abort: &Abort) -> Result<(), Error> {
         one: &|id| (Method::POST, format!("/api/v1/queue/task/{id}/abort")),
         done: "Task aborted.",
         many: (Method::POST, "/api/v1/tasks/abort"),
-        asks: true,
+        asks: !abort.yes,
     };
     abort.chosen.apply(&verb).await
 }

@@ -23,9 +23,6 @@ pub(super) struct Chosen {
     /// Only say how many tasks the filter finds
     #[arg(long, conflicts_with = "ids")]
     dry_run: bool,
-    /// Do not ask
-    #[arg(long, short)]
-    yes: bool,
     /// Print the service's answers as JSON, one a line
     #[arg(long)]
     json: bool,
@@ -116,7 +113,7 @@ impl Chosen {
 
     async fn apply_to_found(&self, verb: &Verb<'_>) -> Result<(), Error> {
         let client = self.target.client()?;
-        if verb.asks && !self.dry_run && !self.yes && can_ask() {
+        if verb.asks && !self.dry_run && can_ask() {
             let found = self.call(&client, verb, true).await?;
             let (name, url) = (verb.name, client.url());
             let question = format!("{name} {} tasks at {url}?", found["matched"]);

@@ -19,6 +19,9 @@ several ids was refused. With a filter it asks first, if there is a terminal to 
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Delete {
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
     #[command(flatten)]
     chosen: Chosen,
 }
@@ -30,7 +33,7 @@ pub(super) async fn run(delete: &Delete) -> Result<(), Error> {
         one: &|id| (Method::DELETE, format!("/api/v1/tasks/{id}")),
         done: "Task deleted.",
         many: (Method::DELETE, "/api/v1/tasks"),
-        asks: true,
+        asks: !delete.yes,
     };
     delete.chosen.apply(&verb).await
 }
