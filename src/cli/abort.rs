@@ -1,30 +1,39 @@
-//! `venom abort`: stops one task that runs.
+//! `venom abort`: stops tasks that run.
 
 use clap::Args;
+use reqwest::Method;
 
+use super::chosen::{Chosen, Verb};
 use super::error::Error;
-use super::order::Order;
-use crate::models::TaskId;
 
 const EXAMPLES: &str = "\
-Example:
+Examples:
   venom abort 0190a6e2-7b5c-7d20-9a3c-5f2e8b1d4c6a
+  venom abort --processor summarise --dry-run
 
-The task is FAILED, with failure `aborted`. One that waits does not run and cannot be aborted.";
+The tasks are FAILED, with failure `aborted`. One that waits does not run and cannot be aborted. The exit
+code is 1 if one of several ids was refused. With a filter it asks first, if there is a terminal to ask
+at.";
 
-/// Stop a task that runs.
+/// Stop tasks that run.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Abort {
-    /// The task's id
-    #[arg(value_name = "ID")]
-    id: TaskId,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
     #[command(flatten)]
-    order: Order,
+    chosen: Chosen,
 }
 
-/// Gives the order.
+/// Gives the orders.
 pub(super) async fn run(abort: &Abort) -> Result<(), Error> {
-    let path = format!("/api/v1/queue/task/{}/abort", abort.id);
-    abort.order.give(&path, None).await
+    let verb = Verb {
+        name: "Abort",
+        one: &|id| (Method::POST, format!("/api/v1/queue/task/{id}/abort")),
+        done: "Task aborted.",
+        many: (Method::POST, "/api/v1/tasks/abort"),
+        asks: !abort.yes,
+    };
+    abort.chosen.apply(&verb).await
 }

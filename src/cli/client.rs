@@ -3,10 +3,11 @@
 use std::io;
 use std::time::Duration;
 
-use reqwest::{RequestBuilder, Response, StatusCode, Url};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value;
 
 use super::error::Error;
+use super::refusal::reason_in;
 
 /// A service that takes longer to take a connection is as good as none. Answers may take as long as
 /// they need: a purge of a million tasks does.
@@ -37,46 +38,50 @@ impl Client {
         &self.url
     }
 
+    /// A request that is not sent yet.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.url))
+    }
+
     /// The answer to `GET path`, to be read.
     pub async fn open(&self, path: &str) -> Result<Response, Error> {
-        self.send(self.http.get(self.at(path))).await
+        self.send(self.request(Method::GET, path)).await
     }
 
     /// The answer to `GET path`.
     pub async fn get(&self, path: &str) -> Result<Value, Error> {
-        self.json(self.open(path).await?).await
+        self.answer(self.request(Method::GET, path)).await
     }
 
     /// The answer to `POST path`, with a JSON body or none.
     pub async fn post(&self, path: &str, body: Option<&Value>) -> Result<Value, Error> {
-        let mut request = self.http.post(self.at(path));
+        let mut request = self.request(Method::POST, path);
         if let Some(body) = body {
             request = request.json(body);
         }
-        self.json(self.send(request).await?).await
+        self.answer(request).await
     }
 
     /// The answer to `POST path`, with a body that holds JSON and is sent as it is read.
     pub async fn upload(&self, path: &str, body: reqwest::Body) -> Result<Value, Error> {
-        let request = self.http.post(self.at(path));
+        let request = self.request(Method::POST, path);
         let request = request.header("content-type", "application/json");
-        self.json(self.send(request.body(body)).await?).await
+        self.answer(request.body(body)).await
     }
 
-    /// What to say of a connection that did not come about or broke.
-    pub fn unreachable(&self, error: &reqwest::Error) -> Error {
-        if error.is_connect() {
-            return no_service(&self.url, root(error));
+    /// The answer to a request; null if it has no body.
+    pub async fn answer(&self, request: RequestBuilder) -> Result<Value, Error> {
+        let response = self.send(request).await?;
+        if response.status() == StatusCode::NO_CONTENT {
+            return Ok(Value::Null);
         }
-        let (url, reason) = (&self.url, root(error));
-        Error::Unreachable(format!("the connection to {url} broke: {reason}"))
+        let read = response.bytes().await;
+        let body = read.map_err(|error| self.unreachable(&error))?;
+        serde_json::from_slice(&body).map_err(|_| self.not_a_service())
     }
 
-    fn at(&self, path: &str) -> String {
-        format!("{}{path}", self.url)
-    }
-
-    async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
+    /// The answer to a request, to be read.
+    pub async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
         let answer = request.send().await;
         let response = answer.map_err(|error| self.unreachable(&error))?;
         if response.status().is_success() {
@@ -92,13 +97,19 @@ impl Client {
         })
     }
 
-    async fn json(&self, response: Response) -> Result<Value, Error> {
-        let read = response.bytes().await;
-        let body = read.map_err(|error| self.unreachable(&error))?;
-        serde_json::from_slice(&body).map_err(|_| {
-            let url = &self.url;
-            Error::Failed(format!("{url} answers, but not as a venom service does"))
-        })
+    /// What to say of an answer that cannot be read.
+    pub fn not_a_service(&self) -> Error {
+        let url = &self.url;
+        Error::Failed(format!("{url} answers, but not as a venom service does"))
+    }
+
+    /// What to say of a connection that did not come about or broke.
+    pub fn unreachable(&self, error: &reqwest::Error) -> Error {
+        if error.is_connect() {
+            return no_service(&self.url, root(error));
+        }
+        let (url, reason) = (&self.url, root(error));
+        Error::Unreachable(format!("the connection to {url} broke: {reason}"))
     }
 }
 
@@ -124,55 +135,4 @@ fn root(error: &reqwest::Error) -> &(dyn std::error::Error + 'static) {
         root = source;
     }
     root
-}
-
-/// The `detail` of an error's body in words: the sentence, or what is wrong where.
-pub(super) fn reason_in(body: &[u8]) -> Option<String> {
-    let body: Value = serde_json::from_slice(body).ok()?;
-    match &body["detail"] {
-        Value::String(sentence) => Some(sentence.clone()),
-        Value::Array(problems) => {
-            let words: Vec<_> = problems.iter().map(problem).collect();
-            Some(words.join("\n"))
-        }
-        _ => None,
-    }
-}
-
-/// `body.priority: Input should be …`
-fn problem(problem: &Value) -> String {
-    let place = |part: &Value| match part {
-        Value::String(name) => name.clone(),
-        other => other.to_string(),
-    };
-    let loc = problem["loc"].as_array().map(Vec::as_slice);
-    let loc: Vec<_> = loc.unwrap_or_default().iter().map(place).collect();
-    let msg = problem["msg"].as_str().unwrap_or("is wrong");
-    format!("{}: {msg}", loc.join("."))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::reason_in;
-
-    #[test]
-    fn details_become_words() {
-        let sentence = br#"{"detail": "Task not found"}"#;
-        assert_eq!(reason_in(sentence).unwrap(), "Task not found");
-        let problems = br#"{"detail": [
-            {"type": "missing", "loc": ["body", "content"], "msg": "Field required", "input": {}},
-            {"type": "json_invalid", "loc": ["body", 7], "msg": "JSON decode error", "input": {}}
-        ]}"#;
-        assert_eq!(
-            reason_in(problems).unwrap(),
-            "body.content: Field required\nbody.7: JSON decode error"
-        );
-    }
-
-    #[test]
-    fn other_bodies_give_no_reason() {
-        for body in ["", "<html>", "{}", "[]", r#"{"detail": 1}"#] {
-            assert_eq!(reason_in(body.as_bytes()), None, "{body}");
-        }
-    }
 }

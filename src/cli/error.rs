@@ -22,6 +22,9 @@ pub(super) enum Error {
     /// The reason stands in the log already.
     #[error("the log says why")]
     Logged,
+    /// The reason was said already.
+    #[error("the reason was said")]
+    Said,
 }
 
 impl Error {
@@ -35,14 +38,14 @@ impl Error {
 
     /// Whether there is something left to say.
     pub fn is_silent(&self) -> bool {
-        matches!(self, Self::ReaderGone | Self::Logged)
+        matches!(self, Self::ReaderGone | Self::Logged | Self::Said)
     }
 
     /// 0 done, 1 failed, 2 wrong usage.
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::ReaderGone => ExitCode::SUCCESS,
-            Self::Failed(_) | Self::Unreachable(_) | Self::Logged => ExitCode::FAILURE,
+            Self::Failed(_) | Self::Unreachable(_) | Self::Logged | Self::Said => ExitCode::FAILURE,
             Self::Usage(_) => ExitCode::from(2),
         }
     }

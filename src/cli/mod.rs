@@ -5,24 +5,41 @@
 
 mod abort;
 mod backoff;
+mod chosen;
 mod client;
+mod confirm;
+mod delete;
 mod descriptors;
 mod emergency_stop;
 mod error;
 mod event_line;
+mod explain;
 mod export;
+mod filter;
+mod follow;
 mod greeting;
 mod import;
+mod list;
+mod listing;
+mod logs;
+mod new_task;
 mod order;
 mod output;
 mod pause;
+mod period;
 mod purge;
+mod refusal;
+mod reload;
 mod resume;
+mod retry;
+mod schedules;
 mod serve;
+mod show;
 mod signals;
 mod status;
 mod storage;
 mod submit;
+mod table;
 mod target;
 mod watch;
 
@@ -37,6 +54,7 @@ const EXAMPLES: &str = "\
 Examples:
   venom                                  serve on http://127.0.0.1:8000
   venom submit --wait hello              run a task and print its result
+  venom list --failed                    find tasks; `venom show ID` has one of them in full
   venom watch                            see what happens, as it happens
   venom COMMAND --help                   more about a command, with examples
 
@@ -59,6 +77,10 @@ struct CommandLine {
 enum Command {
     Serve(serve::Serve),
     Submit(submit::Submit),
+    List(list::List),
+    Show(show::Show),
+    Logs(logs::Logs),
+    Explain(explain::Explain),
     Watch(watch::Watch),
     Status(status::Status),
     Pause(pause::Pause),
@@ -66,6 +88,10 @@ enum Command {
     Purge(purge::Purge),
     EmergencyStop(emergency_stop::EmergencyStop),
     Abort(abort::Abort),
+    Retry(retry::Retry),
+    Delete(delete::Delete),
+    Schedules(schedules::Schedules),
+    Reload(reload::Reload),
     Export(export::Export),
     Import(import::Import),
 }
@@ -95,6 +121,10 @@ fn dispatch(command: Command) -> Result<(), Error> {
     match command {
         Command::Serve(serve) => serve::run(&serve),
         Command::Submit(submit) => on_one_thread(submit::run(submit)),
+        Command::List(list) => on_one_thread(list::run(&list)),
+        Command::Show(show) => on_one_thread(show::run(&show)),
+        Command::Logs(logs) => on_one_thread(logs::run(&logs)),
+        Command::Explain(explain) => on_one_thread(explain::run(&explain)),
         Command::Watch(watch) => on_one_thread(watch::run(&watch)),
         Command::Status(status) => on_one_thread(status::run(&status)),
         Command::Pause(pause) => on_one_thread(pause::run(&pause)),
@@ -102,6 +132,10 @@ fn dispatch(command: Command) -> Result<(), Error> {
         Command::Purge(purge) => on_one_thread(purge::run(&purge)),
         Command::EmergencyStop(stop) => on_one_thread(emergency_stop::run(&stop)),
         Command::Abort(abort) => on_one_thread(abort::run(&abort)),
+        Command::Retry(retry) => on_one_thread(retry::run(&retry)),
+        Command::Delete(delete) => on_one_thread(delete::run(&delete)),
+        Command::Schedules(schedules) => on_one_thread(schedules::run(&schedules)),
+        Command::Reload(reload) => on_one_thread(reload::run(&reload)),
         Command::Export(export) => on_one_thread(export::run(&export)),
         Command::Import(import) => on_one_thread(import::run(&import)),
     }

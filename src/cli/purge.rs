@@ -1,12 +1,10 @@
 //! `venom purge`: gives up every task that waits.
 
-use std::io::{self, IsTerminal};
-
 use clap::Args;
 
+use super::confirm::{can_ask, confirm};
 use super::error::Error;
 use super::order::Order;
-use super::output::say;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,26 +27,14 @@ pub(super) struct Purge {
 
 /// Asks, then gives the order.
 pub(super) async fn run(purge: &Purge) -> Result<(), Error> {
-    if !purge.yes && io::stdin().is_terminal() {
+    if !purge.yes && can_ask() {
         let client = purge.order.client()?;
         let queue = client.get("/api/v1/queue/status").await?;
         let url = client.url();
-        say(format_args!(
-            "Fail all {} tasks that wait at {url}? [y/N]",
-            queue["pending"]
-        ));
-        if !is_yes()? {
+        let question = format!("Fail all {} tasks that wait at {url}?", queue["pending"]);
+        if !confirm(&question)? {
             return Err(Error::Failed("nothing was purged".to_owned()));
         }
     }
     purge.order.give("/api/v1/queue/purge", None).await
-}
-
-fn is_yes() -> Result<bool, Error> {
-    let mut answer = String::new();
-    io::stdin()
-        .read_line(&mut answer)
-        .map_err(|error| Error::Failed(format!("cannot read the answer: {error}")))?;
-    let answer = answer.trim();
-    Ok(answer.eq_ignore_ascii_case("y") || answer.eq_ignore_ascii_case("yes"))
 }

@@ -1,27 +1,27 @@
-//! `venom submit`: hands in a task, and waits for it if asked.
+//! `venom submit`: hands in a task, and waits for it if asked; or hands in many.
 
-use std::io::Read;
-use std::time::Duration;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use futures_util::StreamExt;
-use serde_json::{Map, Value, json};
-use tokio::time::timeout;
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
 
-use super::backoff::Backoff;
 use super::client::Client;
 use super::error::Error;
+use super::follow::{Patient, until_final};
+use super::new_task::NewTask;
 use super::output::{print, print_json, say};
 use super::target::Target;
-
-/// The service sends a heartbeat every 15 seconds; a stream that is silent for longer is dead.
-const SILENCE: Duration = Duration::from_secs(60);
 
 const EXAMPLES: &str = "\
 Examples:
   venom submit hello world               print the id of the new task
   venom submit --wait hello              wait, then print its result
   venom submit --processor summarise --wait - < report.txt
+  venom submit --delay 2h --retry 3 --timeout 5m nightly
+  venom submit --unique nightly --after \"$(venom submit first)\" second
+  venom submit --batch tasks.ndjson      one JSON object a line, such as {\"content\": \"hello\"}
   venom submit --json hello | jq -r .task_id
   venom submit -- --a-text-with-dashes
 
@@ -32,21 +32,14 @@ Exit codes: 0 done, 1 refused, or failed with --wait (its error is on stderr), 2
 #[command(after_help = EXAMPLES)]
 pub(super) struct Submit {
     /// What the task is about; words are joined by blanks, and - stands for all of stdin
-    #[arg(required = true)]
+    #[arg(required_unless_present = "batch")]
     text: Vec<String>,
-    /// Processor that runs it [default: the default_processor of the settings, else echo]
-    #[arg(long, value_name = "NAME")]
-    processor: Option<String>,
-    /// From -100 to 100; higher runs first [default: 0]
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
-    #[arg(value_parser = clap::value_parser!(i64).range(-100..=100))]
-    priority: Option<i64>,
-    /// A tag to find it by; may be given several times
-    #[arg(long, value_name = "TAG")]
-    tag: Vec<String>,
-    /// The session it belongs to
-    #[arg(long, value_name = "ID")]
-    session: Option<String>,
+    /// Submit every task of a file, all or none: one JSON object a line; - stands for stdin
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["text", "wait"])]
+    batch: Option<PathBuf>,
+    /// Submit once, however often this is repeated within a day
+    #[arg(long, value_name = "KEY", value_parser = header_text)]
+    idempotency_key: Option<String>,
     /// Wait until it is finished, print its result, and fail if it failed
     #[arg(long)]
     wait: bool,
@@ -54,18 +47,31 @@ pub(super) struct Submit {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    task: NewTask,
+    #[command(flatten)]
     target: Target,
 }
 
 /// Submits, waits, prints.
 pub(super) async fn run(submit: Submit) -> Result<(), Error> {
-    let task = request(&submit)?;
-    let client = submit.target.client()?;
-    let answer = client.post("/api/v1/tasks", Some(&task)).await?;
-    let Some(id) = answer["task_id"].as_str() else {
-        let url = client.url();
-        return Err(Error::Failed(format!("{url} took the task without an id")));
+    match &submit.batch {
+        Some(file) => submit_batch(&submit, file).await,
+        None => submit_one(&submit).await,
+    }
+}
+
+async fn submit_one(submit: &Submit) -> Result<(), Error> {
+    let content = match submit.text.as_slice() {
+        [dash] if dash == "-" => stdin()?,
+        words => words.join(" "),
     };
+    let client = submit.target.client()?;
+    let request = submit.request(&client, "/api/v1/tasks");
+    let answer = client.answer(request.json(&submit.task.request(&content)));
+    let answer = answer.await?;
+    // A key that was used before brings the first answer.
+    let id = answer["task_id"].as_str();
+    let id = id.ok_or_else(|| client.not_a_service())?;
     if !submit.wait {
         return match submit.json {
             true => print_json(&answer),
@@ -73,78 +79,64 @@ pub(super) async fn run(submit: Submit) -> Result<(), Error> {
         };
     }
     say(format_args!("task {id} is accepted"));
-    let task = until_final(client, &submit.target, id).await?;
+    let task = until_final(client, &submit.target, id, &mut Patient).await?;
     report(&task, id, submit.json)
 }
 
-fn request(submit: &Submit) -> Result<Value, Error> {
-    let content = match submit.text.as_slice() {
-        [dash] if dash == "-" => stdin()?,
-        words => words.join(" "),
+async fn submit_batch(submit: &Submit, file: &Path) -> Result<(), Error> {
+    if !submit.task.is_plain() {
+        let words = "the tasks of --batch have their own fields; leave out the flags of a task";
+        return Err(Error::Usage(words.to_owned()));
+    }
+    let tasks = match file == Path::new("-") {
+        true => stdin()?.into_bytes(),
+        false => std::fs::read(file).map_err(|error| {
+            let name = file.display();
+            Error::Failed(format!("cannot read {name}: {error}"))
+        })?,
     };
-    let mut task = Map::new();
-    task.insert("content".to_owned(), json!(content));
-    let mut set = |name: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            task.insert(name.to_owned(), value);
+    let client = submit.target.client()?;
+    let request = submit.request(&client, "/api/v1/tasks/batch");
+    let request = request.header("content-type", "application/x-ndjson");
+    let answer = client.answer(request.body(tasks)).await?;
+    if submit.json {
+        return print_json(&answer);
+    }
+    let ids = answer["task_ids"].as_array();
+    let ids = ids.ok_or_else(|| client.not_a_service())?;
+    let ids: Vec<_> = ids.iter().filter_map(Value::as_str).collect();
+    match ids.is_empty() {
+        true => Ok(()),
+        false => print(&ids.join("\n")),
+    }
+}
+
+impl Submit {
+    fn request(&self, client: &Client, path: &str) -> RequestBuilder {
+        let request = client.request(Method::POST, path);
+        match &self.idempotency_key {
+            Some(key) => request.header("idempotency-key", key),
+            None => request,
         }
-    };
-    set(
-        "processor",
-        submit.processor.as_ref().map(|name| json!(name)),
-    );
-    set("priority", submit.priority.map(|priority| json!(priority)));
-    set("tags", (!submit.tag.is_empty()).then(|| json!(submit.tag)));
-    set("session_id", submit.session.as_ref().map(|id| json!(id)));
-    Ok(Value::Object(task))
+    }
+}
+
+/// What the service takes as an `Idempotency-Key`.
+fn header_text(key: &str) -> Result<String, String> {
+    let is_visible = key.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    match is_visible && (1..=255).contains(&key.len()) {
+        true => Ok(key.to_owned()),
+        false => Err("expected 1 to 255 visible ASCII characters".to_owned()),
+    }
 }
 
 /// All of stdin, to the last byte.
 fn stdin() -> Result<String, Error> {
     let mut text = String::new();
-    match std::io::stdin().lock().read_to_string(&mut text) {
+    match io::stdin().lock().read_to_string(&mut text) {
         Ok(_) => Ok(text),
         Err(error) => Err(Error::Failed(format!("cannot read stdin: {error}"))),
     }
-}
-
-/// Follows the task until it is final, also through restarts of the service.
-async fn until_final(mut client: Client, target: &Target, id: &str) -> Result<Value, Error> {
-    let mut backoff = Backoff::new();
-    let mut is_lost = false;
-    loop {
-        match look(&client, id).await {
-            Ok(task) if is_final(&task) => return Ok(task),
-            Ok(_) => {
-                is_lost = false;
-                backoff = Backoff::new();
-            }
-            Err(Error::Unreachable(reason)) => {
-                if !is_lost {
-                    say(format_args!(
-                        "{reason}; waiting for it, since the task is safe"
-                    ));
-                }
-                is_lost = true;
-                client = target.client_again(client);
-            }
-            Err(error) => return Err(error),
-        }
-        backoff.wait().await;
-    }
-}
-
-/// The task, when it is final or the service has stopped telling about it.
-async fn look(client: &Client, id: &str) -> Result<Value, Error> {
-    let stream = client.open(&format!("/api/v1/tasks/{id}/stream")).await?;
-    // However the stream ends, the task itself says whether there is more to come.
-    let mut chunks = stream.bytes_stream();
-    while let Ok(Some(Ok(_))) = timeout(SILENCE, chunks.next()).await {}
-    client.get(&format!("/api/v1/tasks/{id}")).await
-}
-
-fn is_final(task: &Value) -> bool {
-    matches!(task["status"].as_str(), Some("COMPLETED" | "FAILED"))
 }
 
 fn report(task: &Value, id: &str, json: bool) -> Result<(), Error> {

@@ -19,6 +19,7 @@ use super::client::{self, Client};
 use super::error::Error;
 use super::event_line::{Frame, line};
 use super::output::say;
+use super::refusal;
 use super::target::Target;
 use crate::models::{EventType, TaskId};
 
@@ -105,7 +106,7 @@ async fn connect(client: &Client, watch: &Watch, since: Option<i64>) -> Result<S
         Ok(Ok((socket, _))) => Ok(socket),
         Ok(Err(SocketError::Io(error))) => Err(client::no_service(client.url(), &error)),
         Ok(Err(SocketError::Http(answer))) => {
-            let reason = answer.body().as_deref().and_then(client::reason_in);
+            let reason = answer.body().as_deref().and_then(refusal::reason_in);
             let words = reason.unwrap_or_else(|| {
                 let (url, status) = (client.url(), answer.status());
                 format!("{url} answers {status} and has no events to tell")

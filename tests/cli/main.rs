@@ -1,10 +1,17 @@
 //! The command line, through the real binary: what it prints, where, and how it exits.
 
+mod bulk;
+mod canned;
 mod dumps;
 mod harness;
+mod list;
+mod logs;
+mod many;
 mod mistakes;
 mod orders;
 mod service;
+mod settings;
+mod show;
 mod submit;
 mod target;
 mod watch;

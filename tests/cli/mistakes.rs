@@ -19,11 +19,48 @@ fn wrong_usage_is_exit_code_2() {
         (&["serve", "--log-format", "xml"], "(--log-format)"),
         (&["serve", "--max-concurrent", "0"], "(--max-concurrent)"),
         (&["submit"], "<TEXT>"),
+        (&["submit", "--batch", "f", "x"], "cannot be used with"),
+        (&["submit", "--batch", "f", "--wait"], "cannot be used with"),
+        (
+            &["submit", "--batch", "f", "--tag", "t"],
+            "leave out the flags of a task",
+        ),
+        (
+            &["submit", "--delay", "5min", "x"],
+            "expected a time such as 90, 90s, 5m",
+        ),
+        (&["submit", "--at", "noon", "x"], "expected a time such as"),
+        (
+            &[
+                "submit",
+                "--delay",
+                "1",
+                "--at",
+                "2099-01-01T00:00:00Z",
+                "x",
+            ],
+            "cannot be used with",
+        ),
+        (
+            &["submit", "--retry", "1", "--max-attempts", "2", "x"],
+            "cannot be used with",
+        ),
+        (&["submit", "--idempotency-key", "é", "x"], "visible ASCII"),
+        (&["pause", "--for", "x"], "expected a time such as 90"),
+        (
+            &["pause", "--for", "1", "--until", "2099-01-01T00:00:00Z"],
+            "cannot be used with",
+        ),
+        (&["show"], "<ID>"),
+        (&["logs", "x"], "invalid value 'x' for '<ID>'"),
+        (&["explain", "--frob"], "unexpected argument '--frob'"),
+        (&["schedules", "x"], "unexpected argument 'x'"),
+        (&["reload", "x"], "unexpected argument 'x'"),
         (
             &["submit", "--priority", "101", "x"],
             "101 is not in -100..=100",
         ),
-        (&["abort", "x"], "invalid value 'x' for '<ID>'"),
+        (&["abort", "x"], "invalid value 'x' for '[ID]...'"),
         (
             &["watch", "--types", "TASK_LOGS"],
             "expected one of TASK_CREATED, ",
@@ -69,7 +106,7 @@ fn every_command_has_help_with_examples() {
     let (_, commands) = help.split_once("Commands:\n").unwrap();
     let commands = commands.lines().map_while(|line| line.strip_prefix("  "));
     let names: Vec<_> = commands.filter_map(|line| line.split(' ').next()).collect();
-    assert_eq!(names.len(), 12, "{names:?}");
+    assert_eq!(names.len(), 20, "{names:?}");
     for name in names.into_iter().filter(|name| *name != "help") {
         let help = folder.succeed(&[name, "--help"]);
         assert!(help.contains(&format!("  venom {name}")), "{help}");

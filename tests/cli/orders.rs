@@ -95,3 +95,46 @@ fn what_runs_is_aborted() {
     assert_eq!((aborted.code, aborted.err.as_str()), (0, "Task aborted.\n"));
     watch.out.until(&format!("TASK_ABORTED {id}"));
 }
+
+#[test]
+fn one_processor_is_paused_by_itself_and_for_a_time() {
+    let folder = Folder::new();
+    let _service = folder.serve();
+    let paused = folder.json(&["pause", "--processor", "echo", "--for", "10m", "--json"]);
+    assert_eq!(paused["processor"], "echo");
+    let until = paused["until"].as_str().unwrap();
+    let until = chrono::DateTime::parse_from_rfc3339(until).unwrap();
+    let period = until.signed_duration_since(chrono::Utc::now());
+    assert!((540..=600).contains(&period.num_seconds()), "{period}");
+    let id = folder.succeed(&["submit", "hello"]);
+    let explained = folder.json(&["explain", "--json", &id]);
+    assert_eq!(explained["reasons"][0]["type"], "processor_paused");
+
+    let resumed = folder.run(&["resume", "--processor", "echo"]);
+    assert_eq!((resumed.code, resumed.out.as_str()), (0, ""));
+    assert_eq!(resumed.err, "Processor echo resumed.\n");
+    let logs = folder.run(&["logs", "--follow", &id]);
+    assert!(logs.err.ends_with("is COMPLETED\n"), "{logs:?}");
+}
+
+#[test]
+fn a_pause_may_end_by_itself() {
+    let folder = Folder::new();
+    let _service = folder.serve();
+    let paused = folder.run(&["pause", "--until", "2099-01-01T00:00:00Z"]);
+    assert!(
+        paused.err.contains("until 2099-01-01T00:00:00"),
+        "{paused:?}"
+    );
+    let past = folder.run(&["pause", "--until", "2001-01-01T00:00:00Z"]);
+    assert_eq!((past.code, past.out.as_str()), (1, ""));
+    assert!(past.err.starts_with("error: body.until: "), "{past:?}");
+    let nobody = folder.run(&["resume", "--processor", "nope"]);
+    assert_eq!(nobody.code, 1);
+    assert!(
+        nobody.err.starts_with("error: body.processor: "),
+        "{nobody:?}"
+    );
+    folder.succeed(&["pause", "--for", "0.2s"]);
+    assert_eq!(folder.succeed(&["submit", "--wait", "x"]), "Processed: x");
+}

@@ -1,0 +1,39 @@
+//! `venom delete`: finished tasks are forgotten, with their logs.
+
+use clap::Args;
+use reqwest::Method;
+
+use super::chosen::{Chosen, Verb};
+use super::error::Error;
+
+const EXAMPLES: &str = "\
+Examples:
+  venom delete 0190a6e2-7b5c-7d20-9a3c-5f2e8b1d4c6a
+  venom delete --status completed --until 2026-01-01T00:00:00Z --dry-run
+  venom delete --tag test --yes
+
+Only finished tasks can be deleted; `venom abort` ends one that runs. The exit code is 1 if one of
+several ids was refused. With a filter it asks first, if there is a terminal to ask at.";
+
+/// Delete finished tasks, with their logs.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Delete {
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+    #[command(flatten)]
+    chosen: Chosen,
+}
+
+/// Gives the orders.
+pub(super) async fn run(delete: &Delete) -> Result<(), Error> {
+    let verb = Verb {
+        name: "Delete",
+        one: &|id| (Method::DELETE, format!("/api/v1/tasks/{id}")),
+        done: "Task deleted.",
+        many: (Method::DELETE, "/api/v1/tasks"),
+        asks: !delete.yes,
+    };
+    delete.chosen.apply(&verb).await
+}

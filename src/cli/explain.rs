@@ -1,0 +1,42 @@
+//! `venom explain`: why a task does not run.
+
+use clap::Args;
+
+use super::error::Error;
+use super::output::{print, print_json};
+use super::target::Target;
+use crate::models::TaskId;
+
+const EXAMPLES: &str = "\
+Examples:
+  venom explain 0190a6e2-7b5c-7d20-9a3c-5f2e8b1d4c6a
+  venom explain --json 0190a6e2-7b5c-7d20-9a3c-5f2e8b1d4c6a | jq '.reasons[].type'";
+
+/// Say why a task waits: a pause, a limit, its time, other tasks.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Explain {
+    /// The task's id
+    #[arg(value_name = "ID")]
+    id: TaskId,
+    /// Print the service's answer as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Asks and prints.
+pub(super) async fn run(explain: &Explain) -> Result<(), Error> {
+    let client = explain.target.client()?;
+    let path = format!("/api/v1/tasks/{}/explain", explain.id);
+    let answer = client.get(&path).await?;
+    match explain.json {
+        true => print_json(&answer),
+        false => print(
+            answer["message"]
+                .as_str()
+                .unwrap_or("Nothing stands in its way."),
+        ),
+    }
+}

@@ -1,0 +1,49 @@
+//! `venom reload`: the service reads its settings again.
+
+use clap::Args;
+use serde_json::Value;
+
+use super::error::Error;
+use super::output::{one_line, print_json, say};
+use super::target::Target;
+
+const EXAMPLES: &str = "\
+Examples:
+  venom reload
+  venom reload --json | jq -r '.needs_restart[]'
+
+A mistake in the settings changes nothing: every problem is named, and the exit code is 1.";
+
+/// Take over changed settings without a restart.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Reload {
+    /// Print the service's answer as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Gives the order and says what changed, and what waits for a restart.
+pub(super) async fn run(reload: &Reload) -> Result<(), Error> {
+    let client = reload.target.client()?;
+    let answer = client.post("/api/v1/reload", None).await?;
+    if reload.json {
+        return print_json(&answer);
+    }
+    say(answer["message"].as_str().unwrap_or("Done."));
+    for (name, words) in [("applied", "applied"), ("needs_restart", "needs a restart")] {
+        for change in answer[name].as_array().into_iter().flatten() {
+            say(format_args!("  {words}: {}", text(change)));
+        }
+    }
+    Ok(())
+}
+
+fn text(change: &Value) -> String {
+    match change.as_str() {
+        Some(text) => one_line(text),
+        None => change.to_string(),
+    }
+}
