@@ -167,7 +167,6 @@ impl Opened {
             claims: None,
             chores,
             stalled: Vec::new(),
-            last_offer: 0,
             waiters: waiters.clone(),
             deferred: Vec::new(),
             more_to_claim: false,
