@@ -121,6 +121,7 @@ impl Fields {
     ) -> Option<T> {
         if self.left.get(name).is_none_or(Value::is_null) {
             let found = Value::Object(self.left.clone());
+            self.left.shift_remove(name);
             self.refuse(name, "missing", "Field required", found);
             return None;
         }

@@ -24,3 +24,6 @@ mod stop;
 mod stream;
 mod support;
 mod tasks;
+mod worker;
+mod worker_ends;
+mod worker_program;

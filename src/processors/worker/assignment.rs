@@ -6,7 +6,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::models::{OfferId, Task, Timestamp};
+use crate::models::{OfferId, Task, TaskId, Timestamp};
 use crate::state::Upstream;
 
 /// A started task that nobody has taken yet. Whoever drops it leaves its attempt to wait in vain.
@@ -43,6 +43,11 @@ impl Assignment {
     /// Whether its attempt still waits to be taken.
     pub fn is_wanted(&self) -> bool {
         !self.taken.is_closed()
+    }
+
+    /// Sorts tasks as the queue does, as far as their ids tell who came first.
+    pub fn place(&self) -> (i64, Timestamp, TaskId) {
+        (-self.task.priority, self.task.run_at, self.task.id)
     }
 
     /// Starts the lease; `None` if the attempt has ended meanwhile.

@@ -12,6 +12,8 @@ mod assignment;
 mod call;
 mod desk;
 mod poll;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -62,7 +62,9 @@ impl Poll {
         if self.desk.count(self.id).0 == 0 {
             self.offer(wait, stop).await?;
         }
-        let got = self.desk.leave(self.id).into_iter();
+        let mut got = self.desk.leave(self.id);
+        got.sort_by_key(Assignment::place);
+        let got = got.into_iter();
         Ok(got.filter_map(|task| task.take(worker)).collect())
     }
 
