@@ -1,11 +1,11 @@
 //! `worker`: waits while a program outside runs the task.
 //!
 //! Such a program polls: it offers to run up to so many tasks of some processors ([`Poll`]). A task that
-//! starts for an offer reaches [`Worker::run`] like any other, which lays it on the [`Desk`]; the poll
+//! starts for an offer reaches its processor like any other, which lays it on the [`Desk`]; the poll
 //! takes it from there and answers with it. From then on the program speaks of the attempt by
 //! [`Desk::call`], and each word but the last renews its lease.
 //!
-//! What nobody takes within [`PATIENCE`] goes back and costs no attempt. What was taken is the
+//! What nobody takes within two seconds goes back and costs no attempt. What was taken is the
 //! program's: its silence for the length of a lease is a lost attempt.
 
 mod assignment;

@@ -1,5 +1,7 @@
 //! The desk: which poll gets a task, and what becomes of those whose poll has gone.
 
+mod late;
+
 use std::sync::Arc;
 use std::time::Duration;
 
