@@ -113,6 +113,21 @@ impl Fields {
         String::new()
     }
 
+    /// What `read` makes of a field that has to be there; it being missing is a mistake.
+    pub fn required<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut Self, &str) -> Option<T>,
+    ) -> Option<T> {
+        if self.left.get(name).is_none_or(Value::is_null) {
+            let found = Value::Object(self.left.clone());
+            self.left.shift_remove(name);
+            self.refuse(name, "missing", "Field required", found);
+            return None;
+        }
+        read(self, name)
+    }
+
     pub fn whole(&mut self, name: &str, from: i64, to: i64) -> Option<i64> {
         let msg = format!("Input should be a whole number from {from} to {to}");
         self.read(name, "int_range", &msg, |value| {

@@ -21,6 +21,8 @@ mod task;
 mod task_request;
 mod tasks;
 mod wait;
+mod worker;
+mod worker_request;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -89,6 +91,15 @@ pub fn app(api: Arc<Api>) -> Router {
         .route("/api/v1/queue/task/{task_id}/abort", post(queue::abort))
         .route("/api/v1/schedules", get(schedules::list))
         .route("/api/v1/reload", post(reload::reload))
+        .route("/api/v1/worker/claim", post(worker::claim))
+        .route(
+            "/api/v1/worker/{task_id}/heartbeat",
+            post(worker::heartbeat),
+        )
+        .route("/api/v1/worker/{task_id}/log", post(worker::log))
+        .route("/api/v1/worker/{task_id}/progress", post(worker::progress))
+        .route("/api/v1/worker/{task_id}/complete", post(worker::complete))
+        .route("/api/v1/worker/{task_id}/fail", post(worker::fail))
         .route("/api/v1/export", get(dump::export))
         .route("/api/v1/import", post(dump::import))
         .fallback(error::not_found)

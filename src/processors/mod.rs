@@ -8,6 +8,7 @@ mod command;
 mod context;
 mod echo;
 mod registry;
+pub mod worker;
 
 use futures_util::future::BoxFuture;
 

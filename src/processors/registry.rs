@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Processor;
 use super::command::{Command, Guard};
 use super::echo::Echo;
+use super::worker::{Desk, Worker};
 use crate::config::{Backoff, ProcessorKind, ProcessorSettings, Settings};
 
 /// One configured processor and the rules of its attempts.
@@ -23,7 +24,14 @@ pub struct Entry {
 /// Every processor a task may name.
 pub struct Registry {
     configured: RwLock<Arc<Configured>>,
+    shared: Shared,
+}
+
+/// What the processors of a kind have in common, whatever the settings become.
+#[derive(Clone, Default)]
+struct Shared {
     guard: Arc<Guard>,
+    desk: Arc<Desk>,
 }
 
 /// The processors of one reading of the settings.
@@ -36,11 +44,11 @@ struct Configured {
 impl Registry {
     /// The processors of the settings; `echo` is always among them.
     pub fn new(settings: &Settings) -> Self {
-        let guard = Arc::new(Guard::default());
-        let configured = Configured::new(settings, &guard, None);
+        let shared = Shared::default();
+        let configured = Configured::new(settings, &shared, None);
         Self {
             configured: RwLock::new(Arc::new(configured)),
-            guard,
+            shared,
         }
     }
 
@@ -48,7 +56,7 @@ impl Registry {
     /// are the same stays.
     pub fn configure(&self, settings: &Settings) {
         let before = self.configured();
-        let configured = Configured::new(settings, &self.guard, Some(&before));
+        let configured = Configured::new(settings, &self.shared, Some(&before));
         let mut place = self
             .configured
             .write()
@@ -59,6 +67,18 @@ impl Registry {
     /// The processor of this name, if one is configured.
     pub fn get(&self, name: &str) -> Option<Entry> {
         self.configured().entries.get(name).cloned()
+    }
+
+    /// Whether the tasks of this processor are run by programs outside.
+    pub fn is_worker(&self, name: &str) -> bool {
+        let configured = self.configured();
+        let settings = configured.settings.get(name);
+        settings.is_some_and(|processor| matches!(processor.kind, ProcessorKind::Worker(_)))
+    }
+
+    /// Where those programs get their tasks.
+    pub fn desk(&self) -> Arc<Desk> {
+        Arc::clone(&self.shared.desk)
     }
 
     /// The processor of tasks that name none.
@@ -92,11 +112,11 @@ impl Registry {
 }
 
 impl Configured {
-    fn new(settings: &Settings, guard: &Arc<Guard>, before: Option<&Self>) -> Self {
+    fn new(settings: &Settings, shared: &Shared, before: Option<&Self>) -> Self {
         let entries = settings.processors.iter().map(|(name, processor)| {
             let kept = before.and_then(|before| before.processor(name, &processor.kind));
             let entry = Entry {
-                processor: kept.unwrap_or_else(|| build(&processor.kind, guard)),
+                processor: kept.unwrap_or_else(|| build(&processor.kind, shared)),
                 timeout: processor.timeout,
                 max_attempts: processor.max_attempts,
                 backoff: processor.backoff,
@@ -117,14 +137,13 @@ impl Configured {
     }
 }
 
-fn build(kind: &ProcessorKind, guard: &Arc<Guard>) -> Arc<dyn Processor> {
+fn build(kind: &ProcessorKind, shared: &Shared) -> Arc<dyn Processor> {
     match kind {
         ProcessorKind::Echo => Arc::new(Echo),
         ProcessorKind::Command(command) => {
-            Arc::new(Command::new(command.clone(), Arc::clone(guard)))
+            Arc::new(Command::new(command.clone(), Arc::clone(&shared.guard)))
         }
-        ProcessorKind::Webhook(_) | ProcessorKind::Llm(_) | ProcessorKind::Worker(_) => {
-            Arc::new(Echo)
-        }
+        ProcessorKind::Worker(worker) => Arc::new(Worker::new(worker, Arc::clone(&shared.desk))),
+        ProcessorKind::Webhook(_) | ProcessorKind::Llm(_) => Arc::new(Echo),
     }
 }

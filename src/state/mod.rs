@@ -50,10 +50,12 @@ mod writes;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 use sqlx::SqlitePool;
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
 
 pub use batch::{Accepted, Once, Reservation};
 pub use chains::Upstream;
@@ -66,6 +68,7 @@ pub use limits::{Limits, Rule};
 pub use open::{Opened, Recovered, Start, WriterHandle, open};
 pub use request::{Deleted, Due, PauseRequest, Paused, Purged, Retried};
 pub use schedules::Progress;
+pub use waiters::Waiter;
 
 use batch::{Report, Submission};
 use request::{Order, Reply, Request};
@@ -79,6 +82,8 @@ use crate::models::{
 
 /// Unit in which the memory of waiting submissions is counted.
 const PERMIT_BYTES: usize = 1024;
+/// How often the end of an attempt is looked for, besides waiting to be told.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
 
 /// The handle to the state; clone it freely.
 #[derive(Clone)]
@@ -189,18 +194,35 @@ impl StateManager {
     /// When the task cannot be read.
     pub async fn finished(&self, task: TaskId) -> Result<(), Error> {
         loop {
-            let woken = self.waiters.wait_for(task);
-            let is_over = match reads::task_state(&self.read, task).await {
-                Ok(state) => state.is_none_or(|(status, _)| status.is_final()),
-                Err(error) => {
-                    drop(woken);
-                    self.waiters.leave(task);
-                    return Err(error);
-                }
-            };
-            let _leave = Leave(&self.waiters, task);
-            if is_over || woken.await.is_ok() {
+            let mut waiter = self.waiters.wait_for(task);
+            let state = reads::task_state(&self.read, task).await?;
+            let is_over = state.is_none_or(|(status, _)| status.is_final());
+            if is_over || waiter.end().await.is_some_and(TaskStatus::is_final) {
                 return Ok(());
+            }
+        }
+    }
+
+    /// Waits for the end of the attempt that runs at this moment; to be called before what ends it, and
+    /// given to [`StateManager::ended`].
+    pub fn wait_for_end(&self, task: TaskId) -> Waiter {
+        self.waiters.wait_for(task)
+    }
+
+    /// What the task has become when the end of the attempt is stored: PENDING if it waits again.
+    ///
+    /// # Errors
+    /// When the task cannot be read.
+    pub async fn ended(&self, mut waiter: Waiter) -> Result<TaskStatus, Error> {
+        loop {
+            if let Ok(Some(status)) = timeout(SECOND_LOOK, waiter.end()).await {
+                return Ok(status);
+            }
+            // Of a row that another program has changed, the journal may tell nothing.
+            match reads::task_state(&self.read, waiter.task()).await? {
+                Some((TaskStatus::Processing, _)) => {}
+                Some((status, _)) => return Ok(status),
+                None => return Ok(TaskStatus::Failed),
             }
         }
     }
@@ -251,20 +273,29 @@ impl StateManager {
         self.ask(Order::Processors).await
     }
 
-    /// Up to `limit` tasks of these processors, which run elsewhere, have somebody to run them.
+    /// Up to `limit` tasks of these processors, which run elsewhere, have somebody to run them. The
+    /// caller chooses the id, so that it can withdraw an offer whose answer it did not wait for.
+    ///
+    /// What may start at once has started before anything that is asked after this returns.
     ///
     /// # Errors
     /// When the Writer is gone.
-    pub async fn offer(&self, processors: Vec<String>, limit: u64) -> Result<OfferId, Error> {
-        self.ask(|reply| Order::Offer(processors, limit, reply))
+    pub async fn offer(
+        &self,
+        offer: OfferId,
+        processors: Vec<String>,
+        limit: u64,
+    ) -> Result<(), Error> {
+        self.ask(|reply| Order::Offer(offer, processors, limit, reply))
             .await
     }
 
-    /// Ends an offer: what is not started for it when this returns is not started any more.
+    /// Ends an offer: what is not started for it when this returns is not started any more. Answers
+    /// how many tasks that is.
     ///
     /// # Errors
     /// When the Writer is gone.
-    pub async fn withdraw(&self, offer: OfferId) -> Result<(), Error> {
+    pub async fn withdraw(&self, offer: OfferId) -> Result<u64, Error> {
         self.ask(|reply| Order::Withdraw(offer, reply)).await
     }
 
@@ -538,15 +569,6 @@ impl StateManager {
     /// Where commits are announced.
     pub fn bus(&self) -> &Bus {
         &self.bus
-    }
-}
-
-/// A waiter that leaves, also when it is cancelled.
-struct Leave<'a>(&'a Waiters, TaskId);
-
-impl Drop for Leave<'_> {
-    fn drop(&mut self) {
-        self.0.leave(self.1);
     }
 }
 

@@ -8,16 +8,19 @@ use crate::models::OfferId;
 
 impl Writer {
     /// Up to `limit` tasks of these processors have somebody to run them.
-    pub(super) fn offer(&mut self, processors: Vec<String>, limit: u64) -> OfferId {
-        self.last_offer += 1;
-        let id = self.last_offer;
+    pub(super) fn offer(&mut self, id: OfferId, processors: Vec<String>, limit: u64) {
         self.ledger.offers.push(Offer {
             id,
             processors: Arc::from(processors),
             left: limit,
         });
         self.more_to_claim = true;
-        id
+    }
+
+    /// Ends an offer; how many of its tasks have not started.
+    pub(super) fn withdraw(&mut self, id: OfferId) -> u64 {
+        let ended = self.ledger.offers.extract_if(.., |offer| offer.id == id);
+        ended.map(|offer| offer.left).sum()
     }
 
     /// A task has started that answers this offer.

@@ -23,7 +23,6 @@ use super::waiters::Waiters;
 use super::writer::Writer;
 use super::{
     Error, PERMIT_BYTES, StateManager, attempts, chains, closed, history, meta, reads, waiting,
-    writes,
 };
 use crate::config::Durability;
 use crate::events::Bus;
@@ -166,7 +165,6 @@ impl Opened {
             claims: None,
             chores,
             stalled: Vec::new(),
-            last_offer: 0,
             waiters: waiters.clone(),
             failed_upstream: HashSet::new(),
             deferred: Vec::new(),

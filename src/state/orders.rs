@@ -70,13 +70,13 @@ impl Writer {
                 let explained = self.ledger.explain(&asked, Timestamp::now());
                 answer(reply, Ok(explained))
             }
-            Order::Offer(processors, limit, reply) => {
-                let offer = self.offer(processors, limit);
-                answer(reply, Ok(offer))
+            Order::Offer(offer, processors, limit, reply) => {
+                self.offer(offer, processors, limit);
+                answer(reply, Ok(()))
             }
             Order::Withdraw(offer, reply) => {
-                self.ledger.offers.retain(|it| it.id != offer);
-                answer(reply, Ok(()))
+                let left = self.withdraw(offer);
+                answer(reply, Ok(left))
             }
             Order::Processors(reply) => {
                 let processors = self.ledger.processors(Timestamp::now());

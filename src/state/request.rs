@@ -56,8 +56,9 @@ pub(super) enum Order {
     /// Why a waiting task does not start.
     Explain(Asked, Reply<Explanation>),
     /// An outside worker takes up to so many tasks of these processors.
-    Offer(Vec<String>, u64, Reply<OfferId>),
-    Withdraw(OfferId, Reply<()>),
+    Offer(OfferId, Vec<String>, u64, Reply<()>),
+    /// How many of its tasks have not started.
+    Withdraw(OfferId, Reply<u64>),
     /// The condition of every processor.
     Processors(Reply<HashMap<String, ProcessorStatus>>),
     /// Other limits, default processor, and numbers of attempts by processor.

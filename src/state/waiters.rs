@@ -1,4 +1,5 @@
-//! Who waits for the end of a task: thousands of them cost one entry each, and nothing while they wait.
+//! Who waits for the end of a task's attempt: thousands of them cost one entry each, and nothing while
+//! they wait.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,23 +7,34 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
 use super::journal::Row;
-use crate::models::{EventType, TaskId};
+use crate::models::{EventType, TaskId, TaskStatus};
 
 /// Waiters by task. A waiter registers first and reads the task then, so that no end is missed.
 #[derive(Clone, Default)]
-pub(super) struct Waiters(Arc<Mutex<HashMap<TaskId, Vec<oneshot::Sender<()>>>>>);
+pub(super) struct Waiters(Arc<Mutex<HashMap<TaskId, Vec<oneshot::Sender<TaskStatus>>>>>);
+
+/// One who waits; forgotten when it is dropped.
+pub struct Waiter {
+    waiters: Waiters,
+    task: TaskId,
+    woken: oneshot::Receiver<TaskStatus>,
+}
 
 impl Waiters {
-    /// Resolves when the task becomes final.
-    pub fn wait_for(&self, task: TaskId) -> oneshot::Receiver<()> {
-        let (sender, receiver) = oneshot::channel();
+    /// Wakes when an attempt of the task ends.
+    pub fn wait_for(&self, task: TaskId) -> Waiter {
+        let (sender, woken) = oneshot::channel();
         let mut waiters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         waiters.entry(task).or_default().push(sender);
-        receiver
+        Waiter {
+            waiters: self.clone(),
+            task,
+            woken,
+        }
     }
 
-    /// The waiter has left; forgets the task if it was the last.
-    pub fn leave(&self, task: TaskId) {
+    /// A waiter has left; forgets the task if it was the last.
+    fn leave(&self, task: TaskId) {
         let mut waiters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(senders) = waiters.get_mut(&task) {
             senders.retain(|sender| !sender.is_closed());
@@ -32,22 +44,43 @@ impl Waiters {
         }
     }
 
-    /// Wakes those whose tasks have become final with these rows.
+    /// Wakes those whose tasks have ended an attempt with these rows.
     pub fn wake(&self, rows: &[Row]) {
         let mut waiters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if waiters.is_empty() {
             return;
         }
         for row in rows {
-            let is_final = matches!(
-                row.kind,
-                EventType::TaskCompleted | EventType::TaskFailed | EventType::TaskAborted
-            );
-            if let (true, Some(task)) = (is_final, row.task_id) {
+            let status = match row.kind {
+                EventType::TaskCompleted => TaskStatus::Completed,
+                EventType::TaskFailed | EventType::TaskAborted => TaskStatus::Failed,
+                EventType::TaskRetrying => TaskStatus::Pending,
+                _ => continue,
+            };
+            if let Some(task) = row.task_id {
                 for sender in waiters.remove(&task).into_iter().flatten() {
-                    let _ = sender.send(());
+                    let _ = sender.send(status);
                 }
             }
         }
+    }
+}
+
+impl Waiter {
+    /// The task that it waits for.
+    pub(super) fn task(&self) -> TaskId {
+        self.task
+    }
+
+    /// What the task has become; `None` if nobody will tell.
+    pub(super) async fn end(&mut self) -> Option<TaskStatus> {
+        (&mut self.woken).await.ok()
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.woken.close();
+        self.waiters.leave(self.task);
     }
 }

@@ -27,7 +27,7 @@ use super::settle::Written;
 use super::waiters::Waiters;
 use super::writes::{self, Changes};
 use crate::events::Bus;
-use crate::models::{ClaimedTask, OfferId, TaskId, Timestamp};
+use crate::models::{ClaimedTask, TaskId, Timestamp};
 
 /// Messages taken from one inbox in a turn.
 const BATCH_MESSAGES: usize = 1024;
@@ -51,8 +51,6 @@ pub(super) struct Writer {
     pub chores: VecDeque<Chore>,
     /// Chores that failed, for another try at the next poll.
     pub stalled: Vec<Chore>,
-    /// The last outside worker's offer.
-    pub last_offer: OfferId,
     pub waiters: Waiters,
     /// Whether the last claim stopped at its own size and not at the end of the queue.
     pub more_to_claim: bool,

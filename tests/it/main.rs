@@ -32,3 +32,6 @@ mod stream;
 mod support;
 mod tasks;
 mod waiting;
+mod worker;
+mod worker_ends;
+mod worker_program;

@@ -8,6 +8,7 @@ mod service;
 mod sse;
 mod wait;
 mod wire;
+mod worker;
 mod ws;
 
 pub use database::Database;
@@ -16,4 +17,5 @@ pub use service::{Service, Setup, Stopped};
 pub use sse::{SseEvent, SseStream};
 pub use wait::{DEADLINE, eventually, in_time};
 pub use wire::Wire;
+pub use worker::tasks_of;
 pub use ws::Listener;

@@ -1,0 +1,94 @@
+"""Runs tasks outside of the service: an example of a program behind a `worker` processor.
+
+    pip install requests
+    python3 examples/worker.py http://127.0.0.1:8000 outside
+
+SIGTERM and Ctrl-C let it finish the task it has. Killed, it loses nothing: the task's lease runs out, and
+the service gives it to the next worker.
+"""
+
+import signal
+import socket
+import sys
+import threading
+import time
+
+import requests
+
+URL, PROCESSOR = sys.argv[1:3]
+PAUSE = float(sys.argv[3]) if len(sys.argv) > 3 else 1.0  # seconds for a line of text
+stopping = threading.Event()
+
+
+class Lost(Exception):
+    """The task is not ours any more: it was aborted, or its lease ran out."""
+
+
+def post(path, **body):
+    """Asks until there is an answer: the service may be starting again, or busy."""
+    while True:
+        try:
+            answer = requests.post(f"{URL}/api/v1/worker/{path}", json=body, timeout=90)
+        except (requests.ConnectionError, requests.Timeout):
+            answer = None
+        if answer is not None and answer.status_code not in (429, 503):
+            if answer.status_code in (404, 409):
+                raise Lost(answer.json()["detail"])
+            answer.raise_for_status()
+            return answer.json()
+        if stopping.wait(1):
+            raise SystemExit("the service does not answer")
+
+
+def work(task, say):
+    """The work itself: counts the words of a text. Put yours here."""
+    lines = task["content"].splitlines()
+    if not lines:
+        raise ValueError("there is no text to count")
+    words = 0
+    for number, line in enumerate(lines, start=1):
+        time.sleep(PAUSE)  # stands for real work
+        words += len(line.split())
+        say("log", line=f"line {number}: {words} words so far")
+        say("progress", progress=number / len(lines))
+    return str(words)
+
+
+def run(task):
+    """Runs one task, with a heartbeat beside it, and says how it ended."""
+    def say(verb, **fields):
+        return post(f"{task['id']}/{verb}", attempt=task["attempt"], **fields)
+
+    def beat():
+        while not done.wait(task["lease_seconds"] / 3):
+            try:
+                say("heartbeat")
+            except Lost:
+                return  # what the work says next tells it so
+
+    done = threading.Event()
+    threading.Thread(target=beat, daemon=True).start()
+    try:
+        try:
+            result = work(task, say)
+        except ValueError as error:  # another attempt would fail as well
+            say("fail", error=str(error), retry=False)
+        except (requests.RequestException, Lost):
+            raise
+        except Exception as error:
+            say("fail", error=f"{type(error).__name__}: {error}")
+        else:
+            say("complete", result=result)
+    except Lost as lost:
+        print(f"task {task['id']}: {lost}", file=sys.stderr, flush=True)
+    finally:
+        done.set()
+
+
+for signal_number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(signal_number, lambda *_: stopping.set())
+name = f"{socket.gethostname()}-{threading.get_native_id()}"
+while not stopping.is_set():
+    # A short wait, because a signal is heeded when it is over.
+    for task in post("claim", processors=[PROCESSOR], limit=1, wait=5, worker=name)["tasks"]:
+        run(task)

@@ -1,0 +1,31 @@
+//! What a worker says of an attempt that it has.
+
+use tokio::sync::oneshot;
+
+use crate::models::Timestamp;
+use crate::processors::RunError;
+
+/// One word of a worker's.
+#[derive(Debug)]
+pub enum Call {
+    /// It is still at it.
+    Heartbeat,
+    /// Lines for the task's log.
+    Log(Vec<String>),
+    /// 0 to 1.
+    Progress(f64),
+    /// Done, with this result.
+    Complete(String),
+    Fail(RunError),
+}
+
+/// The attempt does not run: it has ended, was stopped, or never was.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Over;
+
+/// A call on its way to the attempt.
+pub(super) struct Incoming {
+    pub call: Call,
+    /// Hears when the lease ends now. Nothing comes if the attempt ends before it has heard the call.
+    pub reply: oneshot::Sender<Timestamp>,
+}
