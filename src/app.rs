@@ -17,7 +17,9 @@ use crate::dump::{Periodic, StateFile};
 use crate::orchestrator::{self, Orchestrator};
 use crate::processors::Registry;
 use crate::queue::QueueManager;
-use crate::state::{self, Limits, Lock, OpenError, Rule, Start, StateManager, WriterHandle};
+use crate::state::{
+    self, Limits, Lock, OpenError, Retention, Rule, Start, StateManager, WriterHandle,
+};
 
 /// Why the service did not start, or did not stop well: one sentence.
 #[derive(Debug, thiserror::Error)]
@@ -154,6 +156,15 @@ impl App {
             closing.clone(),
         ));
 
+        let sweeper = tokio::spawn({
+            let (state, stop) = (self.state.clone(), closing.clone());
+            let retention = Retention {
+                completed: self.settings.retention_completed,
+                failed: self.settings.retention_failed,
+            };
+            async move { state.keep_small(retention, stop).await }
+        });
+
         let mut writer = self.writer;
         let died = tokio::select! {
             () = stop.cancelled() => None,
@@ -171,6 +182,7 @@ impl App {
         closing.cancel();
         let _ = server.await;
         listeners.close().await;
+        let _ = sweeper.await;
         if let Ok(Some(mut dumps)) = dumps.await
             && let Err(error) = dumps.final_dump().await
         {

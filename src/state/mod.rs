@@ -10,6 +10,7 @@
 mod admission;
 mod announce;
 mod batch;
+mod bulk;
 mod chains;
 mod checkpoint;
 mod chore;
@@ -21,10 +22,12 @@ mod error;
 mod explain;
 mod history;
 mod import;
+mod index;
 mod journal;
 mod lanes;
 mod ledger;
 mod limits;
+mod lists;
 mod manual;
 mod meta;
 mod offers;
@@ -33,6 +36,7 @@ mod orders;
 mod rate;
 mod reads;
 mod request;
+mod retention;
 mod retries;
 mod room;
 mod schedules;
@@ -42,17 +46,20 @@ mod text;
 mod transaction;
 mod waiters;
 mod waiting;
+mod words;
 mod writer;
 mod writes;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 use sqlx::SqlitePool;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub use batch::{Accepted, Once, Reservation};
+pub use bulk::Bulk;
 pub use chains::Upstream;
 pub use connect::{Lock, OpenError};
 pub use error::Error;
@@ -60,8 +67,10 @@ pub use explain::{Asked, Explanation, Obstacle, ProcessorStatus};
 pub use history::LogLine;
 pub use import::ImportReport;
 pub use limits::{Limits, Rule};
+pub use lists::Page;
 pub use open::{Opened, Recovered, Start, WriterHandle, open};
 pub use request::{Deleted, Due, PauseRequest, Paused, Purged, Retried};
+pub use retention::Retention;
 pub use schedules::Progress;
 
 use batch::{Report, Submission};
@@ -70,12 +79,14 @@ use waiters::Waiters;
 
 use crate::events::{Bus, Journal};
 use crate::models::{
-    Attempt, ClaimedTask, Event, NewTask, OfferId, Outcome, QueueStatus, Task, TaskId, TaskStatus,
-    Timestamp,
+    Attempt, ClaimedTask, Event, NewTask, OfferId, Order as ListOrder, Outcome, QueueStatus, Task,
+    TaskFilter, TaskId, TaskStatus, Timestamp,
 };
 
 /// Unit in which the memory of waiting submissions is counted.
 const PERMIT_BYTES: usize = 1024;
+/// How long a search waits for the full-text index.
+const INDEX_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The handle to the state; clone it freely.
 #[derive(Clone)]
@@ -491,6 +502,33 @@ impl StateManager {
     /// When they cannot be read.
     pub async fn tasks_before(&self, before: i64, limit: u32) -> Result<Vec<(i64, Task)>, Error> {
         reads::tasks_before(&self.read, before, limit).await
+    }
+
+    /// The tasks of a filter: a page of at most `limit` (fewer where they are large) beyond row `cursor`.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn tasks_of(
+        &self,
+        filter: &TaskFilter,
+        order: ListOrder,
+        cursor: Option<i64>,
+        limit: u32,
+    ) -> Result<Page, Error> {
+        self.index_is_current(filter).await?;
+        lists::page(&self.read, filter, order, cursor, limit).await
+    }
+
+    /// Has everything indexed that was stored before, if the filter looks for words. After
+    /// [`INDEX_PATIENCE`] it goes on with what is indexed by then.
+    async fn index_is_current(&self, filter: &TaskFilter) -> Result<(), Error> {
+        if filter.words.is_none() {
+            return Ok(());
+        }
+        match tokio::time::timeout(INDEX_PATIENCE, self.ask(Order::CatchUp)).await {
+            Ok(Err(error @ Error::Stopping)) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// A task's status and result, without its log.
