@@ -1,5 +1,6 @@
 //! The service's promises, tried from outside: over HTTP, WebSocket, the database and files.
 
+mod bulk;
 mod command;
 mod connections;
 mod crash;
@@ -13,11 +14,14 @@ mod large;
 mod ledger;
 mod limits;
 mod listeners;
+mod lists;
 mod lost;
 mod model;
 mod processes;
 mod queue;
 mod replay;
+mod retention;
+mod search;
 mod sql;
 mod start;
 mod stop;
