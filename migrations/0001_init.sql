@@ -81,6 +81,12 @@ CREATE UNIQUE INDEX tasks_unique ON tasks (unique_key)
 CREATE INDEX tasks_failed ON tasks (seq) WHERE status = 'FAILED';
 CREATE INDEX tasks_by_session ON tasks (session_id, seq) WHERE session_id IS NOT NULL;
 
+-- The words of the tasks, by row number; the texts themselves stand in `tasks` alone. The Writer keeps it
+-- in step by following the journal, in its spare time: meta's indexed_event says how far it is.
+CREATE VIRTUAL TABLE tasks_fts USING fts5 (
+    content, result, error,
+    content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2');
+
 -- Which waiting task waits for which: a row goes when the upstream task has COMPLETED, or when the
 -- downstream one is final.
 CREATE TABLE links (

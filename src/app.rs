@@ -19,7 +19,9 @@ use crate::processors::Registry;
 use crate::queue::QueueManager;
 use crate::reload::{Reload, Reloader};
 use crate::schedules::Scheduler;
-use crate::state::{self, Limits, Lock, OpenError, Rule, Start, StateManager, WriterHandle};
+use crate::state::{
+    self, Limits, Lock, OpenError, Retention, Rule, Start, StateManager, WriterHandle,
+};
 
 /// Why the service did not start, or did not stop well: one sentence.
 #[derive(Debug, thiserror::Error)]
@@ -154,7 +156,7 @@ impl App {
             state: self.state.clone(),
             queue,
             registry: Arc::clone(&self.registry),
-            current: self.current,
+            current: self.current.clone(),
             reload: self.reload,
             body_limit_bytes: self.settings.body_limit_bytes,
             request_timeout: self.settings.request_timeout,
@@ -181,6 +183,12 @@ impl App {
             closing.clone(),
         ));
 
+        let sweeper = tokio::spawn({
+            let (state, stop) = (self.state.clone(), closing.clone());
+            let current = self.current.clone();
+            async move { state.keep_small(|| retention(&current.get()), stop).await }
+        });
+
         let mut writer = self.writer;
         let died = tokio::select! {
             // First, because the stop ends the scheduler too.
@@ -205,6 +213,7 @@ impl App {
         closing.cancel();
         let _ = server.await;
         listeners.close().await;
+        let _ = sweeper.await;
         if let Ok(Some(mut dumps)) = dumps.await
             && let Err(error) = dumps.final_dump().await
         {
@@ -268,6 +277,13 @@ pub fn limits(settings: &Settings) -> Limits {
             .map(|(key, settings)| (key.clone(), key_rule(settings)))
             .collect(),
         any_key: key_rule(settings.key_settings("*")),
+    }
+}
+
+fn retention(settings: &Settings) -> Retention {
+    Retention {
+        completed: settings.retention_completed,
+        failed: settings.retention_failed,
     }
 }
 

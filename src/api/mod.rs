@@ -2,14 +2,17 @@
 //! live elsewhere.
 
 mod batch;
+mod bulk;
 mod dump;
 mod error;
 mod events;
 mod explain;
 mod extract;
 mod fields;
+mod filter;
 mod guard;
 mod health;
+mod list;
 mod listeners;
 mod query;
 mod queue;
@@ -73,8 +76,13 @@ pub fn app(api: Arc<Api>) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/ws/events", get(events::socket))
-        .route("/api/v1/tasks", get(tasks::list).post(tasks::create))
+        .route(
+            "/api/v1/tasks",
+            get(tasks::list).post(tasks::create).delete(bulk::delete),
+        )
         .route("/api/v1/tasks/batch", post(batch::create))
+        .route("/api/v1/tasks/retry", post(bulk::retry))
+        .route("/api/v1/tasks/abort", post(bulk::abort))
         .route(
             "/api/v1/tasks/{task_id}",
             get(tasks::show).delete(task::delete),

@@ -51,6 +51,32 @@ impl Query {
         found.map(|(_, value)| value.as_str())
     }
 
+    /// Whether no parameter was given.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The same query string, with `value` for the parameter `name`.
+    pub fn with(&self, name: &str, value: &str) -> String {
+        let others = self.0.iter().filter(|(given, _)| given != name);
+        let others = others.map(|(name, value)| (name.as_str(), value.as_str()));
+        let pairs: Vec<_> = others.chain([(name, value)]).collect();
+        serde_urlencoded::to_string(pairs).expect("texts always encode")
+    }
+
+    /// The parameter as a number from 1 to `most`.
+    pub fn count(&self, name: &str, most: u32) -> Result<Option<u32>, ApiError> {
+        let expected = format!("a whole number from 1 to {most}");
+        let count = self.get(name, "int_parsing", &expected)?;
+        match count {
+            Some(count) if !(1..=most).contains(&count) => {
+                let msg = format!("Input should be {expected}");
+                Err(Problem::new("int_range", &["query", name], msg, json!(count)).into())
+            }
+            count => Ok(count),
+        }
+    }
+
     /// The parameter read as a `T`; `expected` says what that is.
     pub fn get<T: std::str::FromStr>(
         &self,

@@ -14,7 +14,7 @@ use super::error::ApiError;
 use super::extract::{IdempotencyKey, JsonBody, TaskIdPath, once};
 use super::query::Query;
 use super::task_request::read_task;
-use super::{Api, Shared, wait};
+use super::{Api, Shared, list, wait};
 use crate::models::{Task, TaskId, TaskStatus, Timestamp};
 use crate::state::Error;
 
@@ -70,12 +70,16 @@ pub(super) async fn show(
     task.map(Json).ok_or(ApiError::NotFound("Task not found"))
 }
 
-/// `GET /api/v1/tasks`: every task, newest first.
+/// `GET /api/v1/tasks`: a page of the tasks that pass a filter; without any parameter every task, newest
+/// first.
 ///
 /// The first page is read before the answer begins, so that a storage error is a clean 503; later
 /// pages are read as the client takes them.
 pub(super) async fn list(State(api): Shared, uri: Uri) -> Result<Response, ApiError> {
-    Query::parse(uri.query(), &[])?;
+    let query = Query::parse(uri.query(), &list::PARAMETERS)?;
+    if !query.is_empty() {
+        return list::page(&api, &query).await;
+    }
     let first = api.state.tasks_before(i64::MAX, PAGE).await?;
     let pages = stream::unfold(Listing::First(first), move |listing| {
         next_chunk(Arc::clone(&api), listing)

@@ -5,6 +5,7 @@
 
 mod attempt;
 mod event;
+mod filter;
 mod queue;
 mod status;
 mod task;
@@ -12,6 +13,7 @@ mod timestamp;
 
 pub use attempt::{Again, Attempt, ClaimedTask, OfferId, Outcome, Terms};
 pub use event::{Event, EventType, FIRST_FRAME_MESSAGE};
+pub use filter::{Order, TaskFilter};
 pub use queue::{Pause, QueueStatus};
 pub use status::{Failure, TaskStatus, UnknownName};
 pub use task::{NewTask, Task, TaskId};

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::models::{QueueStatus, TaskId};
@@ -12,6 +13,9 @@ use crate::state::{Error, PauseRequest, Paused, Purged, StateManager};
 
 /// Orders that may wait for the orchestrator.
 const ORDERS: usize = 1024;
+
+/// Orders of one call that wait at a time.
+const ABORTS_AT_ONCE: usize = 256;
 
 /// How long an order is waited for: processors leave within ten seconds, and then the outcome has
 /// to be stored.
@@ -111,6 +115,20 @@ impl QueueManager {
         // the Writer has answered, it has been handed over.
         self.state.queue_status().await?;
         self.order(|reply| StopOrder::Task { id, reply }).await
+    }
+
+    /// Stops these tasks, many at a time; how many of them were running.
+    ///
+    /// # Errors
+    /// When the service is stopping.
+    pub async fn abort_all(&self, ids: Vec<TaskId>) -> Result<u64, Error> {
+        let aborts = ids.into_iter().map(|id| self.abort(id));
+        stream::iter(aborts)
+            .buffer_unordered(ABORTS_AT_ONCE)
+            .try_fold(0, async |stopped, was_running| {
+                Ok(stopped + u64::from(was_running))
+            })
+            .await
     }
 
     /// Pauses, stops everything that runs, and purges what was waiting.

@@ -1,11 +1,12 @@
-//! Deletes final tasks, with everything that the journal says of them.
+//! Deletes final tasks, with everything that the journal says of them, and their words in the
+//! full-text index.
 
 use sqlx::SqliteConnection;
 
-use super::Error;
 use super::request::Deleted;
 use super::text::Text;
 use super::transaction::{begin, end};
+use super::{Error, index};
 use crate::models::TaskId;
 
 /// Deletes one task, if it is final.
@@ -42,6 +43,7 @@ pub(super) async fn delete_rows(conn: &mut SqliteConnection, ids: &str) -> Resul
     )
     .execute(&mut *conn)
     .await?;
+    index::forget_final(conn, ids).await?;
     let deleted = sqlx::query!(
         "DELETE FROM tasks
           WHERE id IN (SELECT value FROM jsonb_each(?1)) AND finished_at IS NOT NULL",

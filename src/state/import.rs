@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use sqlx::SqliteConnection;
 
-use super::Error;
 use super::journal::Row;
 use super::text::Text;
+use super::{Error, index};
 use crate::models::{Task, TaskId, TaskStatus};
 
 /// What became of a chunk of tasks.
@@ -153,6 +153,7 @@ async fn delete(conn: &mut SqliteConnection, ids: &[TaskId]) -> Result<(), Error
     )
     .execute(&mut *conn)
     .await?;
+    index::forget(conn, &ids).await?;
     sqlx::query!(
         "DELETE FROM tasks WHERE id IN (SELECT value FROM jsonb_each(?1))",
         ids

@@ -1,20 +1,24 @@
-//! Retry by hand: a task that has FAILED waits again, with all its attempts before it.
+//! Retry by hand: tasks that have FAILED wait again, with all their attempts before them.
+
+use std::collections::HashMap;
 
 use sqlx::SqliteConnection;
 
-use super::Error;
 use super::announce::Committed;
 use super::attempts::Waiting;
 use super::journal::Row;
+use super::lists::Found;
 use super::orders::journal;
 use super::request::Retried;
 use super::text::Text;
 use super::transaction::{begin, end};
 use super::writer::Writer;
+use super::{Error, bulk};
 use crate::models::{TaskId, TaskStatus, Timestamp};
 
 /// A task that waits again.
 struct Revived {
+    id: TaskId,
     attempt: i64,
     waiting: Waiting,
     /// Upstream tasks that have not COMPLETED.
@@ -23,41 +27,51 @@ struct Revived {
 
 impl Writer {
     pub(super) async fn retry(&mut self, task: TaskId) -> Result<Retried, Error> {
-        let id = task.hyphenated().to_string();
-        match self.status_of(&id).await? {
+        match self.status_of(task).await? {
             None => return Ok(Retried::Missing),
             Some(TaskStatus::Failed) => {}
             Some(_) => return Ok(Retried::NotFailed),
         }
         let time = Timestamp::now();
-        let now = time.to_string();
         let conn = &mut self.conn;
         begin(conn).await?;
-        let written = async {
-            let revived = revive(conn, &id, &now).await?;
-            let because = match revived.attempt {
-                0 => "did not begin and was retried by hand",
-                _ => "failed and was retried by hand",
-            };
-            let row = Row::retrying(task, revived.attempt, because, None, None, &now);
-            let committed: Committed = journal(conn, vec![row], time).await?;
-            Ok((revived, committed))
-        };
-        let written = written.await;
+        let written = revive(conn, &[task], time).await;
         let (revived, committed) = end(&mut self.conn, written).await.map_err(taken)?;
-        if revived.upstream.is_empty() {
-            let waiting = &revived.waiting;
-            self.ledger.lanes.add(waiting.lane(), waiting.place(), time);
-        } else {
-            self.ledger.blocked += 1;
-            self.ledger.upstream.extend(&revived.upstream);
-        }
-        self.more_to_claim = true;
-        self.publish(committed).await;
+        self.count_revived(&revived, committed).await;
         Ok(Retried::Done)
     }
 
-    async fn status_of(&mut self, id: &str) -> Result<Option<TaskStatus>, Error> {
+    /// Retries those of these tasks that have failed as they were found; how many.
+    pub(super) async fn retry_found(&mut self, found: &[Found]) -> Result<u64, Error> {
+        let time = Timestamp::now();
+        let conn = &mut self.conn;
+        begin(conn).await?;
+        let written = async {
+            let tasks = bulk::retriable(conn, found).await?;
+            revive(conn, &tasks, time).await
+        };
+        let written = written.await;
+        let (revived, committed) = end(&mut self.conn, written).await?;
+        self.count_revived(&revived, committed).await;
+        Ok(revived.len() as u64)
+    }
+
+    async fn count_revived(&mut self, revived: &[Revived], committed: Committed) {
+        for task in revived {
+            if task.upstream.is_empty() {
+                let (lane, place) = (task.waiting.lane(), task.waiting.place());
+                self.ledger.lanes.add(lane, place, committed.time);
+            } else {
+                self.ledger.blocked += 1;
+                self.ledger.upstream.extend(&task.upstream);
+            }
+        }
+        self.more_to_claim = true;
+        self.publish(committed).await;
+    }
+
+    async fn status_of(&mut self, task: TaskId) -> Result<Option<TaskStatus>, Error> {
+        let id = task.hyphenated().to_string();
         let status = sqlx::query_scalar!(
             r#"SELECT status AS "status!: Text" FROM tasks WHERE id = ?1"#,
             id
@@ -81,50 +95,98 @@ pub(super) fn taken(error: Error) -> Error {
     }
 }
 
-/// Makes the row wait again. It waits for upstream tasks that have failed too: they can be retried.
-async fn revive(conn: &mut SqliteConnection, id: &str, now: &str) -> Result<Revived, Error> {
+/// Makes failed tasks wait again and journals it, inside the caller's transaction.
+async fn revive(
+    conn: &mut SqliteConnection,
+    tasks: &[TaskId],
+    time: Timestamp,
+) -> Result<(Vec<Revived>, Committed), Error> {
+    let now = time.to_string();
+    let ids = serde_json::to_string(tasks)?;
+    let mut upstream = wait_for_upstream(conn, &ids).await?;
+    let mut revived = make_pending(conn, &ids, &now).await?;
+    for task in &mut revived {
+        task.upstream = upstream.remove(&task.id).unwrap_or_default();
+    }
+    let rows = revived.iter().map(|task| {
+        let because = match task.attempt {
+            0 => "did not begin and was retried by hand",
+            _ => "failed and was retried by hand",
+        };
+        Row::retrying(task.id, task.attempt, because, None, None, &now)
+    });
+    let committed = journal(conn, rows.collect(), time).await?;
+    Ok((revived, committed))
+}
+
+/// Links these tasks (a JSON list of ids) with their upstream tasks that have not COMPLETED; those of
+/// each. They wait for those that have failed too: they can be retried.
+async fn wait_for_upstream(
+    conn: &mut SqliteConnection,
+    ids: &str,
+) -> Result<HashMap<TaskId, Vec<TaskId>>, Error> {
     sqlx::query!(
         "INSERT OR IGNORE INTO links (upstream, downstream)
          SELECT up.id, down.id
-           FROM tasks AS down CROSS JOIN json_each(down.upstream) AS named
+           FROM jsonb_each(?1) AS chosen CROSS JOIN tasks AS down ON down.id = chosen.value
+           CROSS JOIN json_each(down.upstream) AS named
            CROSS JOIN tasks AS up ON up.id = named.value
-          WHERE down.id = ?1 AND up.status <> 'COMPLETED'",
-        id
+          WHERE up.status <> 'COMPLETED'",
+        ids
     )
     .execute(&mut *conn)
     .await?;
-    let upstream = sqlx::query_scalar!(
-        r#"SELECT upstream AS "id!: Text" FROM links WHERE downstream = ?1"#,
-        id
+    let links = sqlx::query!(
+        r#"SELECT links.downstream AS "downstream!: Text", links.upstream AS "upstream!: Text"
+             FROM jsonb_each(?1) AS chosen CROSS JOIN links ON links.downstream = chosen.value"#,
+        ids
     )
-    .fetch_all(&mut *conn)
+    .fetch_all(conn)
     .await?;
-    let upstream: Vec<_> = (upstream.iter().map(Text::parse_id)).collect::<Result<_, _>>()?;
-    let blocked = upstream.len() as i64;
-    let row = sqlx::query!(
+    let mut upstream: HashMap<_, Vec<_>> = HashMap::new();
+    for link in links {
+        let downstream = link.downstream.parse_id()?;
+        upstream
+            .entry(downstream)
+            .or_default()
+            .push(link.upstream.parse_id()?);
+    }
+    Ok(upstream)
+}
+
+/// The tasks without their upstream ones.
+async fn make_pending(
+    conn: &mut SqliteConnection,
+    ids: &str,
+    now: &str,
+) -> Result<Vec<Revived>, Error> {
+    let rows = sqlx::query!(
         r#"UPDATE tasks
               SET status = 'PENDING', failure = NULL, finished_at = NULL, started_at = NULL,
                   result = NULL, progress = NULL, run_at = ?2, uncounted = attempt, crashes = 0,
-                  blocked = ?3
-            WHERE id = ?1 AND status = 'FAILED'
-        RETURNING seq AS "seq!", attempt AS "attempt!", processor AS "processor!: Text",
-                  concurrency_key AS "key: Text", priority AS "priority!",
-                  run_at AS "run_at!: Text""#,
-        id,
-        now,
-        blocked
+                  blocked = (SELECT count(*) FROM links WHERE downstream = tasks.id)
+            WHERE id IN (SELECT value FROM jsonb_each(?1)) AND +status = 'FAILED'
+        RETURNING id AS "id!: Text", seq AS "seq!", attempt AS "attempt!",
+                  processor AS "processor!: Text", concurrency_key AS "key: Text",
+                  priority AS "priority!", run_at AS "run_at!: Text""#,
+        ids,
+        now
     )
-    .fetch_one(conn)
+    .fetch_all(conn)
     .await?;
-    Ok(Revived {
-        attempt: row.attempt,
-        waiting: Waiting {
-            seq: row.seq,
-            processor: row.processor.into(),
-            concurrency_key: row.key.map(String::from),
-            priority: row.priority,
-            run_at: row.run_at.time_or_now(),
-        },
-        upstream,
-    })
+    let revived = rows.into_iter().map(|row| {
+        Ok(Revived {
+            id: row.id.parse_id()?,
+            attempt: row.attempt,
+            waiting: Waiting {
+                seq: row.seq,
+                processor: row.processor.into(),
+                concurrency_key: row.key.map(String::from),
+                priority: row.priority,
+                run_at: row.run_at.time_or_now(),
+            },
+            upstream: Vec::new(),
+        })
+    });
+    revived.collect()
 }

@@ -11,6 +11,7 @@ mod admission;
 mod announce;
 mod attempts;
 mod batch;
+mod bulk;
 mod chains;
 mod checkpoint;
 mod chore;
@@ -22,10 +23,12 @@ mod error;
 mod explain;
 mod history;
 mod import;
+mod index;
 mod journal;
 mod lanes;
 mod ledger;
 mod limits;
+mod lists;
 mod manual;
 mod meta;
 mod offers;
@@ -35,6 +38,7 @@ mod rate;
 mod reads;
 mod reconfigure;
 mod request;
+mod retention;
 mod retries;
 mod room;
 mod rows;
@@ -45,6 +49,7 @@ mod text;
 mod transaction;
 mod waiters;
 mod waiting;
+mod words;
 mod writer;
 mod writes;
 
@@ -58,6 +63,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 pub use batch::{Accepted, Once, Reservation};
+pub use bulk::Bulk;
 pub use chains::Upstream;
 pub use connect::{Lock, OpenError};
 pub use error::Error;
@@ -65,8 +71,10 @@ pub use explain::{Asked, Explanation, Obstacle, ProcessorStatus};
 pub use history::LogLine;
 pub use import::ImportReport;
 pub use limits::{Limits, Rule};
+pub use lists::Page;
 pub use open::{Opened, Recovered, Start, WriterHandle, open};
 pub use request::{Deleted, Due, PauseRequest, Paused, Purged, Retried};
+pub use retention::Retention;
 pub use schedules::Progress;
 pub use waiters::Waiter;
 
@@ -76,14 +84,16 @@ use waiters::Waiters;
 
 use crate::events::{Bus, Journal};
 use crate::models::{
-    Attempt, ClaimedTask, Event, NewTask, OfferId, Outcome, QueueStatus, Task, TaskId, TaskStatus,
-    Timestamp,
+    Attempt, ClaimedTask, Event, NewTask, OfferId, Order as ListOrder, Outcome, QueueStatus, Task,
+    TaskFilter, TaskId, TaskStatus, Timestamp,
 };
 
 /// Unit in which the memory of waiting submissions is counted.
 const PERMIT_BYTES: usize = 1024;
 /// How often the end of an attempt is looked for, besides waiting to be told.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
+/// How long a search waits for the full-text index.
+const INDEX_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The handle to the state; clone it freely.
 #[derive(Clone)]
@@ -532,6 +542,33 @@ impl StateManager {
     /// When they cannot be read.
     pub async fn tasks_before(&self, before: i64, limit: u32) -> Result<Vec<(i64, Task)>, Error> {
         reads::tasks_before(&self.read, before, limit).await
+    }
+
+    /// The tasks of a filter: a page of at most `limit` (fewer where they are large) beyond row `cursor`.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn tasks_of(
+        &self,
+        filter: &TaskFilter,
+        order: ListOrder,
+        cursor: Option<i64>,
+        limit: u32,
+    ) -> Result<Page, Error> {
+        self.index_is_current(filter).await?;
+        lists::page(&self.read, filter, order, cursor, limit).await
+    }
+
+    /// Has everything indexed that was stored before, if the filter looks for words. After
+    /// [`INDEX_PATIENCE`] it goes on with what is indexed by then.
+    async fn index_is_current(&self, filter: &TaskFilter) -> Result<(), Error> {
+        if filter.words.is_none() {
+            return Ok(());
+        }
+        match tokio::time::timeout(INDEX_PATIENCE, self.ask(Order::CatchUp)).await {
+            Ok(Err(error @ Error::Stopping)) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// A task's status and result, without its log.

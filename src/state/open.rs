@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::checkpoint::Checkpointer;
 use super::chore::Chore;
 use super::connect::{self, Connections, Lock, OpenError};
+use super::index::Index;
 use super::journal::Row;
 use super::ledger::Ledger;
 use super::limits::Limits;
@@ -149,6 +150,7 @@ impl Opened {
             .fetch_one(&mut *conn)
             .await?;
 
+        let index = Index::recall(&mut *conn).await?;
         let checkpointer = Checkpointer::start(self.connections.options, bus.watch()).await?;
 
         let waiters = Waiters::default();
@@ -162,6 +164,7 @@ impl Opened {
             bus: bus.clone(),
             poll_interval: start.poll_interval,
             checkpointer: Some(checkpointer),
+            index,
             claims: None,
             chores,
             stalled: Vec::new(),

@@ -11,7 +11,7 @@ use super::lanes::LaneName;
 use super::request::{Order, Paused, Purged, Reply};
 use super::transaction::{begin, end};
 use super::writer::{Writer, insert_rows};
-use super::{Error, deletion, import, meta, reads, writes};
+use super::{Error, deletion, import, meta, reads, retention, writes};
 use crate::models::{EventType, Pause, Timestamp};
 
 impl Writer {
@@ -65,6 +65,19 @@ impl Writer {
             Order::Delete(task, reply) => {
                 let deleted = deletion::delete_final(&mut self.conn, task).await;
                 answer(reply, deleted)
+            }
+            Order::Change(change, found, reply) => {
+                let changed = self.change(change, &found).await;
+                answer(reply, changed)
+            }
+            Order::CatchUp(reply) => self.catch_up(reply).await,
+            Order::ForgetKeys(before, reply) => {
+                let forgotten = retention::forget_keys(&mut self.conn, before).await;
+                answer(reply, forgotten)
+            }
+            Order::Shrink(reply) => {
+                let left = retention::shrink(&mut self.conn).await;
+                answer(reply, left)
             }
             Order::Explain(asked, reply) => {
                 let explained = self.ledger.explain(&asked, Timestamp::now());

@@ -1,11 +1,11 @@
 //! The SQL that only reads. Runs on the read pool (or inside a transaction of the Writer's).
 
 use serde::de::DeserializeOwned;
-use sqlx::{SqliteExecutor, SqlitePool};
+use sqlx::{SqliteConnection, SqliteExecutor, SqlitePool};
 
 use super::Error;
 use super::text::Text;
-use crate::models::{Attempt, Task, TaskId, TaskStatus, Timestamp};
+use crate::models::{Attempt, Order, Task, TaskId, TaskStatus, Timestamp};
 
 /// Contents and results read in one page of tasks.
 const PAGE_BYTES: i64 = 4 * 1024 * 1024;
@@ -125,8 +125,30 @@ pub(super) async fn tasks_before(
     rows.into_iter().map(TaskRow::into_task).collect()
 }
 
+/// The tasks of these row numbers, in this order.
+pub(super) async fn tasks_at(
+    conn: &mut SqliteConnection,
+    seqs: &[i64],
+    order: Order,
+) -> Result<Vec<Task>, Error> {
+    let seqs = serde_json::to_string(seqs)?;
+    let rows = query_tasks!(
+        "WHERE seq IN (SELECT value FROM jsonb_each(?1)) ORDER BY seq",
+        seqs
+    )
+    .fetch_all(conn)
+    .await?;
+    let tasks = rows
+        .into_iter()
+        .map(|row| row.into_task().map(|(_, task)| task));
+    match order {
+        Order::NewestFirst => tasks.rev().collect(),
+        Order::OldestFirst => tasks.collect(),
+    }
+}
+
 /// How many rows fit in a page, at least one; 0 only if there is none.
-fn rows_of_a_page(sizes: &[i64]) -> i64 {
+pub(super) fn rows_of_a_page(sizes: &[i64]) -> i64 {
     let mut bytes = 0;
     let fitting = sizes.iter().take_while(|size| {
         bytes += **size;

@@ -10,6 +10,7 @@ use super::batch::Submission;
 use super::explain::{Asked, Explanation, ProcessorStatus};
 use super::import::ImportReport;
 use super::limits::Limits;
+use super::lists::Found;
 use crate::models::{ClaimedTask, NewTask, OfferId, QueueStatus, Task, TaskId, Timestamp};
 
 /// Where the answer to a request goes.
@@ -53,6 +54,14 @@ pub(super) enum Order {
     Retry(TaskId, Reply<Retried>),
     /// Deletes a final task with its journal.
     Delete(TaskId, Reply<Deleted>),
+    /// Changes those of these tasks that are still as they were found; how many.
+    Change(Change, Vec<Found>, Reply<u64>),
+    /// Answers when everything is indexed that is in the journal at this moment.
+    CatchUp(Reply<()>),
+    /// Forgets some idempotency keys from before this time; how many.
+    ForgetKeys(Timestamp, Reply<u64>),
+    /// Gives some free pages of the file back; how many are left.
+    Shrink(Reply<i64>),
     /// Why a waiting task does not start.
     Explain(Asked, Reply<Explanation>),
     /// An outside worker takes up to so many tasks of these processors.
@@ -66,6 +75,13 @@ pub(super) enum Order {
     SetDumpFields(Map<String, Value>, Reply<()>),
     /// Writes what has arrived, then closes the database.
     Close(Reply<()>),
+}
+
+/// What is done to many tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    Retry,
+    Delete,
 }
 
 /// The answer to a pause.

@@ -1,7 +1,8 @@
 //! The SQL of recurring tasks: how far each schedule has come.
 //!
 //! A due time makes its task under an idempotency key of its own, and is marked afterwards. After a
-//! crash between the two it is due again, and the key answers with the task that is there already.
+//! crash between the two it is due again, and the key answers with the task that is there already. Such
+//! a key is kept until the due time is marked, however long that takes.
 
 use std::collections::HashMap;
 
@@ -11,6 +12,9 @@ use super::Error;
 use super::batch::Once;
 use super::text::Text;
 use crate::models::{TaskId, Timestamp};
+
+/// What the keys of schedules begin with. No client's key does: a header cannot carry it.
+pub(super) const OWN_KEY: char = '\u{1}';
 
 /// How far a schedule has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,13 +64,15 @@ pub(super) async fn is_past(
     Ok(found > 0)
 }
 
-/// This due time has been dealt with, by this task if there is one.
+/// This due time has been dealt with, by this task if there is one. Its key has served; if it outlives a
+/// crash here, it is a row too many and does nothing.
 pub(super) async fn mark(
     conn: &mut SqliteConnection,
     name: &str,
     due: Timestamp,
     task: Option<TaskId>,
 ) -> Result<(), Error> {
+    let key = once(name, due).key;
     let due = due.to_string();
     let task_id = task.map(|id| id.hyphenated().to_string());
     let run = task.map(|_| Timestamp::now().to_string());
@@ -81,16 +87,18 @@ pub(super) async fn mark(
         task_id,
         run
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
+    sqlx::query!("DELETE FROM idempotency WHERE key = ?1", key)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 
 /// What makes the task of this due time known again.
 pub(super) fn once(name: &str, due: Timestamp) -> Once {
     Once {
-        // No client's key begins with a control character: a header cannot carry one.
-        key: format!("\u{1}schedule {name} {due}"),
+        key: format!("{OWN_KEY}schedule {name} {due}"),
         body: [0; 32],
     }
 }

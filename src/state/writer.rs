@@ -2,7 +2,7 @@
 //!
 //! Each turn takes what has arrived, writes it in one transaction, and only after the commit changes
 //! the ledger, hands claimed tasks over, publishes events and answers. Long work (a purge of many
-//! rows) goes in chunks, one a turn.
+//! rows) goes in chunks, one a turn; the full-text index follows in the time that is left.
 //!
 //! Reports of running attempts are never lost: when the storage takes no writes, they are held and
 //! tried again, and no further reports are taken in until they are stored; submissions are answered
@@ -20,6 +20,7 @@ use super::announce::Committed;
 use super::batch::{Batch, Report, Submission};
 use super::checkpoint::Checkpointer;
 use super::chore::Chore;
+use super::index::Index;
 use super::journal::Row;
 use super::ledger::Ledger;
 use super::request::{Order, Request};
@@ -46,6 +47,8 @@ pub(super) struct Writer {
     /// How often to look for changes by other programs and for tasks that have become due.
     pub poll_interval: Duration,
     pub checkpointer: Option<Checkpointer>,
+    /// The full-text index.
+    pub index: Index,
     /// Where claimed tasks go.
     pub claims: Option<mpsc::UnboundedSender<Vec<ClaimedTask>>>,
     pub chores: VecDeque<Chore>,
@@ -79,6 +82,7 @@ impl Writer {
             let mut reports = std::mem::take(&mut self.held);
             let retrying = !reports.is_empty();
             let retry_at = Instant::now() + RETRY_PAUSE;
+            let index_at = self.index_due();
             tokio::select! {
                 biased;
                 taken = self.requests.recv_many(&mut requests, BATCH_MESSAGES) => {
@@ -90,6 +94,7 @@ impl Writer {
                 () = tokio::time::sleep_until(retry_at), if retrying => {}
                 () = std::future::ready(()), if self.has_work() => {}
                 () = tokio::time::sleep_until(self.next_poll) => {}
+                () = sleep_until_if_any(index_at), if index_at.is_some() => {}
             }
             self.let_others_arrive().await;
             take_waiting(&mut self.requests, &mut requests);
@@ -123,6 +128,7 @@ impl Writer {
             self.next_poll = Instant::now() + self.poll_interval;
         }
         self.more_to_claim = false;
+        let is_idle = batch.is_empty() && self.chores.is_empty();
         if !batch.is_empty() || self.may_claim() {
             self.store(batch).await?;
         }
@@ -137,6 +143,10 @@ impl Writer {
         if let Some(chore) = self.chores.pop_front() {
             self.work_on(chore).await?;
         }
+        if !is_idle {
+            self.index.last_work = Instant::now();
+        }
+        self.index_if_due().await?;
         Ok(Turn::Next)
     }
 
@@ -273,6 +283,13 @@ fn take_waiting<T>(inbox: &mut mpsc::Receiver<T>, taken: &mut Vec<T>) {
         && let Ok(message) = inbox.try_recv()
     {
         taken.push(message);
+    }
+}
+
+async fn sleep_until_if_any(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 

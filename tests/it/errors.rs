@@ -34,7 +34,7 @@ async fn a_wrong_method_is_405_and_says_which_would_do() {
         (Method::DELETE, "/api/v1/queue/status", "GET,HEAD"),
         (Method::POST, "/healthz", "GET,HEAD"),
         (Method::GET, "/api/v1/queue/pause", "POST"),
-        (Method::PUT, "/api/v1/tasks", "GET,HEAD,POST"),
+        (Method::PUT, "/api/v1/tasks", "GET,HEAD,POST,DELETE"),
         (Method::PATCH, NO_TASK, "GET,HEAD,DELETE"),
     ];
     for (method, path, allowed) in wrong {

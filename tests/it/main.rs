@@ -1,6 +1,7 @@
 //! The service's promises, tried from outside: over HTTP, WebSocket, the database and files.
 
 mod attempts;
+mod bulk;
 mod chains;
 mod command;
 mod connections;
@@ -16,6 +17,7 @@ mod large;
 mod ledger;
 mod limits;
 mod listeners;
+mod lists;
 mod lost;
 mod model;
 mod once;
@@ -24,7 +26,9 @@ mod processes;
 mod queue;
 mod reload;
 mod replay;
+mod retention;
 mod schedules;
+mod search;
 mod sql;
 mod start;
 mod stop;

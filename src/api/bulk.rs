@@ -1,0 +1,70 @@
+//! What is done to all tasks of a filter: retry, abort, delete. With `dry_run=true` they are counted.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
+use serde_json::{Value, json};
+
+use super::error::ApiError;
+use super::query::Query;
+use super::{Shared, filter};
+use crate::models::TaskFilter;
+use crate::state::Bulk;
+
+const PARAMETERS: [&str; 9] = [
+    "status",
+    "processor",
+    "tag",
+    "session_id",
+    "failure",
+    "q",
+    "since",
+    "until",
+    "dry_run",
+];
+
+/// `POST /api/v1/tasks/retry`: those that have FAILED wait again.
+pub(super) async fn retry(State(api): Shared, uri: Uri) -> Result<Json<Value>, ApiError> {
+    let (filter, dry_run) = read(&uri)?;
+    let done = api.state.retry_all(&filter, dry_run).await?;
+    Ok(answer(done, dry_run, "wait again"))
+}
+
+/// `DELETE /api/v1/tasks`: those that are finished, with their logs.
+pub(super) async fn delete(State(api): Shared, uri: Uri) -> Result<Json<Value>, ApiError> {
+    let (filter, dry_run) = read(&uri)?;
+    let done = api.state.delete_all(&filter, dry_run).await?;
+    Ok(answer(done, dry_run, "deleted"))
+}
+
+/// `POST /api/v1/tasks/abort`: those that run. When it answers they have ended.
+pub(super) async fn abort(State(api): Shared, uri: Uri) -> Result<Json<Value>, ApiError> {
+    let (filter, dry_run) = read(&uri)?;
+    let running = api.state.running_of(&filter).await?;
+    let matched = running.len() as u64;
+    let changed = match dry_run {
+        true => 0,
+        false => api.queue.abort_all(running).await?,
+    };
+    Ok(answer(Bulk { matched, changed }, dry_run, "aborted"))
+}
+
+fn read(uri: &Uri) -> Result<(TaskFilter, bool), ApiError> {
+    let query = Query::parse(uri.query(), &PARAMETERS)?;
+    let dry_run = query.get("dry_run", "bool_parsing", "true or false")?;
+    Ok((filter::read_some(&query)?, dry_run.unwrap_or(false)))
+}
+
+fn answer(done: Bulk, dry_run: bool, what: &str) -> Json<Value> {
+    let message = match dry_run {
+        true => format!("{} tasks match; nothing was changed.", done.matched),
+        false => format!("{} of {} tasks {what}.", done.changed, done.matched),
+    };
+    Json(json!({
+        "success": true,
+        "matched": done.matched,
+        "changed": done.changed,
+        "dry_run": dry_run,
+        "message": message,
+    }))
+}

@@ -1,0 +1,76 @@
+//! A page of the tasks that pass a filter, with the way to the next one.
+
+use axum::Json;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+
+use super::error::{ApiError, Problem};
+use super::query::Query;
+use super::{Api, filter};
+use crate::models::Order;
+
+/// Tasks in a page, if the request does not say.
+const TASKS: u32 = 100;
+/// The most tasks in a page.
+const TASKS_LIMIT: u32 = 1000;
+const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
+
+/// The parameters of a list.
+pub(super) const PARAMETERS: [&str; 11] = [
+    "limit",
+    "cursor",
+    "order",
+    "status",
+    "processor",
+    "tag",
+    "session_id",
+    "failure",
+    "q",
+    "since",
+    "until",
+];
+
+/// The page that `query` asks for.
+pub(super) async fn page(api: &Api, query: &Query) -> Result<Response, ApiError> {
+    let filter = filter::read(query)?;
+    let limit = query.count("limit", TASKS_LIMIT)?.unwrap_or(TASKS);
+    let (order, cursor) = (order(query)?, cursor(query)?);
+    let page = api.state.tasks_of(&filter, order, cursor, limit).await?;
+    let mut response = Json(page.tasks).into_response();
+    let headers = response.headers_mut();
+    if let Some(total) = page.total {
+        headers.insert(TOTAL_COUNT, HeaderValue::from(total));
+    }
+    if let Some(next) = page.next {
+        let query = query.with("cursor", &next.to_string());
+        let link = format!("</api/v1/tasks?{query}>; rel=\"next\"");
+        let link = HeaderValue::try_from(link).expect("a query string is ASCII");
+        headers.insert(header::LINK, link);
+    }
+    Ok(response)
+}
+
+fn order(query: &Query) -> Result<Order, ApiError> {
+    match query.text("order") {
+        None | Some("desc") => Ok(Order::NewestFirst),
+        Some("asc") => Ok(Order::OldestFirst),
+        Some(text) => {
+            let msg = "Input should be one of asc, desc";
+            Err(Problem::new("enum", &["query", "order"], msg, Value::from(text)).into())
+        }
+    }
+}
+
+/// Row numbers grow as tasks arrive, and a task keeps its own: whatever comes meanwhile, the pages
+/// neither repeat nor leave out a task.
+fn cursor(query: &Query) -> Result<Option<i64>, ApiError> {
+    let expected = "the cursor of a Link header";
+    let cursor = query.get("cursor", "value_error", expected)?;
+    if cursor.is_some_and(|row: i64| row < 1) {
+        let msg = format!("Input should be {expected}");
+        let found = Value::from(query.text("cursor"));
+        return Err(Problem::new("value_error", &["query", "cursor"], msg, found).into());
+    }
+    Ok(cursor)
+}

@@ -1,0 +1,238 @@
+//! What is done to all tasks that pass a filter: retry, delete, count.
+//!
+//! They are found on the read pool, a chunk at a time, in order of arrival; the Writer changes each
+//! chunk in a transaction of its own, between other work, and leaves out what is no longer as it was
+//! found. Tasks that arrive meanwhile are none of its business. Whoever asks and goes away ends it
+//! after the chunk that is under way.
+
+use std::collections::HashSet;
+
+use sqlx::{SqliteConnection, SqlitePool};
+
+use super::lists::{self, Found};
+use super::request::{Change, Order};
+use super::text::Text;
+use super::transaction::{begin, end};
+use super::writer::Writer;
+use super::{Error, StateManager, deletion, reads};
+use crate::models::{Order as ListOrder, TaskFilter, TaskId, TaskStatus};
+
+/// Tasks changed in one transaction: a few milliseconds.
+const CHUNK_TASKS: i64 = 100;
+/// Tasks counted at a time.
+const COUNTED_TASKS: i64 = 1000;
+
+/// What was done to many tasks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bulk {
+    /// Tasks that passed the filter.
+    pub matched: u64,
+    /// Those among them that were changed.
+    pub changed: u64,
+}
+
+/// The tasks that pass a filter and were there at one moment, chunk by chunk.
+pub(super) struct Walk<'a> {
+    pool: &'a SqlitePool,
+    filter: &'a TaskFilter,
+    upto: i64,
+    cursor: i64,
+    chunk: i64,
+}
+
+impl<'a> Walk<'a> {
+    pub async fn new(
+        pool: &'a SqlitePool,
+        filter: &'a TaskFilter,
+        chunk: i64,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            pool,
+            filter,
+            upto: reads::newest_seq(pool).await?,
+            cursor: 0,
+            chunk,
+        })
+    }
+
+    /// The next tasks; none at the end.
+    pub async fn next(&mut self) -> Result<Vec<Found>, Error> {
+        let mut conn = self.pool.acquire().await?;
+        let order = ListOrder::OldestFirst;
+        let cursor = Some(self.cursor);
+        let found = lists::find(&mut conn, self.filter, order, cursor, self.upto, self.chunk);
+        let found = found.await?;
+        self.cursor = found.last().map_or(self.cursor, |task| task.seq);
+        Ok(found)
+    }
+}
+
+impl StateManager {
+    /// Lets the failed tasks among those of a filter wait again, except where another task has the
+    /// unique key.
+    ///
+    /// # Errors
+    /// When something could not be stored; some tasks may have been retried then.
+    pub async fn retry_all(&self, filter: &TaskFilter, dry_run: bool) -> Result<Bulk, Error> {
+        match with_status(filter, TaskStatus::Failed) {
+            Some(filter) => self.change_all(&filter, Change::Retry, dry_run).await,
+            None => Ok(Bulk::default()),
+        }
+    }
+
+    /// Deletes the final tasks among those of a filter.
+    ///
+    /// # Errors
+    /// When something could not be deleted; some tasks may have been then.
+    pub async fn delete_all(&self, filter: &TaskFilter, dry_run: bool) -> Result<Bulk, Error> {
+        let mut done = Bulk::default();
+        for status in [TaskStatus::Completed, TaskStatus::Failed] {
+            if let Some(filter) = with_status(filter, status) {
+                let of_status = self.change_all(&filter, Change::Delete, dry_run).await?;
+                done.matched += of_status.matched;
+                done.changed += of_status.changed;
+            }
+        }
+        Ok(done)
+    }
+
+    /// The running tasks among those of a filter.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn running_of(&self, filter: &TaskFilter) -> Result<Vec<TaskId>, Error> {
+        let Some(filter) = with_status(filter, TaskStatus::Processing) else {
+            return Ok(Vec::new());
+        };
+        self.index_is_current(&filter).await?;
+        let mut walk = Walk::new(&self.read, &filter, COUNTED_TASKS).await?;
+        let mut ids = Vec::new();
+        loop {
+            let found = walk.next().await?;
+            if found.is_empty() {
+                return Ok(ids);
+            }
+            ids.extend(ids_at(&self.read, &found).await?);
+        }
+    }
+
+    async fn change_all(
+        &self,
+        filter: &TaskFilter,
+        change: Change,
+        dry_run: bool,
+    ) -> Result<Bulk, Error> {
+        self.index_is_current(filter).await?;
+        let chunk = if dry_run { COUNTED_TASKS } else { CHUNK_TASKS };
+        let mut walk = Walk::new(&self.read, filter, chunk).await?;
+        let mut done = Bulk::default();
+        loop {
+            let found = walk.next().await?;
+            if found.is_empty() {
+                return Ok(done);
+            }
+            done.matched += found.len() as u64;
+            if !dry_run {
+                done.changed += self.change(change, found).await?;
+            }
+        }
+    }
+
+    /// Changes these tasks, as far as they are still as they were found; how many.
+    pub(super) async fn change(&self, change: Change, found: Vec<Found>) -> Result<u64, Error> {
+        self.ask(|reply| Order::Change(change, found, reply)).await
+    }
+}
+
+impl Writer {
+    pub(super) async fn change(&mut self, change: Change, found: &[Found]) -> Result<u64, Error> {
+        match change {
+            Change::Retry => self.retry_found(found).await,
+            Change::Delete => delete_found(&mut self.conn, found).await,
+        }
+    }
+}
+
+/// The filter with this status; `None` if it asks for another.
+fn with_status(filter: &TaskFilter, status: TaskStatus) -> Option<TaskFilter> {
+    let fits = filter.status.is_none_or(|wanted| wanted == status);
+    fits.then(|| TaskFilter {
+        status: Some(status),
+        ..filter.clone()
+    })
+}
+
+async fn delete_found(conn: &mut SqliteConnection, found: &[Found]) -> Result<u64, Error> {
+    begin(conn).await?;
+    let deleted = async {
+        let ids = deletable(conn, found).await?;
+        deletion::delete_rows(conn, &serde_json::to_string(&ids)?).await
+    };
+    let deleted = deleted.await;
+    end(conn, deleted).await
+}
+
+/// Those that are final as they were found, and for which no other task waits.
+async fn deletable(conn: &mut SqliteConnection, found: &[Found]) -> Result<Vec<String>, Error> {
+    let rows = rows_of(found)?;
+    let ids = sqlx::query_scalar!(
+        r#"SELECT tasks.id AS "id!: Text"
+             FROM jsonb_each(?1) AS found CROSS JOIN tasks ON tasks.seq = found.value ->> 0
+            WHERE tasks.finished_at = found.value ->> 1
+              AND NOT EXISTS (SELECT 1 FROM links WHERE upstream = tasks.id)"#,
+        rows
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(ids.into_iter().map(String::from).collect())
+}
+
+/// Those that have failed as they were found, one of each unique key, and no task that is not final has
+/// that.
+pub(super) async fn retriable(
+    conn: &mut SqliteConnection,
+    found: &[Found],
+) -> Result<Vec<TaskId>, Error> {
+    let rows = rows_of(found)?;
+    let rows = sqlx::query!(
+        r#"SELECT tasks.id AS "id!: Text", tasks.unique_key AS "unique_key: Text"
+             FROM jsonb_each(?1) AS found CROSS JOIN tasks ON tasks.seq = found.value ->> 0
+            WHERE tasks.finished_at = found.value ->> 1 AND +tasks.status = 'FAILED'
+              AND NOT EXISTS (SELECT 1 FROM tasks AS other
+                               WHERE other.unique_key = tasks.unique_key
+                                 AND other.finished_at IS NULL)"#,
+        rows
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut keys = HashSet::new();
+    rows.into_iter()
+        .filter(|row| {
+            row.unique_key
+                .as_deref()
+                .is_none_or(|key| keys.insert(key.to_owned()))
+        })
+        .map(|row| row.id.parse_id())
+        .collect()
+}
+
+async fn ids_at(pool: &SqlitePool, found: &[Found]) -> Result<Vec<TaskId>, Error> {
+    let rows = rows_of(found)?;
+    let ids = sqlx::query_scalar!(
+        r#"SELECT tasks.id AS "id!: Text"
+             FROM jsonb_each(?1) AS found CROSS JOIN tasks ON tasks.seq = found.value ->> 0"#,
+        rows
+    )
+    .fetch_all(pool)
+    .await?;
+    ids.iter().map(Text::parse_id).collect()
+}
+
+/// A JSON list of [seq, finished_at].
+fn rows_of(found: &[Found]) -> Result<String, Error> {
+    let rows: Vec<_> = found
+        .iter()
+        .map(|task| (task.seq, &task.finished_at))
+        .collect();
+    Ok(serde_json::to_string(&rows)?)
+}
