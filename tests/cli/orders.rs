@@ -136,5 +136,6 @@ fn a_pause_may_end_by_itself() {
         "{nobody:?}"
     );
     folder.succeed(&["pause", "--for", "0.2s"]);
-    assert_eq!(folder.succeed(&["submit", "--wait", "x"]), "Processed: x");
+    let waiting = folder.start(&["submit", "--wait", "x"]);
+    assert_eq!(waiting.out.next(), "Processed: x");
 }
