@@ -52,13 +52,6 @@ const ALWAYS_EMPTY: [(&str, &str); 14] = [
         "SELECT id FROM tasks
           WHERE source <> 'import'
             AND (status IN ('COMPLETED', 'FAILED'))
-                + (SELECT count(*) FROM logs AS retry
-                    WHERE task_id = tasks.id AND type = 'TASK_RETRYING'
-                      AND (SELECT type FROM logs
-                            WHERE task_id = tasks.id AND logs.id < retry.id
-                              AND type IN ('TASK_STARTED', 'TASK_COMPLETED', 'TASK_FAILED',
-                                           'TASK_ABORTED')
-                            ORDER BY logs.id DESC LIMIT 1) IN ('TASK_FAILED', 'TASK_ABORTED'))
                 <> (SELECT count(*) FROM logs
                     WHERE task_id = tasks.id
                       AND type IN ('TASK_COMPLETED', 'TASK_FAILED', 'TASK_ABORTED'))
