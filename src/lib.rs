@@ -30,6 +30,7 @@
 //! - [`events`]: who hears about a commit
 //! - [`models`]: the words of the service as plain data
 //! - [`config`] and [`logging`]: every setting; the log
+//! - [`tls`]: whom the program's own HTTP clients trust
 //!
 //! [`api`] and [`orchestrator`] do not know each other: they meet in rows and in the orders of the
 //! [`queue`]. ARCHITECTURE.md has the invariants and the walkthroughs.
@@ -46,3 +47,4 @@ pub mod orchestrator;
 pub mod processors;
 pub mod queue;
 pub mod state;
+pub mod tls;

@@ -11,6 +11,7 @@ mod fields;
 mod guard;
 mod health;
 mod listeners;
+mod news;
 mod query;
 mod queue;
 mod server;

@@ -7,6 +7,8 @@ use std::time::Duration;
 use super::Processor;
 use super::command::{Command, Guard};
 use super::echo::Echo;
+use super::llm::Llm;
+use super::webhook::Webhook;
 use crate::config::{Backoff, ProcessorKind, ProcessorSettings, Settings};
 
 /// One configured processor and the rules of its attempts.
@@ -123,8 +125,8 @@ fn build(kind: &ProcessorKind, guard: &Arc<Guard>) -> Arc<dyn Processor> {
         ProcessorKind::Command(command) => {
             Arc::new(Command::new(command.clone(), Arc::clone(guard)))
         }
-        ProcessorKind::Webhook(_) | ProcessorKind::Llm(_) | ProcessorKind::Worker(_) => {
-            Arc::new(Echo)
-        }
+        ProcessorKind::Webhook(webhook) => Arc::new(Webhook::new(webhook.clone())),
+        ProcessorKind::Llm(llm) => Arc::new(Llm::new(llm.clone())),
+        ProcessorKind::Worker(_) => Arc::new(Echo),
     }
 }
