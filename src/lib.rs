@@ -32,6 +32,7 @@
 //! - [`events`]: who hears about a commit
 //! - [`models`]: the words of the service as plain data
 //! - [`config`] and [`logging`]: every setting; the log
+//! - [`tls`]: whom the program's own HTTP clients trust
 //!
 //! [`api`] and [`orchestrator`] do not know each other: they meet in rows and in the orders of the
 //! [`queue`]. ARCHITECTURE.md has the invariants and the walkthroughs.
@@ -50,3 +51,4 @@ pub mod queue;
 pub mod reload;
 pub mod schedules;
 pub mod state;
+pub mod tls;

@@ -14,6 +14,7 @@ mod guard;
 mod health;
 mod list;
 mod listeners;
+mod news;
 mod query;
 mod queue;
 mod reload;

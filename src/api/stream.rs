@@ -1,8 +1,10 @@
 //! `GET /api/v1/tasks/{id}/stream`: one task, as server-sent events, until it is finished.
 //!
-//! Each `task_update` carries the lines since the last one; its id is the newest journal row it
-//! covers, so that `Last-Event-ID` goes on from there.
+//! Each `task_update` carries the lines since the last one, and each `task_output` what an answer that
+//! grows has grown by since; they come in the order of the journal. The id of each is the newest
+//! journal row it covers, so that `Last-Event-ID` goes on from there.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +18,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::error::{ApiError, Problem};
 use super::extract::TaskIdPath;
+use super::news::{Run, in_runs};
 use super::{Api, Shared};
 use crate::events::{Feed, Filter};
 use crate::models::{TaskId, TaskStatus, Timestamp};
@@ -47,6 +50,7 @@ pub(super) async fn stream(
         task_id,
         feed,
         seen: since,
+        unsent: VecDeque::new(),
         next: Next::Look,
         heartbeat: Instant::now() + HEARTBEAT,
     };
@@ -79,6 +83,8 @@ struct Follower {
     feed: Feed<StateManager>,
     /// The newest journal row that the client knows.
     seen: i64,
+    /// What the last look found.
+    unsent: VecDeque<sse::Event>,
     next: Next,
     heartbeat: Instant,
 }
@@ -97,15 +103,16 @@ enum Next {
 impl Follower {
     async fn next_event(mut self) -> Option<(Result<sse::Event, Infallible>, Self)> {
         loop {
+            if let Some(event) = self.unsent.pop_front() {
+                return Some((Ok(event), self));
+            }
             match std::mem::replace(&mut self.next, Next::Wait) {
-                Next::Look => match self.look().await {
-                    Ok(Some(event)) => return Some((Ok(event), self)),
-                    Ok(None) => {}
-                    Err(error) => {
+                Next::Look => {
+                    if let Err(error) = self.look().await {
                         tracing::warn!(%error, task_id = %self.task_id, "a stream ends early");
                         return None;
                     }
-                },
+                }
                 Next::Wait => {
                     if let Some(event) = self.wait().await {
                         return Some((Ok(event), self));
@@ -121,16 +128,17 @@ impl Follower {
         }
     }
 
-    /// Reads what is new; the update, if there is something.
-    async fn look(&mut self) -> Result<Option<sse::Event>, Error> {
+    /// Reads what is new.
+    async fn look(&mut self) -> Result<(), Error> {
         // The state first: the lines read after it hold everything that led to it.
         let state = &self.api.state;
         let Some((status, result)) = state.task_state(self.task_id).await? else {
             self.next = Next::End;
-            return Ok(Some(self.missing()));
+            self.unsent.push_back(self.missing());
+            return Ok(());
         };
         let rows = state
-            .task_lines_after(self.task_id, self.seen, LINES)
+            .task_rows_after(self.task_id, self.seen, LINES)
             .await?;
         let more = rows.len() >= LINES as usize;
         if more {
@@ -138,12 +146,15 @@ impl Follower {
         } else if status.is_final() {
             self.next = Next::Finish(status, result.clone());
         }
-        let Some((newest, _)) = rows.last() else {
-            return Ok(None);
-        };
-        self.seen = *newest;
-        let lines = rows.into_iter().filter_map(|(_, line)| line).collect();
-        Ok(Some(self.event("task_update", status, result, lines)))
+        for news in in_runs(rows) {
+            self.seen = news.newest;
+            let event = match news.said {
+                Run::Lines(lines) => self.event("task_update", status, result.clone(), lines),
+                Run::Output(text) => self.output(&text),
+            };
+            self.unsent.push_back(event);
+        }
+        Ok(())
     }
 
     /// Waits for news of the task (then there is something to look at), or for the heartbeat.
@@ -173,6 +184,18 @@ impl Follower {
         let data = json!({ "task_id": self.task_id, "timestamp": Timestamp::now() });
         sse::Event::default()
             .event("task_missing")
+            .data(data.to_string())
+    }
+
+    fn output(&self, text: &str) -> sse::Event {
+        let data = json!({
+            "task_id": self.task_id,
+            "text": text,
+            "timestamp": Timestamp::now(),
+        });
+        sse::Event::default()
+            .event("task_output")
+            .id(self.seen.to_string())
             .data(data.to_string())
     }
 

@@ -4,10 +4,12 @@ use std::io;
 use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
+use rustls::RootCertStore;
 use serde_json::Value;
 
 use super::error::Error;
 use super::refusal::reason_in;
+use crate::tls;
 
 /// A service that takes longer to take a connection is as good as none. Answers may take as long as
 /// they need: a purge of a million tasks does.
@@ -23,7 +25,11 @@ pub(super) struct Client {
 impl Client {
     /// A client of the service at `url`; nothing is sent yet.
     pub fn new(url: &Url) -> Result<Self, Error> {
-        let http = reqwest::Client::builder()
+        let authorities = match url.scheme() {
+            "https" => tls::usual_authorities(),
+            _ => RootCertStore::empty(),
+        };
+        let http = tls::client(authorities)
             // What `HTTP_PROXY` names does not know the services of this machine.
             .no_proxy()
             .connect_timeout(CONNECT_TIMEOUT)

@@ -7,7 +7,11 @@
 mod command;
 mod context;
 mod echo;
+mod http;
+mod llm;
 mod registry;
+mod text;
+mod webhook;
 pub mod worker;
 
 use futures_util::future::BoxFuture;

@@ -7,6 +7,8 @@ use std::time::Duration;
 use super::Processor;
 use super::command::{Command, Guard};
 use super::echo::Echo;
+use super::llm::Llm;
+use super::webhook::Webhook;
 use super::worker::{Desk, Worker};
 use crate::config::{Backoff, ProcessorKind, ProcessorSettings, Settings};
 
@@ -143,7 +145,8 @@ fn build(kind: &ProcessorKind, shared: &Shared) -> Arc<dyn Processor> {
         ProcessorKind::Command(command) => {
             Arc::new(Command::new(command.clone(), Arc::clone(&shared.guard)))
         }
+        ProcessorKind::Webhook(webhook) => Arc::new(Webhook::new(webhook.clone())),
+        ProcessorKind::Llm(llm) => Arc::new(Llm::new(llm.clone())),
         ProcessorKind::Worker(worker) => Arc::new(Worker::new(worker, Arc::clone(&shared.desk))),
-        ProcessorKind::Webhook(_) | ProcessorKind::Llm(_) => Arc::new(Echo),
     }
 }

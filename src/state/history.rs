@@ -85,17 +85,29 @@ impl EventRow {
     }
 }
 
-/// One task's journal rows after row `since`, at most `limit`: ids, and the lines among them.
-pub(super) async fn task_lines_after(
+/// What a row of the journal says to those who follow its task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// A line of the log.
+    Line(String),
+    /// More of the answer.
+    Output(String),
+    Nothing,
+}
+
+/// One task's journal rows after row `since`, at most `limit`, with their ids.
+pub(super) async fn task_rows_after(
     conn: impl SqliteExecutor<'_>,
     id: TaskId,
     since: i64,
     limit: u32,
-) -> Result<Vec<(i64, Option<String>)>, Error> {
+) -> Result<Vec<(i64, Said)>, Error> {
     let id = id.hyphenated().to_string();
     let rows = sqlx::query!(
-        r#"SELECT id AS "id!", message AS "message: Text" FROM logs
-            WHERE task_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3"#,
+        r#"SELECT id AS "id!", message AS "message: Text",
+                  CASE WHEN type = 'TASK_OUTPUT' AND json_valid(data)
+                       THEN CAST(data ->> '$.text' AS TEXT) END AS "output: Text"
+             FROM logs WHERE task_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3"#,
         id,
         since,
         limit
@@ -104,7 +116,14 @@ pub(super) async fn task_lines_after(
     .await?;
     Ok(rows
         .into_iter()
-        .map(|row| (row.id, row.message.map(String::from)))
+        .map(|row| {
+            let said = match (row.message, row.output) {
+                (Some(line), _) => Said::Line(line.into()),
+                (None, Some(text)) => Said::Output(text.into()),
+                (None, None) => Said::Nothing,
+            };
+            (row.id, said)
+        })
         .collect())
 }
 

@@ -68,7 +68,7 @@ pub use chains::Upstream;
 pub use connect::{Lock, OpenError};
 pub use error::Error;
 pub use explain::{Asked, Explanation, Obstacle, ProcessorStatus};
-pub use history::LogLine;
+pub use history::{LogLine, Said};
 pub use import::ImportReport;
 pub use limits::{Limits, Rule};
 pub use lists::Page;
@@ -582,17 +582,17 @@ impl StateManager {
         reads::task_state(&self.read, id).await
     }
 
-    /// One task's journal rows after row `since`, at most `limit`: ids, and the log lines among them.
+    /// One task's journal rows after row `since`, at most `limit`, with their ids.
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn task_lines_after(
+    pub async fn task_rows_after(
         &self,
         id: TaskId,
         since: i64,
         limit: u32,
-    ) -> Result<Vec<(i64, Option<String>)>, Error> {
-        history::task_lines_after(&self.read, id, since, limit).await
+    ) -> Result<Vec<(i64, Said)>, Error> {
+        history::task_rows_after(&self.read, id, since, limit).await
     }
 
     /// Whether there is no task.

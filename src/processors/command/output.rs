@@ -7,6 +7,8 @@
 
 use std::ops::RangeInclusive;
 
+use crate::processors::text::{result, text};
+
 /// The log takes this much of one line.
 pub(super) const LINE_LIMIT_BYTES: usize = 64 * 1024;
 
@@ -136,11 +138,7 @@ impl ResultText {
         } else {
             without_line_end(&self.bytes)
         };
-        let (mut text, cut) = text(bytes, RESULT_LIMIT_BYTES);
-        if cut {
-            text.push_str(&format!("\n[result cut at {RESULT_LIMIT_BYTES} bytes]"));
-        }
-        text
+        result(bytes, RESULT_LIMIT_BYTES)
     }
 }
 
@@ -149,12 +147,4 @@ fn without_line_end(bytes: &[u8]) -> &[u8] {
         return bytes;
     };
     line.strip_suffix(b"\r").unwrap_or(line)
-}
-
-/// The bytes as text of at most `limit` bytes, and whether that took a cut. Never cuts a character.
-fn text(bytes: &[u8], limit: usize) -> (String, bool) {
-    let mut text = String::from_utf8_lossy(bytes).replace('\0', "\u{FFFD}");
-    let cut = text.len() > limit;
-    text.truncate(text.floor_char_boundary(limit));
-    (text, cut)
 }

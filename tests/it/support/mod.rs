@@ -1,5 +1,6 @@
 //! What every test needs: a service of its own, clients for each of its doors, and its invariants.
 
+mod backend;
 mod database;
 mod gate;
 mod http;
@@ -11,6 +12,7 @@ mod wire;
 mod worker;
 mod ws;
 
+pub use backend::{Backend, Call};
 pub use database::Database;
 pub use http::Answer;
 pub use service::{Service, Setup, Stopped};

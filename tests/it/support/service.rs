@@ -198,7 +198,10 @@ impl Service {
     fn new(setup: Setup, child: Child, url: String) -> Self {
         // A connection kept for later may be closed by the service at the
         // moment it is used again, which is no fault of either.
+        // One provider for all clients of this process; the first to come has set it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
+            .tls_certs_only([])
             .pool_max_idle_per_host(0)
             .timeout(super::DEADLINE)
             .build()

@@ -1,0 +1,97 @@
+//! What the processors that call another service have in common: the client, and what an answer means.
+//!
+//! HTTP/1.1 with connections kept for a while, no redirects. `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`
+//! and `NO_PROXY` of the environment are obeyed.
+
+mod failure;
+mod secrets;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reqwest::{Client, redirect};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use tokio::sync::OnceCell;
+
+use super::{Next, RunError};
+use crate::tls;
+
+pub(super) use self::failure::{of_answer, of_transport};
+pub(super) use self::secrets::{Secrets, reveal};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Shorter than the five seconds after which many servers close an idle connection, perhaps at the
+/// moment at which it is used again.
+const IDLE_CONNECTION: Duration = Duration::from_secs(4);
+
+/// The client of one processor, made for its first request.
+pub(super) struct Http {
+    is_secure: bool,
+    ca_file: Option<PathBuf>,
+    client: OnceCell<Client>,
+}
+
+impl Http {
+    /// A client for requests to `url`, which trusts the authorities in `ca_file` besides the usual ones.
+    pub fn new(url: &str, ca_file: Option<PathBuf>) -> Self {
+        Self {
+            is_secure: url.to_ascii_lowercase().starts_with("https"),
+            ca_file,
+            client: OnceCell::new(),
+        }
+    }
+
+    /// The client.
+    ///
+    /// # Errors
+    /// When the certificates to trust cannot be read; the next call tries again.
+    pub async fn client(&self) -> Result<&Client, RunError> {
+        self.client.get_or_try_init(|| self.connect()).await
+    }
+
+    async fn connect(&self) -> Result<Client, RunError> {
+        let client = tls::client(self.authorities().await?)
+            .redirect(redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_CONNECTION)
+            .user_agent(concat!("venom-core/", env!("CARGO_PKG_VERSION")))
+            .build();
+        client.map_err(of_transport)
+    }
+
+    async fn authorities(&self) -> Result<RootCertStore, RunError> {
+        if !self.is_secure {
+            return Ok(RootCertStore::empty());
+        }
+        let ca_file = self.ca_file.clone();
+        let read = tokio::task::spawn_blocking(move || read_authorities(ca_file.as_deref()));
+        let read = read.await.map_err(|error| error.to_string()).flatten();
+        read.map_err(|message| RunError::with(message, Next::GiveUp))
+    }
+}
+
+fn read_authorities(ca_file: Option<&Path>) -> Result<RootCertStore, String> {
+    let mut authorities = tls::usual_authorities();
+    let Some(path) = ca_file else {
+        return Ok(authorities);
+    };
+    let refuse = |reason: String| {
+        let path = path.display();
+        format!("cannot read the certificates in the ca_file `{path}`: {reason}")
+    };
+    let pem = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
+    let mut count = 0;
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|error| refuse(error.to_string()))?;
+        let added = authorities.add(certificate);
+        added.map_err(|error| refuse(error.to_string()))?;
+        count += 1;
+    }
+    match count {
+        0 => Err(refuse("there are none".to_owned())),
+        _ => Ok(authorities),
+    }
+}

@@ -1,0 +1,89 @@
+//! A bucket of the tokens that may be used in a minute: each comes back a minute after it was spent.
+//! What is spent is known only afterwards, so the bucket can be overdrawn; then it is empty for as long
+//! as it takes. Pure.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::models::Timestamp;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// What was spent lately, oldest first.
+pub(super) struct Budget {
+    per_minute: Option<u64>,
+    spent: VecDeque<(Timestamp, u64)>,
+}
+
+impl Budget {
+    /// A full bucket; without a number there is always enough.
+    pub fn new(per_minute: Option<u64>) -> Self {
+        Self {
+            per_minute,
+            spent: VecDeque::new(),
+        }
+    }
+
+    /// Takes tokens, whether there are enough or not.
+    pub fn spend(&mut self, now: Timestamp, tokens: u64) {
+        if self.per_minute.is_some() {
+            self.spent.push_back((now, tokens));
+        }
+    }
+
+    /// When there is a token again, if there is none.
+    pub fn frees_at(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let per_minute = self.per_minute?;
+        let returned = now.before(MINUTE);
+        self.spent.retain(|(at, _)| *at > returned);
+        let spent = self.spent.iter().map(|(_, tokens)| *tokens);
+        let mut out = spent.fold(0, u64::saturating_add);
+        let mut frees_at = None;
+        for (at, tokens) in &self.spent {
+            if out < per_minute {
+                break;
+            }
+            out = out.saturating_sub(*tokens);
+            frees_at = Some(at.after(MINUTE));
+        }
+        frees_at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_unix_seconds(1_000_000 + seconds).unwrap()
+    }
+
+    #[test]
+    fn tokens_come_back_a_minute_after_they_were_spent() {
+        let mut budget = Budget::new(Some(100));
+        assert_eq!(budget.frees_at(at(0)), None);
+        budget.spend(at(0), 60);
+        assert_eq!(budget.frees_at(at(1)), None);
+        budget.spend(at(10), 40);
+        assert_eq!(budget.frees_at(at(11)), Some(at(60)));
+        assert_eq!(budget.frees_at(at(60)), None);
+    }
+
+    #[test]
+    fn what_was_overdrawn_is_waited_for() {
+        let mut budget = Budget::new(Some(100));
+        budget.spend(at(0), 50);
+        budget.spend(at(5), 500);
+        assert_eq!(budget.frees_at(at(6)), Some(at(65)));
+        assert_eq!(budget.frees_at(at(64)), Some(at(65)));
+        assert_eq!(budget.frees_at(at(65)), None);
+    }
+
+    #[test]
+    fn without_a_limit_nothing_is_remembered() {
+        let mut budget = Budget::new(None);
+        budget.spend(at(0), u64::MAX);
+        assert_eq!(budget.frees_at(at(0)), None);
+        assert!(budget.spent.is_empty());
+    }
+}

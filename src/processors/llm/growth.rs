@@ -1,0 +1,59 @@
+//! Tells an answer as it grows: what comes quickly goes out together, and nothing is held back longer
+//! than a tenth of a second.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use crate::processors::Context;
+
+const INTERVAL: Duration = Duration::from_millis(100);
+
+pub(super) struct Growth<'a> {
+    context: &'a Context,
+    untold: String,
+    /// When the next telling may be.
+    due: Instant,
+}
+
+impl<'a> Growth<'a> {
+    pub fn new(context: &'a Context) -> Self {
+        Self {
+            context,
+            untold: String::new(),
+            due: Instant::now(),
+        }
+    }
+
+    pub fn add(&mut self, grown: String) {
+        self.untold.push_str(&grown);
+    }
+
+    /// Waits for `work`, and tells what is there when its time has come.
+    pub async fn beside<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                () = sleep_until(self.due), if !self.untold.is_empty() => self.tell().await,
+            }
+        }
+    }
+
+    /// Tells what is there, if it may be told already.
+    pub async fn tell_if_due(&mut self) {
+        if Instant::now() >= self.due {
+            self.tell().await;
+        }
+    }
+
+    /// Tells what is there.
+    pub async fn tell(&mut self) {
+        if !self.untold.is_empty() {
+            let told = std::mem::take(&mut self.untold);
+            self.context.output(told).await;
+            self.due = Instant::now() + INTERVAL;
+        }
+    }
+}

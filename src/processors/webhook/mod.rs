@@ -1,0 +1,116 @@
+//! `webhook`: a POST of the task to another service, whose answer is the result.
+//!
+//! What that service can rely on:
+//! - The body is JSON: `{"type": "task.run", "timestamp": …, "data": {"task": …, "attempt": n,
+//!   "upstream": [{"id", "status", "result"}]}}`. The task is the one of the API, without its `logs`.
+//! - The headers are those of [Standard Webhooks](https://www.standardwebhooks.com): `webhook-id` is
+//!   the task's id, the same for every attempt, so that a repeat can be known as one;
+//!   `webhook-timestamp` is the Unix time of the request; with a secret, `webhook-signature` signs
+//!   both and the body. `venom-attempt` is the attempt's number. `headers` of the settings come along,
+//!   but do not replace these.
+//! - A task may be posted more than once: after a timeout or a crash nobody knows whether the other
+//!   side has done its work.
+//!
+//! What an answer means:
+//! - 2xx completes the task with the body, to `response_limit_bytes`.
+//! - 429 and 503 with `Retry-After` hold the whole processor until then, for a day at most, and cost
+//!   no attempt. Without it they are errors like other 5xx, 408, 425, timeouts and connections that
+//!   are refused, break off or cannot be trusted: the task is tried again if it has attempts left.
+//! - Everything else, redirects included, fails the task for good.
+//!
+//! An attempt that has to end drops its connection.
+
+mod message;
+mod signature;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use reqwest::{RequestBuilder, Response};
+
+use self::message::Message;
+use self::signature::Key;
+use super::http::{Http, Secrets, of_answer, of_transport, reveal};
+use super::{Context, Next, Processor, RunError, text};
+use crate::config::WebhookSettings;
+
+/// What is read beyond the limit, so that a character that straddles it is seen as one.
+const SLACK_BYTES: usize = 4;
+
+/// Posts each task to one address.
+pub struct Webhook {
+    settings: WebhookSettings,
+    http: Http,
+}
+
+impl Webhook {
+    /// A processor for one `[processors.NAME]` table.
+    pub(super) fn new(settings: WebhookSettings) -> Self {
+        let http = Http::new(&settings.url, settings.ca_file.clone());
+        Self { settings, http }
+    }
+
+    async fn call(&self, context: &Context) -> Result<String, RunError> {
+        let (key, secrets) = self.secrets().await?;
+        let message = Message::of(context).await?;
+        let request = self.request(message, key.as_ref()).await?;
+        let response = request.send().await.map_err(of_transport)?;
+        match response.status().is_success() {
+            true => self.result(response).await,
+            false => Err(of_answer(response, &secrets).await),
+        }
+    }
+
+    /// The key to sign with, and what no message may show.
+    async fn secrets(&self) -> Result<(Option<Key>, Secrets), RunError> {
+        let mut secrets = Secrets::default();
+        for value in self.settings.headers.values() {
+            secrets.add_header(value);
+        }
+        let Some(secret) = &self.settings.secret else {
+            return Ok((None, secrets));
+        };
+        let secret = reveal(secret, "the webhook's secret").await?;
+        secrets.add(&secret);
+        let key = Key::read(&secret).ok_or_else(|| {
+            let message = "the webhook's secret begins with whsec_, but what follows is no base64";
+            RunError::with(message, Next::GiveUp)
+        })?;
+        Ok((Some(key), secrets))
+    }
+
+    async fn request(
+        &self,
+        message: Message,
+        key: Option<&Key>,
+    ) -> Result<RequestBuilder, RunError> {
+        let mut request = self.http.client().await?.post(&self.settings.url);
+        for (name, value) in &self.settings.headers {
+            request = request.header(name, value);
+        }
+        Ok(request.headers(message.headers(key)).body(message.body))
+    }
+
+    async fn result(&self, mut response: Response) -> Result<String, RunError> {
+        let limit = self.settings.response_limit_bytes;
+        let mut body = Vec::new();
+        while body.len() < limit + SLACK_BYTES
+            && let Some(chunk) = response.chunk().await.map_err(of_transport)?
+        {
+            let room = limit + SLACK_BYTES - body.len();
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        }
+        Ok(text::result(&body, limit))
+    }
+}
+
+impl Processor for Webhook {
+    fn run<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<String, RunError>> {
+        let run = async move {
+            tokio::select! {
+                biased;
+                () = context.stopped() => Err(RunError::new("stopped before it was answered")),
+                result = self.call(context) => result,
+            }
+        };
+        run.boxed()
+    }
+}

@@ -1,0 +1,262 @@
+//! The llm processor from outside: what it asks, how the answer grows, and what goes wrong.
+
+use serde_json::{Value, json};
+
+use crate::support::{Backend, Call, Listener, Service, Setup, SseStream};
+
+/// A service whose processor `model` asks the backend.
+async fn service(backend: &Backend, settings: &str) -> Service {
+    setup(backend, settings).start().await
+}
+
+fn setup(backend: &Backend, settings: &str) -> Setup {
+    let url = backend.url();
+    Setup::new().table(&format!(
+        "[processors.model]\nkind = \"llm\"\nbase_url = \"{url}v1/\"\nmodel = \"m-1\"\n{settings}\n"
+    ))
+}
+
+/// The event by which an answer grows.
+fn delta(text: &str) -> String {
+    let choice = json!({ "index": 0, "delta": { "content": text }, "finish_reason": null });
+    format!("data: {}\n\n", json!({ "choices": [choice] }))
+}
+
+/// The events that end an answer, with what it took.
+fn ending(prompt_tokens: u64, completion_tokens: u64) -> String {
+    let stop = json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "stop" }] });
+    let usage = json!({
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
+    });
+    let usage = json!({ "model": "m-1-real", "choices": [], "usage": usage });
+    format!("data: {stop}\n\ndata: {usage}\n\ndata: [DONE]\n\n")
+}
+
+/// What the answer has grown by since, on the event socket, up to and with `last`.
+async fn outputs_until(listener: &mut Listener, id: &str, last: &str) -> String {
+    let mut text = String::new();
+    while !text.ends_with(last) {
+        let events = listener.until("TASK_OUTPUT", id).await;
+        let event = events.last().expect("one event");
+        assert_eq!(event["agent"], "model");
+        text.push_str(event["data"]["text"].as_str().expect("a text"));
+    }
+    text
+}
+
+/// The same in the task's own stream.
+async fn stream_until(stream: &mut SseStream, last: &str) -> String {
+    let mut text = String::new();
+    while !text.ends_with(last) {
+        let event = stream.next().await.expect("more events");
+        if event.event == "task_output" {
+            assert!(event.id.is_some());
+            text.push_str(event.data["text"].as_str().expect("a text"));
+        }
+    }
+    text
+}
+
+#[tokio::test]
+async fn an_answer_grows_before_the_eyes_of_those_who_watch() {
+    let backend = Backend::start().await;
+    let settings = "system = \"Be kind.\"\ntemperature = 0.5\nmax_tokens = 9\n";
+    let service = service(&backend, settings).await;
+    let mut listener = service.listen("").await;
+    let id = service.submit_to("model", "Who is there?").await;
+    let mut call = backend.next().await;
+    assert!(call.head.starts_with("POST /v1/chat/completions HTTP/1.1"));
+    assert_eq!(call.header("authorization"), None);
+    let expected = json!({
+        "model": "m-1",
+        "messages": [
+            { "role": "system", "content": "Be kind." },
+            { "role": "user", "content": "Who is there?" },
+        ],
+        "stream": true,
+        "stream_options": { "include_usage": true },
+        "temperature": 0.5,
+        "max_tokens": 9,
+    });
+    assert_eq!(call.json(), expected);
+
+    let mut stream = service.follow(&id, None).await;
+    call.begin_stream().await;
+    call.say(&(": a comment\r\n\r\n".to_owned() + &delta("Knö")))
+        .await;
+    // The answer is not over, and what there is of it has arrived.
+    assert_eq!(outputs_until(&mut listener, &id, "Knö").await, "Knö");
+    assert_eq!(stream_until(&mut stream, "Knö").await, "Knö");
+    assert_eq!(service.task(&id).await["result"], Value::Null);
+    let event = delta("ck");
+    let (half, rest) = event.split_at(20);
+    call.say(half).await;
+    call.say(rest).await;
+    call.say(&(delta(", ") + &delta("knock"))).await;
+    assert_eq!(
+        outputs_until(&mut listener, &id, "knock").await,
+        "ck, knock"
+    );
+    assert_eq!(stream_until(&mut stream, "knock").await, "ck, knock");
+    call.say(&ending(11, 7)).await;
+
+    let task = service.finished(&id).await;
+    assert_eq!(task["result"], "Knöck, knock", "{task}");
+    let took = json!({
+        "model": "m-1-real",
+        "prompt_tokens": 11,
+        "completion_tokens": 7,
+        "total_tokens": 18,
+        "finish_reason": "stop",
+        "attempt": 1,
+    });
+    assert_eq!(task["context_history"]["llm"], took);
+    let rest = stream.rest().await;
+    let finished = rest.last().expect("an end");
+    assert_eq!(finished.event, "task_finished");
+    assert_eq!(finished.data["result"], "Knöck, knock");
+    // Whoever comes late gets it all, in the order of the journal.
+    let mut late = service.follow(&id, None).await;
+    assert_eq!(stream_until(&mut late, "knock").await, "Knöck, knock");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_no_result() {
+    let backend = Backend::start().await;
+    let attempts = "max_attempts = 4\nbackoff = { first = 0, jitter = 0 }\n";
+    let service = service(&backend, attempts).await;
+    let id = service.submit_to("model", "").await;
+    let mut call = backend.next().await;
+    call.begin_stream().await;
+    call.say(&delta("half an ans")).await;
+    drop(call);
+    let mut call = backend.next().await;
+    call.begin_stream().await;
+    call.say("data: {\"error\": {\"message\": \"out of memory\"}}\n\n")
+        .await;
+    drop(call);
+    backend.next().await.answer("502 Bad Gateway", "", "").await;
+    let mut call = backend.next().await;
+    call.begin_stream().await;
+    call.say(&(delta("whole") + &ending(1, 1))).await;
+    let task = service.finished(&id).await;
+    assert_eq!(task["result"], "whole", "{task}");
+    assert_eq!(task["attempt"], 4);
+    assert_eq!(task["context_history"]["llm"]["attempt"], 4);
+    let logs = task["logs"].to_string();
+    for reason in ["the answer broke off", "out of memory", "answered 502"] {
+        assert!(logs.contains(reason), "{reason}: {logs}");
+    }
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn the_key_comes_from_a_file_and_is_shown_nowhere() {
+    const KEY: &str = "sk-hush-hush";
+    let backend = Backend::start().await;
+    let setup = setup(&backend, "api_key_file = \"key.txt\"\n");
+    let path = setup.folder().join("key.txt");
+    let service = setup.start().await;
+
+    let id = service.submit_to("model", "").await;
+    let error = service.finished(&id).await["error"].to_string();
+    assert!(
+        error.contains("cannot read the API key: the file `key.txt`"),
+        "{error}"
+    );
+
+    std::fs::write(&path, format!("{KEY}\n")).expect("a file");
+    let id = service.submit_to("model", "").await;
+    let call = backend.next().await;
+    assert_eq!(call.header("authorization"), Some("Bearer sk-hush-hush"));
+    let body = json!({ "error": { "message": format!("wrong key {KEY}") } });
+    call.answer("401 Unauthorized", "", &format!("{body:#}"))
+        .await;
+    let task = service.finished(&id).await;
+    assert_eq!(
+        task["error"],
+        "answered 401 Unauthorized: wrong key [hidden]"
+    );
+    assert!(!service.setup().log().contains(KEY));
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_asked_too_often_is_left_alone_for_a_while() {
+    let backend = Backend::start().await;
+    let service = service(&backend, "").await;
+    let mut listener = service.listen("").await;
+    let id = service.submit_to("model", "").await;
+    let call = backend.next().await;
+    call.answer("429 Too Many Requests", "Retry-After: 1\r\n", "")
+        .await;
+    listener.until("TASK_RETRYING", &id).await;
+    let call = backend.next().await;
+    whole(call, "now").await;
+    let task = service.finished(&id).await;
+    assert_eq!(
+        (&task["result"], &task["attempt"]),
+        (&json!("now"), &json!(2))
+    );
+    service.ends_well().await;
+}
+
+async fn whole(mut call: Call, text: &str) {
+    call.begin_stream().await;
+    call.say(&(delta(text) + &ending(15, 5))).await;
+}
+
+#[tokio::test]
+async fn when_the_tokens_of_a_minute_are_used_up_tasks_wait() {
+    let backend = Backend::start().await;
+    let service = service(&backend, "tokens_per_minute = 20\n").await;
+    let mut listener = service.listen("").await;
+    let id = service.submit_to("model", "").await;
+    whole(backend.next().await, "costly").await;
+    let events = listener.until("TASK_COMPLETED", &id).await;
+    let completed = events.last().expect("one event")["timestamp"].clone();
+    let id = service.submit_to("model", "").await;
+    let events = listener.until("TASK_RETRYING", &id).await;
+    let until = events.last().expect("one event")["data"]["run_at"].clone();
+    let minute_later = |time: &str| seconds(time) + 60.0;
+    let due = seconds(until.as_str().expect("a time"));
+    let spent = minute_later(completed.as_str().expect("a time"));
+    assert!(
+        (spent - 30.0..=spent + 0.001).contains(&due),
+        "{completed} {until}"
+    );
+    assert_eq!(service.task(&id).await["status"], "PENDING");
+    service.purge().await;
+    service.ends_well().await;
+}
+
+fn seconds(time: &str) -> f64 {
+    let time = chrono::DateTime::parse_from_rfc3339(time).expect("a time");
+    time.timestamp_micros() as f64 / 1e6
+}
+
+#[tokio::test]
+async fn a_server_that_neither_streams_nor_counts_will_do() {
+    let backend = Backend::start().await;
+    let service = service(&backend, "").await;
+    let id = service.submit_to("model", "").await;
+    let message = json!({ "role": "assistant", "content": "all at once" });
+    let choice = json!({ "index": 0, "message": message, "finish_reason": "length" });
+    let body = format!("{:#}", json!({ "choices": [choice] }));
+    let headers = "Content-Type: application/json\r\n";
+    backend.next().await.answer("200 OK", headers, &body).await;
+    let task = service.finished(&id).await;
+    assert_eq!(task["result"], "all at once", "{task}");
+    let took = &task["context_history"]["llm"];
+    assert_eq!(took["total_tokens"], Value::Null);
+    assert_eq!(took["finish_reason"], "length");
+    assert!(
+        task["logs"]
+            .to_string()
+            .contains("did not say how many tokens")
+    );
+    service.ends_well().await;
+}
