@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::checkpoint::Checkpointer;
 use super::chore::Chore;
 use super::connect::{self, Connections, Lock, OpenError};
+use super::handle::PERMIT_BYTES;
 use super::index::Index;
 use super::journal::Row;
 use super::ledger::Ledger;
@@ -22,9 +23,7 @@ use super::reads::Interrupted;
 use super::reconfigure::recall_starts;
 use super::waiters::Waiters;
 use super::writer::Writer;
-use super::{
-    Error, PERMIT_BYTES, StateManager, attempts, chains, closed, history, meta, reads, waiting,
-};
+use super::{Error, StateManager, attempts, chains, closed, history, meta, reads, waiting};
 use crate::config::Durability;
 use crate::events::Bus;
 use crate::models::{Failure, TaskId, Timestamp};

@@ -1,0 +1,59 @@
+//! The handle to the state. What changes something is a message to the Writer, everything else is a query
+//! on the read pool.
+
+mod operate;
+mod read;
+mod run;
+mod submit;
+
+use std::sync::Arc;
+
+use sqlx::SqlitePool;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use super::Error;
+use super::batch::Report;
+use super::request::{Order, Reply, Request};
+use super::waiters::Waiters;
+use crate::events::Bus;
+
+/// Unit in which the memory of waiting submissions is counted.
+pub(super) const PERMIT_BYTES: usize = 1024;
+
+/// The handle to the state; clone it freely.
+#[derive(Clone)]
+pub struct StateManager {
+    pub(super) requests: mpsc::Sender<Request>,
+    pub(super) reports: mpsc::Sender<Report>,
+    /// Kibibytes that submissions may still take while they wait for the Writer.
+    pub(super) inbox: Arc<Semaphore>,
+    pub(super) read: SqlitePool,
+    pub(super) bus: Bus,
+    pub(super) waiters: Waiters,
+}
+
+impl StateManager {
+    /// Writes what has arrived and closes the database. Whoever asks for more gets
+    /// [`Error::Stopping`].
+    ///
+    /// # Errors
+    /// When the WAL could not be copied back; the data is safe in it all the same.
+    pub async fn close(&self) -> Result<(), Error> {
+        self.read.close().await;
+        self.ask(Order::Close).await
+    }
+
+    pub(super) async fn ask<T>(&self, order: impl FnOnce(Reply<T>) -> Order) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.requests
+            .send(Request::Order(order(reply)))
+            .await
+            .map_err(|_| Error::Stopping)?;
+        answer.await.unwrap_or(Err(Error::Stopping))
+    }
+
+    /// Where commits are announced.
+    pub fn bus(&self) -> &Bus {
+        &self.bus
+    }
+}

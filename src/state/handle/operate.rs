@@ -1,0 +1,112 @@
+//! What an operator asks for: pauses, stops, limits, retries, deletions and explanations.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::StateManager;
+use crate::models::{QueueStatus, TaskId};
+use crate::state::request::{Deleted, Order, PauseRequest, Paused, Purged, Retried};
+use crate::state::{Asked, Error, Explanation, Limits, ProcessorStatus};
+
+impl StateManager {
+    /// Starts nothing more until [`StateManager::resume`], also after a restart.
+    ///
+    /// # Errors
+    /// When it could not be stored.
+    pub async fn pause(&self, request: PauseRequest) -> Result<Paused, Error> {
+        self.ask(|reply| Order::Pause(request, reply)).await
+    }
+
+    /// Starts tasks again, of the whole queue or of one processor.
+    ///
+    /// # Errors
+    /// When it could not be stored.
+    pub async fn resume(&self, processor: Option<String>) -> Result<QueueStatus, Error> {
+        self.ask(|reply| Order::Resume(processor, reply)).await
+    }
+
+    /// Fails every task that waits at this moment.
+    ///
+    /// # Errors
+    /// When it could not be stored; some of the tasks may have been purged then.
+    pub async fn purge(&self) -> Result<Purged, Error> {
+        self.ask(Order::Purge).await
+    }
+
+    /// Pauses the queue; the returned mark is for [`StateManager::finish_emergency_stop`], which
+    /// purges what waits at this moment.
+    ///
+    /// # Errors
+    /// When it could not be stored.
+    pub async fn begin_emergency_stop(&self) -> Result<i64, Error> {
+        self.ask(Order::BeginEmergencyStop).await
+    }
+
+    /// Purges, and tells everybody that `cancelled` running tasks were stopped.
+    ///
+    /// # Errors
+    /// When it could not be stored; the queue stays paused.
+    pub async fn finish_emergency_stop(&self, upto: i64, cancelled: u64) -> Result<Purged, Error> {
+        self.ask(|reply| Order::FinishEmergencyStop {
+            upto,
+            cancelled,
+            reply,
+        })
+        .await
+    }
+
+    /// The queue's condition. Everything that was handed to the Writer before is in it.
+    ///
+    /// # Errors
+    /// When the Writer is gone.
+    pub async fn queue_status(&self) -> Result<QueueStatus, Error> {
+        self.ask(Order::Status).await
+    }
+
+    /// The condition of every processor that has limits, tasks, or a pause.
+    ///
+    /// # Errors
+    /// When the Writer is gone.
+    pub async fn processors(&self) -> Result<HashMap<String, ProcessorStatus>, Error> {
+        self.ask(Order::Processors).await
+    }
+
+    /// From now on these limits hold, and for rows that say nothing themselves this processor and these
+    /// numbers of attempts, by processor. What runs goes on.
+    ///
+    /// # Errors
+    /// When it could not be stored; then nothing has changed.
+    pub async fn set_limits(
+        &self,
+        limits: Limits,
+        default_processor: String,
+        max_attempts: BTreeMap<String, i64>,
+    ) -> Result<(), Error> {
+        let limits = Box::new(limits);
+        self.ask(|reply| Order::SetLimits(limits, default_processor, max_attempts, reply))
+            .await
+    }
+
+    /// Lets a task wait again that has FAILED, with all its attempts before it.
+    ///
+    /// # Errors
+    /// When it could not be stored, or another task has its unique key.
+    pub async fn retry(&self, task: TaskId) -> Result<Retried, Error> {
+        self.ask(|reply| Order::Retry(task, reply)).await
+    }
+
+    /// Deletes a final task with its journal.
+    ///
+    /// # Errors
+    /// When it could not be deleted.
+    pub async fn delete(&self, task: TaskId) -> Result<Deleted, Error> {
+        self.ask(|reply| Order::Delete(task, reply)).await
+    }
+
+    /// Why a waiting task does not start.
+    ///
+    /// # Errors
+    /// When the Writer is gone.
+    pub async fn explain(&self, asked: Asked) -> Result<Explanation, Error> {
+        self.ask(|reply| Order::Explain(asked, reply)).await
+    }
+}

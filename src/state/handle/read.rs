@@ -1,0 +1,166 @@
+//! What is read, on the read pool, beside the Writer.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::StateManager;
+use crate::events::Journal;
+use crate::models::{Event, Order as ListOrder, Task, TaskFilter, TaskId, TaskStatus, Timestamp};
+use crate::state::request::Order;
+use crate::state::{Error, LogLine, Page, Said, Upstream, chains, history, lists, reads, waiting};
+
+/// How long a search waits for the full-text index.
+const INDEX_PATIENCE: Duration = Duration::from_secs(2);
+
+impl StateManager {
+    /// The task of this id.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn task(&self, id: TaskId) -> Result<Option<Task>, Error> {
+        reads::task(&self.read, id).await
+    }
+
+    /// Tasks in order of arrival, after row `after` (0: from the first), each with its row number; fewer
+    /// than `limit` where they are large, so that only an empty page is the end.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn tasks_after(&self, after: i64, limit: u32) -> Result<Vec<(i64, Task)>, Error> {
+        reads::tasks_after(&self.read, after, limit).await
+    }
+
+    /// Tasks newest first, before row `before` (`i64::MAX`: from the newest), each with its row
+    /// number; fewer than `limit` where they are large, so that only an empty page is the end.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn tasks_before(&self, before: i64, limit: u32) -> Result<Vec<(i64, Task)>, Error> {
+        reads::tasks_before(&self.read, before, limit).await
+    }
+
+    /// The tasks of a filter: a page of at most `limit` (fewer where they are large) beyond row `cursor`.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn tasks_of(
+        &self,
+        filter: &TaskFilter,
+        order: ListOrder,
+        cursor: Option<i64>,
+        limit: u32,
+    ) -> Result<Page, Error> {
+        self.index_is_current(filter).await?;
+        lists::page(&self.read, filter, order, cursor, limit).await
+    }
+
+    /// Has everything indexed that was stored before, if the filter looks for words. After
+    /// [`INDEX_PATIENCE`] it goes on with what is indexed by then.
+    pub(in crate::state) async fn index_is_current(
+        &self,
+        filter: &TaskFilter,
+    ) -> Result<(), Error> {
+        if filter.words.is_none() {
+            return Ok(());
+        }
+        match timeout(INDEX_PATIENCE, self.ask(Order::CatchUp)).await {
+            Ok(Err(error @ Error::Stopping)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// A task's status and result, without its log.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn task_state(
+        &self,
+        id: TaskId,
+    ) -> Result<Option<(TaskStatus, Option<String>)>, Error> {
+        reads::task_state(&self.read, id).await
+    }
+
+    /// Waits until the task is final, or until it is found to be so; for ever, if it never is.
+    ///
+    /// # Errors
+    /// When the task cannot be read.
+    pub async fn finished(&self, task: TaskId) -> Result<(), Error> {
+        loop {
+            let mut waiter = self.waiters.wait_for(task);
+            let state = reads::task_state(&self.read, task).await?;
+            let is_over = state.is_none_or(|(status, _)| status.is_final());
+            if is_over || waiter.end().await.is_some_and(TaskStatus::is_final) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// One task's journal rows after row `since`, at most `limit`, with their ids.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn task_rows_after(
+        &self,
+        id: TaskId,
+        since: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, Said)>, Error> {
+        history::task_rows_after(&self.read, id, since, limit).await
+    }
+
+    /// One task's log lines after row `since`, at most `limit`.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn task_log(
+        &self,
+        task: TaskId,
+        since: i64,
+        limit: u32,
+    ) -> Result<Vec<LogLine>, Error> {
+        history::task_log(&self.read, task, since, limit).await
+    }
+
+    /// A task's upstream tasks, with what they have left.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn upstream(&self, task: TaskId) -> Result<Vec<Upstream>, Error> {
+        chains::upstream_of(&self.read, task).await
+    }
+
+    /// How many tasks of its processor and key start before a waiting task.
+    ///
+    /// # Errors
+    /// When they cannot be counted.
+    pub async fn count_ahead(&self, task: TaskId) -> Result<i64, Error> {
+        let now = Timestamp::now().to_string();
+        waiting::count_ahead(&self.read, task, &now).await
+    }
+
+    /// Whether there is no task.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn is_empty(&self) -> Result<bool, Error> {
+        Ok(reads::newest_seq(&self.read).await? == 0)
+    }
+}
+
+impl Journal for StateManager {
+    type Error = Error;
+
+    async fn events_after(
+        &self,
+        after: i64,
+        upto: i64,
+        task_id: Option<TaskId>,
+        limit: u32,
+    ) -> Result<Vec<Event>, Error> {
+        match task_id {
+            None => history::events_after(&self.read, after, upto, limit).await,
+            Some(task) => history::task_events_after(&self.read, task, after, upto, limit).await,
+        }
+    }
+}

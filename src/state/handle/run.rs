@@ -1,0 +1,156 @@
+//! What runs: claims, offers, and what attempts have to say until they end.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+use super::StateManager;
+use crate::models::{Attempt, ClaimedTask, OfferId, Outcome, TaskId, TaskStatus};
+use crate::state::batch::Report;
+use crate::state::request::Order;
+use crate::state::{Error, Waiter, reads};
+
+/// How often the end of an attempt is looked for, besides waiting to be told.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
+
+impl StateManager {
+    /// From now on, tasks that may run are started and sent to the returned channel: the standing
+    /// demand for work.
+    ///
+    /// # Errors
+    /// When the Writer is gone.
+    pub async fn claim(&self) -> Result<mpsc::UnboundedReceiver<Vec<ClaimedTask>>, Error> {
+        // Unbounded, because what is in it is already bounded by the limits.
+        let (claims, claimed) = mpsc::unbounded_channel();
+        self.ask(|reply| Order::Claim(claims, reply)).await?;
+        Ok(claimed)
+    }
+
+    /// Ends the demand: what is not started when this returns is not started any more.
+    ///
+    /// # Errors
+    /// When the Writer is gone.
+    pub async fn stop_claiming(&self) -> Result<(), Error> {
+        self.ask(Order::StopClaiming).await
+    }
+
+    /// Up to `limit` tasks of these processors, which run elsewhere, have somebody to run them. The
+    /// caller chooses the id, so that it can withdraw an offer whose answer it did not wait for.
+    ///
+    /// What may start at once has started before anything that is asked after this returns.
+    ///
+    /// # Errors
+    /// When the Writer is gone.
+    pub async fn offer(
+        &self,
+        offer: OfferId,
+        processors: Vec<String>,
+        limit: u64,
+    ) -> Result<(), Error> {
+        self.ask(|reply| Order::Offer(offer, processors, limit, reply))
+            .await
+    }
+
+    /// Ends an offer: what is not started for it when this returns is not started any more. Answers
+    /// how many tasks that is.
+    ///
+    /// # Errors
+    /// When the Writer is gone.
+    pub async fn withdraw(&self, offer: OfferId) -> Result<u64, Error> {
+        self.ask(|reply| Order::Withdraw(offer, reply)).await
+    }
+
+    /// Adds to a running attempt's answer as it grows. Waits while the Writer is behind.
+    pub async fn output(&self, attempt: Attempt, agent: &str, text: String) {
+        let agent = agent.to_owned();
+        self.report(Report::Output {
+            attempt,
+            agent,
+            text,
+        })
+        .await;
+    }
+
+    /// Sets `context_history.<name>` of a running task. Waits while the Writer is behind.
+    pub async fn note(&self, attempt: Attempt, name: &str, value: &Value) {
+        let (name, value) = (name.to_owned(), value.to_string());
+        self.report(Report::Note {
+            attempt,
+            name,
+            value,
+        })
+        .await;
+    }
+
+    /// Adds a line to a running attempt's log. Waits while the Writer is behind; a line of an
+    /// attempt that has ended is dropped.
+    pub async fn log(&self, attempt: Attempt, agent: &str, line: String) {
+        let agent = agent.to_owned();
+        self.report(Report::Line {
+            attempt,
+            agent,
+            line,
+        })
+        .await;
+    }
+
+    /// Sets a running attempt's progress, 0 to 1. Waits while the Writer is behind.
+    pub async fn set_progress(&self, attempt: Attempt, progress: f64) {
+        self.report(Report::Progress { attempt, progress }).await;
+    }
+
+    /// Hands in how an attempt ended. It is stored sooner or later, whatever the storage does
+    /// meanwhile; if the service dies before that, the attempt counts as interrupted.
+    pub async fn finish(&self, attempt: Attempt, outcome: Outcome) {
+        self.report(Report::Finished {
+            attempt,
+            outcome,
+            reply: None,
+        })
+        .await;
+    }
+
+    /// Like [`StateManager::finish`], and waits until it is stored; whether the attempt was still
+    /// running, so that the outcome counts.
+    pub async fn finish_and_wait(&self, attempt: Attempt, outcome: Outcome) -> bool {
+        let (reply, answer) = oneshot::channel();
+        self.report(Report::Finished {
+            attempt,
+            outcome,
+            reply: Some(reply),
+        })
+        .await;
+        answer.await.unwrap_or(false)
+    }
+
+    async fn report(&self, report: Report) {
+        // The Writer is gone only when the process stops; then the attempt counts as interrupted.
+        let _ = self.reports.send(report).await;
+    }
+
+    /// Waits for the end of the attempt that runs at this moment; to be called before what ends it, and
+    /// given to [`StateManager::ended`].
+    pub fn wait_for_end(&self, task: TaskId) -> Waiter {
+        self.waiters.wait_for(task)
+    }
+
+    /// What the task has become when the end of the attempt is stored: PENDING if it waits again.
+    ///
+    /// # Errors
+    /// When the task cannot be read.
+    pub async fn ended(&self, mut waiter: Waiter) -> Result<TaskStatus, Error> {
+        loop {
+            if let Ok(Some(status)) = timeout(SECOND_LOOK, waiter.end()).await {
+                return Ok(status);
+            }
+            // Of a row that another program has changed, the journal may tell nothing.
+            match reads::task_state(&self.read, waiter.task()).await? {
+                Some((TaskStatus::Processing, _)) => {}
+                Some((status, _)) => return Ok(status),
+                None => return Ok(TaskStatus::Failed),
+            }
+        }
+    }
+}
