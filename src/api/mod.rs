@@ -15,6 +15,7 @@ mod health;
 mod list;
 mod listeners;
 mod news;
+mod processors;
 mod query;
 mod queue;
 mod reload;
@@ -98,6 +99,7 @@ pub fn app(api: Arc<Api>) -> Router {
         .route("/api/v1/queue/purge", post(queue::purge))
         .route("/api/v1/queue/emergency-stop", post(queue::emergency_stop))
         .route("/api/v1/queue/task/{task_id}/abort", post(queue::abort))
+        .route("/api/v1/processors", get(processors::list))
         .route("/api/v1/schedules", get(schedules::list))
         .route("/api/v1/reload", post(reload::reload))
         .route("/api/v1/worker/claim", post(worker::claim))

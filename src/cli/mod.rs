@@ -27,6 +27,7 @@ mod order;
 mod output;
 mod pause;
 mod period;
+mod processors;
 mod purge;
 mod refusal;
 mod reload;
@@ -90,6 +91,7 @@ enum Command {
     Abort(abort::Abort),
     Retry(retry::Retry),
     Delete(delete::Delete),
+    Processors(processors::Processors),
     Schedules(schedules::Schedules),
     Reload(reload::Reload),
     Export(export::Export),
@@ -134,6 +136,7 @@ fn dispatch(command: Command) -> Result<(), Error> {
         Command::Abort(abort) => on_one_thread(abort::run(&abort)),
         Command::Retry(retry) => on_one_thread(retry::run(&retry)),
         Command::Delete(delete) => on_one_thread(delete::run(&delete)),
+        Command::Processors(processors) => on_one_thread(processors::run(&processors)),
         Command::Schedules(schedules) => on_one_thread(schedules::run(&schedules)),
         Command::Reload(reload) => on_one_thread(reload::run(&reload)),
         Command::Export(export) => on_one_thread(export::run(&export)),

@@ -45,6 +45,20 @@ pub enum ProcessorKind {
     Worker(WorkerSettings),
 }
 
+impl ProcessorKind {
+    /// The word after `kind =`.
+    pub fn name(&self) -> &'static str {
+        let kind = match self {
+            Self::Echo => Kind::Echo,
+            Self::Command(_) => Kind::Command,
+            Self::Webhook(_) => Kind::Webhook,
+            Self::Llm(_) => Kind::Llm,
+            Self::Worker(_) => Kind::Worker,
+        };
+        kind.name()
+    }
+}
+
 /// The word after `kind =`.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Kind {

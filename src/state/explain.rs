@@ -79,6 +79,7 @@ pub enum Obstacle {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ProcessorStatus {
     pub running: u64,
+    /// Tasks that wait, except for upstream tasks.
     pub pending: u64,
     pub concurrency: Option<u64>,
     pub rate: Option<String>,

@@ -89,3 +89,36 @@ fn the_service_shows_and_reloads_its_schedules() {
     assert_eq!(wrong.code, 1);
     assert!(wrong.err.contains("prot"), "{wrong:?}");
 }
+
+const PROCESSORS: &str = r#"[
+    {"name": "answer", "kind": "llm", "running": 2, "pending": 40, "concurrency": 2, "rate": "30/m",
+     "rate_frees_at": "2099-01-31T02:00:00.000000Z", "paused": null},
+    {"name": "echo", "kind": "echo", "running": 0, "pending": 1, "concurrency": null, "rate": null,
+     "rate_frees_at": null, "paused": {"since": "2026-01-31T02:00:00.000000Z", "reason": null}},
+    {"name": "gone", "kind": null, "running": 0, "pending": 3, "concurrency": null, "rate": null,
+     "rate_frees_at": null, "paused": null}
+]"#;
+
+#[test]
+fn processors_are_a_table_or_json() {
+    let folder = Folder::new();
+    let service = Canned::new([("200 OK", PROCESSORS)]);
+    let table = folder.succeed(&["processors", "--url", &service.url]);
+    let words = |line: &str| {
+        let words = line.split_whitespace();
+        words.map(str::to_owned).collect::<Vec<_>>().join(" ")
+    };
+    let lines: Vec<_> = table.lines().map(words).collect();
+    assert_eq!(lines[0], "NAME KIND RUNNING AT MOST WAITING RATE STATE");
+    assert!(
+        lines[1].starts_with("answer llm 2 2 40 30/m next start at 2099-01-31 "),
+        "{table}"
+    );
+    assert_eq!(lines[2], "echo echo 0 - 1 - paused");
+    assert_eq!(lines[3], "gone - 0 - 3 - starts tasks");
+    assert_eq!(service.requests(), ["GET /api/v1/processors"]);
+
+    let service = Canned::new([("200 OK", PROCESSORS)]);
+    let json = folder.json(&["processors", "--json", "--url", &service.url]);
+    assert_eq!(json[2]["name"], "gone");
+}

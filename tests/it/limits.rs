@@ -158,3 +158,41 @@ impl Service {
         self.submit_to(processor, &n.to_string()).await
     }
 }
+
+#[tokio::test]
+async fn processors_are_listed_with_what_they_do() {
+    let service = Setup::new()
+        .gates()
+        .table("[processors.held]\nkind = \"echo\"\nconcurrency = 1\nrate = \"100/h\"")
+        .start()
+        .await;
+    let pause = json!({"processor": "held", "reason": "a walk"});
+    let answer = service.post_json("/api/v1/queue/pause", &pause).await;
+    answer.expect(200);
+    submit_gates(&service, "held", 2).await;
+    let running = service.submit_to("gate", "runs").await;
+    service.at_gate(&running).await;
+
+    let list = service.get("/api/v1/processors").await.expect(200);
+    let idle = json!({"name": "echo", "kind": "echo", "running": 0, "pending": 0,
+        "concurrency": null, "rate": null, "rate_frees_at": null, "paused": null});
+    assert_eq!(list[0], idle);
+    assert_eq!(
+        (&list[1]["name"], &list[1]["kind"], &list[1]["running"]),
+        (&json!("gate"), &json!("command"), &json!(1))
+    );
+    let held = &list[2];
+    assert_eq!(
+        (&held["name"], &held["pending"]),
+        (&json!("held"), &json!(2))
+    );
+    assert_eq!(
+        (&held["concurrency"], &held["rate"]),
+        (&json!(1), &json!("100/h"))
+    );
+    assert_eq!(held["paused"]["reason"], "a walk");
+    assert_eq!(list.as_array().unwrap().len(), 3);
+
+    service.open_gate(&running).await;
+    service.stop().await;
+}

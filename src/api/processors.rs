@@ -1,0 +1,39 @@
+//! The processors.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
+use serde::Serialize;
+
+use super::Shared;
+use super::error::ApiError;
+use super::query::Query;
+use crate::state::ProcessorStatus;
+
+/// One processor in the list.
+#[derive(Serialize)]
+pub(super) struct Listed {
+    name: String,
+    /// `null`: tasks name it, the settings do not.
+    kind: Option<&'static str>,
+    #[serde(flatten)]
+    status: ProcessorStatus,
+}
+
+/// `GET /api/v1/processors`: all of them and what they do at this moment, by name.
+pub(super) async fn list(State(api): Shared, uri: Uri) -> Result<Json<Vec<Listed>>, ApiError> {
+    Query::parse(uri.query(), &[])?;
+    let mut processors: BTreeMap<_, _> = api.state.processors().await?.into_iter().collect();
+    for name in api.registry.names() {
+        processors.entry(name).or_default();
+    }
+    let settings = api.current.get();
+    let listed = processors.into_iter().map(|(name, status)| Listed {
+        kind: settings.processors.get(&name).map(|set| set.kind.name()),
+        name,
+        status,
+    });
+    Ok(Json(listed.collect()))
+}

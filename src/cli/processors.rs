@@ -1,0 +1,77 @@
+//! `venom processors`: what each processor does at this moment, and how much it may do.
+
+use clap::Args;
+use serde_json::Value;
+
+use super::error::Error;
+use super::output::{print, print_json};
+use super::table::{first_words, table, wall_clock};
+use super::target::Target;
+
+/// Characters of a name that are shown.
+const NAME_CHARS: usize = 30;
+
+const EXAMPLES: &str = "\
+Examples:
+  venom processors
+  venom processors --json | jq -r '.[] | select(.paused) | .name'
+
+Processors and their limits are kept in venom.toml; `venom reload` takes over what was changed there.";
+
+/// List the processors, with their limits and what they do now.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Processors {
+    /// Print the service's answer as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Asks and prints.
+pub(super) async fn run(processors: &Processors) -> Result<(), Error> {
+    let client = processors.target.client()?;
+    let answer = client.get("/api/v1/processors").await?;
+    if processors.json {
+        return print_json(&answer);
+    }
+    let list = answer.as_array().ok_or_else(|| client.not_a_service())?;
+    let heads = [
+        "NAME", "KIND", "RUNNING", "AT MOST", "WAITING", "RATE", "STATE",
+    ];
+    let mut rows = vec![heads.map(str::to_owned).to_vec()];
+    rows.extend(list.iter().map(row));
+    print(&table(&rows))
+}
+
+fn row(processor: &Value) -> Vec<String> {
+    let word = |name: &str| match &processor[name] {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        number => number.to_string(),
+    };
+    vec![
+        first_words(&word("name"), NAME_CHARS),
+        word("kind"),
+        word("running"),
+        word("concurrency"),
+        word("pending"),
+        word("rate"),
+        condition(processor),
+    ]
+}
+
+/// `starts tasks`, or what keeps it from that.
+fn condition(processor: &Value) -> String {
+    if let Some(pause) = processor["paused"].as_object() {
+        return match pause.get("until").and_then(Value::as_str) {
+            Some(until) => format!("paused until {}", wall_clock(until)),
+            None => "paused".to_owned(),
+        };
+    }
+    match processor["rate_frees_at"].as_str() {
+        Some(time) => format!("next start at {}", wall_clock(time)),
+        None => "starts tasks".to_owned(),
+    }
+}
