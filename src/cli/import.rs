@@ -136,9 +136,13 @@ fn conflicts(report: &Report, replace: bool) -> Option<String> {
     let (left_out, ids) = (tasks(report.conflict_count), ids.join(", "));
     let reason = match replace {
         false => {
-            "another task has the same id; `venom import --replace` puts the file's in its place"
+            "another task has the same id (`venom import --replace` puts the file's in its place) or, not \
+             being finished, the same unique_key"
         }
-        true => "the task with the same id is running; import again when it has finished",
+        true => {
+            "the task with the same id is running, or another one that is not finished has the same \
+             unique_key; import again when it has finished"
+        }
     };
     (report.conflict_count > 0).then(|| format!("{left_out} left out ({ids}): {reason}"))
 }

@@ -65,7 +65,8 @@ pub struct Report {
     pub unchanged: u64,
     /// Tasks that took another one's place, as asked.
     pub replaced: u64,
-    /// How many tasks were left out because another one has their id.
+    /// How many tasks were left out because another one has their id, or their unique key while it is
+    /// not finished.
     pub conflict_count: u64,
     /// The ids of the first 1000 of them.
     pub conflicts: Vec<TaskId>,

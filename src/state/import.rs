@@ -16,7 +16,8 @@ pub struct ImportReport {
     /// Already here: the same id, content and creation time.
     pub unchanged: u64,
     pub replaced: u64,
-    /// Left out: the id belongs to another task (or, when replacing, to one that is running).
+    /// Left out: the id belongs to another task (or, when replacing, to one that is running), or the
+    /// unique key to another task that is not finished.
     pub conflicts: Vec<TaskId>,
 }
 
@@ -53,13 +54,20 @@ pub(super) async fn import(
     replace: bool,
 ) -> Result<Imported, Error> {
     let mut present = present(conn, &tasks).await?;
+    let mut holders = holders(conn, &tasks).await?;
     let mut imported = Imported::default();
     let mut replaced = Vec::new();
     let mut added: Vec<Task> = Vec::with_capacity(tasks.len());
     let mut seen = HashSet::new();
     for task in tasks {
         let first = seen.insert(task.id);
-        match present.remove(&task.id) {
+        let here = present.remove(&task.id);
+        let is_unchanged = !replace && here.as_ref().is_some_and(|here| here.is(&task));
+        if !is_unchanged && !takes_its_key(&task, &mut holders) {
+            imported.report.conflicts.push(task.id);
+            continue;
+        }
+        match here {
             None if first => {
                 imported.report.imported += 1;
                 added.push(task);
@@ -96,6 +104,16 @@ pub(super) async fn import(
         imported.rows.extend(rows_of(task));
     }
     Ok(imported)
+}
+
+/// Takes the unique key of a task that is not finished; whether no other one has it.
+fn takes_its_key(task: &Task, holders: &mut HashMap<String, TaskId>) -> bool {
+    match &task.unique_key {
+        Some(key) if task.finished_at.is_none() => {
+            *holders.entry(key.clone()).or_insert(task.id) == task.id
+        }
+        _ => true,
+    }
 }
 
 impl Present {
@@ -142,6 +160,31 @@ async fn present(
             };
             Ok((row.id.parse_id()?, present))
         })
+        .collect()
+}
+
+/// The tasks that are not finished and have one of these tasks' unique keys.
+async fn holders(
+    conn: &mut SqliteConnection,
+    tasks: &[Task],
+) -> Result<HashMap<String, TaskId>, Error> {
+    let keys: Vec<_> = tasks
+        .iter()
+        .filter_map(|task| task.unique_key.as_ref())
+        .collect();
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let keys = serde_json::to_string(&keys)?;
+    let rows = sqlx::query!(
+        r#"SELECT unique_key AS "key!: Text", id AS "id!: Text" FROM tasks
+            WHERE unique_key IN (SELECT value FROM jsonb_each(?1)) AND finished_at IS NULL"#,
+        keys
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| Ok((row.key.into(), row.id.parse_id()?)))
         .collect()
 }
 

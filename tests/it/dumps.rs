@@ -310,3 +310,29 @@ async fn the_state_file_follows_changes_while_the_service_runs() {
     .await;
     service.ends_well().await;
 }
+
+#[tokio::test]
+async fn of_tasks_with_one_unique_key_only_one_comes_in() {
+    let service = paused().await;
+    let task = json!({"content": "here", "unique_key": "taken"});
+    service.submit_json(&task).await;
+    let ids: Vec<_> = (0..4)
+        .map(|n| format!("{n}0000000-0000-4000-8000-000000000000"))
+        .collect();
+    let task = |n: usize, key: &str, status: &str| {
+        json!({"id": ids[n], "content": "imported", "status": status, "unique_key": key,
+               "created_at": "2026-01-31T12:00:00Z"})
+    };
+    let dump = json!({"tasks": [
+        task(0, "taken", "PENDING"), task(1, "free", "PENDING"), task(2, "free", "PENDING"),
+        task(3, "taken", "COMPLETED"),
+    ]});
+    let left_out = [ids[0].as_str(), &ids[2]];
+    let answer = import(&service, "", dump.to_string()).await.expect(200);
+    assert_eq!(answer, report(2, 0, 0, &left_out));
+    let again = import(&service, "", dump.to_string()).await.expect(200);
+    assert_eq!(again, report(0, 2, 0, &left_out));
+    let replaced = import(&service, "?replace=true", dump.to_string()).await;
+    assert_eq!(replaced.expect(200), report(0, 0, 2, &left_out));
+    service.stop().await;
+}
