@@ -186,9 +186,13 @@ BEGIN
             json_object('content', substr(NEW.content, 1, 100)), NEW.created_at);
 END;
 
--- The same for an UPDATE by another program; the service itself never changes these columns.
+-- The same for an UPDATE by another program. The service changes run_at and context_history too, and is
+-- right about them.
 CREATE TRIGGER tasks_changed_by_sql
     AFTER UPDATE OF id, created_at, run_at, tags, context_history, context_used, extra ON tasks
+    WHEN (NEW.id, NEW.created_at, NEW.run_at, NEW.tags, NEW.context_history, NEW.context_used, NEW.extra)
+        IS NOT
+         (OLD.id, OLD.created_at, OLD.run_at, OLD.tags, OLD.context_history, OLD.context_used, OLD.extra)
 BEGIN
     SELECT RAISE(ABORT, 'tasks.id: expected a lower-case UUID') WHERE NEW.id NOT GLOB
         '[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]-[0-9a-f][0-9a-f][0-9a-f][0-9a-f]-[0-9a-f][0-9a-f][0-9a-f][0-9a-f]-[0-9a-f][0-9a-f][0-9a-f][0-9a-f]-[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]';

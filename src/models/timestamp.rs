@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDateTime, SecondsFormat, SubsecRound, Utc};
+use chrono::{DateTime, NaiveDateTime, SecondsFormat, SubsecRound, Timelike, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A UTC time with microseconds, written as `2026-01-31T12:00:00.000000Z`.
@@ -69,7 +69,15 @@ impl Timestamp {
 
 impl From<DateTime<Utc>> for Timestamp {
     fn from(time: DateTime<Utc>) -> Self {
-        Self(time.trunc_subsecs(6))
+        Self(without_leap_second(time).trunc_subsecs(6))
+    }
+}
+
+/// A leap second (`23:59:60`) counts as the one that follows: SQLite does not know it.
+fn without_leap_second(time: DateTime<Utc>) -> DateTime<Utc> {
+    match time.nanosecond().checked_sub(1_000_000_000) {
+        Some(rest) => time.with_nanosecond(rest).unwrap_or(time) + chrono::Duration::seconds(1),
+        None => time,
     }
 }
 
@@ -92,6 +100,7 @@ impl FromStr for Timestamp {
                     .map(|naive| naive.and_utc())
             })
             .map_err(|_| InvalidTimestamp(text.chars().take(64).collect()))?;
+        let parsed = without_leap_second(parsed);
         let year = chrono::Datelike::year(&parsed);
         if !(0..=9999).contains(&year) {
             return Err(InvalidTimestamp(text.chars().take(64).collect()));
@@ -129,6 +138,13 @@ mod tests {
             let time: Timestamp = text.parse().unwrap();
             assert_eq!(time.to_string(), "2024-05-01T10:30:00.123456Z", "{text}");
         }
+    }
+
+    #[test]
+    fn a_leap_second_is_the_one_that_follows() {
+        let time: Timestamp = "2016-12-31T23:59:60.25Z".parse().unwrap();
+        assert_eq!(time.to_string(), "2017-01-01T00:00:00.250000Z");
+        assert!("9999-12-31T23:59:60Z".parse::<Timestamp>().is_err());
     }
 
     #[test]

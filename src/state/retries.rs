@@ -10,7 +10,7 @@ use super::orders::journal;
 use super::transaction::{begin, end};
 use super::writer::Writer;
 use super::{Error, attempts, closed};
-use crate::models::{Again, Attempt, Outcome, Pause, Timestamp};
+use crate::models::{Again, Attempt, Failure, Outcome, Pause, Timestamp};
 
 /// What the database answered: the tasks that wait again, by row number.
 struct Released {
@@ -38,6 +38,7 @@ impl Writer {
                 Ok(())
             }
             Err(error @ Error::Corrupt(_)) => Err(error),
+            Err(error @ Error::Refused(_)) => self.release_one_by_one(releases, &error).await,
             Err(error) => {
                 self.note_failure(&error);
                 let held = releases.into_iter().map(|(attempt, again, reply)| {
@@ -52,6 +53,32 @@ impl Writer {
                 Ok(())
             }
         }
+    }
+
+    /// Finds the guilty one of refused releases; its task cannot wait again, and so fails.
+    async fn release_one_by_one(
+        &mut self,
+        mut releases: Releases,
+        error: &Error,
+    ) -> Result<(), Error> {
+        if releases.len() > 1 {
+            for release in releases {
+                Box::pin(self.release(vec![release])).await?;
+            }
+            return Ok(());
+        }
+        if let Some((attempt, _, reply)) = releases.pop() {
+            let outcome = Outcome::Failed {
+                failure: Failure::Error,
+                error: format!("the task could not be made to wait again: {error}"),
+            };
+            self.held.push(Report::Finished {
+                attempt,
+                outcome,
+                reply,
+            });
+        }
+        Ok(())
     }
 
     async fn write_releases(&mut self, releases: &Releases) -> Result<Released, Error> {

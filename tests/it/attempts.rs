@@ -155,6 +155,31 @@ async fn an_attempt_that_a_stop_interrupts_does_not_count() {
 }
 
 #[tokio::test]
+async fn a_task_that_cannot_wait_again_takes_no_other_with_it() {
+    let service = Service::with_gates().await;
+    let leap = json!({"content": "guilty", "processor": "gate", "run_at": "2016-12-31T23:59:60Z"});
+    let guilty = service.submit_json(&leap).await;
+    let innocent = service.submit_to_gate("innocent").await;
+    for id in [&guilty, &innocent] {
+        service.at_gate(id).await;
+    }
+    let run_at = &service.task(&guilty).await["run_at"];
+    assert_eq!(run_at, "2017-01-01T00:00:00.000000Z");
+    let refuse = "CREATE TRIGGER refuse BEFORE UPDATE OF uncounted ON tasks
+                  WHEN NEW.content = 'guilty' AND NEW.status = 'PENDING'
+                  BEGIN SELECT RAISE(ABORT, 'refused by a stranger'); END";
+    service.database().await.run(refuse).await.unwrap();
+    let service = service.stop().await.start().await;
+    let failed = service.task(&guilty).await;
+    assert_eq!(failed["failure"], "error", "{failed}");
+    let error = failed["error"].as_str().unwrap();
+    assert!(error.contains("refused by a stranger"), "{error}");
+    service.say_again(&innocent, 2, "open").await;
+    assert_eq!(service.finished(&innocent).await["status"], "COMPLETED");
+    service.ends_well().await;
+}
+
+#[tokio::test]
 async fn a_waiting_attempt_and_its_error_survive_a_crash() {
     let settings = "backoff = { first = 3600, max = 3600 }";
     let service = Setup::new().gate_processor("gate", settings).start().await;
