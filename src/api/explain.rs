@@ -88,13 +88,8 @@ fn not_waiting(task: &Task) -> String {
 async fn reasons(api: &Arc<Api>, task: &Task) -> Result<Vec<Reason>, ApiError> {
     let mut reasons = Vec::new();
     if !task.after.is_empty() {
-        let upstream = api.state.upstream(task.id).await?;
-        for id in &task.after {
-            let status = upstream.iter().find(|it| it.id == *id).map(|it| it.status);
-            if status != Some(TaskStatus::Completed) {
-                reasons.push(Reason::upstream(*id, status));
-            }
-        }
+        let upstream = api.state.awaited_by(task.id).await?.into_iter();
+        reasons.extend(upstream.map(|(id, status)| Reason::upstream(id, status)));
     }
     if api.registry.get(&task.processor).is_none() {
         let message = format!("No processor named {} is configured.", task.processor);

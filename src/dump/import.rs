@@ -117,6 +117,7 @@ pub async fn import_open<S: Store>(
         report.add(store.import(chunk, replace).await?);
     }
     let fields = reader.await.map_err(io::Error::other)??;
+    store.end_import().await?;
     keep_fields(store, fields).await?;
     Ok(report)
 }

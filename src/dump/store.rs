@@ -27,6 +27,9 @@ pub trait Store: Clone + Send + Sync + 'static {
         replace: bool,
     ) -> impl Future<Output = Result<state::ImportReport, state::Error>> + Send;
 
+    /// All chunks of a dump are in.
+    fn end_import(&self) -> impl Future<Output = Result<(), state::Error>> + Send;
+
     /// What imported files held besides `tasks`, in order.
     fn dump_fields(&self) -> impl Future<Output = Result<Map<String, Value>, state::Error>> + Send;
 
@@ -51,6 +54,10 @@ impl Store for StateManager {
         replace: bool,
     ) -> Result<state::ImportReport, state::Error> {
         self.import(tasks, replace).await
+    }
+
+    async fn end_import(&self) -> Result<(), state::Error> {
+        self.end_import().await
     }
 
     async fn dump_fields(&self) -> Result<Map<String, Value>, state::Error> {

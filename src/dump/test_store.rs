@@ -168,6 +168,10 @@ impl Store for TestStore {
         Ok(report)
     }
 
+    async fn end_import(&self) -> Result<(), state::Error> {
+        Ok(())
+    }
+
     async fn dump_fields(&self) -> Result<Map<String, Value>, state::Error> {
         Ok(self.fields())
     }

@@ -148,8 +148,19 @@ impl Writer {
     pub(super) async fn change(&mut self, change: Change, found: &[Found]) -> Result<u64, Error> {
         match change {
             Change::Retry => self.retry_found(found).await,
-            Change::Delete => delete_found(&mut self.conn, found).await,
+            Change::Delete => self.delete_found(found).await,
         }
+    }
+}
+
+impl Writer {
+    async fn delete_found(&mut self, found: &[Found]) -> Result<u64, Error> {
+        let ids = deletable(&mut self.conn, found).await?;
+        self.resolve_all(&ids).await?;
+        let conn = &mut self.conn;
+        begin(conn).await?;
+        let deleted = deletion::delete_rows(conn, &ids).await;
+        end(conn, deleted).await
     }
 }
 
@@ -162,29 +173,19 @@ fn with_status(filter: &TaskFilter, status: TaskStatus) -> Option<TaskFilter> {
     })
 }
 
-async fn delete_found(conn: &mut SqliteConnection, found: &[Found]) -> Result<u64, Error> {
-    begin(conn).await?;
-    let deleted = async {
-        let ids = deletable(conn, found).await?;
-        deletion::delete_rows(conn, &serde_json::to_string(&ids)?).await
-    };
-    let deleted = deleted.await;
-    end(conn, deleted).await
-}
-
-/// Those that are final as they were found, and for which no other task waits.
-async fn deletable(conn: &mut SqliteConnection, found: &[Found]) -> Result<Vec<String>, Error> {
+/// Those that are final as they were found, as a JSON list of ids.
+async fn deletable(conn: &mut SqliteConnection, found: &[Found]) -> Result<String, Error> {
     let rows = rows_of(found)?;
     let ids = sqlx::query_scalar!(
         r#"SELECT tasks.id AS "id!: Text"
              FROM jsonb_each(?1) AS found CROSS JOIN tasks ON tasks.seq = found.value ->> 0
-            WHERE tasks.finished_at = found.value ->> 1
-              AND NOT EXISTS (SELECT 1 FROM links WHERE upstream = tasks.id)"#,
+            WHERE tasks.finished_at = found.value ->> 1"#,
         rows
     )
     .fetch_all(conn)
     .await?;
-    Ok(ids.into_iter().map(String::from).collect())
+    let ids: Vec<&str> = ids.iter().map(|id| &**id).collect();
+    Ok(serde_json::to_string(&ids)?)
 }
 
 /// Those that have failed as they were found, one of each unique key, and no task that is not final has

@@ -4,6 +4,10 @@
 //! them in `blocked`. When an upstream task becomes final, a chore of the Writer's goes through its
 //! links: it unblocks who waited for a success, and fails who waited in vain. A link goes in the same
 //! transaction, so a crash between two chunks loses nothing: the next start goes through what is left.
+//!
+//! A task is deleted only after its links. A link to a task that is not there comes with a dump alone,
+//! and stands for one that had COMPLETED, or the task that waits would have failed: it goes when all of
+//! the dump is in.
 
 use std::collections::HashSet;
 
@@ -35,9 +39,20 @@ pub struct Upstream {
 /// What became of a chunk.
 #[derive(Default)]
 struct Chunk {
-    links: usize,
+    /// Whether it held links, and there may be more.
+    progress: Progress,
     unblocked: Vec<Waiting>,
     failed: Vec<TaskId>,
+}
+
+/// How far the links of a task have been gone through.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// The task is not final: those that wait go on waiting.
+    #[default]
+    NotFinal,
+    More,
+    Done,
 }
 
 impl Writer {
@@ -57,7 +72,7 @@ impl Writer {
     }
 
     /// Goes through a chunk of the links of `upstream`, if it is final.
-    pub(super) async fn resolve_chunk(&mut self, upstream: TaskId) -> Result<(), Error> {
+    pub(super) async fn resolve_chunk(&mut self, upstream: TaskId) -> Result<Progress, Error> {
         let time = Timestamp::now();
         let now = time.to_string();
         let conn = &mut self.conn;
@@ -66,20 +81,45 @@ impl Writer {
         let (chunk, committed): (Chunk, Committed) = end(&mut self.conn, written).await?;
         self.ledger.blocked = (self.ledger.blocked)
             .saturating_sub((chunk.unblocked.len() + chunk.failed.len()) as u64);
-        for task in &chunk.unblocked {
-            self.ledger.lanes.add(task.lane(), task.place(), time);
-        }
+        self.wait_in_line(&chunk.unblocked, time);
         for task in &chunk.failed {
             self.resolve(*task);
         }
-        if chunk.links == CHUNK_LINKS as usize {
-            self.chores.push_back(Chore::Resolve(upstream));
-        } else if chunk.links > 0 {
+        if chunk.progress == Progress::Done {
             self.ledger.upstream.remove(&upstream);
         }
-        self.more_to_claim = true;
         self.publish(committed).await;
+        Ok(chunk.progress)
+    }
+
+    /// Goes through all that wait for those of these tasks (a JSON list of ids) that are final.
+    pub(super) async fn resolve_all(&mut self, tasks: &str) -> Result<(), Error> {
+        for task in final_and_awaited(&mut self.conn, tasks).await? {
+            while self.resolve_chunk(task).await? == Progress::More {}
+        }
         Ok(())
+    }
+
+    /// All of a dump is in: nobody waits any longer for tasks that are not there.
+    pub(super) async fn forget_missing(&mut self) -> Result<(), Error> {
+        for task in missing(&mut self.conn).await? {
+            let time = Timestamp::now();
+            let conn = &mut self.conn;
+            begin(conn).await?;
+            let written = forget(conn, &task).await;
+            let unblocked = end(&mut self.conn, written).await?;
+            self.ledger.blocked = (self.ledger.blocked).saturating_sub(unblocked.len() as u64);
+            self.wait_in_line(&unblocked, time);
+            self.ledger.upstream.remove(&task.parse_id()?);
+        }
+        Ok(())
+    }
+
+    fn wait_in_line(&mut self, tasks: &[Waiting], now: Timestamp) {
+        for task in tasks {
+            self.ledger.lanes.add(task.lane(), task.place(), now);
+        }
+        self.more_to_claim = true;
     }
 }
 
@@ -110,11 +150,22 @@ async fn go_through(
             let failed = chunk.failed.iter();
             rows.extend(failed.map(|task| Row::failed(*task, Failure::Upstream, &error, now)));
         }
-        // Not final (it was retried), or not there.
+        // Not final (it was retried), or not there: see `forget_missing`.
         _ => {}
     }
     let committed = journal(conn, rows, time).await?;
     Ok((chunk, committed))
+}
+
+/// Unblocks all that wait for a task that is not there.
+async fn forget(conn: &mut SqliteConnection, upstream: &str) -> Result<Vec<Waiting>, Error> {
+    let mut chunk = Chunk::default();
+    let mut unblocked = Vec::new();
+    while chunk.progress != Progress::Done {
+        let downstream = downstream_of(conn, upstream, &mut chunk).await?;
+        unblocked.extend(unblock(conn, upstream, &downstream).await?);
+    }
+    Ok(unblocked)
 }
 
 /// Some of those that wait for the task, as a JSON list of their ids.
@@ -130,7 +181,10 @@ async fn downstream_of(
     )
     .fetch_all(conn)
     .await?;
-    chunk.links = rows.len();
+    chunk.progress = match rows.len() as i64 {
+        CHUNK_LINKS => Progress::More,
+        _ => Progress::Done,
+    };
     let ids: Vec<&str> = rows.iter().map(|id| &**id).collect();
     Ok(serde_json::to_string(&ids)?)
 }
@@ -206,6 +260,57 @@ pub(super) async fn awaited(conn: &mut SqliteConnection) -> Result<Vec<TaskId>, 
         .fetch_all(conn)
         .await?;
     rows.iter().map(Text::parse_id).collect()
+}
+
+/// Those of these tasks (a JSON list of ids) that are final and that somebody waits for.
+async fn final_and_awaited(conn: &mut SqliteConnection, tasks: &str) -> Result<Vec<TaskId>, Error> {
+    let rows = sqlx::query_scalar!(
+        r#"SELECT tasks.id AS "id!: Text"
+             FROM jsonb_each(?1) AS chosen CROSS JOIN tasks ON tasks.id = chosen.value
+            WHERE tasks.finished_at IS NOT NULL
+              AND EXISTS (SELECT 1 FROM links WHERE upstream = tasks.id)"#,
+        tasks
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(Text::parse_id).collect()
+}
+
+/// The tasks that somebody waits for and that are not there.
+async fn missing(conn: &mut SqliteConnection) -> Result<Vec<Text>, Error> {
+    let rows = sqlx::query_scalar!(
+        r#"SELECT DISTINCT upstream AS "id!: Text" FROM links
+            WHERE NOT EXISTS (SELECT 1 FROM tasks WHERE id = links.upstream)"#
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows)
+}
+
+/// The tasks that a task still waits for, with their status if they are there.
+pub(super) async fn awaited_by(
+    conn: impl SqliteExecutor<'_>,
+    task: TaskId,
+) -> Result<Vec<(TaskId, Option<TaskStatus>)>, Error> {
+    let id = task.hyphenated().to_string();
+    let rows = sqlx::query!(
+        r#"SELECT links.upstream AS "id!: Text", up.status AS "status?: Text"
+             FROM tasks AS down CROSS JOIN json_each(down.upstream) AS named
+             CROSS JOIN links ON links.upstream = named.value AND links.downstream = down.id
+             LEFT JOIN tasks AS up ON up.id = links.upstream
+            WHERE down.id = ?1 ORDER BY named.key"#,
+        id
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let status = row.status.map(|status| status.parse());
+            let status = status.transpose();
+            let status = status.map_err(|_| Error::BadRow("tasks.status".to_owned()))?;
+            Ok((row.id.parse_id()?, status))
+        })
+        .collect()
 }
 
 /// A task's upstream tasks, in the order in which it named them.

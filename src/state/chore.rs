@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::announce::Committed;
+use super::chains::Progress;
 use super::journal::Row;
 use super::lanes::LaneName;
 use super::orders::{answer, journal};
@@ -61,7 +62,11 @@ impl Writer {
                     self.stalled.push(Chore::Resolve(task));
                     Ok(())
                 }
-                Ok(()) => Ok(()),
+                Ok(Progress::More) => {
+                    self.chores.push_back(Chore::Resolve(task));
+                    Ok(())
+                }
+                Ok(Progress::Done | Progress::NotFinal) => Ok(()),
             },
         }
     }

@@ -4,36 +4,31 @@
 use sqlx::SqliteConnection;
 
 use super::request::Deleted;
-use super::text::Text;
 use super::transaction::{begin, end};
+use super::writer::Writer;
 use super::{Error, index};
-use crate::models::TaskId;
+use crate::models::{TaskId, TaskStatus};
 
-/// Deletes one task, if it is final.
-pub(super) async fn delete_final(
-    conn: &mut SqliteConnection,
-    task: TaskId,
-) -> Result<Deleted, Error> {
-    let id = task.hyphenated().to_string();
-    let status = sqlx::query_scalar!(
-        r#"SELECT status AS "status!: Text" FROM tasks WHERE id = ?1"#,
-        id
-    )
-    .fetch_optional(&mut *conn)
-    .await?;
-    match status.as_deref() {
-        None => return Ok(Deleted::Missing),
-        Some("COMPLETED" | "FAILED") => {}
-        Some(_) => return Ok(Deleted::NotFinal),
+impl Writer {
+    /// Deletes one task, if it is final.
+    pub(super) async fn delete(&mut self, task: TaskId) -> Result<Deleted, Error> {
+        match self.status_of(task).await? {
+            None => return Ok(Deleted::Missing),
+            Some(TaskStatus::Completed | TaskStatus::Failed) => {}
+            Some(_) => return Ok(Deleted::NotFinal),
+        }
+        let ids = serde_json::to_string(&[task])?;
+        self.resolve_all(&ids).await?;
+        let conn = &mut self.conn;
+        begin(conn).await?;
+        let deleted = delete_rows(conn, &ids).await;
+        end(conn, deleted).await?;
+        Ok(Deleted::Done)
     }
-    begin(conn).await?;
-    let deleted = delete_rows(conn, &serde_json::to_string(&[&id])?).await;
-    end(conn, deleted).await?;
-    Ok(Deleted::Done)
 }
 
 /// Deletes the final ones among these tasks (a JSON list of ids), inside the caller's transaction; how
-/// many.
+/// many. Nobody may wait for them any more.
 pub(super) async fn delete_rows(conn: &mut SqliteConnection, ids: &str) -> Result<u64, Error> {
     sqlx::query!(
         "DELETE FROM logs WHERE task_id IN

@@ -1,6 +1,7 @@
 //! Retry by hand: tasks that have FAILED wait again, with all their attempts before them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
 
 use sqlx::SqliteConnection;
 
@@ -32,6 +33,9 @@ impl Writer {
             Some(TaskStatus::Failed) => {}
             Some(_) => return Ok(Retried::NotFailed),
         }
+        if let Some(hindrance) = hindrances(&mut self.conn, &[task]).await?.pop() {
+            return Err(Error::Conflict(hindrance.to_string()));
+        }
         let time = Timestamp::now();
         let conn = &mut self.conn;
         begin(conn).await?;
@@ -48,6 +52,7 @@ impl Writer {
         begin(conn).await?;
         let written = async {
             let tasks = bulk::retriable(conn, found).await?;
+            let tasks = without_hindered(conn, tasks).await?;
             revive(conn, &tasks, time).await
         };
         let written = written.await;
@@ -70,7 +75,7 @@ impl Writer {
         self.publish(committed).await;
     }
 
-    async fn status_of(&mut self, task: TaskId) -> Result<Option<TaskStatus>, Error> {
+    pub(super) async fn status_of(&mut self, task: TaskId) -> Result<Option<TaskStatus>, Error> {
         let id = task.hyphenated().to_string();
         let status = sqlx::query_scalar!(
             r#"SELECT status AS "status!: Text" FROM tasks WHERE id = ?1"#,
@@ -82,6 +87,75 @@ impl Writer {
             .map(|status| status.parse())
             .transpose()
             .map_err(|_| Error::BadRow("tasks.status".to_owned()))
+    }
+}
+
+/// An upstream task in vain of a task that has failed.
+struct Hindrance {
+    task: TaskId,
+    upstream: TaskId,
+    is_there: bool,
+}
+
+impl fmt::Display for Hindrance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let upstream = self.upstream;
+        match self.is_there {
+            true => write!(
+                f,
+                "its upstream task {upstream} is FAILED; retry that one first"
+            ),
+            false => write!(f, "its upstream task {upstream} has been deleted"),
+        }
+    }
+}
+
+/// What would let these tasks fail again at once. Of an upstream task that is not there nobody knows
+/// how it ended, unless the task had once begun.
+async fn hindrances(
+    conn: &mut SqliteConnection,
+    tasks: &[TaskId],
+) -> Result<Vec<Hindrance>, Error> {
+    let ids = serde_json::to_string(tasks)?;
+    let rows = sqlx::query!(
+        r#"SELECT down.id AS "task!: Text", CAST(named.value AS TEXT) AS "upstream!: Text",
+                  up.id IS NOT NULL AS "is_there!: bool"
+             FROM jsonb_each(?1) AS chosen CROSS JOIN tasks AS down ON down.id = chosen.value
+            CROSS JOIN json_each(down.upstream) AS named
+             LEFT JOIN tasks AS up ON up.id = named.value
+            WHERE up.status = 'FAILED' OR (up.id IS NULL AND down.failure = 'upstream')"#,
+        ids
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Hindrance {
+                task: row.task.parse_id()?,
+                upstream: row.upstream.parse_id()?,
+                is_there: row.is_there,
+            })
+        })
+        .collect()
+}
+
+/// Those of these tasks that nothing hinders which is not among them itself.
+async fn without_hindered(
+    conn: &mut SqliteConnection,
+    tasks: Vec<TaskId>,
+) -> Result<Vec<TaskId>, Error> {
+    let hindrances = hindrances(conn, &tasks).await?;
+    let mut free: HashSet<_> = tasks.iter().copied().collect();
+    loop {
+        let before = free.len();
+        for hindrance in &hindrances {
+            if !free.contains(&hindrance.upstream) {
+                free.remove(&hindrance.task);
+            }
+        }
+        if free.len() == before {
+            return Ok(tasks.into_iter().filter(|id| free.contains(id)).collect());
+        }
     }
 }
 
@@ -120,7 +194,7 @@ async fn revive(
 }
 
 /// Links these tasks (a JSON list of ids) with their upstream tasks that have not COMPLETED; those of
-/// each. They wait for those that have failed too: they can be retried.
+/// each.
 async fn wait_for_upstream(
     conn: &mut SqliteConnection,
     ids: &str,

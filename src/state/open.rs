@@ -155,7 +155,7 @@ impl Opened {
         let waiters = Waiters::default();
         let (requests, requests_inbox) = mpsc::channel(REQUEST_MESSAGES);
         let (reports, reports_inbox) = mpsc::channel(REPORT_MESSAGES);
-        let writer = Writer {
+        let mut writer = Writer {
             conn: self.connections.write,
             requests: requests_inbox,
             reports: reports_inbox,
@@ -177,6 +177,8 @@ impl Opened {
             next_poll: Instant::now(),
             next_count: Instant::now(),
         };
+        // What an import has left that did not come to its end.
+        writer.forget_missing().await?;
         let inbox_permits =
             (start.inbox_limit_bytes / PERMIT_BYTES).clamp(1, Semaphore::MAX_PERMITS);
         let state = StateManager {

@@ -11,7 +11,7 @@ use super::lanes::LaneName;
 use super::request::{Order, Paused, Purged, Reply};
 use super::transaction::{begin, end};
 use super::writer::{Writer, insert_rows};
-use super::{Error, deletion, import, meta, reads, retention, writes};
+use super::{Error, import, meta, reads, retention, writes};
 use crate::models::{EventType, Pause, Timestamp};
 
 impl Writer {
@@ -54,6 +54,10 @@ impl Writer {
                 let submitted = self.submit_all(submissions).await;
                 answer(reply, submitted)
             }
+            Order::EndImport(reply) => {
+                let ended = self.forget_missing().await;
+                answer(reply, ended)
+            }
             Order::SubmitScheduled(due, reply) => {
                 let submitted = self.submit_scheduled(*due).await;
                 answer(reply, submitted)
@@ -63,7 +67,7 @@ impl Writer {
                 answer(reply, retried)
             }
             Order::Delete(task, reply) => {
-                let deleted = deletion::delete_final(&mut self.conn, task).await;
+                let deleted = self.delete(task).await;
                 answer(reply, deleted)
             }
             Order::Change(change, found, reply) => {

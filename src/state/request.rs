@@ -45,6 +45,8 @@ pub(super) enum Order {
         replace: bool,
         reply: Reply<ImportReport>,
     },
+    /// All tasks of a dump are in.
+    EndImport(Reply<()>),
     /// All tasks or none, in one transaction.
     SubmitAll(Vec<Submission>, Reply<Vec<TaskId>>),
     /// The task of a due time of a schedule, unless that time has been dealt with; without a task it is

@@ -1,12 +1,20 @@
 //! Tasks that come after others.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Service, Setup, eventually};
+use crate::support::{Answer, Service, Setup, eventually};
 
 async fn after(service: &Service, ids: &[&str], processor: &str) -> String {
     let task = json!({"content": "then", "processor": processor, "after": ids});
     service.submit_json(&task).await
+}
+
+impl Service {
+    async fn delete(&self, id: &str) {
+        let request = self.request(Method::DELETE, &format!("/api/v1/tasks/{id}"));
+        assert_eq!(Answer::of(request).await.status, 204);
+    }
 }
 
 async fn reasons(service: &Service, id: &str) -> Value {
@@ -83,16 +91,97 @@ async fn who_waits_for_a_failure_fails_and_so_on_down_the_chain() {
     let late = after(&service, &[&first], "echo").await;
     assert_eq!(service.finished(&late).await["failure"], "upstream");
 
-    // Retried from the top, the chain runs through.
-    for id in [&third, &second, &first] {
-        service
-            .post(&format!("/api/v1/tasks/{id}/retry"))
-            .await
-            .expect(200);
+    // Only from the top can it be retried.
+    let refused = service.post(&format!("/api/v1/tasks/{third}/retry")).await;
+    let sentence = refused.sentence(409);
+    assert!(sentence.contains(&second), "{sentence}");
+    for id in [&first, &second, &third] {
+        let answer = service.post(&format!("/api/v1/tasks/{id}/retry")).await;
+        answer.expect(200);
     }
     assert_eq!(service.task(&third).await["status"], "PENDING");
     service.say_again(&first, 2, "open").await;
     assert_eq!(service.finished(&third).await["status"], "COMPLETED");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_chain_is_retried_whole_and_waits_through_a_restart() {
+    let service = Service::with_gates().await;
+    let first = service.submit_to_gate("first").await;
+    let second = after(&service, &[&first], "echo").await;
+    let third = after(&service, &[&second], "echo").await;
+    service.say(&first, "fail for good").await;
+    service.finished(&third).await;
+    let waiting = "/api/v1/tasks/retry?processor=echo";
+    let answer = service.post(waiting).await.expect(200);
+    assert_eq!(
+        (&answer["matched"], &answer["changed"]),
+        (&json!(2), &json!(0))
+    );
+    let all = "/api/v1/tasks/retry?status=FAILED";
+    let answer = service.post(all).await.expect(200);
+    assert_eq!(answer["changed"], 3);
+    service.at_gate_again(&first, 2).await;
+    let service = service.kill9().await.start().await;
+    service.at_gate_again(&first, 3).await;
+    // Who comes later disturbs nobody.
+    let late = after(&service, &[&first], "echo").await;
+    assert_eq!(service.task(&second).await["status"], "PENDING");
+    service.say_again(&first, 3, "open").await;
+    for id in [&third, &late] {
+        assert_eq!(service.finished(id).await["status"], "COMPLETED");
+    }
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_failure_that_was_deleted_is_not_forgotten() {
+    let service = Service::with_gates().await;
+    let first = service.submit_to_gate("first").await;
+    let then = after(&service, &[&first], "echo").await;
+    service.say(&first, "fail for good").await;
+    service.finished(&then).await;
+    service.delete(&first).await;
+    let refused = service.post(&format!("/api/v1/tasks/{then}/retry")).await;
+    assert!(refused.sentence(409).contains(&first));
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_task_that_was_deleted_at_once() {
+    let service = Service::with_gates().await;
+    let (one, two) = (
+        service.submit_to_gate("1").await,
+        service.submit_to_gate("2").await,
+    );
+    let held = service.submit_to_gate("held").await;
+    let both = after(&service, &[&one, &held], "echo").await;
+    for upstream in [&one, &two] {
+        let task = json!({"content": "x", "after": [upstream]});
+        let tasks = json!({"tasks": vec![task; 1000]});
+        let answer = service.post_json("/api/v1/tasks/batch", &tasks).await;
+        answer.expect(201);
+    }
+    service.open_gate(&one).await;
+    service.finished(&one).await;
+    service.delete(&one).await;
+    service.open_gate(&two).await;
+    service.finished(&two).await;
+    let bulk = service.request(Method::DELETE, "/api/v1/tasks?processor=gate");
+    assert_eq!(Answer::of(bulk).await.expect(200)["changed"], 1);
+
+    let why = reasons(&service, &both).await;
+    let why = why.as_array().unwrap().iter();
+    let waits_for: Vec<_> = why
+        .filter(|it| it["type"] == "upstream")
+        .map(|it| &it["task_id"])
+        .collect();
+    assert_eq!(waits_for, [held.as_str()]);
+    service.open_gate(&held).await;
+    service.drained().await;
+    let done = "SELECT count(*) FROM tasks WHERE status = 'COMPLETED'";
+    assert_eq!(service.database().await.number(done).await, 2002);
     service.ends_well().await;
 }
 
@@ -178,6 +267,29 @@ async fn a_chain_goes_out_with_the_dump_and_comes_in_again() {
     assert_eq!(other.finished(&then).await["status"], "COMPLETED");
     other.ends_well().await;
     service.open_gate(&first).await;
+    service.finished(&then).await;
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn an_upstream_task_that_is_not_in_the_dump_had_completed() {
+    let service = Service::with_gates().await;
+    let gone = service.submit("gone").await;
+    let held = service.submit_to_gate("held").await;
+    let then = after(&service, &[&gone, &held], "echo").await;
+    service.finished(&gone).await;
+    service.delete(&gone).await;
+    let dump = service.get("/api/v1/export").await;
+    let other = Setup::new().gates().start().await;
+    let import = other.post_text("/api/v1/import", dump.text().to_owned());
+    import.await.expect(200);
+    let why = reasons(&other, &then).await;
+    assert_eq!(why.as_array().unwrap().len(), 1, "{why}");
+    assert_eq!(why[0]["task_id"], json!(held));
+    other.say_again(&held, 2, "open").await;
+    assert_eq!(other.finished(&then).await["status"], "COMPLETED");
+    other.ends_well().await;
+    service.open_gate(&held).await;
     service.finished(&then).await;
     service.ends_well().await;
 }

@@ -130,6 +130,17 @@ impl StateManager {
         chains::upstream_of(&self.read, task).await
     }
 
+    /// The tasks that a task still waits for, with their status if they are there.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn awaited_by(
+        &self,
+        task: TaskId,
+    ) -> Result<Vec<(TaskId, Option<TaskStatus>)>, Error> {
+        chains::awaited_by(&self.read, task).await
+    }
+
     /// How many tasks of its processor and key start before a waiting task.
     ///
     /// # Errors

@@ -101,6 +101,14 @@ impl StateManager {
         .await
     }
 
+    /// All tasks of a dump have been imported: who waits for one that was not among them waits no longer.
+    ///
+    /// # Errors
+    /// When it could not be stored; the next start tries again.
+    pub async fn end_import(&self) -> Result<(), Error> {
+        self.ask(Order::EndImport).await
+    }
+
     /// What the last imported dump held besides its tasks, in its order.
     ///
     /// # Errors
