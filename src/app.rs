@@ -20,7 +20,7 @@ use crate::queue::QueueManager;
 use crate::reload::{Reload, Reloader};
 use crate::schedules::Scheduler;
 use crate::state::{
-    self, Limits, Lock, OpenError, Retention, Rule, Start, StateManager, WriterHandle,
+    self, Home, Limits, Lock, OpenError, Retention, Rule, Start, StateManager, WriterHandle,
 };
 
 /// Why the service did not start, or did not stop well: one sentence.
@@ -253,15 +253,19 @@ pub fn limits(settings: &Settings) -> Limits {
         concurrency: settings.concurrency,
         rate: settings.rate,
     };
-    let external = processors
-        .clone()
-        .filter(|(_, processor)| matches!(processor.kind, ProcessorKind::Worker(_)));
+    let home = |kind: &ProcessorKind| match kind {
+        ProcessorKind::Worker(_) => Home::Elsewhere,
+        _ => Home::Here,
+    };
     Limits {
         running: settings
             .enable_queue_limits
             .then_some(settings.max_concurrent_tasks),
         running_bytes: settings.running_limit_bytes,
-        external: external.map(|(name, _)| name.clone()).collect(),
+        homes: processors
+            .clone()
+            .map(|(name, processor)| (name.clone(), home(&processor.kind)))
+            .collect(),
         processors: processors
             .map(|(name, processor)| {
                 let rule = Rule {

@@ -92,7 +92,11 @@ async fn reasons(api: &Arc<Api>, task: &Task) -> Result<Vec<Reason>, ApiError> {
         reasons.extend(upstream.map(|(id, status)| Reason::upstream(id, status)));
     }
     if api.registry.get(&task.processor).is_none() {
-        let message = format!("No processor named {} is configured.", task.processor);
+        let message = format!(
+            "No processor named {} is configured; there are: {}.",
+            task.processor,
+            api.registry.names().join(", ")
+        );
         let what = serde_json::json!({ "type": "no_processor", "processor": task.processor });
         reasons.push(Reason { what, message });
     }

@@ -19,6 +19,8 @@ use crate::processors::{Context, Next, Registry, RunError};
 use crate::queue::StopReason;
 use crate::state::StateManager;
 
+/// How long a task waits again that was started while the settings changed.
+const A_MOMENT: Duration = Duration::from_secs(1);
 /// How long a processor may take to leave when it is told to; then it is dropped. Longer than the
 /// five seconds between SIGTERM and SIGKILL.
 pub(super) const STOP_PATIENCE: Duration = Duration::from_secs(10);
@@ -65,12 +67,7 @@ async fn run(
     state: &StateManager,
 ) -> (Outcome, Option<StopReason>) {
     let Some(entry) = registry.get(&task.processor) else {
-        let known = registry.names().join(", ");
-        let error = format!(
-            "no processor is named {:?}; there are: {known}",
-            task.processor
-        );
-        return (failed(Failure::Error, error), None);
+        return (Outcome::Again(not_configured(&task.processor)), None);
     };
     let limit = task.terms.timeout.or(entry.timeout);
     let terms = Attempted {
@@ -98,6 +95,16 @@ async fn run(
             (terms.retry_or_fail(Failure::Timeout, error), None)
         }
         Some(reason) => (stopped(reason), Some(reason)),
+    }
+}
+
+/// The settings have just changed; with those that hold now, the queue starts no such task.
+fn not_configured(processor: &str) -> Again {
+    Again {
+        because: format!("did not begin, as no processor is named {processor:?} any more"),
+        error: None,
+        run_at: Some(Timestamp::now().after(A_MOMENT)),
+        hold: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! How much may run at once and how often something may start, as the settings say it. Plain data.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::config::Rate;
@@ -18,9 +18,17 @@ pub struct Limits {
     pub keys: HashMap<String, Rule>,
     /// The limits of every other key.
     pub any_key: Rule,
-    /// Processors whose tasks run elsewhere: they start when somebody offers to run them, and take no
-    /// place of the queue's.
-    pub external: HashSet<String>,
+    /// Where the tasks of each processor run. Those of any other wait until it is configured.
+    pub homes: HashMap<String, Home>,
+}
+
+/// Where tasks run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Home {
+    /// In places of the queue's.
+    Here,
+    /// Outside: they start when somebody offers to run them, and take no place of the queue's.
+    Elsewhere,
 }
 
 /// The limits of one processor or one key.
@@ -41,7 +49,7 @@ impl Limits {
     }
 
     pub fn is_external(&self, processor: &str) -> bool {
-        self.external.contains(processor)
+        self.homes.get(processor) == Some(&Home::Elsewhere)
     }
 
     /// Whether some rate needs to know of starts that `before` did not keep.

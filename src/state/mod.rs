@@ -63,7 +63,7 @@ pub use explain::{Asked, Explanation, Obstacle, ProcessorStatus};
 pub use handle::StateManager;
 pub use history::{LogLine, Said};
 pub use import::ImportReport;
-pub use limits::{Limits, Rule};
+pub use limits::{Home, Limits, Rule};
 pub use lists::Page;
 pub use open::{Opened, Recovered, Start, WriterHandle, open};
 pub use request::{Deleted, Due, PauseRequest, Paused, Purged, Retried};

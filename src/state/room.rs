@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::lanes::LaneName;
-use super::limits::Limits;
+use super::limits::{Home, Limits};
 use crate::models::OfferId;
 
 /// What a task in the running set costs in memory besides its content, roughly.
@@ -80,16 +80,16 @@ impl Room {
 
     /// Places in the queue, or with outside workers.
     fn of_place(&self, processor: &str) -> u64 {
-        if self.limits.is_external(processor) {
-            let takes = |offer: &&Offer| offer.processors.iter().any(|name| name == processor);
-            return self
-                .offers
-                .iter()
-                .filter(takes)
-                .map(|offer| offer.left)
-                .sum();
+        match self.limits.homes.get(processor) {
+            None => 0,
+            Some(Home::Here) if self.bytes == 0 => 0,
+            Some(Home::Here) => self.tasks,
+            Some(Home::Elsewhere) => {
+                let takes = |offer: &&Offer| offer.processors.iter().any(|name| name == processor);
+                let offers = self.offers.iter().filter(takes);
+                offers.map(|offer| offer.left).sum()
+            }
         }
-        if self.bytes == 0 { 0 } else { self.tasks }
     }
 
     fn of_key(&self, key: &str) -> u64 {

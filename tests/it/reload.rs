@@ -55,6 +55,34 @@ async fn a_processor_gets_more_places_and_what_runs_goes_on() {
 }
 
 #[tokio::test]
+async fn tasks_of_a_processor_that_is_gone_wait_until_it_is_back() {
+    let service = Setup::new().gate_processor("slow", "").start().await;
+    service.pause().await;
+    let id = service.submit_to("slow", "").await;
+    service.rewrite(|text| text.replace("processors.slow", "processors.slwo"));
+    let applied = service.reload_well().await;
+    assert_eq!(applied, json!(["processors.slow", "processors.slwo"]));
+    service.resume().await;
+    // What comes later runs, and by then this one would have.
+    let later = service.submit("later").await;
+    service.finished(&later).await;
+    let explained = service.get(&format!("/api/v1/tasks/{id}/explain")).await;
+    let reasons = explained.expect(200)["reasons"].clone();
+    assert_eq!(reasons.as_array().unwrap().len(), 1, "{reasons}");
+    assert_eq!(reasons[0]["type"], "no_processor");
+
+    let service = service.kill9().await.start().await;
+    service.rewrite(|text| text.replace("processors.slwo", "processors.slow"));
+    service.reload_well().await;
+    let task = service.open_gate(&id).await;
+    assert_eq!(
+        (&task["status"], &task["attempt"]),
+        (&json!("COMPLETED"), &json!(1))
+    );
+    service.ends_well().await;
+}
+
+#[tokio::test]
 async fn the_queue_and_its_keys_get_other_limits() {
     let setup = Setup::new().gates().setting("max_concurrent_tasks", 1);
     let service = setup.start().await;

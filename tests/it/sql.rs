@@ -186,21 +186,23 @@ async fn a_row_that_no_client_may_write_is_refused_and_says_why() {
 }
 
 #[tokio::test]
-async fn a_row_for_an_unknown_processor_fails_and_names_those_there_are() {
+async fn a_row_for_an_unknown_processor_waits_and_explain_names_those_there_are() {
     let service = Service::with_gates().await;
     let mut database = service.database().await;
     let sql = "INSERT INTO tasks(content, processor) VALUES ('hello', 'nobody')";
     let id = insert(&mut database, sql).await;
-    let task = service.finished(&id).await;
-    assert_eq!(
-        (&task["status"], &task["failure"]),
-        (&json!("FAILED"), &json!("error"))
-    );
-    let error = task["error"].as_str().unwrap();
+    let others = "INSERT INTO tasks(content) VALUES ('others')";
+    service.finished(&insert(&mut database, others).await).await;
+    let explained = service.get(&format!("/api/v1/tasks/{id}/explain")).await;
+    let message = explained.expect(200)["message"].clone();
+    let message = message.as_str().unwrap();
     assert!(
-        error.contains("nobody") && error.contains("echo, gate"),
-        "{error}"
+        message.contains("nobody") && message.contains("echo, gate"),
+        "{message}"
     );
+    let repair = format!("UPDATE tasks SET processor = 'echo' WHERE id = '{id}'");
+    database.run(&repair).await.unwrap();
+    assert_eq!(service.finished(&id).await["result"], "Processed: hello");
     service.ends_well().await;
 }
 

@@ -11,7 +11,7 @@ use super::super::{Desk, Poll, Worker};
 use crate::config::{Durability, WorkerSettings};
 use crate::models::NewTask;
 use crate::processors::{Context, Next};
-use crate::state::{self, Limits, Start, StateManager};
+use crate::state::{self, Home, Limits, Start, StateManager};
 
 /// The attempt of a task that has started for an offer of nobody's.
 async fn orphan(folder: &TempDir) -> (StateManager, Context) {
@@ -19,7 +19,7 @@ async fn orphan(folder: &TempDir) -> (StateManager, Context) {
     let opened = state::open(&path, Durability::Normal).await.unwrap();
     let start = Start {
         limits: Limits {
-            external: ["outside".to_owned()].into(),
+            homes: [("outside".to_owned(), Home::Elsewhere)].into(),
             ..Limits::default()
         },
         poll_interval: Duration::from_secs(1),
