@@ -2,7 +2,10 @@
 //!
 //! A checkpoint of its own connection does not hold up commits. Under a steady load it never quite
 //! catches up, so that the WAL would grow for ever: at [`WRITER_PAGES`] a commit of the Writer's does
-//! what is left, which is little, and the WAL starts again from its beginning.
+//! what is left, which is little, and the WAL starts again from its beginning. When the database is quiet,
+//! the WAL is emptied and both files take no more disk than they need.
+
+use std::time::Duration;
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
@@ -14,6 +17,11 @@ use tokio_util::sync::CancellationToken;
 pub(super) const WRITER_PAGES: &str = "8192";
 /// Journal rows after which a checkpoint is worth its syncs: a few MiB of WAL.
 const ROWS: i64 = 8192;
+
+/// When nothing has happened for so long, all of the WAL goes back, and the disk it took is free again.
+const QUIET: Duration = Duration::from_secs(10);
+/// A commit that comes meanwhile waits no longer than this for readers to let a checkpoint through.
+const READER_PATIENCE: Duration = Duration::from_millis(100);
 
 /// The running checkpointer.
 pub(super) struct Checkpointer {
@@ -28,6 +36,7 @@ impl Checkpointer {
         head: watch::Receiver<i64>,
     ) -> Result<Self, sqlx::Error> {
         let conn = options
+            .busy_timeout(READER_PATIENCE)
             .thread_name(|_| "venom-checkpoint".to_owned())
             .connect()
             .await?;
@@ -45,19 +54,65 @@ impl Checkpointer {
 
 async fn run(mut conn: SqliteConnection, mut head: watch::Receiver<i64>, stop: CancellationToken) {
     let mut done = *head.borrow();
+    let mut seen = done;
     loop {
-        tokio::select! {
+        let grown = tokio::select! {
             () = stop.cancelled() => break,
             grown = head.wait_for(|head| *head >= done + ROWS) => match grown {
-                Ok(head) => done = *head,
+                Ok(head) => Some(*head),
                 Err(_) => break,
             },
-        }
-        let checkpoint = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)");
-        if let Err(error) = checkpoint.execute(&mut conn).await {
+            () = tokio::time::sleep(QUIET) => None,
+        };
+        let newest = *head.borrow();
+        let is_quiet = std::mem::replace(&mut seen, newest) == newest;
+        let checkpoint = match grown {
+            Some(head) => {
+                done = head;
+                "PRAGMA wal_checkpoint(PASSIVE)"
+            }
+            None if is_quiet => "PRAGMA wal_checkpoint(TRUNCATE)",
+            None => continue,
+        };
+        if let Err(error) = sqlx::query(checkpoint).execute(&mut conn).await {
             // The Writer meets the same trouble and says so where it matters.
             tracing::debug!(%error, "a checkpoint failed");
         }
     }
     let _ = conn.close().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::sqlite::SqliteJournalMode;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_quiet_database_gives_the_disk_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("venom.db");
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal);
+        let mut writer = options.connect().await.unwrap();
+        for sql in [
+            "CREATE TABLE t (x)",
+            "INSERT INTO t VALUES (zeroblob(1000000))",
+            "DELETE FROM t",
+            "VACUUM",
+        ] {
+            sqlx::query(sql).execute(&mut writer).await.unwrap();
+        }
+        let wal = path.with_extension("db-wal");
+        assert!(std::fs::metadata(&wal).unwrap().len() > 1_000_000);
+        let (_sender, head) = watch::channel(7);
+        let checkpointer = Checkpointer::start(options, head).await.unwrap();
+        tokio::time::sleep(3 * QUIET).await;
+        checkpointer.stop().await;
+        assert_eq!(std::fs::metadata(&wal).unwrap().len(), 0);
+        assert!(std::fs::metadata(&path).unwrap().len() < 100_000);
+        drop(writer);
+    }
 }
