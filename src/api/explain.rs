@@ -152,12 +152,7 @@ fn sentence(obstacle: &Obstacle) -> String {
             format!("Processor {processor} is paused since {since}{details}.")
         }
         Obstacle::NotDue { run_at } => format!("It is not due before {run_at}."),
-        Obstacle::NoFreeSlot { limit, running } => {
-            format!(
-                "All {limit} places of the queue are taken, by {}.",
-                names(running)
-            )
-        }
+        Obstacle::NoFreeSlot { limit, running } => all_taken(*limit, "the queue", running),
         Obstacle::NoMemory { limit_bytes } => {
             format!("The texts of running tasks take all {limit_bytes} bytes that they may.")
         }
@@ -165,10 +160,7 @@ fn sentence(obstacle: &Obstacle) -> String {
             processor,
             limit,
             running,
-        } => format!(
-            "All {limit} places of processor {processor} are taken, by {}.",
-            names(running)
-        ),
+        } => all_taken(*limit, &format!("processor {processor}"), running),
         Obstacle::ProcessorRate {
             processor,
             rate,
@@ -181,10 +173,7 @@ fn sentence(obstacle: &Obstacle) -> String {
             concurrency_key,
             limit,
             running,
-        } => format!(
-            "All {limit} places of the key {concurrency_key} are taken, by {}.",
-            names(running)
-        ),
+        } => all_taken(*limit, &format!("the key {concurrency_key}"), running),
         Obstacle::KeyRate {
             concurrency_key,
             rate,
@@ -193,9 +182,13 @@ fn sentence(obstacle: &Obstacle) -> String {
             "The key {concurrency_key} has started as many as its rate of {rate} allows; the \
              next may start at {frees_at}."
         ),
-        Obstacle::NoWorker { processor } => {
+        Obstacle::NoWorker { processor, running } if running.is_empty() => {
             format!("No worker asks for tasks of processor {processor}.")
         }
+        Obstacle::NoWorker { processor, running } => format!(
+            "Those who work for processor {processor} are busy with {}.",
+            names(running)
+        ),
         Obstacle::Stopping => "The service is stopping.".to_owned(),
     }
 }
@@ -208,6 +201,14 @@ fn details(until: Option<Timestamp>, reason: &Option<String>) -> String {
         until.unwrap_or_default(),
         reason.unwrap_or_default()
     )
+}
+
+fn all_taken(limit: u64, whose: &str, running: &[TaskId]) -> String {
+    let names = names(running);
+    match limit {
+        1 => format!("The only place of {whose} is taken, by {names}."),
+        _ => format!("All {limit} places of {whose} are taken, by {names}."),
+    }
 }
 
 fn names(tasks: &[TaskId]) -> String {

@@ -69,8 +69,11 @@ pub enum Obstacle {
         rate: String,
         frees_at: Timestamp,
     },
-    /// No outside worker asks for tasks of its processor.
-    NoWorker { processor: String },
+    /// No outside worker asks for tasks of its processor: none is there, or all run something.
+    NoWorker {
+        processor: String,
+        running: Vec<TaskId>,
+    },
     /// The service is stopping.
     Stopping,
 }
@@ -148,8 +151,11 @@ impl Ledger {
             let mut offers = room.offers.iter();
             let is_wanted = offers.any(|offer| offer.processors.iter().any(|it| it == processor));
             if !is_wanted {
-                let processor = processor.to_owned();
-                obstacles.push(Obstacle::NoWorker { processor });
+                let running = self.running_tasks(Some(processor), None);
+                obstacles.push(Obstacle::NoWorker {
+                    processor: processor.to_owned(),
+                    running: running.take(HOLDERS).collect(),
+                });
             }
             return;
         }

@@ -143,13 +143,17 @@ impl Row {
         later: Option<Timestamp>,
         now: &str,
     ) -> Self {
+        let what = match attempt {
+            0 => "The task".to_owned(),
+            attempt => format!("Attempt {attempt}"),
+        };
         let (line, run_at) = match later {
             Some(time) => (
-                format!("Attempt {attempt} {because}; the next one is due at {time}"),
+                format!("{what} {because}; the next one is due at {time}"),
                 time.to_string(),
             ),
             None => (
-                format!("Attempt {attempt} {because}; the task will run again"),
+                format!("{what} {because}; the task will run again"),
                 now.to_owned(),
             ),
         };
