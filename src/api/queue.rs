@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::error::ApiError;
-use super::extract::{OptionalJsonBody, TaskIdPath, parse_json};
+use super::extract::{OptionalJsonBody, TaskIdPath, parse_object};
 use super::fields::Fields;
 use crate::models::{QueueStatus, Timestamp};
 use crate::processors::Registry;
@@ -73,7 +73,7 @@ fn read_pause(
     let Some(body) = body else {
         return Ok(PauseRequest::default());
     };
-    let mut fields = Fields::new(parse_json(body)?);
+    let mut fields = Fields::new(parse_object(body)?);
     let request = PauseRequest {
         processor: fields.processor(registry),
         until: fields.time("until"),
