@@ -50,8 +50,8 @@ impl Writer {
                 let resumed = self.resume_processor(&name).await;
                 answer(reply, resumed)
             }
-            Order::SubmitAll(submissions, reply) => {
-                let submitted = self.submit_all(submissions).await;
+            Order::SubmitAll(submissions, once, reply) => {
+                let submitted = self.submit_all(submissions, once).await;
                 answer(reply, submitted)
             }
             Order::SubmitScheduled(due, reply) => {

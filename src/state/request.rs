@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Error;
-use super::batch::Submission;
+use super::batch::{Once, Submission};
 use super::explain::{Asked, Explanation, ProcessorStatus};
 use super::import::ImportReport;
 use super::limits::Limits;
@@ -46,7 +46,7 @@ pub(super) enum Order {
         reply: Reply<ImportReport>,
     },
     /// All tasks or none, in one transaction.
-    SubmitAll(Vec<Submission>, Reply<Vec<TaskId>>),
+    SubmitAll(Vec<Submission>, Option<Once>, Reply<Vec<TaskId>>),
     /// The task of a due time of a schedule, unless that time has been dealt with; without a task it is
     /// skipped.
     SubmitScheduled(Box<Due>, Reply<Option<TaskId>>),
