@@ -45,8 +45,11 @@ pub(super) async fn create(
     let task = read_task(&body, &api.registry)?;
     let once = key.map(|key| once(key, &body));
     let accepted = api.state.submit(task, once, room).await?;
-    if let Some(wait) = wait {
-        return wait::answer_when_finished(&api, accepted.task_id, wait).await;
+    // Without the task, which may have been deleted since, the answer is that it was accepted.
+    if let Some(wait) = wait
+        && let Some(task) = wait::answer_when_finished(&api, accepted.task_id, wait).await?
+    {
+        return Ok(task);
     }
     let created = Created {
         task_id: accepted.task_id,
