@@ -139,7 +139,7 @@ CREATE TABLE logs (
 CREATE INDEX logs_by_task ON logs (task_id, id) WHERE task_id IS NOT NULL;
 
 -- What the service remembers about itself; each value is JSON.
---   pause              {"since", "reason"} while the queue is paused
+--   pause              {"since", "until", "reason", "emergency_stop"} while the queue is paused
 --   dump_fields        what the imported state_dump.json held besides the tasks
 --   closed             {processor: {"since", "until", "reason"}} for each that is paused by itself
 --   default_processor  as configured at the last start

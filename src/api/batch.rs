@@ -5,11 +5,12 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::Shared;
 use super::error::{ApiError, Problem};
-use super::extract::{IdempotencyKey, check_json, once, parse_json, read_body};
+use super::extract::{IdempotencyKey, check_json, once, parse_object, parse_part, read_body};
+use super::query::NoParameters;
 use super::task_request::task_of;
 use crate::models::NewTask;
 use crate::processors::Registry;
@@ -34,8 +35,9 @@ impl FromRequest<std::sync::Arc<super::Api>> for BatchBody {
         let content_type = request.headers().get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok());
         let essence = content_type.unwrap_or_default().split(';').next();
+        let essence = essence.unwrap_or_default().trim().to_ascii_lowercase();
         let is_lines = matches!(
-            essence.unwrap_or_default().trim(),
+            essence.as_str(),
             "application/x-ndjson" | "application/ndjson" | "application/jsonl"
         );
         if !is_lines {
@@ -49,6 +51,7 @@ impl FromRequest<std::sync::Arc<super::Api>> for BatchBody {
 /// `POST /api/v1/tasks/batch`
 pub(super) async fn create(
     State(api): Shared,
+    _: NoParameters,
     IdempotencyKey(key): IdempotencyKey,
     body: BatchBody,
 ) -> Result<Response, ApiError> {
@@ -86,7 +89,7 @@ impl BatchBody {
 
 /// `{"tasks": [ … ]}`
 fn list(body: &[u8]) -> Result<Vec<Value>, ApiError> {
-    let mut fields: Map<String, Value> = parse_json(body)?;
+    let mut fields = parse_object(body)?;
     match fields.remove("tasks") {
         Some(Value::Array(tasks)) => {
             if let Some((name, value)) = fields.into_iter().next() {
@@ -106,12 +109,17 @@ fn list(body: &[u8]) -> Result<Vec<Value>, ApiError> {
     }
 }
 
-/// One object a line; empty lines are passed over.
+/// One object a line; empty lines are passed over. What is no JSON is named by its task, and by its line
+/// and byte in the whole body.
 fn lines(body: &[u8]) -> Result<Vec<Value>, ApiError> {
-    body.split(|byte| *byte == b'\n')
-        .map(<[u8]>::trim_ascii)
-        .filter(|line| !line.is_empty())
-        .enumerate()
-        .map(|(index, line)| parse_json(line).map_err(|error| error.of_task(index)))
-        .collect()
+    let mut values = Vec::new();
+    let mut start = 0;
+    for (index, line) in body.split(|byte| *byte == b'\n').enumerate() {
+        if !line.trim_ascii().is_empty() {
+            let value = parse_part(line, start, index + 1);
+            values.push(value.map_err(|error| error.of_task(values.len()))?);
+        }
+        start += line.len() + 1;
+    }
+    Ok(values)
 }

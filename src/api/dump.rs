@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::error::{ApiError, Problem};
 use super::extract::check_json;
-use super::query::Query;
+use super::query::{NoParameters, Query};
 use super::{Api, Shared};
 use crate::dump::import::{Error as ImportError, Report};
 use crate::dump::{export_stream, import_open};
@@ -27,7 +27,7 @@ use crate::state::Error;
 const STEP_BYTES: usize = 256 * 1024;
 
 /// `GET /api/v1/export`
-pub(super) async fn export(State(api): Shared) -> Response {
+pub(super) async fn export(State(api): Shared, _: NoParameters) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (

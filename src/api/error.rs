@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::echo;
 use crate::models::TaskId;
 use crate::state;
 
@@ -44,22 +45,17 @@ pub struct Problem {
     pub input: Value,
 }
 
-/// Characters of a wrong text that are sent back.
-const ECHOED_CHARS: usize = 200;
+/// The most problems of one request that are told.
+const PROBLEMS_LIMIT: usize = 100;
 
 impl Problem {
     pub fn new(kind: &'static str, loc: &[&str], msg: impl Into<String>, input: Value) -> Self {
-        let input = match input {
-            Value::String(text) if text.len() > ECHOED_CHARS => {
-                Value::String(text.chars().take(ECHOED_CHARS).collect())
-            }
-            other => other,
-        };
+        let loc = loc.iter().map(|part| echo::shortened(json!(part)));
         Self {
             kind,
-            loc: loc.iter().map(|part| json!(part)).collect(),
+            loc: loc.collect(),
             msg: msg.into(),
-            input,
+            input: echo::shortened(input),
         }
     }
 }
@@ -94,9 +90,9 @@ impl From<state::Error> for ApiError {
                 let msg = sentence(&error.to_string());
                 Problem::new("value_error", &["body", "after"], msg, json!(task_id)).into()
             }
-            state::Error::TwiceInBatch { index } => {
+            state::Error::TwiceInBatch { index, ref key } => {
                 let msg = sentence(&error.to_string());
-                let mut problem = Problem::new("value_error", &["body", "tasks"], msg, Value::Null);
+                let mut problem = Problem::new("value_error", &["body", "tasks"], msg, json!(key));
                 problem.loc.extend([json!(index), json!("unique_key")]);
                 problem.into()
             }
@@ -130,10 +126,11 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         match self {
-            Self::Invalid(problems) => answer(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                json!({ "detail": problems }),
-            ),
+            Self::Invalid(mut problems) => {
+                problems.truncate(PROBLEMS_LIMIT);
+                let body = json!({ "detail": problems });
+                answer(StatusCode::UNPROCESSABLE_ENTITY, body)
+            }
             Self::NotFound(detail) => answer(StatusCode::NOT_FOUND, json!({ "detail": detail })),
             Self::Status(status, detail) => answer(status, json!({ "detail": detail })),
             Self::Taken(task_id, detail) => {

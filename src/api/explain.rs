@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::Uri;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::error::ApiError;
 use super::extract::TaskIdPath;
-use super::query::Query;
+use super::query::NoParameters;
 use super::{Api, Shared};
 use crate::models::{Task, TaskId, TaskStatus, Timestamp};
 use crate::state::{Asked, Obstacle};
@@ -38,10 +37,9 @@ struct Reason {
 /// `GET /api/v1/tasks/{id}/explain`
 pub(super) async fn explain(
     State(api): Shared,
-    uri: Uri,
+    _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
 ) -> Result<Json<Explained>, ApiError> {
-    Query::parse(uri.query(), &[])?;
     let task = api.state.task(task_id).await?;
     let task = task.ok_or(ApiError::NotFound("Task not found"))?;
     if task.status != TaskStatus::Pending {

@@ -7,7 +7,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::Api;
@@ -110,20 +110,41 @@ pub(super) async fn read_body(request: Request, api: &Api) -> Result<Bytes, ApiE
     })
 }
 
+/// The body as a JSON object; what is none is a 422.
+pub(super) fn parse_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+    object(parse_json(body)?)
+}
+
+/// The fields of an object; anything else is a 422.
+pub(super) fn object(value: Value) -> Result<Map<String, Value>, ApiError> {
+    match value {
+        Value::Object(fields) => Ok(fields),
+        other => {
+            let msg = "Input should be a valid dictionary or object to extract fields from";
+            Err(Problem::new("model_attributes_type", &["body"], msg, other).into())
+        }
+    }
+}
+
 /// The body as JSON; what is none is a 422 that says where.
-pub(super) fn parse_json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+pub(super) fn parse_json(body: &[u8]) -> Result<Value, ApiError> {
     if body.is_empty() {
         let problem = Problem::new("missing", &["body"], "Field required", Value::Null);
         return Err(problem.into());
     }
-    serde_json::from_slice(body).map_err(|error| {
-        let at = offset(body, error.line(), error.column());
-        let mut problem = Problem::new(
-            "json_invalid",
-            &["body"],
-            format!("JSON decode error: {error}"),
-            json!({}),
-        );
+    parse_part(body, 0, 1)
+}
+
+/// A part of a body as JSON, which begins at the byte `start` on the body's line `line`, from 1.
+pub(super) fn parse_part(part: &[u8], start: usize, line: usize) -> Result<Value, ApiError> {
+    serde_json::from_slice(part).map_err(|error| {
+        let at = start + offset(part, error.line(), error.column());
+        let (found, column) = (error.to_string(), error.column());
+        let place = format!(" at line {} column {column}", error.line());
+        let what = found.strip_suffix(&place).unwrap_or(&found);
+        let line = line + error.line().saturating_sub(1);
+        let msg = format!("JSON decode error: {what} at line {line} column {column}");
+        let mut problem = Problem::new("json_invalid", &["body"], msg, json!({}));
         problem.loc.push(json!(at));
         problem.into()
     })

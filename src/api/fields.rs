@@ -170,10 +170,15 @@ impl Fields {
     pub fn processor(&mut self, registry: &Registry) -> Option<String> {
         let name = self.text("processor")?;
         if registry.get(&name).is_none() {
-            let names = registry.names().join(", ");
-            let msg = format!("Input should be the name of a configured processor: {names}");
-            self.refuse("processor", "enum", &msg, json!(name));
+            self.problems.push(unknown_processor(&name, registry));
         }
         Some(name)
     }
+}
+
+/// The mistake that `processor` names none that is configured.
+pub(super) fn unknown_processor(name: &str, registry: &Registry) -> Problem {
+    let names = registry.names().join(", ");
+    let msg = format!("Input should be the name of a configured processor: {names}");
+    Problem::new("enum", &["body", "processor"], msg, json!(name))
 }

@@ -37,18 +37,19 @@ pub(super) async fn page(api: &Api, query: &Query) -> Result<Response, ApiError>
     let limit = query.count("limit", TASKS_LIMIT)?.unwrap_or(TASKS);
     let (order, cursor) = (order(query)?, cursor(query)?);
     let page = api.state.tasks_of(&filter, order, cursor, limit).await?;
-    let mut response = Json(page.tasks).into_response();
-    let headers = response.headers_mut();
-    if let Some(total) = page.total {
-        headers.insert(TOTAL_COUNT, HeaderValue::from(total));
-    }
+    let mut response = (total_count(page.total), Json(page.tasks)).into_response();
     if let Some(next) = page.next {
         let query = query.with("cursor", &next.to_string());
         let link = format!("</api/v1/tasks?{query}>; rel=\"next\"");
         let link = HeaderValue::try_from(link).expect("a query string is ASCII");
-        headers.insert(header::LINK, link);
+        response.headers_mut().insert(header::LINK, link);
     }
     Ok(response)
+}
+
+/// The header that says how many tasks there are on all pages, where that is known.
+pub(super) fn total_count(total: Option<i64>) -> Option<[(HeaderName, HeaderValue); 1]> {
+    total.map(|total| [(TOTAL_COUNT, HeaderValue::from(total))])
 }
 
 fn order(query: &Query) -> Result<Order, ApiError> {

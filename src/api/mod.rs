@@ -4,6 +4,7 @@
 mod batch;
 mod bulk;
 mod dump;
+mod echo;
 mod error;
 mod events;
 mod explain;

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::Uri;
 use serde::Serialize;
 
 use super::Shared;
 use super::error::ApiError;
-use super::query::Query;
+use super::query::NoParameters;
 use crate::state::ProcessorStatus;
 
 /// One processor in the list.
@@ -23,8 +22,10 @@ pub(super) struct Listed {
 }
 
 /// `GET /api/v1/processors`: all of them and what they do at this moment, by name.
-pub(super) async fn list(State(api): Shared, uri: Uri) -> Result<Json<Vec<Listed>>, ApiError> {
-    Query::parse(uri.query(), &[])?;
+pub(super) async fn list(
+    State(api): Shared,
+    _: NoParameters,
+) -> Result<Json<Vec<Listed>>, ApiError> {
     let mut processors: BTreeMap<_, _> = api.state.processors().await?.into_iter().collect();
     for name in api.registry.names() {
         processors.entry(name).or_default();

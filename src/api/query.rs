@@ -1,11 +1,24 @@
 //! Query strings: each parameter known, given once, and of its type; anything else is a 422.
 
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use serde_json::{Value, json};
 
 use super::error::{ApiError, Problem};
 
 /// The parameters of a request, checked against the names the endpoint knows.
 pub(super) struct Query(Vec<(String, String)>);
+
+/// A request that has no parameters, for calls that take none.
+pub(super) struct NoParameters;
+
+impl<S: Send + Sync> FromRequestParts<S> for NoParameters {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Query::parse(parts.uri.query(), &[]).map(|_| Self)
+    }
+}
 
 impl Query {
     /// Reads a query string; `known` are the endpoint's parameters.

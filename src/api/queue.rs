@@ -6,55 +6,79 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::error::ApiError;
-use super::extract::{OptionalJsonBody, TaskIdPath, parse_json};
-use super::fields::Fields;
-use crate::models::{QueueStatus, Timestamp};
+use super::extract::{OptionalJsonBody, TaskIdPath, parse_object};
+use super::fields::{self, Fields};
+use super::query::NoParameters;
+use crate::models::{Pause, QueueStatus, Timestamp};
 use crate::processors::Registry;
-use crate::state::PauseRequest;
+use crate::state::{PauseRequest, Paused, Resumed};
 
 /// `GET /api/v1/queue/status`
-pub(super) async fn status(State(api): Shared) -> Result<Json<QueueStatus>, ApiError> {
+pub(super) async fn status(
+    State(api): Shared,
+    _: NoParameters,
+) -> Result<Json<QueueStatus>, ApiError> {
     Ok(Json(api.queue.status().await?))
 }
 
 /// `POST /api/v1/queue/pause`, with an optional `{"until", "processor", "reason"}`.
+///
+/// The answer says the pause that holds after it.
 pub(super) async fn pause(
     State(api): Shared,
+    _: NoParameters,
     OptionalJsonBody(body): OptionalJsonBody,
 ) -> Result<Json<Value>, ApiError> {
-    let request = read_pause(body.as_deref(), &PAUSE_FIELDS, &api.registry)?;
-    let message = match (&request.processor, request.until) {
-        (None, None) => "Queue paused. Running tasks go on.".to_owned(),
-        (None, Some(until)) => format!("Queue paused until {until}. Running tasks go on."),
-        (Some(name), None) => format!("Processor {name} paused. Running tasks go on."),
-        (Some(name), Some(until)) => {
-            format!("Processor {name} paused until {until}. Running tasks go on.")
-        }
-    };
+    let request = read_pause(body.as_deref(), &api.registry)?;
+    let processor = request.processor.clone();
+    let Paused { active, pause } = api.queue.pause(request).await?;
+    let message = sentence(processor.as_deref(), &pause);
     let mut answer = json!({ "success": true, "paused": true });
-    if let Some(processor) = &request.processor {
+    if let Some(processor) = processor {
         answer["processor"] = json!(processor);
     }
-    if let Some(until) = request.until {
+    if let Some(until) = pause.until {
         answer["until"] = json!(until);
     }
-    let paused = api.queue.pause(request).await?;
-    answer["active_tasks"] = json!(paused.active);
+    if let Some(reason) = pause.reason {
+        answer["reason"] = json!(reason);
+    }
+    answer["active_tasks"] = json!(active);
     answer["message"] = json!(message);
     Ok(Json(answer))
 }
 
-/// `POST /api/v1/queue/resume`, with an optional `{"processor"}`.
+fn sentence(processor: Option<&str>, pause: &Pause) -> String {
+    let what = match processor {
+        None => "Queue".to_owned(),
+        Some(name) => format!("Processor {name}"),
+    };
+    let end = match pause.until {
+        None if pause.emergency_stop => {
+            ", since an emergency stop, and stays so until it is resumed"
+        }
+        None => "",
+        Some(until) => &format!(" until {until}"),
+    };
+    format!("{what} paused{end}. Running tasks go on.")
+}
+
+/// `POST /api/v1/queue/resume`, with an optional `{"processor"}`: one that is configured, or one that was
+/// paused and is configured no more.
 pub(super) async fn resume(
     State(api): Shared,
+    _: NoParameters,
     OptionalJsonBody(body): OptionalJsonBody,
 ) -> Result<Json<Value>, ApiError> {
-    let request = read_pause(body.as_deref(), &["processor"], &api.registry)?;
-    let message = match &request.processor {
+    let processor = read_resume(body.as_deref())?;
+    let Resumed { was_paused, status } = api.queue.resume(processor.clone()).await?;
+    let message = match processor {
         None => "Queue resumed.".to_owned(),
+        Some(name) if !was_paused && api.registry.get(&name).is_none() => {
+            return Err(fields::unknown_processor(&name, &api.registry).into());
+        }
         Some(name) => format!("Processor {name} resumed."),
     };
-    let status = api.queue.resume(request.processor).await?;
     Ok(Json(json!({
         "success": true,
         "paused": status.paused,
@@ -63,17 +87,21 @@ pub(super) async fn resume(
     })))
 }
 
-const PAUSE_FIELDS: [&str; 3] = ["until", "processor", "reason"];
+fn read_resume(body: Option<&[u8]>) -> Result<Option<String>, ApiError> {
+    let Some(body) = body else {
+        return Ok(None);
+    };
+    let mut fields = Fields::new(parse_object(body)?);
+    let processor = fields.text("processor");
+    fields.refuse_others(&["processor"])?;
+    Ok(processor)
+}
 
-fn read_pause(
-    body: Option<&[u8]>,
-    known: &[&str],
-    registry: &Registry,
-) -> Result<PauseRequest, ApiError> {
+fn read_pause(body: Option<&[u8]>, registry: &Registry) -> Result<PauseRequest, ApiError> {
     let Some(body) = body else {
         return Ok(PauseRequest::default());
     };
-    let mut fields = Fields::new(parse_json(body)?);
+    let mut fields = Fields::new(parse_object(body)?);
     let request = PauseRequest {
         processor: fields.processor(registry),
         until: fields.time("until"),
@@ -88,12 +116,12 @@ fn read_pause(
             until,
         );
     }
-    fields.refuse_others(known)?;
+    fields.refuse_others(&["until", "processor", "reason"])?;
     Ok(request)
 }
 
 /// `POST /api/v1/queue/purge`
-pub(super) async fn purge(State(api): Shared) -> Result<Json<Value>, ApiError> {
+pub(super) async fn purge(State(api): Shared, _: NoParameters) -> Result<Json<Value>, ApiError> {
     let purged = api.queue.purge().await?;
     Ok(Json(json!({
         "success": true,
@@ -104,7 +132,10 @@ pub(super) async fn purge(State(api): Shared) -> Result<Json<Value>, ApiError> {
 }
 
 /// `POST /api/v1/queue/emergency-stop`
-pub(super) async fn emergency_stop(State(api): Shared) -> Result<Json<Value>, ApiError> {
+pub(super) async fn emergency_stop(
+    State(api): Shared,
+    _: NoParameters,
+) -> Result<Json<Value>, ApiError> {
     let stopped = api.queue.emergency_stop().await?;
     Ok(Json(json!({
         "success": true,
@@ -118,6 +149,7 @@ pub(super) async fn emergency_stop(State(api): Shared) -> Result<Json<Value>, Ap
 /// `POST /api/v1/queue/task/{id}/abort`
 pub(super) async fn abort(
     State(api): Shared,
+    _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
 ) -> Result<Json<Value>, ApiError> {
     if !api.queue.abort(task_id).await? {

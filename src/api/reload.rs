@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::error::{ApiError, Problem};
+use super::query::NoParameters;
 use crate::config;
 use crate::reload::Error;
 
 /// `POST /api/v1/reload`
-pub(super) async fn reload(State(api): Shared) -> Result<Json<Value>, ApiError> {
+pub(super) async fn reload(State(api): Shared, _: NoParameters) -> Result<Json<Value>, ApiError> {
     let changes = api.reload.reload().await?;
     let message = match (changes.applied.len(), changes.needs_restart.len()) {
         (0, 0) => "Settings read again: nothing has changed.".to_owned(),

@@ -2,17 +2,18 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::Uri;
 
 use super::Shared;
 use super::error::ApiError;
-use super::query::Query;
+use super::query::NoParameters;
 use crate::models::Timestamp;
 use crate::schedules::{self, Listed};
 
 /// `GET /api/v1/schedules`: all of them, by name.
-pub(super) async fn list(State(api): Shared, uri: Uri) -> Result<Json<Vec<Listed>>, ApiError> {
-    Query::parse(uri.query(), &[])?;
+pub(super) async fn list(
+    State(api): Shared,
+    _: NoParameters,
+) -> Result<Json<Vec<Listed>>, ApiError> {
     let progress = api.state.schedule_progress().await?;
     let settings = api.current.get();
     Ok(Json(schedules::list(

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Shared;
 use super::error::ApiError;
 use super::extract::TaskIdPath;
-use super::query::Query;
+use super::query::{NoParameters, Query};
 use crate::state::{Deleted, LogLine, Retried};
 
 /// Log lines in an answer, if the request does not say.
@@ -19,10 +19,9 @@ const LINES_LIMIT: u32 = 10_000;
 /// `POST /api/v1/tasks/{id}/retry`: a task that has FAILED waits again.
 pub(super) async fn retry(
     State(api): Shared,
-    uri: Uri,
+    _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
 ) -> Result<Json<Value>, ApiError> {
-    Query::parse(uri.query(), &[])?;
     match api.state.retry(task_id).await? {
         Retried::Done => Ok(Json(json!({
             "success": true,
@@ -40,10 +39,9 @@ pub(super) async fn retry(
 /// `DELETE /api/v1/tasks/{id}`: a finished task, with its log.
 pub(super) async fn delete(
     State(api): Shared,
-    uri: Uri,
+    _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
 ) -> Result<StatusCode, ApiError> {
-    Query::parse(uri.query(), &[])?;
     match api.state.delete(task_id).await? {
         Deleted::Done => Ok(StatusCode::NO_CONTENT),
         Deleted::Missing => Err(ApiError::NotFound("Task not found")),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::error::{ApiError, Problem};
-use super::extract::parse_json;
+use super::extract::{object, parse_json};
 use super::fields::Fields;
 use crate::models::{NewTask, Timestamp};
 use crate::processors::Registry;
@@ -22,14 +22,7 @@ pub(super) fn read_task(body: &[u8], registry: &Registry) -> Result<NewTask, Api
 
 /// The task that a JSON value describes.
 pub(super) fn task_of(value: Value, registry: &Registry) -> Result<NewTask, ApiError> {
-    let fields = match value {
-        Value::Object(fields) => fields,
-        other => {
-            let msg = "Input should be a valid dictionary or object to extract fields from";
-            return Err(Problem::new("model_attributes_type", &["body"], msg, other).into());
-        }
-    };
-    let mut fields = Fields::new(fields);
+    let mut fields = Fields::new(object(value)?);
     let content = fields.required_text("content");
     let processor = fields.processor(registry);
     let entry = registry.get(processor.as_deref().unwrap_or(&registry.default_name()));

@@ -15,8 +15,8 @@ use super::extract::{IdempotencyKey, JsonBody, TaskIdPath, once};
 use super::query::Query;
 use super::task_request::read_task;
 use super::{Api, Shared, list, wait};
-use crate::models::{Task, TaskId, TaskStatus, Timestamp};
-use crate::state::Error;
+use crate::models::{Order, Task, TaskFilter, TaskId, TaskStatus, Timestamp};
+use crate::state::{Error, Page};
 
 /// Tasks read at a time for a listing.
 const PAGE: u32 = 200;
@@ -45,8 +45,11 @@ pub(super) async fn create(
     let task = read_task(&body, &api.registry)?;
     let once = key.map(|key| once(key, &body));
     let accepted = api.state.submit(task, once, room).await?;
-    if let Some(wait) = wait {
-        return wait::answer_when_finished(&api, accepted.task_id, wait).await;
+    // Without the task, which may have been deleted since, the answer is that it was accepted.
+    if let Some(wait) = wait
+        && let Some(task) = wait::answer_when_finished(&api, accepted.task_id, wait).await?
+    {
+        return Ok(task);
     }
     let created = Created {
         task_id: accepted.task_id,
@@ -80,33 +83,44 @@ pub(super) async fn list(State(api): Shared, uri: Uri) -> Result<Response, ApiEr
     if !query.is_empty() {
         return list::page(&api, &query).await;
     }
-    let first = api.state.tasks_before(i64::MAX, PAGE).await?;
+    let everything = TaskFilter::default();
+    let first = api
+        .state
+        .tasks_of(&everything, Order::NewestFirst, None, PAGE);
+    let first = first.await?;
+    let total = list::total_count(first.total);
     let pages = stream::unfold(Listing::First(first), move |listing| {
         next_chunk(Arc::clone(&api), listing)
     });
     let json = (header::CONTENT_TYPE, "application/json");
-    Ok(([json], Body::from_stream(pages)).into_response())
+    Ok(([json], total, Body::from_stream(pages)).into_response())
 }
 
 enum Listing {
-    First(Vec<(i64, Task)>),
+    First(Page),
     After(i64),
     Done,
 }
 
 async fn next_chunk(api: Arc<Api>, listing: Listing) -> Option<(Result<Bytes, Error>, Listing)> {
-    let (tasks, opening) = match listing {
-        Listing::First(tasks) => (tasks, true),
+    let (tasks, last, opening) = match listing {
+        Listing::First(page) => (page.tasks, page.next, true),
         Listing::After(seq) => match api.state.tasks_before(seq, PAGE).await {
-            Ok(tasks) => (tasks, false),
+            Ok(rows) => {
+                let last = rows.last().map(|(seq, _)| *seq);
+                (
+                    rows.into_iter().map(|(_, task)| task).collect(),
+                    last,
+                    false,
+                )
+            }
             // The connection is cut, so that nobody takes half a list for a whole one.
             Err(error) => return Some((Err(error), Listing::Done)),
         },
         Listing::Done => return None,
     };
-    let last = tasks.last().map(|(seq, _)| *seq);
     let mut chunk = Vec::with_capacity(64 * 1024);
-    for (index, (_, task)) in tasks.iter().enumerate() {
+    for (index, task) in tasks.iter().enumerate() {
         chunk.push(if opening && index == 0 { b'[' } else { b',' });
         serde_json::to_writer(&mut chunk, task).expect("a task always encodes");
     }

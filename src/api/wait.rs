@@ -42,18 +42,20 @@ pub(super) async fn until_finished(
     Ok(())
 }
 
-/// 200 with the task if it has finished by then, 202 with the task as it is if not.
+/// 200 with the task if it has finished by then, 202 with the task as it is if not; nothing if it is not
+/// there any more.
 pub(super) async fn answer_when_finished(
     api: &Api,
     task_id: TaskId,
     wait: Duration,
-) -> Result<Response, ApiError> {
+) -> Result<Option<Response>, ApiError> {
     until_finished(api, task_id, wait).await?;
     let task = api.state.task(task_id).await?;
-    let task = task.ok_or(ApiError::NotFound("Task not found"))?;
-    let status = match task.status.is_final() {
-        true => StatusCode::OK,
-        false => StatusCode::ACCEPTED,
-    };
-    Ok((status, Json(task)).into_response())
+    Ok(task.map(|task| {
+        let status = match task.status.is_final() {
+            true => StatusCode::OK,
+            false => StatusCode::ACCEPTED,
+        };
+        (status, Json(task)).into_response()
+    }))
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::extract::{JsonBody, TaskIdPath};
+use super::query::NoParameters;
 use super::{Api, Shared, worker_request};
 use crate::models::{TaskId, TaskStatus};
 use crate::processors::worker::{Assigned, Call, Over, Poll};
@@ -26,6 +27,7 @@ pub(super) struct Claimed {
 /// another, or back at no cost.
 pub(super) async fn claim(
     State(api): Shared,
+    _: NoParameters,
     JsonBody(body): JsonBody,
 ) -> Result<Json<Claimed>, ApiError> {
     let claim = worker_request::claim(&body, &api.registry)?;
@@ -45,6 +47,7 @@ pub(super) async fn claim(
 /// `POST /api/v1/worker/{task_id}/heartbeat`
 pub(super) async fn heartbeat(
     State(api): Shared,
+    _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
     JsonBody(body): JsonBody,
 ) -> Result<Json<Value>, ApiError> {
@@ -54,6 +57,7 @@ pub(super) async fn heartbeat(
 /// `POST /api/v1/worker/{task_id}/log`
 pub(super) async fn log(
     State(api): Shared,
+    _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
     JsonBody(body): JsonBody,
 ) -> Result<Json<Value>, ApiError> {
@@ -63,6 +67,7 @@ pub(super) async fn log(
 /// `POST /api/v1/worker/{task_id}/progress`
 pub(super) async fn progress(
     State(api): Shared,
+    _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
     JsonBody(body): JsonBody,
 ) -> Result<Json<Value>, ApiError> {
@@ -73,6 +78,7 @@ pub(super) async fn progress(
 /// was stored is answered like the first, for workers that did not hear it.
 pub(super) async fn complete(
     State(api): Shared,
+    _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
     JsonBody(body): JsonBody,
 ) -> Result<Json<Value>, ApiError> {
@@ -98,6 +104,7 @@ pub(super) async fn complete(
 /// again.
 pub(super) async fn fail(
     State(api): Shared,
+    _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
     JsonBody(body): JsonBody,
 ) -> Result<Json<Value>, ApiError> {

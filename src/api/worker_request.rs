@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::error::{ApiError, Problem};
-use super::extract::parse_json;
+use super::extract::parse_object;
 use super::fields::Fields;
 use crate::processors::worker::Call;
 use crate::processors::{Next, Registry, RunError};
@@ -23,7 +23,7 @@ pub(super) struct Claim {
 
 /// Reads `{"processors": […], "limit", "wait", "worker"}`.
 pub(super) fn claim(body: &[u8], registry: &Registry) -> Result<Claim, ApiError> {
-    let mut fields = Fields::new(parse_json(body)?);
+    let mut fields = Fields::new(parse_object(body)?);
     let claim = Claim {
         processors: processors(&mut fields, registry),
         limit: fields.whole("limit", 1, 100).unwrap_or(1) as usize,
@@ -140,7 +140,7 @@ fn call<T>(
     known: &[&str],
     read: impl FnOnce(&mut Fields) -> Option<T>,
 ) -> Result<(i64, T), ApiError> {
-    let mut fields = Fields::new(parse_json(body)?);
+    let mut fields = Fields::new(parse_object(body)?);
     let attempt = fields.required("attempt", |fields, name| fields.whole(name, 1, i64::MAX));
     let call = read(&mut fields);
     fields.refuse_others(known)?;

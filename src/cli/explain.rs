@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::error::Error;
-use super::output::{print, print_json};
+use super::output::{one_line, print, print_json};
 use super::target::Target;
 use crate::models::TaskId;
 
@@ -33,10 +33,9 @@ pub(super) async fn run(explain: &Explain) -> Result<(), Error> {
     let answer = client.get(&path).await?;
     match explain.json {
         true => print_json(&answer),
-        false => print(
-            answer["message"]
-                .as_str()
-                .unwrap_or("Nothing stands in its way."),
-        ),
+        false => {
+            let message = answer["message"].as_str();
+            print(&one_line(message.unwrap_or("Nothing stands in its way.")))
+        }
     }
 }

@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use super::error::Error;
 
-/// Says something to the person at the terminal.
+/// Says something to the person at the terminal. Text of others may be part of it: control characters
+/// besides line ends are shown, not obeyed.
 pub(super) fn say(words: impl Display) {
     // In one piece, so that lines of two programs do not mix; with nobody there, it is lost.
-    let line = format!("{words}\n");
+    let line = format!("{}\n", shown(&words.to_string(), &['\t', '\n']));
     let _ = io::stderr().lock().write_all(line.as_bytes());
 }
 
@@ -31,23 +32,28 @@ pub(super) fn print_json(data: &Value) -> Result<(), Error> {
 
 /// Text of others on one line of a terminal: control characters are shown, not obeyed.
 pub(super) fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
+    shown(text, &['\t'])
+}
+
+/// The text with its control characters written out, except for those that are `obeyed`.
+fn shown(text: &str, obeyed: &[char]) -> String {
+    let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
-        match letter {
-            '\t' => line.push(letter),
-            _ if letter.is_control() => line.extend(letter.escape_default()),
-            _ => line.push(letter),
+        match letter.is_control() && !obeyed.contains(&letter) {
+            true => shown.extend(letter.escape_default()),
+            false => shown.push(letter),
         }
     }
-    line
+    shown
 }
 
 #[cfg(test)]
 mod tests {
-    use super::one_line;
+    use super::{one_line, shown};
 
     #[test]
     fn control_characters_are_shown() {
         assert_eq!(one_line("a\tb\nc\u{1b}[31mé"), "a\tb\\nc\\u{1b}[31mé");
+        assert_eq!(shown("a\tb\nc\u{7}", &['\n']), "a\\tb\nc\\u{7}");
     }
 }

@@ -13,9 +13,25 @@ pub struct Pause {
     pub until: Option<Timestamp>,
     /// What the one who paused it said, or what the service says of an emergency stop.
     pub reason: Option<String>,
+    /// It came with an emergency stop: only a resume ends it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub emergency_stop: bool,
 }
 
 impl Pause {
+    /// What holds when `next` is asked for on top of `earlier`: what was said last, since the first time.
+    /// An emergency stop stays as it is.
+    pub fn on_top_of(earlier: Option<&Self>, next: Self) -> Self {
+        match earlier.filter(|earlier| earlier.holds_at(next.since)) {
+            None => next,
+            Some(stop) if stop.emergency_stop => stop.clone(),
+            Some(earlier) => Self {
+                since: earlier.since,
+                ..next
+            },
+        }
+    }
+
     /// Whether it still stands at `now`.
     pub fn holds_at(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| until > now)

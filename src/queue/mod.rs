@@ -9,7 +9,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::models::{QueueStatus, TaskId};
-use crate::state::{Error, PauseRequest, Paused, Purged, StateManager};
+use crate::state::{Error, PauseRequest, Paused, Purged, Resumed, StateManager};
 
 /// Orders that may wait for the orchestrator.
 const ORDERS: usize = 1024;
@@ -87,11 +87,11 @@ impl QueueManager {
         self.state.pause(request).await
     }
 
-    /// Starts tasks again, of the whole queue or of one processor.
+    /// Starts tasks again, of the whole queue or of one processor, which need not be configured.
     ///
     /// # Errors
     /// When it could not be stored.
-    pub async fn resume(&self, processor: Option<String>) -> Result<QueueStatus, Error> {
+    pub async fn resume(&self, processor: Option<String>) -> Result<Resumed, Error> {
         self.state.resume(processor).await
     }
 

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use sqlx::SqliteConnection;
 
 use super::Error;
-use super::batch::{Accepted, Batch, Submission};
+use super::batch::{Accepted, Batch, Once, Submission};
 use super::text::Text;
 use super::writer::Writer;
 use super::writes::hex;
@@ -96,9 +96,10 @@ impl Writer {
         }
         let mut unique = HashSet::new();
         for (index, submission) in submissions.iter_mut().enumerate() {
-            let key = submission.task.unique_key.clone();
-            if key.is_some_and(|key| !unique.insert(key)) {
-                return Err(Error::TwiceInBatch { index });
+            if let Some(key) = submission.task.unique_key.clone()
+                && !unique.insert(key.clone())
+            {
+                return Err(Error::TwiceInBatch { index, key });
             }
             known
                 .judge(submission)
@@ -192,6 +193,16 @@ impl Submission {
             let _ = reply.send(answer);
         }
     }
+}
+
+/// The tasks of the first request with this key, if there was one.
+pub(super) async fn given_to(
+    conn: &mut SqliteConnection,
+    once: &Once,
+) -> Result<Option<Vec<TaskId>>, Error> {
+    let given = given(conn, &serde_json::to_string(&[&once.key])?).await?;
+    let given = given.get(&once.key).map(|given| given.to(&once.body));
+    Ok(given.transpose()?.map(|given| given.task_ids.clone()))
 }
 
 async fn given(conn: &mut SqliteConnection, keys: &str) -> Result<HashMap<String, Given>, Error> {

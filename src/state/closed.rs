@@ -8,11 +8,11 @@ use sqlx::SqliteConnection;
 
 use super::journal::Row;
 use super::orders::journal;
-use super::request::Paused;
+use super::request::{Paused, Resumed};
 use super::transaction::{begin, end};
 use super::writer::Writer;
 use super::{Error, meta, reads, writes};
-use crate::models::{EventType, Pause, QueueStatus, Timestamp};
+use crate::models::{EventType, Pause, Timestamp};
 
 /// Closed processors, by name.
 pub(super) type Closed = HashMap<String, Pause>;
@@ -43,38 +43,39 @@ pub(super) fn held_row(processor: &str, hold: &Pause) -> Row {
 }
 
 impl Writer {
-    /// Starts nothing more of this processor; another pause of it is replaced.
+    /// Starts nothing more of this processor; the pause of it that holds from now on. One that changes
+    /// nothing is no event.
     pub(super) async fn pause_processor(
         &mut self,
         name: &str,
-        until: Option<Timestamp>,
-        reason: Option<String>,
+        next: Pause,
     ) -> Result<Paused, Error> {
-        let since = Timestamp::now();
         let active = self.ledger.running_of_processor(name);
+        let earlier = self.ledger.closed.get(name);
+        let pause = Pause::on_top_of(earlier, next);
+        if earlier == Some(&pause) {
+            return Ok(Paused { active, pause });
+        }
         let data = json!({
-            "active_tasks": active, "reason": reason, "processor": name, "until": until,
+            "active_tasks": active, "reason": pause.reason, "processor": name,
+            "until": pause.until,
         });
         let row = Row::of_queue(
             EventType::QueuePaused,
             &format!("Processor {name} paused"),
             data,
         );
-        let pause = Pause {
-            since,
-            until,
-            reason,
-        };
         let mut closed = self.ledger.closed.clone();
-        closed.insert(name.to_owned(), pause);
+        closed.insert(name.to_owned(), pause.clone());
         self.write_closed(closed, row).await?;
-        Ok(Paused { active })
+        Ok(Paused { active, pause })
     }
 
     /// Starts tasks of this processor again, whatever closed it.
-    pub(super) async fn resume_processor(&mut self, name: &str) -> Result<QueueStatus, Error> {
+    pub(super) async fn resume_processor(&mut self, name: &str) -> Result<Resumed, Error> {
         let mut closed = self.ledger.closed.clone();
-        if closed.remove(name).is_some() {
+        let was_paused = closed.remove(name).is_some();
+        if was_paused {
             let pending = self.ledger.lanes.of_processor(name);
             let data = json!({ "pending_tasks": pending, "processor": name });
             let words = format!("Processor {name} resumed");
@@ -82,7 +83,7 @@ impl Writer {
             self.write_closed(closed, row).await?;
             self.more_to_claim = true;
         }
-        Ok(self.ledger.status())
+        Ok(self.resumed(was_paused))
     }
 
     async fn write_closed(&mut self, closed: Closed, row: Row) -> Result<(), Error> {

@@ -37,7 +37,7 @@ pub enum Error {
     NoUpstream { task_id: TaskId },
     /// Two tasks of one request have the same unique key.
     #[error("an earlier task of this request has the same unique_key")]
-    TwiceInBatch { index: usize },
+    TwiceInBatch { index: usize, key: String },
     /// One of the tasks of a request is refused, and so are all.
     #[error("task {index}: {error}")]
     OfTask { index: usize, error: Box<Error> },

@@ -66,7 +66,7 @@ pub use import::ImportReport;
 pub use limits::{Home, Limits, Rule};
 pub use lists::Page;
 pub use open::{Opened, Recovered, Start, WriterHandle, open};
-pub use request::{Deleted, Due, PauseRequest, Paused, Purged, Retried};
+pub use request::{Deleted, Due, PauseRequest, Paused, Purged, Resumed, Retried};
 pub use retention::Retention;
 pub use schedules::Progress;
 pub use waiters::Waiter;

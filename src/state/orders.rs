@@ -8,7 +8,7 @@ use super::announce::Committed;
 use super::chore::{Chore, PurgeCause};
 use super::journal::Row;
 use super::lanes::LaneName;
-use super::request::{Order, Paused, Purged, Reply};
+use super::request::{Order, Paused, Purged, Reply, Resumed};
 use super::transaction::{begin, end};
 use super::writer::{Writer, insert_rows};
 use super::{Error, import, meta, reads, retention, writes};
@@ -33,25 +33,22 @@ impl Writer {
             }
             Order::Status(reply) => answer(reply, Ok(self.ledger.status())),
             Order::Pause(request, reply) => {
-                let paused = match request.processor {
-                    None => self.pause(request.until, request.reason).await,
-                    Some(name) => {
-                        self.pause_processor(&name, request.until, request.reason)
-                            .await
-                    }
+                let paused = match &request.processor {
+                    None => self.pause(request.pause()).await,
+                    Some(name) => self.pause_processor(name, request.pause()).await,
                 };
                 answer(reply, paused)
             }
             Order::Resume(None, reply) => {
-                let resumed = self.resume().await.map(|()| self.ledger.status());
+                let resumed = self.resume().await;
                 answer(reply, resumed)
             }
             Order::Resume(Some(name), reply) => {
                 let resumed = self.resume_processor(&name).await;
                 answer(reply, resumed)
             }
-            Order::SubmitAll(submissions, reply) => {
-                let submitted = self.submit_all(submissions).await;
+            Order::SubmitAll(submissions, once, reply) => {
+                let submitted = self.submit_all(submissions, once).await;
                 answer(reply, submitted)
             }
             Order::EndImport(reply) => {
@@ -133,30 +130,19 @@ impl Writer {
         }
     }
 
-    /// Starts nothing more, now and after a restart. Already paused: nothing changes, except that
-    /// the end may come later: a pause for ever is not made shorter by one that ends.
-    async fn pause(
-        &mut self,
-        until: Option<Timestamp>,
-        reason: Option<String>,
-    ) -> Result<Paused, Error> {
+    /// Starts nothing more, now and after a restart; the pause that holds from now on. One that changes
+    /// nothing is no event.
+    async fn pause(&mut self, next: Pause) -> Result<Paused, Error> {
         let active = self.ledger.running_total();
-        let time = Timestamp::now();
-        let since = self.ledger.pause.as_ref().map_or(time, |pause| pause.since);
-        if let Some(pause) = &self.ledger.pause
-            && (pause.until.is_none() || pause.until == until)
-        {
-            return Ok(Paused { active });
+        let time = next.since;
+        let pause = Pause::on_top_of(self.ledger.pause.as_ref(), next);
+        if self.ledger.pause.as_ref() == Some(&pause) {
+            return Ok(Paused { active, pause });
         }
-        let pause = Pause {
-            since,
-            until,
-            reason,
-        };
         let row = Row::of_queue(
             EventType::QueuePaused,
             "Queue paused",
-            json!({ "active_tasks": active, "reason": pause.reason, "until": until }),
+            json!({ "active_tasks": active, "reason": pause.reason, "until": pause.until }),
         );
         let value = serde_json::to_string(&pause)?;
         let conn = &mut self.conn;
@@ -167,14 +153,14 @@ impl Writer {
         };
         let written = written.await;
         let committed = end(&mut self.conn, written).await?;
-        self.ledger.pause = Some(pause);
+        self.ledger.pause = Some(pause.clone());
         self.publish(committed).await;
-        Ok(Paused { active })
+        Ok(Paused { active, pause })
     }
 
-    pub(super) async fn resume(&mut self) -> Result<(), Error> {
+    pub(super) async fn resume(&mut self) -> Result<Resumed, Error> {
         if self.ledger.pause.is_none() {
-            return Ok(());
+            return Ok(self.resumed(false));
         }
         let row = Row::of_queue(
             EventType::QueueResumed,
@@ -193,11 +179,22 @@ impl Writer {
         // What waits starts with the next turn, which is due at once.
         self.more_to_claim = true;
         self.publish(committed).await;
-        Ok(())
+        Ok(self.resumed(true))
+    }
+
+    pub(super) fn resumed(&self, was_paused: bool) -> Resumed {
+        let status = self.ledger.status();
+        Resumed { was_paused, status }
     }
 
     async fn begin_emergency_stop(&mut self) -> Result<i64, Error> {
-        self.pause(None, Some("emergency stop".to_owned())).await?;
+        let pause = Pause {
+            since: Timestamp::now(),
+            until: None,
+            reason: Some("emergency stop".to_owned()),
+            emergency_stop: true,
+        };
+        self.pause(pause).await?;
         reads::newest_seq(&mut self.conn).await
     }
 

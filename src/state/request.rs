@@ -6,12 +6,12 @@ use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Error;
-use super::batch::Submission;
+use super::batch::{Once, Submission};
 use super::explain::{Asked, Explanation, ProcessorStatus};
 use super::import::ImportReport;
 use super::limits::Limits;
 use super::lists::Found;
-use crate::models::{ClaimedTask, NewTask, OfferId, QueueStatus, Task, TaskId, Timestamp};
+use crate::models::{ClaimedTask, NewTask, OfferId, Pause, QueueStatus, Task, TaskId, Timestamp};
 
 /// Where the answer to a request goes.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
@@ -30,7 +30,7 @@ pub(super) enum Order {
     StopClaiming(Reply<()>),
     Pause(PauseRequest, Reply<Paused>),
     /// The queue, or one processor.
-    Resume(Option<String>, Reply<QueueStatus>),
+    Resume(Option<String>, Reply<Resumed>),
     Purge(Reply<Purged>),
     /// Pauses; the tasks that wait at this moment are purged by `FinishEmergencyStop`.
     BeginEmergencyStop(Reply<i64>),
@@ -48,7 +48,7 @@ pub(super) enum Order {
     /// All tasks of a dump are in.
     EndImport(Reply<()>),
     /// All tasks or none, in one transaction.
-    SubmitAll(Vec<Submission>, Reply<Vec<TaskId>>),
+    SubmitAll(Vec<Submission>, Option<Once>, Reply<Vec<TaskId>>),
     /// The task of a due time of a schedule, unless that time has been dealt with; without a task it is
     /// skipped.
     SubmitScheduled(Box<Due>, Reply<Option<TaskId>>),
@@ -87,10 +87,20 @@ pub enum Change {
 }
 
 /// The answer to a pause.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Paused {
     /// Tasks that go on running.
     pub active: u64,
+    /// What holds after it.
+    pub pause: Pause,
+}
+
+/// The answer to a resume.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resumed {
+    /// Whether there was a pause to end.
+    pub was_paused: bool,
+    pub status: QueueStatus,
 }
 
 /// The answer to a purge.
@@ -109,6 +119,18 @@ pub struct PauseRequest {
     /// The pause ends by itself at this time.
     pub until: Option<Timestamp>,
     pub reason: Option<String>,
+}
+
+impl PauseRequest {
+    /// The pause that is asked for, from this moment on.
+    pub(super) fn pause(&self) -> Pause {
+        Pause {
+            since: Timestamp::now(),
+            until: self.until,
+            reason: self.reason.clone(),
+            emergency_stop: false,
+        }
+    }
 }
 
 /// What a schedule has to do at a due time.

@@ -137,6 +137,7 @@ impl Writer {
                     since: now,
                     until: Some(until),
                     reason: Some(again.because.clone()),
+                    emergency_stop: false,
                 };
                 holds.insert(lane.processor, hold);
             }

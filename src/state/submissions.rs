@@ -1,20 +1,22 @@
 //! Submissions that are more than one task, or a task and a mark: each is one transaction.
 
-use super::batch::{Batch, Submission};
+use super::batch::{Batch, Once, Submission};
 use super::request::Due;
 use super::writer::Writer;
-use super::{Error, manual, schedules};
-use crate::models::TaskId;
+use super::{Error, admission, manual, schedules};
+use crate::models::{TaskId, Timestamp};
 
 impl Writer {
-    /// Writes all tasks or none.
+    /// Writes all tasks or none; once, if a repeat is to be known.
     pub(super) async fn submit_all(
         &mut self,
         mut submissions: Vec<Submission>,
+        once: Option<Once>,
     ) -> Result<Vec<TaskId>, Error> {
-        if submissions.is_empty() {
-            return Ok(Vec::new());
-        }
+        let Some(first) = submissions.first_mut() else {
+            return self.submit_none(once).await;
+        };
+        first.once = once;
         if let Some(given) = self.admit_all(&mut submissions).await? {
             return Ok(given);
         }
@@ -37,6 +39,28 @@ impl Writer {
         }
     }
 
+    /// No task at all is an answer too, which a repeat gets and another request with its key does not.
+    async fn submit_none(&mut self, once: Option<Once>) -> Result<Vec<TaskId>, Error> {
+        let Some(once) = once else {
+            return Ok(Vec::new());
+        };
+        let conn = &mut self.conn;
+        if let Some(given) = admission::given_to(conn, &once).await? {
+            return Ok(given);
+        }
+        let now = Timestamp::now().to_string();
+        let body = once.body.as_slice();
+        sqlx::query!(
+            "INSERT INTO idempotency (key, body, task_ids, created_at) VALUES (?1, ?2, '[]', ?3)",
+            once.key,
+            body,
+            now
+        )
+        .execute(conn)
+        .await?;
+        Ok(Vec::new())
+    }
+
     /// Makes the task of a due time once, also if the service dies between the two writes.
     pub(super) async fn submit_scheduled(&mut self, due: Due) -> Result<Option<TaskId>, Error> {
         if schedules::is_past(&mut self.conn, &due.schedule, due.time).await? {
@@ -47,11 +71,8 @@ impl Writer {
             return Ok(None);
         };
         let once = schedules::once(&due.schedule, due.time);
-        let submission = Submission {
-            once: Some(once),
-            ..Submission::new(task)
-        };
-        let task = self.submit_all(vec![submission]).await?.first().copied();
+        let tasks = self.submit_all(vec![Submission::new(task)], Some(once));
+        let task = tasks.await?.first().copied();
         schedules::mark(&mut self.conn, &due.schedule, due.time, task).await?;
         Ok(task)
     }

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod canned;
+mod control;
 mod dumps;
 mod harness;
 mod list;

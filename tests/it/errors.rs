@@ -127,7 +127,60 @@ async fn a_body_that_is_missing_or_no_object_is_422() {
         assert_eq!(problem["loc"], json!(["body"]));
         assert_eq!(problem["input"], body);
     }
+    for path in [
+        "/api/v1/tasks/batch",
+        "/api/v1/queue/pause",
+        "/api/v1/queue/resume",
+        "/api/v1/worker/claim",
+    ] {
+        let problem = service.post_json(path, &json!([1])).await.problem();
+        assert_eq!(problem["type"], "model_attributes_type", "{path}");
+        assert_eq!(problem["loc"], json!(["body"]), "{path}");
+        assert_eq!(problem["input"], json!([1]), "{path}");
+    }
     assert_eq!(stored(&service).await, 0);
+    service.ends_well().await;
+}
+
+/// What is sent back serves to recognise the mistake; a client that sends much of it does not get all of
+/// it again.
+#[tokio::test]
+async fn a_large_mistake_gets_a_short_answer() {
+    let service = Service::start().await;
+    let text = "é".repeat(300_000);
+    let number: Value = serde_json::from_str(&"9".repeat(300_000)).unwrap();
+    let mut deep = json!(1);
+    for _ in 0..100 {
+        deep = json!([deep]);
+    }
+    let many: Value = (0..50_000)
+        .map(|n| (format!("key {n}"), json!(n)))
+        .collect();
+    for wrong in [
+        json!([text, text]),
+        json!({"a": text}),
+        json!({text.as_str(): 1}),
+        number,
+        deep,
+        many.clone(),
+        json!(vec![json!({}); 100_000]),
+    ] {
+        let body = json!({ "content": wrong });
+        let answer = service.post_json("/api/v1/tasks", &body).await;
+        assert_eq!(answer.problem()["loc"], json!(["body", "content"]));
+        assert!(answer.body.len() < 5_000, "{}", answer.text());
+    }
+    for body in [json!({"a": text}), many, json!({text.as_str(): 1})] {
+        for path in [
+            "/api/v1/queue/pause",
+            "/api/v1/tasks",
+            "/api/v1/tasks/batch",
+        ] {
+            let answer = service.post_json(path, &body).await;
+            answer.expect(422);
+            assert!(answer.body.len() < 50_000, "{path}: {}", answer.text());
+        }
+    }
     service.ends_well().await;
 }
 

@@ -245,6 +245,7 @@ async fn a_page_without_a_limit_has_a_hundred_and_a_large_one_is_cut() {
 async fn the_total_is_told_where_it_is_cheap() {
     let service = with_all_kinds().await;
     for (query, total) in [
+        ("", Some("5")),
         ("limit=1", Some("5")),
         ("order=asc", Some("5")),
         ("status=PENDING", Some("1")),

@@ -23,6 +23,7 @@ mod lost;
 mod model;
 mod once;
 mod order;
+mod pauses;
 mod processes;
 mod queue;
 mod reload;

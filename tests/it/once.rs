@@ -167,10 +167,109 @@ async fn a_batch_may_come_as_lines() {
     };
     let ids = send(lines).await.expect(201)["task_ids"].clone();
     assert_eq!(ids.as_array().unwrap().len(), 2);
-    let problem = send("{\"content\": \"a\"}\n{").await.problem();
-    assert_eq!(problem["type"], "json_invalid");
-    assert_eq!(problem["loc"][2], 1);
     service.drained().await;
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_line_that_is_no_task_is_named_with_its_place_in_the_body() {
+    let service = Service::start().await;
+    let send = |body: &'static str| {
+        let request = service.request(Method::POST, "/api/v1/tasks/batch");
+        // The case of a content type says nothing.
+        Answer::of(
+            request
+                .header("Content-Type", "Application/X-NDJSON; charset=utf-8")
+                .body(body),
+        )
+    };
+    for (body, index, at, place) in [
+        ("{\"content\": \"a\"}\n{", 1, 17, "line 2 column 1"),
+        (
+            "\r\n\n{\"content\": \"a\"}\n\n  {]}\n",
+            1,
+            24,
+            "line 5 column 4",
+        ),
+        ("{'", 0, 1, "line 1 column 2"),
+    ] {
+        let problem = send(body).await.problem();
+        assert_eq!(problem["type"], "json_invalid");
+        assert_eq!(
+            problem["loc"],
+            json!(["body", "tasks", index, at]),
+            "{problem}"
+        );
+        let msg = problem["msg"].as_str().unwrap();
+        assert!(msg.ends_with(&format!(" at {place}")), "{msg}");
+    }
+    let problem = send("{\"content\": \"a\"}\n[1]").await.problem();
+    assert_eq!(problem["type"], "model_attributes_type");
+    assert_eq!(problem["loc"], json!(["body", "tasks", 1]));
+    let count = "SELECT count(*) FROM tasks";
+    assert_eq!(service.database().await.number(count).await, 0);
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_twice_in_a_batch_is_said() {
+    let service = Service::start().await;
+    let task = json!({"content": "a", "unique_key": "q"});
+    let answer = service
+        .post_json("/api/v1/tasks/batch", &json!({"tasks": [task, task]}))
+        .await;
+    assert_eq!(answer.problem()["input"], "q");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_batch_takes_no_parameters() {
+    let service = Service::start().await;
+    let tasks = json!({"tasks": [{"content": "a"}]});
+    let problem = service
+        .post_json("/api/v1/tasks/batch?wait=1", &tasks)
+        .await
+        .problem();
+    assert_eq!(problem["loc"], json!(["query", "wait"]));
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn an_empty_batch_has_its_idempotency_key_too() {
+    let service = Service::start().await;
+    let send = |body: Value| {
+        let request = service.request(Method::POST, "/api/v1/tasks/batch");
+        Answer::of(request.header("Idempotency-Key", "none").json(&body))
+    };
+    let none = json!({"tasks": []});
+    for _ in 0..2 {
+        assert_eq!(send(none.clone()).await.expect(201)["task_ids"], json!([]));
+    }
+    let problem = send(json!({"tasks": [{"content": "a"}]})).await.problem();
+    assert_eq!(problem["loc"], json!(["header", "Idempotency-Key"]));
+    let problem = with_key(&service, "none", &json!({"content": "a"})).await;
+    assert_eq!(
+        problem.problem()["loc"],
+        json!(["header", "Idempotency-Key"])
+    );
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_repeat_is_answered_also_when_the_task_was_deleted() {
+    let service = Service::start().await;
+    let body = json!({"content": "hello"});
+    let first = with_key(&service, "gone", &body).await.expect(201);
+    let id = first["task_id"].as_str().unwrap();
+    service.finished(id).await;
+    let path = format!("/api/v1/tasks/{id}");
+    let deleted = Answer::of(service.request(Method::DELETE, &path)).await;
+    assert_eq!(deleted.status, 204);
+    for path in ["/api/v1/tasks", "/api/v1/tasks?wait=30"] {
+        let request = service.request(Method::POST, path);
+        let again = Answer::of(request.header("Idempotency-Key", "gone").json(&body)).await;
+        assert_eq!(again.expect(201), first, "{path}");
+    }
     service.ends_well().await;
 }
 

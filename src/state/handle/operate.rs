@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::StateManager;
 use crate::models::{QueueStatus, TaskId};
-use crate::state::request::{Deleted, Order, PauseRequest, Paused, Purged, Retried};
+use crate::state::request::{Deleted, Order, PauseRequest, Paused, Purged, Resumed, Retried};
 use crate::state::{Asked, Error, Explanation, Limits, ProcessorStatus};
 
 impl StateManager {
-    /// Starts nothing more until [`StateManager::resume`], also after a restart.
+    /// Starts nothing more until [`StateManager::resume`] or the time that it names, also after a
+    /// restart; the pause that holds then.
     ///
     /// # Errors
     /// When it could not be stored.
@@ -16,11 +17,11 @@ impl StateManager {
         self.ask(|reply| Order::Pause(request, reply)).await
     }
 
-    /// Starts tasks again, of the whole queue or of one processor.
+    /// Starts tasks again, of the whole queue or of one processor, which need not be configured.
     ///
     /// # Errors
     /// When it could not be stored.
-    pub async fn resume(&self, processor: Option<String>) -> Result<QueueStatus, Error> {
+    pub async fn resume(&self, processor: Option<String>) -> Result<Resumed, Error> {
         self.ask(|reply| Order::Resume(processor, reply)).await
     }
 

@@ -65,10 +65,10 @@ impl StateManager {
     ) -> Result<Vec<TaskId>, Error> {
         let mut submissions: Vec<_> = tasks.into_iter().map(Submission::new).collect();
         if let Some(first) = submissions.first_mut() {
-            first.once = once;
             first.room = Some(room);
         }
-        self.ask(|reply| Order::SubmitAll(submissions, reply)).await
+        self.ask(|reply| Order::SubmitAll(submissions, once, reply))
+            .await
     }
 
     /// Deals with a due time of a schedule once; the task that it made just now or before, if any.

@@ -1,0 +1,60 @@
+//! What is sent back of a wrong input: enough to recognise it, never all of something large.
+
+use serde_json::{Map, Value};
+
+/// Characters of one text.
+const TEXT_CHARS: usize = 200;
+/// Characters of all texts, numbers and values together.
+const CHARS: usize = 1000;
+
+/// The input, without what is too much of it.
+pub(super) fn shortened(input: Value) -> Value {
+    cut(input, &mut CHARS.clone())
+}
+
+/// The value as far as there is room for it.
+fn cut(value: Value, room: &mut usize) -> Value {
+    match value {
+        Value::String(text) => Value::String(cut_text(&text, room)),
+        // Any number of digits is a number.
+        Value::Number(number) if number.as_str().len() > TEXT_CHARS => {
+            Value::String(cut_text(number.as_str(), room))
+        }
+        Value::Array(items) => {
+            let mut kept = Vec::new();
+            for item in items {
+                if *room == 0 {
+                    break;
+                }
+                kept.push(cut(item, room));
+            }
+            take(1, room);
+            Value::Array(kept)
+        }
+        Value::Object(fields) => {
+            let mut kept = Map::new();
+            for (name, value) in fields {
+                if *room == 0 {
+                    break;
+                }
+                kept.insert(cut_text(&name, room), cut(value, room));
+            }
+            take(1, room);
+            Value::Object(kept)
+        }
+        other => {
+            take(4, room);
+            other
+        }
+    }
+}
+
+fn cut_text(text: &str, room: &mut usize) -> String {
+    let kept: String = text.chars().take(TEXT_CHARS.min(*room)).collect();
+    take(1 + kept.len(), room);
+    kept
+}
+
+fn take(chars: usize, room: &mut usize) {
+    *room = room.saturating_sub(chars);
+}
