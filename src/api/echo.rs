@@ -9,7 +9,8 @@ const CHARS: usize = 1000;
 
 /// The input, without what is too much of it.
 pub(super) fn shortened(input: Value) -> Value {
-    cut(input, &mut CHARS.clone())
+    let mut room = CHARS;
+    cut(input, &mut room)
 }
 
 /// The value as far as there is room for it.

@@ -54,9 +54,7 @@ fn sentence(processor: Option<&str>, pause: &Pause) -> String {
         Some(name) => format!("Processor {name}"),
     };
     let end = match pause.until {
-        None if pause.emergency_stop => {
-            ", since an emergency stop, and stays so until it is resumed"
-        }
+        None if pause.emergency_stop => " by an emergency stop, until it is resumed",
         None => "",
         Some(until) => &format!(" until {until}"),
     };

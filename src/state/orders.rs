@@ -139,17 +139,21 @@ impl Writer {
         if self.ledger.pause.as_ref() == Some(&pause) {
             return Ok(Paused { active, pause });
         }
-        let row = Row::of_queue(
-            EventType::QueuePaused,
-            "Queue paused",
-            json!({ "active_tasks": active, "reason": pause.reason, "until": pause.until }),
-        );
+        // Of an emergency stop of a paused queue, EMERGENCY_STOP says enough.
+        let is_told = self.ledger.pause.is_none() || !pause.emergency_stop;
+        let row = is_told.then(|| {
+            Row::of_queue(
+                EventType::QueuePaused,
+                "Queue paused",
+                json!({ "active_tasks": active, "reason": pause.reason, "until": pause.until }),
+            )
+        });
         let value = serde_json::to_string(&pause)?;
         let conn = &mut self.conn;
         begin(conn).await?;
         let written = async {
             writes::set_meta(conn, meta::PAUSE, &value).await?;
-            journal(conn, vec![row], time).await
+            journal(conn, row.into_iter().collect(), time).await
         };
         let written = written.await;
         let committed = end(&mut self.conn, written).await?;

@@ -321,5 +321,20 @@ async fn unknown_parameters_are_422() {
         assert_eq!(problem["loc"], json!(["query", "colour"]), "{path}");
         assert_eq!(problem["input"], "red", "{path}");
     }
+    let id = "00000000-0000-0000-0000-000000000000";
+    let worker = ["heartbeat", "log", "progress", "complete", "fail"];
+    let worker = worker.map(|verb| format!("/api/v1/worker/{id}/{verb}?colour=red"));
+    for path in [
+        "/api/v1/reload?colour=red",
+        "/api/v1/worker/claim?colour=red",
+    ]
+    .into_iter()
+    .chain(worker.iter().map(String::as_str))
+    {
+        let problem = service.post_json(path, &json!({})).await.problem();
+        assert_eq!(problem["loc"], json!(["query", "colour"]), "{path}");
+    }
+    let problem = service.get("/api/v1/export?colour=red").await.problem();
+    assert_eq!(problem["loc"], json!(["query", "colour"]));
     service.ends_well().await;
 }
