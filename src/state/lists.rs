@@ -5,7 +5,7 @@
 //! the full-text index, all others by the row number. Only few open tasks are found by `tasks_open` and
 //! sorted; many are met soon enough on the way along the row numbers.
 
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::{Connection, SqliteConnection};
 
 use super::{Error, reads, words};
 use crate::models::{Order, Task, TaskFilter, TaskStatus};
@@ -58,14 +58,14 @@ struct FoundRow {
 
 /// A page beyond row `cursor` with at most `limit` tasks, and fewer where they are large.
 pub(super) async fn page(
-    pool: &SqlitePool,
+    conn: &mut SqliteConnection,
     filter: &TaskFilter,
     order: Order,
     cursor: Option<i64>,
     limit: u32,
 ) -> Result<Page, Error> {
     // One transaction, so that no task changes between being found and being read.
-    let mut snapshot = pool.begin().await?;
+    let mut snapshot = conn.begin().await?;
     let limit = i64::from(limit);
     let mut found = find(&mut snapshot, filter, order, cursor, i64::MAX, limit + 1).await?;
     let sizes: Vec<i64> = found.iter().map(|task| task.bytes).collect();

@@ -184,6 +184,7 @@ impl Opened {
             reports,
             inbox: Arc::new(Semaphore::new(inbox_permits)),
             read: self.connections.read,
+            searches: self.connections.searches,
             bus,
             waiters,
         };

@@ -243,6 +243,20 @@ pub(super) async fn newest_seq(conn: impl SqliteExecutor<'_>) -> Result<i64, Err
     Ok(newest)
 }
 
+/// The first row number after `after`.
+pub(super) async fn next_seq(
+    conn: impl SqliteExecutor<'_>,
+    after: i64,
+) -> Result<Option<i64>, Error> {
+    let next = sqlx::query_scalar!(
+        r#"SELECT min(seq) AS "seq: i64" FROM tasks WHERE seq > ?1"#,
+        after
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(next)
+}
+
 /// What is remembered under `key`, as JSON.
 pub(super) async fn meta(
     conn: impl SqliteExecutor<'_>,
