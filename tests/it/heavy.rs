@@ -1,5 +1,7 @@
 //! Searches and lists that cost much: nobody else waits for them, and they end with whoever asked.
 
+use std::fs;
+
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use serde_json::{Value, json};
@@ -8,6 +10,11 @@ use crate::support::{Service, Setup, Stopped};
 
 /// Tags of a task that takes long to be looked through.
 const TAGS: usize = 2_000_000;
+/// Tasks with long logs, of five lines each.
+const LONG_LOGS: usize = 40;
+const LINE_BYTES: usize = 1_000_000;
+/// What the service may take more than before while somebody reads all of them.
+const LIST_GROWTH_KIB: u64 = 96 * 1024;
 
 /// A service's folder with finished tasks: `rows` of them, with `tags` (SQL).
 async fn seeded(rows: usize, tags: &str) -> Stopped {
@@ -84,6 +91,48 @@ async fn a_search_has_so_many_words_at_most() {
         assert_eq!(refused.problem()["loc"], json!(["query", "q"]), "{typed}");
     }
     service.drained().await;
+    service.ends_well().await;
+}
+
+/// The most memory that the service ever had, in KiB.
+fn peak_kib(service: &Service) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", service.pid())).expect("Linux");
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let words = line.expect("a peak").split_whitespace().nth(1);
+    words.expect("a number").parse().expect("a number")
+}
+
+#[tokio::test]
+async fn long_logs_are_listed_in_bounded_memory() {
+    let stopped = seeded(LONG_LOGS, "'[]'").await;
+    let lines = format!(
+        "DELETE FROM logs WHERE type = 'TASK_COMPLETED';
+         INSERT INTO logs (task_id, type, message)
+         SELECT id, 'TASK_LOG', hex(zeroblob({LINE_BYTES} / 2))
+           FROM tasks, (VALUES (1), (2), (3), (4), (5));
+         INSERT INTO logs (task_id, type, message)
+         SELECT id, 'TASK_COMPLETED', 'Processing completed' FROM tasks"
+    );
+    stopped.database().await.run(&lines).await.expect("lines");
+    let service = stopped.start().await;
+    let before = peak_kib(&service);
+
+    let answer = service.get("/api/v1/tasks?limit=1000&order=asc").await;
+    let next = answer.headers.contains_key("link");
+    let page = answer.expect(200);
+    let page = page.as_array().map(Vec::len);
+    assert_eq!((page, next), (Some(1), true));
+
+    let request = reqwest::Client::new().get(service.url("/api/v1/tasks"));
+    let answer = request.send().await.expect("an answer");
+    let mut chunks = answer.bytes_stream();
+    let mut bytes = 0;
+    while let Some(chunk) = chunks.next().await {
+        bytes += chunk.expect("the whole answer").len();
+    }
+    assert!(bytes > LONG_LOGS * 5 * LINE_BYTES, "{bytes}");
+    let grown = peak_kib(&service) - before;
+    assert!(grown < LIST_GROWTH_KIB, "the service grew by {grown} KiB");
     service.ends_well().await;
 }
 
