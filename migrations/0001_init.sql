@@ -14,7 +14,6 @@ CREATE TABLE tasks (
                         || substr(hex(randomblob(2)), 2) || '-'
                         || substr('89ab', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2)
                         || '-' || hex(randomblob(6)))),
-    content         TEXT NOT NULL,
     status          TEXT NOT NULL DEFAULT 'PENDING'
                         CHECK (status IN ('PENDING', 'PROCESSING', 'COMPLETED', 'FAILED')),
     -- Empty at an INSERT stands for the default processor; the trigger below fills it in.
@@ -34,12 +33,9 @@ CREATE TABLE tasks (
     run_at          TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'),
     started_at      TEXT,
     finished_at     TEXT,
-    result          TEXT,
     failure         TEXT CHECK (failure IN
                         ('error', 'timeout', 'aborted', 'purged', 'emergency_stop', 'lost',
                          'upstream')),
-    -- Message of the last failed attempt.
-    error           TEXT,
     progress        REAL CHECK (progress BETWEEN 0 AND 1),
     -- A JSON list of strings.
     tags            TEXT NOT NULL DEFAULT '[]',
@@ -54,6 +50,11 @@ CREATE TABLE tasks (
     upstream        TEXT,
     -- How many of them have not.
     blocked         INTEGER NOT NULL DEFAULT 0 CHECK (blocked >= 0),
+    -- What may be long stands last: whoever looks for the columns above need not read past it.
+    content         TEXT NOT NULL,
+    result          TEXT,
+    -- Message of the last failed attempt.
+    error           TEXT,
     -- A JSON object; what the client sent beyond the known fields stands under "request".
     context_history TEXT NOT NULL DEFAULT '{}',
     -- Any JSON, or NULL.

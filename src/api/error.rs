@@ -69,9 +69,11 @@ impl From<Problem> for ApiError {
 impl From<state::Error> for ApiError {
     fn from(error: state::Error) -> Self {
         match error {
-            state::Error::Busy | state::Error::Stopping | state::Error::Unavailable(_) => {
-                Self::Unavailable(sentence(&error.to_string()))
-            }
+            state::Error::Busy
+            | state::Error::Stopping
+            | state::Error::Unavailable(_)
+            | state::Error::TooManySearches
+            | state::Error::SearchTooLong => Self::Unavailable(sentence(&error.to_string())),
             state::Error::Taken { task_id } => Self::Taken(task_id, sentence(&error.to_string())),
             state::Error::Conflict(_) => {
                 Self::Status(StatusCode::CONFLICT, sentence(&error.to_string()))

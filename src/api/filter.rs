@@ -20,8 +20,9 @@ pub(super) const FILTERS: [&str; 8] = [
     "until",
 ];
 
-/// Characters that a search may have.
-const WORDS_LIMIT: usize = 1000;
+/// Characters and words that a search may have: each word is looked up by itself.
+const SEARCH_CHARS: usize = 1000;
+const SEARCH_WORDS: usize = 32;
 
 /// The filter that a request asks for.
 pub(super) fn read(query: &Query) -> Result<TaskFilter, ApiError> {
@@ -67,8 +68,13 @@ fn words(query: &Query) -> Result<Option<String>, ApiError> {
     let Some(text) = query.text("q") else {
         return Ok(None);
     };
-    if text.trim().is_empty() || text.chars().count() > WORDS_LIMIT {
-        let msg = format!("Input should be words to look for, up to {WORDS_LIMIT} characters");
+    let words = text.split(|c: char| !c.is_alphanumeric());
+    let words = words.filter(|word| !word.is_empty()).count();
+    let is_long = words > SEARCH_WORDS || text.chars().count() > SEARCH_CHARS;
+    if is_long || text.trim().is_empty() {
+        let msg = format!(
+            "Input should be words to look for, up to {SEARCH_WORDS} words and {SEARCH_CHARS} characters"
+        );
         return Err(Problem::new("value_error", &["query", "q"], msg, Value::from(text)).into());
     }
     Ok(Some(text.to_owned()))

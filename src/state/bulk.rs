@@ -1,6 +1,6 @@
 //! What is done to all tasks that pass a filter: retry, delete, count.
 //!
-//! They are found on the read pool, a chunk at a time, in order of arrival; the Writer changes each
+//! They are found on the connections for searches, a chunk at a time, in order of arrival; the Writer changes each
 //! chunk in a transaction of its own, between other work, and leaves out what is no longer as it was
 //! found. Tasks that arrive meanwhile are none of its business. Whoever asks and goes away ends it
 //! after the chunk that is under way.
@@ -11,6 +11,7 @@ use sqlx::{SqliteConnection, SqlitePool};
 
 use super::lists::{self, Found};
 use super::request::{Change, Order};
+use super::search::Search;
 use super::text::Text;
 use super::transaction::{begin, end};
 use super::writer::Writer;
@@ -21,6 +22,8 @@ use crate::models::{Order as ListOrder, TaskFilter, TaskId, TaskStatus};
 const CHUNK_TASKS: i64 = 100;
 /// Tasks counted at a time.
 const COUNTED_TASKS: i64 = 1000;
+/// Rows searched at a time.
+const STRETCH_ROWS: i64 = 100_000;
 
 /// What was done to many tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,7 +36,7 @@ pub struct Bulk {
 
 /// The tasks that pass a filter and were there at one moment, chunk by chunk.
 pub(super) struct Walk<'a> {
-    pool: &'a SqlitePool,
+    state: &'a StateManager,
     filter: &'a TaskFilter,
     upto: i64,
     cursor: i64,
@@ -42,14 +45,14 @@ pub(super) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     pub async fn new(
-        pool: &'a SqlitePool,
+        state: &'a StateManager,
         filter: &'a TaskFilter,
         chunk: i64,
     ) -> Result<Self, Error> {
         Ok(Self {
-            pool,
+            state,
             filter,
-            upto: reads::newest_seq(pool).await?,
+            upto: reads::newest_seq(&state.read).await?,
             cursor: 0,
             chunk,
         })
@@ -57,13 +60,43 @@ impl<'a> Walk<'a> {
 
     /// The next tasks; none at the end.
     pub async fn next(&mut self) -> Result<Vec<Found>, Error> {
-        let mut conn = self.pool.acquire().await?;
-        let order = ListOrder::OldestFirst;
-        let cursor = Some(self.cursor);
-        let found = lists::find(&mut conn, self.filter, order, cursor, self.upto, self.chunk);
-        let found = found.await?;
-        self.cursor = found.last().map_or(self.cursor, |task| task.seq);
-        Ok(found)
+        loop {
+            let upto = self.end_of_stretch().await?;
+            let mut search = self.begin_search().await?;
+            let (order, cursor) = (ListOrder::OldestFirst, Some(self.cursor));
+            let found = lists::find(&mut search, self.filter, order, cursor, upto, self.chunk);
+            let found = found.await?;
+            let is_full = found.len() as i64 == self.chunk;
+            self.cursor = match found.last() {
+                Some(last) if is_full => last.seq,
+                _ => upto,
+            };
+            if !found.is_empty() || upto >= self.upto {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Up to which row is searched next. A walk over very many rows is no single search, which would be
+    /// stopped; a search for words goes by the index and costs the more the more often it begins.
+    async fn end_of_stretch(&self) -> Result<i64, Error> {
+        if self.filter.words.is_some() {
+            return Ok(self.upto);
+        }
+        let first = reads::next_seq(&self.state.read, self.cursor).await?;
+        Ok(first.map_or(self.upto, |seq| {
+            seq.saturating_add(STRETCH_ROWS).min(self.upto)
+        }))
+    }
+
+    /// What has begun waits until others have searched, rather than to end half-way.
+    async fn begin_search(&self) -> Result<Search, Error> {
+        loop {
+            match self.state.searches.begin().await {
+                Err(Error::TooManySearches) if self.cursor > 0 => {}
+                begun => return begun,
+            }
+        }
     }
 }
 
@@ -105,7 +138,7 @@ impl StateManager {
             return Ok(Vec::new());
         };
         self.index_is_current(&filter).await?;
-        let mut walk = Walk::new(&self.read, &filter, COUNTED_TASKS).await?;
+        let mut walk = Walk::new(self, &filter, COUNTED_TASKS).await?;
         let mut ids = Vec::new();
         loop {
             let found = walk.next().await?;
@@ -124,7 +157,7 @@ impl StateManager {
     ) -> Result<Bulk, Error> {
         self.index_is_current(filter).await?;
         let chunk = if dry_run { COUNTED_TASKS } else { CHUNK_TASKS };
-        let mut walk = Walk::new(&self.read, filter, chunk).await?;
+        let mut walk = Walk::new(self, filter, chunk).await?;
         let mut done = Bulk::default();
         loop {
             let found = walk.next().await?;

@@ -14,6 +14,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSy
 use sqlx::{ConnectOptions, SqliteConnection};
 
 use super::checkpoint;
+use super::search::Searches;
 use crate::config::Durability;
 
 /// 3.51.3: before it, two connections that checkpoint at once can lose a commit.
@@ -22,7 +23,7 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 const APPLICATION_ID: i32 = 0x564E_4F4D;
 /// How long a write waits for another program's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Connections that only read.
+/// Connections that read what is quickly found.
 const READERS: u32 = 4;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
@@ -111,6 +112,7 @@ impl Drop for Lock {
 pub(super) struct Connections {
     pub write: SqliteConnection,
     pub read: SqlitePool,
+    pub searches: Searches,
     /// How a further connection that may write is opened.
     pub options: SqliteConnectOptions,
     pub lock: Lock,
@@ -149,6 +151,7 @@ pub(super) async fn open(path: &Path, durability: Durability) -> Result<Connecti
     Ok(Connections {
         write,
         read,
+        searches: Searches::new(read_options(path)),
         options,
         lock,
     })

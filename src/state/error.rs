@@ -1,7 +1,8 @@
 //! Why the state could not be read or written, in the terms of those who asked.
 //!
-//! Each variant is an answer somebody can give: [`Error::Busy`], [`Error::Stopping`] and
-//! [`Error::Unavailable`] mean "not stored, try again later"; [`Error::Refused`] means "never, as it
+//! Each variant is an answer somebody can give: [`Error::Busy`], [`Error::Stopping`],
+//! [`Error::Unavailable`], [`Error::TooManySearches`] and [`Error::SearchTooLong`] mean "not done, try
+//! again later"; [`Error::Refused`] means "never, as it
 //! is"; [`Error::Corrupt`] stops the process; the others say what stands in the way.
 
 use libsqlite3_sys as ffi;
@@ -20,6 +21,15 @@ pub enum Error {
     /// The storage does not take writes (or give reads) at this moment.
     #[error("the storage is unavailable: {0}")]
     Unavailable(String),
+    /// Others search, and have not ended in time.
+    #[error("other searches are under way; try again in a moment")]
+    TooManySearches,
+    /// A search took longer than it may.
+    #[error(
+        "the search took too long and was stopped; narrow it: fewer words, or a session_id, or a \
+         shorter time with since and until"
+    )]
+    SearchTooLong,
     /// The database refuses this write whoever retries it.
     #[error("the database refused the write: {0}")]
     Refused(String),
@@ -76,6 +86,7 @@ impl From<sqlx::Error> for Error {
             ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => {
                 Self::Unavailable("another program is writing to the database".to_owned())
             }
+            ffi::SQLITE_INTERRUPT => Self::SearchTooLong,
             ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => Self::Corrupt(message),
             ffi::SQLITE_CONSTRAINT | ffi::SQLITE_TOOBIG | ffi::SQLITE_MISMATCH => {
                 Self::Refused(message)

@@ -5,7 +5,7 @@
 //! the full-text index, all others by the row number. Only few open tasks are found by `tasks_open` and
 //! sorted; many are met soon enough on the way along the row numbers.
 
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::{Connection, SqliteConnection};
 
 use super::{Error, reads, words};
 use crate::models::{Order, Task, TaskFilter, TaskStatus};
@@ -46,33 +46,32 @@ enum Way {
 /// A task that passed a filter, as far as it matters whether it still does.
 pub(super) struct Found {
     pub seq: i64,
-    pub bytes: i64,
     pub finished_at: Option<String>,
 }
 
 struct FoundRow {
     seq: i64,
-    bytes: i64,
     finished_at: Option<super::text::Text>,
 }
 
 /// A page beyond row `cursor` with at most `limit` tasks, and fewer where they are large.
 pub(super) async fn page(
-    pool: &SqlitePool,
+    conn: &mut SqliteConnection,
     filter: &TaskFilter,
     order: Order,
     cursor: Option<i64>,
     limit: u32,
 ) -> Result<Page, Error> {
     // One transaction, so that no task changes between being found and being read.
-    let mut snapshot = pool.begin().await?;
+    let mut snapshot = conn.begin().await?;
     let limit = i64::from(limit);
-    let mut found = find(&mut snapshot, filter, order, cursor, i64::MAX, limit + 1).await?;
-    let sizes: Vec<i64> = found.iter().map(|task| task.bytes).collect();
-    let fitting = reads::rows_of_a_page(&sizes).min(limit) as usize;
-    let has_more = fitting < found.len();
-    found.truncate(fitting);
-    let seqs: Vec<i64> = found.iter().map(|task| task.seq).collect();
+    let found = find(&mut snapshot, filter, order, cursor, i64::MAX, limit + 1).await?;
+    let mut seqs: Vec<i64> = found.iter().map(|task| task.seq).collect();
+    let fitting = reads::rows_of_a_page(&mut snapshot, &seqs)
+        .await?
+        .min(limit) as usize;
+    let has_more = fitting < seqs.len();
+    seqs.truncate(fitting);
     let tasks = reads::tasks_at(&mut snapshot, &seqs, order).await?;
     let total = match filter.is_status_alone() {
         true => Some(count(&mut snapshot, filter.status).await?),
@@ -107,7 +106,6 @@ pub(super) async fn find(
     };
     let found = rows.into_iter().map(|row| Found {
         seq: row.seq,
-        bytes: row.bytes,
         finished_at: row.finished_at.map(String::from),
     });
     Ok(found.collect())
@@ -119,18 +117,21 @@ macro_rules! query_found {
         sqlx::query_as!(
             FoundRow,
             r#"SELECT tasks.seq AS "seq!: i64",
-                      octet_length(tasks.content) + coalesce(octet_length(tasks.result), 0)
-                          AS "bytes!: i64",
                       tasks.finished_at AS "finished_at: super::text::Text"
-                 FROM "# + $from + r#"
+                 FROM "#
+                + $from
+                + r#"
                   AND (?4 IS NULL OR +tasks.status = ?4)
                   AND (?5 IS NULL OR tasks.processor = ?5)
-                  AND (?6 IS NULL OR EXISTS (SELECT 1 FROM json_each(tasks.tags) WHERE value = ?6))
+                  AND (?6 IS NULL OR tasks.tags <> '[]'
+                       AND EXISTS (SELECT 1 FROM json_each(tasks.tags) WHERE value = ?6))
                   AND (?7 IS NULL OR +tasks.session_id = ?7)
                   AND (?8 IS NULL OR tasks.failure = ?8)
                   AND (?9 IS NULL OR tasks.created_at >= ?9)
                   AND (?10 IS NULL OR tasks.created_at < ?10)
-                ORDER BY "# + $order + " LIMIT ?11",
+                ORDER BY "#
+                + $order
+                + " LIMIT ?11",
             $way,
             $edge,
             $upto,

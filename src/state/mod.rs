@@ -44,6 +44,7 @@ mod retries;
 mod room;
 mod rows;
 mod schedules;
+mod search;
 mod settle;
 mod submissions;
 mod text;

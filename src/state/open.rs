@@ -186,6 +186,7 @@ impl Opened {
             reports,
             inbox: Arc::new(Semaphore::new(inbox_permits)),
             read: self.connections.read,
+            searches: self.connections.searches,
             bus,
             waiters,
         };

@@ -7,8 +7,10 @@ use super::Error;
 use super::text::Text;
 use crate::models::{Attempt, Order, Task, TaskId, TaskStatus, Timestamp};
 
-/// Contents and results read in one page of tasks.
+/// Texts read in one page of tasks, log lines among them.
 const PAGE_BYTES: i64 = 4 * 1024 * 1024;
+/// What a log line takes besides its text.
+const LINE_BYTES: i64 = 32;
 
 /// `tasks` with its log lines as a JSON list; one row is one consistent Task JSON.
 struct TaskRow {
@@ -87,17 +89,17 @@ pub(super) async fn tasks_after(
     after: i64,
     limit: u32,
 ) -> Result<Vec<(i64, Task)>, Error> {
-    let sizes = sqlx::query_scalar!(
-        r#"SELECT octet_length(content) + coalesce(octet_length(result), 0) AS "bytes!: i64"
-             FROM tasks WHERE seq > ?1 ORDER BY seq LIMIT ?2"#,
+    let mut conn = pool.acquire().await?;
+    let seqs = sqlx::query_scalar!(
+        r#"SELECT seq AS "seq!" FROM tasks WHERE seq > ?1 ORDER BY seq LIMIT ?2"#,
         after,
         limit
     )
-    .fetch_all(pool)
+    .fetch_all(&mut *conn)
     .await?;
-    let limit = rows_of_a_page(&sizes);
+    let limit = rows_of_a_page(&mut conn, &seqs).await?;
     let rows = query_tasks!("WHERE seq > ?1 ORDER BY seq LIMIT ?2", after, limit)
-        .fetch_all(pool)
+        .fetch_all(&mut *conn)
         .await?;
     rows.into_iter().map(TaskRow::into_task).collect()
 }
@@ -110,17 +112,17 @@ pub(super) async fn tasks_before(
     before: i64,
     limit: u32,
 ) -> Result<Vec<(i64, Task)>, Error> {
-    let sizes = sqlx::query_scalar!(
-        r#"SELECT octet_length(content) + coalesce(octet_length(result), 0) AS "bytes!: i64"
-             FROM tasks WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2"#,
+    let mut conn = pool.acquire().await?;
+    let seqs = sqlx::query_scalar!(
+        r#"SELECT seq AS "seq!" FROM tasks WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2"#,
         before,
         limit
     )
-    .fetch_all(pool)
+    .fetch_all(&mut *conn)
     .await?;
-    let limit = rows_of_a_page(&sizes);
+    let limit = rows_of_a_page(&mut conn, &seqs).await?;
     let rows = query_tasks!("WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2", before, limit)
-        .fetch_all(pool)
+        .fetch_all(&mut *conn)
         .await?;
     rows.into_iter().map(TaskRow::into_task).collect()
 }
@@ -147,14 +149,37 @@ pub(super) async fn tasks_at(
     }
 }
 
-/// How many rows fit in a page, at least one; 0 only if there is none.
-pub(super) fn rows_of_a_page(sizes: &[i64]) -> i64 {
-    let mut bytes = 0;
-    let fitting = sizes.iter().take_while(|size| {
-        bytes += **size;
-        bytes <= PAGE_BYTES
-    });
-    (fitting.count().max(1) as i64).min(sizes.len() as i64)
+/// How many of these rows, in their order, fit in a page: at least one; 0 only if there is none.
+///
+/// Nothing behind the last that fits is looked at, because counting a long log takes as long as it is.
+pub(super) async fn rows_of_a_page(
+    conn: &mut SqliteConnection,
+    seqs: &[i64],
+) -> Result<i64, Error> {
+    let count = seqs.len() as i64;
+    let seqs = serde_json::to_string(seqs)?;
+    let fitting = sqlx::query_scalar!(
+        r#"WITH RECURSIVE page(row, bytes) AS (
+               SELECT 0, 0
+               UNION ALL
+               SELECT row + 1, bytes + coalesce(
+                      (SELECT octet_length(content) + coalesce(octet_length(result), 0)
+                            + coalesce(octet_length(error), 0) + octet_length(tags)
+                            + octet_length(context_history)
+                            + coalesce(octet_length(context_used), 0) + octet_length(extra)
+                            + coalesce((SELECT sum(octet_length(message) + ?4) FROM logs
+                                         WHERE task_id = tasks.id AND message IS NOT NULL), 0)
+                         FROM tasks WHERE seq = ?1 ->> page.row), 0)
+                 FROM page WHERE page.row < ?2 AND page.bytes <= ?3)
+           SELECT max(row) AS "rows!: i64" FROM page WHERE bytes <= ?3"#,
+        seqs,
+        count,
+        PAGE_BYTES,
+        LINE_BYTES
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(fitting.max(1).min(count))
 }
 
 impl TaskRow {
@@ -241,6 +266,20 @@ pub(super) async fn newest_seq(conn: impl SqliteExecutor<'_>) -> Result<i64, Err
         .fetch_one(conn)
         .await?;
     Ok(newest)
+}
+
+/// The first row number after `after`.
+pub(super) async fn next_seq(
+    conn: impl SqliteExecutor<'_>,
+    after: i64,
+) -> Result<Option<i64>, Error> {
+    let next = sqlx::query_scalar!(
+        r#"SELECT min(seq) AS "seq: i64" FROM tasks WHERE seq > ?1"#,
+        after
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(next)
 }
 
 /// What is remembered under `key`, as JSON.

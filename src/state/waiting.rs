@@ -224,7 +224,8 @@ pub(super) async fn count_waiting(conn: impl SqliteExecutor<'_>) -> Result<(Lane
     Ok((lanes, blocked))
 }
 
-/// How many tasks of its lane start before a waiting task: those that are due and come first.
+/// How many tasks of its lane start before a waiting task: those that are due and come first. Those that
+/// are not due are passed over, priority by priority.
 pub(super) async fn count_ahead(
     conn: impl SqliteExecutor<'_>,
     task: TaskId,
@@ -232,10 +233,26 @@ pub(super) async fn count_ahead(
 ) -> Result<i64, Error> {
     let id = task.hyphenated().to_string();
     let ahead = sqlx::query_scalar!(
-        r#"SELECT (SELECT count(*) FROM tasks
+        r#"SELECT (WITH RECURSIVE levels(priority) AS (
+                       SELECT (SELECT priority FROM tasks
+                                WHERE finished_at IS NULL AND status = 'PENDING' AND blocked = 0
+                                  AND processor = me.processor
+                                  AND concurrency_key IS me.concurrency_key
+                                  AND priority > me.priority
+                                ORDER BY priority DESC LIMIT 1)
+                       UNION ALL
+                       SELECT (SELECT priority FROM tasks
+                                WHERE finished_at IS NULL AND status = 'PENDING' AND blocked = 0
+                                  AND processor = me.processor
+                                  AND concurrency_key IS me.concurrency_key
+                                  AND priority > me.priority AND priority < levels.priority
+                                ORDER BY priority DESC LIMIT 1)
+                         FROM levels WHERE levels.priority IS NOT NULL)
+                   SELECT count(*)
+                     FROM levels CROSS JOIN tasks
                     WHERE finished_at IS NULL AND status = 'PENDING' AND blocked = 0
                       AND processor = me.processor AND concurrency_key IS me.concurrency_key
-                      AND priority > me.priority AND run_at <= ?2)
+                      AND tasks.priority = levels.priority AND run_at <= ?2)
                 + (SELECT count(*) FROM tasks
                     WHERE finished_at IS NULL AND status = 'PENDING' AND blocked = 0
                       AND processor = me.processor AND concurrency_key IS me.concurrency_key

@@ -12,6 +12,7 @@ mod emergency_stop;
 mod errors;
 mod events;
 mod guard;
+mod heavy;
 mod keys;
 mod large;
 mod ledger;

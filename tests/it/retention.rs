@@ -65,6 +65,58 @@ async fn only_what_is_older_than_its_setting_is_deleted() {
 }
 
 #[tokio::test]
+async fn a_row_from_the_future_stands_in_no_ones_way() {
+    let setup = Setup::new()
+        .setting("retention_completed", "\"1d\"")
+        .setting("state_dump", false);
+    let stopped = aged(setup, 10, 10).await;
+    let future = "UPDATE tasks SET created_at = '2999-01-01T00:00:00.000000Z' WHERE seq = 1";
+    stopped.database().await.run(future).await.expect("a row");
+    let service = stopped.start().await;
+    eventually("the old ones are gone", || async {
+        (seqs(&service).await == [1, 3, 5, 6, 7, 8, 9, 10]).then_some(())
+    })
+    .await;
+    service.ends_well().await;
+}
+
+/// More rows than are looked at in one go, a few of them old: at the ends and in the middle.
+#[tokio::test]
+async fn old_tasks_are_found_among_many_that_are_kept() {
+    let setup = Setup::new()
+        .setting("retention_completed", "\"1d\"")
+        .setting("state_dump", false);
+    let stopped = setup.start().await.stop().await;
+    let seed = "BEGIN;
+        INSERT INTO tasks (content, status, processor, attempt, max_attempts, created_at, started_at,
+                           finished_at, result, source)
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25000)
+        SELECT 'task ' || i, 'COMPLETED', 'echo', 1, 1, at, at, at, 'Processed: task ' || i, 'api'
+          FROM n, (SELECT strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z' AS at);
+        UPDATE tasks SET started_at = '2026-01-01T00:00:00.000000Z',
+                         finished_at = '2026-01-01T00:00:00.000000Z'
+         WHERE seq IN (1, 10000, 10001, 15000, 20000, 25000);
+        INSERT INTO logs (task_id, type, message)
+        SELECT id, type, message FROM tasks, (
+            SELECT 'TASK_CREATED' AS type, 'Task started' AS message
+            UNION ALL SELECT 'TASK_STARTED', 'Processing started'
+            UNION ALL SELECT 'TASK_COMPLETED', 'Processing completed');
+        COMMIT";
+    stopped.database().await.run(seed).await.expect("rows");
+    let service = stopped.start().await;
+    eventually("the old ones are gone", || async {
+        let mut database = service.database().await;
+        let old = "SELECT count(*) FROM tasks WHERE finished_at = '2026-01-01T00:00:00.000000Z'";
+        (database.number(old).await == 0).then_some(())
+    })
+    .await;
+    let mut database = service.database().await;
+    let left = database.number("SELECT count(*) FROM tasks").await;
+    assert_eq!(left, 25_000 - 6);
+    service.ends_well().await;
+}
+
+#[tokio::test]
 async fn without_a_setting_all_tasks_stay_and_old_keys_go() {
     let setup = Setup::new().setting("state_dump", false);
     let service = setup.start().await;

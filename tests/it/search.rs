@@ -183,7 +183,7 @@ async fn nothing_typed_is_an_error() {
     ] {
         search(&service, words).await;
     }
-    search(&service, &"a ".repeat(500)).await;
+    search(&service, &"a ".repeat(32)).await;
     search(&service, &"(".repeat(1000)).await;
     for words in [
         "red AND",

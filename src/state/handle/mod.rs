@@ -14,6 +14,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use super::Error;
 use super::batch::Report;
 use super::request::{Order, Reply, Request};
+use super::search::Searches;
 use super::waiters::Waiters;
 use crate::events::Bus;
 
@@ -28,6 +29,7 @@ pub struct StateManager {
     /// Kibibytes that submissions may still take while they wait for the Writer.
     pub(super) inbox: Arc<Semaphore>,
     pub(super) read: SqlitePool,
+    pub(super) searches: Searches,
     pub(super) bus: Bus,
     pub(super) waiters: Waiters,
 }
@@ -39,6 +41,7 @@ impl StateManager {
     /// # Errors
     /// When the WAL could not be copied back; the data is safe in it all the same.
     pub async fn close(&self) -> Result<(), Error> {
+        self.searches.close().await;
         self.read.close().await;
         self.ask(Order::Close).await
     }

@@ -52,7 +52,12 @@ impl StateManager {
         limit: u32,
     ) -> Result<Page, Error> {
         self.index_is_current(filter).await?;
-        lists::page(&self.read, filter, order, cursor, limit).await
+        if filter.is_empty() {
+            let mut conn = self.read.acquire().await?;
+            return lists::page(&mut conn, filter, order, cursor, limit).await;
+        }
+        let mut search = self.searches.begin().await?;
+        lists::page(&mut search, filter, order, cursor, limit).await
     }
 
     /// Has everything indexed that was stored before, if the filter looks for words. After
