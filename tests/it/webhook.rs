@@ -175,7 +175,7 @@ async fn what_will_not_pass_fails_at_once_and_tells_no_secret() {
         (
             "404 Not Found",
             "",
-            "answered 404 Not Found: nothing here for Bearer [hidden]",
+            "answered 404 Not Found: nothing here for [hidden]",
         ),
         (
             "302 Found",
@@ -271,5 +271,38 @@ async fn a_refused_connection_is_an_error_that_shows_no_address() {
     assert_eq!(task["attempt"], 2);
     assert!(!task.to_string().contains("hush-hush"), "{task}");
     assert!(!service.setup().log().contains("hush-hush"));
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn what_the_address_and_the_headers_hold_is_told_by_no_error() {
+    let backend = Backend::start().await;
+    let url = format!("{}hook/T0KEN-VERYSECRET?key=k3y", backend.url());
+    let headers = "[processors.hook.headers]\nX-Token = \"abc123\"\nX-Flag = \"1\"\n\
+                   Authorization = \"Token xyz7\"\n";
+    let table = webhook("hook", &url, headers);
+    let service = Setup::new().table(&table).start().await;
+    let cases = [
+        ("Cannot POST /hook/T0KEN-VERYSECRET", "Cannot POST [hidden]"),
+        (
+            "no hook at /hook/T0KEN-VERYSECRET?key=k3y",
+            "no hook at [hidden]",
+        ),
+        (
+            "bad token T0KEN-VERYSECRET, bad key \"k3y\"",
+            "bad token [hidden], bad key \"[hidden]\"",
+        ),
+        (
+            "x-token=abc123: 1 of 21",
+            "x-token=[hidden]: [hidden] of 21",
+        ),
+        ("sent Token xyz7, not xyz7", "sent [hidden], not [hidden]"),
+    ];
+    for (body, shown) in cases {
+        let id = service.submit_to("hook", "").await;
+        backend.next().await.answer("404 Not Found", "", body).await;
+        let error = service.finished(&id).await["error"].clone();
+        assert_eq!(error, format!("answered 404 Not Found: {shown}"));
+    }
     service.ends_well().await;
 }

@@ -21,11 +21,9 @@ const SHORTEST_HOLD: Duration = Duration::from_secs(1);
 /// Of the body of such an answer, so much is looked at, for so long.
 const BODY_BYTES: usize = 16 * 1024;
 const BODY_PATIENCE: Duration = Duration::from_secs(5);
-/// Characters of it that a message shows.
-const SHOWN: usize = 200;
 
 /// What an answer other than a success means.
-pub(in crate::processors) async fn of_answer(response: Response, secrets: &Secrets) -> RunError {
+pub(super) async fn of_answer(response: Response, secrets: &Secrets) -> RunError {
     let status = response.status();
     let next = next_after(status, retry_after(response.headers(), Timestamp::now()));
     let mut message = format!("answered {}", status.as_u16());
@@ -111,14 +109,7 @@ async fn start_of_body(mut response: Response) -> Vec<u8> {
 /// What the body says: the message in it if it is JSON with one, else its first line.
 fn words_of(body: &[u8], secrets: &Secrets) -> Option<String> {
     let (body, _) = text(body, BODY_BYTES);
-    let said = said_in_json(&body).unwrap_or(body);
-    let line = said.lines().map(str::trim).find(|line| !line.is_empty())?;
-    let line = secrets.hide(line);
-    let mut shown: String = line.chars().take(SHOWN).collect();
-    if shown.len() < line.len() {
-        shown.push('…');
-    }
-    Some(shown.replace(char::is_control, " "))
+    secrets.words(&said_in_json(&body).unwrap_or(body))
 }
 
 fn said_in_json(body: &str) -> Option<String> {
@@ -167,15 +158,11 @@ mod tests {
     }
 
     #[test]
-    fn the_words_of_a_body_are_short_and_hide_secrets() {
-        let mut secrets = Secrets::default();
-        secrets.add("sk-12345");
-        secrets.add_header("Bearer tokentoken");
-        let words = |body: &str| words_of(body.as_bytes(), &secrets).unwrap_or_default();
-        assert_eq!(words("\n no such page \nmore"), "no such page");
-        assert_eq!(words(""), "");
-        let said = r#"{"error": {"message": "bad key sk-12345, tokentoken"}}"#;
-        assert_eq!(words(said), "bad key [hidden], [hidden]");
-        assert_eq!(words(&"x".repeat(5000)).chars().count(), SHOWN + 1);
+    fn a_body_of_json_says_its_message() {
+        let words = |body: &str| words_of(body.as_bytes(), &Secrets::default());
+        let said = r#"{"error": {"message": "no such\nmodel"}}"#;
+        assert_eq!(words(said).as_deref(), Some("no such"));
+        assert_eq!(words("{\"a\": 1}").as_deref(), Some("{\"a\": 1}"));
+        assert_eq!(words(""), None);
     }
 }

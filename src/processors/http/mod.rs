@@ -9,16 +9,17 @@ mod secrets;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reqwest::{Client, redirect};
+use reqwest::{Client, Response, redirect};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::sync::OnceCell;
 
+use self::failure::of_answer;
 use super::{Next, RunError};
 use crate::tls;
 
-pub(super) use self::failure::{of_answer, of_transport};
+pub(super) use self::failure::of_transport;
 pub(super) use self::secrets::{Secrets, reveal};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -50,6 +51,21 @@ impl Http {
     /// When the certificates to trust cannot be read; the next call tries again.
     pub async fn client(&self) -> Result<&Client, RunError> {
         self.client.get_or_try_init(|| self.connect()).await
+    }
+
+    /// An answer that is a success.
+    ///
+    /// # Errors
+    /// What it means if it is none.
+    pub async fn success(
+        &self,
+        response: Response,
+        secrets: &Secrets,
+    ) -> Result<Response, RunError> {
+        match response.status().is_success() {
+            true => Ok(response),
+            false => Err(of_answer(response, secrets).await),
+        }
     }
 
     async fn connect(&self) -> Result<Client, RunError> {

@@ -28,7 +28,7 @@ use reqwest::{RequestBuilder, Response};
 
 use self::message::Message;
 use self::signature::Key;
-use super::http::{Http, Secrets, of_answer, of_transport, reveal};
+use super::http::{Http, Secrets, of_transport, reveal};
 use super::{Context, Next, Processor, RunError, text};
 use crate::config::WebhookSettings;
 
@@ -53,15 +53,14 @@ impl Webhook {
         let message = Message::of(context).await?;
         let request = self.request(message, key.as_ref()).await?;
         let response = request.send().await.map_err(of_transport)?;
-        match response.status().is_success() {
-            true => self.result(response).await,
-            false => Err(of_answer(response, &secrets).await),
-        }
+        let response = self.http.success(response, &secrets).await?;
+        self.result(response).await
     }
 
     /// The key to sign with, and what no message may show.
     async fn secrets(&self) -> Result<(Option<Key>, Secrets), RunError> {
         let mut secrets = Secrets::default();
+        secrets.add_address(&self.settings.url);
         for value in self.settings.headers.values() {
             secrets.add_header(value);
         }
