@@ -306,3 +306,38 @@ async fn what_the_address_and_the_headers_hold_is_told_by_no_error() {
     }
     service.ends_well().await;
 }
+
+/// For how many seconds a task waits again, as its event says.
+fn wait_of(event: &Value) -> f64 {
+    let seconds = |value: &Value| {
+        let time = chrono::DateTime::parse_from_rfc3339(value.as_str().expect("a time"));
+        time.expect("a time").timestamp_micros() as f64 / 1e6
+    };
+    seconds(&event["data"]["run_at"]) - seconds(&event["timestamp"])
+}
+
+#[tokio::test]
+async fn a_server_that_never_has_time_is_asked_less_and_less_often() {
+    let backend = Backend::start().await;
+    let service = service(&backend, "").await;
+    let mut listener = service.listen("").await;
+    let id = service.submit_to("hook", "").await;
+    for (retry_after, least) in [("0", 0.5), ("0.5", 1.5), ("1.5", 3.5)] {
+        let headers = format!("Retry-After: {retry_after}\r\n");
+        let call = backend.next().await;
+        call.answer("429 Too Many Requests", &headers, "").await;
+        let events = listener.until("TASK_RETRYING", &id).await;
+        let wait = wait_of(events.last().expect("one event"));
+        assert!(
+            (least..=least + 0.5).contains(&wait),
+            "{retry_after}: {wait}"
+        );
+    }
+    backend.next().await.answer("200 OK", "", "at last").await;
+    let task = service.finished(&id).await;
+    assert_eq!(
+        (&task["result"], &task["attempt"]),
+        (&json!("at last"), &json!(4))
+    );
+    service.ends_well().await;
+}

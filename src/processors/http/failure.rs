@@ -78,12 +78,21 @@ fn next_after(status: StatusCode, retry_after: Option<Timestamp>) -> Next {
 /// The time that `Retry-After` names, in seconds or as a date, within the limits of a hold.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wanted = match value.bytes().all(|byte| byte.is_ascii_digit()) && !value.is_empty() {
-        // More digits than a number holds are still more than the longest hold.
-        true => now.after(Duration::from_secs(value.parse().unwrap_or(u64::MAX))),
-        false => date(value)?,
+    let wanted = match seconds(value) {
+        Some(seconds) => now.after(Duration::from_secs(seconds)),
+        None => date(value)?,
     };
     Some(wanted.clamp(now.after(SHORTEST_HOLD), now.after(LONGEST_HOLD)))
+}
+
+/// Whole seconds, rounded up: some servers send a fraction, though they should not. More than a number
+/// holds is still more than the longest hold.
+fn seconds(text: &str) -> Option<u64> {
+    let is_number = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let seconds: f64 = text.parse().ok().filter(|_| is_number)?;
+    Some(seconds.ceil() as u64)
 }
 
 fn date(text: &str) -> Option<Timestamp> {
@@ -150,9 +159,10 @@ mod tests {
         assert_eq!(hold("30"), Some(30.0));
         assert_eq!(hold("Sun, 09 Sep 2001 01:47:00 GMT"), Some(20.0));
         assert_eq!(hold("0"), Some(1.0));
+        assert_eq!(hold("1.5"), Some(2.0));
         assert_eq!(hold("Sun, 09 Sep 2001 01:00:00 GMT"), Some(1.0));
         assert_eq!(hold("99999999999999999999999"), Some(86_400.0));
-        for nonsense in ["soon", "-5", ""] {
+        for nonsense in ["soon", "-5", "1e3", "1.2.3", ".", ""] {
             assert_eq!(hold(nonsense), None, "{nonsense}");
         }
     }

@@ -14,8 +14,10 @@
 //! What an answer means:
 //! - 2xx completes the task with the body, to `response_limit_bytes`.
 //! - 429 and 503 with `Retry-After` hold the whole processor until then, for a day at most, and cost
-//!   no attempt. Without it they are errors like other 5xx, 408, 425, timeouts and connections that
-//!   are refused, break off or cannot be trusted: the task is tried again if it has attempts left.
+//!   no attempt. Such answers that follow each other hold it for longer each time, up to a minute where
+//!   the server asks for less. Without `Retry-After` they are errors like other 5xx, 408, 425, timeouts
+//!   and connections that are refused, break off or cannot be trusted: the task is tried again if it has
+//!   attempts left.
 //! - Everything else, redirects included, fails the task for good.
 //!
 //! An attempt that has to end drops its connection.
