@@ -42,7 +42,7 @@ fn assert_failed(task: &Value, error: &str) {
 #[tokio::test]
 async fn it_posts_the_task_with_its_upstream_and_the_answer_is_the_result() {
     let backend = Backend::start().await;
-    let settings = "[processors.hook.headers]\nX-Source = \"here\"\nwebhook-id = \"forged\"\n";
+    let settings = "[processors.hook.headers]\nX-Source = \"here\"\n";
     let service = service(&backend, settings).await;
     let first = service.submit("first").await;
     service.finished(&first).await;
