@@ -3,8 +3,9 @@
     pip install requests
     python3 examples/worker.py http://127.0.0.1:8000 outside
 
-SIGTERM and Ctrl-C let it finish the task it has. Killed, it loses nothing: the task's lease runs out, and
-the service gives it to the next worker.
+SIGTERM and Ctrl-C let it finish the task it has and hand in the result, however long the service takes to
+hear it; a second one ends it at once. Killed, it loses nothing: the task's lease runs out, and the service
+gives it to the next worker.
 """
 
 import signal
@@ -24,20 +25,27 @@ class Lost(Exception):
     """The task is not ours any more: it was aborted, or its lease ran out."""
 
 
+class Refused(Exception):
+    """The service does not take what we say, and would not take it again."""
+
+
 def post(path, **body):
     """Asks until there is an answer: the service may be starting again, or busy."""
     while True:
         try:
             answer = requests.post(f"{URL}/api/v1/worker/{path}", json=body, timeout=90)
-        except (requests.ConnectionError, requests.Timeout):
+        except requests.RequestException:
             answer = None
-        if answer is not None and answer.status_code not in (429, 503):
+        if answer is not None and answer.status_code < 500 and answer.status_code != 429:
             if answer.status_code in (404, 409):
-                raise Lost(answer.json()["detail"])
-            answer.raise_for_status()
+                raise Lost(answer.text)
+            if not answer.ok:
+                raise Refused(f"{answer.status_code} {answer.text}"[:1000])
             return answer.json()
-        if stopping.wait(1):
-            raise SystemExit("the service does not answer")
+        # Who has a task goes on, or its result would be lost.
+        if path == "claim" and stopping.is_set():
+            return {"tasks": []}
+        time.sleep(1)
 
 
 def work(task, say):
@@ -54,6 +62,14 @@ def work(task, say):
     return str(words)
 
 
+def hand_in(result, say):
+    """Completes a task; one whose result is too large, say, fails instead of going to the next worker."""
+    try:
+        say("complete", result=result)
+    except Refused as refused:
+        say("fail", error=f"the service refused the result: {refused}", retry=False)
+
+
 def run(task):
     """Runs one task, with a heartbeat beside it, and says how it ended."""
     def say(verb, **fields):
@@ -63,7 +79,7 @@ def run(task):
         while not done.wait(task["lease_seconds"] / 3):
             try:
                 say("heartbeat")
-            except Lost:
+            except (Lost, Refused):
                 return  # what the work says next tells it so
 
     done = threading.Event()
@@ -71,24 +87,32 @@ def run(task):
     try:
         try:
             result = work(task, say)
-        except ValueError as error:  # another attempt would fail as well
-            say("fail", error=str(error), retry=False)
-        except (requests.RequestException, Lost):
+        except Lost:
             raise
+        except (ValueError, Refused) as error:  # another attempt would fail as well
+            say("fail", error=str(error), retry=False)
         except Exception as error:
             say("fail", error=f"{type(error).__name__}: {error}")
         else:
-            say("complete", result=result)
+            hand_in(result, say)
     except Lost as lost:
         print(f"task {task['id']}: {lost}", file=sys.stderr, flush=True)
     finally:
         done.set()
 
 
-for signal_number in (signal.SIGINT, signal.SIGTERM):
-    signal.signal(signal_number, lambda *_: stopping.set())
+def stop(signal_number, _frame):
+    stopping.set()
+    signal.signal(signal_number, signal.SIG_DFL)
+
+
+signal.signal(signal.SIGINT, stop)
+signal.signal(signal.SIGTERM, stop)
 name = f"{socket.gethostname()}-{threading.get_native_id()}"
-while not stopping.is_set():
-    # A short wait, because a signal is heeded when it is over.
-    for task in post("claim", processors=[PROCESSOR], limit=1, wait=5, worker=name)["tasks"]:
-        run(task)
+try:
+    while not stopping.is_set():
+        # A short wait, because a signal is heeded when it is over.
+        for task in post("claim", processors=[PROCESSOR], limit=1, wait=5, worker=name)["tasks"]:
+            run(task)
+except Refused as refused:
+    sys.exit(f"the service refuses this worker: {refused}")

@@ -1,4 +1,5 @@
-//! What outside workers send, field by field.
+//! What outside workers send, field by field. Their texts are kept without NUL, like those of the other
+//! kinds of processors.
 
 use std::time::Duration;
 
@@ -8,10 +9,13 @@ use super::error::{ApiError, Problem};
 use super::extract::parse_object;
 use super::fields::Fields;
 use crate::processors::worker::Call;
-use crate::processors::{Next, Registry, RunError};
+use crate::processors::{Next, Registry, RunError, without_nul};
 
 /// Seconds that a claim may wait for tasks.
 const WAIT_LIMIT: f64 = 60.0;
+
+/// Lines that one call may add to a task's log; each is a row of the journal.
+const LINES_LIMIT: usize = 1000;
 
 /// What a worker asks for.
 pub(super) struct Claim {
@@ -28,7 +32,7 @@ pub(super) fn claim(body: &[u8], registry: &Registry) -> Result<Claim, ApiError>
         processors: processors(&mut fields, registry),
         limit: fields.whole("limit", 1, 100).unwrap_or(1) as usize,
         wait: wait(&mut fields),
-        worker: fields.key("worker"),
+        worker: fields.key("worker").map(|name| without_nul(&name)),
     };
     fields.refuse_others(&["processors", "limit", "wait", "worker"])?;
     Ok(claim)
@@ -84,12 +88,18 @@ pub(super) fn heartbeat(body: &[u8]) -> Result<(i64, Call), ApiError> {
 /// Reads `{"attempt", "line"}` or `{"attempt", "lines": […]}`.
 pub(super) fn log(body: &[u8]) -> Result<(i64, Call), ApiError> {
     call(body, &["attempt", "line", "lines"], |fields| {
-        let texts = match fields.left().contains_key("lines") {
-            true => fields.texts("lines"),
-            false => vec![fields.required_text("line")],
+        let (name, texts) = match fields.left().contains_key("lines") {
+            true => ("lines", fields.texts("lines")),
+            false => ("line", vec![fields.required_text("line")]),
         };
         let lines = texts.iter().flat_map(|text| text.lines());
-        Some(Call::Log(lines.map(str::to_owned).collect()))
+        let count = lines.clone().count();
+        if count > LINES_LIMIT {
+            let msg = format!("Input should be at most {LINES_LIMIT} lines");
+            // Not the text itself, which is long.
+            fields.refuse(name, "too_long", &msg, json!(count));
+        }
+        Some(Call::Log(lines.map(without_nul).collect()))
     })
 }
 
@@ -113,7 +123,7 @@ pub(super) fn complete(body: &[u8]) -> Result<(i64, String), ApiError> {
             return fields.required("result", |_, _| None);
         }
         Some(match fields.take("result").unwrap_or_default() {
-            Value::String(text) => text,
+            Value::String(text) => without_nul(&text),
             other => other.to_string(),
         })
     })
@@ -129,7 +139,7 @@ pub(super) fn fail(body: &[u8]) -> Result<(i64, Call), ApiError> {
             true => Next::Retry,
             false => Next::GiveUp,
         };
-        Some(Call::Fail(RunError::with(error, next)))
+        Some(Call::Fail(RunError::with(without_nul(&error), next)))
     })
 }
 

@@ -10,6 +10,9 @@ use super::rate::Rate;
 use super::rules;
 use super::table::Table;
 
+/// Some server accepts a connection and says nothing for ever; its tasks would hold their places.
+const TIMEOUT_OF_REQUESTS: Duration = Duration::from_secs(600);
+
 /// The processor that exists without being configured.
 pub(super) const ECHO: &str = "echo";
 
@@ -18,7 +21,8 @@ pub(super) const ECHO: &str = "echo";
 pub struct ProcessorSettings {
     /// What the processor does, with the settings of that kind. `kind`
     pub kind: ProcessorKind,
-    /// Seconds after which an attempt fails as `timeout`. Default: it may take as long as it takes.
+    /// Seconds after which an attempt fails as `timeout`. Default: 10 minutes for `webhook` and `llm`;
+    /// for the others it may take as long as it takes.
     pub timeout: Option<Duration>,
     /// At most this many at a time, besides the queue's own limit. Default: no limit of its own.
     pub concurrency: Option<u64>,
@@ -56,6 +60,14 @@ impl ProcessorKind {
             Self::Worker(_) => Kind::Worker,
         };
         kind.name()
+    }
+
+    /// The timeout of a processor that names none.
+    fn usual_timeout(&self) -> Option<Duration> {
+        match self {
+            Self::Webhook(_) | Self::Llm(_) => Some(TIMEOUT_OF_REQUESTS),
+            Self::Echo | Self::Command(_) | Self::Worker(_) => None,
+        }
     }
 }
 
@@ -126,13 +138,16 @@ pub(super) fn read(settings: &mut Table<'_>) -> Result<BTreeMap<String, Processo
 }
 
 fn read_one(name: &str, table: &mut Table<'_>) -> Result<ProcessorSettings, Error> {
+    let kind = read_kind(name, table)?;
     Ok(ProcessorSettings {
-        kind: read_kind(name, table)?,
-        timeout: table.take("timeout", rules::PERIOD)?,
+        timeout: table
+            .take("timeout", rules::PERIOD)?
+            .or_else(|| kind.usual_timeout()),
         concurrency: table.take("concurrency", rules::CONCURRENCY)?,
         rate: table.take("rate", rules::RATE)?,
         max_attempts: table.take("max_attempts", rules::ATTEMPTS)?.unwrap_or(1),
         backoff: backoff::read(table)?,
+        kind,
     })
 }
 

@@ -1,11 +1,16 @@
 //! What a processor sees of the attempt it runs.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::RunError;
 use crate::models::{ClaimedTask, OfferId, Task, TaskId};
-use crate::state::{StateManager, Upstream};
+use crate::state::{Error, StateManager, Upstream};
+
+/// Between two tries to read what the storage does not give.
+const READ_PAUSE: Duration = Duration::from_millis(200);
 
 /// One attempt, handed to its processor.
 pub struct Context {
@@ -42,10 +47,9 @@ impl Context {
     /// # Errors
     /// When it cannot be read.
     pub async fn task(&self) -> Result<Task, RunError> {
-        let gone = || RunError::new("the task cannot be read: it is not there");
-        let task = self.state.task(self.task_id()).await;
-        let task = task.map_err(|error| RunError::new(format!("the task cannot be read: {error}")));
-        task?.ok_or_else(gone)
+        let read = || self.state.task(self.task_id());
+        let task = self.read("the task", read).await?;
+        task.ok_or_else(|| RunError::new("the task cannot be read: it is not there"))
     }
 
     /// The tasks that it waited for, in the order in which it named them.
@@ -56,8 +60,35 @@ impl Context {
         if !self.task.terms.has_upstream {
             return Ok(Vec::new());
         }
-        let upstream = self.state.upstream(self.task_id()).await;
-        upstream.map_err(|error| RunError::new(format!("its upstream cannot be read: {error}")))
+        let read = || self.state.upstream(self.task_id());
+        self.read("its upstream", read).await
+    }
+
+    /// What is read. A storage that is busy or out of order is no fault of the task's and costs it no
+    /// attempt: it is asked again until it answers or the attempt has to end.
+    async fn read<T, F>(&self, what: &str, read: impl Fn() -> F) -> Result<T, RunError>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let mut is_first = true;
+        loop {
+            match read().await {
+                Err(error @ Error::Unavailable(_)) => {
+                    if std::mem::take(&mut is_first) {
+                        let task_id = self.task_id();
+                        tracing::warn!(%task_id, %error, "{what} cannot be read; trying again");
+                    }
+                    tokio::select! {
+                        () = self.stopped() => return Err(RunError::new("stopped while it was read")),
+                        () = tokio::time::sleep(READ_PAUSE) => {}
+                    }
+                }
+                read => {
+                    let error = |error| RunError::new(format!("{what} cannot be read: {error}"));
+                    return read.map_err(error);
+                }
+            }
+        }
     }
 
     /// Adds to the answer as it grows. Waits while the Writer is behind.

@@ -19,6 +19,7 @@ use futures_util::future::BoxFuture;
 pub use command::kill_orphans;
 pub use context::Context;
 pub use registry::{Entry, Registry};
+pub use text::without_nul;
 
 use crate::models::Timestamp;
 

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Service, Setup, eventually};
+use crate::support::{Answer, Backend, Service, Setup, eventually};
 
 async fn after(service: &Service, ids: &[&str], processor: &str) -> String {
     let task = json!({"content": "then", "processor": processor, "after": ids});
@@ -306,5 +306,42 @@ async fn an_unknown_task_cannot_be_waited_for() {
         (service.get("/api/v1/tasks").await.text() == "[]").then_some(())
     })
     .await;
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_at_the_moment_costs_no_attempt() {
+    let backend = Backend::start().await;
+    let url = backend.url();
+    let table =
+        format!("[processors.model]\nkind = \"llm\"\nbase_url = \"{url}\"\nmodel = \"m\"\n");
+    let service = Setup::new().table(&table).start().await;
+    let first = service.submit("first").await;
+    service.finished(&first).await;
+    service.pause().await;
+    let body = json!({ "content": "", "processor": "model", "after": [first], "max_attempts": 1 });
+    let id = service.submit_json(&body).await;
+    // A read that SQLite fails, as it does when it gets no answer from the disk.
+    let mut database = service.database().await;
+    let hidden = format!("UPDATE tasks SET upstream = '{{' || upstream WHERE id = '{id}'");
+    database.run(&hidden).await.expect("no refusal");
+    service.resume().await;
+    eventually("the read has failed", || async {
+        let log = service.setup().log();
+        log.contains("its upstream cannot be read").then_some(())
+    })
+    .await;
+    let status = format!("SELECT status FROM tasks WHERE id = '{id}'");
+    assert_eq!(database.text(&status).await, "PROCESSING");
+    let shown = format!("UPDATE tasks SET upstream = substr(upstream, 2) WHERE id = '{id}'");
+    database.run(&shown).await.expect("no refusal");
+    let call = backend.next().await;
+    let question = call.json()["messages"][0]["content"].to_string();
+    assert!(question.contains("Processed: first"), "{question}");
+    call.answer("200 OK", "", "data: [DONE]\n\n").await;
+    let task = service.finished(&id).await;
+    assert_eq!(task["status"], "COMPLETED", "{task}");
+    assert_eq!(task["attempt"], 1);
+    drop(database);
     service.ends_well().await;
 }

@@ -260,3 +260,121 @@ async fn a_server_that_neither_streams_nor_counts_will_do() {
     );
     service.ends_well().await;
 }
+
+#[tokio::test]
+async fn an_error_in_a_stream_is_one_plain_line_without_the_key() {
+    const KEY: &str = "sk-hush-hush";
+    let backend = Backend::start().await;
+    let setup = setup(&backend, "api_key_file = \"key.txt\"\n");
+    std::fs::write(setup.folder().join("key.txt"), KEY).expect("a file");
+    let service = setup.start().await;
+    let mut listener = service.listen("").await;
+    let id = service.submit_to("model", "").await;
+    let mut call = backend.next().await;
+    call.begin_stream().await;
+    let said = format!(
+        "\n wrong \u{1b}[31mkey Bearer {KEY}{}\nmore\n",
+        "!".repeat(500)
+    );
+    let error = json!({ "error": { "message": said } });
+    call.say(&format!("data: {error}\n\n")).await;
+    let events = listener.until("TASK_FAILED", &id).await;
+    let told = Value::from(events).to_string();
+    assert!(!told.contains(KEY), "{told}");
+    let task = service.finished(&id).await;
+    let found = task["error"].as_str().expect("an error");
+    let begin = "the model's server failed: wrong  [31mkey Bearer [hidden]!!!";
+    assert!(found.starts_with(begin) && found.ends_with('…'), "{found}");
+    assert!(found.chars().count() < 250, "{found}");
+    assert!(!task.to_string().contains(KEY), "{task}");
+    assert!(!service.setup().log().contains(KEY));
+    service.ends_well().await;
+}
+
+/// What becomes of a task whose answer is these bytes, after which the server hangs up.
+async fn answered(backend: &Backend, service: &Service, said: &str) -> Value {
+    let id = service.submit_to("model", "").await;
+    let mut call = backend.next().await;
+    call.begin_stream().await;
+    call.say(said).await;
+    drop(call);
+    service.finished(&id).await
+}
+
+fn stop_event() -> String {
+    let stop = json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "stop" }] });
+    format!("data: {stop}\n\n")
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_in_an_event_counts_if_it_had_said_that_it_is_whole() {
+    let backend = Backend::start().await;
+    let service = service(&backend, "").await;
+    let cut = "data: {\"choices\":[],\"usage\":{\"prompt_tok";
+    let whole = delta("whole") + &stop_event() + cut;
+    let task = answered(&backend, &service, &whole).await;
+    assert_eq!(task["result"], "whole", "{task}");
+    let half = delta("half") + "data: {\"choices\":[{\"delta\":{\"content\":\" an ans";
+    let task = answered(&backend, &service, &half).await;
+    assert_eq!(task["error"], "the answer broke off before it was whole");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_after_the_end_is_not_waited_for() {
+    let backend = Backend::start().await;
+    let service = service(&backend, "").await;
+    let id = service.submit_to("model", "").await;
+    let mut call = backend.next().await;
+    call.begin_stream().await;
+    call.say(&(delta("whole") + &stop_event())).await;
+    let task = service.finished(&id).await;
+    assert_eq!(task["result"], "whole", "{task}");
+    call.dropped().await;
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn what_servers_write_a_little_differently_is_understood() {
+    let backend = Backend::start().await;
+    let service = service(&backend, "").await;
+    let choice = |choice: &str| format!("data: {{\"choices\":[{choice}]}}\n\n");
+    let parts = r#"{"type":"text","text":"one, "},{"type":"image"},{"type":"text","text":"two"}"#;
+    let said = [
+        format!("\u{feff}{}", delta("zero, ")),
+        choice(&format!(
+            r#"{{"index":null,"delta":{{"content":[{parts}]}},"finish_reason":""}}"#
+        )),
+        choice(r#"{"index":1,"delta":{"content":"another answer"}}"#),
+        choice(r#"{"index":0,"delta":{"content":" and \ud83d"}}"#),
+        choice(r#"{"index":0,"delta":{"content":"\ude00 \\ud83d \ud83d\ude00"}}"#),
+        stop_event(),
+        "data: {\"usage\":{\"prompt_tokens\":3.0,\"completion_tokens\":2,\"total_tokens\":-1}}\n\n"
+            .to_owned(),
+        "data: [DONE]\n\n".to_owned(),
+    ];
+    let task = answered(&backend, &service, &said.concat()).await;
+    let expected = "zero, one, two and \u{fffd}\u{fffd} \\ud83d \u{1f600}";
+    assert_eq!(task["result"], expected, "{task}");
+    let took = &task["context_history"]["llm"];
+    assert_eq!(took["prompt_tokens"], 3, "{took}");
+    assert_eq!(took["total_tokens"], 5, "{took}");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn an_address_with_a_query_keeps_it() {
+    let backend = Backend::start().await;
+    let url = backend.url();
+    let table = format!(
+        "[processors.model]\nkind = \"llm\"\nbase_url = \"{url}v1?api-version=x\"\nmodel = \"m\"\n"
+    );
+    let service = Setup::new().table(&table).start().await;
+    let id = service.submit_to("model", "").await;
+    let call = backend.next().await;
+    let expected = "POST /v1/chat/completions?api-version=x HTTP/1.1\r\n";
+    assert!(call.head.starts_with(expected), "{}", call.head);
+    whole(call, "here").await;
+    assert_eq!(service.finished(&id).await["result"], "here");
+    service.ends_well().await;
+}

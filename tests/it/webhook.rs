@@ -42,7 +42,7 @@ fn assert_failed(task: &Value, error: &str) {
 #[tokio::test]
 async fn it_posts_the_task_with_its_upstream_and_the_answer_is_the_result() {
     let backend = Backend::start().await;
-    let settings = "[processors.hook.headers]\nX-Source = \"here\"\nwebhook-id = \"forged\"\n";
+    let settings = "[processors.hook.headers]\nX-Source = \"here\"\n";
     let service = service(&backend, settings).await;
     let first = service.submit("first").await;
     service.finished(&first).await;
@@ -175,7 +175,7 @@ async fn what_will_not_pass_fails_at_once_and_tells_no_secret() {
         (
             "404 Not Found",
             "",
-            "answered 404 Not Found: nothing here for Bearer [hidden]",
+            "answered 404 Not Found: nothing here for [hidden]",
         ),
         (
             "302 Found",
@@ -271,5 +271,73 @@ async fn a_refused_connection_is_an_error_that_shows_no_address() {
     assert_eq!(task["attempt"], 2);
     assert!(!task.to_string().contains("hush-hush"), "{task}");
     assert!(!service.setup().log().contains("hush-hush"));
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn what_the_address_and_the_headers_hold_is_told_by_no_error() {
+    let backend = Backend::start().await;
+    let url = format!("{}hook/T0KEN-VERYSECRET?key=k3y", backend.url());
+    let headers = "[processors.hook.headers]\nX-Token = \"abc123\"\nX-Flag = \"1\"\n\
+                   Authorization = \"Token xyz7\"\n";
+    let table = webhook("hook", &url, headers);
+    let service = Setup::new().table(&table).start().await;
+    let cases = [
+        ("Cannot POST /hook/T0KEN-VERYSECRET", "Cannot POST [hidden]"),
+        (
+            "no hook at /hook/T0KEN-VERYSECRET?key=k3y",
+            "no hook at [hidden]",
+        ),
+        (
+            "bad token T0KEN-VERYSECRET, bad key \"k3y\"",
+            "bad token [hidden], bad key \"[hidden]\"",
+        ),
+        (
+            "x-token=abc123: 1 of 21",
+            "x-token=[hidden]: [hidden] of 21",
+        ),
+        ("sent Token xyz7, not xyz7", "sent [hidden], not [hidden]"),
+    ];
+    for (body, shown) in cases {
+        let id = service.submit_to("hook", "").await;
+        backend.next().await.answer("404 Not Found", "", body).await;
+        let error = service.finished(&id).await["error"].clone();
+        assert_eq!(error, format!("answered 404 Not Found: {shown}"));
+    }
+    service.ends_well().await;
+}
+
+/// For how many seconds a task waits again, as its event says.
+fn wait_of(event: &Value) -> f64 {
+    let seconds = |value: &Value| {
+        let time = chrono::DateTime::parse_from_rfc3339(value.as_str().expect("a time"));
+        time.expect("a time").timestamp_micros() as f64 / 1e6
+    };
+    seconds(&event["data"]["run_at"]) - seconds(&event["timestamp"])
+}
+
+#[tokio::test]
+async fn a_server_that_never_has_time_is_asked_less_and_less_often() {
+    let backend = Backend::start().await;
+    let service = service(&backend, "").await;
+    let mut listener = service.listen("").await;
+    let id = service.submit_to("hook", "").await;
+    for (retry_after, least) in [("0", 0.5), ("0.5", 1.5), ("1.5", 3.5)] {
+        let headers = format!("Retry-After: {retry_after}\r\n");
+        let call = backend.next().await;
+        call.answer("429 Too Many Requests", &headers, "").await;
+        let events = listener.until("TASK_RETRYING", &id).await;
+        let wait = wait_of(events.last().expect("one event"));
+        assert!(
+            (least..=least + 0.5).contains(&wait),
+            "{retry_after}: {wait}"
+        );
+    }
+    backend.next().await.answer("200 OK", "", "at last").await;
+    let task = service.finished(&id).await;
+    assert_eq!(
+        (&task["result"], &task["attempt"]),
+        (&json!("at last"), &json!(4))
+    );
     service.ends_well().await;
 }

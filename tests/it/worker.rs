@@ -215,3 +215,56 @@ async fn what_is_wrong_with_a_call_is_named() {
     assert_eq!(service.task(id).await["result"], r#"{"words":3}"#);
     service.ends_well().await;
 }
+
+#[tokio::test]
+async fn nul_in_what_a_worker_says_is_replaced() {
+    let service = Service::with_worker("").await;
+    for verb in ["complete", "fail"] {
+        let id = service.submit_to("outside", "").await;
+        let task = service.claim(json!({ "wait": 60, "worker": "a\0b" })).await;
+        let task = &task[0];
+        let line = json!({ "line": "li\0ne" });
+        service.tell(task, "log", line).await.expect(200);
+        let name = if verb == "fail" { "error" } else { "result" };
+        let mut said = json!({});
+        said[name] = json!("so\0so");
+        service.tell(task, verb, said.clone()).await.expect(200);
+        if verb == "complete" {
+            // A repeat is still known as one.
+            service.tell(task, verb, said).await.expect(200);
+        }
+        let task = service.task(&id).await;
+        assert_eq!(task[name], "so\u{fffd}so", "{task}");
+        let logs = task["logs"].to_string();
+        for text in ["a\u{fffd}b", "li\u{fffd}ne"] {
+            assert!(logs.contains(text), "{logs}");
+        }
+    }
+    let stored = "SELECT count(*) FROM logs WHERE instr(CAST(message AS BLOB), x'00') > 0";
+    assert_eq!(service.database().await.number(stored).await, 0);
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn one_call_adds_a_thousand_lines_at_most() {
+    let service = Service::with_worker("").await;
+    let id = service.submit_to("outside", "").await;
+    let task = service.claim_one().await;
+    let many = "x\n".repeat(1001);
+    for (fields, name) in [
+        (json!({ "line": many }), "line"),
+        (json!({ "lines": ["x", "x\n".repeat(1000)] }), "lines"),
+    ] {
+        let problem = service.tell(&task, "log", fields).await.problem();
+        assert_eq!(problem["loc"], json!(["body", name]));
+        let msg = "Input should be at most 1000 lines";
+        assert_eq!(problem["msg"], msg);
+        assert_eq!(problem["input"], 1001);
+    }
+    let enough = json!({ "line": "x\n".repeat(1000) });
+    service.tell(&task, "log", enough).await.expect(200);
+    service.complete(&task, "").await;
+    let logs = service.task(&id).await["logs"].to_string();
+    assert_eq!(logs.matches("\"x\"").count(), 1000);
+    service.ends_well().await;
+}

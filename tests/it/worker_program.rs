@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
-use crate::support::{Service, Setup, in_time};
+use crate::support::{Backend, Call, Service, Setup, in_time};
 
 const SHORT: &str = "lease = 1\nmax_attempts = 2\nbackoff = { first = 0 }";
 /// Twenty lines of two words each, a tenth of a second for each.
@@ -20,10 +20,14 @@ struct Program(Child);
 
 impl Program {
     fn start(service: &Service) -> Self {
+        Self::at(&service.url(""))
+    }
+
+    fn at(url: &str) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let child = Command::new(root.join("target/test-venv/bin/python"))
             .arg(root.join("examples/worker.py"))
-            .args([&service.url(""), "outside", PAUSE])
+            .args([url, "outside", PAUSE])
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .spawn();
@@ -99,4 +103,67 @@ async fn worker_in_python_outlives_the_service() {
     assert!(program.ended().await.success());
     assert_counted(&service.task(&id).await, 1);
     service.ends_well().await;
+}
+
+/// Plays the service until the worker that has got a task says this of it.
+async fn told(backend: &Backend, verb: &str) -> Call {
+    loop {
+        let call = backend.next().await;
+        if call.head.contains(&format!("/{verb} ")) {
+            return call;
+        }
+        call.answer("200 OK", "", "{}").await;
+    }
+}
+
+/// Gives the worker a task with one line.
+async fn give_task(backend: &Backend) {
+    let task = json!({ "id": "a", "attempt": 1, "content": "two words", "lease_seconds": 60 });
+    let tasks = json!({ "tasks": [task] }).to_string();
+    let claim = backend.next().await;
+    assert!(claim.head.contains("/claim "), "{}", claim.head);
+    claim.answer("200 OK", "", &tasks).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Python with requests: scripts/test installs it"]
+async fn worker_in_python_that_is_told_to_stop_hands_in_what_it_has() {
+    let backend = Backend::start().await;
+    let mut program = Program::at(backend.url().trim_end_matches('/'));
+    give_task(&backend).await;
+    let call = told(&backend, "complete").await;
+    program.terminate();
+    call.answer("503 Service Unavailable", "", "{}").await;
+    drop(told(&backend, "complete").await);
+    let call = told(&backend, "complete").await;
+    assert_eq!(call.json(), json!({ "attempt": 1, "result": "2" }));
+    call.answer("200 OK", "", "{}").await;
+    assert!(program.ended().await.success());
+}
+
+#[tokio::test]
+#[ignore = "needs Python with requests: scripts/test installs it"]
+async fn worker_in_python_whose_result_is_refused_fails_the_task_and_goes_on() {
+    let backend = Backend::start().await;
+    let mut program = Program::at(backend.url().trim_end_matches('/'));
+    for status in ["413 Content Too Large", "422 Unprocessable Entity"] {
+        give_task(&backend).await;
+        let call = told(&backend, "complete").await;
+        call.answer(status, "", r#"{"detail":"no"}"#).await;
+        let call = told(&backend, "fail").await;
+        let error = format!("the service refused the result: {} ", &status[..3]);
+        let found = call.json();
+        assert!(
+            found["error"]
+                .as_str()
+                .is_some_and(|found| found.starts_with(&error)),
+            "{found}"
+        );
+        assert_eq!(found["retry"], false);
+        call.answer("200 OK", "", "{}").await;
+    }
+    let call = backend.next().await;
+    program.terminate();
+    call.answer("503 Service Unavailable", "", "{}").await;
+    assert!(program.ended().await.success());
 }

@@ -89,9 +89,30 @@ pub(in crate::config) const HEADER: Rule<String> =
         Some(header.to_owned())
     });
 
+/// Headers that say where a request ends or belong to its connection, and those of the message itself:
+/// a second one would make two requests of one, or a signature that does not fit.
+const OWN_HEADERS: [&str; 10] = [
+    "connection",
+    "content-length",
+    "expect",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "venom-attempt",
+];
+
 pub(in crate::config) const HEADER_NAMES: Names = Names {
-    expected: "the name of an HTTP header",
-    fit: |name| HeaderName::from_bytes(name.as_bytes()).is_ok(),
+    expected: "the name of an HTTP header that is not the service's own to set, as Content-Length, \
+               Connection and webhook-… are",
+    fit: |name| {
+        HeaderName::from_bytes(name.as_bytes()).is_ok_and(|name| {
+            let name = name.as_str();
+            !OWN_HEADERS.contains(&name) && !name.starts_with("webhook-")
+        })
+    },
 };
 
 /// Private, because a secret itself is easily written here by mistake. Our own prefix is for

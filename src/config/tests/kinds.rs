@@ -108,6 +108,51 @@ fn an_llm_needs_an_address_and_a_model_alone() {
 }
 
 #[test]
+fn what_calls_another_service_has_a_timeout() {
+    const WEBHOOK: &str = "kind = 'webhook'\nurl = 'http://a'";
+    const LLM: &str = "kind = 'llm'\nbase_url = 'http://a'\nmodel = 'm'";
+    for (lines, seconds) in [
+        (WEBHOOK, Some(600)),
+        (LLM, Some(600)),
+        (&format!("{WEBHOOK}\ntimeout = 5"), Some(5)),
+        (&format!("{LLM}\ntimeout = 86400"), Some(86_400)),
+        ("kind = 'worker'", None),
+        ("kind = 'command'\nprogram = 'true'", None),
+    ] {
+        let settings = processor(lines).settings();
+        let expected = seconds.map(Duration::from_secs);
+        assert_eq!(settings.processors["a"].timeout, expected, "{lines}");
+    }
+}
+
+#[test]
+fn headers_that_frame_a_request_or_sign_it_are_not_for_settings() {
+    for name in [
+        "Content-Length",
+        "transfer-encoding",
+        "Connection",
+        "Keep-Alive",
+        "TE",
+        "Trailer",
+        "Upgrade",
+        "Expect",
+        "Webhook-Id",
+        "webhook-signature",
+        "venom-attempt",
+    ] {
+        let lines = format!("kind = 'webhook'\nurl = 'http://a'\nheaders = {{ {name} = '5' }}");
+        let mistake = processor(&lines).mistake();
+        let begin = format!(
+            "`processors.a.headers` in HERE/venom.toml, line 4: found the name \"{name}\", expected"
+        );
+        assert!(mistake.starts_with(&begin), "{mistake}");
+    }
+    // Of a virtual host, the name is the user's to say.
+    let headers = webhook("url = 'http://a'\nheaders = { Host = 'b' }").headers;
+    assert_eq!(headers["Host"], "b");
+}
+
+#[test]
 fn a_worker_has_a_lease() {
     for (lines, seconds) in [
         ("kind = 'worker'", 60),
@@ -194,7 +239,8 @@ fn mistakes_name_the_key_and_show_no_secret() {
             WEBHOOK,
             "headers = { 'X Y' = 'private' }",
             "`processors.a.headers` in HERE/venom.toml, line 4: found the name \"X Y\", \
-             expected the name of an HTTP header",
+             expected the name of an HTTP header that is not the service's own to set, as \
+             Content-Length, Connection and webhook-… are",
         ),
         (
             WEBHOOK,

@@ -21,11 +21,9 @@ const SHORTEST_HOLD: Duration = Duration::from_secs(1);
 /// Of the body of such an answer, so much is looked at, for so long.
 const BODY_BYTES: usize = 16 * 1024;
 const BODY_PATIENCE: Duration = Duration::from_secs(5);
-/// Characters of it that a message shows.
-const SHOWN: usize = 200;
 
 /// What an answer other than a success means.
-pub(in crate::processors) async fn of_answer(response: Response, secrets: &Secrets) -> RunError {
+pub(super) async fn of_answer(response: Response, secrets: &Secrets) -> RunError {
     let status = response.status();
     let next = next_after(status, retry_after(response.headers(), Timestamp::now()));
     let mut message = format!("answered {}", status.as_u16());
@@ -80,12 +78,21 @@ fn next_after(status: StatusCode, retry_after: Option<Timestamp>) -> Next {
 /// The time that `Retry-After` names, in seconds or as a date, within the limits of a hold.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wanted = match value.bytes().all(|byte| byte.is_ascii_digit()) && !value.is_empty() {
-        // More digits than a number holds are still more than the longest hold.
-        true => now.after(Duration::from_secs(value.parse().unwrap_or(u64::MAX))),
-        false => date(value)?,
+    let wanted = match seconds(value) {
+        Some(seconds) => now.after(Duration::from_secs(seconds)),
+        None => date(value)?,
     };
     Some(wanted.clamp(now.after(SHORTEST_HOLD), now.after(LONGEST_HOLD)))
+}
+
+/// Whole seconds, rounded up: some servers send a fraction, though they should not. More than a number
+/// holds is still more than the longest hold.
+fn seconds(text: &str) -> Option<u64> {
+    let is_number = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let seconds: f64 = text.parse().ok().filter(|_| is_number)?;
+    Some(seconds.ceil() as u64)
 }
 
 fn date(text: &str) -> Option<Timestamp> {
@@ -111,14 +118,7 @@ async fn start_of_body(mut response: Response) -> Vec<u8> {
 /// What the body says: the message in it if it is JSON with one, else its first line.
 fn words_of(body: &[u8], secrets: &Secrets) -> Option<String> {
     let (body, _) = text(body, BODY_BYTES);
-    let said = said_in_json(&body).unwrap_or(body);
-    let line = said.lines().map(str::trim).find(|line| !line.is_empty())?;
-    let line = secrets.hide(line);
-    let mut shown: String = line.chars().take(SHOWN).collect();
-    if shown.len() < line.len() {
-        shown.push('…');
-    }
-    Some(shown.replace(char::is_control, " "))
+    secrets.words(&said_in_json(&body).unwrap_or(body))
 }
 
 fn said_in_json(body: &str) -> Option<String> {
@@ -159,23 +159,20 @@ mod tests {
         assert_eq!(hold("30"), Some(30.0));
         assert_eq!(hold("Sun, 09 Sep 2001 01:47:00 GMT"), Some(20.0));
         assert_eq!(hold("0"), Some(1.0));
+        assert_eq!(hold("1.5"), Some(2.0));
         assert_eq!(hold("Sun, 09 Sep 2001 01:00:00 GMT"), Some(1.0));
         assert_eq!(hold("99999999999999999999999"), Some(86_400.0));
-        for nonsense in ["soon", "-5", ""] {
+        for nonsense in ["soon", "-5", "1e3", "1.2.3", ".", ""] {
             assert_eq!(hold(nonsense), None, "{nonsense}");
         }
     }
 
     #[test]
-    fn the_words_of_a_body_are_short_and_hide_secrets() {
-        let mut secrets = Secrets::default();
-        secrets.add("sk-12345");
-        secrets.add_header("Bearer tokentoken");
-        let words = |body: &str| words_of(body.as_bytes(), &secrets).unwrap_or_default();
-        assert_eq!(words("\n no such page \nmore"), "no such page");
-        assert_eq!(words(""), "");
-        let said = r#"{"error": {"message": "bad key sk-12345, tokentoken"}}"#;
-        assert_eq!(words(said), "bad key [hidden], [hidden]");
-        assert_eq!(words(&"x".repeat(5000)).chars().count(), SHOWN + 1);
+    fn a_body_of_json_says_its_message() {
+        let words = |body: &str| words_of(body.as_bytes(), &Secrets::default());
+        let said = r#"{"error": {"message": "no such\nmodel"}}"#;
+        assert_eq!(words(said).as_deref(), Some("no such"));
+        assert_eq!(words("{\"a\": 1}").as_deref(), Some("{\"a\": 1}"));
+        assert_eq!(words(""), None);
     }
 }

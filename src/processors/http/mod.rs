@@ -4,21 +4,26 @@
 //! and `NO_PROXY` of the environment are obeyed.
 
 mod failure;
+mod holds;
 mod secrets;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use reqwest::{Client, redirect};
+use reqwest::{Client, Response, redirect};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::sync::OnceCell;
 
+use self::failure::of_answer;
+use self::holds::Holds;
 use super::{Next, RunError};
+use crate::models::Timestamp;
 use crate::tls;
 
-pub(super) use self::failure::{of_answer, of_transport};
+pub(super) use self::failure::of_transport;
 pub(super) use self::secrets::{Secrets, reveal};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,11 +32,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// moment at which it is used again.
 const IDLE_CONNECTION: Duration = Duration::from_secs(4);
 
-/// The client of one processor, made for its first request.
+/// The client of one processor, made for its first request, and how its server has answered lately.
 pub(super) struct Http {
     is_secure: bool,
     ca_file: Option<PathBuf>,
     client: OnceCell<Client>,
+    holds: Mutex<Holds>,
 }
 
 impl Http {
@@ -41,6 +47,7 @@ impl Http {
             is_secure: url.to_ascii_lowercase().starts_with("https"),
             ca_file,
             client: OnceCell::new(),
+            holds: Mutex::default(),
         }
     }
 
@@ -50,6 +57,30 @@ impl Http {
     /// When the certificates to trust cannot be read; the next call tries again.
     pub async fn client(&self) -> Result<&Client, RunError> {
         self.client.get_or_try_init(|| self.connect()).await
+    }
+
+    /// An answer that is a success.
+    ///
+    /// # Errors
+    /// What it means if it is none. A hold is longer than the one before, unless there was a success.
+    pub async fn success(
+        &self,
+        response: Response,
+        secrets: &Secrets,
+    ) -> Result<Response, RunError> {
+        if response.status().is_success() {
+            self.holds().end();
+            return Ok(response);
+        }
+        let mut error = of_answer(response, secrets).await;
+        if let Next::Hold(until) = &mut error.next {
+            *until = self.holds().hold(Timestamp::now(), *until);
+        }
+        Err(error)
+    }
+
+    fn holds(&self) -> MutexGuard<'_, Holds> {
+        self.holds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn connect(&self) -> Result<Client, RunError> {

@@ -5,6 +5,9 @@
 /// An event that takes more is no part of an answer. A document that is not streamed may hold all of it.
 const LIMIT_BYTES: usize = 32 << 20;
 
+/// What may stand before the first line of a text.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// Cuts a stream into the data of its events.
 #[derive(Default)]
 pub(super) struct Events {
@@ -13,6 +16,8 @@ pub(super) struct Events {
     /// The event has a `data` line, perhaps an empty one.
     has_data: bool,
     after_cr: bool,
+    /// The first line has ended.
+    has_begun: bool,
     /// All of it is the data of one event.
     is_one: bool,
 }
@@ -61,7 +66,10 @@ impl Events {
     }
 
     fn end_line(&mut self) -> Option<String> {
-        let line = std::mem::take(&mut self.line);
+        let mut line = std::mem::take(&mut self.line);
+        if !std::mem::replace(&mut self.has_begun, true) && line.starts_with(BYTE_ORDER_MARK) {
+            line.drain(..BYTE_ORDER_MARK.len());
+        }
         if line.is_empty() {
             return self.end_event();
         }
@@ -80,7 +88,9 @@ impl Events {
     fn end_event(&mut self) -> Option<String> {
         let data = std::mem::take(&mut self.data);
         let has_data = std::mem::take(&mut self.has_data);
-        has_data.then(|| String::from_utf8_lossy(&data).into_owned())
+        let is_marked = self.is_one && data.starts_with(BYTE_ORDER_MARK);
+        let begin = if is_marked { BYTE_ORDER_MARK.len() } else { 0 };
+        has_data.then(|| String::from_utf8_lossy(&data[begin..]).into_owned())
     }
 }
 
@@ -110,6 +120,15 @@ mod tests {
         for at in 0..bytes.len() {
             assert_eq!(all(&[&bytes[..at], &bytes[at..]]), expected, "cut at {at}");
         }
+    }
+
+    #[test]
+    fn a_mark_before_the_first_line_belongs_to_no_event() {
+        let text = "\u{feff}data: one\n\n\u{feff}data: none\n\ndata: \u{feff}two\n\n";
+        assert_eq!(all(&[text.as_bytes()]), ["one", "\u{feff}two"]);
+        let mut document = Events::of_one();
+        document.push("\u{feff}{}".as_bytes()).unwrap();
+        assert_eq!(document.rest().as_deref(), Some("{}"));
     }
 
     #[test]

@@ -6,7 +6,8 @@
 //!   to 16 MiB. Of several choices it is the first. An attempt that fails has told what it has told;
 //!   the next one begins the answer anew.
 //! - Only an answer that says that it is whole is a result: one that stops without a `finish_reason`
-//!   or `[DONE]` has broken off, and the task is tried again if it has attempts left.
+//!   or `[DONE]` has broken off, and the task is tried again if it has attempts left. After a
+//!   `finish_reason` the rest, which may be the count of tokens, has five seconds to come.
 //! - Answers with another status than 2xx, and broken connections, mean what they mean to a `webhook`.
 //! - `context_history.llm` is what it took: `model`, `prompt_tokens`, `completion_tokens`,
 //!   `total_tokens`, `finish_reason`, `attempt`. A server that does not count leaves null, and the
@@ -16,25 +17,27 @@
 //!   beyond the limit together; the time after it makes up for that. An answer without counts, and one
 //!   that broke off, counts a token for four bytes.
 //!
-//! `request` is what is sent, `events` and `answer` read what comes, `growth` tells it, `budget` counts.
+//! `request` is what is sent, `hearing` takes what comes, `events`, `mend` and `answer` read it, `growth`
+//! tells it, `budget` counts.
 
 mod answer;
 mod budget;
 mod events;
 mod growth;
+mod hearing;
+mod mend;
 mod request;
 
 use futures_util::future::{BoxFuture, FutureExt};
-use reqwest::Response;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use serde_json::{Value, json};
+use reqwest::{Response, Url};
+use serde_json::json;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use self::answer::Answer;
 use self::budget::Budget;
-use self::events::Events;
-use self::growth::Growth;
-use super::http::{Http, Secrets, of_answer, of_transport, reveal};
+use self::hearing::Hearing;
+use super::http::{Http, Secrets, of_transport, reveal};
 use super::{Context, Next, Processor, RunError};
 use crate::config::LlmSettings;
 use crate::models::Timestamp;
@@ -53,10 +56,9 @@ pub struct Llm {
 impl Llm {
     /// A processor for one `[processors.NAME]` table.
     pub(super) fn new(settings: LlmSettings) -> Self {
-        let base = settings.base_url.trim_end_matches('/');
         Self {
-            url: format!("{base}/chat/completions"),
-            http: Http::new(base, settings.ca_file.clone()),
+            url: address(&settings.base_url),
+            http: Http::new(&settings.base_url, settings.ca_file.clone()),
             budget: Mutex::new(Budget::new(settings.tokens_per_minute)),
             settings,
         }
@@ -67,13 +69,13 @@ impl Llm {
         let upstream = context.upstream().await?;
         let question = request::body(&self.settings, &upstream, context.content()).to_string();
         let asked = question.len();
-        let response = self.ask(question).await?;
+        let (response, secrets) = self.ask(question).await?;
 
         let mut answer = Answer::default();
         let heard = tokio::select! {
             biased;
             () = context.stopped() => Err(stopped()),
-            heard = listen(response, context, &mut answer) => heard,
+            heard = Hearing::new(context, &mut answer, &secrets).hear(response) => heard,
         };
         let estimate = (asked + answer.text.len()).div_ceil(BYTES_PER_TOKEN);
         let used = answer.usage.total().unwrap_or(estimate as u64);
@@ -91,9 +93,10 @@ impl Llm {
         Err(RunError::with(message, Next::Hold(until)))
     }
 
-    /// Sends the question; the answer, once it has begun well.
-    async fn ask(&self, question: String) -> Result<Response, RunError> {
+    /// Sends the question; the answer, once it has begun well, and what no message about it may show.
+    async fn ask(&self, question: String) -> Result<(Response, Secrets), RunError> {
         let mut secrets = Secrets::default();
+        secrets.add_address(&self.settings.base_url);
         let mut request = self.http.client().await?.post(&self.url);
         if let Some(key) = &self.settings.api_key {
             let key = reveal(key, "the API key").await?;
@@ -105,10 +108,8 @@ impl Llm {
             .header(ACCEPT, "text/event-stream")
             .body(question);
         let response = request.send().await.map_err(of_transport)?;
-        match response.status().is_success() {
-            true => Ok(response),
-            false => Err(of_answer(response, &secrets).await),
-        }
+        let response = self.http.success(response, &secrets).await?;
+        Ok((response, secrets))
     }
 
     async fn note(&self, context: &Context, answer: &Answer) {
@@ -147,6 +148,17 @@ impl Processor for Llm {
     }
 }
 
+/// Where questions go: below the path of the address, whose query stays.
+fn address(base_url: &str) -> String {
+    let Ok(mut url) = Url::parse(base_url) else {
+        // The settings take none that is no address; if one comes, the request says what is wrong.
+        return base_url.to_owned();
+    };
+    let path = format!("{}/chat/completions", url.path().trim_end_matches('/'));
+    url.set_path(&path);
+    url.into()
+}
+
 fn stopped() -> RunError {
     RunError::new("stopped before the answer was whole")
 }
@@ -159,74 +171,4 @@ fn bearer(key: &str) -> Result<HeaderValue, RunError> {
     })?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-/// Reads the answer to its end and tells it as it grows.
-async fn listen(
-    mut response: Response,
-    context: &Context,
-    answer: &mut Answer,
-) -> Result<(), RunError> {
-    let mut events = match is_stream(&response) {
-        true => Events::default(),
-        false => Events::of_one(),
-    };
-    let mut growth = Growth::new(context);
-    let heard = loop {
-        let chunk = growth.beside(response.chunk()).await;
-        let ended = match chunk {
-            Ok(Some(chunk)) => take(&chunk, &mut events, answer, &mut growth),
-            Ok(None) => take_rest(&mut events, answer, &mut growth).map(|()| true),
-            // Nothing is missing from an answer that has said that it is whole.
-            Err(_) if answer.is_whole() => Ok(true),
-            Err(error) => Err(of_transport(error)),
-        };
-        growth.tell_if_due().await;
-        match ended {
-            Ok(false) => {}
-            Ok(true) => break answer.check_whole(),
-            Err(error) => break Err(error),
-        }
-    };
-    growth.tell().await;
-    heard
-}
-
-/// A server that knows no streams answers with one JSON document.
-fn is_stream(response: &Response) -> bool {
-    let kind = response.headers().get(CONTENT_TYPE);
-    !kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"))
-}
-
-/// Takes in bytes of the answer; `true` if nothing that follows matters.
-fn take(
-    chunk: &[u8],
-    events: &mut Events,
-    answer: &mut Answer,
-    growth: &mut Growth<'_>,
-) -> Result<bool, RunError> {
-    for data in events.push(chunk).map_err(RunError::new)? {
-        growth.add(answer.take(&data).map_err(RunError::new)?);
-    }
-    Ok(answer.has_ended())
-}
-
-fn take_rest(
-    events: &mut Events,
-    answer: &mut Answer,
-    growth: &mut Growth<'_>,
-) -> Result<(), RunError> {
-    if let Some(data) = events.rest() {
-        growth.add(answer.take(&data).map_err(RunError::new)?);
-    }
-    Ok(())
-}
-
-/// The message of an error object, in whatever shape the server has it.
-fn error_message(error: &Value) -> String {
-    let message = error.get("message").unwrap_or(error);
-    match message.as_str() {
-        Some(text) => text.to_owned(),
-        None => message.to_string(),
-    }
 }

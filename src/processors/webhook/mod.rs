@@ -14,8 +14,10 @@
 //! What an answer means:
 //! - 2xx completes the task with the body, to `response_limit_bytes`.
 //! - 429 and 503 with `Retry-After` hold the whole processor until then, for a day at most, and cost
-//!   no attempt. Without it they are errors like other 5xx, 408, 425, timeouts and connections that
-//!   are refused, break off or cannot be trusted: the task is tried again if it has attempts left.
+//!   no attempt. Such answers that follow each other hold it for longer each time, up to a minute where
+//!   the server asks for less. Without `Retry-After` they are errors like other 5xx, 408, 425, timeouts
+//!   and connections that are refused, break off or cannot be trusted: the task is tried again if it has
+//!   attempts left.
 //! - Everything else, redirects included, fails the task for good.
 //!
 //! An attempt that has to end drops its connection.
@@ -28,7 +30,7 @@ use reqwest::{RequestBuilder, Response};
 
 use self::message::Message;
 use self::signature::Key;
-use super::http::{Http, Secrets, of_answer, of_transport, reveal};
+use super::http::{Http, Secrets, of_transport, reveal};
 use super::{Context, Next, Processor, RunError, text};
 use crate::config::WebhookSettings;
 
@@ -53,15 +55,14 @@ impl Webhook {
         let message = Message::of(context).await?;
         let request = self.request(message, key.as_ref()).await?;
         let response = request.send().await.map_err(of_transport)?;
-        match response.status().is_success() {
-            true => self.result(response).await,
-            false => Err(of_answer(response, &secrets).await),
-        }
+        let response = self.http.success(response, &secrets).await?;
+        self.result(response).await
     }
 
     /// The key to sign with, and what no message may show.
     async fn secrets(&self) -> Result<(Option<Key>, Secrets), RunError> {
         let mut secrets = Secrets::default();
+        secrets.add_address(&self.settings.url);
         for value in self.settings.headers.values() {
             secrets.add_header(value);
         }

@@ -1,0 +1,76 @@
+//! How long a server that has no time holds its processor: at least as long as it says, and longer each
+//! time, so that one that always says "at once" is not asked for ever without a pause. Pure.
+
+use std::time::Duration;
+
+use crate::models::Timestamp;
+
+const LONGEST_OF_OURS: Duration = Duration::from_secs(60);
+
+/// The holds of one processor that have followed each other without a success between them.
+#[derive(Default)]
+pub(super) struct Holds {
+    /// The pause of the last one, without what the server asked for.
+    pause: Option<Duration>,
+    until: Option<Timestamp>,
+}
+
+impl Holds {
+    /// The end of a hold that the server wants to last until `wanted`.
+    pub fn hold(&mut self, now: Timestamp, wanted: Timestamp) -> Timestamp {
+        // The answers to requests that ran beside each other are one hold.
+        let is_another = self.until.is_none_or(|until| until <= now);
+        let pause = match (self.pause, is_another) {
+            (None, _) => Duration::from_secs(1),
+            (Some(pause), true) => (pause * 2).min(LONGEST_OF_OURS),
+            (Some(pause), false) => pause,
+        };
+        self.pause = Some(pause);
+        let until = wanted.max(now.after(pause));
+        self.until = self.until.max(Some(until));
+        until
+    }
+
+    /// The server had time.
+    pub fn end(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_unix_seconds(1_000_000 + seconds).unwrap()
+    }
+
+    #[test]
+    fn each_is_twice_as_long_to_a_minute_and_never_shorter_than_the_server_says() {
+        let mut holds = Holds::default();
+        let mut now = at(0);
+        let mut lengths = Vec::new();
+        for _ in 0..8 {
+            let until = holds.hold(now, now);
+            lengths.push(until.seconds_since(now));
+            now = until;
+        }
+        assert_eq!(lengths, [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]);
+        assert_eq!(
+            holds
+                .hold(now, now.after(Duration::from_secs(90)))
+                .seconds_since(now),
+            90.0
+        );
+        holds.end();
+        assert_eq!(holds.hold(at(900), at(900)), at(901));
+    }
+
+    #[test]
+    fn answers_that_come_while_it_holds_are_the_same_hold() {
+        let mut holds = Holds::default();
+        assert_eq!(holds.hold(at(0), at(10)), at(10));
+        assert_eq!(holds.hold(at(1), at(1)), at(2));
+        assert_eq!(holds.hold(at(10), at(10)), at(12));
+    }
+}
