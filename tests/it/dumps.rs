@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Service, Setup};
+use crate::support::{Answer, Service, Setup, eventually};
 
 fn fixtures() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/dumps")
@@ -122,10 +122,16 @@ async fn old_dumps_are_read_as_the_contract_says() {
     assert_eq!(task["processor"], "echo");
     let interrupted = service.task("7f1b9e52-3c4d-4e5f-8a9b-0c1d2e3f4a21").await;
     assert_eq!(interrupted["status"], "PENDING");
+    let foreign = "018f3f6e-0000-7000-8000-000000000022";
     let waiting = "9b2f4d7a-1c3e-4f60-8a7b-5e4d3c2b1a02";
     service.resume().await;
     assert_eq!(service.finished(waiting).await["status"], "COMPLETED");
-    service.drained().await;
+    // Of a processor that this service does not have.
+    eventually("all others have ended", || async {
+        (service.queue_status().await["pending"] == 1).then_some(())
+    })
+    .await;
+    assert_eq!(service.task(foreign).await["status"], "PENDING");
     service.ends_well().await;
 }
 
