@@ -144,7 +144,7 @@ impl Batch {
         submissions.chain(reports)
     }
 
-    /// Decides which submissions start at once.
+    /// Decides which submissions start at once. The ledger's lanes must have been advanced to `now`.
     pub fn plan(&self, ledger: &Ledger, now: Timestamp) -> Plan {
         let mut room = ledger.room(self.ending(), now);
         let mut tasks: Vec<_> = self
@@ -153,11 +153,12 @@ impl Batch {
             .map(|_| (Uuid::now_v7(), None))
             .collect();
         // Whoever waits and could start comes first.
-        if !room.closed && !ledger.can_start(&room, now) {
+        if !room.closed && !ledger.can_start(&room) {
             for index in self.by_priority() {
                 let submission = &self.submissions[index];
                 if submission.is_due(now) {
-                    tasks[index].1 = room.take(submission.lane(), submission.task.content.len());
+                    let bytes = submission.task.content.len();
+                    tasks[index].1 = room.take(ledger, submission.lane(), bytes);
                 }
             }
         }
@@ -169,7 +170,7 @@ impl Batch {
     }
 
     /// Attempts that end with this batch.
-    fn ending(&self) -> impl Iterator<Item = &Attempt> {
+    pub fn ending(&self) -> impl Iterator<Item = &Attempt> {
         self.reports.iter().filter_map(|report| match report {
             Report::Finished { attempt, .. } => Some(attempt),
             _ => None,

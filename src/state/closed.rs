@@ -75,7 +75,7 @@ impl Writer {
     pub(super) async fn resume_processor(&mut self, name: &str) -> Result<QueueStatus, Error> {
         let mut closed = self.ledger.closed.clone();
         if closed.remove(name).is_some() {
-            let pending = self.ledger.lanes.of_processor(name);
+            let pending = self.ledger.lanes.count_of_processor(name);
             let data = json!({ "pending_tasks": pending, "processor": name });
             let words = format!("Processor {name} resumed");
             let row = Row::of_queue(EventType::QueueResumed, &words, data);

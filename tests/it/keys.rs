@@ -108,6 +108,69 @@ async fn many_keys_are_all_served_in_order_of_priority() {
 }
 
 #[tokio::test]
+async fn of_many_keys_the_most_urgent_start_first_also_after_a_restart() {
+    let service = Setup::new()
+        .setting("max_concurrent_tasks", 1)
+        .start()
+        .await;
+    service.pause().await;
+    let task = |n: i64| json!({"content": "", "concurrency_key": format!("key {n}"), "priority": n / 5 - 100});
+    let tasks: Vec<_> = (0..1005).map(task).collect();
+    service
+        .post_json("/api/v1/tasks/batch", &json!({"tasks": tasks}))
+        .await
+        .expect(201);
+    let service = service.ends_well().await.start().await;
+    service.resume().await;
+    service.drained().await;
+    let started = "SELECT priority FROM logs JOIN tasks ON tasks.id = task_id
+                    WHERE type = 'TASK_STARTED' ORDER BY logs.id";
+    let rows = service.database().await.rows(started).await;
+    let started: Vec<i64> = rows.iter().map(|row| sqlx::Row::get(row, 0)).collect();
+    assert_eq!(started.len(), 1005);
+    assert!(
+        started.is_sorted_by(|before, after| before >= after),
+        "{started:?}"
+    );
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_key_without_room_goes_on_when_it_has_some() {
+    let setup = Setup::new()
+        .gates()
+        .setting("max_concurrent_tasks", 10)
+        .table("[concurrency_keys.one]\nconcurrency = 1\n[concurrency_keys.brisk]\nrate = \"2/s\"");
+    let service = setup.start().await;
+    let mut ids = Vec::new();
+    for (key, priority) in [
+        ("one", 0),
+        ("one", 0),
+        ("one", 9),
+        ("brisk", 0),
+        ("brisk", 0),
+    ] {
+        let task = json!({"content": "", "processor": "gate", "concurrency_key": key, "priority": priority});
+        ids.push(service.submit_json(&task).await);
+    }
+    let late = json!({"content": "", "concurrency_key": "brisk"});
+    let late = service.submit_json(&late).await;
+    service.at_gate(&ids[0]).await;
+    // What comes while the key is full does not hide what came before.
+    for n in [2, 1] {
+        assert_eq!(service.task(&ids[n]).await["status"], "PENDING");
+        service.open_gate(&ids[if n == 2 { 0 } else { 2 }]).await;
+        service.at_gate(&ids[n]).await;
+    }
+    service.finished(&late).await;
+    for n in [1, 3, 4] {
+        service.open_gate(&ids[n]).await;
+    }
+    service.drained().await;
+    service.ends_well().await;
+}
+
+#[tokio::test]
 async fn a_rate_lets_so_many_start_and_counts_them_across_a_crash() {
     let setup = Setup::new().gate_processor("slow", "rate = \"2/h\"");
     let service = setup.start().await;
