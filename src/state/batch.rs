@@ -12,6 +12,7 @@ use super::Error;
 use super::lanes::LaneName;
 use super::ledger::Ledger;
 use super::room::{Room, Slot};
+use super::waiting::OwnedLane;
 use crate::models::{Again, Attempt, NewTask, Outcome, TaskId, Timestamp};
 
 /// A task that somebody wants accepted.
@@ -115,8 +116,16 @@ pub(super) struct Plan {
     /// One for each submission: its id, and its place if it starts at once.
     pub tasks: Vec<(TaskId, Option<Slot>)>,
     /// Attempts of waiting tasks that are to start.
-    pub claims: Vec<(Attempt, Slot)>,
+    pub claims: Vec<Claim>,
     pub room: Room,
+}
+
+/// A waiting task that is to start.
+pub(super) struct Claim {
+    pub attempt: Attempt,
+    pub slot: Slot,
+    /// Its lane, if a rate counts its start.
+    pub rated: Option<OwnedLane>,
 }
 
 /// Attempts whose tasks wait again; each with who waits for it.

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use super::Error;
-use super::batch::Plan;
+use super::batch::{Claim, Plan};
 use super::lanes::{Front, LaneName, Place};
 use super::room::Change;
 use super::waiting::{self, Candidate, OwnedLane};
@@ -53,10 +53,14 @@ impl Writer {
         plan.claims = candidates
             .into_iter()
             .filter_map(|candidate| {
-                let slot = plan
-                    .room
-                    .take(&self.ledger, candidate.lane(), candidate.bytes)?;
-                Some((candidate.attempt, slot))
+                let lane = candidate.lane();
+                let slot = plan.room.take(&self.ledger, lane, candidate.bytes)?;
+                let is_rated = self.ledger.limits().period(lane).is_some();
+                Some(Claim {
+                    attempt: candidate.attempt,
+                    slot,
+                    rated: is_rated.then_some((candidate.processor, candidate.key)),
+                })
             })
             .collect();
         Ok(())
@@ -190,11 +194,11 @@ impl Plan {
     pub(super) fn hand_out(&self, claimed: &mut [ClaimedTask]) {
         let index = |task: &ClaimedTask| {
             let mut claims = self.claims.iter();
-            claims.position(|(attempt, _)| *attempt == task.attempt)
+            claims.position(|claim| claim.attempt == task.attempt)
         };
         claimed.sort_by_cached_key(index);
         for task in claimed {
-            let chosen = index(task).map(|index| self.claims[index].1);
+            let chosen = index(task).map(|index| self.claims[index].slot);
             task.terms.offer = chosen.and_then(|slot| slot.offer);
         }
     }

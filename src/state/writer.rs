@@ -221,7 +221,8 @@ impl Writer {
             links: batch.links(&plan),
             progress: batch.progress_rows(),
             finished: batch.finish_rows(),
-            claims: plan.claims.iter().map(|(attempt, _)| attempt.seq).collect(),
+            claims: plan.claims.iter().map(|claim| claim.attempt.seq).collect(),
+            starts: batch.start_rows(&plan, &self.ledger, time),
             logs: rows.iter().map(Row::to_insert).collect(),
         };
         let mut applied = writes::commit(&mut self.conn, &changes, &now).await?;

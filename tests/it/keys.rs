@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Service, Setup, eventually};
+use crate::support::{Answer, Service, Setup, eventually};
 
 async fn submit(service: &Service, processor: &str, key: &str) -> String {
     let task = json!({"content": "", "processor": processor, "concurrency_key": key});
@@ -197,6 +197,40 @@ async fn a_rate_lets_so_many_start_and_counts_them_across_a_crash() {
 }
 
 #[tokio::test]
+async fn a_rate_counts_the_starts_of_deleted_tasks_across_a_crash() {
+    let setup = Setup::new().table(
+        "[processors.slow]\nkind = \"echo\"\nrate = \"2/h\"\n\
+         [concurrency_keys.scarce]\nrate = \"1/h\"",
+    );
+    let service = setup.start().await;
+    let scarce = json!({"content": "", "concurrency_key": "scarce"});
+    let mut done = Vec::new();
+    for _ in 0..2 {
+        done.push(service.submit_to("slow", "").await);
+    }
+    done.push(service.submit_json(&scarce).await);
+    for id in &done {
+        service.finished(id).await;
+        let path = format!("/api/v1/tasks/{id}");
+        let request = service.request(reqwest::Method::DELETE, &path);
+        assert_eq!(Answer::of(request).await.status, 204);
+    }
+    let service = service.kill9().await.start().await;
+    let slow = service.submit_to("slow", "one too many").await;
+    let scarce = service.submit_json(&scarce).await;
+    let free = service.submit("has no rate").await;
+    service.finished(&free).await;
+    for (id, why) in [(slow, "processor_rate"), (scarce, "key_rate")] {
+        assert_eq!(reasons(&service, &id).await[0]["type"], why);
+        assert_eq!(service.task(&id).await["status"], "PENDING");
+    }
+    // Nothing is kept of what no rate counts.
+    let kept = "SELECT count(*) FROM starts";
+    assert_eq!(service.database().await.number(kept).await, 3);
+    service.ends_well().await;
+}
+
+#[tokio::test]
 async fn a_rate_gives_its_tokens_back() {
     let setup = Setup::new().table("[concurrency_keys.brisk]\nrate = \"5/s\"");
     let service = setup.start().await;
@@ -219,6 +253,9 @@ async fn a_rate_gives_its_tokens_back() {
         let apart: f64 = sqlx::Row::get(&rows[0], 0);
         assert!(apart >= 999.0, "{window:?}");
     }
+    // A start is kept until its token is back, and goes with a later one.
+    let kept = "SELECT count(*) FROM starts";
+    assert!(service.database().await.number(kept).await <= 5);
     service.ends_well().await;
 }
 
