@@ -139,6 +139,19 @@ CREATE TABLE logs (
 
 CREATE INDEX logs_by_task ON logs (task_id, id) WHERE task_id IS NOT NULL;
 
+-- Starts that a rate has not given their tokens back for: those of tasks whose processor or concurrency
+-- key has a rate, also when the task itself has been deleted since. Gone when the time is over.
+CREATE TABLE starts (
+    -- When every rate that counts it has its token back.
+    until           TEXT NOT NULL,
+    task_id         TEXT NOT NULL,
+    attempt         INTEGER NOT NULL,
+    at              TEXT NOT NULL,
+    processor       TEXT NOT NULL,
+    concurrency_key TEXT,
+    PRIMARY KEY (until, task_id, attempt)
+) STRICT, WITHOUT ROWID;
+
 -- What the service remembers about itself; each value is JSON.
 --   pause              {"since", "until", "reason", "emergency_stop"} while the queue is paused
 --   dump_fields        what the imported state_dump.json held besides the tasks

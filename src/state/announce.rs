@@ -80,7 +80,7 @@ impl Writer {
             return Ok(());
         }
         let begun = Instant::now();
-        let (lanes, blocked) = waiting::count_waiting(&mut self.conn).await?;
+        let (lanes, blocked) = waiting::count_waiting(&mut self.conn, Timestamp::now()).await?;
         self.ledger.lanes = lanes;
         self.ledger.blocked = blocked;
         let newest = history::newest_event(&mut self.conn).await?;

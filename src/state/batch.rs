@@ -12,6 +12,7 @@ use super::Error;
 use super::lanes::LaneName;
 use super::ledger::Ledger;
 use super::room::{Room, Slot};
+use super::waiting::OwnedLane;
 use crate::models::{Again, Attempt, NewTask, Outcome, TaskId, Timestamp};
 
 /// A task that somebody wants accepted.
@@ -115,8 +116,16 @@ pub(super) struct Plan {
     /// One for each submission: its id, and its place if it starts at once.
     pub tasks: Vec<(TaskId, Option<Slot>)>,
     /// Attempts of waiting tasks that are to start.
-    pub claims: Vec<(Attempt, Slot)>,
+    pub claims: Vec<Claim>,
     pub room: Room,
+}
+
+/// A waiting task that is to start.
+pub(super) struct Claim {
+    pub attempt: Attempt,
+    pub slot: Slot,
+    /// Its lane, if a rate counts its start.
+    pub rated: Option<OwnedLane>,
 }
 
 /// Attempts whose tasks wait again; each with who waits for it.
@@ -144,7 +153,7 @@ impl Batch {
         submissions.chain(reports)
     }
 
-    /// Decides which submissions start at once.
+    /// Decides which submissions start at once. The ledger's lanes must have been advanced to `now`.
     pub fn plan(&self, ledger: &Ledger, now: Timestamp) -> Plan {
         let mut room = ledger.room(self.ending(), now);
         let mut tasks: Vec<_> = self
@@ -153,11 +162,12 @@ impl Batch {
             .map(|_| (Uuid::now_v7(), None))
             .collect();
         // Whoever waits and could start comes first.
-        if !room.closed && !ledger.can_start(&room, now) {
+        if !room.closed && !ledger.can_start(&room) {
             for index in self.by_priority() {
                 let submission = &self.submissions[index];
                 if submission.is_due(now) {
-                    tasks[index].1 = room.take(submission.lane(), submission.task.content.len());
+                    let bytes = submission.task.content.len();
+                    tasks[index].1 = room.take(ledger, submission.lane(), bytes);
                 }
             }
         }
@@ -169,7 +179,7 @@ impl Batch {
     }
 
     /// Attempts that end with this batch.
-    fn ending(&self) -> impl Iterator<Item = &Attempt> {
+    pub fn ending(&self) -> impl Iterator<Item = &Attempt> {
         self.reports.iter().filter_map(|report| match report {
             Report::Finished { attempt, .. } => Some(attempt),
             _ => None,

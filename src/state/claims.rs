@@ -3,9 +3,13 @@
 //!
 //! So a flood in one lane cannot starve another: what has no room is not even looked at.
 
+use std::cmp::Reverse;
+use std::collections::HashSet;
+
 use super::Error;
-use super::batch::Plan;
+use super::batch::{Claim, Plan};
 use super::lanes::{Front, LaneName, Place};
+use super::room::Change;
 use super::waiting::{self, Candidate, OwnedLane};
 use super::writer::Writer;
 use crate::models::{ClaimedTask, Timestamp};
@@ -20,10 +24,11 @@ const LOOKED_UP_LANES: usize = 256;
 struct Open {
     /// Those without a key, each with its free places: few, and read as far as they have room.
     plain: Vec<(String, u64)>,
-    /// Those with a key, which may be thousands: some of those whose fronts are unknown.
+    /// Those with a key, which may be thousands: of those whose fronts are unknown the ones that may be
+    /// the most urgent.
     unknown: Vec<OwnedLane>,
-    /// The fronts that are known.
-    fronts: Vec<Place>,
+    /// The most urgent fronts that are known.
+    fronts: Vec<(Place, OwnedLane)>,
 }
 
 impl Writer {
@@ -48,33 +53,72 @@ impl Writer {
         plan.claims = candidates
             .into_iter()
             .filter_map(|candidate| {
-                let slot = plan.room.take(candidate.lane(), candidate.bytes)?;
-                Some((candidate.attempt, slot))
+                let lane = candidate.lane();
+                let slot = plan.room.take(&self.ledger, lane, candidate.bytes)?;
+                let is_rated = self.ledger.limits().period(lane).is_some();
+                Some(Claim {
+                    attempt: candidate.attempt,
+                    slot,
+                    rated: is_rated.then_some((candidate.processor, candidate.key)),
+                })
             })
             .collect();
         Ok(())
     }
 
-    fn open_lanes(&self, plan: &Plan, time: Timestamp) -> Open {
+    /// The lanes that are worth a look. Those whose keys have no room are left alone from now on, until
+    /// the keys have some.
+    fn open_lanes(&mut self, plan: &Plan, time: Timestamp) -> Open {
+        let ledger = &self.ledger;
+        let has_room = |key: &str| plan.room.of_key(ledger, key) > 0;
         let mut open = Open::default();
-        for (lane, front) in self.ledger.lanes.iter() {
-            let front = front.at(time);
-            if !front.may_be_due(time) {
+        let mut unknown = Vec::new();
+        let mut shut = Vec::new();
+        for (processor, lanes) in ledger.lanes.processors() {
+            let free = plan.room.of_processor(ledger, processor);
+            if free == 0 {
                 continue;
             }
-            let free = plan.room.of(lane);
-            match (lane.key, front) {
-                _ if free == 0 => {}
-                (None, _) => open.plain.push((lane.processor.to_owned(), free)),
-                (Some(_), Front::Known { due, .. }) => open.fronts.extend(due),
-                (Some(_), Front::Unknown) if open.unknown.len() == LOOKED_UP_LANES => {}
-                (Some(key), Front::Unknown) => {
-                    let lane = (lane.processor.to_owned(), Some(key.to_owned()));
-                    open.unknown.push(lane);
+            if lanes.plain_may_be_due(time) {
+                open.plain.push((processor.to_owned(), free));
+            }
+            let name = |key: &str| (processor.to_owned(), Some(key.to_owned()));
+            let (fronts, looked_up) = (open.fronts.len(), unknown.len());
+            let most = usize::try_from(free).unwrap_or(usize::MAX).min(CLAIM_TASKS);
+            for (place, key) in lanes.due() {
+                if !has_room(key) {
+                    shut.push((processor.to_owned(), key.to_owned()));
+                } else if open.fronts.len() - fronts < most {
+                    open.fronts.push((place, name(key)));
+                } else {
+                    break;
+                }
+            }
+            for (urgency, key) in lanes.unknown() {
+                if !has_room(key) {
+                    shut.push((processor.to_owned(), key.to_owned()));
+                } else if unknown.len() - looked_up < LOOKED_UP_LANES {
+                    unknown.push((Reverse(urgency), name(key)));
+                } else {
+                    break;
                 }
             }
         }
+        unknown.sort_by_key(|(urgency, _)| *urgency);
+        unknown.truncate(LOOKED_UP_LANES);
+        open.unknown = unknown.into_iter().map(|(_, lane)| lane).collect();
+        self.shut(shut, time);
         open
+    }
+
+    /// Lets the lanes sleep whose keys are full by what is committed, not only by what is planned.
+    fn shut(&mut self, lanes: Vec<(String, String)>, time: Timestamp) {
+        for (processor, key) in lanes {
+            if self.ledger.free_of_key(&key, Change::default(), time) == 0 {
+                let until = self.ledger.key_rate_frees_at(&key, time);
+                self.ledger.lanes.sleep(&processor, &key, until);
+            }
+        }
     }
 
     async fn plain_candidates(
@@ -101,13 +145,14 @@ impl Writer {
     async fn keyed_candidates(
         &mut self,
         unknown: Vec<OwnedLane>,
-        mut fronts: Vec<Place>,
+        mut fronts: Vec<(Place, OwnedLane)>,
         now: &str,
     ) -> Result<Vec<Candidate>, Error> {
         if !unknown.is_empty() {
             let found = self.look_up(&unknown, now).await?;
-            fronts.extend(found.into_iter().filter_map(|front| match front {
-                Front::Known { due, .. } => due,
+            let found = found.into_iter().zip(unknown);
+            fronts.extend(found.filter_map(|(front, lane)| match front {
+                Front::Known { due, .. } => Some((due?, lane)),
                 Front::Unknown => None,
             }));
         }
@@ -116,8 +161,18 @@ impl Writer {
         }
         fronts.sort_unstable();
         fronts.truncate(CLAIM_TASKS);
-        let seqs: Vec<_> = fronts.iter().map(|place| place.seq).collect();
-        waiting::tasks_at(&mut self.conn, &seqs).await
+        let seqs: Vec<_> = fronts.iter().map(|(place, _)| place.seq).collect();
+        let candidates = waiting::tasks_at(&mut self.conn, &seqs).await?;
+        let found: HashSet<_> = candidates.iter().map(|it| it.attempt.seq).collect();
+        for (place, (processor, key)) in &fronts {
+            if !found.contains(&place.seq) {
+                // Another program has taken it away.
+                let key = key.as_deref();
+                let lane = LaneName { processor, key };
+                self.ledger.lanes.learn(lane, Front::Unknown);
+            }
+        }
+        Ok(candidates)
     }
 
     /// Looks at the fronts of these lanes, and remembers them.
@@ -139,11 +194,11 @@ impl Plan {
     pub(super) fn hand_out(&self, claimed: &mut [ClaimedTask]) {
         let index = |task: &ClaimedTask| {
             let mut claims = self.claims.iter();
-            claims.position(|(attempt, _)| *attempt == task.attempt)
+            claims.position(|claim| claim.attempt == task.attempt)
         };
         claimed.sort_by_cached_key(index);
         for task in claimed {
-            let chosen = index(task).map(|index| self.claims[index].1);
+            let chosen = index(task).map(|index| self.claims[index].slot);
             task.terms.offer = chosen.and_then(|slot| slot.offer);
         }
     }

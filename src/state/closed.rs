@@ -76,7 +76,7 @@ impl Writer {
         let mut closed = self.ledger.closed.clone();
         let was_paused = closed.remove(name).is_some();
         if was_paused {
-            let pending = self.ledger.lanes.of_processor(name);
+            let pending = self.ledger.lanes.count_of_processor(name);
             let data = json!({ "pending_tasks": pending, "processor": name });
             let words = format!("Processor {name} resumed");
             let row = Row::of_queue(EventType::QueueResumed, &words, data);

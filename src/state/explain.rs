@@ -190,7 +190,7 @@ impl Ledger {
 
     /// The condition of every processor that has limits, tasks, or a pause.
     pub fn processors(&self, now: Timestamp) -> HashMap<String, ProcessorStatus> {
-        let lanes = self.lanes.iter().map(|(lane, _)| lane.processor);
+        let lanes = self.lanes.processors().map(|(name, _)| name);
         let names = self.limits().processors.keys().map(String::as_str);
         let names = names.chain(self.closed.keys().map(String::as_str));
         let names = names.chain(self.running_processors()).chain(lanes);
@@ -198,7 +198,7 @@ impl Ledger {
             let Rule { concurrency, rate } = self.limits().processor(name);
             ProcessorStatus {
                 running: self.running_of_processor(name),
-                pending: self.lanes.of_processor(name),
+                pending: self.lanes.count_of_processor(name),
                 concurrency,
                 rate: rate.map(|rate| rate.to_string()),
                 rate_frees_at: self.processor_rate_frees_at(name, now),

@@ -171,13 +171,52 @@ pub(super) async fn task_log(
 
 /// A start of an attempt, for the rates.
 pub(super) struct Start {
+    task_id: TaskId,
     pub processor: String,
     pub key: Option<String>,
     pub at: Timestamp,
 }
 
-/// The starts after `since`, oldest first; of more than 200,000 the last.
+/// The starts after `since` that rates may look back on, oldest first.
+///
+/// Of what had a rate when it started all are kept, whatever has become of the tasks. Of the rest the
+/// journal tells as far as it goes: for a rate that is new, or looks back further than before.
 pub(super) async fn starts_since(
+    conn: &mut SqliteConnection,
+    since: Timestamp,
+) -> Result<Vec<Start>, Error> {
+    let mut starts = kept_starts(conn, since).await?;
+    starts.extend(journalled_starts(conn, since).await?);
+    // One task starts once at a time.
+    starts.sort_by_key(|start| (start.at, start.task_id));
+    starts.dedup_by_key(|start| (start.at, start.task_id));
+    Ok(starts)
+}
+
+async fn kept_starts(conn: &mut SqliteConnection, since: Timestamp) -> Result<Vec<Start>, Error> {
+    let since = since.to_string();
+    let rows = sqlx::query!(
+        r#"SELECT task_id AS "task_id!: Text", at AS "at!: Text",
+                  processor AS "processor!: Text", concurrency_key AS "key: Text"
+             FROM starts WHERE at >= ?1"#,
+        since
+    )
+    .fetch_all(conn)
+    .await?;
+    let starts = rows.into_iter().filter_map(|row| {
+        Some(Start {
+            task_id: row.task_id.parse_id().ok()?,
+            processor: row.processor.into(),
+            key: row.key.map(String::from),
+            at: row.at.time_or_now(),
+        })
+    });
+    Ok(starts.collect())
+}
+
+/// Backwards from the newest row, to the first page that ends before `since`: the journal has no index
+/// by time. Of more than 200,000 the last.
+async fn journalled_starts(
     conn: &mut SqliteConnection,
     since: Timestamp,
 ) -> Result<Vec<Start>, Error> {
@@ -186,10 +225,10 @@ pub(super) async fn starts_since(
     let since = since.to_string();
     let mut starts = Vec::new();
     let mut before = i64::MAX;
-    // Backwards from the newest row: the journal has no index by time and needs none.
     loop {
         let rows = sqlx::query!(
             r#"SELECT logs.id AS "id!", logs.type AS "kind!: Text", logs.at AS "at!: Text",
+                      logs.task_id AS "task_id: Text",
                       tasks.processor AS "processor: Text", tasks.concurrency_key AS "key: Text"
                  FROM logs LEFT JOIN tasks
                    ON logs.type = 'TASK_STARTED' AND tasks.id = logs.task_id
@@ -204,13 +243,13 @@ pub(super) async fn starts_since(
         starts.extend(rows.into_iter().filter_map(|row| {
             let is_recent = *row.kind == *"TASK_STARTED" && *row.at >= *since;
             Some(Start {
+                task_id: row.task_id?.parse_id().ok()?,
                 processor: row.processor.filter(|_| is_recent)?.into(),
                 key: row.key.map(String::from),
                 at: row.at.time_or_now(),
             })
         }));
         if is_last || starts.len() >= MOST {
-            starts.reverse();
             return Ok(starts);
         }
     }

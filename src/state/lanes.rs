@@ -4,15 +4,23 @@
 //! priority, then by the time they are due, then by arrival. A lane without a key is known by its
 //! number of tasks; of a lane with a key its front is known too, because there may be thousands of
 //! them. What is not known is asked of the database, in one query for all lanes.
+//!
+//! Lanes with a key are filed by what is known of their fronts, so that those that have nothing to
+//! start now cost a turn nothing, however many they are.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use crate::models::Timestamp;
+
+/// The priority of a task of which nothing is known.
+const MOST_URGENT: i64 = i64::MAX;
 
 /// A task's place in its lane; the least is the first to start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
-    priority: std::cmp::Reverse<i64>,
+    priority: Reverse<i64>,
     pub run_at: Timestamp,
     pub seq: i64,
 }
@@ -20,7 +28,7 @@ pub(super) struct Place {
 impl Place {
     pub fn new(priority: i64, run_at: Timestamp, seq: i64) -> Self {
         Self {
-            priority: std::cmp::Reverse(priority),
+            priority: Reverse(priority),
             run_at,
             seq,
         }
@@ -44,19 +52,31 @@ pub(super) enum Front {
 struct Lane {
     count: u64,
     front: Front,
+    /// No task of it has a higher priority; perhaps none has this one.
+    urgency: i64,
 }
 
 /// All lanes.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
-    processors: HashMap<String, Lanesful>,
+    processors: HashMap<String, OfProcessor>,
     total: u64,
+    /// Processors whose lanes of a key sleep until one of the key's tasks ends.
+    shut: HashMap<String, Vec<String>>,
 }
 
+/// The lanes of one processor.
 #[derive(Debug, Default)]
-struct Lanesful {
+pub(super) struct OfProcessor {
+    count: u64,
     plain: Option<Lane>,
-    keyed: HashMap<String, Lane>,
+    keyed: HashMap<Arc<str>, Lane>,
+    /// Keys of lanes whose fronts somebody has to look at: those first that may be the most urgent.
+    unknown: BTreeSet<(Reverse<i64>, Arc<str>)>,
+    /// Keys of lanes in which a task is due, in the order in which these start.
+    due: BTreeSet<(Place, Arc<str>)>,
+    /// Keys of lanes of whose fronts nothing is known from this time on.
+    later: BTreeSet<(Timestamp, Arc<str>)>,
 }
 
 /// One lane, named.
@@ -73,64 +93,69 @@ impl Lanes {
     }
 
     /// Tasks of one processor.
-    pub fn of_processor(&self, processor: &str) -> u64 {
-        self.processors.get(processor).map_or(0, |lanes| {
-            let plain = lanes.plain.as_ref().map_or(0, |lane| lane.count);
-            plain + lanes.keyed.values().map(|lane| lane.count).sum::<u64>()
-        })
+    pub fn count_of_processor(&self, processor: &str) -> u64 {
+        self.processors
+            .get(processor)
+            .map_or(0, |lanes| lanes.count)
     }
 
-    /// Every lane that has a task, with what is known of its front.
-    pub fn iter(&self) -> impl Iterator<Item = (LaneName<'_>, Front)> {
-        self.processors.iter().flat_map(|(processor, lanes)| {
-            let name = move |key| LaneName { processor, key };
-            let plain = lanes.plain.iter().map(move |lane| (name(None), lane.front));
-            let keyed = lanes.keyed.iter();
-            plain.chain(keyed.map(move |(key, lane)| (name(Some(key.as_str())), lane.front)))
-        })
+    /// The processors that have tasks.
+    pub fn processors(&self) -> impl Iterator<Item = (&str, &OfProcessor)> {
+        let processors = self.processors.iter();
+        processors.map(|(processor, lanes)| (processor.as_str(), lanes))
     }
 
-    /// A task waits at `place`.
-    pub fn add(&mut self, name: LaneName<'_>, place: Place, now: Timestamp) {
-        self.total += 1;
-        match self.lane(name) {
-            Some(lane) => {
-                lane.count += 1;
-                lane.front = lane.front.with(place, now);
-            }
-            None => {
-                let front = Front::of(place, now);
-                self.insert(name, Lane { count: 1, front });
+    /// It is `now`: fronts that were known until then have to be looked at.
+    pub fn advance(&mut self, now: Timestamp) {
+        for lanes in self.processors.values_mut() {
+            while let Some((next, key)) = lanes.later.first()
+                && *next <= now
+            {
+                let key = Arc::clone(key);
+                lanes.change(&key, |lane| lane.front = Front::Unknown);
             }
         }
     }
 
+    /// A task waits at `place`.
+    pub fn add(&mut self, name: LaneName<'_>, place: Place, now: Timestamp) {
+        let Reverse(urgency) = place.priority;
+        let came = Lane {
+            count: 1,
+            front: Front::of(place, now),
+            urgency,
+        };
+        self.join(name, came);
+    }
+
     /// `count` tasks wait somewhere in the lane.
     pub fn add_unseen(&mut self, name: LaneName<'_>, count: u64) {
-        self.total += count;
-        let front = Front::Unknown;
-        match self.lane(name) {
-            Some(lane) => {
-                lane.count += count;
-                lane.front = front;
-            }
-            None if count > 0 => self.insert(name, Lane { count, front }),
-            None => {}
+        self.add_counted(name, count, MOST_URGENT, Front::Unknown);
+    }
+
+    /// `count` tasks wait in the lane, none of them more urgent than `urgency`, of which `front` is
+    /// known.
+    pub fn add_counted(&mut self, name: LaneName<'_>, count: u64, urgency: i64, front: Front) {
+        let came = Lane {
+            count,
+            front,
+            urgency,
+        };
+        if count > 0 {
+            self.join(name, came);
         }
     }
 
     /// `count` tasks, perhaps its front, wait no more.
     pub fn remove(&mut self, name: LaneName<'_>, count: u64) {
-        let Some(lane) = self.lane(name) else {
+        let Some(lanes) = self.processors.get_mut(name.processor) else {
             return;
         };
-        let gone = count.min(lane.count);
-        lane.count -= gone;
-        lane.front = Front::Unknown;
-        let is_empty = lane.count == 0;
+        let gone = lanes.remove(name.key, count);
+        lanes.count -= gone;
         self.total -= gone;
-        if is_empty {
-            self.drop_lane(name);
+        if lanes.plain.is_none() && lanes.keyed.is_empty() {
+            self.processors.remove(name.processor);
         }
     }
 
@@ -139,39 +164,161 @@ impl Lanes {
     /// A lane that turns out to be empty is not looked at again: its count is wrong because another
     /// program has changed rows, and the count that follows mends it.
     pub fn learn(&mut self, name: LaneName<'_>, front: Front) {
-        if let Some(lane) = self.lane(name) {
-            lane.front = front;
-        }
-    }
-
-    fn lane(&mut self, name: LaneName<'_>) -> Option<&mut Lane> {
-        let lanes = self.processors.get_mut(name.processor)?;
-        match name.key {
-            None => lanes.plain.as_mut(),
-            Some(key) => lanes.keyed.get_mut(key),
-        }
-    }
-
-    fn insert(&mut self, name: LaneName<'_>, lane: Lane) {
-        let lanes = self.processors.entry(name.processor.to_owned());
-        let lanes = lanes.or_default();
-        match name.key {
-            None => lanes.plain = Some(lane),
-            Some(key) => drop(lanes.keyed.insert(key.to_owned(), lane)),
-        }
-    }
-
-    fn drop_lane(&mut self, name: LaneName<'_>) {
         let Some(lanes) = self.processors.get_mut(name.processor) else {
             return;
         };
         match name.key {
-            None => lanes.plain = None,
-            Some(key) => drop(lanes.keyed.remove(key)),
+            None => lanes.plain.iter_mut().for_each(|lane| lane.front = front),
+            Some(key) => lanes.change(key, |lane| lane.front = front),
         }
-        if lanes.plain.is_none() && lanes.keyed.is_empty() {
-            self.processors.remove(name.processor);
+    }
+
+    /// The key of this lane has no room before `until`; without a time, until one of the key's tasks
+    /// ends. The lane is left alone until then, or until another task comes.
+    pub fn sleep(&mut self, processor: &str, key: &str, until: Option<Timestamp>) {
+        if until.is_none() {
+            let shut = self.shut.entry(key.to_owned()).or_default();
+            if !shut.iter().any(|name| name == processor) {
+                shut.push(processor.to_owned());
+            }
         }
+        let nothing = Front::Known {
+            due: None,
+            next: until,
+        };
+        let key = Some(key);
+        self.learn(LaneName { processor, key }, nothing);
+    }
+
+    /// A task of this key has ended, or is about to.
+    pub fn wake(&mut self, key: &str) {
+        for processor in self.shut.remove(key).unwrap_or_default() {
+            let (processor, key) = (processor.as_str(), Some(key));
+            self.learn(LaneName { processor, key }, Front::Unknown);
+        }
+    }
+
+    /// Whatever sleeps wakes: other limits hold.
+    pub fn wake_all(&mut self) {
+        self.shut.clear();
+        for lanes in self.processors.values_mut() {
+            let keys: Vec<_> = lanes.keyed.keys().map(Arc::clone).collect();
+            for key in keys {
+                lanes.change(&key, |lane| lane.front = Front::Unknown);
+            }
+        }
+    }
+
+    fn join(&mut self, name: LaneName<'_>, came: Lane) {
+        self.total += came.count;
+        // Looked up before it is entered: the name is nearly always there, and need not be copied.
+        match self.processors.get_mut(name.processor) {
+            Some(lanes) => lanes.join(name.key, came),
+            None => {
+                let mut lanes = OfProcessor::default();
+                lanes.join(name.key, came);
+                self.processors.insert(name.processor.to_owned(), lanes);
+            }
+        }
+    }
+}
+
+impl OfProcessor {
+    /// Whether a task without a key may be due at `now`.
+    pub fn plain_may_be_due(&self, now: Timestamp) -> bool {
+        self.plain
+            .as_ref()
+            .is_some_and(|lane| lane.front.may_be_due(now))
+    }
+
+    /// The keys of lanes whose fronts are not known, each with a priority that no task of it exceeds:
+    /// those first that may be the most urgent.
+    pub fn unknown(&self) -> impl Iterator<Item = (i64, &str)> {
+        self.unknown
+            .iter()
+            .map(|(Reverse(urgency), key)| (*urgency, &**key))
+    }
+
+    /// The keys of lanes in which a task is due, and where it stands, in the order of these.
+    pub fn due(&self) -> impl Iterator<Item = (Place, &str)> {
+        self.due.iter().map(|(place, key)| (*place, &**key))
+    }
+
+    fn join(&mut self, key: Option<&str>, came: Lane) {
+        self.count += came.count;
+        match key {
+            None => match &mut self.plain {
+                Some(lane) => lane.join(came),
+                None => self.plain = Some(came),
+            },
+            Some(key) if self.keyed.contains_key(key) => self.change(key, |lane| lane.join(came)),
+            Some(key) => {
+                let key = Arc::from(key);
+                self.file(&key, &came);
+                self.keyed.insert(key, came);
+            }
+        }
+    }
+
+    /// How many tasks of those `count` were there.
+    fn remove(&mut self, key: Option<&str>, count: u64) -> u64 {
+        let mut gone = 0;
+        let mut take = |lane: &mut Lane| {
+            gone = count.min(lane.count);
+            lane.count -= gone;
+            lane.front = Front::Unknown;
+        };
+        match key {
+            None => {
+                self.plain.iter_mut().for_each(take);
+                self.plain.take_if(|lane| lane.count == 0);
+            }
+            Some(key) => self.change(key, &mut take),
+        }
+        gone
+    }
+
+    /// Changes a lane, which is gone if it is empty then.
+    fn change(&mut self, key: &str, change: impl FnOnce(&mut Lane)) {
+        let Some((key, mut lane)) = self.keyed.remove_entry(key) else {
+            return;
+        };
+        self.unfile(&key, &lane);
+        change(&mut lane);
+        if lane.count > 0 {
+            self.file(&key, &lane);
+            self.keyed.insert(key, lane);
+        }
+    }
+
+    fn file(&mut self, key: &Arc<str>, lane: &Lane) {
+        let key = || Arc::clone(key);
+        match lane.front {
+            Front::Unknown => drop(self.unknown.insert((Reverse(lane.urgency), key()))),
+            Front::Known { due, next } => {
+                self.due.extend(due.map(|place| (place, key())));
+                self.later.extend(next.map(|time| (time, key())));
+            }
+        }
+    }
+
+    fn unfile(&mut self, key: &Arc<str>, lane: &Lane) {
+        let key = || Arc::clone(key);
+        match lane.front {
+            Front::Unknown => drop(self.unknown.remove(&(Reverse(lane.urgency), key()))),
+            Front::Known { due, next } => {
+                due.map(|place| self.due.remove(&(place, key())));
+                next.map(|time| self.later.remove(&(time, key())));
+            }
+        }
+    }
+}
+
+impl Lane {
+    fn join(&mut self, came: Lane) {
+        self.count += came.count;
+        self.front = self.front.with(came.front);
+        self.urgency = self.urgency.max(came.urgency);
     }
 }
 
@@ -184,15 +331,15 @@ impl Front {
         }
     }
 
-    /// The front after a task has come to `place`.
-    fn with(self, place: Place, now: Timestamp) -> Self {
+    /// The front when the tasks of another front have come.
+    fn with(self, other: Self) -> Self {
         let (
             Self::Known { due, next },
             Self::Known {
                 due: came,
                 next: later,
             },
-        ) = (self, Self::of(place, now))
+        ) = (self, other)
         else {
             return Self::Unknown;
         };
@@ -234,51 +381,109 @@ mod tests {
         Timestamp::from_unix_seconds(seconds).unwrap()
     }
 
-    fn front(lanes: &Lanes) -> Front {
-        lanes.iter().next().expect("a lane").1
+    fn lanes(places: &[(i64, i64, i64)]) -> Lanes {
+        let mut lanes = Lanes::default();
+        for (priority, run_at, seq) in places {
+            lanes.add(LANE, Place::new(*priority, at(*run_at), *seq), at(10));
+        }
+        lanes
+    }
+
+    fn due(lanes: &Lanes) -> Vec<Place> {
+        let (_, lanes) = lanes.processors().next().expect("a processor");
+        lanes.due().map(|(place, _)| place).collect()
+    }
+
+    fn unknown(lanes: &Lanes) -> Vec<i64> {
+        let (_, lanes) = lanes.processors().next().expect("a processor");
+        lanes.unknown().map(|(urgency, _)| urgency).collect()
     }
 
     #[test]
     fn the_first_is_the_most_urgent_then_the_longest_due_then_the_earliest() {
-        let mut lanes = Lanes::default();
-        let places = [(0, 5, 1), (0, 4, 2), (0, 4, 3), (7, 9, 4)];
-        for (priority, run_at, seq) in places {
-            lanes.add(LANE, Place::new(priority, at(run_at), seq), at(10));
-        }
-        let due = Some(Place::new(7, at(9), 4));
-        assert_eq!(front(&lanes), Front::Known { due, next: None });
+        let lanes = lanes(&[(0, 5, 1), (0, 4, 2), (0, 4, 3), (7, 9, 4)]);
+        assert_eq!(due(&lanes), [Place::new(7, at(9), 4)]);
+        assert!(unknown(&lanes).is_empty());
     }
 
     #[test]
     fn a_front_is_known_until_something_else_becomes_due() {
-        let mut lanes = Lanes::default();
-        lanes.add(LANE, Place::new(0, at(1), 1), at(10));
-        lanes.add(LANE, Place::new(9, at(20), 2), at(10));
-        assert!(matches!(
-            front(&lanes).at(at(19)),
-            Front::Known { due: Some(_), .. }
-        ));
-        assert_eq!(front(&lanes).at(at(20)), Front::Unknown);
-        assert!(front(&lanes).may_be_due(at(20)));
+        let mut lanes = lanes(&[(0, 1, 1), (9, 20, 2)]);
+        lanes.advance(at(19));
+        assert_eq!(due(&lanes), [Place::new(0, at(1), 1)]);
+        lanes.advance(at(20));
+        assert_eq!((due(&lanes), unknown(&lanes)), (vec![], vec![9]));
     }
 
     #[test]
-    fn what_is_not_due_is_no_reason_to_look() {
-        let mut lanes = Lanes::default();
-        lanes.add(LANE, Place::new(0, at(20), 1), at(10));
-        assert!(!front(&lanes).may_be_due(at(19)));
-        assert!(front(&lanes).may_be_due(at(20)));
+    fn what_is_not_due_is_in_nobodys_way() {
+        let mut lanes = lanes(&[(0, 20, 1)]);
+        lanes.advance(at(19));
+        assert_eq!((due(&lanes), unknown(&lanes)), (vec![], vec![]));
+        lanes.advance(at(20));
+        assert_eq!(unknown(&lanes), [0]);
     }
 
     #[test]
     fn a_lane_that_lost_tasks_must_be_looked_at_and_an_empty_one_is_gone() {
-        let mut lanes = Lanes::default();
-        lanes.add(LANE, Place::new(0, at(1), 1), at(10));
-        lanes.add(LANE, Place::new(0, at(1), 2), at(10));
+        let mut lanes = lanes(&[(0, 1, 1), (0, 1, 2)]);
         lanes.remove(LANE, 1);
-        assert_eq!(front(&lanes), Front::Unknown);
+        assert_eq!((due(&lanes), unknown(&lanes)), (vec![], vec![0]));
         lanes.remove(LANE, 1);
-        assert_eq!(lanes.iter().count(), 0);
+        assert_eq!(lanes.processors().count(), 0);
         assert_eq!(lanes.total(), 0);
+    }
+
+    #[test]
+    fn a_lane_without_room_sleeps_until_a_time_or_an_end() {
+        let mut lanes = lanes(&[(0, 1, 1)]);
+        lanes.sleep("p", "k", Some(at(30)));
+        lanes.advance(at(29));
+        assert_eq!((due(&lanes), unknown(&lanes)), (vec![], vec![]));
+        lanes.advance(at(30));
+        assert_eq!(unknown(&lanes), [0]);
+
+        lanes.sleep("p", "k", None);
+        lanes.advance(at(99));
+        lanes.wake("another");
+        assert!(unknown(&lanes).is_empty());
+        lanes.wake("k");
+        assert_eq!(unknown(&lanes), [0]);
+    }
+
+    #[test]
+    fn nothing_is_left_of_lanes_that_came_and_went() {
+        let mut lanes = Lanes::default();
+        for round in 0..50 {
+            let key = format!("{}", round % 7);
+            let lane = LaneName {
+                processor: "p",
+                key: Some(&key),
+            };
+            lanes.add(lane, Place::new(round, at(5 + round), round), at(20));
+            lanes.advance(at(round));
+            if round % 3 == 0 {
+                lanes.remove(lane, 1);
+            }
+        }
+        for round in 0..7 {
+            let key = format!("{round}");
+            let lane = LaneName {
+                processor: "p",
+                key: Some(&key),
+            };
+            let of_processor = &lanes.processors["p"];
+            let filed = |name: &Arc<str>| **name == *key;
+            let found = (of_processor
+                .unknown
+                .iter()
+                .filter(|(_, it)| filed(it))
+                .count())
+                + (of_processor.due.iter().filter(|(_, it)| filed(it)).count());
+            assert!(found <= 1, "{of_processor:?}");
+            lanes.remove(lane, 50);
+        }
+        assert_eq!(lanes.total(), 0);
+        assert!(lanes.processors.is_empty());
     }
 }

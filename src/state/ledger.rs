@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::lanes::{LaneName, Lanes};
 use super::limits::{Limits, Rule};
 use super::rate::Starts;
-use super::room::{Offer, Room, TASK_BYTES};
+use super::room::{Change, Offer, Room, TASK_BYTES};
 use crate::models::{Attempt, ClaimedTask, Pause, QueueStatus, TaskId, Timestamp};
 
 /// The queue as the Writer knows it.
@@ -85,6 +85,7 @@ impl Ledger {
 
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = Arc::new(limits);
+        self.lanes.wake_all();
     }
 
     pub fn status(&self) -> QueueStatus {
@@ -148,64 +149,64 @@ impl Ledger {
     }
 
     /// What may start now, if the attempts in `ending` give their places back first.
+    ///
+    /// It costs as much as there are ending attempts, not as much as there are processors or keys.
     pub fn room<'a>(&self, ending: impl Iterator<Item = &'a Attempt>, now: Timestamp) -> Room {
         let mut here = self.running_here;
         let mut bytes = self.running_bytes;
-        let mut by_processor = self.running_by_processor.clone();
-        let mut by_key = self.running_by_key.clone();
+        let mut room = Room {
+            limits: Arc::clone(&self.limits),
+            closed: !self.claiming || self.pause.is_some(),
+            tasks: 0,
+            bytes: 0,
+            now,
+            processors: HashMap::new(),
+            keys: HashMap::new(),
+            offers: self.offers.clone(),
+        };
         for slot in ending.filter_map(|attempt| self.running.get(&attempt.seq)) {
             here -= u64::from(slot.bytes.is_some());
             bytes -= slot.bytes.unwrap_or(0);
-            take_one(&mut by_processor, &slot.processor);
-            if let Some(key) = &slot.key {
-                take_one(&mut by_key, key);
-            }
+            room.give_back(slot.lane());
         }
-        Room {
-            closed: !self.claiming || self.pause.is_some(),
-            tasks: self.limits.running.unwrap_or(u64::MAX).saturating_sub(here),
-            bytes: self.limits.running_bytes.saturating_sub(bytes),
-            processors: self.room_of_processors(&by_processor, now),
-            keys: self.room_of_keys(&by_key, now),
-            offers: self.offers.clone(),
-            limits: Arc::clone(&self.limits),
+        room.tasks = self.limits.running.unwrap_or(u64::MAX).saturating_sub(here);
+        room.bytes = self.limits.running_bytes.saturating_sub(bytes);
+        room
+    }
+
+    /// Tasks of this processor that may start at `now`, after this change.
+    pub fn free_of_processor(&self, name: &str, change: Change, now: Timestamp) -> u64 {
+        if self
+            .closed
+            .get(name)
+            .is_some_and(|pause| pause.holds_at(now))
+        {
+            return 0;
         }
+        let rule = self.limits.processor(name);
+        let running = self.running_by_processor.get(name);
+        free(rule, running, self.processor_starts.get(name), change, now)
     }
 
-    fn room_of_processors(
-        &self,
-        running: &HashMap<String, u64>,
-        now: Timestamp,
-    ) -> HashMap<String, u64> {
-        let limited = self.limits.processors.iter().map(|(name, rule)| {
-            let free = free(
-                *rule,
-                running.get(name),
-                self.processor_starts.get(name),
-                now,
-            );
-            (name.clone(), free)
-        });
-        let closed = self.closed.iter().filter(|(_, pause)| pause.holds_at(now));
-        limited
-            .chain(closed.map(|(name, _)| (name.clone(), 0)))
-            .collect()
+    /// Tasks of this key that may start at `now`, after this change.
+    pub fn free_of_key(&self, key: &str, change: Change, now: Timestamp) -> u64 {
+        let running = self.running_by_key.get(key);
+        let starts = self.key_starts.get(key);
+        free(self.limits.key(key), running, starts, change, now)
     }
 
-    fn room_of_keys(&self, running: &HashMap<String, u64>, now: Timestamp) -> HashMap<String, u64> {
-        let room = |key: &String| {
-            let rule = self.limits.key(key);
-            let free = free(rule, running.get(key), self.key_starts.get(key), now);
-            (key.clone(), free)
-        };
-        let started = self.key_starts.keys();
-        running.keys().chain(started).map(room).collect()
-    }
-
-    /// Whether a task that waits could start at `now`, with this room.
-    pub fn can_start(&self, room: &Room, now: Timestamp) -> bool {
-        let mut lanes = self.lanes.iter();
-        !room.closed && lanes.any(|(lane, front)| front.may_be_due(now) && room.of(lane) > 0)
+    /// Whether a task that waits could start with this room. The lanes must have been advanced to its
+    /// time.
+    pub fn can_start(&self, room: &Room) -> bool {
+        let has_room = |key: &str| room.of_key(self, key) > 0;
+        let mut processors = self.lanes.processors();
+        !room.closed
+            && processors.any(|(processor, lanes)| {
+                room.of_processor(self, processor) > 0
+                    && (lanes.plain_may_be_due(room.now)
+                        || lanes.due().any(|(_, key)| has_room(key))
+                        || lanes.unknown().any(|(_, key)| has_room(key)))
+            })
     }
 
     pub fn add_running(&mut self, task: &ClaimedTask, now: Timestamp) {
@@ -292,6 +293,16 @@ impl Ledger {
         take_one(&mut self.running_by_processor, &slot.processor);
         if let Some(key) = &slot.key {
             take_one(&mut self.running_by_key, key);
+            self.lanes.wake(key);
+        }
+    }
+
+    /// The lanes whose keys get places back when these attempts end may have something to start.
+    pub fn wake_lanes<'a>(&mut self, ending: impl Iterator<Item = &'a Attempt>) {
+        for slot in ending.filter_map(|attempt| self.running.get(&attempt.seq)) {
+            if let Some(key) = &slot.key {
+                self.lanes.wake(key);
+            }
         }
     }
 
@@ -301,13 +312,20 @@ impl Ledger {
     }
 }
 
-fn free(rule: Rule, running: Option<&u64>, starts: Option<&Starts>, now: Timestamp) -> u64 {
+fn free(
+    rule: Rule,
+    running: Option<&u64>,
+    starts: Option<&Starts>,
+    change: Change,
+    now: Timestamp,
+) -> u64 {
     let places = rule.concurrency.map_or(u64::MAX, |limit| {
-        limit.saturating_sub(running.copied().unwrap_or(0))
+        let running = running.copied().unwrap_or(0);
+        limit.saturating_sub(running.saturating_sub(change.ended) + change.taken)
     });
-    let tokens = rule.rate.map_or(u64::MAX, |rate| match starts {
-        Some(starts) => starts.free(now, rate),
-        None => u64::from(rate.starts),
+    let tokens = rule.rate.map_or(u64::MAX, |rate| {
+        let free = starts.map_or(u64::from(rate.starts), |starts| starts.free(now, rate));
+        free.saturating_sub(change.taken)
     });
     places.min(tokens)
 }

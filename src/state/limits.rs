@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::lanes::LaneName;
 use crate::config::Rate;
 
 /// All limits of the queue.
@@ -63,6 +64,13 @@ impl Limits {
         processors.any(|(name, rule)| further(*rule, before.processor(name)))
             || keys.any(|(key, _)| further(self.key(key), before.key(key)))
             || further(self.any_key, before.any_key)
+    }
+
+    /// How long a start of a task of this lane counts for a rate, if it does.
+    pub(super) fn period(&self, lane: LaneName<'_>) -> Option<Duration> {
+        let key = lane.key.and_then(|key| self.key(key).rate);
+        let rates = self.processor(lane.processor).rate.into_iter().chain(key);
+        rates.map(|rate| rate.per).max()
     }
 
     /// The longest period that a rate looks back.

@@ -204,7 +204,7 @@ async fn read_ledger(conn: &mut SqliteConnection, limits: Limits) -> Result<Ledg
     };
     let mut ledger = Ledger::new(limits, pause);
     ledger.closed = closed::recall(conn, now).await?;
-    (ledger.lanes, ledger.blocked) = waiting::count_waiting(&mut *conn).await?;
+    (ledger.lanes, ledger.blocked) = waiting::count_waiting(&mut *conn, now).await?;
     ledger.upstream = chains::awaited(conn).await?.into_iter().collect();
     recall_starts(conn, &mut ledger).await?;
     Ok(ledger)

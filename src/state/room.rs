@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::lanes::LaneName;
+use super::ledger::Ledger;
 use super::limits::{Home, Limits};
-use crate::models::OfferId;
+use crate::models::{OfferId, Timestamp};
 
 /// What a task in the running set costs in memory besides its content, roughly.
 pub(super) const TASK_BYTES: usize = 1024;
@@ -17,12 +18,21 @@ pub(super) struct Room {
     pub closed: bool,
     pub tasks: u64,
     pub bytes: usize,
-    /// Free places of the processors that have fewer than the queue.
-    pub processors: HashMap<String, u64>,
-    /// Free places of the keys that are in use; any other has all of its own.
-    pub keys: HashMap<String, u64>,
+    pub now: Timestamp,
+    /// What the transaction changes of the processors, and of the keys, that the ledger knows.
+    pub processors: HashMap<String, Change>,
+    pub keys: HashMap<String, Change>,
     /// Outside workers that wait for tasks, the first come first.
     pub offers: Vec<Offer>,
+}
+
+/// What a transaction changes of a processor or a key.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Change {
+    /// Tasks that end, and so give their places back first.
+    pub ended: u64,
+    /// Tasks that start.
+    pub taken: u64,
 }
 
 /// An outside worker that waits for tasks.
@@ -42,30 +52,41 @@ pub(super) struct Slot {
 }
 
 impl Room {
-    /// Tasks of this lane that may still start.
-    pub fn of(&self, lane: LaneName<'_>) -> u64 {
+    /// Tasks of this processor that may still start, as far as their keys allow it.
+    pub fn of_processor(&self, ledger: &Ledger, processor: &str) -> u64 {
         if self.closed {
             return 0;
         }
-        let own = self.processors.get(lane.processor).copied();
-        let own = own.unwrap_or(u64::MAX);
-        let key = lane.key.map_or(u64::MAX, |key| self.of_key(key));
-        own.min(key).min(self.of_place(lane.processor))
+        let change = self.processors.get(processor).copied();
+        let own = ledger.free_of_processor(processor, change.unwrap_or_default(), self.now);
+        own.min(self.of_place(processor))
+    }
+
+    /// Tasks of this key that may still start, as far as their processors allow it.
+    pub fn of_key(&self, ledger: &Ledger, key: &str) -> u64 {
+        let change = self.keys.get(key).copied();
+        ledger.free_of_key(key, change.unwrap_or_default(), self.now)
+    }
+
+    /// A running task of this lane ends.
+    pub fn give_back(&mut self, lane: LaneName<'_>) {
+        change(&mut self.processors, lane.processor).ended += 1;
+        if let Some(key) = lane.key {
+            change(&mut self.keys, key).ended += 1;
+        }
     }
 
     /// Takes a place for a task of this lane with a content of `bytes`, if there is one.
     ///
     /// The last free byte admits a task of any size, so that the largest content can run at all.
-    pub fn take(&mut self, lane: LaneName<'_>, bytes: usize) -> Option<Slot> {
-        if self.of(lane) == 0 {
+    pub fn take(&mut self, ledger: &Ledger, lane: LaneName<'_>, bytes: usize) -> Option<Slot> {
+        let is_full = lane.key.is_some_and(|key| self.of_key(ledger, key) == 0);
+        if is_full || self.of_processor(ledger, lane.processor) == 0 {
             return None;
         }
-        if let Some(free) = self.processors.get_mut(lane.processor) {
-            *free -= 1;
-        }
+        change(&mut self.processors, lane.processor).taken += 1;
         if let Some(key) = lane.key {
-            let free = self.of_key(key);
-            self.keys.insert(key.to_owned(), free - 1);
+            change(&mut self.keys, key).taken += 1;
         }
         if self.limits.is_external(lane.processor) {
             let offer = self.offers_for(lane.processor).next()?;
@@ -92,19 +113,17 @@ impl Room {
         }
     }
 
-    fn of_key(&self, key: &str) -> u64 {
-        let unused = || {
-            let rule = self.limits.key(key);
-            let starts = rule.rate.map_or(u64::MAX, |rate| u64::from(rate.starts));
-            rule.concurrency.unwrap_or(u64::MAX).min(starts)
-        };
-        self.keys.get(key).copied().unwrap_or_else(unused)
-    }
-
     fn offers_for<'a>(&'a mut self, processor: &'a str) -> impl Iterator<Item = &'a mut Offer> {
         let takes = move |offer: &&mut Offer| {
             offer.left > 0 && offer.processors.iter().any(|name| name == processor)
         };
         self.offers.iter_mut().filter(takes)
     }
+}
+
+fn change<'a>(changes: &'a mut HashMap<String, Change>, name: &str) -> &'a mut Change {
+    if !changes.contains_key(name) {
+        changes.insert(name.to_owned(), Change::default());
+    }
+    changes.get_mut(name).expect("it is there")
 }

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::batch::{Batch, Plan, Report};
+use super::batch::{Batch, Claim, Plan, Report};
 use super::journal::Row;
+use super::lanes::LaneName;
 use super::ledger::Ledger;
-use super::writes::{FinishAttempt, InsertOnce, InsertTask, SetProgress};
-use crate::models::{Attempt, ClaimedTask, Outcome, TaskId, TaskStatus, Terms};
+use super::writes::{FinishAttempt, InsertOnce, InsertStart, InsertTask, SetProgress};
+use crate::models::{Attempt, ClaimedTask, Outcome, TaskId, TaskStatus, Terms, Timestamp};
 
 impl Batch {
     /// The rows of the submissions; `histories` are their encoded `context_history`, where they
@@ -124,11 +125,47 @@ impl Batch {
         rows.extend(told.filter_map(|report| report_row(report, now)));
         let at_once = plan.tasks.iter().filter(|(_, slot)| slot.is_some());
         rows.extend(at_once.map(|(id, _)| Row::started(*id, 1, now)));
-        rows.extend(plan.claims.iter().map(|(attempt, _)| {
+        rows.extend(plan.claims.iter().map(|Claim { attempt, .. }| {
             Row::started(attempt.task_id, attempt.number, now)
                 .if_reached(*attempt, TaskStatus::Processing)
         }));
         rows
+    }
+
+    /// The starts that rates count, and until when.
+    pub fn start_rows<'a>(
+        &'a self,
+        plan: &'a Plan,
+        ledger: &Ledger,
+        now: Timestamp,
+    ) -> Vec<InsertStart<'a>> {
+        let submissions = self.submissions.iter().zip(&plan.tasks);
+        let at_once = submissions.filter(|(_, (_, slot))| slot.is_some());
+        let at_once = at_once.map(|(submission, (id, _))| (submission.lane(), *id, 1, None));
+        let claimed = plan.claims.iter().filter_map(|claim| {
+            let (processor, key) = claim.rated.as_ref()?;
+            let key = key.as_deref();
+            let Attempt {
+                seq,
+                task_id,
+                number,
+            } = claim.attempt;
+            Some((LaneName { processor, key }, task_id, number, Some(seq)))
+        });
+        at_once
+            .chain(claimed)
+            .filter_map(|(lane, task_id, attempt, seq)| {
+                let until = now.after(ledger.limits().period(lane)?);
+                Some(InsertStart(
+                    until,
+                    task_id,
+                    attempt,
+                    lane.processor,
+                    lane.key,
+                    seq,
+                ))
+            })
+            .collect()
     }
 
     /// The submissions that start at once, as their executors get them; `first_seq` is the row number

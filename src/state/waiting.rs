@@ -196,14 +196,24 @@ fn place(json: &str) -> Option<Place> {
     Some(Place::new(priority, run_at, seq))
 }
 
-/// How many tasks wait: in each lane, and for other tasks.
-pub(super) async fn count_waiting(conn: impl SqliteExecutor<'_>) -> Result<(Lanes, u64), Error> {
+/// How many tasks wait: in each lane, with its front, and for other tasks.
+pub(super) async fn count_waiting(
+    conn: impl SqliteExecutor<'_>,
+    now: Timestamp,
+) -> Result<(Lanes, u64), Error> {
+    let now = now.to_string();
+    // A task's place as text that sorts as places do: all times are of one length.
     let rows = sqlx::query!(
         r#"SELECT blocked > 0 AS "is_blocked!: bool", processor AS "processor!: Text",
-                  concurrency_key AS "key: Text", count(*) AS "count!: i64"
+                  concurrency_key AS "key: Text", count(*) AS "count!: i64",
+                  max(priority) AS "urgency!: i64",
+                  min(CASE WHEN run_at <= ?1
+                      THEN printf('%03d%s%019d', 100 - priority, run_at, seq) END) AS "due: Text",
+                  min(CASE WHEN run_at > ?1 THEN run_at END) AS "next: Text"
              FROM tasks
             WHERE finished_at IS NULL AND status = 'PENDING'
-            GROUP BY blocked, processor, concurrency_key"#
+            GROUP BY blocked, processor, concurrency_key"#,
+        now
     )
     .fetch_all(conn)
     .await?;
@@ -213,15 +223,35 @@ pub(super) async fn count_waiting(conn: impl SqliteExecutor<'_>) -> Result<(Lane
         let count = row.count as u64;
         if row.is_blocked {
             blocked += count;
-        } else {
-            let lane = LaneName {
-                processor: &row.processor,
-                key: row.key.as_deref(),
-            };
-            lanes.add_unseen(lane, count);
+            continue;
         }
+        let lane = LaneName {
+            processor: &row.processor,
+            key: row.key.as_deref(),
+        };
+        let due = row.due.as_deref().map(counted_place);
+        let front = match due {
+            Some(None) => Front::Unknown,
+            due => Front::Known {
+                due: due.flatten(),
+                next: row.next.map(|time| time.time_or_now()),
+            },
+        };
+        lanes.add_counted(lane, count, row.urgency, front);
     }
     Ok((lanes, blocked))
+}
+
+/// A place as [`count_waiting`] has it: three digits, a time, nineteen digits.
+fn counted_place(text: &str) -> Option<Place> {
+    let (priority, rest) = text.split_at_checked(3)?;
+    let (run_at, seq) = rest.split_at_checked(rest.len().checked_sub(19)?)?;
+    let priority: i64 = priority.parse().ok()?;
+    Some(Place::new(
+        100 - priority,
+        run_at.parse().ok()?,
+        seq.parse().ok()?,
+    ))
 }
 
 /// How many tasks of its lane start before a waiting task: those that are due and come first. Those that

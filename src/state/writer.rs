@@ -206,6 +206,8 @@ impl Writer {
     pub(super) async fn write(&mut self, batch: &Batch) -> Result<Written, Error> {
         let time = Timestamp::now();
         let now = time.to_string();
+        self.ledger.lanes.advance(time);
+        self.ledger.wake_lanes(batch.ending());
         let mut plan = batch.plan(&self.ledger, time);
         self.plan_claims(&mut plan, time, &now).await?;
         if batch.is_empty() && plan.claims.is_empty() {
@@ -219,7 +221,8 @@ impl Writer {
             links: batch.links(&plan),
             progress: batch.progress_rows(),
             finished: batch.finish_rows(),
-            claims: plan.claims.iter().map(|(attempt, _)| attempt.seq).collect(),
+            claims: plan.claims.iter().map(|claim| claim.attempt.seq).collect(),
+            starts: batch.start_rows(&plan, &self.ledger, time),
             logs: rows.iter().map(Row::to_insert).collect(),
         };
         let mut applied = writes::commit(&mut self.conn, &changes, &now).await?;
@@ -240,13 +243,14 @@ impl Writer {
     }
 
     /// Whether waiting tasks could start now.
-    pub fn may_claim(&self) -> bool {
+    pub fn may_claim(&mut self) -> bool {
         if self.ledger.lanes.total() == 0 {
             return false;
         }
         let now = Timestamp::now();
+        self.ledger.lanes.advance(now);
         let room = self.ledger.room(std::iter::empty(), now);
-        self.ledger.can_start(&room, now)
+        self.ledger.can_start(&room)
     }
 
     /// Closes the database, with the WAL copied back into it.

@@ -120,6 +120,18 @@ pub(super) struct InsertLog<'a>(
     pub Option<&'static str>,
 );
 
+/// A row for `starts`: until, task_id, attempt, processor, concurrency_key, and for a task that was
+/// waiting its row number: it has not started if it has lost its race.
+#[derive(Serialize)]
+pub(super) struct InsertStart<'a>(
+    pub Timestamp,
+    pub TaskId,
+    pub i64,
+    pub &'a str,
+    pub Option<&'a str>,
+    pub Option<i64>,
+);
+
 /// What one transaction of the Writer consists of.
 #[derive(Default)]
 pub(super) struct Changes<'a> {
@@ -133,6 +145,8 @@ pub(super) struct Changes<'a> {
     pub finished: Vec<FinishAttempt<'a>>,
     /// Row numbers of waiting tasks to start.
     pub claims: Vec<i64>,
+    /// Starts that rates look back on.
+    pub starts: Vec<InsertStart<'a>>,
     pub logs: Vec<InsertLog<'a>>,
 }
 
@@ -175,6 +189,9 @@ async fn run_transaction(
     let progress = serde_json::to_string(&changes.progress)?;
     let finished = serde_json::to_string(&changes.finished)?;
     let claims = serde_json::to_string(&changes.claims)?;
+    let starts = serde_json::to_string(&changes.starts)?;
+    // Those whose time is over go with the next: nobody pays who has no rate.
+    let over = if changes.starts.is_empty() { "" } else { now };
     let logs = serde_json::to_string(&changes.logs)?;
     #[expect(
         deprecated,
@@ -222,6 +239,16 @@ async fn run_transaction(
                   coalesce(max_attempts, 1) AS "max_attempts!: i64", uncounted AS "uncounted!",
                   timeout AS "timeout: f64", upstream IS NOT NULL AS "has_upstream!: bool";
 
+        DELETE FROM starts WHERE until <= ?;
+
+        INSERT OR IGNORE INTO starts (until, task_id, attempt, at, processor, concurrency_key)
+        SELECT value ->> 0, value ->> 1, value ->> 2, now, value ->> 3, value ->> 4
+          FROM jsonb_each(?) CROSS JOIN (SELECT ? AS now)
+         WHERE value ->> 5 IS NULL
+            OR EXISTS (SELECT 1 FROM tasks
+                        WHERE seq = value ->> 5 AND attempt = value ->> 2
+                          AND +status = 'PROCESSING');
+
         INSERT INTO logs (task_id, type, agent, message, data, at)
         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4,
                coalesce(value ->> 5, now)
@@ -242,11 +269,14 @@ async fn run_transaction(
         now,
         now,
         claims,
+        over,
+        starts,
+        now,
         logs,
         now
     )
     .fetch_many(conn);
-    let mut done = Vec::with_capacity(9);
+    let mut done = Vec::with_capacity(11);
     let mut claimed = Vec::new();
     while let Some(answer) = answers.try_next().await? {
         match answer {
@@ -280,6 +310,8 @@ async fn run_transaction(
         _progress,
         _finished,
         _claims,
+        _over,
+        _starts,
         logs,
         _commit,
     ] = &done[..]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Service, Setup, eventually};
+use crate::support::{Answer, Service, Setup, eventually};
 
 async fn submit(service: &Service, processor: &str, key: &str) -> String {
     let task = json!({"content": "", "processor": processor, "concurrency_key": key});
@@ -108,6 +108,69 @@ async fn many_keys_are_all_served_in_order_of_priority() {
 }
 
 #[tokio::test]
+async fn of_many_keys_the_most_urgent_start_first_also_after_a_restart() {
+    let service = Setup::new()
+        .setting("max_concurrent_tasks", 1)
+        .start()
+        .await;
+    service.pause().await;
+    let task = |n: i64| json!({"content": "", "concurrency_key": format!("key {n}"), "priority": n / 5 - 100});
+    let tasks: Vec<_> = (0..1005).map(task).collect();
+    service
+        .post_json("/api/v1/tasks/batch", &json!({"tasks": tasks}))
+        .await
+        .expect(201);
+    let service = service.ends_well().await.start().await;
+    service.resume().await;
+    service.drained().await;
+    let started = "SELECT priority FROM logs JOIN tasks ON tasks.id = task_id
+                    WHERE type = 'TASK_STARTED' ORDER BY logs.id";
+    let rows = service.database().await.rows(started).await;
+    let started: Vec<i64> = rows.iter().map(|row| sqlx::Row::get(row, 0)).collect();
+    assert_eq!(started.len(), 1005);
+    assert!(
+        started.is_sorted_by(|before, after| before >= after),
+        "{started:?}"
+    );
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_key_without_room_goes_on_when_it_has_some() {
+    let setup = Setup::new()
+        .gates()
+        .setting("max_concurrent_tasks", 10)
+        .table("[concurrency_keys.one]\nconcurrency = 1\n[concurrency_keys.brisk]\nrate = \"2/s\"");
+    let service = setup.start().await;
+    let mut ids = Vec::new();
+    for (key, priority) in [
+        ("one", 0),
+        ("one", 0),
+        ("one", 9),
+        ("brisk", 0),
+        ("brisk", 0),
+    ] {
+        let task = json!({"content": "", "processor": "gate", "concurrency_key": key, "priority": priority});
+        ids.push(service.submit_json(&task).await);
+    }
+    let late = json!({"content": "", "concurrency_key": "brisk"});
+    let late = service.submit_json(&late).await;
+    service.at_gate(&ids[0]).await;
+    // What comes while the key is full does not hide what came before.
+    for n in [2, 1] {
+        assert_eq!(service.task(&ids[n]).await["status"], "PENDING");
+        service.open_gate(&ids[if n == 2 { 0 } else { 2 }]).await;
+        service.at_gate(&ids[n]).await;
+    }
+    service.finished(&late).await;
+    for n in [1, 3, 4] {
+        service.open_gate(&ids[n]).await;
+    }
+    service.drained().await;
+    service.ends_well().await;
+}
+
+#[tokio::test]
 async fn a_rate_lets_so_many_start_and_counts_them_across_a_crash() {
     let setup = Setup::new().gate_processor("slow", "rate = \"2/h\"");
     let service = setup.start().await;
@@ -134,6 +197,40 @@ async fn a_rate_lets_so_many_start_and_counts_them_across_a_crash() {
 }
 
 #[tokio::test]
+async fn a_rate_counts_the_starts_of_deleted_tasks_across_a_crash() {
+    let setup = Setup::new().table(
+        "[processors.slow]\nkind = \"echo\"\nrate = \"2/h\"\n\
+         [concurrency_keys.scarce]\nrate = \"1/h\"",
+    );
+    let service = setup.start().await;
+    let scarce = json!({"content": "", "concurrency_key": "scarce"});
+    let mut done = Vec::new();
+    for _ in 0..2 {
+        done.push(service.submit_to("slow", "").await);
+    }
+    done.push(service.submit_json(&scarce).await);
+    for id in &done {
+        service.finished(id).await;
+        let path = format!("/api/v1/tasks/{id}");
+        let request = service.request(reqwest::Method::DELETE, &path);
+        assert_eq!(Answer::of(request).await.status, 204);
+    }
+    let service = service.kill9().await.start().await;
+    let slow = service.submit_to("slow", "one too many").await;
+    let scarce = service.submit_json(&scarce).await;
+    let free = service.submit("has no rate").await;
+    service.finished(&free).await;
+    for (id, why) in [(slow, "processor_rate"), (scarce, "key_rate")] {
+        assert_eq!(reasons(&service, &id).await[0]["type"], why);
+        assert_eq!(service.task(&id).await["status"], "PENDING");
+    }
+    // Nothing is kept of what no rate counts.
+    let kept = "SELECT count(*) FROM starts";
+    assert_eq!(service.database().await.number(kept).await, 3);
+    service.ends_well().await;
+}
+
+#[tokio::test]
 async fn a_rate_gives_its_tokens_back() {
     let setup = Setup::new().table("[concurrency_keys.brisk]\nrate = \"5/s\"");
     let service = setup.start().await;
@@ -156,6 +253,9 @@ async fn a_rate_gives_its_tokens_back() {
         let apart: f64 = sqlx::Row::get(&rows[0], 0);
         assert!(apart >= 999.0, "{window:?}");
     }
+    // A start is kept until its token is back, and goes with a later one.
+    let kept = "SELECT count(*) FROM starts";
+    assert!(service.database().await.number(kept).await <= 5);
     service.ends_well().await;
 }
 
