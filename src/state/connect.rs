@@ -113,6 +113,8 @@ pub(super) struct Connections {
     pub read: SqlitePool,
     /// How a further connection that may write is opened.
     pub options: SqliteConnectOptions,
+    /// How one that only reads is opened.
+    pub read_options: SqliteConnectOptions,
     pub lock: Lock,
 }
 
@@ -150,6 +152,7 @@ pub(super) async fn open(path: &Path, durability: Durability) -> Result<Connecti
         write,
         read,
         options,
+        read_options: read_options(path),
         lock,
     })
 }
