@@ -1,10 +1,8 @@
 //! The Writer tells the listeners: what it has committed, and what other programs have.
 
-use tokio::time::Instant;
-
 use super::journal::Row;
 use super::writer::Writer;
-use super::{Error, history, waiting};
+use super::{Error, history};
 use crate::models::{Event, Timestamp};
 
 /// What a committed transaction means outside the database.
@@ -56,33 +54,8 @@ impl Writer {
         }
     }
 
-    /// Notices what other programs have committed: new tasks, edits, journal rows.
-    pub async fn look_outside(&mut self) -> Result<(), Error> {
-        if Instant::now() < self.next_count {
-            return Ok(());
-        }
-        let looked = self.count_again_if_changed().await;
-        match looked {
-            Err(error @ Error::Corrupt(_)) => Err(error),
-            Err(error) => {
-                tracing::debug!(%error, "the database cannot be read");
-                Ok(())
-            }
-            Ok(()) => Ok(()),
-        }
-    }
-
-    async fn count_again_if_changed(&mut self) -> Result<(), Error> {
-        let version: i64 = sqlx::query_scalar("PRAGMA data_version")
-            .fetch_one(&mut self.conn)
-            .await?;
-        if version == self.data_version {
-            return Ok(());
-        }
-        let begun = Instant::now();
-        let (lanes, blocked) = waiting::count_waiting(&mut self.conn, Timestamp::now()).await?;
-        self.ledger.lanes = lanes;
-        self.ledger.blocked = blocked;
+    /// Announces all that other programs have written.
+    pub async fn publish_outside(&mut self) -> Result<(), Error> {
         let newest = history::newest_event(&mut self.conn).await?;
         if newest > self.bus.head() {
             if self.bus.has_listeners() {
@@ -91,8 +64,6 @@ impl Writer {
                 self.bus.skip(newest);
             }
         }
-        self.data_version = version;
-        self.next_count = Instant::now() + begun.elapsed() * 20;
         Ok(())
     }
 }

@@ -115,6 +115,8 @@ pub(super) struct Connections {
     pub searches: Searches,
     /// How a further connection that may write is opened.
     pub options: SqliteConnectOptions,
+    /// How one that only reads is opened.
+    pub read_options: SqliteConnectOptions,
     pub lock: Lock,
 }
 
@@ -153,6 +155,7 @@ pub(super) async fn open(path: &Path, durability: Durability) -> Result<Connecti
         read,
         searches: Searches::new(read_options(path)),
         options,
+        read_options: read_options(path),
         lock,
     })
 }

@@ -63,7 +63,12 @@ pub(super) struct Lanes {
     total: u64,
     /// Processors whose lanes of a key sleep until one of the key's tasks ends.
     shut: HashMap<String, Vec<String>>,
+    /// How the number of tasks has changed in each lane, while that is noted.
+    changes: Option<HashMap<OwnedName, i64>>,
 }
+
+/// A lane's name: processor, key.
+type OwnedName = (String, Option<String>);
 
 /// The lanes of one processor.
 #[derive(Debug, Default)]
@@ -117,6 +122,39 @@ impl Lanes {
         }
     }
 
+    /// Notes from now on what changes, for [`Self::replace`].
+    pub fn note_changes(&mut self) {
+        self.changes = Some(HashMap::new());
+    }
+
+    /// Nothing was counted: what has changed need not be known.
+    pub fn forget_changes(&mut self) {
+        self.changes = None;
+    }
+
+    /// The lanes are those that were counted as they were at the last [`Self::note_changes`], with
+    /// what has changed since.
+    pub fn replace(&mut self, counted: Self) {
+        let changes = self.changes.take().unwrap_or_default();
+        *self = counted;
+        for ((processor, key), change) in &changes {
+            let key = key.as_deref();
+            let name = LaneName { processor, key };
+            match u64::try_from(*change) {
+                Ok(came @ 1..) => self.add_unseen(name, came),
+                // Also none: as many came as went, perhaps others.
+                _ => self.remove(name, change.unsigned_abs()),
+            }
+        }
+    }
+
+    fn note(&mut self, name: LaneName<'_>, change: i64) {
+        if let Some(changes) = &mut self.changes {
+            let name = (name.processor.to_owned(), name.key.map(str::to_owned));
+            *changes.entry(name).or_default() += change;
+        }
+    }
+
     /// A task waits at `place`.
     pub fn add(&mut self, name: LaneName<'_>, place: Place, now: Timestamp) {
         let Reverse(urgency) = place.priority;
@@ -148,6 +186,7 @@ impl Lanes {
 
     /// `count` tasks, perhaps its front, wait no more.
     pub fn remove(&mut self, name: LaneName<'_>, count: u64) {
+        self.note(name, -(count as i64));
         let Some(lanes) = self.processors.get_mut(name.processor) else {
             return;
         };
@@ -210,6 +249,7 @@ impl Lanes {
     }
 
     fn join(&mut self, name: LaneName<'_>, came: Lane) {
+        self.note(name, came.count as i64);
         self.total += came.count;
         // Looked up before it is entered: the name is nearly always there, and need not be copied.
         match self.processors.get_mut(name.processor) {
@@ -449,6 +489,34 @@ mod tests {
         assert!(unknown(&lanes).is_empty());
         lanes.wake("k");
         assert_eq!(unknown(&lanes), [0]);
+    }
+
+    #[test]
+    fn what_changes_during_a_count_is_added_to_it() {
+        let mut lanes = lanes(&[(0, 1, 1), (0, 1, 2), (0, 1, 3)]);
+        let counted = || {
+            let mut counted = Lanes::default();
+            let front = Front::Known {
+                due: Some(Place::new(0, at(1), 1)),
+                next: None,
+            };
+            counted.add_counted(LANE, 5, 0, front);
+            counted
+        };
+        lanes.note_changes();
+        lanes.remove(LANE, 1);
+        let other = LaneName { key: None, ..LANE };
+        lanes.add(other, Place::new(0, at(1), 4), at(10));
+        lanes.replace(counted());
+        assert_eq!((lanes.total(), lanes.count_of_processor("p")), (5, 5));
+        // Its first may be the one that is gone.
+        assert_eq!((due(&lanes), unknown(&lanes)), (vec![], vec![0]));
+
+        lanes.note_changes();
+        lanes.remove(LANE, 1);
+        lanes.add(LANE, Place::new(9, at(1), 5), at(10));
+        lanes.replace(counted());
+        assert_eq!((lanes.total(), unknown(&lanes)), (5, vec![0]));
     }
 
     #[test]

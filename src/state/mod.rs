@@ -18,6 +18,7 @@ mod chore;
 mod claims;
 mod closed;
 mod connect;
+mod counter;
 mod deletion;
 mod error;
 mod explain;

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::checkpoint::Checkpointer;
 use super::chore::Chore;
 use super::connect::{self, Connections, Lock, OpenError};
+use super::counter::Counter;
 use super::handle::PERMIT_BYTES;
 use super::index::Index;
 use super::journal::Row;
@@ -140,15 +141,15 @@ impl Opened {
     ) -> Result<(StateManager, WriterHandle, Lock), Error> {
         let conn = &mut self.connections.write;
         meta::set_defaults(&mut *conn, start.default_processor, &start.max_attempts).await?;
+        // Before the tasks are counted: what others write from here on shows.
+        let data_version = sqlx::query_scalar("PRAGMA data_version")
+            .fetch_one(&mut *conn)
+            .await?;
         let ledger = read_ledger(conn, start.limits).await?;
         // What became final when nobody could go through those that wait for it.
         let chores = ledger.upstream.iter().copied().map(Chore::Resolve);
         let chores = chores.collect();
         let bus = Bus::new(history::newest_event(&mut *conn).await?);
-        let data_version = sqlx::query_scalar("PRAGMA data_version")
-            .fetch_one(&mut *conn)
-            .await?;
-
         let index = Index::recall(&mut *conn).await?;
         let checkpointer = Checkpointer::start(self.connections.options, bus.watch()).await?;
 
@@ -174,6 +175,7 @@ impl Opened {
             held: Vec::new(),
             failing: false,
             data_version,
+            counter: Counter::new(self.connections.read_options),
             next_poll: Instant::now(),
             next_count: Instant::now(),
         };

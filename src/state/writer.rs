@@ -20,6 +20,7 @@ use super::announce::Committed;
 use super::batch::{Batch, Report, Submission};
 use super::checkpoint::Checkpointer;
 use super::chore::Chore;
+use super::counter::Counter;
 use super::index::Index;
 use super::journal::Row;
 use super::ledger::Ledger;
@@ -66,6 +67,8 @@ pub(super) struct Writer {
     /// Whether the last write failed.
     pub failing: bool,
     pub data_version: i64,
+    /// Counts the waiting tasks when other programs have written.
+    pub counter: Counter,
     pub next_poll: Instant,
     /// When waiting tasks may be counted again: counting takes at most a twentieth of the time.
     pub next_count: Instant,
@@ -94,6 +97,7 @@ impl Writer {
                 () = tokio::time::sleep_until(retry_at), if retrying => {}
                 () = std::future::ready(()), if self.has_work() => {}
                 () = tokio::time::sleep_until(self.next_poll) => {}
+                () = self.counter.ended(), if self.counter.is_counting() => {}
                 () = sleep_until_if_any(index_at), if index_at.is_some() => {}
             }
             self.let_others_arrive().await;
@@ -121,6 +125,7 @@ impl Writer {
                 Request::Order(order) => orders.push(order),
             }
         }
+        self.take_count().await?;
         if Instant::now() >= self.next_poll {
             self.look_outside().await?;
             self.end_pauses_if_any().await?;
@@ -271,6 +276,7 @@ impl Writer {
                 "outcomes could not be stored; their tasks run again at the next start"
             );
         }
+        self.counter.close().await;
         if let Some(checkpointer) = self.checkpointer.take() {
             checkpointer.stop().await;
         }

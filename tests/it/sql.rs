@@ -276,3 +276,33 @@ async fn another_programs_open_transaction_loses_nobody_a_task() {
     .await;
     service.ends_well().await;
 }
+
+#[tokio::test]
+async fn what_waits_is_counted_right_while_the_service_goes_on() {
+    let service = Service::start().await;
+    let mut database = service.database().await;
+    // So many lanes that a count takes a while.
+    let many = "INSERT INTO tasks(content, run_at, concurrency_key)
+                WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+                SELECT 'far', '2999-01-01T00:00:00.000000Z', 'key ' || i % 5000 FROM n";
+    database.run(many).await.unwrap();
+    let key = |n: i64| json!({"content": "", "concurrency_key": format!("key {n}"), "delay": 3600});
+    for _ in 0..3 {
+        // It makes the service count; what comes during that must be in the sum too.
+        database.run(HELLO).await.unwrap();
+        for n in 0..100 {
+            let tasks = json!({"tasks": [key(n), key(n + 1), {"content": "at once"}]});
+            let answer = service.post_json("/api/v1/tasks/batch", &tasks).await;
+            answer.expect(201);
+        }
+    }
+    eventually("the status says what the rows do", || async {
+        let status = service.queue_status().await;
+        let rows = "SELECT count(*) FROM tasks WHERE status = 'PENDING'";
+        let waiting = service.database().await.number(rows).await;
+        let is_right = waiting == 20_600 && status["pending"] == waiting && status["active"] == 0;
+        is_right.then_some(())
+    })
+    .await;
+    service.ends_well().await;
+}

@@ -1,0 +1,179 @@
+//! The count of the waiting tasks after another program has written, while the Writer goes on.
+//!
+//! It reads on a connection of its own, from a snapshot that begins between two commits of the Writer's.
+//! What the Writer changes from then on is noted ([`super::lanes::Lanes::note_changes`]) and added to
+//! what was counted. What other programs commit from then on changes the version that was read before
+//! the snapshot, so that they are counted the next time.
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::Error;
+use super::lanes::Lanes;
+use super::waiting;
+use super::writer::Writer;
+use crate::models::Timestamp;
+
+/// What was counted: the lanes, and the tasks that wait for others.
+type Counted = (Lanes, u64);
+
+/// Counts waiting tasks, one time after the other.
+pub(super) struct Counter {
+    options: SqliteConnectOptions,
+    /// None before the first count, while it counts, and after a failure.
+    conn: Option<SqliteConnection>,
+    count: Option<Count>,
+}
+
+/// A count that is under way, or has ended and is not taken yet.
+struct Count {
+    task: JoinHandle<(SqliteConnection, Result<Counted, Error>)>,
+    ended: Option<Result<Counted, Error>>,
+    begun: Instant,
+    /// The database's version before it began.
+    version: i64,
+    /// How many tasks were thought to wait for others when it began.
+    blocked: u64,
+}
+
+impl Counter {
+    pub fn new(options: SqliteConnectOptions) -> Self {
+        Self {
+            options,
+            conn: None,
+            count: None,
+        }
+    }
+
+    pub fn is_counting(&self) -> bool {
+        self.count.is_some()
+    }
+
+    /// Resolves when the count under way has ended; it may be dropped before.
+    pub async fn ended(&mut self) {
+        let Some(count) = &mut self.count else {
+            return;
+        };
+        if count.ended.is_some() {
+            return;
+        }
+        count.ended = Some(match (&mut count.task).await {
+            Ok((conn, counted)) => {
+                // One that has failed is opened anew, whatever state it was in.
+                self.conn = counted.is_ok().then_some(conn);
+                counted
+            }
+            Err(error) => Err(Error::Unavailable(error.to_string())),
+        });
+    }
+
+    async fn begin(&mut self, version: i64, blocked: u64) -> Result<(), Error> {
+        let mut conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => self.options.connect().await?,
+        };
+        let begun = Instant::now();
+        sqlx::query("BEGIN").execute(&mut conn).await?;
+        // The snapshot begins with the first read.
+        sqlx::query("SELECT count(*) FROM meta")
+            .execute(&mut conn)
+            .await?;
+        let task = tokio::spawn(async move {
+            let counted = count(&mut conn).await;
+            (conn, counted)
+        });
+        self.count = Some(Count {
+            task,
+            ended: None,
+            begun,
+            version,
+            blocked,
+        });
+        Ok(())
+    }
+
+    async fn take_if_ended(&mut self) -> Option<Count> {
+        if self.count.as_ref()?.task.is_finished() {
+            self.ended().await;
+        }
+        self.count.take_if(|count| count.ended.is_some())
+    }
+
+    /// Waits for the count under way, so that nothing holds a snapshot any more.
+    pub async fn close(&mut self) {
+        self.ended().await;
+        if let Some(conn) = self.conn.take() {
+            let _ = conn.close().await;
+        }
+    }
+}
+
+async fn count(conn: &mut SqliteConnection) -> Result<Counted, Error> {
+    let counted = waiting::count_waiting(&mut *conn, Timestamp::now()).await?;
+    sqlx::query("COMMIT").execute(conn).await?;
+    Ok(counted)
+}
+
+impl Writer {
+    /// Notices what other programs have committed: new tasks, edits, journal rows.
+    ///
+    /// # Errors
+    /// Only [`Error::Corrupt`].
+    pub async fn look_outside(&mut self) -> Result<(), Error> {
+        if self.counter.is_counting() || Instant::now() < self.next_count {
+            return Ok(());
+        }
+        let begun = self.count_if_changed().await;
+        only_fatal(begun)
+    }
+
+    async fn count_if_changed(&mut self) -> Result<(), Error> {
+        let version: i64 = sqlx::query_scalar("PRAGMA data_version")
+            .fetch_one(&mut self.conn)
+            .await?;
+        if version != self.data_version {
+            self.counter.begin(version, self.ledger.blocked).await?;
+            self.ledger.lanes.note_changes();
+        }
+        Ok(())
+    }
+
+    /// From now on the ledger is what was counted, with what the Writer has changed since.
+    ///
+    /// # Errors
+    /// Only [`Error::Corrupt`].
+    pub async fn take_count(&mut self) -> Result<(), Error> {
+        let Some(count) = self.counter.take_if_ended().await else {
+            return Ok(());
+        };
+        let taken = match count.ended {
+            Some(Ok((lanes, blocked))) => {
+                self.ledger.lanes.replace(lanes);
+                let blocked = blocked + self.ledger.blocked;
+                self.ledger.blocked = blocked.saturating_sub(count.blocked);
+                self.data_version = count.version;
+                self.publish_outside().await
+            }
+            Some(Err(error)) => {
+                self.ledger.lanes.forget_changes();
+                Err(error)
+            }
+            None => Ok(()),
+        };
+        self.next_count = Instant::now() + count.begun.elapsed() * 20;
+        only_fatal(taken)
+    }
+}
+
+fn only_fatal(looked: Result<(), Error>) -> Result<(), Error> {
+    match looked {
+        Err(error @ Error::Corrupt(_)) => Err(error),
+        Err(error) => {
+            tracing::debug!(%error, "the database cannot be read");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}
