@@ -184,6 +184,12 @@ async fn run_transaction(
     now: &str,
 ) -> Result<Applied, Error> {
     let tasks = serde_json::to_string(&changes.tasks)?;
+    // To look for what few tasks have costs more than to write the rest. Their order is that of their row
+    // numbers, so one statement writes all.
+    let (plain, planned) = match changes.tasks.iter().any(InsertTask::is_planned) {
+        false => (tasks.as_str(), "[]"),
+        true => ("[]", tasks.as_str()),
+    };
     let once = serde_json::to_string(&changes.once)?;
     let links = serde_json::to_string(&changes.links)?;
     let progress = serde_json::to_string(&changes.progress)?;
@@ -199,6 +205,14 @@ async fn run_transaction(
     )]
     let mut answers = sqlx::query!(
         r#"BEGIN IMMEDIATE;
+
+        INSERT INTO tasks (id, content, status, attempt, started_at, processor, priority, tags,
+                           session_id, context_history, max_attempts, created_at, run_at, source)
+        SELECT value ->> 0, value ->> 1,
+               iif(value ->> 2, 'PROCESSING', 'PENDING'), value ->> 2, iif(value ->> 2, now, NULL),
+               value ->> 3, value ->> 4, value -> 5, value ->> 6, coalesce(value ->> 7, '{}'),
+               value ->> 8, now, now, 'api'
+          FROM jsonb_each(?) CROSS JOIN (SELECT ? AS now);
 
         INSERT INTO tasks (id, content, status, attempt, started_at, processor, priority, tags,
                            session_id, context_history, max_attempts, created_at, run_at, timeout,
@@ -259,7 +273,9 @@ async fn run_transaction(
                           AND coalesce(finished_at, now) = now);
 
         COMMIT"#,
-        tasks,
+        plain,
+        now,
+        planned,
         now,
         once,
         now,
@@ -276,7 +292,7 @@ async fn run_transaction(
         now
     )
     .fetch_many(conn);
-    let mut done = Vec::with_capacity(11);
+    let mut done = Vec::with_capacity(12);
     let mut claimed = Vec::new();
     while let Some(answer) = answers.try_next().await? {
         match answer {
@@ -304,6 +320,7 @@ async fn run_transaction(
     }
     let [
         _begin,
+        _plain,
         tasks,
         _once,
         _links,
