@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +19,7 @@ pub(super) const WRITER_PAGES: &str = "8192";
 const ROWS: i64 = 8192;
 
 /// When nothing has happened for so long, all of the WAL goes back, and the disk it took is free again.
-const QUIET: Duration = Duration::from_secs(10);
+const QUIET: Duration = Duration::from_secs(60);
 /// A commit that comes meanwhile waits no longer than this for readers to let a checkpoint through.
 const READER_PATIENCE: Duration = Duration::from_millis(100);
 
@@ -66,15 +66,11 @@ async fn run(mut conn: SqliteConnection, mut head: watch::Receiver<i64>, stop: C
         };
         let newest = *head.borrow();
         let is_quiet = std::mem::replace(&mut seen, newest) == newest;
-        let checkpoint = match grown {
-            Some(head) => {
-                done = head;
-                "PRAGMA wal_checkpoint(PASSIVE)"
-            }
-            None if is_quiet => "PRAGMA wal_checkpoint(TRUNCATE)",
-            None => continue,
-        };
-        if let Err(error) = sqlx::query(checkpoint).execute(&mut conn).await {
+        done = grown.unwrap_or(done);
+        if grown.is_none() && !is_quiet {
+            continue;
+        }
+        if let Err(error) = checkpoint(&mut conn, is_quiet).await {
             // The Writer meets the same trouble and says so where it matters.
             tracing::debug!(%error, "a checkpoint failed");
         }
@@ -82,11 +78,33 @@ async fn run(mut conn: SqliteConnection, mut head: watch::Receiver<i64>, stop: C
     let _ = conn.close().await;
 }
 
+/// Copies what can be copied; then empties the WAL, if that is wanted and there is something in it.
+///
+/// An empty one is left alone: to empty it again looks to the Writer as if another program had written,
+/// and it would count everything that waits.
+async fn checkpoint(conn: &mut SqliteConnection, empties: bool) -> Result<(), sqlx::Error> {
+    let answer = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)")
+        .fetch_one(&mut *conn)
+        .await?;
+    let pages: i64 = answer.try_get(1)?;
+    if empties && pages > 0 {
+        let empty = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)");
+        empty.execute(conn).await?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use sqlx::sqlite::SqliteJournalMode;
 
     use super::*;
+
+    /// Changes when somebody else seems to have written.
+    async fn version(conn: &mut SqliteConnection) -> i64 {
+        let version = sqlx::query_scalar("PRAGMA data_version");
+        version.fetch_one(conn).await.unwrap()
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_quiet_database_gives_the_disk_back() {
@@ -108,11 +126,17 @@ mod tests {
         let wal = path.with_extension("db-wal");
         assert!(std::fs::metadata(&wal).unwrap().len() > 1_000_000);
         let (_sender, head) = watch::channel(7);
-        let checkpointer = Checkpointer::start(options, head).await.unwrap();
+        let start = || Checkpointer::start(options.clone(), head.clone());
+        let checkpointer = start().await.unwrap();
         tokio::time::sleep(3 * QUIET).await;
         checkpointer.stop().await;
         assert_eq!(std::fs::metadata(&wal).unwrap().len(), 0);
         assert!(std::fs::metadata(&path).unwrap().len() < 100_000);
-        drop(writer);
+
+        let before = version(&mut writer).await;
+        let checkpointer = start().await.unwrap();
+        tokio::time::sleep(3 * QUIET).await;
+        checkpointer.stop().await;
+        assert_eq!(version(&mut writer).await, before);
     }
 }
