@@ -6,22 +6,11 @@ use axum::http::Uri;
 use serde_json::{Value, json};
 
 use super::error::ApiError;
+use super::filter::FILTERS;
 use super::query::Query;
 use super::{Shared, filter};
 use crate::models::TaskFilter;
 use crate::state::Bulk;
-
-const PARAMETERS: [&str; 9] = [
-    "status",
-    "processor",
-    "tag",
-    "session_id",
-    "failure",
-    "q",
-    "since",
-    "until",
-    "dry_run",
-];
 
 /// `POST /api/v1/tasks/retry`: those that have FAILED wait again.
 pub(super) async fn retry(State(api): Shared, uri: Uri) -> Result<Json<Value>, ApiError> {
@@ -50,13 +39,14 @@ pub(super) async fn abort(State(api): Shared, uri: Uri) -> Result<Json<Value>, A
 }
 
 fn read(uri: &Uri) -> Result<(TaskFilter, bool), ApiError> {
-    let query = Query::parse(uri.query(), &PARAMETERS)?;
+    let query = Query::parse(uri.query(), &[&FILTERS[..], &["dry_run"]].concat())?;
     let dry_run = query.get("dry_run", "bool_parsing", "true or false")?;
     Ok((filter::read_some(&query)?, dry_run.unwrap_or(false)))
 }
 
 fn answer(done: Bulk, dry_run: bool, what: &str) -> Json<Value> {
     let message = match dry_run {
+        true if done.matched == 1 => "1 task matches; nothing was changed.".to_owned(),
         true => format!("{} tasks match; nothing was changed.", done.matched),
         false => format!("{} of {} tasks {what}.", done.changed, done.matched),
     };

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::error::{ApiError, Problem};
+use super::filter::FILTERS;
 use super::query::Query;
 use super::{Api, filter};
 use crate::models::Order;
@@ -17,19 +18,9 @@ const TASKS_LIMIT: u32 = 1000;
 const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 /// The parameters of a list.
-pub(super) const PARAMETERS: [&str; 11] = [
-    "limit",
-    "cursor",
-    "order",
-    "status",
-    "processor",
-    "tag",
-    "session_id",
-    "failure",
-    "q",
-    "since",
-    "until",
-];
+pub(super) fn parameters() -> Vec<&'static str> {
+    [&["limit", "cursor", "order"], &FILTERS[..]].concat()
+}
 
 /// The page that `query` asks for.
 pub(super) async fn page(api: &Api, query: &Query) -> Result<Response, ApiError> {

@@ -79,7 +79,7 @@ pub(super) async fn show(
 /// The first page is read before the answer begins, so that a storage error is a clean 503; later
 /// pages are read as the client takes them.
 pub(super) async fn list(State(api): Shared, uri: Uri) -> Result<Response, ApiError> {
-    let query = Query::parse(uri.query(), &list::PARAMETERS)?;
+    let query = Query::parse(uri.query(), &list::parameters())?;
     if !query.is_empty() {
         return list::page(&api, &query).await;
     }

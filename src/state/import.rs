@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 
 use super::journal::Row;
 use super::text::Text;
-use super::{Error, index};
+use super::{Error, admission, index};
 use crate::models::{Task, TaskId, TaskStatus};
 
 /// What became of a chunk of tasks.
@@ -175,17 +175,7 @@ async fn holders(
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
-    let keys = serde_json::to_string(&keys)?;
-    let rows = sqlx::query!(
-        r#"SELECT unique_key AS "key!: Text", id AS "id!: Text" FROM tasks
-            WHERE unique_key IN (SELECT value FROM jsonb_each(?1)) AND finished_at IS NULL"#,
-        keys
-    )
-    .fetch_all(conn)
-    .await?;
-    rows.into_iter()
-        .map(|row| Ok((row.key.into(), row.id.parse_id()?)))
-        .collect()
+    admission::taken(conn, &serde_json::to_string(&keys)?).await
 }
 
 async fn delete(conn: &mut SqliteConnection, ids: &[TaskId]) -> Result<(), Error> {
