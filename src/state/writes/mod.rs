@@ -5,132 +5,19 @@
 //! whatever its size. Each change of a status carries its guard in the `WHERE`; a row that is not
 //! returned lost a race, which is a normal answer.
 
+mod arrays;
+
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use serde::ser::SerializeSeq;
-use serde::{Serialize, Serializer};
 use sqlx::{Either, SqliteConnection};
 
 use super::Error;
-use super::batch::Once;
 use super::text::Text;
-use crate::models::{Attempt, ClaimedTask, TaskId, Terms, Timestamp};
-
-/// A row for `tasks`. Written as a JSON list in this order.
-#[derive(Clone, Copy)]
-pub(super) struct InsertTask<'a> {
-    pub id: TaskId,
-    pub content: &'a str,
-    pub started: bool,
-    pub processor: &'a str,
-    pub priority: i64,
-    pub tags: &'a [String],
-    pub session_id: Option<&'a str>,
-    pub history: Option<&'a str>,
-    pub max_attempts: i64,
-    pub run_at: Option<Timestamp>,
-    pub timeout: Option<f64>,
-    pub concurrency_key: Option<&'a str>,
-    pub unique_key: Option<&'a str>,
-    pub upstream: Option<&'a [TaskId]>,
-    pub blocked: usize,
-}
-
-impl InsertTask<'_> {
-    /// Whether it has what few tasks have: then its list is longer.
-    fn is_planned(&self) -> bool {
-        self.run_at.is_some()
-            || self.timeout.is_some()
-            || self.concurrency_key.is_some()
-            || self.unique_key.is_some()
-            || self.upstream.is_some()
-    }
-}
-
-impl Serialize for InsertTask<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let is_planned = self.is_planned();
-        let mut row = serializer.serialize_seq(Some(if is_planned { 15 } else { 9 }))?;
-        row.serialize_element(&self.id)?;
-        row.serialize_element(self.content)?;
-        row.serialize_element(&self.started)?;
-        row.serialize_element(self.processor)?;
-        row.serialize_element(&self.priority)?;
-        row.serialize_element(self.tags)?;
-        row.serialize_element(&self.session_id)?;
-        row.serialize_element(&self.history)?;
-        row.serialize_element(&self.max_attempts)?;
-        if is_planned {
-            row.serialize_element(&self.run_at)?;
-            row.serialize_element(&self.timeout)?;
-            row.serialize_element(&self.concurrency_key)?;
-            row.serialize_element(&self.unique_key)?;
-            row.serialize_element(&self.upstream)?;
-            row.serialize_element(&self.blocked)?;
-        }
-        row.end()
-    }
-}
-
-/// A row for `idempotency`: key, body (hex), task_ids.
-#[derive(Serialize)]
-pub(super) struct InsertOnce<'a>(&'a str, String, Vec<TaskId>);
-
-impl<'a> InsertOnce<'a> {
-    pub fn new(once: &'a Once, task_ids: Vec<TaskId>) -> Self {
-        Self(&once.key, hex(&once.body), task_ids)
-    }
-}
-
-/// Bytes as SQLite's `hex()` writes them.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
-}
-
-/// Progress of an attempt: seq, attempt, progress.
-#[derive(Serialize)]
-pub(super) struct SetProgress(pub i64, pub i64, pub f64);
-
-/// The end of an attempt: seq, attempt, status, result, failure, error.
-#[derive(Serialize)]
-pub(super) struct FinishAttempt<'a>(
-    pub i64,
-    pub i64,
-    pub &'static str,
-    pub Option<&'a str>,
-    pub Option<&'static str>,
-    pub Option<&'a str>,
-);
-
-/// A row for `logs`: task_id, type, agent, message, data, at (none for `now`), guard.
-///
-/// The guard is the row number, attempt and status that the task must have by then; without it the
-/// change that the row tells of has lost its race and the row is not written.
-#[derive(Serialize)]
-pub(super) struct InsertLog<'a>(
-    pub Option<TaskId>,
-    pub &'static str,
-    pub Option<&'a str>,
-    pub Option<&'a str>,
-    pub &'a str,
-    pub Option<Timestamp>,
-    pub Option<i64>,
-    pub Option<i64>,
-    pub Option<&'static str>,
-);
-
-/// A row for `starts`: until, task_id, attempt, processor, concurrency_key, and for a task that was
-/// waiting its row number: it has not started if it has lost its race.
-#[derive(Serialize)]
-pub(super) struct InsertStart<'a>(
-    pub Timestamp,
-    pub TaskId,
-    pub i64,
-    pub &'a str,
-    pub Option<&'a str>,
-    pub Option<i64>,
-);
+use crate::models::{Attempt, ClaimedTask, TaskId, Terms};
+pub(super) use arrays::{
+    FinishAttempt, InsertLog, InsertOnce, InsertStart, InsertTask, SetProgress, hex,
+};
 
 /// What one transaction of the Writer consists of.
 #[derive(Default)]

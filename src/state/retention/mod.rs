@@ -8,18 +8,20 @@
 //! until that is long enough ago, the stretch is left alone. So a sweep costs what it deletes, however
 //! much is kept, and no row stands in the way of others.
 
+mod stretch;
+
 use std::time::Duration;
 
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::SqliteConnection;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::lists::Found;
 use super::request::{Change, Order};
 use super::schedules::OWN_KEY;
-use super::text::Text;
 use super::{Error, StateManager};
 use crate::models::Timestamp;
+use stretch::{Old, Stretch, completed_before, end_of_stretch, failed_before, join, stretch_at};
 
 /// Time between two sweeps.
 const PERIOD: Duration = Duration::from_secs(60);
@@ -27,8 +29,6 @@ const PERIOD: Duration = Duration::from_secs(60);
 const KEYS_KEPT: Duration = Duration::from_hours(24);
 /// Rows deleted in one transaction.
 const CHUNK_ROWS: i64 = 100;
-/// Rows of a stretch.
-const STRETCH_ROWS: i64 = 10_000;
 /// Pages given back in one transaction.
 const CHUNK_PAGES: i64 = 256;
 /// Free pages that stay in the file, for what comes next.
@@ -164,159 +164,6 @@ impl StateManager {
     }
 }
 
-/// Before which times tasks have finished that are deleted; `None`: they are kept.
-struct Old {
-    completed: Option<String>,
-    failed: Option<String>,
-}
-
-impl Old {
-    fn of(retention: Retention, now: Timestamp) -> Self {
-        let before = |kept: Option<Duration>| kept.map(|kept| now.before(kept).to_string());
-        Self {
-            completed: before(retention.completed),
-            failed: before(retention.failed),
-        }
-    }
-
-    fn is_nothing(&self) -> bool {
-        self.completed.is_none() && self.failed.is_none()
-    }
-}
-
-/// The rows behind the stretch before, up to row `upto`, as a sweep has left them.
-#[derive(Debug, PartialEq)]
-struct Stretch {
-    upto: i64,
-    rows: i64,
-    /// None that is COMPLETED has finished before this time. What becomes so after the sweep finishes
-    /// after it, so it is the time of the sweep at most.
-    completed: String,
-    /// The same of those that are FAILED.
-    failed: String,
-}
-
-impl Stretch {
-    /// Whether something in it may be old.
-    fn may_hold(&self, old: &Old) -> bool {
-        let is_before =
-            |mark: &String, time: &Option<String>| time.as_ref().is_some_and(|time| mark < time);
-        is_before(&self.completed, &old.completed) || is_before(&self.failed, &old.failed)
-    }
-}
-
-/// Adds a stretch behind the others; two that have become small are one from then on.
-fn join(stretches: &mut Vec<Stretch>, next: Stretch) {
-    match stretches.last_mut() {
-        Some(last) if last.rows + next.rows <= STRETCH_ROWS => {
-            last.upto = next.upto;
-            last.rows += next.rows;
-            last.completed = std::mem::take(&mut last.completed).min(next.completed);
-            last.failed = std::mem::take(&mut last.failed).min(next.failed);
-        }
-        _ => stretches.push(next),
-    }
-}
-
-/// The last row of the stretch after row `after`; `None` if there are too few rows for one.
-async fn end_of_stretch(pool: &SqlitePool, after: i64) -> Result<Option<i64>, Error> {
-    let others = STRETCH_ROWS - 1;
-    let seq = sqlx::query_scalar!(
-        r#"SELECT seq AS "seq!" FROM tasks NOT INDEXED
-            WHERE seq > ?1 ORDER BY seq LIMIT 1 OFFSET ?2"#,
-        after,
-        others
-    )
-    .fetch_optional(pool)
-    .await?;
-    Ok(seq)
-}
-
-async fn stretch_at(
-    pool: &SqlitePool,
-    after: i64,
-    upto: i64,
-    now: Timestamp,
-) -> Result<Stretch, Error> {
-    let row = sqlx::query!(
-        r#"SELECT count(*) AS "rows!: i64",
-                  min(finished_at) FILTER (WHERE status = 'COMPLETED') AS "completed: Text",
-                  min(finished_at) FILTER (WHERE status = 'FAILED') AS "failed: Text"
-             FROM tasks NOT INDEXED WHERE seq > ?1 AND seq <= ?2"#,
-        after,
-        upto
-    )
-    .fetch_one(pool)
-    .await?;
-    let mark = |earliest: Option<Text>| {
-        let now = now.to_string();
-        earliest.map_or(now.clone(), |time| String::from(time).min(now))
-    };
-    Ok(Stretch {
-        upto,
-        rows: row.rows,
-        completed: mark(row.completed),
-        failed: mark(row.failed),
-    })
-}
-
-struct Row {
-    seq: i64,
-    finished_at: Text,
-}
-
-impl Row {
-    fn into_found(self) -> Found {
-        Found {
-            seq: self.seq,
-            finished_at: Some(self.finished_at.into()),
-        }
-    }
-}
-
-async fn completed_before(
-    pool: &SqlitePool,
-    after: i64,
-    upto: i64,
-    time: &str,
-) -> Result<Vec<Found>, Error> {
-    let rows = sqlx::query_as!(
-        Row,
-        r#"SELECT seq AS "seq!", finished_at AS "finished_at!: Text" FROM tasks NOT INDEXED
-            WHERE seq > ?1 AND seq <= ?2 AND status = 'COMPLETED' AND finished_at < ?3
-            ORDER BY seq LIMIT ?4"#,
-        after,
-        upto,
-        time,
-        CHUNK_ROWS
-    )
-    .fetch_all(pool)
-    .await?;
-    Ok(rows.into_iter().map(Row::into_found).collect())
-}
-
-async fn failed_before(
-    pool: &SqlitePool,
-    after: i64,
-    upto: i64,
-    time: &str,
-) -> Result<Vec<Found>, Error> {
-    let rows = sqlx::query_as!(
-        Row,
-        r#"SELECT seq AS "seq!", finished_at AS "finished_at!: Text"
-             FROM tasks INDEXED BY tasks_failed
-            WHERE seq > ?1 AND seq <= ?2 AND status = 'FAILED' AND finished_at < ?3
-            ORDER BY seq LIMIT ?4"#,
-        after,
-        upto,
-        time,
-        CHUNK_ROWS
-    )
-    .fetch_all(pool)
-    .await?;
-    Ok(rows.into_iter().map(Row::into_found).collect())
-}
-
 /// Forgets some of the clients' idempotency keys from before `time`; how many.
 pub(super) async fn forget_keys(
     conn: &mut SqliteConnection,
@@ -357,49 +204,4 @@ async fn free_pages(conn: &mut SqliteConnection) -> Result<i64, Error> {
         .fetch_one(conn)
         .await?;
     Ok(pages)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn stretch(upto: i64, rows: i64, completed: &str, failed: &str) -> Stretch {
-        Stretch {
-            upto,
-            rows,
-            completed: completed.to_owned(),
-            failed: failed.to_owned(),
-        }
-    }
-
-    #[test]
-    fn a_stretch_is_left_alone_until_something_in_it_may_be_old() {
-        let kept = stretch(1, 1, "2026-01-03", "2026-01-01");
-        let old = |completed: Option<&str>, failed: Option<&str>| Old {
-            completed: completed.map(str::to_owned),
-            failed: failed.map(str::to_owned),
-        };
-        assert!(!kept.may_hold(&old(Some("2026-01-03"), None)));
-        assert!(kept.may_hold(&old(Some("2026-01-04"), None)));
-        assert!(kept.may_hold(&old(None, Some("2026-01-02"))));
-        assert!(!kept.may_hold(&old(Some("2026-01-02"), Some("2026-01-01"))));
-    }
-
-    #[test]
-    fn small_stretches_become_one_that_knows_what_both_knew() {
-        let mut joined = Vec::new();
-        for next in [
-            stretch(10_000, 0, "b", "b"),
-            stretch(20_000, 9_000, "a", "c"),
-            stretch(30_000, 1_000, "c", "a"),
-            stretch(40_000, 1, "b", "b"),
-        ] {
-            join(&mut joined, next);
-        }
-        let expected = [
-            stretch(30_000, 10_000, "a", "a"),
-            stretch(40_000, 1, "b", "b"),
-        ];
-        assert_eq!(joined, expected);
-    }
 }

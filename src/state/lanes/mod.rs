@@ -8,53 +8,20 @@
 //! Lanes with a key are filed by what is known of their fronts, so that those that have nothing to
 //! start now cost a turn nothing, however many they are.
 
+mod front;
+mod of_processor;
+
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
+
+pub(super) use front::{Front, Place};
+use of_processor::{Lane, OfProcessor};
 
 use crate::models::Timestamp;
 
 /// The priority of a task of which nothing is known.
 const MOST_URGENT: i64 = i64::MAX;
-
-/// A task's place in its lane; the least is the first to start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
-    priority: Reverse<i64>,
-    pub run_at: Timestamp,
-    pub seq: i64,
-}
-
-impl Place {
-    pub fn new(priority: i64, run_at: Timestamp, seq: i64) -> Self {
-        Self {
-            priority: Reverse(priority),
-            run_at,
-            seq,
-        }
-    }
-}
-
-/// What is known of a lane's first task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Front {
-    /// Somebody has to look.
-    Unknown,
-    Known {
-        /// Where the first of the tasks that are due stands.
-        due: Option<Place>,
-        /// When the next of the others is due; from then on the front is unknown.
-        next: Option<Timestamp>,
-    },
-}
-
-#[derive(Debug)]
-struct Lane {
-    count: u64,
-    front: Front,
-    /// No task of it has a higher priority; perhaps none has this one.
-    urgency: i64,
-}
 
 /// All lanes.
 #[derive(Debug, Default)]
@@ -69,20 +36,6 @@ pub(super) struct Lanes {
 
 /// A lane's name: processor, key.
 type OwnedName = (String, Option<String>);
-
-/// The lanes of one processor.
-#[derive(Debug, Default)]
-pub(super) struct OfProcessor {
-    count: u64,
-    plain: Option<Lane>,
-    keyed: HashMap<Arc<str>, Lane>,
-    /// Keys of lanes whose fronts somebody has to look at: those first that may be the most urgent.
-    unknown: BTreeSet<(Reverse<i64>, Arc<str>)>,
-    /// Keys of lanes in which a task is due, in the order in which these start.
-    due: BTreeSet<(Place, Arc<str>)>,
-    /// Keys of lanes of whose fronts nothing is known from this time on.
-    later: BTreeSet<(Timestamp, Arc<str>)>,
-}
 
 /// One lane, named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -259,151 +212,6 @@ impl Lanes {
                 lanes.join(name.key, came);
                 self.processors.insert(name.processor.to_owned(), lanes);
             }
-        }
-    }
-}
-
-impl OfProcessor {
-    /// Whether a task without a key may be due at `now`.
-    pub fn plain_may_be_due(&self, now: Timestamp) -> bool {
-        self.plain
-            .as_ref()
-            .is_some_and(|lane| lane.front.may_be_due(now))
-    }
-
-    /// The keys of lanes whose fronts are not known, each with a priority that no task of it exceeds:
-    /// those first that may be the most urgent.
-    pub fn unknown(&self) -> impl Iterator<Item = (i64, &str)> {
-        self.unknown
-            .iter()
-            .map(|(Reverse(urgency), key)| (*urgency, &**key))
-    }
-
-    /// The keys of lanes in which a task is due, and where it stands, in the order of these.
-    pub fn due(&self) -> impl Iterator<Item = (Place, &str)> {
-        self.due.iter().map(|(place, key)| (*place, &**key))
-    }
-
-    fn join(&mut self, key: Option<&str>, came: Lane) {
-        self.count += came.count;
-        match key {
-            None => match &mut self.plain {
-                Some(lane) => lane.join(came),
-                None => self.plain = Some(came),
-            },
-            Some(key) if self.keyed.contains_key(key) => self.change(key, |lane| lane.join(came)),
-            Some(key) => {
-                let key = Arc::from(key);
-                self.file(&key, &came);
-                self.keyed.insert(key, came);
-            }
-        }
-    }
-
-    /// How many tasks of those `count` were there.
-    fn remove(&mut self, key: Option<&str>, count: u64) -> u64 {
-        let mut gone = 0;
-        let mut take = |lane: &mut Lane| {
-            gone = count.min(lane.count);
-            lane.count -= gone;
-            lane.front = Front::Unknown;
-        };
-        match key {
-            None => {
-                self.plain.iter_mut().for_each(take);
-                self.plain.take_if(|lane| lane.count == 0);
-            }
-            Some(key) => self.change(key, &mut take),
-        }
-        gone
-    }
-
-    /// Changes a lane, which is gone if it is empty then.
-    fn change(&mut self, key: &str, change: impl FnOnce(&mut Lane)) {
-        let Some((key, mut lane)) = self.keyed.remove_entry(key) else {
-            return;
-        };
-        self.unfile(&key, &lane);
-        change(&mut lane);
-        if lane.count > 0 {
-            self.file(&key, &lane);
-            self.keyed.insert(key, lane);
-        }
-    }
-
-    fn file(&mut self, key: &Arc<str>, lane: &Lane) {
-        let key = || Arc::clone(key);
-        match lane.front {
-            Front::Unknown => drop(self.unknown.insert((Reverse(lane.urgency), key()))),
-            Front::Known { due, next } => {
-                self.due.extend(due.map(|place| (place, key())));
-                self.later.extend(next.map(|time| (time, key())));
-            }
-        }
-    }
-
-    fn unfile(&mut self, key: &Arc<str>, lane: &Lane) {
-        let key = || Arc::clone(key);
-        match lane.front {
-            Front::Unknown => drop(self.unknown.remove(&(Reverse(lane.urgency), key()))),
-            Front::Known { due, next } => {
-                due.map(|place| self.due.remove(&(place, key())));
-                next.map(|time| self.later.remove(&(time, key())));
-            }
-        }
-    }
-}
-
-impl Lane {
-    fn join(&mut self, came: Lane) {
-        self.count += came.count;
-        self.front = self.front.with(came.front);
-        self.urgency = self.urgency.max(came.urgency);
-    }
-}
-
-impl Front {
-    fn of(place: Place, now: Timestamp) -> Self {
-        let is_due = place.run_at <= now;
-        Self::Known {
-            due: is_due.then_some(place),
-            next: (!is_due).then_some(place.run_at),
-        }
-    }
-
-    /// The front when the tasks of another front have come.
-    fn with(self, other: Self) -> Self {
-        let (
-            Self::Known { due, next },
-            Self::Known {
-                due: came,
-                next: later,
-            },
-        ) = (self, other)
-        else {
-            return Self::Unknown;
-        };
-        Self::Known {
-            due: due.into_iter().chain(came).min(),
-            next: next.into_iter().chain(later).min(),
-        }
-    }
-
-    /// The front as far as it is still known at `now`.
-    pub fn at(self, now: Timestamp) -> Self {
-        match self {
-            Self::Known {
-                next: Some(next), ..
-            } if next <= now => Self::Unknown,
-            known => known,
-        }
-    }
-
-    /// Whether something may start at `now`.
-    pub fn may_be_due(self, now: Timestamp) -> bool {
-        match self.at(now) {
-            Self::Unknown => true,
-            Self::Known { due, .. } => due.is_some(),
         }
     }
 }
