@@ -144,6 +144,8 @@ async fn end(
         return Ok(Err(over));
     }
     tokio::select! {
+        // First, because the service closes as soon as the last end is stored.
+        biased;
         status = api.state.ended(waiter) => Ok(Ok(status?)),
         () = api.closing.cancelled() => Err(Error::Stopping.into()),
     }
