@@ -128,17 +128,52 @@ impl Writer {
     ) -> Result<Vec<Candidate>, Error> {
         let mut candidates = Vec::new();
         for (processor, free) in lanes {
-            let key = None;
-            let lane = LaneName { processor, key };
-            let limit = (*free).min(CLAIM_TASKS as u64) as i64;
-            let found = waiting::next_due_tasks(&mut self.conn, lane, now, limit).await?;
-            if found.is_empty() {
-                let lane = (processor.clone(), None);
-                self.look_up(&[lane], now).await?;
-            }
-            candidates.extend(found);
+            let count = usize::try_from(*free).unwrap_or(usize::MAX);
+            candidates.extend(
+                self.first_of(processor, count.min(CLAIM_TASKS), now)
+                    .await?,
+            );
         }
         Ok(candidates)
+    }
+
+    /// The first tasks of a processor's lane without a key: as they were read ahead, or read now with some
+    /// of those that follow.
+    async fn first_of(
+        &mut self,
+        processor: &str,
+        count: usize,
+        now: &str,
+    ) -> Result<Vec<Candidate>, Error> {
+        let key = None;
+        let lane = LaneName { processor, key };
+        let ahead = self.ledger.lanes.ahead(processor);
+        if let Some(known) = ahead.as_ref().and_then(|ahead| ahead.first(count)) {
+            return Ok(known);
+        }
+        let limit = ahead.map_or(count, |ahead| ahead.worth_reading(count));
+        let conn = &mut self.conn;
+        let mut found = waiting::next_due_tasks(conn, lane, now, limit as i64).await?;
+        let Some(last) = found.last() else {
+            let lane = (processor.to_owned(), None);
+            self.look_up(&[lane], now).await?;
+            return Ok(found);
+        };
+        let is_more = found.len() > count;
+        let until = match last.place.priority {
+            Reverse(priority) if is_more => {
+                waiting::next_more_urgent(conn, lane, priority, now).await?
+            }
+            Reverse(_) => None,
+        };
+        if let Some(ahead) = self.ledger.lanes.ahead(processor) {
+            ahead.found(limit, found.len());
+            if is_more {
+                ahead.learn(found.clone(), until);
+            }
+        }
+        found.truncate(count);
+        Ok(found)
     }
 
     /// The most urgent tasks that stand at the fronts of lanes with a key.

@@ -114,7 +114,7 @@ impl Writer {
             }
         }
         for task in &waiting {
-            self.ledger.lanes.remove(lane_of(task), 1);
+            self.ledger.lanes.start(lane_of(task), task.attempt.seq);
         }
         let mut claimed = started;
         claimed.extend(waiting);

@@ -12,7 +12,7 @@ use super::text::Text;
 use crate::models::{Attempt, TaskId, Timestamp};
 
 /// A waiting task, as far as the choice of what starts next needs it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Candidate {
     /// The attempt that would be started.
     pub attempt: Attempt,
@@ -69,6 +69,42 @@ pub(super) async fn next_due_tasks(
     .fetch_all(conn)
     .await?;
     Ok(rows.into_iter().filter_map(Row::into_candidate).collect())
+}
+
+/// When the next task of a lane is due that comes before those of this priority.
+pub(super) async fn next_more_urgent(
+    conn: &mut SqliteConnection,
+    lane: LaneName<'_>,
+    priority: i64,
+    now: &str,
+) -> Result<Option<Timestamp>, Error> {
+    let next = sqlx::query_scalar!(
+        r#"WITH RECURSIVE levels(priority) AS (
+               SELECT (SELECT priority FROM tasks
+                        WHERE finished_at IS NULL AND status = 'PENDING' AND blocked = 0
+                          AND processor = ?1 AND concurrency_key IS ?2 AND priority > ?3
+                        ORDER BY priority DESC LIMIT 1)
+               UNION ALL
+               SELECT (SELECT priority FROM tasks
+                        WHERE finished_at IS NULL AND status = 'PENDING' AND blocked = 0
+                          AND processor = ?1 AND concurrency_key IS ?2 AND priority > ?3
+                          AND priority < levels.priority
+                        ORDER BY priority DESC LIMIT 1)
+                 FROM levels WHERE levels.priority IS NOT NULL)
+           SELECT min((SELECT run_at FROM tasks
+                        WHERE finished_at IS NULL AND status = 'PENDING' AND blocked = 0
+                          AND processor = ?1 AND concurrency_key IS ?2
+                          AND priority = levels.priority AND run_at > ?4
+                        ORDER BY run_at LIMIT 1)) AS "next: Text"
+             FROM levels"#,
+        lane.processor,
+        lane.key,
+        priority,
+        now
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(next.map(|time| time.time_or_now()))
 }
 
 /// These waiting tasks (a list of row numbers).

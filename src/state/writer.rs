@@ -127,6 +127,7 @@ impl Writer {
         }
         self.take_count().await?;
         if Instant::now() >= self.next_poll {
+            self.ledger.lanes.forget_ahead();
             self.look_outside().await?;
             self.end_pauses_if_any().await?;
             self.chores.extend(self.stalled.drain(..));
@@ -231,6 +232,10 @@ impl Writer {
             logs: rows.iter().map(Row::to_insert).collect(),
         };
         let mut applied = writes::commit(&mut self.conn, &changes, &now).await?;
+        if applied.claimed.len() < plan.claims.len() {
+            // Another program was faster.
+            self.ledger.lanes.forget_ahead();
+        }
         plan.hand_out(&mut applied.claimed);
         let (rows, lost) = self.rows_written(rows, &applied).await;
         Ok(Written {

@@ -7,7 +7,7 @@ use crate::models::Timestamp;
 /// A task's place in its lane; the least is the first to start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::state) struct Place {
-    pub(super) priority: Reverse<i64>,
+    pub priority: Reverse<i64>,
     pub run_at: Timestamp,
     pub seq: i64,
 }

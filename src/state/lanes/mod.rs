@@ -2,12 +2,13 @@
 //!
 //! A lane is the tasks of one processor and concurrency key, in the order in which they start: by
 //! priority, then by the time they are due, then by arrival. A lane without a key is known by its
-//! number of tasks; of a lane with a key its front is known too, because there may be thousands of
-//! them. What is not known is asked of the database, in one query for all lanes.
+//! number of tasks, and by the next ones as far as they were read ahead; of a lane with a key its front is
+//! known, because there may be thousands of them. What is not known is asked of the database, in one query for all lanes.
 //!
 //! Lanes with a key are filed by what is known of their fronts, so that those that have nothing to
 //! start now cost a turn nothing, however many they are.
 
+mod ahead;
 mod front;
 mod of_processor;
 
@@ -15,6 +16,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub(super) use ahead::Ahead;
 pub(super) use front::{Front, Place};
 use of_processor::{Lane, OfProcessor};
 
@@ -63,9 +65,23 @@ impl Lanes {
         processors.map(|(processor, lanes)| (processor.as_str(), lanes))
     }
 
+    /// The tasks of a processor's lane without a key that were read ahead; `None` if it has no tasks.
+    pub fn ahead(&mut self, processor: &str) -> Option<&mut Ahead> {
+        let lanes = self.processors.get_mut(processor)?;
+        Some(&mut lanes.ahead)
+    }
+
+    /// What was read ahead may not hold any more: another program may have written.
+    pub fn forget_ahead(&mut self) {
+        for lanes in self.processors.values_mut() {
+            lanes.ahead.forget();
+        }
+    }
+
     /// It is `now`: fronts that were known until then have to be looked at.
     pub fn advance(&mut self, now: Timestamp) {
         for lanes in self.processors.values_mut() {
+            lanes.ahead.advance(now);
             while let Some((next, key)) = lanes.later.first()
                 && *next <= now
             {
@@ -117,6 +133,9 @@ impl Lanes {
             urgency,
         };
         self.join(name, came);
+        if let (None, Some(ahead)) = (name.key, self.ahead(name.processor)) {
+            ahead.add(place, now);
+        }
     }
 
     /// `count` tasks wait somewhere in the lane.
@@ -134,11 +153,31 @@ impl Lanes {
         };
         if count > 0 {
             self.join(name, came);
+            self.forget_ahead_of(name);
         }
     }
 
     /// `count` tasks, perhaps its front, wait no more.
     pub fn remove(&mut self, name: LaneName<'_>, count: u64) {
+        self.forget_ahead_of(name);
+        self.count_out(name, count);
+    }
+
+    /// A task of the lane starts.
+    pub fn start(&mut self, name: LaneName<'_>, seq: i64) {
+        if let (None, Some(ahead)) = (name.key, self.ahead(name.processor)) {
+            ahead.take(seq);
+        }
+        self.count_out(name, 1);
+    }
+
+    fn forget_ahead_of(&mut self, name: LaneName<'_>) {
+        if let (None, Some(ahead)) = (name.key, self.ahead(name.processor)) {
+            ahead.forget();
+        }
+    }
+
+    fn count_out(&mut self, name: LaneName<'_>, count: u64) {
         self.note(name, -(count as i64));
         let Some(lanes) = self.processors.get_mut(name.processor) else {
             return;

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::ahead::Ahead;
 use super::front::{Front, Place};
 use crate::models::Timestamp;
 
@@ -20,6 +21,7 @@ pub(super) struct Lane {
 pub(in crate::state) struct OfProcessor {
     pub(super) count: u64,
     pub(super) plain: Option<Lane>,
+    pub(super) ahead: Ahead,
     pub(super) keyed: HashMap<Arc<str>, Lane>,
     /// Keys of lanes whose fronts somebody has to look at: those first that may be the most urgent.
     pub(super) unknown: BTreeSet<(Reverse<i64>, Arc<str>)>,

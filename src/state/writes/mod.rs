@@ -10,6 +10,8 @@ mod arrays;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
+use futures_util::stream::BoxStream;
+use sqlx::sqlite::SqliteQueryResult;
 use sqlx::{Either, SqliteConnection};
 
 use super::Error;
@@ -35,6 +37,17 @@ pub(super) struct Changes<'a> {
     /// Starts that rates look back on.
     pub starts: Vec<InsertStart<'a>>,
     pub logs: Vec<InsertLog<'a>>,
+}
+
+impl Changes<'_> {
+    /// Whether there is nothing of what few transactions have.
+    fn are_plain(&self) -> bool {
+        self.once.is_empty()
+            && self.links.is_empty()
+            && self.progress.is_empty()
+            && self.starts.is_empty()
+            && !self.tasks.iter().any(InsertTask::is_planned)
+    }
 }
 
 /// What a committed transaction answers.
@@ -65,14 +78,82 @@ pub(super) async fn commit(
     applied
 }
 
+/// Runs all statements of a query, and streams what they answer.
+macro_rules! fetch_many {
+    ($query:expr, $conn:expr) => {{
+        #[expect(
+            deprecated,
+            reason = "several statements in one command are the point, and SQLite's own"
+        )]
+        let answers = $query.fetch_many($conn);
+        answers
+    }};
+}
+
+/// The statements of a transaction, as a query. Those that few transactions need stand in two places of it.
+macro_rules! transaction {
+    ($early:literal, $late:literal, $plain:expr, ($($early_values:expr),*), $finished:expr, $claims:expr,
+     ($($late_values:expr),*), $logs:expr, $now:expr) => {
+        sqlx::query_as!(
+            ClaimedRow,
+            r#"BEGIN IMMEDIATE;
+
+            INSERT INTO tasks (id, content, status, attempt, started_at, processor, priority, tags,
+                               session_id, context_history, max_attempts, created_at, run_at, source)
+            SELECT value ->> 0, value ->> 1,
+                   iif(value ->> 2, 'PROCESSING', 'PENDING'), value ->> 2, iif(value ->> 2, now, NULL),
+                   value ->> 3, value ->> 4, value -> 5, value ->> 6, coalesce(value ->> 7, '{}'),
+                   value ->> 8, now, now, 'api'
+              FROM jsonb_each(?) CROSS JOIN (SELECT ? AS now);"#
+            + $early +
+            r#"
+            UPDATE tasks
+               SET status = ended.value ->> 2, result = ended.value ->> 3,
+                   failure = ended.value ->> 4, error = coalesce(ended.value ->> 5, error),
+                   finished_at = now
+              FROM jsonb_each(?) AS ended CROSS JOIN (SELECT ? AS now)
+             WHERE tasks.seq = ended.value ->> 0 AND tasks.attempt = ended.value ->> 1
+               AND +tasks.status = 'PROCESSING';
+
+            UPDATE tasks
+               SET status = 'PROCESSING', attempt = attempt + 1, started_at = ?, progress = NULL
+             WHERE seq IN (SELECT value FROM jsonb_each(?)) AND +status = 'PENDING'
+            RETURNING seq AS "seq!", id AS "id!: Text", attempt AS "attempt!",
+                      processor AS "processor!: Text", content AS "content!: Text",
+                      concurrency_key AS "concurrency_key: Text",
+                      coalesce(max_attempts, 1) AS "max_attempts!: i64", uncounted AS "uncounted!",
+                      timeout AS "timeout: f64", upstream IS NOT NULL AS "has_upstream!: bool";"#
+            + $late +
+            r#"
+            INSERT INTO logs (task_id, type, agent, message, data, at)
+            SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4,
+                   coalesce(value ->> 5, now)
+              FROM jsonb_each(?) CROSS JOIN (SELECT ? AS now)
+             WHERE value ->> 6 IS NULL
+                OR EXISTS (SELECT 1 FROM tasks
+                            WHERE seq = value ->> 6 AND attempt = value ->> 7
+                              AND status = value ->> 8 AND coalesce(finished_at, now) = now);
+
+            COMMIT"#,
+            $plain, $now, $($early_values,)* $finished, $now, $now, $claims, $($late_values,)* $logs, $now
+        )
+    };
+}
+
 async fn run_transaction(
     conn: &mut SqliteConnection,
     changes: &Changes<'_>,
     now: &str,
 ) -> Result<Applied, Error> {
     let tasks = serde_json::to_string(&changes.tasks)?;
-    // To look for what few tasks have costs more than to write the rest. Their order is that of their row
-    // numbers, so one statement writes all.
+    let finished = serde_json::to_string(&changes.finished)?;
+    let claims = serde_json::to_string(&changes.claims)?;
+    let logs = serde_json::to_string(&changes.logs)?;
+    if changes.are_plain() {
+        let plain = transaction!("", "", tasks, (), finished, claims, (), logs, now);
+        return applied(changes, fetch_many!(plain, conn)).await;
+    }
+    // Their order is that of their row numbers, so one statement writes all.
     let (plain, planned) = match changes.tasks.iter().any(InsertTask::is_planned) {
         false => (tasks.as_str(), "[]"),
         true => ("[]", tasks.as_str()),
@@ -80,27 +161,11 @@ async fn run_transaction(
     let once = serde_json::to_string(&changes.once)?;
     let links = serde_json::to_string(&changes.links)?;
     let progress = serde_json::to_string(&changes.progress)?;
-    let finished = serde_json::to_string(&changes.finished)?;
-    let claims = serde_json::to_string(&changes.claims)?;
     let starts = serde_json::to_string(&changes.starts)?;
     // Those whose time is over go with the next: nobody pays who has no rate.
     let over = if changes.starts.is_empty() { "" } else { now };
-    let logs = serde_json::to_string(&changes.logs)?;
-    #[expect(
-        deprecated,
-        reason = "several statements in one command are the point, and SQLite's own"
-    )]
-    let mut answers = sqlx::query!(
-        r#"BEGIN IMMEDIATE;
-
-        INSERT INTO tasks (id, content, status, attempt, started_at, processor, priority, tags,
-                           session_id, context_history, max_attempts, created_at, run_at, source)
-        SELECT value ->> 0, value ->> 1,
-               iif(value ->> 2, 'PROCESSING', 'PENDING'), value ->> 2, iif(value ->> 2, now, NULL),
-               value ->> 3, value ->> 4, value -> 5, value ->> 6, coalesce(value ->> 7, '{}'),
-               value ->> 8, now, now, 'api'
-          FROM jsonb_each(?) CROSS JOIN (SELECT ? AS now);
-
+    let whole = transaction!(
+        r#"
         INSERT INTO tasks (id, content, status, attempt, started_at, processor, priority, tags,
                            session_id, context_history, max_attempts, created_at, run_at, timeout,
                            concurrency_key, unique_key, upstream, blocked, source)
@@ -122,24 +187,8 @@ async fn run_transaction(
           FROM jsonb_each(?) AS said
          WHERE tasks.seq = said.value ->> 0 AND tasks.attempt = said.value ->> 1
            AND +tasks.status = 'PROCESSING';
-
-        UPDATE tasks
-           SET status = ended.value ->> 2, result = ended.value ->> 3,
-               failure = ended.value ->> 4, error = coalesce(ended.value ->> 5, error),
-               finished_at = now
-          FROM jsonb_each(?) AS ended CROSS JOIN (SELECT ? AS now)
-         WHERE tasks.seq = ended.value ->> 0 AND tasks.attempt = ended.value ->> 1
-           AND +tasks.status = 'PROCESSING';
-
-        UPDATE tasks
-           SET status = 'PROCESSING', attempt = attempt + 1, started_at = ?, progress = NULL
-         WHERE seq IN (SELECT value FROM jsonb_each(?)) AND +status = 'PENDING'
-        RETURNING seq AS "seq!", id AS "id!: Text", attempt AS "attempt!",
-                  processor AS "processor!: Text", content AS "content!: Text",
-                  concurrency_key AS "concurrency_key: Text",
-                  coalesce(max_attempts, 1) AS "max_attempts!: i64", uncounted AS "uncounted!",
-                  timeout AS "timeout: f64", upstream IS NOT NULL AS "has_upstream!: bool";
-
+        "#,
+        r#"
         DELETE FROM starts WHERE until <= ?;
 
         INSERT OR IGNORE INTO starts (until, task_id, attempt, at, processor, concurrency_key)
@@ -149,78 +198,86 @@ async fn run_transaction(
             OR EXISTS (SELECT 1 FROM tasks
                         WHERE seq = value ->> 5 AND attempt = value ->> 2
                           AND +status = 'PROCESSING');
-
-        INSERT INTO logs (task_id, type, agent, message, data, at)
-        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4,
-               coalesce(value ->> 5, now)
-          FROM jsonb_each(?) CROSS JOIN (SELECT ? AS now)
-         WHERE value ->> 6 IS NULL
-            OR EXISTS (SELECT 1 FROM tasks
-                        WHERE seq = value ->> 6 AND attempt = value ->> 7 AND status = value ->> 8
-                          AND coalesce(finished_at, now) = now);
-
-        COMMIT"#,
+        "#,
         plain,
-        now,
-        planned,
-        now,
-        once,
-        now,
-        links,
-        progress,
+        (planned, now, once, now, links, progress),
         finished,
-        now,
-        now,
         claims,
-        over,
-        starts,
-        now,
+        (over, starts, now),
         logs,
         now
-    )
-    .fetch_many(conn);
+    );
+    applied(changes, fetch_many!(whole, conn)).await
+}
+
+/// A claimed row, as the transaction returns it.
+struct ClaimedRow {
+    seq: i64,
+    id: Text,
+    attempt: i64,
+    processor: Text,
+    content: Text,
+    concurrency_key: Option<Text>,
+    max_attempts: i64,
+    uncounted: i64,
+    timeout: Option<f64>,
+    has_upstream: bool,
+}
+
+impl ClaimedRow {
+    fn into_task(self) -> Result<ClaimedTask, Error> {
+        Ok(ClaimedTask {
+            attempt: Attempt {
+                seq: self.seq,
+                task_id: self.id.parse_id()?,
+                number: self.attempt,
+            },
+            content: self.content.into(),
+            processor: self.processor.into(),
+            concurrency_key: self.concurrency_key.map(String::from),
+            terms: Terms {
+                max_attempts: self.max_attempts,
+                uncounted: self.uncounted,
+                timeout: self
+                    .timeout
+                    .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+                has_upstream: self.has_upstream,
+                offer: None,
+            },
+        })
+    }
+}
+
+/// What the statements have answered, once all have run.
+async fn applied(
+    changes: &Changes<'_>,
+    mut answers: BoxStream<'_, Result<Either<SqliteQueryResult, ClaimedRow>, sqlx::Error>>,
+) -> Result<Applied, Error> {
     let mut done = Vec::with_capacity(12);
     let mut claimed = Vec::new();
     while let Some(answer) = answers.try_next().await? {
         match answer {
             Either::Left(statement) => done.push(statement),
-            Either::Right(row) => claimed.push(ClaimedTask {
-                attempt: Attempt {
-                    seq: row.seq,
-                    task_id: row.id.parse_id()?,
-                    number: row.attempt,
-                },
-                content: row.content.into(),
-                processor: row.processor.into(),
-                concurrency_key: row.concurrency_key.map(String::from),
-                terms: Terms {
-                    max_attempts: row.max_attempts,
-                    uncounted: row.uncounted,
-                    timeout: row
-                        .timeout
-                        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
-                    has_upstream: row.has_upstream,
-                    offer: None,
-                },
-            }),
+            Either::Right(row) => claimed.push(row.into_task()?),
         }
     }
-    let [
-        _begin,
-        _plain,
-        tasks,
-        _once,
-        _links,
-        _progress,
-        _finished,
-        _claims,
-        _over,
-        _starts,
-        logs,
-        _commit,
-    ] = &done[..]
-    else {
-        return Err(Error::Unavailable("a transaction was cut short".to_owned()));
+    let (tasks, logs) = match &done[..] {
+        [_begin, tasks, _finished, _claims, logs, _commit] => (tasks, logs),
+        [
+            _begin,
+            _plain,
+            tasks,
+            _once,
+            _links,
+            _progress,
+            _finished,
+            _claims,
+            _over,
+            _starts,
+            logs,
+            _commit,
+        ] => (tasks, logs),
+        _ => return Err(Error::Unavailable("a transaction was cut short".to_owned())),
     };
     Ok(Applied {
         first_seq: tasks.last_insert_rowid() - changes.tasks.len() as i64 + 1,
