@@ -143,7 +143,6 @@ pub(super) async fn open(path: &Path, durability: Durability) -> Result<Connecti
         take_over(&mut write).await.map_err(sqlite)?;
     }
     migrate(&mut write, path).await?;
-    without_triggers(&mut write).await.map_err(sqlite)?;
     let read = SqlitePoolOptions::new()
         .max_connections(READERS)
         .min_connections(1)
@@ -256,28 +255,6 @@ async fn migrate(conn: &mut SqliteConnection, path: &Path) -> Result<(), OpenErr
             reason: other.to_string(),
         },
     })
-}
-
-/// Takes the triggers from a connection: they check and complete what other programs write. Our own
-/// statements would run past them one row at a time, and an INSERT from a SELECT would keep all of its
-/// rows twice, although no trigger has anything to do for them.
-async fn without_triggers(conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    let mut handle = conn.lock_handle().await?;
-    let nowhere: *mut std::ffi::c_int = std::ptr::null_mut();
-    // SAFETY: the handle is open and locked, and the option takes an int and a pointer that may be null.
-    #[expect(unsafe_code, reason = "SQLite has no statement for it")]
-    let code = unsafe {
-        ffi::sqlite3_db_config(
-            handle.as_raw_handle().as_ptr(),
-            ffi::SQLITE_DBCONFIG_ENABLE_TRIGGER,
-            0,
-            nowhere,
-        )
-    };
-    match code {
-        ffi::SQLITE_OK => Ok(()),
-        code => Err(sqlx::Error::Protocol(format!("sqlite3_db_config: {code}"))),
-    }
 }
 
 fn reason(error: &sqlx::Error) -> String {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Service, Setup};
+use crate::support::{Service, Setup, eventually};
 
 fn gates() -> Setup {
     Setup::new().gates().setting("max_concurrent_tasks", 1)
@@ -80,6 +80,39 @@ async fn what_is_not_due_waits_and_holds_up_nobody() {
         service.task(&far).await["run_at"],
         "2999-01-01T00:00:00.000000Z"
     );
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn what_was_read_ahead_gives_way_to_what_is_more_urgent() {
+    let service = gates().start().await;
+    let mut line = Vec::new();
+    for n in 0..20 {
+        line.push(service.submit_to("gate", &format!("in line {n}")).await);
+    }
+    // More is read ahead with each turn in which all that was known is used.
+    for id in &line[..9] {
+        service.open_gate(id).await;
+    }
+    service.at_gate(&line[9]).await;
+    let urgent = json!({"content": "", "processor": "gate", "priority": 5});
+    let urgent = service.submit_json(&urgent).await;
+    let later = json!({"content": "", "processor": "gate", "priority": 9, "delay": 0.3});
+    let later = service.submit_json(&later).await;
+    service.open_gate(&line[9]).await;
+    service.at_gate(&urgent).await;
+    eventually("the other is due", || async {
+        let explained = explain(&service, &later).await;
+        (!reasons(&explained).contains(&"not_due")).then_some(())
+    })
+    .await;
+    service.open_gate(&urgent).await;
+    service.at_gate(&later).await;
+    service.open_gate(&later).await;
+    for id in &line[10..] {
+        service.at_gate(id).await;
+        service.open_gate(id).await;
+    }
     service.ends_well().await;
 }
 
