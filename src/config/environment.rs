@@ -1,7 +1,7 @@
 //! Variables as a layer: those of the environment, and those of `.env`, which has the same names.
 //!
-//! Every setting is `VENOM_` and its key in capitals; four go by the key alone too, three of them
-//! in the original. As there, case does not matter and an empty value is none. What has neither
+//! Every setting is `VENOM_` and its key in capitals; those of the original, and a few that belong
+//! to them, go by the key alone too. As there, case does not matter and an empty value is none. What has neither
 //! name belongs to other programs and is let be.
 
 use std::collections::BTreeMap;
@@ -13,17 +13,28 @@ use super::layers::Layer;
 pub(super) const CONFIG: &str = "VENOM_CONFIG";
 /// The address that the client commands talk to.
 pub(super) const URL: &str = "VENOM_URL";
-/// Asks for the Hive.
-pub(super) const ENABLE_HIVE: &str = "ENABLE_HIVE";
 
 const PREFIX: &str = "VENOM_";
 
-/// Settings that need no prefix: those of the original, and the one that belongs to them.
-const BARE: [&str; 4] = [
+/// Settings that need no prefix: those of the original, and those that belong to them.
+const BARE: [&str; 17] = [
     "STATE_FILE_PATH",
     "MAX_CONCURRENT_TASKS",
     "ENABLE_QUEUE_LIMITS",
     "STATE_DUMP_INTERVAL",
+    "ENABLE_HIVE",
+    "REDIS_HOST",
+    "REDIS_PORT",
+    "REDIS_DB",
+    "REDIS_PASSWORD",
+    "REDIS_USERNAME",
+    "REDIS_TLS",
+    "HIVE_HIGH_PRIORITY_QUEUE",
+    "HIVE_BACKGROUND_QUEUE",
+    "HIVE_BROADCAST_CHANNEL",
+    "HIVE_TASK_TIMEOUT",
+    "HIVE_MAX_RETRIES",
+    "HIVE_ZOMBIE_TASK_TIMEOUT",
 ];
 
 /// Settings that only `venom.toml` can hold.
@@ -96,7 +107,7 @@ pub(super) fn value_of<'a>(name: &str, variables: &'a [Variable]) -> Option<&'a 
 /// Whether a variable says anything to this program.
 pub(super) fn concerns_us(name: &str) -> bool {
     let is = |other: &str| name.eq_ignore_ascii_case(other);
-    key_of(name).is_some() || is(CONFIG) || is(URL) || is(ENABLE_HIVE)
+    key_of(name).is_some() || is(CONFIG) || is(URL)
 }
 
 /// The variable that stands for a setting; there is none for the tables.

@@ -15,6 +15,7 @@ mod dotenv;
 mod environment;
 mod error;
 mod file;
+mod hive;
 mod keys;
 mod kinds;
 mod layers;
@@ -39,6 +40,7 @@ pub use backoff::Backoff;
 pub use changes::Changes;
 pub use current::{Current, Publisher};
 pub use error::{Error, Place};
+pub use hive::{HiveCodec, HiveProcessorSettings, HiveQueue, Password};
 pub use keys::KeySettings;
 pub use kinds::{CommandSettings, LlmSettings, WebhookSettings, WorkerSettings};
 pub use processors::{ProcessorKind, ProcessorSettings};
@@ -116,6 +118,42 @@ pub struct Settings {
     /// How long a FAILED task is kept once it has finished: seconds, or `30d`. Default: for ever.
     /// `VENOM_RETENTION_FAILED`
     pub retention_failed: Option<Duration>,
+    /// Whether tasks of processors of kind `hive` go through Redis. Default false. `ENABLE_HIVE`
+    pub enable_hive: bool,
+    /// Name or address of the machine with Redis. Default `localhost`. `REDIS_HOST`
+    pub redis_host: String,
+    /// TCP port of Redis, not 0. Default 6379. `REDIS_PORT`
+    pub redis_port: u16,
+    /// Number of the database in Redis. Default 0. `REDIS_DB`
+    pub redis_db: u32,
+    /// Default: none. `REDIS_PASSWORD`. What is used is [`Settings::reveal_redis_password`].
+    pub redis_password: Option<Password>,
+    /// A file with the password, instead of `redis_password`. Default: none.
+    /// `VENOM_REDIS_PASSWORD_FILE`
+    pub redis_password_file: Option<PathBuf>,
+    /// Default: none, which Redis takes for its user `default`. `REDIS_USERNAME`
+    pub redis_username: Option<String>,
+    /// Whether Redis is spoken to over TLS. Default false. `REDIS_TLS`
+    pub redis_tls: bool,
+    /// Certificates of authorities to trust besides the usual ones, PEM; only with `redis_tls`.
+    /// Default: none. `VENOM_REDIS_CA_FILE`
+    pub redis_ca_file: Option<PathBuf>,
+    /// ARQ's queue of urgent tasks. Default `venom:tasks:high`. `HIVE_HIGH_PRIORITY_QUEUE`
+    pub hive_high_priority_queue: String,
+    /// ARQ's queue of all other tasks. Default `venom:tasks:background`. `HIVE_BACKGROUND_QUEUE`
+    pub hive_background_queue: String,
+    /// The channel on which the hive is commanded. Default `venom:broadcast`.
+    /// `HIVE_BROADCAST_CHANNEL`
+    pub hive_broadcast_channel: String,
+    /// Seconds after which an attempt of a `hive` processor without a `timeout` fails. Default 300.
+    /// `HIVE_TASK_TIMEOUT`
+    pub hive_task_timeout: Duration,
+    /// How often a task of a `hive` processor without `max_attempts` is tried, 1 to 1000. Default 3.
+    /// `HIVE_MAX_RETRIES`
+    pub hive_max_retries: i64,
+    /// Seconds after which a job of which nothing is heard is taken for lost. Default 600.
+    /// `HIVE_ZOMBIE_TASK_TIMEOUT`
+    pub hive_zombie_task_timeout: Duration,
     /// How a log line is written. Default text. `VENOM_LOG_FORMAT`, `--log-format`
     pub log_format: LogFormat,
     /// What is logged: a level, or a filter as tracing's `EnvFilter` reads it. Default `info`.
@@ -145,7 +183,7 @@ pub enum LogFormat {
 #[derive(Clone, Debug)]
 pub struct Loaded {
     pub settings: Settings,
-    /// Sentences for the log: what was asked for and cannot be had.
+    /// Sentences for the log: settings that do nothing without others.
     pub warnings: Vec<String>,
     /// Where each setting stands that is not left at its default, by key.
     pub origins: BTreeMap<&'static str, Place>,
@@ -178,6 +216,21 @@ impl Default for Settings {
             running_limit_bytes: 256 << 20,
             retention_completed: None,
             retention_failed: None,
+            enable_hive: false,
+            redis_host: "localhost".to_owned(),
+            redis_port: 6379,
+            redis_db: 0,
+            redis_password: None,
+            redis_password_file: None,
+            redis_username: None,
+            redis_tls: false,
+            redis_ca_file: None,
+            hive_high_priority_queue: "venom:tasks:high".to_owned(),
+            hive_background_queue: "venom:tasks:background".to_owned(),
+            hive_broadcast_channel: "venom:broadcast".to_owned(),
+            hive_task_timeout: Duration::from_secs(300),
+            hive_max_retries: 3,
+            hive_zombie_task_timeout: Duration::from_secs(600),
             log_format: LogFormat::Text,
             log: "info".to_owned(),
         }
@@ -191,16 +244,28 @@ impl Settings {
     /// The first mistake found: an unreadable file, an unknown key, a bad value, or two settings
     /// that contradict each other. A value that a stronger layer replaces is not looked at.
     pub fn load(sources: &Sources) -> Result<Loaded, Error> {
-        let (layers, warnings) = sources.read()?;
+        let layers = sources.read()?;
         let mut table = layers.table();
         let settings = reader::read(&mut table)?;
         let origins = table.finish()?;
         reader::check(&settings, &origins)?;
         Ok(Loaded {
+            warnings: hive::warnings(&settings),
             settings,
-            warnings,
             origins,
         })
+    }
+
+    /// The password for Redis as it is at this moment, wherever it stands. Reads its file.
+    ///
+    /// # Errors
+    /// A sentence, without anything of the password, when the file cannot be read or is empty.
+    pub fn reveal_redis_password(&self) -> Result<Option<String>, String> {
+        match (&self.redis_password, &self.redis_password_file) {
+            (Some(password), _) => Ok(Some(password.reveal().to_owned())),
+            (None, Some(path)) => Secret::File(path.clone()).reveal().map(Some),
+            (None, None) => Ok(None),
+        }
     }
 
     /// What holds for the tasks of a concurrency key: its own table, else the one of `"*"`, else

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::backoff::{self, Backoff};
 use super::error::Error;
+use super::hive::{self, HiveProcessorSettings};
 use super::kinds::{self, CommandSettings, LlmSettings, WebhookSettings, WorkerSettings};
 use super::rate::Rate;
 use super::rules;
@@ -12,6 +13,9 @@ use super::table::Table;
 
 /// Some server accepts a connection and says nothing for ever; its tasks would hold their places.
 const TIMEOUT_OF_REQUESTS: Duration = Duration::from_secs(600);
+
+/// Tasks of a `hive` processor take no place of the queue's, so something else must bound them.
+const CONCURRENCY_OF_THE_HIVE: u64 = 10_000;
 
 /// The processor that exists without being configured.
 pub(super) const ECHO: &str = "echo";
@@ -21,14 +25,16 @@ pub(super) const ECHO: &str = "echo";
 pub struct ProcessorSettings {
     /// What the processor does, with the settings of that kind. `kind`
     pub kind: ProcessorKind,
-    /// Seconds after which an attempt fails as `timeout`. Default: 10 minutes for `webhook` and `llm`;
-    /// for the others it may take as long as it takes.
+    /// Seconds after which an attempt fails as `timeout`. Default: 10 minutes for `webhook` and `llm`,
+    /// `hive_task_timeout` for `hive`; for the others it may take as long as it takes.
     pub timeout: Option<Duration>,
-    /// At most this many at a time, besides the queue's own limit. Default: no limit of its own.
+    /// At most this many at a time, besides the queue's own limit. Default: 10000 for `hive`; for
+    /// the others, no limit of its own.
     pub concurrency: Option<u64>,
     /// At most so many starts in a time. Default: as many as come.
     pub rate: Option<Rate>,
-    /// How often a task that names no number itself is tried, 1 to 1000. Default 1: never again.
+    /// How often a task that names no number itself is tried, 1 to 1000. Default: `hive_max_retries`
+    /// for `hive`; for the others 1, never again.
     pub max_attempts: i64,
     /// Pauses between attempts.
     pub backoff: Backoff,
@@ -47,6 +53,8 @@ pub enum ProcessorKind {
     Llm(LlmSettings),
     /// By waiting for a program outside to fetch it.
     Worker(WorkerSettings),
+    /// By a job for the ARQ workers behind Redis.
+    Hive(HiveProcessorSettings),
 }
 
 impl ProcessorKind {
@@ -58,17 +66,39 @@ impl ProcessorKind {
             Self::Webhook(_) => Kind::Webhook,
             Self::Llm(_) => Kind::Llm,
             Self::Worker(_) => Kind::Worker,
+            Self::Hive(_) => Kind::Hive,
         };
         kind.name()
     }
 
     /// The timeout of a processor that names none.
-    fn usual_timeout(&self) -> Option<Duration> {
+    fn usual_timeout(&self, of_hive: HiveDefaults) -> Option<Duration> {
         match self {
             Self::Webhook(_) | Self::Llm(_) => Some(TIMEOUT_OF_REQUESTS),
+            Self::Hive(_) => Some(of_hive.timeout),
             Self::Echo | Self::Command(_) | Self::Worker(_) => None,
         }
     }
+
+    /// The attempts of a processor that names no number.
+    fn usual_attempts(&self, of_hive: HiveDefaults) -> i64 {
+        match self {
+            Self::Hive(_) => of_hive.max_attempts,
+            _ => 1,
+        }
+    }
+
+    /// The concurrency of a processor that names none.
+    fn usual_concurrency(&self) -> Option<u64> {
+        matches!(self, Self::Hive(_)).then_some(CONCURRENCY_OF_THE_HIVE)
+    }
+}
+
+/// What holds for `hive` processors that do not say it themselves.
+#[derive(Clone, Copy)]
+pub(super) struct HiveDefaults {
+    pub timeout: Duration,
+    pub max_attempts: i64,
 }
 
 /// The word after `kind =`.
@@ -79,15 +109,17 @@ pub(super) enum Kind {
     Webhook,
     Llm,
     Worker,
+    Hive,
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Echo,
         Self::Command,
         Self::Webhook,
         Self::Llm,
         Self::Worker,
+        Self::Hive,
     ];
 
     pub fn named(name: &str) -> Option<Self> {
@@ -101,6 +133,7 @@ impl Kind {
             Self::Webhook => "webhook",
             Self::Llm => "llm",
             Self::Worker => "worker",
+            Self::Hive => "hive",
         }
     }
 }
@@ -125,11 +158,14 @@ pub(super) fn one_of(processors: &BTreeMap<String, ProcessorSettings>) -> String
 }
 
 /// Every `[processors.NAME]`, beside or instead of the built-in ones.
-pub(super) fn read(settings: &mut Table<'_>) -> Result<BTreeMap<String, ProcessorSettings>, Error> {
+pub(super) fn read(
+    settings: &mut Table<'_>,
+    of_hive: HiveDefaults,
+) -> Result<BTreeMap<String, ProcessorSettings>, Error> {
     let mut processors = built_in();
     if let Some(tables) = settings.take_table("processors", rules::PROCESSORS)? {
         for (name, mut table) in tables.tables(rules::PLAIN_NAMES)? {
-            let processor = read_one(&name, &mut table)?;
+            let processor = read_one(&name, &mut table, of_hive)?;
             table.finish()?;
             processors.insert(name, processor);
         }
@@ -137,15 +173,23 @@ pub(super) fn read(settings: &mut Table<'_>) -> Result<BTreeMap<String, Processo
     Ok(processors)
 }
 
-fn read_one(name: &str, table: &mut Table<'_>) -> Result<ProcessorSettings, Error> {
+fn read_one(
+    name: &str,
+    table: &mut Table<'_>,
+    of_hive: HiveDefaults,
+) -> Result<ProcessorSettings, Error> {
     let kind = read_kind(name, table)?;
     Ok(ProcessorSettings {
         timeout: table
             .take("timeout", rules::PERIOD)?
-            .or_else(|| kind.usual_timeout()),
-        concurrency: table.take("concurrency", rules::CONCURRENCY)?,
+            .or_else(|| kind.usual_timeout(of_hive)),
+        concurrency: table
+            .take("concurrency", rules::CONCURRENCY)?
+            .or_else(|| kind.usual_concurrency()),
         rate: table.take("rate", rules::RATE)?,
-        max_attempts: table.take("max_attempts", rules::ATTEMPTS)?.unwrap_or(1),
+        max_attempts: table
+            .take("max_attempts", rules::ATTEMPTS)?
+            .unwrap_or_else(|| kind.usual_attempts(of_hive)),
         backoff: backoff::read(table)?,
         kind,
     })
@@ -166,5 +210,6 @@ fn read_kind(name: &str, table: &mut Table<'_>) -> Result<ProcessorKind, Error> 
         Kind::Webhook => ProcessorKind::Webhook(kinds::webhook(table)?),
         Kind::Llm => ProcessorKind::Llm(kinds::llm(table)?),
         Kind::Worker => ProcessorKind::Worker(kinds::worker(table)?),
+        Kind::Hive => ProcessorKind::Hive(hive::processor(table)?),
     })
 }

@@ -4,13 +4,25 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::error::{Error, Place};
+use super::processors::HiveDefaults;
 use super::table::Table;
 use super::{Settings, keys, processors, rules, schedules};
 
 /// Takes every setting out of the top table; one that is not there has its default.
 pub(super) fn read(table: &mut Table<'_>) -> Result<Settings, Error> {
     let default = Settings::default();
-    let processors = processors::read(table)?;
+    // First, because processors fall back on them.
+    let hive_task_timeout = table
+        .take("hive_task_timeout", rules::PERIOD)?
+        .unwrap_or(default.hive_task_timeout);
+    let hive_max_retries = table
+        .take("hive_max_retries", rules::ATTEMPTS)?
+        .unwrap_or(default.hive_max_retries);
+    let of_hive = HiveDefaults {
+        timeout: hive_task_timeout,
+        max_attempts: hive_max_retries,
+    };
+    let processors = processors::read(table, of_hive)?;
     // The name of the field is the key, and a field without a rule does not compile.
     macro_rules! settings {
         ($($key:ident: $rule:ident,)*) => {
@@ -18,6 +30,8 @@ pub(super) fn read(table: &mut Table<'_>) -> Result<Settings, Error> {
                 concurrency_keys: keys::read(table)?,
                 schedules: schedules::read(table, &processors)?,
                 processors,
+                hive_task_timeout,
+                hive_max_retries,
                 $($key: table.take(stringify!($key), rules::$rule)?.unwrap_or(default.$key),)*
             }
         };
@@ -44,6 +58,19 @@ pub(super) fn read(table: &mut Table<'_>) -> Result<Settings, Error> {
         running_limit_bytes: MEMORY_BYTES,
         retention_completed: RETENTION,
         retention_failed: RETENTION,
+        enable_hive: SWITCH,
+        redis_host: REDIS_HOST,
+        redis_port: REDIS_PORT,
+        redis_db: REDIS_DB,
+        redis_password: PASSWORD,
+        redis_password_file: OPTIONAL_PATH,
+        redis_username: USERNAME,
+        redis_tls: SWITCH,
+        redis_ca_file: OPTIONAL_PATH,
+        hive_high_priority_queue: REDIS_NAME,
+        hive_background_queue: REDIS_NAME,
+        hive_broadcast_channel: REDIS_NAME,
+        hive_zombie_task_timeout: PERIOD,
         log_format: LOG_FORMAT,
         log: LOG_FILTER,
     })
@@ -65,6 +92,10 @@ pub(super) fn check(
         state_file_path,
         body_limit_bytes,
         inbox_limit_bytes,
+        redis_password,
+        redis_password_file,
+        redis_tls,
+        redis_ca_file,
         ..
     } = settings;
     if !processors.contains_key(default_processor) {
@@ -80,6 +111,19 @@ pub(super) fn check(
              largest request"
         );
         return refuse("inbox_limit_bytes", inbox_limit_bytes.to_string(), expected);
+    }
+    if redis_password.is_some() && redis_password_file.is_some() {
+        let found = "a second place for one secret, beside `redis_password`";
+        return refuse(
+            "redis_password_file",
+            found.to_owned(),
+            "one of the two".to_owned(),
+        );
+    }
+    if redis_ca_file.is_some() && !redis_tls {
+        let found = "a file, though `redis_tls` is off";
+        let expected = "`redis_tls = true` beside it";
+        return refuse("redis_ca_file", found.to_owned(), expected.to_owned());
     }
     if same_file(database_path, state_file_path) {
         let expected = "another file than `database_path`, which the dump would overwrite";

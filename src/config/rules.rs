@@ -3,6 +3,7 @@
 //! A value may come as what it is (`port = 9000`, from `venom.toml`) or as text (`VENOM_PORT=9000`);
 //! a rule takes both, wherever they come from.
 
+mod hive;
 mod processors;
 mod schedules;
 
@@ -16,6 +17,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::values::{seconds, span, text, truth, whole, word};
 use super::{Durability, LogFormat};
+pub(super) use hive::*;
 pub(super) use processors::*;
 pub(super) use schedules::*;
 

@@ -1,5 +1,6 @@
 //! Where a processor finds its secret. The secret itself is never a setting, so that no dump of the
-//! settings and no message can hold it.
+//! settings and no message can hold it. (Redis's password may be one, as the original has it:
+//! [`Password`](super::Password).)
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::environment::{self, Variable};
 use super::error::{Error, Place};
 use super::layers::{Layer, Layers};
-use super::{dotenv, file, values};
+use super::{dotenv, file};
 
 /// Everything that [`Settings::load`](super::Settings::load) looks at, so that nothing of the
 /// process leaks into a test. It has no `Debug`, because an environment is full of secrets.
@@ -68,8 +68,8 @@ impl Sources {
         Ok(environment::value_of(environment::URL, &dotenv).map(named))
     }
 
-    /// The layers, and what is to be said about them.
-    pub(super) fn read(&self) -> Result<(Layers, Vec<String>), Error> {
+    /// The layers.
+    pub(super) fn read(&self) -> Result<Layers, Error> {
         let dotenv = dotenv::read(&self.directory.join(".env"))?;
         let environment = self.variables();
         let file = match self.config_file(&[&environment, &dotenv]) {
@@ -82,8 +82,7 @@ impl Sources {
             environment::layer("environment", &environment)?,
             self.overrides.layer()?,
         ];
-        let warnings = hive_warning(&[&environment, &dotenv]);
-        Ok((Layers::new(layers), warnings.into_iter().collect()))
+        Ok(Layers::new(layers))
     }
 
     fn variables(&self) -> Vec<Variable> {
@@ -147,15 +146,4 @@ fn first<'a>(name: &str, sources: &[&'a [Variable]]) -> Option<&'a Variable> {
     sources
         .iter()
         .find_map(|variables| environment::value_of(name, variables))
-}
-
-/// The original's variables for the Hive are let be, but who turns it on expects its work to travel.
-fn hive_warning(sources: &[&[Variable]]) -> Option<String> {
-    let variable = first(environment::ENABLE_HIVE, sources)?;
-    values::truth(&variable.value)?.then(|| {
-        format!(
-            "the Hive is turned on {}, but this version has no Hive: tasks run locally",
-            variable.place
-        )
-    })
 }

@@ -7,6 +7,7 @@
 mod command;
 mod context;
 mod echo;
+mod hive;
 mod http;
 mod llm;
 mod registry;
@@ -18,6 +19,7 @@ use futures_util::future::BoxFuture;
 
 pub use command::kill_orphans;
 pub use context::Context;
+pub use hive::Carrier;
 pub use registry::{Entry, Registry};
 pub use text::without_nul;
 

@@ -1,12 +1,13 @@
 //! The configured processors, by name. They can be configured anew while the service runs.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::Processor;
 use super::command::{Command, Guard};
 use super::echo::Echo;
+use super::hive::{Carrier, Hive};
 use super::llm::Llm;
 use super::webhook::Webhook;
 use super::worker::{Desk, Worker};
@@ -34,6 +35,7 @@ pub struct Registry {
 struct Shared {
     guard: Arc<Guard>,
     desk: Arc<Desk>,
+    carrier: Arc<OnceLock<Arc<dyn Carrier>>>,
 }
 
 /// The processors of one reading of the settings.
@@ -81,6 +83,13 @@ impl Registry {
     /// Where those programs get their tasks.
     pub fn desk(&self) -> Arc<Desk> {
         Arc::clone(&self.shared.desk)
+    }
+
+    /// Gives the processors of kind `hive` who carries their tasks. The first one stays.
+    pub fn set_carrier(&self, carrier: Arc<dyn Carrier>) {
+        if self.shared.carrier.set(carrier).is_err() {
+            tracing::warn!("a second carrier of the Hive was given and is not used");
+        }
     }
 
     /// The processor of tasks that name none.
@@ -148,5 +157,6 @@ fn build(kind: &ProcessorKind, shared: &Shared) -> Arc<dyn Processor> {
         ProcessorKind::Webhook(webhook) => Arc::new(Webhook::new(webhook.clone())),
         ProcessorKind::Llm(llm) => Arc::new(Llm::new(llm.clone())),
         ProcessorKind::Worker(worker) => Arc::new(Worker::new(worker, Arc::clone(&shared.desk))),
+        ProcessorKind::Hive(hive) => Arc::new(Hive::new(hive.clone(), Arc::clone(&shared.carrier))),
     }
 }

@@ -37,7 +37,7 @@ fn the_first_lines_say_where_it_is_and_what_to_try() {
 #[test]
 fn with_json_every_line_is_a_record() {
     let folder = Folder::new();
-    // It asks for the Hive, which is warned of.
+    // It asks for the Hive without a processor for it, which is warned of.
     folder.write(".env", "ENABLE_HIVE=true\n");
     let service = folder.start(&["serve", "--port", "0", "--log-format", "json"]);
     let mut lines = service.err.until("\"listening\"");

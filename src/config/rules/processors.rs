@@ -18,7 +18,7 @@ pub(in crate::config) const PROCESSORS: Rule<Dict> =
     Rule::private("tables [processors.NAME] in venom.toml", dict);
 
 pub(in crate::config) const KIND: Rule<Kind> = Rule::new(
-    "\"echo\", \"command\", \"webhook\", \"llm\" or \"worker\"",
+    "\"echo\", \"command\", \"webhook\", \"llm\", \"worker\" or \"hive\"",
     |value| Kind::named(&word(value)?),
 );
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::setup;
-use crate::config::{Backoff, KeySettings, ProcessorKind, Settings, environment, reader};
+use crate::config::{
+    Backoff, HiveCodec, HiveQueue, KeySettings, ProcessorKind, Settings, environment, reader,
+};
 
 const TOML: &str = include_str!("../../../venom.example.toml");
 const DOTENV: &str = include_str!("../../../.env.example");
@@ -40,7 +42,7 @@ fn the_example_file_shows_every_key_at_its_default() {
     let processors: Vec<_> = settings.processors.keys().cloned().collect();
     assert_eq!(
         processors.join(" "),
-        "answer echo notify outside shout summarise"
+        "answer echo notify outside shout summarise translate"
     );
     settings.processors.retain(|name, _| name == "echo");
     let keys: Vec<_> = settings.concurrency_keys.keys().cloned().collect();
@@ -74,6 +76,14 @@ fn the_example_file_has_a_processor_of_each_kind() {
                 assert_eq!(worker.lease.as_secs(), 60);
                 "outside"
             }
+            ProcessorKind::Hive(hive) => {
+                assert_eq!(
+                    (hive.queue, hive.codec),
+                    (HiveQueue::ByPriority, HiveCodec::Pickle)
+                );
+                assert_eq!(processor.concurrency, Some(10_000));
+                "translate"
+            }
         };
         assert!(examples.contains(name), "{name}");
         assert_eq!(processor.backoff, Backoff::default(), "{name}");
@@ -85,6 +95,16 @@ fn the_example_of_dotenv_shows_every_variable_at_its_default() {
     let loaded = setup().dotenv(&uncommented(DOTENV)).load().unwrap();
     let mut variables = every_key();
     variables.retain(|key| !environment::TABLES.contains(key));
+    // Of these the default is none, and so is an empty variable.
+    for (key, name) in [
+        ("redis_password", "REDIS_PASSWORD"),
+        ("redis_password_file", "VENOM_REDIS_PASSWORD_FILE"),
+        ("redis_username", "REDIS_USERNAME"),
+        ("redis_ca_file", "VENOM_REDIS_CA_FILE"),
+    ] {
+        assert!(DOTENV.contains(&format!("\n#{name}=\n")), "{name}");
+        variables.remove(key);
+    }
 
     assert_eq!(loaded.settings, Settings::default());
     assert_eq!(

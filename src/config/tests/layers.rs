@@ -158,22 +158,6 @@ fn the_settings_file_can_be_another_one() {
 }
 
 #[test]
-fn the_hive_gets_a_warning() {
-    let warnings = |setup: Setup| setup.load().unwrap().warnings;
-
-    let asked = warnings(setup().dotenv("ENABLE_HIVE=True\nREDIS_HOST=redis\nHIVE_MAX_RETRIES=3"));
-    assert_eq!(asked.len(), 1);
-    assert!(asked[0].contains("(ENABLE_HIVE)"), "{asked:?}");
-    assert!(asked[0].contains("no Hive: tasks run locally"), "{asked:?}");
-
-    let stronger = setup()
-        .dotenv("ENABLE_HIVE=true")
-        .variable("ENABLE_HIVE", "false");
-    assert!(warnings(stronger).is_empty());
-    assert!(warnings(setup().variable("ENABLE_HIVE", "perhaps")).is_empty());
-}
-
-#[test]
 fn every_setting_knows_where_it_came_from() {
     let setup = setup()
         .toml("\nhost = '::1'")

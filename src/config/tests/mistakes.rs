@@ -14,9 +14,9 @@ fn an_unknown_key_gets_the_closest_known_one() {
 
 #[test]
 fn an_unknown_key_like_no_other_gets_all_of_them() {
-    let mistake = setup().toml("enable_hive = true").mistake();
+    let mistake = setup().toml("quick = true").mistake();
 
-    assert!(mistake.starts_with("unknown setting `enable_hive` in HERE/venom.toml, line 1; "));
+    assert!(mistake.starts_with("unknown setting `quick` in HERE/venom.toml, line 1; "));
     assert!(mistake.contains("known here: body_limit_bytes, concurrency_keys, database_path, "));
 }
 

@@ -4,6 +4,7 @@
 mod backoff;
 mod dotenv;
 mod examples;
+mod hive;
 mod keys;
 mod kinds;
 mod layers;

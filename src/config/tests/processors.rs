@@ -86,12 +86,12 @@ fn mistakes_name_the_processor_and_the_line() {
         (
             "[processors.a]\ntimeout = 5",
             "`processors.a.kind` in HERE/venom.toml, line 1: found nothing, \
-             expected \"echo\", \"command\", \"webhook\", \"llm\" or \"worker\"",
+             expected \"echo\", \"command\", \"webhook\", \"llm\", \"worker\" or \"hive\"",
         ),
         (
             "[processors.a]\nkind = 'cron'",
             "`processors.a.kind` in HERE/venom.toml, line 2: found \"cron\", \
-             expected \"echo\", \"command\", \"webhook\", \"llm\" or \"worker\"",
+             expected \"echo\", \"command\", \"webhook\", \"llm\", \"worker\" or \"hive\"",
         ),
         (
             "[processors.echo]\nkind = 'command'\nprogram = 'cat'",
