@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{self, Api, Hosts, Listeners, ServerLimits};
 use crate::config::{Current, KeySettings, ProcessorKind, Settings, Sources};
 use crate::dump::{Periodic, StateFile};
+use crate::models::HiveLink;
 use crate::orchestrator::{self, Orchestrator};
 use crate::processors::Registry;
 use crate::queue::QueueManager;
@@ -90,6 +91,7 @@ impl App {
                 inbox_limit_bytes: settings.inbox_limit_bytes,
                 default_processor: &settings.default_processor,
                 max_attempts: registry.max_attempts(),
+                hive: HiveLink::at_start(settings.enable_hive),
             })
             .await?;
         let mut state_file = StateFile::new(&settings.state_file_path);
@@ -255,7 +257,11 @@ pub fn limits(settings: &Settings) -> Limits {
     };
     let home = |kind: &ProcessorKind| match kind {
         ProcessorKind::Worker(_) => Home::Elsewhere,
-        _ => Home::Here,
+        ProcessorKind::Hive(_) => Home::Hive,
+        ProcessorKind::Echo
+        | ProcessorKind::Command(_)
+        | ProcessorKind::Webhook(_)
+        | ProcessorKind::Llm(_) => Home::Here,
     };
     Limits {
         running: settings

@@ -11,7 +11,7 @@ use super::error::ApiError;
 use super::extract::TaskIdPath;
 use super::query::NoParameters;
 use super::{Api, Shared};
-use crate::models::{Task, TaskId, TaskStatus, Timestamp};
+use crate::models::{HiveLink, Task, TaskId, TaskStatus, Timestamp};
 use crate::state::{Asked, Obstacle};
 
 /// The answer.
@@ -187,6 +187,11 @@ fn sentence(obstacle: &Obstacle) -> String {
             "Those who work for processor {processor} are busy with {}.",
             names(running)
         ),
+        Obstacle::HiveAway { hive } => match hive {
+            HiveLink::Off => "The Hive is off: set enable_hive.".to_owned(),
+            HiveLink::Away { reason, since } => format!("Redis is away since {since}: {reason}."),
+            HiveLink::Connected => "The Hive is connected.".to_owned(),
+        },
         Obstacle::Stopping => "The service is stopping.".to_owned(),
     }
 }

@@ -11,6 +11,7 @@ use super::client::Client;
 use super::error::Error;
 use super::target::{Found, Target, announced};
 use crate::config::Settings;
+use crate::models::HiveLink;
 use crate::state::{self, Limits, Lock, OpenError, Start, StateManager, WriterHandle};
 
 /// How long the owner of the database may take to say where it listens.
@@ -84,6 +85,7 @@ impl Database {
             max_attempts: processors
                 .map(|(name, processor)| (name.clone(), processor.max_attempts))
                 .collect(),
+            hive: HiveLink::Off,
         };
         let started = opened.start(start).await;
         let (state, writer, lock) = started.map_err(|error| Error::Failed(error.to_string()))?;

@@ -14,7 +14,7 @@ mod timestamp;
 pub use attempt::{Again, Attempt, ClaimedTask, OfferId, Outcome, Terms};
 pub use event::{Event, EventType, FIRST_FRAME_MESSAGE};
 pub use filter::{Order, TaskFilter};
-pub use queue::{Pause, QueueStatus};
+pub use queue::{HiveLink, Pause, QueueStatus};
 pub use status::{Failure, TaskStatus, UnknownName};
 pub use task::{NewTask, Task, TaskId};
 pub use timestamp::{InvalidTimestamp, Timestamp};

@@ -50,4 +50,41 @@ pub struct QueueStatus {
     pub processing: u64,
     /// The most tasks that may run at once; `null` when limits are off.
     pub limit: Option<u64>,
+    /// Left out while the Hive is off.
+    #[serde(default, skip_serializing_if = "HiveLink::is_off")]
+    pub hive: HiveLink,
+}
+
+/// Whether the Hive can take tasks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum HiveLink {
+    /// The settings do not ask for it.
+    #[default]
+    Off,
+    /// Redis answers.
+    Connected,
+    /// Redis does not answer.
+    Away {
+        /// Why, as a sentence without a full stop.
+        reason: String,
+        since: Timestamp,
+    },
+}
+
+impl HiveLink {
+    /// As it is at a start.
+    pub fn at_start(is_enabled: bool) -> Self {
+        match is_enabled {
+            false => Self::Off,
+            true => Self::Away {
+                reason: "not connected yet".to_owned(),
+                since: Timestamp::now(),
+            },
+        }
+    }
+
+    pub fn is_off(&self) -> bool {
+        *self == Self::Off
+    }
 }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::ledger::Ledger;
-use super::limits::Rule;
-use crate::models::{Pause, TaskId, Timestamp};
+use super::limits::{Home, Rule};
+use crate::models::{HiveLink, Pause, TaskId, Timestamp};
 
 /// Running tasks named in an explanation.
 const HOLDERS: usize = 20;
@@ -73,6 +73,11 @@ pub enum Obstacle {
     NoWorker {
         processor: String,
         running: Vec<TaskId>,
+    },
+    /// The Hive takes no tasks: it is off, or Redis is away.
+    HiveAway {
+        #[serde(flatten)]
+        hive: HiveLink,
     },
     /// The service is stopping.
     Stopping,
@@ -146,19 +151,32 @@ impl Ledger {
     }
 
     fn explain_place(&self, processor: &str, now: Timestamp, obstacles: &mut Vec<Obstacle>) {
-        let room = self.room(std::iter::empty(), now);
-        if self.limits().is_external(processor) {
-            let mut offers = room.offers.iter();
-            let is_wanted = offers.any(|offer| offer.processors.iter().any(|it| it == processor));
-            if !is_wanted {
-                let running = self.running_tasks(Some(processor), None);
-                obstacles.push(Obstacle::NoWorker {
-                    processor: processor.to_owned(),
-                    running: running.take(HOLDERS).collect(),
-                });
+        match self.limits().home(processor) {
+            Some(Home::Elsewhere) => self.explain_offers(processor, obstacles),
+            Some(Home::Hive) => {
+                if self.hive != HiveLink::Connected {
+                    let hive = self.hive.clone();
+                    obstacles.push(Obstacle::HiveAway { hive });
+                }
             }
-            return;
+            None | Some(Home::Here) => self.explain_slots(now, obstacles),
         }
+    }
+
+    fn explain_offers(&self, processor: &str, obstacles: &mut Vec<Obstacle>) {
+        let mut offers = self.offers.iter();
+        let is_wanted = offers.any(|offer| offer.processors.iter().any(|it| it == processor));
+        if !is_wanted {
+            let running = self.running_tasks(Some(processor), None);
+            obstacles.push(Obstacle::NoWorker {
+                processor: processor.to_owned(),
+                running: running.take(HOLDERS).collect(),
+            });
+        }
+    }
+
+    fn explain_slots(&self, now: Timestamp, obstacles: &mut Vec<Obstacle>) {
+        let room = self.room(std::iter::empty(), now);
         if let (0, Some(limit)) = (room.tasks, self.limits().running) {
             let running = self.running_tasks(None, None).take(HOLDERS).collect();
             obstacles.push(Obstacle::NoFreeSlot { limit, running });

@@ -9,10 +9,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::lanes::{LaneName, Lanes};
-use super::limits::{Limits, Rule};
+use super::limits::{Home, Limits, Rule};
 use super::rate::Starts;
 use super::room::{Change, Offer, Room, TASK_BYTES};
-use crate::models::{Attempt, ClaimedTask, Pause, QueueStatus, TaskId, Timestamp};
+use crate::models::{Attempt, ClaimedTask, HiveLink, Pause, QueueStatus, TaskId, Timestamp};
 
 /// The queue as the Writer knows it.
 #[derive(Debug)]
@@ -29,6 +29,7 @@ pub(super) struct Ledger {
     /// Tasks that some waiting task waits for.
     pub upstream: HashSet<TaskId>,
     pub offers: Vec<Offer>,
+    pub hive: HiveLink,
     running: HashMap<i64, Slot>,
     /// Running tasks that take a place of the queue's.
     running_here: u64,
@@ -69,6 +70,7 @@ impl Ledger {
             blocked: 0,
             upstream: HashSet::new(),
             offers: Vec::new(),
+            hive: HiveLink::Off,
             running: HashMap::new(),
             running_here: 0,
             running_by_processor: HashMap::new(),
@@ -96,6 +98,7 @@ impl Ledger {
             active: running,
             processing: running,
             limit: self.limits.running,
+            hive: self.hive.clone(),
         }
     }
 
@@ -163,6 +166,7 @@ impl Ledger {
             processors: HashMap::new(),
             keys: HashMap::new(),
             offers: self.offers.clone(),
+            hive: self.hive == HiveLink::Connected,
         };
         for slot in ending.filter_map(|attempt| self.running.get(&attempt.seq)) {
             here -= u64::from(slot.bytes.is_some());
@@ -214,7 +218,10 @@ impl Ledger {
         if let Some(earlier) = self.running.get(&task.attempt.seq).map(|slot| slot.attempt) {
             self.remove_running(&earlier);
         }
-        let is_here = !self.limits.is_external(&task.processor);
+        let is_here = match self.limits.home(&task.processor) {
+            None | Some(Home::Here) => true,
+            Some(Home::Elsewhere | Home::Hive) => false,
+        };
         let bytes = is_here.then_some(task.content.len() + TASK_BYTES);
         self.running_here += u64::from(is_here);
         self.running_bytes += bytes.unwrap_or(0);

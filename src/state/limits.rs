@@ -30,6 +30,8 @@ pub enum Home {
     Here,
     /// Outside: they start when somebody offers to run them, and take no place of the queue's.
     Elsewhere,
+    /// Behind Redis: they start while it is connected, and take no place of the queue's.
+    Hive,
 }
 
 /// The limits of one processor or one key.
@@ -49,8 +51,9 @@ impl Limits {
         self.keys.get(key).copied().unwrap_or(self.any_key)
     }
 
-    pub fn is_external(&self, processor: &str) -> bool {
-        self.homes.get(processor) == Some(&Home::Elsewhere)
+    /// Where this processor's tasks run, if it is configured.
+    pub fn home(&self, processor: &str) -> Option<Home> {
+        self.homes.get(processor).copied()
     }
 
     /// Whether some rate needs to know of starts that `before` did not keep.

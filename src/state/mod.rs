@@ -48,6 +48,8 @@ mod schedules;
 mod search;
 mod settle;
 mod submissions;
+#[cfg(test)]
+mod tests;
 mod text;
 mod transaction;
 mod waiters;

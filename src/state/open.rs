@@ -27,7 +27,7 @@ use super::writer::Writer;
 use super::{Error, StateManager, attempts, chains, closed, history, meta, reads, waiting};
 use crate::config::Durability;
 use crate::events::Bus;
-use crate::models::{Failure, TaskId, Timestamp};
+use crate::models::{Failure, HiveLink, TaskId, Timestamp};
 
 /// Requests that may wait for the Writer.
 const REQUEST_MESSAGES: usize = 16_384;
@@ -50,6 +50,8 @@ pub struct Start<'a> {
     pub default_processor: &'a str,
     /// The number of attempts of rows that say none, by processor.
     pub max_attempts: BTreeMap<String, i64>,
+    /// Whether the Hive takes tasks, until [`StateManager::set_hive_link`] says otherwise.
+    pub hive: HiveLink,
 }
 
 /// What recovery has put right.
@@ -145,7 +147,8 @@ impl Opened {
         let data_version = sqlx::query_scalar("PRAGMA data_version")
             .fetch_one(&mut *conn)
             .await?;
-        let ledger = read_ledger(conn, start.limits).await?;
+        let mut ledger = read_ledger(conn, start.limits).await?;
+        ledger.hive = start.hive;
         // What became final when nobody could go through those that wait for it.
         let chores = ledger.upstream.iter().copied().map(Chore::Resolve);
         let chores = chores.collect();

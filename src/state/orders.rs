@@ -92,6 +92,12 @@ impl Writer {
                 let left = self.withdraw(offer);
                 answer(reply, Ok(left))
             }
+            Order::SetHiveLink(link, reply) => {
+                self.ledger.hive = link;
+                // What has waited for the Hive starts with the next turn, which is due at once.
+                self.more_to_claim = true;
+                answer(reply, Ok(()))
+            }
             Order::Processors(reply) => {
                 let processors = self.ledger.processors(Timestamp::now());
                 answer(reply, Ok(processors))

@@ -11,7 +11,9 @@ use super::explain::{Asked, Explanation, ProcessorStatus};
 use super::import::ImportReport;
 use super::limits::Limits;
 use super::lists::Found;
-use crate::models::{ClaimedTask, NewTask, OfferId, Pause, QueueStatus, Task, TaskId, Timestamp};
+use crate::models::{
+    ClaimedTask, HiveLink, NewTask, OfferId, Pause, QueueStatus, Task, TaskId, Timestamp,
+};
 
 /// Where the answer to a request goes.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
@@ -70,6 +72,8 @@ pub(super) enum Order {
     Offer(OfferId, Vec<String>, u64, Reply<()>),
     /// How many of its tasks have not started.
     Withdraw(OfferId, Reply<u64>),
+    /// Whether the Hive takes tasks from now on.
+    SetHiveLink(HiveLink, Reply<()>),
     /// The condition of every processor.
     Processors(Reply<HashMap<String, ProcessorStatus>>),
     /// Other limits, default processor, and numbers of attempts by processor.

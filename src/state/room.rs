@@ -24,6 +24,8 @@ pub(super) struct Room {
     pub keys: HashMap<String, Change>,
     /// Outside workers that wait for tasks, the first come first.
     pub offers: Vec<Offer>,
+    /// Whether the Hive takes tasks.
+    pub hive: bool,
 }
 
 /// What a transaction changes of a processor or a key.
@@ -88,20 +90,25 @@ impl Room {
         if let Some(key) = lane.key {
             change(&mut self.keys, key).taken += 1;
         }
-        if self.limits.is_external(lane.processor) {
-            let offer = self.offers_for(lane.processor).next()?;
-            offer.left -= 1;
-            let offer = Some(offer.id);
-            return Some(Slot { offer });
+        match self.limits.home(lane.processor)? {
+            Home::Here => {
+                self.tasks -= 1;
+                self.bytes = self.bytes.saturating_sub(bytes + TASK_BYTES);
+                Some(Slot { offer: None })
+            }
+            Home::Elsewhere => {
+                let offer = self.offers_for(lane.processor).next()?;
+                offer.left -= 1;
+                let offer = Some(offer.id);
+                Some(Slot { offer })
+            }
+            Home::Hive => Some(Slot { offer: None }),
         }
-        self.tasks -= 1;
-        self.bytes = self.bytes.saturating_sub(bytes + TASK_BYTES);
-        Some(Slot { offer: None })
     }
 
-    /// Places in the queue, or with outside workers.
+    /// Places in the queue, with outside workers, or in the Hive, which has no end of them.
     fn of_place(&self, processor: &str) -> u64 {
-        match self.limits.homes.get(processor) {
+        match self.limits.home(processor) {
             None => 0,
             Some(Home::Here) if self.bytes == 0 => 0,
             Some(Home::Here) => self.tasks,
@@ -110,6 +117,8 @@ impl Room {
                 let offers = self.offers.iter().filter(takes);
                 offers.map(|offer| offer.left).sum()
             }
+            Some(Home::Hive) if self.hive => u64::MAX,
+            Some(Home::Hive) => 0,
         }
     }
 
@@ -126,4 +135,120 @@ fn change<'a>(changes: &'a mut HashMap<String, Change>, name: &str) -> &'a mut C
         changes.insert(name.to_owned(), Change::default());
     }
     changes.get_mut(name).expect("it is there")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::{Attempt, ClaimedTask, HiveLink, Terms};
+
+    const FAR: LaneName<'_> = LaneName {
+        processor: "far",
+        key: None,
+    };
+    const NEAR: LaneName<'_> = LaneName {
+        processor: "near",
+        key: None,
+    };
+
+    /// One place in the queue, and the Hive.
+    fn ledger(link: HiveLink) -> Ledger {
+        let homes = [("far", Home::Hive), ("near", Home::Here)];
+        let limits = Limits {
+            running: Some(1),
+            running_bytes: 1 << 20,
+            homes: homes.map(|(name, home)| (name.to_owned(), home)).into(),
+            ..Limits::default()
+        };
+        let mut ledger = Ledger::new(limits, None);
+        ledger.claiming = true;
+        ledger.hive = link;
+        ledger
+    }
+
+    fn room(ledger: &Ledger) -> Room {
+        ledger.room(std::iter::empty(), Timestamp::now())
+    }
+
+    fn start(ledger: &mut Ledger, seq: i64, processor: &str) -> Attempt {
+        let attempt = Attempt {
+            seq,
+            task_id: uuid::Uuid::now_v7(),
+            number: 1,
+        };
+        let terms = Terms {
+            max_attempts: 1,
+            uncounted: 0,
+            timeout: None,
+            has_upstream: false,
+            offer: None,
+        };
+        let task = ClaimedTask {
+            attempt,
+            content: "x".repeat(2 << 20),
+            processor: processor.to_owned(),
+            concurrency_key: None,
+            terms,
+        };
+        ledger.add_running(&task, Timestamp::now());
+        attempt
+    }
+
+    #[test]
+    fn there_is_room_in_the_hive_while_it_is_connected() {
+        for link in [HiveLink::Off, HiveLink::at_start(true)] {
+            let ledger = ledger(link);
+            let mut room = room(&ledger);
+            assert_eq!(room.of_processor(&ledger, "far"), 0);
+            assert_eq!(room.take(&ledger, FAR, 1), None);
+            assert_eq!(room.of_processor(&ledger, "near"), 1);
+        }
+        let ledger = ledger(HiveLink::Connected);
+        assert_eq!(room(&ledger).of_processor(&ledger, "far"), u64::MAX);
+    }
+
+    #[test]
+    fn what_the_hive_runs_takes_no_place_of_the_queue() {
+        let mut ledger = ledger(HiveLink::Connected);
+        let mut planned = room(&ledger);
+        for _ in 0..3 {
+            let slot = planned.take(&ledger, FAR, 2 << 20);
+            assert_eq!(slot, Some(Slot { offer: None }));
+        }
+        assert!(planned.take(&ledger, NEAR, 1).is_some());
+        assert_eq!(planned.take(&ledger, NEAR, 1), None);
+        assert!(planned.take(&ledger, FAR, 1).is_some());
+
+        let far = start(&mut ledger, 1, "far");
+        assert_eq!(room(&ledger).of_processor(&ledger, "near"), 1);
+        let near = start(&mut ledger, 2, "near");
+        assert_eq!(room(&ledger).of_processor(&ledger, "near"), 0);
+        assert_eq!(ledger.status().active, 2);
+        ledger.remove_running(&far);
+        assert_eq!(room(&ledger).of_processor(&ledger, "near"), 0);
+        ledger.remove_running(&near);
+        let room = room(&ledger);
+        assert_eq!((room.tasks, room.bytes), (1, 1 << 20));
+    }
+
+    #[test]
+    fn the_hive_keeps_to_the_limits_of_a_processor_and_to_a_pause() {
+        let mut ledger = ledger(HiveLink::Connected);
+        let mut limits = ledger.limits().clone();
+        let rule = crate::state::Rule {
+            concurrency: Some(2),
+            rate: None,
+        };
+        limits.processors.insert("far".to_owned(), rule);
+        ledger.set_limits(limits);
+        start(&mut ledger, 1, "far");
+        assert_eq!(room(&ledger).of_processor(&ledger, "far"), 1);
+        ledger.pause = Some(crate::models::Pause {
+            since: Timestamp::now(),
+            until: None,
+            reason: None,
+            emergency_stop: false,
+        });
+        assert_eq!(room(&ledger).of_processor(&ledger, "far"), 0);
+    }
 }

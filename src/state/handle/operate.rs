@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::StateManager;
-use crate::models::{QueueStatus, TaskId};
+use crate::models::{HiveLink, QueueStatus, TaskId};
 use crate::state::request::{Deleted, Order, PauseRequest, Paused, Purged, Resumed, Retried};
 use crate::state::{Asked, Error, Explanation, Limits, ProcessorStatus};
 
@@ -61,6 +61,15 @@ impl StateManager {
     /// When the Writer is gone.
     pub async fn queue_status(&self) -> Result<QueueStatus, Error> {
         self.ask(Order::Status).await
+    }
+
+    /// Whether the Hive takes tasks from now on. Those that have waited for it start at once when it is
+    /// connected; while it is not, none starts, and what runs goes on. It is not stored.
+    ///
+    /// # Errors
+    /// When the Writer is gone.
+    pub async fn set_hive_link(&self, link: HiveLink) -> Result<(), Error> {
+        self.ask(|reply| Order::SetHiveLink(link, reply)).await
     }
 
     /// The condition of every processor that has limits, tasks, or a pause.

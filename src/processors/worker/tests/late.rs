@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::{Desk, Poll, Worker};
 use crate::config::{Durability, WorkerSettings};
-use crate::models::NewTask;
+use crate::models::{HiveLink, NewTask};
 use crate::processors::{Context, Next};
 use crate::state::{self, Home, Limits, Start, StateManager};
 
@@ -26,6 +26,7 @@ async fn orphan(folder: &TempDir) -> (StateManager, Context) {
         inbox_limit_bytes: 1 << 20,
         default_processor: "outside",
         max_attempts: BTreeMap::new(),
+        hive: HiveLink::Off,
     };
     let (state, _, _) = opened.start(start).await.unwrap();
     let mut claims = state.claim().await.unwrap();
