@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::error::Error;
-use super::output::{print, print_json};
+use super::output::{one_line, print, print_json};
 use super::target::Target;
 
 const EXAMPLES: &str = "\
@@ -16,7 +16,7 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Status {
-    /// Print JSON: paused, pending, active, processing, limit
+    /// Print JSON: paused, pending, active, processing, limit, and hive if it is on
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -43,7 +43,22 @@ fn table(url: &str, queue: &Value) -> String {
         limit => format!("of {limit}"),
     };
     let (pending, running) = (&queue["pending"], &queue["active"]);
-    format!("service  {url}\nqueue    {state}\npending  {pending}\nrunning  {running} {limit}")
+    let hive = match hive(&queue["hive"]) {
+        Some(hive) => format!("\nhive     {hive}"),
+        None => String::new(),
+    };
+    format!(
+        "service  {url}\nqueue    {state}\npending  {pending}\nrunning  {running} {limit}{hive}"
+    )
+}
+
+/// How the Hive is, if it is on.
+fn hive(hive: &Value) -> Option<String> {
+    let text = |name: &str| hive[name].as_str().unwrap_or_default();
+    Some(match hive["state"].as_str()? {
+        "away" => format!("away since {}: {}", text("since"), one_line(text("reason"))),
+        state => state.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -61,5 +76,15 @@ mod tests {
         );
         let queue = json!({"paused": false, "pending": 0, "active": 0, "limit": null});
         assert!(table("http://x", &queue).ends_with("running  0 without limit"));
+    }
+
+    #[test]
+    fn the_table_says_how_the_hive_is_if_it_is_on() {
+        let table = |hive| table("http://x", &json!({ "limit": 5, "hive": hive }));
+        let away =
+            json!({ "state": "away", "reason": "refused\u{7}", "since": "2026-01-01T00:00:00Z" });
+        assert!(table(away).ends_with("\nhive     away since 2026-01-01T00:00:00Z: refused\\u{7}"));
+        assert!(table(json!({ "state": "connected" })).ends_with("\nhive     connected"));
+        assert!(table(json!(null)).ends_with(" of 5"));
     }
 }

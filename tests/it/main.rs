@@ -13,6 +13,7 @@ mod errors;
 mod events;
 mod guard;
 mod heavy;
+mod hive_away;
 mod keys;
 mod large;
 mod ledger;
