@@ -7,9 +7,13 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
+use super::request::Order;
 use super::{Asked, Home, Limits, Start, StateManager};
 use crate::config::Durability;
 use crate::models::{ClaimedTask, HiveLink, NewTask, Timestamp};
+
+/// Only a test that fails waits for it.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 type Claims = mpsc::UnboundedReceiver<Vec<ClaimedTask>>;
 
@@ -42,6 +46,12 @@ async fn submit(state: &StateManager, key: Option<&str>) {
     state.submit(task, None, room).await.unwrap();
 }
 
+/// The next tasks that start; fails when none does for far too long.
+async fn next(claims: &mut Claims) -> Vec<ClaimedTask> {
+    let claimed = tokio::time::timeout(DEADLINE, claims.recv()).await;
+    claimed.expect("something starts").unwrap()
+}
+
 async fn explain(state: &StateManager) -> serde_json::Value {
     let asked = Asked {
         processor: "far".to_owned(),
@@ -63,16 +73,18 @@ async fn tasks_wait_for_the_hive_and_start_when_it_is_connected() {
     assert_eq!(reasons[0]["type"], "hive_away");
     assert_eq!(reasons[0]["reason"], "not connected yet");
 
+    // After this, the Writer has nothing to wake up for but an order.
+    state.ask(Order::CatchUp).await.unwrap();
     state.set_hive_link(HiveLink::Connected).await.unwrap();
     let mut started = Vec::new();
     while started.len() < 2 {
-        started.extend(claims.recv().await.unwrap());
+        started.extend(next(&mut claims).await);
     }
     assert!(started.iter().all(|task| task.attempt.number == 1));
     assert_eq!(explain(&state).await, json!([]));
     // With the Hive there, one starts as it comes.
     submit(&state, None).await;
-    assert_eq!(claims.recv().await.unwrap().len(), 1);
+    assert_eq!(next(&mut claims).await.len(), 1);
 }
 
 #[tokio::test]
