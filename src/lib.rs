@@ -29,6 +29,7 @@
 //! - [`schedules`]: tasks that are submitted by the clock
 //! - [`processors`]: the ways to run a task
 //! - [`state`]: the only door to SQLite, and the Writer behind it
+//! - [`hive`]: ARQ's wire format, for tasks that go through Redis
 //! - [`events`]: who hears about a commit
 //! - [`models`]: the words of the service as plain data
 //! - [`config`] and [`logging`]: every setting; the log
@@ -43,6 +44,7 @@ pub mod cli;
 pub mod config;
 pub mod dump;
 pub mod events;
+pub mod hive;
 pub mod logging;
 pub mod models;
 pub mod orchestrator;

@@ -1,0 +1,124 @@
+//! What a failed job raised, in words, and what we raise ourselves.
+
+use std::fmt;
+
+use super::Value;
+
+/// An exception of Python: its class, if it has one, and its message. Shown as Python shows it at the end
+/// of a traceback: `ValueError: bad`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exception {
+    /// The full name, as `builtins.ValueError`; `None` if a worker reported something that is none.
+    pub class: Option<String>,
+    /// Its argument, or all of them as JSON behind commas; may be empty.
+    pub message: String,
+}
+
+const FAILED: &str = "arq.worker.JobExecutionFailed";
+const PLAIN: &str = "builtins.Exception";
+const CANCELLED: &str = "asyncio.exceptions.CancelledError";
+const TIMEOUT: &str = "builtins.TimeoutError";
+
+impl Exception {
+    /// `arq.worker.JobExecutionFailed(message)`: every Python client of ARQ can raise it.
+    pub fn job_execution_failed(message: impl Into<String>) -> Self {
+        Self::new(FAILED, message)
+    }
+
+    /// `Exception(message)`
+    pub fn plain(message: impl Into<String>) -> Self {
+        Self::new(PLAIN, message)
+    }
+
+    /// `TimeoutError()`, for a job that ran too long.
+    pub fn timeout() -> Self {
+        Self::new(TIMEOUT, "")
+    }
+
+    /// `asyncio.CancelledError()`, for a job that was aborted.
+    pub fn cancelled() -> Self {
+        Self::new(CANCELLED, "")
+    }
+
+    fn new(class: &str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        let class = Some(class.to_owned());
+        Self { class, message }
+    }
+
+    /// What the value of a failed result says: an exception, its description in JSON or msgpack, or
+    /// anything else as a message without a class.
+    pub fn of(value: &Value) -> Self {
+        described(value).unwrap_or_else(|| Self {
+            class: None,
+            message: value.to_text(),
+        })
+    }
+
+    /// The value of a failed result. With a message it is the only argument.
+    pub fn to_value(&self) -> Value {
+        let Some((module, name)) = self.class.as_deref().and_then(|c| c.rsplit_once('.')) else {
+            return Value::Str(self.message.clone());
+        };
+        let message = Some(self.message.as_str()).filter(|message| !message.is_empty());
+        Value::called(module, name, Vec::from_iter(message.map(Value::from)))
+    }
+
+    /// Whether the job was aborted or cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.is_any(&[CANCELLED, "concurrent.futures._base.CancelledError"])
+    }
+
+    /// Whether the job ran out of time.
+    pub fn is_timeout(&self) -> bool {
+        self.is_any(&[TIMEOUT, "asyncio.exceptions.TimeoutError"])
+    }
+
+    fn is_any(&self, classes: &[&str]) -> bool {
+        let class = self.class.as_deref();
+        class.is_some_and(|class| classes.contains(&class))
+    }
+}
+
+fn described(value: &Value) -> Option<Exception> {
+    let (class, args) = match value {
+        Value::Opaque(opaque) => (opaque.class(), opaque.args.as_slice()),
+        Value::Dict(pairs) => {
+            let under = |name: &str| {
+                let found = |(key, _): &&(Value, Value)| matches!(key, Value::Str(k) if k == name);
+                pairs.iter().find(found).map(|(_, value)| value)
+            };
+            match (under("class")?, under("args")?) {
+                (Value::Str(class), Value::List(args)) => (class.clone(), args.as_slice()),
+                _ => return None,
+            }
+        }
+        _ => return None,
+    };
+    let class = Some(class);
+    let message = words(args);
+    Some(Exception { class, message })
+}
+
+fn words(args: &[Value]) -> String {
+    match args {
+        [only] => only.to_text(),
+        several => {
+            let words = several.iter().map(|arg| arg.to_json().to_string());
+            words.collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+impl fmt::Display for Exception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(class) = &self.class else {
+            return f.write_str(&self.message);
+        };
+        f.write_str(class.strip_prefix("builtins.").unwrap_or(class))?;
+        if !self.message.is_empty() {
+            write!(f, ": {}", self.message)?;
+        }
+        Ok(())
+    }
+}

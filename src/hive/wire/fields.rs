@@ -1,0 +1,116 @@
+//! The dict of a job or a result, field by field.
+
+use super::{Error, Value};
+
+/// What is left of a record's fields.
+pub(super) struct Fields {
+    record: &'static str,
+    pairs: Vec<(Value, Value)>,
+}
+
+impl Fields {
+    /// The fields of a `job` or `result`, which must be a dict.
+    pub(super) fn of(record: &'static str, value: Value) -> Result<Self, Error> {
+        match value {
+            Value::Dict(pairs) => Ok(Self { record, pairs }),
+            other => Err(Error::Field {
+                record,
+                field: "*",
+                found: other.type_name(),
+                expected: "a dict of all fields",
+            }),
+        }
+    }
+
+    /// The last value under a name, as Python keeps it.
+    fn take(&mut self, field: &str) -> Option<Value> {
+        let named = |(key, _): &(Value, Value)| matches!(key, Value::Str(key) if key == field);
+        let at = self.pairs.iter().rposition(named)?;
+        Some(self.pairs.swap_remove(at).1)
+    }
+
+    fn wrong(&self, field: &'static str, found: &Option<Value>, expected: &'static str) -> Error {
+        Error::Field {
+            record: self.record,
+            field,
+            found: found.as_ref().map_or("nothing", Value::type_name),
+            expected,
+        }
+    }
+
+    pub(super) fn any(&mut self, field: &'static str) -> Result<Value, Error> {
+        let found = self.take(field);
+        found.ok_or_else(|| self.wrong(field, &None, "any value"))
+    }
+
+    pub(super) fn integer(&mut self, field: &'static str) -> Result<i64, Error> {
+        match self.take(field) {
+            Some(Value::Int(number)) => Ok(number),
+            found => Err(self.wrong(field, &found, "an int")),
+        }
+    }
+
+    /// A number or `None`, which must be there all the same.
+    pub(super) fn optional_integer(&mut self, field: &'static str) -> Result<Option<i64>, Error> {
+        match self.take(field) {
+            Some(Value::Int(number)) => Ok(Some(number)),
+            Some(Value::None) => Ok(None),
+            found => Err(self.wrong(field, &found, "an int or None")),
+        }
+    }
+
+    pub(super) fn truth(&mut self, field: &'static str) -> Result<bool, Error> {
+        match self.take(field) {
+            Some(Value::Bool(truth)) => Ok(truth),
+            found => Err(self.wrong(field, &found, "a bool")),
+        }
+    }
+
+    pub(super) fn text(&mut self, field: &'static str) -> Result<String, Error> {
+        match self.take(field) {
+            Some(Value::Str(text)) => Ok(text),
+            found => Err(self.wrong(field, &found, "a str")),
+        }
+    }
+
+    /// A text that older versions of ARQ leave out.
+    pub(super) fn text_if_known(&mut self, field: &'static str) -> Result<String, Error> {
+        match self.take(field) {
+            Some(Value::Str(text)) => Ok(text),
+            None => Ok("<unknown>".to_owned()),
+            found => Err(self.wrong(field, &found, "a str")),
+        }
+    }
+
+    pub(super) fn args(&mut self, field: &'static str) -> Result<Vec<Value>, Error> {
+        match self.take(field) {
+            Some(Value::List(items) | Value::Tuple(items)) => Ok(items),
+            found => Err(self.wrong(field, &found, "a tuple or a list")),
+        }
+    }
+
+    pub(super) fn kwargs(&mut self, field: &'static str) -> Result<Vec<(String, Value)>, Error> {
+        const EXPECTED: &str = "a dict with str keys";
+        let pairs = match self.take(field) {
+            Some(Value::Dict(pairs)) => pairs,
+            found => return Err(self.wrong(field, &found, EXPECTED)),
+        };
+        let named = pairs.into_iter().map(|(key, value)| match key {
+            Value::Str(key) => Ok((key, value)),
+            other => Err(self.wrong(field, &Some(other), EXPECTED)),
+        });
+        named.collect()
+    }
+}
+
+/// A dict with the fields as keys, in this order.
+pub(super) fn dict<const N: usize>(fields: [(&str, Value); N]) -> Value {
+    let pairs = fields.map(|(field, value)| (field.into(), value));
+    Value::Dict(pairs.into())
+}
+
+/// The call's keywords as a dict.
+pub(super) fn keywords(kwargs: &[(String, Value)]) -> Value {
+    let pairs = kwargs.iter().cloned();
+    Value::Dict(pairs.map(|(key, value)| (key.into(), value)).collect())
+}

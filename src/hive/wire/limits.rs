@@ -1,0 +1,88 @@
+//! How much one message may be, and the account that a reader keeps of it.
+
+use super::Error;
+
+/// What a thread's stack of 2 MiB surely holds, even of a build for debugging.
+const DEEPEST: usize = 200;
+
+/// How much a reader accepts before it gives up, whatever the bytes claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the message, and apart from that bytes of all texts and byte strings in the value: a
+    /// pickle can name one text many times.
+    pub bytes: usize,
+    /// Values inside one another; never more than 200, whatever is set, so that no stack overflows.
+    pub depth: usize,
+    /// Values in total, those named many times counted each time.
+    pub items: usize,
+    /// Entries of a pickle's memo.
+    pub memo: usize,
+}
+
+impl Default for Limits {
+    /// 64 MiB, 100 deep, 1,000,000 values and as many memo entries.
+    fn default() -> Self {
+        Self {
+            bytes: 64 * 1024 * 1024,
+            depth: 100,
+            items: 1_000_000,
+            memo: 1_000_000,
+        }
+    }
+}
+
+impl Limits {
+    pub(super) fn check_message(&self, message: &[u8]) -> Result<(), Error> {
+        within(message.len(), self.bytes, "bytes")
+    }
+
+    pub(super) fn check_depth(&self, depth: usize) -> Result<(), Error> {
+        within(
+            depth,
+            self.depth.min(DEEPEST),
+            "levels of values inside one another",
+        )
+    }
+
+    pub(super) fn check_memo(&self, entries: usize) -> Result<(), Error> {
+        within(entries, self.memo, "entries in the memo")
+    }
+}
+
+fn within(found: usize, limit: usize, what: &'static str) -> Result<(), Error> {
+    if found > limit {
+        return Err(Error::Limit { what, limit });
+    }
+    Ok(())
+}
+
+/// What one reading has used up so far.
+#[derive(Debug)]
+pub(super) struct Budget {
+    limits: Limits,
+    bytes: usize,
+    items: usize,
+}
+
+impl Budget {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            limits: *limits,
+            bytes: 0,
+            items: 0,
+        }
+    }
+
+    /// Pays for one value at `depth`; the outermost is at depth 1.
+    pub(super) fn value(&mut self, depth: usize) -> Result<(), Error> {
+        self.limits.check_depth(depth)?;
+        self.items += 1;
+        within(self.items, self.limits.items, "values")
+    }
+
+    /// Pays for the content of a text or a byte string.
+    pub(super) fn content(&mut self, length: usize) -> Result<(), Error> {
+        self.bytes = self.bytes.saturating_add(length);
+        within(self.bytes, self.limits.bytes, "bytes in texts")
+    }
+}

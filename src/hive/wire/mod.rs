@@ -1,0 +1,34 @@
+//! What ARQ puts into Redis, as plain data: [`Job`], [`JobResult`], and the [`Value`]s in them, written
+//! and read by a [`Codec`]. Pure: no I/O, no clock.
+//!
+//! Whoever can write to Redis can write anything, so every reader here is bounded by [`Limits`] and never
+//! panics. A pickle is read as data: what Python would import and call becomes a [`Value::Opaque`], a
+//! name with arguments, and nothing is ever run. JSON and msgpack never read as opaque classes of Python,
+//! so a payload that a client sent cannot become an instruction to a Python worker.
+
+mod codec;
+mod error;
+mod exception;
+mod fields;
+mod integer;
+mod job;
+mod json;
+mod limits;
+mod msgpack;
+mod opaque;
+mod pickle;
+mod reader;
+mod result;
+mod value;
+
+pub use codec::{Codec, UnknownCodec};
+pub use error::Error;
+pub use exception::Exception;
+pub use job::Job;
+pub use limits::Limits;
+pub use opaque::{Made, Opaque};
+pub use result::JobResult;
+pub use value::Value;
+
+#[cfg(test)]
+mod tests;

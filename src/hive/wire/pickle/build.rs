@@ -1,0 +1,117 @@
+//! One tree of values from the nodes of a pickle.
+
+use super::super::limits::Budget;
+use super::super::{Codec, Error, Limits, Made, Opaque, Value};
+use super::familiar;
+use super::nodes::{Id, Node, Object};
+
+/// The value of `root`. What is named twice is copied, and each copy counts against the limits; what
+/// contains itself is an error.
+pub(super) fn tree(nodes: &[Node<'_>], root: Id, limits: &Limits) -> Result<Value, Error> {
+    let mut builder = Builder {
+        nodes,
+        open: vec![false; nodes.len()],
+        budget: Budget::new(limits),
+    };
+    builder.value(root, 1)
+}
+
+struct Builder<'n, 'a> {
+    nodes: &'n [Node<'a>],
+    /// Which nodes are being built, from the root down to this one.
+    open: Vec<bool>,
+    budget: Budget,
+}
+
+impl Builder<'_, '_> {
+    fn value(&mut self, id: Id, depth: usize) -> Result<Value, Error> {
+        self.budget.value(depth)?;
+        if std::mem::replace(&mut self.open[id], true) {
+            return Err(Error::malformed(
+                Codec::Pickle,
+                "a value that contains itself",
+            ));
+        }
+        let value = self.content(id, depth)?;
+        self.open[id] = false;
+        Ok(value)
+    }
+
+    fn content(&mut self, id: Id, depth: usize) -> Result<Value, Error> {
+        let nodes = self.nodes;
+        Ok(match &nodes[id] {
+            Node::Plain(Value::BigInt(digits)) => {
+                self.budget.content(digits.len())?;
+                Value::BigInt(digits.clone())
+            }
+            Node::Plain(value) => value.clone(),
+            Node::Str(text) => {
+                self.budget.content(text.len())?;
+                Value::Str(text.clone().into_owned())
+            }
+            Node::Bytes(bytes) => {
+                self.budget.content(bytes.len())?;
+                Value::Bytes(bytes.clone().into_owned())
+            }
+            Node::List(items) => Value::List(self.values(items, depth)?),
+            Node::Tuple(items) => Value::Tuple(self.values(items, depth)?),
+            Node::Set(items) => Value::Set(self.values(items, depth)?),
+            Node::Dict(pairs) => Value::Dict(self.pairs(pairs, depth)?),
+            Node::Named(module, name) => self.named(*module, *name)?.into(),
+            Node::Object(object) => familiar::simplified(self.object(object, depth)?),
+        })
+    }
+
+    fn values(&mut self, items: &[Id], depth: usize) -> Result<Vec<Value>, Error> {
+        let values = items.iter().map(|item| self.value(*item, depth + 1));
+        values.collect()
+    }
+
+    fn pairs(&mut self, pairs: &[(Id, Id)], depth: usize) -> Result<Vec<(Value, Value)>, Error> {
+        let values = pairs
+            .iter()
+            .map(|(key, value)| Ok((self.value(*key, depth + 1)?, self.value(*value, depth + 1)?)));
+        values.collect()
+    }
+
+    fn named(&mut self, module: Id, name: Id) -> Result<Opaque, Error> {
+        let module = familiar::module(self.text(module)?);
+        let name = familiar::name(&module, self.text(name)?);
+        Ok(Opaque::new(module, name, Made::Named, Vec::new()))
+    }
+
+    fn text(&mut self, id: Id) -> Result<String, Error> {
+        let Node::Str(text) = &self.nodes[id] else {
+            return Err(Error::malformed(Codec::Pickle, "a name that is no text"));
+        };
+        self.budget.content(text.len())?;
+        Ok(text.clone().into_owned())
+    }
+
+    fn object(&mut self, object: &Object, depth: usize) -> Result<Opaque, Error> {
+        let mut opaque = self.called(object, depth)?;
+        opaque.args.extend(self.values(&object.args, depth)?);
+        opaque.items = self.values(&object.items, depth)?;
+        opaque.pairs = self.pairs(&object.pairs, depth)?;
+        let state = object.state.map(|state| self.value(state, depth + 1));
+        opaque.state = state.transpose()?;
+        Ok(opaque)
+    }
+
+    /// The object before its arguments. If what is called was made by a call itself, that is the first
+    /// argument.
+    fn called(&mut self, object: &Object, depth: usize) -> Result<Opaque, Error> {
+        match self.value(object.callee, depth + 1)? {
+            Value::Opaque(callee) if callee.made == Made::Named => Ok(Opaque {
+                made: object.made,
+                ..*callee
+            }),
+            Value::Opaque(callee) => {
+                let (module, name) = (callee.module.clone(), callee.name.clone());
+                let args = vec![Value::Opaque(callee)];
+                Ok(Opaque::new(module, name, Made::Indirect, args))
+            }
+            _ => Err(Error::malformed(Codec::Pickle, "a call of a plain value")),
+        }
+    }
+}

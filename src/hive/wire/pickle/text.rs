@@ -1,0 +1,89 @@
+//! Texts as protocol 0 writes them, and as Python 2 wrote byte strings.
+
+use std::borrow::Cow;
+
+use super::super::{Error, reader::Reader};
+use super::nodes::Node;
+
+/// UTF-8 as Python means it: halves of surrogate pairs, which no Rust text can hold, become U+FFFD.
+pub(super) fn utf8(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}
+
+/// A byte string of Python 2: text where it is UTF-8.
+pub(super) fn old_string(bytes: Cow<'_, [u8]>) -> Node<'_> {
+    match bytes {
+        Cow::Borrowed(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => Node::Str(text.into()),
+            Err(_) => Node::Bytes(bytes.into()),
+        },
+        Cow::Owned(bytes) => match String::from_utf8(bytes) {
+            Ok(text) => Node::Str(text.into()),
+            Err(not_text) => Node::Bytes(not_text.into_bytes().into()),
+        },
+    }
+}
+
+/// Latin-1 with `\uXXXX` and `\UXXXXXXXX`; a backslash before anything else is one.
+pub(super) fn raw_unicode(line: &[u8]) -> String {
+    let mut text = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        let width = match (first, after.first()) {
+            (b'\\', Some(b'u')) => 4,
+            (b'\\', Some(b'U')) => 8,
+            _ => 0,
+        };
+        match after.get(1..=width).and_then(hexadecimal) {
+            Some(code) if width > 0 => {
+                text.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
+                rest = &after[1 + width..];
+            }
+            _ => text.push(char::from(*first)),
+        }
+    }
+    text
+}
+
+/// The literal of a byte string in Python 2, in its quotes.
+pub(super) fn quoted(reader: &mut Reader<'_>) -> Result<Vec<u8>, Error> {
+    let line = reader.line()?;
+    let inside = match line {
+        [first @ (b'\'' | b'"'), inside @ .., last] if first == last => inside,
+        _ => return Err(reader.wrong("a string without quotes")),
+    };
+    unescaped(inside).ok_or_else(|| reader.wrong("a string with an unknown escape"))
+}
+
+fn unescaped(mut rest: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(rest.len());
+    while let Some((first, after)) = rest.split_first() {
+        if *first != b'\\' {
+            bytes.push(*first);
+            rest = after;
+            continue;
+        }
+        let (escape, after) = after.split_first()?;
+        rest = after;
+        bytes.push(match escape {
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            b'\\' | b'\'' | b'"' => *escape,
+            b'x' => {
+                rest = after.get(2..)?;
+                u8::try_from(hexadecimal(&after[..2])?).ok()?
+            }
+            _ => return None,
+        });
+    }
+    Some(bytes)
+}
+
+fn hexadecimal(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0_u32, |number, digit| {
+        let digit = char::from(*digit).to_digit(16)?;
+        Some(number.checked_mul(16)? + digit)
+    })
+}

@@ -1,0 +1,82 @@
+//! What ARQ keeps at `arq:result:{id}`.
+
+use super::fields::{self, Fields};
+use super::{Codec, Error, Exception, Value};
+
+/// How a job ended. Function, arguments and enqueue time are the job's own; where a worker could not read
+/// the job they are `<unknown>`, empty and 0.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobResult {
+    /// Which try this was; the first is 1.
+    pub job_try: i64,
+    /// The job's function.
+    pub function: String,
+    /// The job's arguments.
+    pub args: Vec<Value>,
+    /// The job's keyword arguments.
+    pub kwargs: Vec<(String, Value)>,
+    /// When the job was enqueued, in Unix milliseconds.
+    pub enqueue_time_ms: i64,
+    /// Whether the function returned.
+    pub success: bool,
+    /// What it returned, or the exception it raised.
+    pub value: Value,
+    /// When it started, in Unix milliseconds.
+    pub start_ms: i64,
+    /// When it ended, in Unix milliseconds.
+    pub finish_ms: i64,
+    /// The queue; `<unknown>` if the worker did not say.
+    pub queue: String,
+    /// The job's id; `<unknown>` if the worker did not say.
+    pub id: String,
+}
+
+impl JobResult {
+    /// The result as a worker stores it.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Codec::encode`].
+    pub fn to_bytes(&self, codec: Codec) -> Result<Vec<u8>, Error> {
+        codec.encode(&fields::dict([
+            ("t", Value::Int(self.job_try)),
+            ("f", self.function.as_str().into()),
+            ("a", Value::Tuple(self.args.clone())),
+            ("k", fields::keywords(&self.kwargs)),
+            ("et", Value::Int(self.enqueue_time_ms)),
+            ("s", Value::Bool(self.success)),
+            ("r", self.value.clone()),
+            ("st", Value::Int(self.start_ms)),
+            ("ft", Value::Int(self.finish_ms)),
+            ("q", self.queue.as_str().into()),
+            ("id", self.id.as_str().into()),
+        ]))
+    }
+
+    /// The result that bytes hold; fields it does not know are ignored.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Codec::decode`], and [`Error::Field`].
+    pub fn from_bytes(message: &[u8], codec: Codec) -> Result<Self, Error> {
+        let mut fields = Fields::of("result", codec.decode(message)?)?;
+        Ok(Self {
+            job_try: fields.integer("t")?,
+            function: fields.text("f")?,
+            args: fields.args("a")?,
+            kwargs: fields.kwargs("k")?,
+            enqueue_time_ms: fields.integer("et")?,
+            success: fields.truth("s")?,
+            value: fields.any("r")?,
+            start_ms: fields.integer("st")?,
+            finish_ms: fields.integer("ft")?,
+            queue: fields.text_if_known("q")?,
+            id: fields.text_if_known("id")?,
+        })
+    }
+
+    /// What was raised; `None` if the job succeeded.
+    pub fn exception(&self) -> Option<Exception> {
+        (!self.success).then(|| Exception::of(&self.value))
+    }
+}

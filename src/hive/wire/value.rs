@@ -1,0 +1,99 @@
+//! A value of Python as plain data.
+
+use super::{Made, Opaque};
+
+/// What a job's argument, keyword or result can be.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// `None`
+    None,
+    /// `True` or `False`
+    Bool(bool),
+    /// An `int` of 64 bits.
+    Int(i64),
+    /// A larger `int`: decimal digits, behind a minus sign if negative; 4,300 digits at most.
+    BigInt(String),
+    /// A `float`
+    Float(f64),
+    /// A `str`
+    Str(String),
+    /// `bytes` or `bytearray`
+    Bytes(Vec<u8>),
+    /// A `list` or `deque`
+    List(Vec<Value>),
+    /// A `tuple`
+    Tuple(Vec<Value>),
+    /// A `dict`, `OrderedDict` or `defaultdict`, in its order.
+    Dict(Vec<(Value, Value)>),
+    /// A `set` or `frozenset`
+    Set(Vec<Value>),
+    /// Anything else: an exception, a date, an instance of a class. Only a pickle can hold one.
+    Opaque(Box<Opaque>),
+}
+
+impl Value {
+    /// `module.name(*args)`, as an exception is written.
+    pub fn called(
+        module: impl Into<String>,
+        name: impl Into<String>,
+        args: impl Into<Vec<Value>>,
+    ) -> Self {
+        Opaque::new(module, name, Made::Called, args.into()).into()
+    }
+
+    /// What the value becomes as the `result` of a task: a text as it is, everything else as compact JSON
+    /// (`None` is `null`).
+    pub fn to_text(&self) -> String {
+        match self {
+            Self::Str(text) => text.clone(),
+            other => other.to_json().to_string(),
+        }
+    }
+
+    /// The type in Python's words, for messages.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::None => "None",
+            Self::Bool(_) => "a bool",
+            Self::Int(_) | Self::BigInt(_) => "an int",
+            Self::Float(_) => "a float",
+            Self::Str(_) => "a str",
+            Self::Bytes(_) => "bytes",
+            Self::List(_) => "a list",
+            Self::Tuple(_) => "a tuple",
+            Self::Dict(_) => "a dict",
+            Self::Set(_) => "a set",
+            Self::Opaque(_) => "an object",
+        }
+    }
+}
+
+impl From<Opaque> for Value {
+    fn from(opaque: Opaque) -> Self {
+        Self::Opaque(Box::new(opaque))
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Str(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Str(text)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(truth: bool) -> Self {
+        Self::Bool(truth)
+    }
+}
