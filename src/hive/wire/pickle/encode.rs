@@ -8,6 +8,7 @@ pub(in super::super) fn encode(value: &Value) -> Result<Vec<u8>, Error> {
     let mut encoder = Encoder {
         out: vec![op::PROTO, 4],
         limits: Limits::default(),
+        hashed: 0,
     };
     encoder.value(value, 1)?;
     encoder.out.push(op::STOP);
@@ -17,6 +18,8 @@ pub(in super::super) fn encode(value: &Value) -> Result<Vec<u8>, Error> {
 struct Encoder {
     out: Vec<u8>,
     limits: Limits,
+    /// How many keys and sets are around this place: a set in there must be a frozen one.
+    hashed: usize,
 }
 
 impl Encoder {
@@ -43,10 +46,7 @@ impl Encoder {
                 self.out.push(op::EMPTY_DICT);
                 self.pairs(pairs, depth)?;
             }
-            Value::Set(items) => {
-                self.out.push(op::EMPTY_SET);
-                self.items(items, op::ADDITEMS, depth)?;
-            }
+            Value::Set(items) => self.set(items, depth)?,
             Value::Opaque(opaque) => self.opaque(opaque, depth)?,
         }
         Ok(())
@@ -131,13 +131,29 @@ impl Encoder {
         Ok(())
     }
 
+    fn set(&mut self, items: &[Value], depth: usize) -> Result<(), Error> {
+        let frozen = self.hashed > 0;
+        self.out.push(if frozen { op::MARK } else { op::EMPTY_SET });
+        self.hashed += 1;
+        if frozen {
+            self.all(items, depth)?;
+            self.out.push(op::FROZENSET);
+        } else {
+            self.items(items, op::ADDITEMS, depth)?;
+        }
+        self.hashed -= 1;
+        Ok(())
+    }
+
     fn pairs(&mut self, pairs: &[(Value, Value)], depth: usize) -> Result<(), Error> {
         if pairs.is_empty() {
             return Ok(());
         }
         self.out.push(op::MARK);
         for (key, value) in pairs {
+            self.hashed += 1;
             self.value(key, depth + 1)?;
+            self.hashed -= 1;
             self.value(value, depth + 1)?;
         }
         self.out.push(op::SETITEMS);

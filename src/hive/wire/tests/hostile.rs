@@ -140,6 +140,14 @@ fn lengths_that_are_not_there() {
 }
 
 #[test]
+fn more_behind_the_value() {
+    assert!(refused(Codec::Msgpack, b"\x01\x02").contains("more after"));
+    assert!(refused(Codec::Json, b"1 2").contains("trailing"));
+    // Python stops at the end of a pickle, too.
+    assert_eq!(Codec::Pickle.decode(b"N.N"), Ok(Value::None));
+}
+
+#[test]
 fn an_integer_that_takes_long_to_write_out() {
     let mut message = b"\x8b\0\0\x10\0".to_vec();
     message.resize(message.len() + 0x10_0000, 0x7f);

@@ -46,6 +46,19 @@ fn python_reads_what_it_wrote() {
 
 #[test]
 #[ignore = "needs Python: scripts/test installs it"]
+fn sets_in_keys_and_sets_are_frozen() {
+    let set = Value::Set(vec![Value::Int(1)]);
+    let key = Value::Tuple(vec![set.clone()]);
+    let value = Value::Dict(vec![
+        (key, set.clone()),
+        (Value::Set(vec![set]), Value::None),
+    ]);
+    let expected = "{(frozenset({1}),): {1}, frozenset({frozenset({1})}): None}";
+    assert_eq!(printed(&value), expected);
+}
+
+#[test]
+#[ignore = "needs Python: scripts/test installs it"]
 fn python_makes_our_exceptions() {
     assert_eq!(printed(&Exception::timeout().to_value()), "TimeoutError()");
     assert_eq!(

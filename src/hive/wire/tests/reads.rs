@@ -1,6 +1,6 @@
 //! What Python wrote is read as what it means.
 
-use super::super::{Codec, Error, Made, Opaque, Value};
+use super::super::{Codec, Error, Limits, Made, Opaque, Value};
 use super::golden::{self, bytes};
 
 fn pickle(message: &[u8]) -> Result<Value, Error> {
@@ -168,6 +168,18 @@ fn json_keeps_integers_and_floats_apart() {
         read,
         Ok(Value::Dict(vec![("a".into(), Value::List(items))]))
     );
+}
+
+#[test]
+fn signs_in_a_text_of_json_count_for_nothing() {
+    let text = format!("\\\"{}", "[,".repeat(200));
+    let message = serde_json::to_vec(&text).unwrap();
+    let limits = Limits {
+        items: 1,
+        ..Limits::default()
+    };
+    let read = Codec::Json.decode_within(&message, &limits);
+    assert_eq!(read, Ok(text.into()));
 }
 
 #[test]
