@@ -14,6 +14,7 @@ mod events;
 mod guard;
 mod heavy;
 mod hive_away;
+mod hive_parts;
 mod keys;
 mod large;
 mod ledger;

@@ -1,10 +1,12 @@
 //! What every test needs: a service of its own, clients for each of its doors, and its invariants.
 
+mod arq;
 mod backend;
 mod database;
 mod gate;
 mod http;
 mod invariants;
+mod redis;
 mod service;
 mod sse;
 mod wait;
@@ -12,9 +14,11 @@ mod wire;
 mod worker;
 mod ws;
 
+pub use arq::Arq;
 pub use backend::{Backend, Call};
 pub use database::Database;
 pub use http::Answer;
+pub use redis::{Redis, Reply};
 pub use service::{Service, Setup, Stopped};
 pub use sse::{SseEvent, SseStream};
 pub use wait::{DEADLINE, eventually, in_time};
