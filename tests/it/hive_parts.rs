@@ -9,7 +9,7 @@ const QUEUE: &str = "venom:tasks:high";
 
 #[tokio::test]
 #[ignore = "needs redis-server and arq: scripts/test installs them"]
-async fn hive_parts_what_redis_was_told_outlives_its_kill() {
+async fn what_redis_was_told_outlives_its_kill() {
     let mut redis = Redis::start().await;
     assert_eq!(redis.command(&["SET", "key", "kept"]).await.text(), "OK");
     assert_eq!(
@@ -28,7 +28,7 @@ async fn hive_parts_what_redis_was_told_outlives_its_kill() {
 
 #[tokio::test]
 #[ignore = "needs redis-server and arq: scripts/test installs them"]
-async fn hive_parts_a_password_is_asked_for() {
+async fn a_password_is_asked_for() {
     let arq = Arq::newest(QUEUE);
     let with_password = Redis::with_password("secret").await;
     let with_user = Redis::with_user("venom", "secret").await;
@@ -43,7 +43,7 @@ async fn hive_parts_a_password_is_asked_for() {
 
 #[tokio::test]
 #[ignore = "needs redis-server and arq: scripts/test installs them"]
-async fn hive_parts_each_function_ends_as_it_says() {
+async fn each_function_ends_as_it_says() {
     for arq in Arq::both(QUEUE) {
         let redis = Redis::start().await;
         let _worker = arq.worker(&redis).await;
@@ -83,7 +83,7 @@ async fn hive_parts_each_function_ends_as_it_says() {
 
 #[tokio::test]
 #[ignore = "needs redis-server and arq: scripts/test installs them"]
-async fn hive_parts_both_ends_speak_the_same_codec() {
+async fn both_ends_speak_the_same_codec() {
     let redis = Redis::start().await;
     for codec in ["json", "msgpack"] {
         let arq = Arq::newest(codec).codec(codec);
@@ -91,12 +91,25 @@ async fn hive_parts_both_ends_speak_the_same_codec() {
         arq.enqueue(&redis, codec, "ok", "text").await;
         let found = arq.client(&redis, &["result", codec]).await;
         assert_eq!(found, json!({ "result": "TEXT" }), "{codec}");
+        let stored = redis
+            .command(&["GET", &format!("arq:result:{codec}")])
+            .await;
+        // A map with 11 entries, which pickle would begin in another way.
+        let start: &[u8] = if codec == "json" {
+            b"{\"t\": 1"
+        } else {
+            b"\x8b\xa1t\x01"
+        };
+        assert!(
+            matches!(&stored, Reply::Bytes(bytes) if bytes.starts_with(start)),
+            "{stored:?}"
+        );
     }
 }
 
 #[tokio::test]
 #[ignore = "needs redis-server and arq: scripts/test installs them"]
-async fn hive_parts_an_abort_reaches_what_runs_unless_it_is_stubborn() {
+async fn an_abort_reaches_what_runs_unless_it_is_stubborn() {
     for arq in Arq::both(QUEUE) {
         let redis = Redis::start().await;
         let _worker = arq.worker(&redis).await;
@@ -120,7 +133,7 @@ async fn hive_parts_an_abort_reaches_what_runs_unless_it_is_stubborn() {
 /// A job is in Redis before any worker is; Redis is killed; a worker is killed; another one finishes.
 #[tokio::test]
 #[ignore = "needs redis-server and arq: scripts/test installs them"]
-async fn hive_parts_a_job_outlives_redis_and_its_worker() {
+async fn a_job_outlives_redis_and_its_worker() {
     for arq in Arq::both(QUEUE) {
         let mut redis = Redis::start().await;
         arq.enqueue(&redis, "a", "gate", "open").await;
@@ -147,7 +160,7 @@ async fn hive_parts_a_job_outlives_redis_and_its_worker() {
 /// `arq worker.WorkerSettings` in `examples/hive`, on the queue that it is told.
 #[tokio::test]
 #[ignore = "needs redis-server and arq: scripts/test installs them"]
-async fn hive_parts_the_example_runs_on_both_versions_and_queues() {
+async fn the_example_runs_on_both_versions_and_queues() {
     for queue in ["venom:tasks:high", "venom:tasks:background"] {
         for arq in Arq::both(queue) {
             let redis = Redis::start().await;
