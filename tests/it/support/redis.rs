@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::ErrorKind;
-use std::net::TcpListener;
+use std::ops::Range;
 use std::process::Stdio;
 
 use tempfile::TempDir;
@@ -13,8 +13,10 @@ use tokio::process::{Child, Command};
 
 use super::wait::{eventually, in_time};
 
-/// How often another free port is looked for: between the look and the start somebody may take it.
-const PORTS: usize = 10;
+/// Below those that the system hands out, so that nobody is given the port of one that was killed.
+const PORTS: Range<u16> = 20_000..32_000;
+/// How often another port is tried if one is taken.
+const TRIES: usize = 10;
 
 /// A Redis that runs, or was killed; it is killed when it is dropped.
 pub struct Redis {
@@ -130,11 +132,10 @@ impl Reply {
     }
 }
 
-/// A Redis that answers on a port that was free, and that port.
+/// A Redis that answers, and its port.
 async fn started(folder: &TempDir, login: &Login) -> (u16, Child) {
-    for _ in 0..PORTS {
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
-        let port = free.expect("a free port").port();
+    for _ in 0..TRIES {
+        let port = fastrand::u16(PORTS);
         let mut child = spawn(folder, port, login);
         if answers(&mut child, port, login).await {
             return (port, child);
@@ -180,7 +181,7 @@ fn spawn(folder: &TempDir, port: u16, login: &Login) -> Child {
     }
 }
 
-/// Waits until this very process answers; false if it ends before.
+/// Waits until this very process answers and has read what it kept; false if it ends before.
 async fn answers(child: &mut Child, port: u16, login: &Login) -> bool {
     let pid = format!("process_id:{}\r\n", child.id().expect("a running Redis"));
     eventually("Redis answers", || {
@@ -190,8 +191,10 @@ async fn answers(child: &mut Child, port: u16, login: &Login) -> bool {
             if ended.is_some() {
                 return Some(false);
             }
-            let info = ask(port, login, &["INFO", "server"]).await.ok()?;
-            info.text().contains(pid).then_some(true)
+            let info = ask(port, login, &["INFO"]).await.ok()?;
+            // While it reads what it kept, it answers this and refuses everything else.
+            let whole = info.text().contains("\nloading:0\r\n");
+            (whole && info.text().contains(pid)).then_some(true)
         }
     })
     .await
