@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{self, Api, Hosts, Listeners, ServerLimits};
 use crate::config::{Current, KeySettings, ProcessorKind, Settings, Sources};
 use crate::dump::{Periodic, StateFile};
+use crate::hive::{Hive, LinkError};
 use crate::models::HiveLink;
 use crate::orchestrator::{self, Orchestrator};
 use crate::processors::Registry;
@@ -38,6 +39,8 @@ pub enum Error {
     State(#[from] state::Error),
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
+    #[error("the Hive cannot be started: {0}")]
+    Hive(#[from] LinkError),
     #[error("the service stopped because {0}")]
     Died(String),
 }
@@ -64,6 +67,7 @@ pub struct App {
     reload: Reload,
     current: Current,
     state_file: StateFile,
+    hive: Option<Hive>,
 }
 
 impl App {
@@ -83,7 +87,7 @@ impl App {
         let registry = Arc::new(Registry::new(&settings));
 
         let mut opened = state::open(&settings.database_path, settings.durability).await?;
-        orchestrator::recover(&mut opened).await?;
+        orchestrator::recover(&mut opened, &registry).await?;
         let (state, writer, mut lock) = opened
             .start(Start {
                 limits: limits(&settings),
@@ -100,6 +104,13 @@ impl App {
             .await?;
         if let Err(error) = lock.announce(&format!("http://{address}")) {
             tracing::warn!(%error, "commands on this machine will not find the service by its database");
+        }
+        let hive = match settings.enable_hive {
+            true => Some(Hive::new(&settings, state.clone())?),
+            false => None,
+        };
+        if let Some(hive) = &hive {
+            registry.set_carrier(hive.carrier());
         }
         let (reloader, reload, current) = Reloader::new(
             settings.clone(),
@@ -120,6 +131,7 @@ impl App {
             reload,
             current,
             state_file,
+            hive,
         })
     }
 
@@ -191,6 +203,15 @@ impl App {
             async move { state.keep_small(|| retention(&current.get()), stop).await }
         });
 
+        let hive = tokio::spawn({
+            let (hive, stop) = (self.hive, closing.clone());
+            async move {
+                if let Some(hive) = hive {
+                    hive.run(stop).await;
+                }
+            }
+        });
+
         let mut writer = self.writer;
         let died = tokio::select! {
             // First, because the stop ends the scheduler too.
@@ -215,6 +236,7 @@ impl App {
         closing.cancel();
         let _ = server.await;
         listeners.close().await;
+        let _ = hive.await;
         let _ = sweeper.await;
         if let Ok(Some(mut dumps)) = dumps.await
             && let Err(error) = dumps.final_dump().await

@@ -22,6 +22,7 @@
 //! - [`cli`]: one file for each subcommand, from arguments to the exit code
 //! - [`app`]: builds every part, starts the loops, stops them in order
 //! - [`api`]: the HTTP and WebSocket interface
+//! - [`hive`]: tasks that run on other machines, by way of Redis and ARQ
 //! - [`orchestrator`]: runs claimed tasks, each to exactly one outcome; recovery after a crash
 //! - [`dump`]: `state_dump.json`, in and out
 //! - [`queue`]: pause, resume, purge, abort, emergency stop

@@ -135,7 +135,7 @@ pub struct Settings {
     pub redis_username: Option<String>,
     /// Whether Redis is spoken to over TLS. Default false. `REDIS_TLS`
     pub redis_tls: bool,
-    /// Certificates of authorities to trust besides the usual ones, PEM; only with `redis_tls`.
+    /// Certificates of authorities to trust instead of the usual ones, PEM; only with `redis_tls`.
     /// Default: none. `VENOM_REDIS_CA_FILE`
     pub redis_ca_file: Option<PathBuf>,
     /// ARQ's queue of urgent tasks. Default `venom:tasks:high`. `HIVE_HIGH_PRIORITY_QUEUE`

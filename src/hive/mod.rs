@@ -1,3 +1,140 @@
-//! The Hive: tasks that other machines run, reached through Redis in the format of ARQ.
+//! The Hive: tasks that run on other machines, by way of Redis and in ARQ's format.
+//!
+//! SQLite stays the truth about every task; Redis carries jobs there and results back. `wire` is the format,
+//! `link` the connection, `sender` what one attempt does, `flights` what is heard of all of them.
 
+mod flights;
+mod keys;
+mod link;
+mod sender;
 pub mod wire;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use redis::RedisError;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use self::flights::{Flights, Standing};
+pub use self::link::LinkError;
+use self::link::{Line, Link};
+use self::sender::{Queues, Scripts, Sender};
+use crate::config::Settings;
+use crate::processors::Carrier;
+use crate::state::StateManager;
+
+/// How often all jobs are looked at: what Redis tells by itself comes sooner.
+const LOOK_INTERVAL: Duration = Duration::from_secs(10);
+/// The same, where Redis tells nothing.
+const BLIND_INTERVAL: Duration = Duration::from_millis(500);
+/// Jobs that one command looks at.
+const LOOK_JOBS: usize = 500;
+
+/// The Hive's part of a running service.
+pub struct Hive {
+    link: Link,
+    line: Line,
+    flights: Flights,
+    scripts: Arc<Scripts>,
+    queues: (String, String),
+    zombie: Duration,
+}
+
+impl Hive {
+    /// The Hive of these settings, not connected yet.
+    ///
+    /// # Errors
+    /// When the certificates of the settings cannot be read.
+    pub fn new(settings: &Settings, state: StateManager) -> Result<Self, LinkError> {
+        let (link, line) = Link::new(settings, state)?;
+        Ok(Self {
+            link,
+            line,
+            flights: Flights::default(),
+            scripts: Arc::default(),
+            queues: (
+                settings.hive_high_priority_queue.clone(),
+                settings.hive_background_queue.clone(),
+            ),
+            zombie: settings.hive_zombie_task_timeout,
+        })
+    }
+
+    /// What carries the tasks of `hive` processors.
+    pub fn carrier(&self) -> Arc<dyn Carrier> {
+        let (high, background) = self.queues.clone();
+        Arc::new(Sender {
+            line: self.line.clone(),
+            flights: self.flights.clone(),
+            queues: Queues { high, background },
+            scripts: Arc::clone(&self.scripts),
+        })
+    }
+
+    /// Keeps the connection and looks after the jobs that are out, until `stop`.
+    pub async fn run(self, stop: CancellationToken) {
+        let hears = self.link.hears();
+        let looker = Looker {
+            line: self.line,
+            flights: self.flights.clone(),
+            scripts: self.scripts,
+            zombie: self.zombie,
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.link.run(self.flights) => {}
+            () = looker.run(hears) => {}
+        }
+    }
+}
+
+/// Looks at all jobs that are out, now and then.
+struct Looker {
+    line: Line,
+    flights: Flights,
+    scripts: Arc<Scripts>,
+    zombie: Duration,
+}
+
+impl Looker {
+    async fn run(mut self, hears: Arc<AtomicBool>) {
+        loop {
+            let interval = match hears.load(Ordering::Relaxed) {
+                true => LOOK_INTERVAL,
+                false => BLIND_INTERVAL,
+            };
+            tokio::select! {
+                () = sleep(interval) => {}
+                () = self.flights.wanted() => {}
+            }
+            for (queue, ids) in self.flights.by_queue() {
+                for ids in ids.chunks(LOOK_JOBS) {
+                    if let Err(error) = self.look(&queue, ids).await {
+                        tracing::debug!(%error, "the jobs could not be looked at");
+                    }
+                }
+            }
+        }
+    }
+
+    async fn look(&mut self, queue: &str, ids: &[String]) -> Result<(), RedisError> {
+        let mut connection = self.line.connection().await;
+        let mut asked = self.scripts.look.key(queue);
+        for id in ids {
+            asked.arg(id);
+        }
+        let standings: String = asked.invoke_async(&mut connection).await?;
+        for (id, standing) in ids.iter().zip(standings.chars()) {
+            let standing = match standing {
+                'r' => Standing::Landed,
+                'p' => Standing::Claimed,
+                'q' => Standing::Queued,
+                _ => Standing::Gone,
+            };
+            self.flights.see(id, standing, self.zombie);
+        }
+        Ok(())
+    }
+}

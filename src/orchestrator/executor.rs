@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::running::StopSignal;
 use crate::config::Backoff;
 use crate::models::{Again, Attempt, ClaimedTask, Failure, Outcome, Terms, Timestamp};
-use crate::processors::{Context, Next, Registry, RunError};
+use crate::processors::{Context, Next, Registry, Remote, RunError};
 use crate::queue::StopReason;
 use crate::state::StateManager;
 
@@ -75,7 +75,17 @@ async fn run(
         terms: task.terms.clone(),
         backoff: entry.backoff,
     };
-    let context = Context::new(task, signal.token.clone(), state.clone());
+    let mut context = Context::new(task, signal.token.clone(), state.clone());
+    let is_remote = entry.processor.is_remote();
+    if is_remote {
+        let signal = signal.clone();
+        context = context.with_remote(Remote {
+            limit,
+            is_left: Box::new(move || signal.reason() == Some(StopReason::Shutdown)),
+        });
+    }
+    // Who runs its tasks elsewhere knows when they begin there.
+    let limit = limit.filter(|_| !is_remote);
     let run = AssertUnwindSafe(async { entry.processor.run(&context).await }).catch_unwind();
     tokio::pin!(run);
     tokio::select! {
@@ -138,6 +148,7 @@ impl Attempted {
         };
         match next {
             Next::Retry => self.retry_or_fail(Failure::Error, message),
+            Next::TimedOut => self.retry_or_fail(Failure::Timeout, message),
             Next::Lost => self.retry_or_fail(Failure::Lost, message),
             Next::GiveUp => failed(Failure::Error, message),
             Next::Uncounted => Outcome::Again(Again::uncounted(message)),

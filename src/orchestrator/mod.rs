@@ -83,6 +83,8 @@ impl Orchestrator {
         while let Ok(tasks) = claims.try_recv() {
             self.start(tasks);
         }
+        // Their grace would be as long as the others', and they need none.
+        self.running.stop_remote(StopReason::Shutdown);
         self.drain(Instant::now() + grace).await;
         self.running.stop_all(StopReason::Shutdown);
         // Every processor leaves when it is told to, or is dropped by its executor. What is left then
@@ -128,7 +130,9 @@ impl Orchestrator {
 
     fn start(&mut self, tasks: Vec<ClaimedTask>) {
         for task in tasks {
-            let signal = self.running.add(task.attempt);
+            let entry = self.registry.get(&task.processor);
+            let is_remote = entry.is_some_and(|entry| entry.processor.is_remote());
+            let signal = self.running.add(task.attempt, is_remote);
             let state = self.state.clone();
             let registry = Arc::clone(&self.registry);
             self.executors

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::processors;
+use crate::processors::{self, Registry};
 use crate::state::{Error, Opened, Recovered};
 
 /// Ends whatever still runs of interrupted attempts, then lets their tasks wait again (or fail as
@@ -12,7 +12,7 @@ use crate::state::{Error, Opened, Recovered};
 ///
 /// # Errors
 /// When the database cannot be read or written.
-pub async fn recover(opened: &mut Opened) -> Result<Recovered, Error> {
+pub async fn recover(opened: &mut Opened, registry: &Registry) -> Result<Recovered, Error> {
     let interrupted: HashSet<_> = opened.interrupted().await?.into_iter().collect();
     if !interrupted.is_empty() {
         match processors::kill_orphans(&interrupted) {
@@ -21,7 +21,7 @@ pub async fn recover(opened: &mut Opened) -> Result<Recovered, Error> {
             Err(error) => tracing::error!(%error, "cannot look for processes of interrupted tasks"),
         }
     }
-    let recovered = opened.recover().await?;
+    let recovered = opened.recover(|name| registry.is_outside(name)).await?;
     if recovered != Recovered::default() {
         tracing::warn!(
             requeued = recovered.requeued,

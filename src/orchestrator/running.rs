@@ -20,6 +20,8 @@ pub(super) struct RunningSet {
 
 struct Entry {
     attempt: Attempt,
+    /// What it has started goes on elsewhere, without the service.
+    is_remote: bool,
     signal: StopSignal,
     waiting: Vec<oneshot::Sender<bool>>,
 }
@@ -52,10 +54,11 @@ impl StopSignal {
 }
 
 impl RunningSet {
-    pub fn add(&mut self, attempt: Attempt) -> StopSignal {
+    pub fn add(&mut self, attempt: Attempt, is_remote: bool) -> StopSignal {
         let signal = StopSignal::default();
         let entry = Entry {
             attempt,
+            is_remote,
             signal: signal.clone(),
             waiting: Vec::new(),
         };
@@ -74,6 +77,13 @@ impl RunningSet {
 
     pub fn stop_all(&mut self, reason: StopReason) {
         for entry in self.entries.values() {
+            entry.signal.stop(reason);
+        }
+    }
+
+    /// Stops what goes on elsewhere.
+    pub fn stop_remote(&mut self, reason: StopReason) {
+        for entry in self.entries.values().filter(|entry| entry.is_remote) {
             entry.signal.stop(reason);
         }
     }

@@ -17,11 +17,45 @@ pub struct Context {
     task: ClaimedTask,
     stop: CancellationToken,
     state: StateManager,
+    remote: Option<Remote>,
+}
+
+/// What a processor needs to know whose tasks run elsewhere.
+pub struct Remote {
+    /// How long an attempt may take, once it has begun there.
+    pub limit: Option<Duration>,
+    /// Whether the attempt has to end because the service stops.
+    pub is_left: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
 impl Context {
     pub fn new(task: ClaimedTask, stop: CancellationToken, state: StateManager) -> Self {
-        Self { task, stop, state }
+        Self {
+            task,
+            stop,
+            state,
+            remote: None,
+        }
+    }
+
+    /// The same, for a processor whose tasks run elsewhere.
+    pub fn with_remote(self, remote: Remote) -> Self {
+        Self {
+            remote: Some(remote),
+            ..self
+        }
+    }
+
+    /// How long the attempt may take once it has begun elsewhere.
+    pub fn limit(&self) -> Option<Duration> {
+        self.remote.as_ref().and_then(|remote| remote.limit)
+    }
+
+    /// When [`Context::stopped`] has resolved: whether only the service stops, so that what runs elsewhere
+    /// goes on, and the next attempt with it.
+    pub fn is_left_running(&self) -> bool {
+        let remote = self.remote.as_ref();
+        remote.is_some_and(|remote| (remote.is_left)())
     }
 
     pub fn task_id(&self) -> TaskId {

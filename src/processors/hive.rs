@@ -48,4 +48,8 @@ impl Processor for Hive {
             }
         }
     }
+
+    fn is_remote(&self) -> bool {
+        true
+    }
 }

@@ -18,7 +18,7 @@ pub mod worker;
 use futures_util::future::BoxFuture;
 
 pub use command::kill_orphans;
-pub use context::Context;
+pub use context::{Context, Remote};
 pub use hive::Carrier;
 pub use registry::{Entry, Registry};
 pub use text::without_nul;
@@ -32,6 +32,12 @@ pub trait Processor: Send + Sync + 'static {
     /// When [`Context::stopped`] resolves, the future cleans up and returns; what it returns then is
     /// not used. If it is dropped instead, nothing that it started may go on running.
     fn run<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<String, RunError>>;
+
+    /// Whether its tasks run elsewhere and go on without the service. Then it keeps their time itself
+    /// ([`Context::limit`]), and a stop of the service leaves them at once ([`Context::is_left_running`]).
+    fn is_remote(&self) -> bool {
+        false
+    }
 }
 
 /// Why an attempt has no result: a sentence for the task's `error`, and what to do about it.
@@ -53,6 +59,8 @@ pub enum Next {
     Hold(Timestamp),
     /// The attempt does not count; another may begin at once.
     Uncounted,
+    /// The attempt has taken longer than it may: another, if the task has one left.
+    TimedOut,
     /// Another attempt, if the task has one left; without one the task is `lost`: whoever ran it has
     /// gone silent.
     Lost,

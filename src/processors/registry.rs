@@ -80,6 +80,12 @@ impl Registry {
         settings.is_some_and(|processor| matches!(processor.kind, ProcessorKind::Worker(_)))
     }
 
+    /// Whether the tasks of this processor run outside of this process and its children.
+    pub fn is_outside(&self, name: &str) -> bool {
+        let entry = self.get(name);
+        self.is_worker(name) || entry.is_some_and(|entry| entry.processor.is_remote())
+    }
+
     /// Where those programs get their tasks.
     pub fn desk(&self) -> Arc<Desk> {
         Arc::clone(&self.shared.desk)

@@ -90,11 +90,12 @@ impl Opened {
             .collect())
     }
 
-    /// Lets every interrupted task wait again, or fail as `lost` after the third crash under it.
+    /// Lets every interrupted task wait again, or fail as `lost` after the third crash under it. Tasks of
+    /// processors that run outside are not lost by it: they cannot take the service down.
     ///
     /// # Errors
     /// When it could not be stored; then nothing was changed.
-    pub async fn recover(&mut self) -> Result<Recovered, Error> {
+    pub async fn recover(&mut self, is_outside: impl Fn(&str) -> bool) -> Result<Recovered, Error> {
         let conn = &mut self.connections.write;
         let interrupted = reads::processing(&mut *conn).await?;
         if interrupted.is_empty() {
@@ -102,9 +103,10 @@ impl Opened {
         }
         let time = Timestamp::now();
         let now = time.to_string();
-        let (lost, again): (Vec<Interrupted>, Vec<Interrupted>) = interrupted
-            .into_iter()
-            .partition(|task| task.crashes + 1 >= CRASHES_UNTIL_LOST);
+        let (lost, again): (Vec<Interrupted>, Vec<Interrupted>) =
+            interrupted.into_iter().partition(|task| {
+                task.crashes + 1 >= CRASHES_UNTIL_LOST && !is_outside(&task.processor)
+            });
         let mut rows = Vec::with_capacity(lost.len() + again.len());
         let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
         if !again.is_empty() {

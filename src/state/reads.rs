@@ -235,13 +235,15 @@ pub(super) async fn task_state(
 #[derive(Debug)]
 pub(super) struct Interrupted {
     pub attempt: Attempt,
+    pub processor: String,
     pub crashes: i64,
 }
 
 /// Every row that says it is running.
 pub(super) async fn processing(conn: impl SqliteExecutor<'_>) -> Result<Vec<Interrupted>, Error> {
     let rows = sqlx::query!(
-        r#"SELECT seq AS "seq!", id AS "id!: Text", attempt AS "attempt!", crashes AS "crashes!"
+        r#"SELECT seq AS "seq!", id AS "id!: Text", attempt AS "attempt!",
+                  processor AS "processor!: Text", crashes AS "crashes!"
              FROM tasks WHERE finished_at IS NULL AND status = 'PROCESSING'"#
     )
     .fetch_all(conn)
@@ -254,6 +256,7 @@ pub(super) async fn processing(conn: impl SqliteExecutor<'_>) -> Result<Vec<Inte
                     task_id: row.id.parse_id()?,
                     number: row.attempt,
                 },
+                processor: row.processor.into(),
                 crashes: row.crashes,
             })
         })

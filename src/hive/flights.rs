@@ -1,0 +1,271 @@
+//! The jobs that are out, and what is heard of them.
+//!
+//! Redis tells of each result and each claim by a keyspace event, so that a job costs nothing while it is out,
+//! and its result is known at once, however many others are out. Events are lost with the connection, and
+//! tell nothing of what does not happen; so all jobs are looked at from time to time too, many in one command.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::keys;
+
+/// All jobs that are out, by id.
+#[derive(Clone, Default)]
+pub(super) struct Flights(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    flights: Mutex<HashMap<String, Arc<Flight>>>,
+    look: Notify,
+}
+
+/// One job that is out.
+pub(super) struct Flight {
+    queue: String,
+    known: Mutex<Known>,
+    heard: Notify,
+}
+
+#[derive(Default)]
+struct Known {
+    /// Before it is sent there is nothing to look at.
+    is_sent: bool,
+    starts: u32,
+    told_starts: u32,
+    claimed_since: Option<Instant>,
+    end: Option<News>,
+}
+
+/// What is heard of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// A worker has claimed it.
+    Started,
+    /// It has a result.
+    Landed,
+    /// Nothing is left of it, not even a result.
+    Gone,
+    /// Its worker has had it for longer than one may.
+    Silent,
+}
+
+/// How a job stands, as `look.lua` says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    Landed,
+    Claimed,
+    Queued,
+    Gone,
+}
+
+/// A job that is out for as long as this lives.
+pub(super) struct Ticket {
+    flights: Flights,
+    id: String,
+    flight: Arc<Flight>,
+}
+
+impl Flights {
+    /// Listens for news of this job in this queue, until the ticket is dropped.
+    pub fn board(&self, id: String, queue: &str) -> Ticket {
+        let flight = Arc::new(Flight {
+            queue: queue.to_owned(),
+            known: Mutex::default(),
+            heard: Notify::new(),
+        });
+        self.flights().insert(id.clone(), Arc::clone(&flight));
+        Ticket {
+            flights: self.clone(),
+            id,
+            flight,
+        }
+    }
+
+    /// A keyspace event has come by this channel, such as `__keyspace@0__:arq:result:ID`.
+    pub fn hear(&self, channel: &str) {
+        let Some((_, key)) = channel.split_once("__:") else {
+            return;
+        };
+        let (id, standing) = if let Some(id) = key.strip_prefix(keys::RESULT) {
+            (id, Standing::Landed)
+        } else if let Some(id) = key.strip_prefix(keys::IN_PROGRESS) {
+            (id, Standing::Claimed)
+        } else {
+            return;
+        };
+        let flight = self.flights().get(id).cloned();
+        if let Some(flight) = flight {
+            flight.hear(standing, Duration::MAX, true);
+        }
+    }
+
+    /// Has all jobs looked at soon.
+    pub fn look_at_all(&self) {
+        self.0.look.notify_one();
+    }
+
+    /// Resolves when somebody wants all jobs looked at.
+    pub async fn wanted(&self) {
+        self.0.look.notified().await;
+    }
+
+    /// The ids of all jobs that have been sent, by queue.
+    pub fn by_queue(&self) -> HashMap<String, Vec<String>> {
+        let mut ids: HashMap<String, Vec<String>> = HashMap::new();
+        for (id, flight) in self.flights().iter() {
+            if !flight.known().is_sent {
+                continue;
+            }
+            match ids.get_mut(&flight.queue) {
+                Some(ids) => ids.push(id.clone()),
+                None => drop(ids.insert(flight.queue.clone(), vec![id.clone()])),
+            }
+        }
+        ids
+    }
+
+    /// Somebody has looked at this job. A worker may have it for `patience`.
+    pub fn see(&self, id: &str, standing: Standing, patience: Duration) {
+        let flight = self.flights().get(id).cloned();
+        if let Some(flight) = flight {
+            flight.hear(standing, patience, false);
+        }
+    }
+
+    fn flights(&self) -> MutexGuard<'_, HashMap<String, Arc<Flight>>> {
+        let flights = &self.0.flights;
+        flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Flight {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hear(&self, standing: Standing, patience: Duration, is_event: bool) {
+        let mut known = self.known();
+        match standing {
+            Standing::Landed => known.end = Some(News::Landed),
+            Standing::Gone => known.end = Some(News::Gone),
+            Standing::Queued => known.claimed_since = None,
+            Standing::Claimed => {
+                let now = Instant::now();
+                // An event is a new claim; a look may only find the old one.
+                if is_event || known.claimed_since.is_none() {
+                    known.starts += 1;
+                    known.claimed_since = Some(now);
+                }
+                let since = known.claimed_since.unwrap_or(now);
+                if now.duration_since(since) > patience {
+                    known.end = Some(News::Silent);
+                }
+            }
+        }
+        drop(known);
+        self.heard.notify_one();
+    }
+
+    fn take_news(&self) -> Option<News> {
+        let mut known = self.known();
+        if known.told_starts < known.starts {
+            known.told_starts += 1;
+            return Some(News::Started);
+        }
+        known.end.take()
+    }
+}
+
+impl Ticket {
+    /// The job's id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The job is in Redis from now on.
+    pub fn sent(&self) {
+        self.flight.known().is_sent = true;
+    }
+
+    /// The next that is heard of the job.
+    pub async fn news(&self) -> News {
+        loop {
+            if let Some(news) = self.flight.take_news() {
+                return news;
+            }
+            self.flight.heard.notified().await;
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut flights = self.flights.flights();
+        // A later attempt may have taken the job over.
+        if flights
+            .get(&self.id)
+            .is_some_and(|flight| Arc::ptr_eq(flight, &self.flight))
+        {
+            flights.remove(&self.id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "a:1";
+
+    async fn boarded() -> (Flights, Ticket) {
+        let flights = Flights::default();
+        let ticket = flights.board(ID.to_owned(), "q");
+        assert!(flights.by_queue().is_empty());
+        ticket.sent();
+        (flights, ticket)
+    }
+
+    #[tokio::test]
+    async fn a_start_and_a_result_are_heard_in_this_order() {
+        let (flights, ticket) = boarded().await;
+        flights.hear("__keyspace@0__:arq:result:other:1");
+        flights.hear("__keyspace@0__:arq:in-progress:a:1");
+        flights.hear("__keyspace@0__:arq:result:a:1");
+        assert_eq!(ticket.news().await, News::Started);
+        assert_eq!(ticket.news().await, News::Landed);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_that_has_a_job_for_too_long_is_silent() {
+        let (flights, ticket) = boarded().await;
+        let patience = Duration::from_secs(600);
+        flights.see(ID, Standing::Claimed, patience);
+        assert_eq!(ticket.news().await, News::Started);
+        tokio::time::advance(Duration::from_secs(500)).await;
+        // Claimed anew: its time begins again.
+        flights.hear("__keyspace@3__:arq:in-progress:a:1");
+        assert_eq!(ticket.news().await, News::Started);
+        tokio::time::advance(Duration::from_secs(500)).await;
+        flights.see(ID, Standing::Claimed, patience);
+        tokio::time::advance(Duration::from_secs(101)).await;
+        flights.see(ID, Standing::Claimed, patience);
+        assert_eq!(ticket.news().await, News::Silent);
+    }
+
+    #[tokio::test]
+    async fn what_has_left_is_not_looked_at() {
+        let (flights, ticket) = boarded().await;
+        let taken_over = flights.board(ID.to_owned(), "q");
+        taken_over.sent();
+        drop(ticket);
+        assert_eq!(flights.by_queue()["q"], [ID]);
+        flights.see(ID, Standing::Gone, Duration::ZERO);
+        assert_eq!(taken_over.news().await, News::Gone);
+        drop(taken_over);
+        assert!(flights.by_queue().is_empty());
+    }
+}

@@ -1,0 +1,20 @@
+//! The names of what ARQ keeps in Redis, and of what we keep beside it.
+
+use crate::models::TaskId;
+
+/// Results are written under this and the job's id.
+pub(super) const RESULT: &str = "arq:result:";
+/// A worker's claim of a job.
+pub(super) const IN_PROGRESS: &str = "arq:in-progress:";
+/// Jobs that are to be aborted.
+pub(super) const ABORT: &str = "arq:abort";
+
+/// Where a task's current job is named: an attempt that follows an interrupted one goes on with its job.
+pub(super) fn current(task_id: TaskId) -> String {
+    format!("venom:hive:current:{task_id}")
+}
+
+/// The id of an attempt's job.
+pub(super) fn job_id(task_id: TaskId, attempt: i64) -> String {
+    format!("{task_id}:{attempt}")
+}

@@ -1,0 +1,268 @@
+//! The connection to Redis: made again with a growing pause whenever it is lost, and known to the queue, so
+//! that tasks of the Hive wait while there is none.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use redis::aio::{MultiplexedConnection, PubSub, PubSubSink, PubSubStream};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo,
+    RedisError, TlsCertificates,
+};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use super::flights::Flights;
+use super::keys;
+use crate::config::Settings;
+use crate::models::{HiveLink, Timestamp};
+use crate::state::StateManager;
+
+/// A connection that is not made within this time has failed.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+/// A command that is not answered within this time has failed.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
+/// The pause after the first connection that failed; each one doubles it, up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How often a quiet connection is asked whether it is still there.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
+/// Keyspace events that tell of results and claims: by key (K), of strings ($).
+const NOTIFICATIONS: &str = "K$";
+
+/// Why there is no connection, in words for a person.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    #[error("cannot read redis_ca_file {}: {source}", path.display())]
+    Authorities {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    /// The sentence holds nothing of it.
+    #[error("the password for Redis: {0}")]
+    Password(String),
+    #[error("{0}")]
+    Redis(#[from] RedisError),
+    #[error("no answer within {} s", .0.as_secs())]
+    Silent(Duration),
+}
+
+/// Where Redis is, and the connection while there is one.
+pub(super) struct Link {
+    client: Client,
+    database: u32,
+    connection: watch::Sender<Option<MultiplexedConnection>>,
+    state: StateManager,
+    /// Whether Redis tells of results and claims by itself.
+    hears: Arc<AtomicBool>,
+}
+
+/// Who uses the connection.
+#[derive(Clone)]
+pub(super) struct Line(watch::Receiver<Option<MultiplexedConnection>>);
+
+impl Line {
+    /// The connection, as soon as there is one.
+    pub async fn connection(&mut self) -> MultiplexedConnection {
+        let found = self.0.wait_for(Option::is_some).await;
+        let found = found.ok().and_then(|found| found.clone());
+        match found {
+            Some(connection) => connection,
+            // Nobody makes connections any more: the service ends.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Link {
+    /// A link that is not connected yet.
+    ///
+    /// # Errors
+    /// When the certificates of the settings cannot be read.
+    pub fn new(settings: &Settings, state: StateManager) -> Result<(Self, Line), LinkError> {
+        let (connection, line) = watch::channel(None);
+        let link = Self {
+            client: client(settings)?,
+            database: settings.redis_db,
+            connection,
+            state,
+            hears: Arc::default(),
+        };
+        Ok((link, Line(line)))
+    }
+
+    /// Whether Redis tells of results and claims by itself, as it is found at each connection.
+    pub fn hears(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.hears)
+    }
+
+    /// Keeps a connection for ever; what it hears of jobs goes to `flights`.
+    pub async fn run(self, flights: Flights) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let lost = match self.connect().await {
+                Ok((connection, sink, stream)) => {
+                    pause = FIRST_PAUSE;
+                    self.serve(connection, sink, stream, &flights).await
+                }
+                Err(error) => error,
+            };
+            self.connection.send_replace(None);
+            self.tell(HiveLink::Away {
+                reason: lost.to_string(),
+                since: Timestamp::now(),
+            })
+            .await;
+            // So that many services do not come back in step.
+            sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn connect(
+        &self,
+    ) -> Result<(MultiplexedConnection, PubSubSink, PubSubStream), LinkError> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_PATIENCE))
+            .set_response_timeout(Some(ANSWER_PATIENCE));
+        let connection = self
+            .client
+            .get_multiplexed_async_connection_with_config(&config);
+        let mut connection = within(connection).await?;
+        let events: PubSub = within(self.client.get_async_pubsub()).await?;
+        let (mut sink, stream) = events.split();
+        for key in [keys::RESULT, keys::IN_PROGRESS] {
+            let pattern = format!("__keyspace@{}__:{key}*", self.database);
+            within(sink.psubscribe(pattern)).await?;
+        }
+        let asked = ask_for_notifications(&mut connection).await;
+        self.hears.store(asked.is_ok(), Ordering::Relaxed);
+        if let Err(error) = asked {
+            tracing::warn!(
+                %error,
+                "Redis does not let us turn on its keyspace events; results of the Hive are looked for \
+                 twice a second"
+            );
+        }
+        Ok((connection, sink, stream))
+    }
+
+    /// Passes on what is heard, until the connection is lost; why it was.
+    async fn serve(
+        &self,
+        mut connection: MultiplexedConnection,
+        _sink: PubSubSink,
+        mut events: PubSubStream,
+        flights: &Flights,
+    ) -> LinkError {
+        self.connection.send_replace(Some(connection.clone()));
+        self.tell(HiveLink::Connected).await;
+        tracing::info!("connected to Redis");
+        // What has happened meanwhile was told to nobody.
+        flights.look_at_all();
+        loop {
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(event) => {
+                        let channel = event.get_channel_name();
+                        flights.hear(channel);
+                    }
+                    None => {
+                        let kind = redis::ErrorKind::Io;
+                        return RedisError::from((kind, "the connection was closed")).into();
+                    }
+                },
+                () = sleep(PING_INTERVAL) => {
+                    let ping: Result<(), _> =
+                        within(redis::cmd("PING").query_async(&mut connection)).await;
+                    if let Err(error) = ping {
+                        return error;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn tell(&self, link: HiveLink) {
+        if let HiveLink::Away { reason, .. } = &link {
+            tracing::warn!(%reason, "Redis is away; tasks of the Hive wait");
+        }
+        if let Err(error) = self.state.set_hive_link(link).await {
+            tracing::debug!(%error, "the queue was not told of Redis");
+        }
+    }
+}
+
+async fn within<T>(asked: impl Future<Output = Result<T, RedisError>>) -> Result<T, LinkError> {
+    match timeout(ANSWER_PATIENCE, asked).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(LinkError::Silent(ANSWER_PATIENCE)),
+    }
+}
+
+/// Adds the keyspace events that we need to those that are on.
+async fn ask_for_notifications(connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
+    const NAME: &str = "notify-keyspace-events";
+    let found: Vec<String> = redis::cmd("CONFIG")
+        .arg("GET")
+        .arg(NAME)
+        .query_async(connection)
+        .await?;
+    let mut flags = found.get(1).cloned().unwrap_or_default();
+    let has =
+        |flags: &str, flag: char| flags.contains(flag) || (flag == '$' && flags.contains('A'));
+    if NOTIFICATIONS.chars().all(|flag| has(&flags, flag)) {
+        return Ok(());
+    }
+    let missing = NOTIFICATIONS.chars().filter(|flag| !has(&flags, *flag));
+    let missing: String = missing.collect();
+    flags.push_str(&missing);
+    redis::cmd("CONFIG")
+        .arg("SET")
+        .arg(NAME)
+        .arg(flags)
+        .query_async(connection)
+        .await
+}
+
+fn client(settings: &Settings) -> Result<Client, LinkError> {
+    let mut login = RedisConnectionInfo::default().set_db(settings.redis_db.into());
+    if let Some(name) = &settings.redis_username {
+        login = login.set_username(name);
+    }
+    if let Some(password) = settings
+        .reveal_redis_password()
+        .map_err(LinkError::Password)?
+    {
+        login = login.set_password(password);
+    }
+    let (host, port) = (settings.redis_host.clone(), settings.redis_port);
+    if !settings.redis_tls {
+        let address = ConnectionAddr::Tcp(host, port).into_connection_info()?;
+        return Ok(Client::open(address.set_redis_settings(login))?);
+    }
+    let address = ConnectionAddr::TcpTls {
+        host,
+        port,
+        insecure: false,
+        tls_params: None,
+    };
+    let root_cert = match &settings.redis_ca_file {
+        Some(path) => Some(
+            std::fs::read(path).map_err(|source| LinkError::Authorities {
+                path: path.clone(),
+                source,
+            })?,
+        ),
+        None => None,
+    };
+    let certificates = TlsCertificates {
+        client_tls: None,
+        root_cert,
+    };
+    let address = address.into_connection_info()?.set_redis_settings(login);
+    Ok(Client::build_with_tls(address, certificates)?)
+}

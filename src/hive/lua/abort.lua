@@ -1,0 +1,15 @@
+-- Ends a job. KEYS: the task's current job, the queue. ARGV: job id, the time in ms.
+-- Answers 1 if no worker has it: then it is gone, and leaves no mark that could end a later job. Else its
+-- worker is told by the mark that ARQ has for it, and the answer is 0.
+local id = ARGV[1]
+if redis.call('GET', KEYS[1]) == id then
+    redis.call('DEL', KEYS[1])
+end
+if redis.call('EXISTS', 'arq:in-progress:' .. id) == 1 then
+    redis.call('ZADD', 'arq:abort', ARGV[2], id)
+    return 0
+end
+redis.call('ZREM', KEYS[2], id)
+redis.call('ZREM', 'arq:abort', id)
+redis.call('DEL', 'arq:job:' .. id, 'arq:retry:' .. id)
+return 1

@@ -1,0 +1,15 @@
+-- How jobs stand. KEYS: their queue, once. ARGV: job ids.
+-- Answers one character for each: r there is a result, p in progress, q in the queue, n nothing is left.
+local states = {}
+for index, id in ipairs(ARGV) do
+    if redis.call('EXISTS', 'arq:result:' .. id) == 1 then
+        states[index] = 'r'
+    elseif redis.call('EXISTS', 'arq:in-progress:' .. id) == 1 then
+        states[index] = 'p'
+    elseif redis.call('ZSCORE', KEYS[1], id) then
+        states[index] = 'q'
+    else
+        states[index] = 'n'
+    end
+end
+return table.concat(states)

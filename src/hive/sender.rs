@@ -1,0 +1,422 @@
+//! Sends tasks as ARQ's jobs and brings back what has become of them.
+//!
+//! A job's id is that of its task and attempt. The script that enqueues it does so once, however often it is
+//! asked, and hands out the job of an attempt that was interrupted, if that is still there: so a task is not
+//! run twice because the service has stopped or died, between the two stores or later.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::future::BoxFuture;
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, FromRedisValue, RedisError, Script};
+use serde_json::Value as Json;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::flights::{Flights, News, Ticket};
+use super::keys;
+use super::link::Line;
+use super::wire::{Codec, Exception, Job, JobResult, Value};
+use crate::config::{HiveCodec, HiveProcessorSettings, HiveQueue};
+use crate::models::Timestamp;
+use crate::processors::{Carrier, Context, Next, RunError};
+
+const FORGET: &str = include_str!("lua/forget.lua");
+
+/// How long a job may wait for a worker: its body expires then, as ARQ has it.
+const EXPIRES: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long the job of a task that has completed is still known as its job.
+const REMEMBERED: Duration = Duration::from_secs(3600);
+/// Bytes of a result that are read.
+const RESULT_LIMIT: isize = 16 << 20;
+/// Between two tries of a command that has failed with its connection.
+const PAUSE: Duration = Duration::from_millis(200);
+/// How long a worker may take to end a job that is aborted: less than the executor waits.
+const ABORT_PATIENCE: Duration = Duration::from_secs(8);
+/// How long it may take to take back what was not ended.
+const FORGET_PATIENCE: Duration = Duration::from_secs(1);
+/// How long nothing is sent when Redis refuses it, such as when its memory is full.
+const REFUSED_PAUSE: Duration = Duration::from_secs(5);
+
+/// Carries attempts to the Hive's workers.
+pub(super) struct Sender {
+    pub line: Line,
+    pub flights: Flights,
+    pub queues: Queues,
+    pub scripts: Arc<Scripts>,
+}
+
+/// The names of the two queues.
+pub(super) struct Queues {
+    pub high: String,
+    pub background: String,
+}
+
+/// What runs inside Redis, in one step.
+pub(super) struct Scripts {
+    enqueue: Script,
+    abort: Script,
+    pub look: Script,
+}
+
+impl Default for Scripts {
+    fn default() -> Self {
+        Self {
+            enqueue: Script::new(include_str!("lua/enqueue.lua")),
+            abort: Script::new(include_str!("lua/abort.lua")),
+            look: Script::new(include_str!("lua/look.lua")),
+        }
+    }
+}
+
+impl Carrier for Sender {
+    fn carry<'a>(
+        &'a self,
+        settings: &'a HiveProcessorSettings,
+        context: &'a Context,
+    ) -> BoxFuture<'a, Result<String, RunError>> {
+        Box::pin(self.run(settings, context))
+    }
+}
+
+/// One attempt's errand.
+struct Errand<'a> {
+    context: &'a Context,
+    queue: &'a str,
+    codec: Codec,
+}
+
+impl Sender {
+    async fn run(
+        &self,
+        settings: &HiveProcessorSettings,
+        context: &Context,
+    ) -> Result<String, RunError> {
+        let errand = Errand {
+            context,
+            queue: self.queue(settings, context).await?,
+            codec: match settings.codec {
+                HiveCodec::Pickle => Codec::Pickle,
+                HiveCodec::Json => Codec::Json,
+                HiveCodec::Msgpack => Codec::Msgpack,
+            },
+        };
+        let body = body(settings, context, errand.codec).await?;
+        let ticket = self.send(&errand, &body).await?;
+        self.follow(&errand, &ticket).await
+    }
+
+    async fn queue(
+        &self,
+        settings: &HiveProcessorSettings,
+        context: &Context,
+    ) -> Result<&str, RunError> {
+        let priority = match settings.queue {
+            HiveQueue::ByPriority => context.task().await?.priority,
+            HiveQueue::High | HiveQueue::Background => 0,
+        };
+        Ok(match settings.queue.is_high(priority) {
+            true => &self.queues.high,
+            false => &self.queues.background,
+        })
+    }
+
+    /// Sends the job, once; or finds the one that an interrupted attempt has sent.
+    async fn send(&self, errand: &Errand<'_>, body: &[u8]) -> Result<Ticket, RunError> {
+        let (context, queue) = (errand.context, errand.queue);
+        let id = keys::job_id(context.task_id(), context.attempt());
+        let own = self.flights.board(id.clone(), queue);
+        let mut may_be_there = false;
+        loop {
+            let mut connection = tokio::select! {
+                biased;
+                () = context.stopped() => {
+                    if may_be_there && !context.is_left_running() {
+                        self.end(errand, &own).await;
+                    }
+                    return Err(RunError::new("stopped before it was sent"));
+                }
+                connection = self.connection() => connection,
+            };
+            let sent: Result<String, RedisError> = self
+                .scripts
+                .enqueue
+                .key(keys::current(context.task_id()))
+                .key(queue)
+                .arg(&id)
+                .arg(body)
+                .arg(EXPIRES.as_millis() as u64)
+                .arg(now_ms())
+                .invoke_async(&mut connection)
+                .await;
+            match sent {
+                Ok(sent) if sent == id => {
+                    own.sent();
+                    context.log(format!("Sent to {queue} as job {id}")).await;
+                    return Ok(own);
+                }
+                Ok(earlier) => {
+                    let line = format!("Goes on with job {earlier} of an interrupted attempt");
+                    context.log(line).await;
+                    let ticket = self.flights.board(earlier, queue);
+                    ticket.sent();
+                    // It may have ended before anybody listened.
+                    self.flights.look_at_all();
+                    return Ok(ticket);
+                }
+                Err(error) if is_lost(&error) => {
+                    may_be_there = true;
+                    sleep(PAUSE).await;
+                }
+                Err(error) => {
+                    let message = format!("Redis refused the job: {error}");
+                    let until = Timestamp::now().after(REFUSED_PAUSE);
+                    return Err(RunError::with(message, Next::Hold(until)));
+                }
+            }
+        }
+    }
+
+    /// Waits for the job's end, and tells of its start.
+    async fn follow(&self, errand: &Errand<'_>, ticket: &Ticket) -> Result<String, RunError> {
+        let context = errand.context;
+        let mut ends_at = None;
+        loop {
+            let news = tokio::select! {
+                biased;
+                () = context.stopped() => {
+                    // A stop of the service leaves the job running; the next attempt goes on with it.
+                    if !context.is_left_running() {
+                        self.end(errand, ticket).await;
+                    }
+                    return Err(RunError::new("stopped"));
+                }
+                news = ticket.news() => news,
+                () = sleep_until(ends_at.unwrap_or_else(Instant::now)), if ends_at.is_some() => {
+                    self.end(errand, ticket).await;
+                    let seconds = context.limit().unwrap_or_default().as_secs_f64();
+                    let message = format!("timed out {seconds} s after a worker began");
+                    return Err(RunError::with(message, Next::TimedOut));
+                }
+            };
+            match news {
+                News::Started => {
+                    context.log("A worker has begun".to_owned()).await;
+                    ends_at = context.limit().map(|limit| Instant::now() + limit);
+                }
+                News::Landed => {
+                    if let Some(result) = self.result(errand, ticket).await? {
+                        return result;
+                    }
+                    // It has expired since: nothing is left.
+                    return self
+                        .lost(errand, ticket, false, "its result has expired")
+                        .await;
+                }
+                News::Gone => {
+                    let what = "it is not in Redis any more, and has no result";
+                    return self.lost(errand, ticket, false, what).await;
+                }
+                News::Silent => {
+                    let what =
+                        "its worker has been silent for longer than hive_zombie_task_timeout";
+                    return self.lost(errand, ticket, true, what).await;
+                }
+            }
+        }
+    }
+
+    /// What the job has become; `None` if its result is gone.
+    async fn result(
+        &self,
+        errand: &Errand<'_>,
+        ticket: &Ticket,
+    ) -> Result<Option<Result<String, RunError>>, RunError> {
+        let key = format!("{}{}", keys::RESULT, ticket.id());
+        let mut read = redis::cmd("GETRANGE");
+        read.arg(&key).arg(0).arg(RESULT_LIMIT);
+        let bytes: Vec<u8> = self.ask(errand, &read).await?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let outcome = match bytes.len() > RESULT_LIMIT as usize {
+            true => Err(RunError::new("its result is larger than 16 MiB")),
+            false => outcome(&bytes, errand.codec),
+        };
+        match &outcome {
+            Ok(_) => {
+                let mut remember = redis::cmd("PEXPIRE");
+                remember
+                    .arg(keys::current(errand.context.task_id()))
+                    .arg(REMEMBERED.as_millis() as u64);
+                self.ask::<()>(errand, &remember).await?;
+            }
+            Err(_) => self.forget(errand, ticket, false).await?,
+        }
+        Ok(Some(outcome))
+    }
+
+    async fn lost(
+        &self,
+        errand: &Errand<'_>,
+        ticket: &Ticket,
+        has_claim: bool,
+        what: &str,
+    ) -> Result<String, RunError> {
+        self.forget(errand, ticket, has_claim).await?;
+        Err(RunError::with(
+            format!("the job is lost: {what}"),
+            Next::Lost,
+        ))
+    }
+
+    /// The next attempt sends a job of its own, and a worker that still has this one finds it gone.
+    async fn forget(
+        &self,
+        errand: &Errand<'_>,
+        ticket: &Ticket,
+        has_claim: bool,
+    ) -> Result<(), RunError> {
+        let forget = Self::forgetting(errand, ticket, has_claim);
+        self.ask(errand, &forget).await
+    }
+
+    fn forgetting(errand: &Errand<'_>, ticket: &Ticket, has_claim: bool) -> Cmd {
+        let mut forget = redis::cmd("EVAL");
+        forget
+            .arg(FORGET)
+            .arg(2)
+            .arg(keys::current(errand.context.task_id()))
+            .arg(errand.queue)
+            .arg(ticket.id())
+            .arg(u8::from(has_claim));
+        forget
+    }
+
+    /// Ends the job: takes it back, or has its worker abort it and waits for that.
+    async fn end(&self, errand: &Errand<'_>, ticket: &Ticket) {
+        let ended = async {
+            let mut connection = self.connection().await;
+            let abort = self
+                .scripts
+                .abort
+                .key(keys::current(errand.context.task_id()))
+                .key(errand.queue)
+                .arg(ticket.id())
+                .arg(now_ms())
+                .invoke_async::<bool>(&mut connection)
+                .await?;
+            while !abort && ticket.news().await != News::Landed {}
+            // ARQ never takes back the mark of an abort that came too late.
+            redis::cmd("ZREM")
+                .arg(keys::ABORT)
+                .arg(ticket.id())
+                .query_async::<()>(&mut connection)
+                .await
+        };
+        let why = match timeout(ABORT_PATIENCE, ended).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "its worker takes no aborts (allow_abort_jobs), or Redis is away".to_owned(),
+        };
+        // At least no other worker begins it again, and no mark stays that would end a later job.
+        let forget = async {
+            let mut connection = self.connection().await;
+            let forget = Self::forgetting(errand, ticket, false);
+            forget.query_async::<()>(&mut connection).await
+        };
+        let _ = timeout(FORGET_PATIENCE, forget).await;
+        let line = format!("The job may still run: {why}");
+        errand.context.log(line).await;
+    }
+
+    /// Asks Redis until it answers or the attempt has to end.
+    async fn ask<T: FromRedisValue>(
+        &self,
+        errand: &Errand<'_>,
+        command: &Cmd,
+    ) -> Result<T, RunError> {
+        loop {
+            let mut connection = tokio::select! {
+                () = errand.context.stopped() => return Err(RunError::new("stopped")),
+                connection = self.connection() => connection,
+            };
+            match command.query_async(&mut connection).await {
+                Err(error) if is_lost(&error) => sleep(PAUSE).await,
+                answer => {
+                    let refused =
+                        |error| RunError::new(format!("Redis refused a command: {error}"));
+                    return answer.map_err(refused);
+                }
+            }
+        }
+    }
+
+    async fn connection(&self) -> MultiplexedConnection {
+        self.line.clone().connection().await
+    }
+}
+
+/// Whether another connection may do better.
+fn is_lost(error: &RedisError) -> bool {
+    error.is_io_error() || error.is_timeout() || error.is_connection_dropped()
+}
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.unwrap_or_default().as_millis() as u64
+}
+
+/// The job as the original sends it: the function, and as its arguments the task's id and the payload.
+async fn body(
+    settings: &HiveProcessorSettings,
+    context: &Context,
+    codec: Codec,
+) -> Result<Vec<u8>, RunError> {
+    let task_id = Value::Str(context.task_id().to_string());
+    let upstream = context.upstream().await?;
+    let kwargs = match upstream.is_empty() {
+        true => Vec::new(),
+        false => {
+            let upstream = serde_json::to_value(upstream).unwrap_or_default();
+            vec![("upstream".to_owned(), Value::from_json(&upstream))]
+        }
+    };
+    let job = Job {
+        job_try: None,
+        function: settings.function.clone(),
+        args: vec![task_id, payload(context.content())],
+        kwargs,
+        enqueue_time_ms: now_ms() as i64,
+    };
+    job.to_bytes(codec).map_err(|error| {
+        RunError::with(format!("the job cannot be written: {error}"), Next::GiveUp)
+    })
+}
+
+/// A content that is a JSON object is what functions of the original expect; any other is a text.
+fn payload(content: &str) -> Value {
+    match serde_json::from_str::<Json>(content) {
+        Ok(object @ Json::Object(_)) => Value::from_json(&object),
+        _ => Value::Str(content.to_owned()),
+    }
+}
+
+/// What a result says.
+fn outcome(bytes: &[u8], codec: Codec) -> Result<String, RunError> {
+    let result = JobResult::from_bytes(bytes, codec)
+        .map_err(|error| RunError::new(format!("its result cannot be read: {error}")))?;
+    if result.success {
+        return Ok(result.value.to_text());
+    }
+    let exception = Exception::of(&result.value);
+    if exception.is_cancelled() {
+        let message = "aborted by another client of the Hive";
+        return Err(RunError::with(message, Next::GiveUp));
+    }
+    let next = match exception.is_timeout() {
+        true => Next::TimedOut,
+        false => Next::Retry,
+    };
+    Err(RunError::with(exception.to_string(), next))
+}
