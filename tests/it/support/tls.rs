@@ -1,0 +1,28 @@
+//! Servers that speak TLS, and the authorities that vouch for them.
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+
+/// A server's settings, and the PEM of the authority that vouches for it.
+pub fn certified() -> (ServerConfig, String) {
+    let key = KeyPair::generate().expect("a key");
+    let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = params.self_signed(&key).expect("an authority");
+    let issuer = Issuer::new(params, key);
+
+    let server_key = KeyPair::generate().expect("a key");
+    let params = CertificateParams::new(["127.0.0.1".to_owned()]).expect("parameters");
+    let server = params
+        .signed_by(&server_key, &issuer)
+        .expect("a certificate");
+    let private = PrivatePkcs8KeyDer::from(server_key.serialize_der());
+    let config = ServerConfig::builder_with_provider(ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![server.der().clone()], private.into());
+    (config.expect("a certificate and its key"), authority.pem())
+}
