@@ -34,9 +34,9 @@ pub(super) struct Flight {
 struct Known {
     /// Before it is sent there is nothing to look at.
     is_sent: bool,
-    starts: u32,
-    told_starts: u32,
     claimed_since: Option<Instant>,
+    /// What of that was told.
+    told: Option<Instant>,
     end: Option<News>,
 }
 
@@ -45,6 +45,8 @@ struct Known {
 pub(super) enum News {
     /// A worker has claimed it.
     Started,
+    /// No worker has it any more; it waits in its queue again.
+    Released,
     /// It has a result.
     Landed,
     /// Nothing is left of it, not even a result.
@@ -85,17 +87,20 @@ impl Flights {
         }
     }
 
-    /// A keyspace event has come by this channel, such as `__keyspace@0__:arq:result:ID`.
-    pub fn hear(&self, channel: &str) {
+    /// A keyspace event such as `set` has come by this channel, such as `__keyspace@0__:arq:result:ID`.
+    pub fn hear(&self, channel: &str, event: &str) {
         let Some((_, key)) = channel.split_once("__:") else {
             return;
         };
-        let (id, standing) = if let Some(id) = key.strip_prefix(keys::RESULT) {
-            (id, Standing::Landed)
-        } else if let Some(id) = key.strip_prefix(keys::IN_PROGRESS) {
-            (id, Standing::Claimed)
-        } else {
-            return;
+        let (result, claim) = (
+            key.strip_prefix(keys::RESULT),
+            key.strip_prefix(keys::IN_PROGRESS),
+        );
+        let (id, standing) = match (result, claim, event) {
+            (Some(id), _, "set") => (id, Standing::Landed),
+            (_, Some(id), "set") => (id, Standing::Claimed),
+            (_, Some(id), "del") => (id, Standing::Queued),
+            _ => return,
         };
         let flight = self.flights().get(id).cloned();
         if let Some(flight) = flight {
@@ -157,7 +162,6 @@ impl Flight {
                 let now = Instant::now();
                 // An event is a new claim; a look may only find the old one.
                 if is_event || known.claimed_since.is_none() {
-                    known.starts += 1;
                     known.claimed_since = Some(now);
                 }
                 let since = known.claimed_since.unwrap_or(now);
@@ -172,9 +176,12 @@ impl Flight {
 
     fn take_news(&self) -> Option<News> {
         let mut known = self.known();
-        if known.told_starts < known.starts {
-            known.told_starts += 1;
-            return Some(News::Started);
+        if known.end.is_none() && known.told != known.claimed_since {
+            known.told = known.claimed_since;
+            return Some(match known.told {
+                Some(_) => News::Started,
+                None => News::Released,
+            });
         }
         known.end.take()
     }
@@ -184,6 +191,11 @@ impl Ticket {
     /// The job's id.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The queue that it was sent to.
+    pub fn queue(&self) -> &str {
+        &self.flight.queue
     }
 
     /// The job is in Redis from now on.
@@ -230,12 +242,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_start_and_a_result_are_heard_in_this_order() {
+    async fn starts_releases_and_results_are_heard_and_nothing_else() {
         let (flights, ticket) = boarded().await;
-        flights.hear("__keyspace@0__:arq:result:other:1");
-        flights.hear("__keyspace@0__:arq:in-progress:a:1");
-        flights.hear("__keyspace@0__:arq:result:a:1");
+        flights.hear("__keyspace@0__:arq:result:other:1", "set");
+        flights.hear("__keyspace@0__:arq:result:a:1", "expire");
+        flights.hear("__keyspace@0__:arq:in-progress:a:1", "set");
         assert_eq!(ticket.news().await, News::Started);
+        flights.hear("__keyspace@0__:arq:in-progress:a:1", "expire");
+        flights.hear("__keyspace@0__:arq:in-progress:a:1", "del");
+        assert_eq!(ticket.news().await, News::Released);
+        flights.hear("__keyspace@0__:arq:result:a:1", "set");
         assert_eq!(ticket.news().await, News::Landed);
     }
 
@@ -247,7 +263,7 @@ mod tests {
         assert_eq!(ticket.news().await, News::Started);
         tokio::time::advance(Duration::from_secs(500)).await;
         // Claimed anew: its time begins again.
-        flights.hear("__keyspace@3__:arq:in-progress:a:1");
+        flights.hear("__keyspace@3__:arq:in-progress:a:1", "set");
         assert_eq!(ticket.news().await, News::Started);
         tokio::time::advance(Duration::from_secs(500)).await;
         flights.see(ID, Standing::Claimed, patience);

@@ -13,7 +13,7 @@ use redis::{
     RedisError, TlsCertificates,
 };
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::flights::Flights;
 use super::keys;
@@ -30,8 +30,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How often a quiet connection is asked whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
-/// Keyspace events that tell of results and claims: by key (K), of strings ($).
-const NOTIFICATIONS: &str = "K$";
+/// Keyspace events that tell of results and claims: by key (K), of strings ($) and of deletions (g).
+const NOTIFICATIONS: &str = "K$g";
 
 /// Why there is no connection, in words for a person.
 #[derive(Debug, thiserror::Error)]
@@ -132,6 +132,8 @@ impl Link {
             .client
             .get_multiplexed_async_connection_with_config(&config);
         let mut connection = within(connection).await?;
+        // One that is still reading what it has kept takes connections, and answers nothing else.
+        let _: String = within(redis::cmd("PING").query_async(&mut connection)).await?;
         let events: PubSub = within(self.client.get_async_pubsub()).await?;
         let (mut sink, stream) = events.split();
         for key in [keys::RESULT, keys::IN_PROGRESS] {
@@ -163,20 +165,22 @@ impl Link {
         tracing::info!("connected to Redis");
         // What has happened meanwhile was told to nobody.
         flights.look_at_all();
+        let mut pings = interval(PING_INTERVAL);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 event = events.next() => match event {
                     Some(event) => {
-                        let channel = event.get_channel_name();
-                        flights.hear(channel);
+                        let kind: String = event.get_payload().unwrap_or_default();
+                        flights.hear(event.get_channel_name(), &kind);
                     }
                     None => {
                         let kind = redis::ErrorKind::Io;
                         return RedisError::from((kind, "the connection was closed")).into();
                     }
                 },
-                () = sleep(PING_INTERVAL) => {
-                    let ping: Result<(), _> =
+                _ = pings.tick() => {
+                    let ping: Result<String, _> =
                         within(redis::cmd("PING").query_async(&mut connection)).await;
                     if let Err(error) = ping {
                         return error;
@@ -213,7 +217,7 @@ async fn ask_for_notifications(connection: &mut MultiplexedConnection) -> Result
         .await?;
     let mut flags = found.get(1).cloned().unwrap_or_default();
     let has =
-        |flags: &str, flag: char| flags.contains(flag) || (flag == '$' && flags.contains('A'));
+        |flags: &str, flag: char| flags.contains(flag) || (flag != 'K' && flags.contains('A'));
     if NOTIFICATIONS.chars().all(|flag| has(&flags, flag)) {
         return Ok(());
     }

@@ -65,12 +65,12 @@ impl Hive {
     /// What carries the tasks of `hive` processors.
     pub fn carrier(&self) -> Arc<dyn Carrier> {
         let (high, background) = self.queues.clone();
-        Arc::new(Sender {
-            line: self.line.clone(),
-            flights: self.flights.clone(),
-            queues: Queues { high, background },
-            scripts: Arc::clone(&self.scripts),
-        })
+        Arc::new(Sender::new(
+            self.line.clone(),
+            self.flights.clone(),
+            Queues { high, background },
+            Arc::clone(&self.scripts),
+        ))
     }
 
     /// Keeps the connection and looks after the jobs that are out, until `stop`.

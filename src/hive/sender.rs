@@ -11,6 +11,8 @@ use futures_util::future::BoxFuture;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, FromRedisValue, RedisError, Script};
 use serde_json::Value as Json;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::flights::{Flights, News, Ticket};
@@ -18,7 +20,6 @@ use super::keys;
 use super::link::Line;
 use super::wire::{Codec, Exception, Job, JobResult, Value};
 use crate::config::{HiveCodec, HiveProcessorSettings, HiveQueue};
-use crate::models::Timestamp;
 use crate::processors::{Carrier, Context, Next, RunError};
 
 const FORGET: &str = include_str!("lua/forget.lua");
@@ -29,21 +30,36 @@ const EXPIRES: Duration = Duration::from_secs(7 * 24 * 3600);
 const REMEMBERED: Duration = Duration::from_secs(3600);
 /// Bytes of a result that are read.
 const RESULT_LIMIT: isize = 16 << 20;
-/// Between two tries of a command that has failed with its connection.
+/// Between two tries of a command that has failed with its connection, or because of Redis's condition.
 const PAUSE: Duration = Duration::from_millis(200);
+/// Refusals that pass: Redis is starting, full, or not the one that may be written to.
+const PASSING: [&str; 9] = [
+    "LOADING",
+    "OOM",
+    "READONLY",
+    "MASTERDOWN",
+    "BUSY",
+    "MISCONF",
+    "NOREPLICAS",
+    "TRYAGAIN",
+    "CLUSTERDOWN",
+];
+/// Results that are read at a time: each may be large.
+const READ_AT_ONCE: usize = 4;
+/// A result of more bytes is taken apart beside the threads that answer requests.
+const SMALL: usize = 64 << 10;
 /// How long a worker may take to end a job that is aborted: less than the executor waits.
 const ABORT_PATIENCE: Duration = Duration::from_secs(8);
 /// How long it may take to take back what was not ended.
 const FORGET_PATIENCE: Duration = Duration::from_secs(1);
-/// How long nothing is sent when Redis refuses it, such as when its memory is full.
-const REFUSED_PAUSE: Duration = Duration::from_secs(5);
 
 /// Carries attempts to the Hive's workers.
 pub(super) struct Sender {
-    pub line: Line,
-    pub flights: Flights,
-    pub queues: Queues,
-    pub scripts: Arc<Scripts>,
+    line: Line,
+    flights: Flights,
+    queues: Queues,
+    scripts: Arc<Scripts>,
+    reading: Semaphore,
 }
 
 /// The names of the two queues.
@@ -79,6 +95,18 @@ impl Carrier for Sender {
     }
 }
 
+impl Sender {
+    pub fn new(line: Line, flights: Flights, queues: Queues, scripts: Arc<Scripts>) -> Self {
+        Self {
+            line,
+            flights,
+            queues,
+            scripts,
+            reading: Semaphore::new(READ_AT_ONCE),
+        }
+    }
+}
+
 /// One attempt's errand.
 struct Errand<'a> {
     context: &'a Context,
@@ -102,7 +130,7 @@ impl Sender {
             },
         };
         let body = body(settings, context, errand.codec).await?;
-        let ticket = self.send(&errand, &body).await?;
+        let ticket = self.send(&errand, body).await?;
         self.follow(&errand, &ticket).await
     }
 
@@ -122,56 +150,55 @@ impl Sender {
     }
 
     /// Sends the job, once; or finds the one that an interrupted attempt has sent.
-    async fn send(&self, errand: &Errand<'_>, body: &[u8]) -> Result<Ticket, RunError> {
+    async fn send(&self, errand: &Errand<'_>, body: Vec<u8>) -> Result<Ticket, RunError> {
         let (context, queue) = (errand.context, errand.queue);
         let id = keys::job_id(context.task_id(), context.attempt());
         let own = self.flights.board(id.clone(), queue);
         let mut may_be_there = false;
+        let mut enqueue = self.scripts.enqueue.key(keys::current(context.task_id()));
+        enqueue
+            .key(queue)
+            .arg(&id)
+            .arg(body)
+            .arg(EXPIRES.as_millis() as u64)
+            .arg(now_ms())
+            .arg(context.task_id().to_string());
         loop {
-            let mut connection = tokio::select! {
-                biased;
-                () = context.stopped() => {
-                    if may_be_there && !context.is_left_running() {
-                        self.end(errand, &own).await;
-                    }
-                    return Err(RunError::new("stopped before it was sent"));
-                }
-                connection = self.connection() => connection,
+            let sent = async {
+                let mut connection = self.connection().await;
+                may_be_there = true;
+                enqueue.invoke_async::<String>(&mut connection).await
             };
-            let sent: Result<String, RedisError> = self
-                .scripts
-                .enqueue
-                .key(keys::current(context.task_id()))
-                .key(queue)
-                .arg(&id)
-                .arg(body)
-                .arg(EXPIRES.as_millis() as u64)
-                .arg(now_ms())
-                .invoke_async(&mut connection)
-                .await;
+            let sent = tokio::select! {
+                biased;
+                () = context.stopped() => None,
+                sent = sent => Some(sent),
+            };
+            let Some(sent) = sent else {
+                if may_be_there && !context.is_left_running() {
+                    self.end(errand, &own).await;
+                }
+                return Err(RunError::new("stopped before it was known to be sent"));
+            };
             match sent {
-                Ok(sent) if sent == id => {
+                Ok(sent) if sent == format!("{id} {queue}") => {
                     own.sent();
                     context.log(format!("Sent to {queue} as job {id}")).await;
                     return Ok(own);
                 }
                 Ok(earlier) => {
+                    let (earlier, queue) = earlier.split_once(' ').unwrap_or((&earlier, queue));
                     let line = format!("Goes on with job {earlier} of an interrupted attempt");
                     context.log(line).await;
-                    let ticket = self.flights.board(earlier, queue);
+                    let ticket = self.flights.board(earlier.to_owned(), queue);
                     ticket.sent();
                     // It may have ended before anybody listened.
                     self.flights.look_at_all();
                     return Ok(ticket);
                 }
-                Err(error) if is_lost(&error) => {
-                    may_be_there = true;
-                    sleep(PAUSE).await;
-                }
+                Err(error) if passes(&error) => sleep(PAUSE).await,
                 Err(error) => {
-                    let message = format!("Redis refused the job: {error}");
-                    let until = Timestamp::now().after(REFUSED_PAUSE);
-                    return Err(RunError::with(message, Next::Hold(until)));
+                    return Err(RunError::new(format!("Redis refused the job: {error}")));
                 }
             }
         }
@@ -204,6 +231,11 @@ impl Sender {
                     context.log("A worker has begun".to_owned()).await;
                     ends_at = context.limit().map(|limit| Instant::now() + limit);
                 }
+                News::Released => {
+                    let line = "Its worker has given it back".to_owned();
+                    context.log(line).await;
+                    ends_at = None;
+                }
                 News::Landed => {
                     if let Some(result) = self.result(errand, ticket).await? {
                         return result;
@@ -218,6 +250,8 @@ impl Sender {
                     return self.lost(errand, ticket, false, what).await;
                 }
                 News::Silent => {
+                    // If it is alive after all, it is not to run beside the next attempt.
+                    self.end(errand, ticket).await;
                     let what =
                         "its worker has been silent for longer than hive_zombie_task_timeout";
                     return self.lost(errand, ticket, true, what).await;
@@ -232,6 +266,7 @@ impl Sender {
         errand: &Errand<'_>,
         ticket: &Ticket,
     ) -> Result<Option<Result<String, RunError>>, RunError> {
+        let _turn = self.reading.acquire().await;
         let key = format!("{}{}", keys::RESULT, ticket.id());
         let mut read = redis::cmd("GETRANGE");
         read.arg(&key).arg(0).arg(RESULT_LIMIT);
@@ -239,19 +274,31 @@ impl Sender {
         if bytes.is_empty() {
             return Ok(None);
         }
-        let outcome = match bytes.len() > RESULT_LIMIT as usize {
-            true => Err(RunError::new("its result is larger than 16 MiB")),
-            false => outcome(&bytes, errand.codec),
+        let codec = errand.codec;
+        let outcome = match bytes.len() {
+            0..=SMALL => outcome(&bytes, codec),
+            length if length > RESULT_LIMIT as usize => {
+                let message = "its result is larger than 16 MiB";
+                Err(RunError::with(message, Next::GiveUp))
+            }
+            _ => {
+                let read = spawn_blocking(move || outcome(&bytes, codec)).await;
+                read.unwrap_or_else(|error| Err(RunError::new(error.to_string())))
+            }
         };
-        match &outcome {
+        // What it has become is known; the rest is for the case that the service dies before it is stored.
+        let noted = match &outcome {
             Ok(_) => {
                 let mut remember = redis::cmd("PEXPIRE");
                 remember
                     .arg(keys::current(errand.context.task_id()))
                     .arg(REMEMBERED.as_millis() as u64);
-                self.ask::<()>(errand, &remember).await?;
+                self.ask::<()>(errand, &remember).await
             }
-            Err(_) => self.forget(errand, ticket, false).await?,
+            Err(_) => self.forget(errand, ticket, false).await,
+        };
+        if let Err(error) = noted {
+            tracing::debug!(%error, "what became of a job was not noted in Redis");
         }
         Ok(Some(outcome))
     }
@@ -287,7 +334,7 @@ impl Sender {
             .arg(FORGET)
             .arg(2)
             .arg(keys::current(errand.context.task_id()))
-            .arg(errand.queue)
+            .arg(ticket.queue())
             .arg(ticket.id())
             .arg(u8::from(has_claim));
         forget
@@ -295,18 +342,20 @@ impl Sender {
 
     /// Ends the job: takes it back, or has its worker abort it and waits for that.
     async fn end(&self, errand: &Errand<'_>, ticket: &Ticket) {
+        let mut is_told = false;
         let ended = async {
             let mut connection = self.connection().await;
+            is_told = true;
             let abort = self
                 .scripts
                 .abort
                 .key(keys::current(errand.context.task_id()))
-                .key(errand.queue)
+                .key(ticket.queue())
                 .arg(ticket.id())
                 .arg(now_ms())
                 .invoke_async::<bool>(&mut connection)
                 .await?;
-            while !abort && ticket.news().await != News::Landed {}
+            while !abort && !matches!(ticket.news().await, News::Landed | News::Gone) {}
             // ARQ never takes back the mark of an abort that came too late.
             redis::cmd("ZREM")
                 .arg(keys::ABORT)
@@ -317,7 +366,8 @@ impl Sender {
         let why = match timeout(ABORT_PATIENCE, ended).await {
             Ok(Ok(())) => return,
             Ok(Err(error)) => error.to_string(),
-            Err(_) => "its worker takes no aborts (allow_abort_jobs), or Redis is away".to_owned(),
+            Err(_) if is_told => "its worker takes no aborts (allow_abort_jobs)".to_owned(),
+            Err(_) => "Redis is away".to_owned(),
         };
         // At least no other worker begins it again, and no mark stays that would end a later job.
         let forget = async {
@@ -337,12 +387,17 @@ impl Sender {
         command: &Cmd,
     ) -> Result<T, RunError> {
         loop {
-            let mut connection = tokio::select! {
-                () = errand.context.stopped() => return Err(RunError::new("stopped")),
-                connection = self.connection() => connection,
+            let asked = async {
+                let mut connection = self.connection().await;
+                command.query_async(&mut connection).await
             };
-            match command.query_async(&mut connection).await {
-                Err(error) if is_lost(&error) => sleep(PAUSE).await,
+            let answer = tokio::select! {
+                biased;
+                () = errand.context.stopped() => return Err(RunError::new("stopped")),
+                answer = asked => answer,
+            };
+            match answer {
+                Err(error) if passes(&error) => sleep(PAUSE).await,
                 answer => {
                     let refused =
                         |error| RunError::new(format!("Redis refused a command: {error}"));
@@ -357,9 +412,12 @@ impl Sender {
     }
 }
 
-/// Whether another connection may do better.
-fn is_lost(error: &RedisError) -> bool {
-    error.is_io_error() || error.is_timeout() || error.is_connection_dropped()
+/// Whether another connection, or the same a little later, may do better.
+fn passes(error: &RedisError) -> bool {
+    error.is_io_error()
+        || error.is_timeout()
+        || error.is_connection_dropped()
+        || error.code().is_some_and(|code| PASSING.contains(&code))
 }
 
 fn now_ms() -> u64 {

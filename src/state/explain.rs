@@ -158,6 +158,11 @@ impl Ledger {
                     let hive = self.hive.clone();
                     obstacles.push(Obstacle::HiveAway { hive });
                 }
+                let room = self.room(std::iter::empty(), now);
+                if room.bytes.hive == 0 {
+                    let limit_bytes = self.limits().running_bytes;
+                    obstacles.push(Obstacle::NoMemory { limit_bytes });
+                }
             }
             None | Some(Home::Here) => self.explain_slots(now, obstacles),
         }
@@ -181,7 +186,7 @@ impl Ledger {
             let running = self.running_tasks(None, None).take(HOLDERS).collect();
             obstacles.push(Obstacle::NoFreeSlot { limit, running });
         }
-        if room.bytes == 0 {
+        if room.bytes.here == 0 {
             let limit_bytes = self.limits().running_bytes;
             obstacles.push(Obstacle::NoMemory { limit_bytes });
         }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::lanes::{LaneName, Lanes};
 use super::limits::{Home, Limits, Rule};
 use super::rate::Starts;
-use super::room::{Change, Offer, Room, TASK_BYTES};
+use super::room::{Bytes, Change, Offer, Room, TASK_BYTES};
 use crate::models::{Attempt, ClaimedTask, HiveLink, Pause, QueueStatus, TaskId, Timestamp};
 
 /// The queue as the Writer knows it.
@@ -35,7 +35,7 @@ pub(super) struct Ledger {
     running_here: u64,
     running_by_processor: HashMap<String, u64>,
     running_by_key: HashMap<String, u64>,
-    running_bytes: usize,
+    running_bytes: Bytes,
     processor_starts: HashMap<String, Starts>,
     key_starts: HashMap<String, Starts>,
 }
@@ -46,11 +46,16 @@ struct Slot {
     attempt: Attempt,
     processor: String,
     key: Option<String>,
-    /// None for a task that runs elsewhere.
-    bytes: Option<usize>,
+    home: Home,
+    bytes: usize,
 }
 
 impl Slot {
+    /// Places of the queue's that it takes.
+    fn places(&self) -> u64 {
+        u64::from(self.home == Home::Here)
+    }
+
     fn lane(&self) -> LaneName<'_> {
         LaneName {
             processor: &self.processor,
@@ -75,7 +80,7 @@ impl Ledger {
             running_here: 0,
             running_by_processor: HashMap::new(),
             running_by_key: HashMap::new(),
-            running_bytes: 0,
+            running_bytes: Bytes::default(),
             processor_starts: HashMap::new(),
             key_starts: HashMap::new(),
         }
@@ -161,7 +166,7 @@ impl Ledger {
             limits: Arc::clone(&self.limits),
             closed: !self.claiming || self.pause.is_some(),
             tasks: 0,
-            bytes: 0,
+            bytes: Bytes::default(),
             now,
             processors: HashMap::new(),
             keys: HashMap::new(),
@@ -169,12 +174,12 @@ impl Ledger {
             hive: self.hive == HiveLink::Connected,
         };
         for slot in ending.filter_map(|attempt| self.running.get(&attempt.seq)) {
-            here -= u64::from(slot.bytes.is_some());
-            bytes -= slot.bytes.unwrap_or(0);
+            here -= slot.places();
+            bytes.take(slot.home, slot.bytes);
             room.give_back(slot.lane());
         }
         room.tasks = self.limits.running.unwrap_or(u64::MAX).saturating_sub(here);
-        room.bytes = self.limits.running_bytes.saturating_sub(bytes);
+        room.bytes = bytes.left_of(self.limits.running_bytes);
         room
     }
 
@@ -218,13 +223,8 @@ impl Ledger {
         if let Some(earlier) = self.running.get(&task.attempt.seq).map(|slot| slot.attempt) {
             self.remove_running(&earlier);
         }
-        let is_here = match self.limits.home(&task.processor) {
-            None | Some(Home::Here) => true,
-            Some(Home::Elsewhere | Home::Hive) => false,
-        };
-        let bytes = is_here.then_some(task.content.len() + TASK_BYTES);
-        self.running_here += u64::from(is_here);
-        self.running_bytes += bytes.unwrap_or(0);
+        let home = self.limits.home(&task.processor).unwrap_or(Home::Here);
+        let bytes = task.content.len() + TASK_BYTES;
         add_one(&mut self.running_by_processor, &task.processor);
         if let Some(rate) = self.limits.processor(&task.processor).rate {
             let starts = self.processor_starts.entry(task.processor.clone());
@@ -238,8 +238,11 @@ impl Ledger {
             attempt: task.attempt,
             processor: task.processor.clone(),
             key: task.concurrency_key.clone(),
+            home,
             bytes,
         };
+        self.running_here += slot.places();
+        self.running_bytes.add(home, bytes);
         self.running.insert(task.attempt.seq, slot);
     }
 
@@ -295,8 +298,8 @@ impl Ledger {
         let Some(slot) = self.running.remove(&attempt.seq) else {
             return;
         };
-        self.running_here -= u64::from(slot.bytes.is_some());
-        self.running_bytes -= slot.bytes.unwrap_or(0);
+        self.running_here -= slot.places();
+        self.running_bytes.take(slot.home, slot.bytes);
         take_one(&mut self.running_by_processor, &slot.processor);
         if let Some(key) = &slot.key {
             take_one(&mut self.running_by_key, key);

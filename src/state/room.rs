@@ -17,7 +17,7 @@ pub(super) struct Room {
     /// Nothing starts at all.
     pub closed: bool,
     pub tasks: u64,
-    pub bytes: usize,
+    pub bytes: Bytes,
     pub now: Timestamp,
     /// What the transaction changes of the processors, and of the keys, that the ledger knows.
     pub processors: HashMap<String, Change>,
@@ -26,6 +26,45 @@ pub(super) struct Room {
     pub offers: Vec<Offer>,
     /// Whether the Hive takes tasks.
     pub hive: bool,
+}
+
+/// Memory of tasks by where they run, so that those of one home do not keep out those of another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Bytes {
+    pub here: usize,
+    pub hive: usize,
+}
+
+impl Bytes {
+    pub fn add(&mut self, home: Home, bytes: usize) {
+        if let Some(own) = self.of(home) {
+            *own += bytes;
+        }
+    }
+
+    /// Takes so many away; all, if there are fewer.
+    pub fn take(&mut self, home: Home, bytes: usize) {
+        if let Some(own) = self.of(home) {
+            *own = own.saturating_sub(bytes);
+        }
+    }
+
+    /// What is left for each home if each may have `limit`.
+    pub fn left_of(self, limit: usize) -> Self {
+        Self {
+            here: limit.saturating_sub(self.here),
+            hive: limit.saturating_sub(self.hive),
+        }
+    }
+
+    /// Outside workers hold their tasks themselves.
+    fn of(&mut self, home: Home) -> Option<&mut usize> {
+        match home {
+            Home::Here => Some(&mut self.here),
+            Home::Hive => Some(&mut self.hive),
+            Home::Elsewhere => None,
+        }
+    }
 }
 
 /// What a transaction changes of a processor or a key.
@@ -90,10 +129,11 @@ impl Room {
         if let Some(key) = lane.key {
             change(&mut self.keys, key).taken += 1;
         }
-        match self.limits.home(lane.processor)? {
+        let home = self.limits.home(lane.processor)?;
+        self.bytes.take(home, bytes + TASK_BYTES);
+        match home {
             Home::Here => {
                 self.tasks -= 1;
-                self.bytes = self.bytes.saturating_sub(bytes + TASK_BYTES);
                 Some(Slot { offer: None })
             }
             Home::Elsewhere => {
@@ -106,18 +146,18 @@ impl Room {
         }
     }
 
-    /// Places in the queue, with outside workers, or in the Hive, which has no end of them.
+    /// Places in the queue, with outside workers, or in the Hive, where only memory ends them.
     fn of_place(&self, processor: &str) -> u64 {
         match self.limits.home(processor) {
             None => 0,
-            Some(Home::Here) if self.bytes == 0 => 0,
+            Some(Home::Here) if self.bytes.here == 0 => 0,
             Some(Home::Here) => self.tasks,
             Some(Home::Elsewhere) => {
                 let takes = |offer: &&Offer| offer.processors.iter().any(|name| name == processor);
                 let offers = self.offers.iter().filter(takes);
                 offers.map(|offer| offer.left).sum()
             }
-            Some(Home::Hive) if self.hive => u64::MAX,
+            Some(Home::Hive) if self.hive && self.bytes.hive > 0 => u64::MAX,
             Some(Home::Hive) => 0,
         }
     }
@@ -185,7 +225,7 @@ mod tests {
         };
         let task = ClaimedTask {
             attempt,
-            content: "x".repeat(2 << 20),
+            content: "x".repeat(1 << 10),
             processor: processor.to_owned(),
             concurrency_key: None,
             terms,
@@ -212,12 +252,14 @@ mod tests {
         let mut ledger = ledger(HiveLink::Connected);
         let mut planned = room(&ledger);
         for _ in 0..3 {
-            let slot = planned.take(&ledger, FAR, 2 << 20);
+            let slot = planned.take(&ledger, FAR, 1);
             assert_eq!(slot, Some(Slot { offer: None }));
         }
         assert!(planned.take(&ledger, NEAR, 1).is_some());
         assert_eq!(planned.take(&ledger, NEAR, 1), None);
-        assert!(planned.take(&ledger, FAR, 1).is_some());
+        assert!(planned.take(&ledger, FAR, 2 << 20).is_some());
+        // The memory that its contents may take is used up; that of the queue's own is not.
+        assert_eq!(planned.take(&ledger, FAR, 1), None);
 
         let far = start(&mut ledger, 1, "far");
         assert_eq!(room(&ledger).of_processor(&ledger, "near"), 1);
@@ -228,7 +270,8 @@ mod tests {
         assert_eq!(room(&ledger).of_processor(&ledger, "near"), 0);
         ledger.remove_running(&near);
         let room = room(&ledger);
-        assert_eq!((room.tasks, room.bytes), (1, 1 << 20));
+        let all = Bytes::default().left_of(1 << 20);
+        assert_eq!((room.tasks, room.bytes), (1, all));
     }
 
     #[test]

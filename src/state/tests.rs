@@ -24,6 +24,7 @@ async fn start(folder: &TempDir, hive: HiveLink) -> (StateManager, Claims) {
     let start = Start {
         limits: Limits {
             running: Some(0),
+            running_bytes: 1 << 20,
             homes: [("far".to_owned(), Home::Hive)].into(),
             ..Limits::default()
         },

@@ -37,8 +37,8 @@ async fn jobs_that_redis_forgets_are_sent_again_so_many_times() {
             redis.command(&["FLUSHALL"]).await;
             let task = service.finished(&id).await;
             assert_eq!(
-                (&task["status"], &task["attempt"]),
-                (&json!("FAILED"), &json!(2)),
+                (&task["failure"], &task["attempt"]),
+                (&json!("lost"), &json!(2)),
                 "{task}"
             );
         }
@@ -121,16 +121,67 @@ async fn what_anybody_may_write_into_redis_is_an_error_of_the_task_at_most() {
     let redis = Redis::start().await;
     let table = calls("ok", "max_attempts = 1");
     let service = hive(&redis).table(&table).start().await;
-    for nonsense in ["", "\u{80}\u{4}.", "cos\nsystem\n(S'true'\ntR.", "{}"] {
+    for nonsense in ["\u{4}.", "cos\nsystem\n(S'true'\ntR.", "{}"] {
         let id = service.submit_to("ok", "text").await;
         until_queued(&redis, BACKGROUND, 1).await;
         let result = format!("arq:result:{id}:1");
-        redis
-            .command(&["ZREM", BACKGROUND, &format!("{id}:1")])
-            .await;
         redis.command(&["SET", &result, nonsense]).await;
         let task = service.finished(&id).await;
-        assert_eq!(task["status"], "FAILED", "{task}");
+        let error = task["error"].as_str().expect("an error");
+        assert!(error.starts_with("its result cannot be read"), "{error}");
+        redis.command(&["DEL", BACKGROUND]).await;
     }
+    // No string at all, where a string belongs.
+    let id = service.submit_to("ok", "text").await;
+    until_queued(&redis, BACKGROUND, 1).await;
+    let result = format!("arq:result:{id}:1");
+    redis.command(&["LPUSH", &result, "x"]).await;
+    let task = service.finished(&id).await;
+    let error = task["error"].as_str().expect("an error");
+    assert!(error.contains("WRONGTYPE"), "{error}");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn another_job_is_not_taken_for_the_tasks_own() {
+    let redis = Redis::start().await;
+    let arq = Arq::newest(BACKGROUND);
+    let service = hive(&redis).table(&calls("ok", "")).start().await;
+    service.pause().await;
+    let id = service.submit_to("ok", "text").await;
+    let current = format!("venom:hive:current:{id}");
+    let (strange, own) = (format!("x {BACKGROUND}"), format!("{id}:1"));
+    redis.command(&["SET", &current, &strange]).await;
+    redis.command(&["SET", "arq:result:x", "x"]).await;
+    let other = service.submit_to("ok", "other").await;
+    let current = format!("venom:hive:current:{other}");
+    redis.command(&["LPUSH", &current, "x"]).await;
+    service.resume().await;
+    until_queued(&redis, BACKGROUND, 2).await;
+    assert!(queued(&redis, BACKGROUND).await.contains(&own));
+    let _worker = arq.worker(&redis).await;
+    assert_eq!(service.finished(&id).await["result"], "TEXT");
+    assert_eq!(service.finished(&other).await["result"], "OTHER");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn a_job_is_found_again_when_its_queue_has_another_name() {
+    let redis = Redis::start().await;
+    let service = hive(&redis).table(&calls("ok", "")).start().await;
+    let id = service.submit_to("ok", "text").await;
+    until_queued(&redis, BACKGROUND, 1).await;
+    let stopped = service.stop().await;
+    let service = stopped
+        .with_setting("hive_background_queue", "\"another\"")
+        .start()
+        .await;
+    let arq = Arq::newest(BACKGROUND);
+    let _worker = arq.worker(&redis).await;
+    let task = service.finished(&id).await;
+    assert_eq!(task["result"], "TEXT", "{task}");
+    assert_eq!(arq.ledger(), [format!("run {id} {id}:1 1")]);
     service.ends_well().await;
 }

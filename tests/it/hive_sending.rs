@@ -42,12 +42,19 @@ async fn submit_many(service: &Service, processor: &str, contents: &[&str]) -> V
     join_all(submissions).await
 }
 
-/// Each of these tasks is completed by the job of its first attempt, whose function was called once.
-async fn ran_once(service: &Service, arq: &Arq, ids: &[String]) {
+/// Each of these tasks is completed, and its function was called once.
+async fn called_once(service: &Service, arq: &Arq, ids: &[String]) {
     for id in ids {
         let task = service.finished(id).await;
         assert_eq!(task["status"], "COMPLETED", "{task}");
         assert_eq!(arq.noted(&format!("run {id} ")), 1, "{:?}", arq.ledger());
+    }
+}
+
+/// The same, by the job of its first attempt.
+async fn ran_once(service: &Service, arq: &Arq, ids: &[String]) {
+    called_once(service, arq, ids).await;
+    for id in ids {
         assert_eq!(arq.noted(&format!("run {id} {id}:1 1")), 1);
     }
 }
@@ -301,7 +308,8 @@ async fn killed_while_it_sends_it_sends_each_once() {
         arq.until_noted("run", (round - 1) * JOBS + 1).await;
         service = service.kill9().await.start().await;
     }
-    ran_once(&service, &arq, &ids).await;
+    // One that was killed before it had sent anything sends the job of a later attempt.
+    called_once(&service, &arq, &ids).await;
     assert_eq!(arq.noted("run"), ids.len());
     service.ends_well().await;
 }

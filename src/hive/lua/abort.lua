@@ -2,9 +2,7 @@
 -- Answers 1 if no worker has it: then it is gone, and leaves no mark that could end a later job. Else its
 -- worker is told by the mark that ARQ has for it, and the answer is 0.
 local id = ARGV[1]
-if redis.call('GET', KEYS[1]) == id then
-    redis.call('DEL', KEYS[1])
-end
+redis.call('DEL', KEYS[1])
 if redis.call('EXISTS', 'arq:in-progress:' .. id) == 1 then
     redis.call('ZADD', 'arq:abort', ARGV[2], id)
     return 0

@@ -1,15 +1,23 @@
 -- Puts a job of a task into its queue, once for each id, as ARQ's enqueue_job does it.
--- KEYS: the task's current job, the queue. ARGV: job id, body, ms until the body expires, due time in ms.
--- Answers with the job that the task has: an earlier one that is still there is taken over.
-local current = redis.call('GET', KEYS[1])
-if current and redis.call('EXISTS', 'arq:job:' .. current, 'arq:in-progress:' .. current,
-                          'arq:result:' .. current) > 0 then
-    return current
+-- KEYS: the task's current job, the queue. ARGV: job id, body, ms until the body expires, due time in ms,
+-- task id. Answers with the job that the task has and its queue, apart by a blank: an earlier one of the
+-- task's that is still there is taken over.
+local current = redis.call('TYPE', KEYS[1]).ok == 'string' and redis.call('GETRANGE', KEYS[1], 0, 1000)
+local prefix = ARGV[5] .. ':'
+if current and string.sub(current, 1, #prefix) == prefix then
+    local earlier = string.match(string.sub(current, #prefix + 1), '^(%d+) .+$')
+    if earlier then
+        earlier = prefix .. earlier
+        if redis.call('EXISTS', 'arq:job:' .. earlier, 'arq:in-progress:' .. earlier,
+                      'arq:result:' .. earlier) > 0 then
+            return current
+        end
+    end
 end
 local id = ARGV[1]
 if redis.call('EXISTS', 'arq:job:' .. id, 'arq:result:' .. id) == 0 then
     redis.call('PSETEX', 'arq:job:' .. id, ARGV[3], ARGV[2])
     redis.call('ZADD', KEYS[2], ARGV[4], id)
 end
-redis.call('SET', KEYS[1], id, 'PX', ARGV[3])
-return id
+redis.call('SET', KEYS[1], id .. ' ' .. KEYS[2], 'PX', ARGV[3])
+return id .. ' ' .. KEYS[2]

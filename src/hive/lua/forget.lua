@@ -1,9 +1,7 @@
 -- Takes away what is left of a job that nobody waits for any more, but not its result: a client may want it.
 -- KEYS: the task's current job, the queue. ARGV: job id, 1 if a worker may have died with it.
 local id = ARGV[1]
-if redis.call('GET', KEYS[1]) == id then
-    redis.call('DEL', KEYS[1])
-end
+redis.call('DEL', KEYS[1])
 redis.call('ZREM', 'arq:abort', id)
 if redis.call('EXISTS', 'arq:result:' .. id) == 1 then
     return

@@ -312,6 +312,11 @@ impl Stopped {
         &self.0
     }
 
+    /// The same, to be started with another setting.
+    pub fn with_setting(self, key: &str, value: impl std::fmt::Display) -> Self {
+        Self(self.0.setting(key, value))
+    }
+
     /// The database it left.
     pub async fn database(&self) -> Database {
         Database::open(&self.0.database_path()).await
