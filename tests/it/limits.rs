@@ -63,6 +63,10 @@ async fn the_limit_holds_when_many_submit_at_once_and_after_a_restart() {
     .await;
     assert_eq!(running(&service, &ids).await, 3);
     let service = service.ends_well().await.start().await;
+    eventually("three run again", || async {
+        (service.queue_status().await["processing"] == 3).then_some(())
+    })
+    .await;
     let status = service.queue_status().await;
     assert_eq!(
         (&status["processing"], &status["pending"]),
