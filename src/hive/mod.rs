@@ -1,11 +1,14 @@
 //! The Hive: tasks that run on other machines, by way of Redis and in ARQ's format.
 //!
 //! SQLite stays the truth about every task; Redis carries jobs there and results back. `wire` is the format,
-//! `link` the connection, `sender` what one attempt does, `flights` what is heard of all of them.
+//! `link` the connection, `sender` what one attempt does, `job` a task as a job and its result as an outcome,
+//! `scripts` what runs inside Redis, `flights` what is heard of all jobs.
 
 mod flights;
+mod job;
 mod keys;
 mod link;
+mod scripts;
 mod sender;
 pub mod wire;
 
@@ -20,7 +23,8 @@ use tokio_util::sync::CancellationToken;
 use self::flights::{Flights, Standing};
 pub use self::link::LinkError;
 use self::link::{Line, Link};
-use self::sender::{Queues, Scripts, Sender};
+use self::scripts::Scripts;
+use self::sender::{Queues, Sender};
 use crate::config::Settings;
 use crate::processors::Carrier;
 use crate::state::StateManager;
@@ -38,7 +42,7 @@ pub struct Hive {
     line: Line,
     flights: Flights,
     scripts: Arc<Scripts>,
-    queues: (String, String),
+    queues: Queues,
     zombie: Duration,
 }
 
@@ -54,21 +58,20 @@ impl Hive {
             line,
             flights: Flights::default(),
             scripts: Arc::default(),
-            queues: (
-                settings.hive_high_priority_queue.clone(),
-                settings.hive_background_queue.clone(),
-            ),
+            queues: Queues {
+                high: settings.hive_high_priority_queue.clone(),
+                background: settings.hive_background_queue.clone(),
+            },
             zombie: settings.hive_zombie_task_timeout,
         })
     }
 
     /// What carries the tasks of `hive` processors.
     pub fn carrier(&self) -> Arc<dyn Carrier> {
-        let (high, background) = self.queues.clone();
         Arc::new(Sender::new(
             self.line.clone(),
             self.flights.clone(),
-            Queues { high, background },
+            self.queues.clone(),
             Arc::clone(&self.scripts),
         ))
     }

@@ -5,24 +5,23 @@
 //! run twice because the service has stopped or died, between the two stores or later.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, FromRedisValue, RedisError, Script};
-use serde_json::Value as Json;
+use redis::{Cmd, FromRedisValue};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::flights::{Flights, News, Ticket};
+use super::job::{body, now_ms, outcome};
 use super::keys;
 use super::link::Line;
-use super::wire::{Codec, Exception, Job, JobResult, Value};
+use super::scripts::{self, Scripts, passes};
+use super::wire::Codec;
 use crate::config::{HiveCodec, HiveProcessorSettings, HiveQueue};
 use crate::processors::{Carrier, Context, Next, RunError};
-
-const FORGET: &str = include_str!("lua/forget.lua");
 
 /// How long a job may wait for a worker: its body expires then, as ARQ has it.
 const EXPIRES: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -32,18 +31,6 @@ const REMEMBERED: Duration = Duration::from_secs(3600);
 const RESULT_LIMIT: isize = 16 << 20;
 /// Between two tries of a command that has failed with its connection, or because of Redis's condition.
 const PAUSE: Duration = Duration::from_millis(200);
-/// Refusals that pass: Redis is starting, full, or not the one that may be written to.
-const PASSING: [&str; 9] = [
-    "LOADING",
-    "OOM",
-    "READONLY",
-    "MASTERDOWN",
-    "BUSY",
-    "MISCONF",
-    "NOREPLICAS",
-    "TRYAGAIN",
-    "CLUSTERDOWN",
-];
 /// Results that are read at a time: each may be large.
 const READ_AT_ONCE: usize = 4;
 /// A result of more bytes is taken apart beside the threads that answer requests.
@@ -63,26 +50,10 @@ pub(super) struct Sender {
 }
 
 /// The names of the two queues.
+#[derive(Clone)]
 pub(super) struct Queues {
     pub high: String,
     pub background: String,
-}
-
-/// What runs inside Redis, in one step.
-pub(super) struct Scripts {
-    enqueue: Script,
-    abort: Script,
-    pub look: Script,
-}
-
-impl Default for Scripts {
-    fn default() -> Self {
-        Self {
-            enqueue: Script::new(include_str!("lua/enqueue.lua")),
-            abort: Script::new(include_str!("lua/abort.lua")),
-            look: Script::new(include_str!("lua/look.lua")),
-        }
-    }
 }
 
 impl Carrier for Sender {
@@ -324,20 +295,8 @@ impl Sender {
         ticket: &Ticket,
         has_claim: bool,
     ) -> Result<(), RunError> {
-        let forget = Self::forgetting(errand, ticket, has_claim);
+        let forget = scripts::forget(errand.context.task_id(), ticket, has_claim);
         self.ask(errand, &forget).await
-    }
-
-    fn forgetting(errand: &Errand<'_>, ticket: &Ticket, has_claim: bool) -> Cmd {
-        let mut forget = redis::cmd("EVAL");
-        forget
-            .arg(FORGET)
-            .arg(2)
-            .arg(keys::current(errand.context.task_id()))
-            .arg(ticket.queue())
-            .arg(ticket.id())
-            .arg(u8::from(has_claim));
-        forget
     }
 
     /// Ends the job: takes it back, or has its worker abort it and waits for that.
@@ -372,7 +331,7 @@ impl Sender {
         // At least no other worker begins it again, and no mark stays that would end a later job.
         let forget = async {
             let mut connection = self.connection().await;
-            let forget = Self::forgetting(errand, ticket, false);
+            let forget = scripts::forget(errand.context.task_id(), ticket, false);
             forget.query_async::<()>(&mut connection).await
         };
         let _ = timeout(FORGET_PATIENCE, forget).await;
@@ -410,71 +369,4 @@ impl Sender {
     async fn connection(&self) -> MultiplexedConnection {
         self.line.clone().connection().await
     }
-}
-
-/// Whether another connection, or the same a little later, may do better.
-fn passes(error: &RedisError) -> bool {
-    error.is_io_error()
-        || error.is_timeout()
-        || error.is_connection_dropped()
-        || error.code().is_some_and(|code| PASSING.contains(&code))
-}
-
-fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.unwrap_or_default().as_millis() as u64
-}
-
-/// The job as the original sends it: the function, and as its arguments the task's id and the payload.
-async fn body(
-    settings: &HiveProcessorSettings,
-    context: &Context,
-    codec: Codec,
-) -> Result<Vec<u8>, RunError> {
-    let task_id = Value::Str(context.task_id().to_string());
-    let upstream = context.upstream().await?;
-    let kwargs = match upstream.is_empty() {
-        true => Vec::new(),
-        false => {
-            let upstream = serde_json::to_value(upstream).unwrap_or_default();
-            vec![("upstream".to_owned(), Value::from_json(&upstream))]
-        }
-    };
-    let job = Job {
-        job_try: None,
-        function: settings.function.clone(),
-        args: vec![task_id, payload(context.content())],
-        kwargs,
-        enqueue_time_ms: now_ms() as i64,
-    };
-    job.to_bytes(codec).map_err(|error| {
-        RunError::with(format!("the job cannot be written: {error}"), Next::GiveUp)
-    })
-}
-
-/// A content that is a JSON object is what functions of the original expect; any other is a text.
-fn payload(content: &str) -> Value {
-    match serde_json::from_str::<Json>(content) {
-        Ok(object @ Json::Object(_)) => Value::from_json(&object),
-        _ => Value::Str(content.to_owned()),
-    }
-}
-
-/// What a result says.
-fn outcome(bytes: &[u8], codec: Codec) -> Result<String, RunError> {
-    let result = JobResult::from_bytes(bytes, codec)
-        .map_err(|error| RunError::new(format!("its result cannot be read: {error}")))?;
-    if result.success {
-        return Ok(result.value.to_text());
-    }
-    let exception = Exception::of(&result.value);
-    if exception.is_cancelled() {
-        let message = "aborted by another client of the Hive";
-        return Err(RunError::with(message, Next::GiveUp));
-    }
-    let next = match exception.is_timeout() {
-        true => Next::TimedOut,
-        false => Next::Retry,
-    };
-    Err(RunError::with(exception.to_string(), next))
 }

@@ -6,7 +6,6 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -15,7 +14,7 @@ use tokio::time::timeout;
 use super::running::StopSignal;
 use crate::config::Backoff;
 use crate::models::{Again, Attempt, ClaimedTask, Failure, Outcome, Terms, Timestamp};
-use crate::processors::{Context, Next, Registry, Remote, RunError};
+use crate::processors::{Context, Entry, Next, Remote, RunError};
 use crate::queue::StopReason;
 use crate::state::StateManager;
 
@@ -32,15 +31,15 @@ pub(super) struct Ended {
     pub stopped_by: Option<StopReason>,
 }
 
-/// Runs the attempt and hands in its outcome.
+/// Runs the attempt by its processor, if that is configured, and hands in its outcome.
 pub(super) async fn execute(
     task: ClaimedTask,
-    registry: Arc<Registry>,
+    entry: Option<Entry>,
     signal: StopSignal,
     state: StateManager,
 ) -> Ended {
     let attempt = task.attempt;
-    let (outcome, stopped_by) = run(task, &registry, &signal, &state).await;
+    let (outcome, stopped_by) = run(task, entry, &signal, &state).await;
     if let Outcome::Failed { failure, error } = &outcome {
         tracing::info!(task_id = %attempt.task_id, attempt = attempt.number, %failure, error_length = error.len(), "task failed");
     }
@@ -62,11 +61,11 @@ pub(super) async fn execute(
 
 async fn run(
     task: ClaimedTask,
-    registry: &Registry,
+    entry: Option<Entry>,
     signal: &StopSignal,
     state: &StateManager,
 ) -> (Outcome, Option<StopReason>) {
-    let Some(entry) = registry.get(&task.processor) else {
+    let Some(entry) = entry else {
         return (Outcome::Again(not_configured(&task.processor)), None);
     };
     let limit = task.terms.timeout.or(entry.timeout);

@@ -131,12 +131,13 @@ impl Orchestrator {
     fn start(&mut self, tasks: Vec<ClaimedTask>) {
         for task in tasks {
             let entry = self.registry.get(&task.processor);
-            let is_remote = entry.is_some_and(|entry| entry.processor.is_remote());
+            let is_remote = entry
+                .as_ref()
+                .is_some_and(|entry| entry.processor.is_remote());
             let signal = self.running.add(task.attempt, is_remote);
             let state = self.state.clone();
-            let registry = Arc::clone(&self.registry);
             self.executors
-                .spawn(executor::execute(task, registry, signal, state));
+                .spawn(executor::execute(task, entry, signal, state));
         }
     }
 

@@ -235,3 +235,18 @@ async fn a_crash_of_the_service_is_no_fault_of_the_workers() {
     assert_eq!(service.task(&id).await["result"], "in time");
     service.ends_well().await;
 }
+
+#[tokio::test]
+async fn however_often_the_service_dies_the_workers_task_is_not_lost() {
+    let mut service = Service::with_worker("").await;
+    let id = service.submit_to("outside", "").await;
+    for attempt in 1..=4 {
+        let task = service.claim_one().await;
+        assert_eq!((id_of(&task), &task["attempt"]), (&*id, &json!(attempt)));
+        service = service.kill9().await.start().await;
+    }
+    let task = service.claim_one().await;
+    service.complete(&task, "at last").await;
+    assert_eq!(service.task(&id).await["result"], "at last");
+    service.ends_well().await;
+}

@@ -1,0 +1,69 @@
+//! A task as a job, and a job's result as what becomes of the task.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::Value as Json;
+
+use super::wire::{Codec, Exception, Job, JobResult, Value};
+use crate::config::HiveProcessorSettings;
+use crate::processors::{Context, Next, RunError};
+
+/// Unix time, in ms.
+pub(super) fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.unwrap_or_default().as_millis() as u64
+}
+
+/// The job as the original sends it: the function, and as its arguments the task's id and the payload.
+pub(super) async fn body(
+    settings: &HiveProcessorSettings,
+    context: &Context,
+    codec: Codec,
+) -> Result<Vec<u8>, RunError> {
+    let task_id = Value::Str(context.task_id().to_string());
+    let upstream = context.upstream().await?;
+    let kwargs = match upstream.is_empty() {
+        true => Vec::new(),
+        false => {
+            let upstream = serde_json::to_value(upstream).unwrap_or_default();
+            vec![("upstream".to_owned(), Value::from_json(&upstream))]
+        }
+    };
+    let job = Job {
+        job_try: None,
+        function: settings.function.clone(),
+        args: vec![task_id, payload(context.content())],
+        kwargs,
+        enqueue_time_ms: now_ms() as i64,
+    };
+    job.to_bytes(codec).map_err(|error| {
+        RunError::with(format!("the job cannot be written: {error}"), Next::GiveUp)
+    })
+}
+
+/// A content that is a JSON object is what functions of the original expect; any other is a text.
+fn payload(content: &str) -> Value {
+    match serde_json::from_str::<Json>(content) {
+        Ok(object @ Json::Object(_)) => Value::from_json(&object),
+        _ => Value::Str(content.to_owned()),
+    }
+}
+
+/// What a result says.
+pub(super) fn outcome(bytes: &[u8], codec: Codec) -> Result<String, RunError> {
+    let result = JobResult::from_bytes(bytes, codec)
+        .map_err(|error| RunError::new(format!("its result cannot be read: {error}")))?;
+    if result.success {
+        return Ok(result.value.to_text());
+    }
+    let exception = Exception::of(&result.value);
+    if exception.is_cancelled() {
+        let message = "aborted by another client of the Hive";
+        return Err(RunError::with(message, Next::GiveUp));
+    }
+    let next = match exception.is_timeout() {
+        true => Next::TimedOut,
+        false => Next::Retry,
+    };
+    Err(RunError::with(exception.to_string(), next))
+}
