@@ -1,7 +1,7 @@
 //! The Writer obeys: pause, resume, purge, emergency stop, import and the rest, each in a transaction
 //! of its own, after the batch it arrived with.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
 use super::announce::Committed;
@@ -97,6 +97,10 @@ impl Writer {
                 // What has waited for the Hive starts with the next turn, which is due at once.
                 self.more_to_claim = true;
                 answer(reply, Ok(()))
+            }
+            Order::Tell(level, message, data, reply) => {
+                let told = self.tell(level, &message, data).await;
+                answer(reply, told)
             }
             Order::Processors(reply) => {
                 let processors = self.ledger.processors(Timestamp::now());
@@ -206,6 +210,17 @@ impl Writer {
         };
         self.pause(pause).await?;
         reads::newest_seq(&mut self.conn).await
+    }
+
+    async fn tell(&mut self, level: &str, message: &str, mut data: Value) -> Result<(), Error> {
+        data["level"] = json!(level);
+        let row = Row::of_queue(EventType::SystemLog, message, data);
+        let conn = &mut self.conn;
+        begin(conn).await?;
+        let written = journal(conn, vec![row], Timestamp::now()).await;
+        let committed = end(&mut self.conn, written).await?;
+        self.publish(committed).await;
+        Ok(())
     }
 
     /// Queues the purge of everything that has arrived up to now (or up to row `upto`).

@@ -74,6 +74,8 @@ pub(super) enum Order {
     Withdraw(OfferId, Reply<u64>),
     /// Whether the Hive takes tasks from now on.
     SetHiveLink(HiveLink, Reply<()>),
+    /// A sentence for everybody who listens, with its level and its data.
+    Tell(&'static str, String, Value, Reply<()>),
     /// The condition of every processor.
     Processors(Reply<HashMap<String, ProcessorStatus>>),
     /// Other limits, default processor, and numbers of attempts by processor.

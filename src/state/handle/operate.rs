@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde_json::Value;
+
 use super::StateManager;
 use crate::models::{HiveLink, QueueStatus, TaskId};
 use crate::state::request::{Deleted, Order, PauseRequest, Paused, Purged, Resumed, Retried};
@@ -70,6 +72,21 @@ impl StateManager {
     /// When the Writer is gone.
     pub async fn set_hive_link(&self, link: HiveLink) -> Result<(), Error> {
         self.ask(|reply| Order::SetHiveLink(link, reply)).await
+    }
+
+    /// Journals a sentence as SYSTEM_LOG, and so tells everybody who listens. `data` is a JSON object, which
+    /// gets the `level`: `INFO` or `WARNING`.
+    ///
+    /// # Errors
+    /// When it could not be stored.
+    pub async fn tell(
+        &self,
+        level: &'static str,
+        message: String,
+        data: Value,
+    ) -> Result<(), Error> {
+        self.ask(|reply| Order::Tell(level, message, data, reply))
+            .await
     }
 
     /// The condition of every processor that has limits, tasks, or a pause.
