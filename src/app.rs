@@ -168,7 +168,8 @@ impl App {
         let listeners = Listeners::start().map_err(Error::Thread)?;
         let api = Arc::new(Api {
             state: self.state.clone(),
-            queue,
+            queue: queue.clone(),
+            hive: self.hive.as_ref().map(Hive::handle),
             registry: Arc::clone(&self.registry),
             current: self.current.clone(),
             reload: self.reload,
@@ -205,9 +206,10 @@ impl App {
 
         let hive = tokio::spawn({
             let (hive, stop) = (self.hive, closing.clone());
+            let registry = Arc::clone(&self.registry);
             async move {
                 if let Some(hive) = hive {
-                    hive.run(stop).await;
+                    hive.run(queue, registry, stop).await;
                 }
             }
         });

@@ -13,6 +13,7 @@ mod fields;
 mod filter;
 mod guard;
 mod health;
+mod hive_calls;
 mod list;
 mod listeners;
 mod news;
@@ -44,6 +45,7 @@ pub use listeners::Listeners;
 pub use server::{ServerLimits, serve};
 
 use crate::config::Current;
+use crate::hive;
 use crate::processors::Registry;
 use crate::queue::QueueManager;
 use crate::reload::Reload;
@@ -53,6 +55,8 @@ use crate::state::StateManager;
 pub struct Api {
     pub state: StateManager,
     pub queue: QueueManager,
+    /// `None` while the Hive is off.
+    pub hive: Option<hive::Handle>,
     pub registry: Arc<Registry>,
     /// The settings that hold.
     pub current: Current,
@@ -100,6 +104,9 @@ pub fn app(api: Arc<Api>) -> Router {
         .route("/api/v1/queue/purge", post(queue::purge))
         .route("/api/v1/queue/emergency-stop", post(queue::emergency_stop))
         .route("/api/v1/queue/task/{task_id}/abort", post(queue::abort))
+        .route("/api/v1/hive/status", get(hive_calls::status))
+        .route("/api/v1/hive/nodes", get(hive_calls::nodes))
+        .route("/api/v1/hive/broadcast", post(hive_calls::broadcast))
         .route("/api/v1/processors", get(processors::list))
         .route("/api/v1/schedules", get(schedules::list))
         .route("/api/v1/reload", post(reload::reload))

@@ -2,12 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
+use futures_util::future::join;
 use serde_json::{Value, json};
 
 use super::Shared;
 use super::error::ApiError;
 use super::extract::{OptionalJsonBody, TaskIdPath, parse_object};
 use super::fields::{self, Fields};
+use super::hive_calls::WholeHive;
 use super::query::NoParameters;
 use crate::models::{Pause, QueueStatus, Timestamp};
 use crate::processors::Registry;
@@ -21,16 +23,19 @@ pub(super) async fn status(
     Ok(Json(api.queue.status().await?))
 }
 
-/// `POST /api/v1/queue/pause`, with an optional `{"until", "processor", "reason"}`.
+/// `POST /api/v1/queue/pause`, with an optional `{"until", "processor", "reason"}`; with `?hive=true` for all
+/// nodes of the Hive.
 ///
 /// The answer says the pause that holds after it.
 pub(super) async fn pause(
     State(api): Shared,
-    _: NoParameters,
+    hive: WholeHive,
     OptionalJsonBody(body): OptionalJsonBody,
 ) -> Result<Json<Value>, ApiError> {
     let request = read_pause(body.as_deref(), &api.registry)?;
     let processor = request.processor.clone();
+    let (until, reason) = (request.until, request.reason.clone());
+    let data = json!({ "processor": processor, "until": until, "reason": reason });
     let Paused { active, pause } = api.queue.pause(request).await?;
     let message = sentence(processor.as_deref(), &pause);
     let mut answer = json!({ "success": true, "paused": true });
@@ -45,6 +50,7 @@ pub(super) async fn pause(
     }
     answer["active_tasks"] = json!(active);
     answer["message"] = json!(message);
+    add_receivers(&mut answer, hive.pass_on(&api, "pause", data).await?);
     Ok(Json(answer))
 }
 
@@ -62,13 +68,14 @@ fn sentence(processor: Option<&str>, pause: &Pause) -> String {
 }
 
 /// `POST /api/v1/queue/resume`, with an optional `{"processor"}`: one that is configured, or one that was
-/// paused and is configured no more.
+/// paused and is configured no more. With `?hive=true` for all nodes of the Hive.
 pub(super) async fn resume(
     State(api): Shared,
-    _: NoParameters,
+    hive: WholeHive,
     OptionalJsonBody(body): OptionalJsonBody,
 ) -> Result<Json<Value>, ApiError> {
     let processor = read_resume(body.as_deref())?;
+    let data = json!({ "processor": processor });
     let Resumed { was_paused, status } = api.queue.resume(processor.clone()).await?;
     let message = match processor {
         None => "Queue resumed.".to_owned(),
@@ -77,12 +84,14 @@ pub(super) async fn resume(
         }
         Some(name) => format!("Processor {name} resumed."),
     };
-    Ok(Json(json!({
+    let mut answer = json!({
         "success": true,
         "paused": status.paused,
         "pending_tasks": status.pending,
         "message": message,
-    })))
+    });
+    add_receivers(&mut answer, hive.pass_on(&api, "resume", data).await?);
+    Ok(Json(answer))
 }
 
 fn read_resume(body: Option<&[u8]>) -> Result<Option<String>, ApiError> {
@@ -129,19 +138,34 @@ pub(super) async fn purge(State(api): Shared, _: NoParameters) -> Result<Json<Va
     })))
 }
 
-/// `POST /api/v1/queue/emergency-stop`
+/// `POST /api/v1/queue/emergency-stop`; with `?hive=true` for all nodes of the Hive.
 pub(super) async fn emergency_stop(
     State(api): Shared,
-    _: NoParameters,
+    hive: WholeHive,
 ) -> Result<Json<Value>, ApiError> {
-    let stopped = api.queue.emergency_stop().await?;
-    Ok(Json(json!({
+    // The others do not wait until everything has ended here.
+    let (stopped, told) = join(
+        api.queue.emergency_stop(),
+        hive.pass_on(&api, "emergency_stop", json!({})),
+    )
+    .await;
+    let stopped = stopped?;
+    let mut answer = json!({
         "success": true,
         "cancelled": stopped.cancelled,
         "purged": stopped.purged,
         "paused": true,
         "message": "Emergency stop: the queue stays paused until it is resumed.",
-    })))
+    });
+    add_receivers(&mut answer, told?);
+    Ok(Json(answer))
+}
+
+/// How many listened to what was told to the Hive, if it was.
+fn add_receivers(answer: &mut Value, receivers: Option<u64>) {
+    if let Some(receivers) = receivers {
+        answer["receivers"] = json!(receivers);
+    }
 }
 
 /// `POST /api/v1/queue/task/{id}/abort`

@@ -118,6 +118,11 @@ impl Flights {
         self.0.look.notified().await;
     }
 
+    /// How many jobs are out.
+    pub fn count(&self) -> usize {
+        self.flights().len()
+    }
+
     /// The ids of all jobs that have been sent, by queue.
     pub fn by_queue(&self) -> HashMap<String, Vec<String>> {
         let mut ids: HashMap<String, Vec<String>> = HashMap::new();

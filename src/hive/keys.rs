@@ -18,3 +18,13 @@ pub(super) fn current(task_id: TaskId) -> String {
 pub(super) fn job_id(task_id: TaskId, attempt: i64) -> String {
     format!("{task_id}:{attempt}")
 }
+
+/// The ids of the nodes, each with the time in ms, by Redis' clock, at which it was last seen.
+pub(super) const NODES: &str = "venom:hive:nodes";
+/// What each node said of itself last, by id.
+pub(super) const LAST_WORDS: &str = "venom:hive:nodes:last";
+
+/// What a node says of itself; gone soon after it has gone silent.
+pub(super) fn node(id: &str) -> String {
+    format!("venom:hive:node:{id}")
+}

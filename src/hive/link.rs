@@ -17,6 +17,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::flights::Flights;
 use super::keys;
+use super::member::Inbox;
 use crate::config::Settings;
 use crate::models::{HiveLink, Timestamp};
 use crate::state::StateManager;
@@ -58,6 +59,8 @@ pub(super) struct Link {
     state: StateManager,
     /// Whether Redis tells of results and claims by itself.
     hears: Arc<AtomicBool>,
+    channel: String,
+    orders: Inbox,
 }
 
 /// Who uses the connection.
@@ -75,14 +78,23 @@ impl Line {
             None => std::future::pending().await,
         }
     }
+
+    /// The connection, if there is one at this moment.
+    pub fn current(&self) -> Option<MultiplexedConnection> {
+        self.0.borrow().clone()
+    }
 }
 
 impl Link {
-    /// A link that is not connected yet.
+    /// A link that is not connected yet; what the control channel says goes to `orders`.
     ///
     /// # Errors
     /// When the certificates of the settings cannot be read.
-    pub fn new(settings: &Settings, state: StateManager) -> Result<(Self, Line), LinkError> {
+    pub fn new(
+        settings: &Settings,
+        state: StateManager,
+        orders: Inbox,
+    ) -> Result<(Self, Line), LinkError> {
         let (connection, line) = watch::channel(None);
         let link = Self {
             client: client(settings)?,
@@ -90,6 +102,8 @@ impl Link {
             connection,
             state,
             hears: Arc::default(),
+            channel: settings.hive_broadcast_channel.clone(),
+            orders,
         };
         Ok((link, Line(line)))
     }
@@ -140,6 +154,7 @@ impl Link {
             let pattern = format!("__keyspace@{}__:{key}*", self.database);
             within(sink.psubscribe(pattern)).await?;
         }
+        within(sink.subscribe(&self.channel)).await?;
         let asked = ask_for_notifications(&mut connection).await;
         self.hears.store(asked.is_ok(), Ordering::Relaxed);
         if let Err(error) = asked {
@@ -170,10 +185,11 @@ impl Link {
         loop {
             tokio::select! {
                 event = events.next() => match event {
-                    Some(event) => {
+                    Some(event) if event.from_pattern() => {
                         let kind: String = event.get_payload().unwrap_or_default();
                         flights.hear(event.get_channel_name(), &kind);
                     }
+                    Some(event) => self.orders.hear(event.get_payload_bytes()),
                     None => {
                         let kind = redis::ErrorKind::Io;
                         return RedisError::from((kind, "the connection was closed")).into();

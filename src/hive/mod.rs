@@ -2,12 +2,17 @@
 //!
 //! SQLite stays the truth about every task; Redis carries jobs there and results back. `wire` is the format,
 //! `link` the connection, `sender` what one attempt does, `job` a task as a job and its result as an outcome,
-//! `scripts` what runs inside Redis, `flights` what is heard of all jobs.
+//! `scripts` what runs inside Redis, `flights` what is heard of all jobs. `control` are the orders to all nodes
+//! and `nodes` who they are; `member` is this service among them, and `handle` what it can be asked.
 
+pub mod control;
 mod flights;
+mod handle;
 mod job;
 mod keys;
 mod link;
+mod member;
+pub mod nodes;
 mod scripts;
 mod sender;
 pub mod wire;
@@ -21,12 +26,16 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use self::flights::{Flights, Standing};
+pub use self::handle::{Error, Handle, Length, Queues as QueueLengths, Status};
 pub use self::link::LinkError;
 use self::link::{Line, Link};
+use self::member::{Inbox, Member, Orders};
+use self::nodes::{Node, NodeKind};
 use self::scripts::Scripts;
-use self::sender::{Queues, Sender};
+use self::sender::{Queues, Sender, Tally};
 use crate::config::Settings;
-use crate::processors::Carrier;
+use crate::processors::{Carrier, Registry};
+use crate::queue::QueueManager;
 use crate::state::StateManager;
 
 /// How often all jobs are looked at: what Redis tells by itself comes sooner.
@@ -44,6 +53,11 @@ pub struct Hive {
     scripts: Arc<Scripts>,
     queues: Queues,
     zombie: Duration,
+    tally: Arc<Tally>,
+    channel: String,
+    node: Node,
+    orders: Orders,
+    state: StateManager,
 }
 
 impl Hive {
@@ -52,7 +66,8 @@ impl Hive {
     /// # Errors
     /// When the certificates of the settings cannot be read.
     pub fn new(settings: &Settings, state: StateManager) -> Result<Self, LinkError> {
-        let (link, line) = Link::new(settings, state)?;
+        let (inbox, orders) = Inbox::new();
+        let (link, line) = Link::new(settings, state.clone(), inbox)?;
         Ok(Self {
             link,
             line,
@@ -63,6 +78,11 @@ impl Hive {
                 background: settings.hive_background_queue.clone(),
             },
             zombie: settings.hive_zombie_task_timeout,
+            tally: Arc::default(),
+            channel: settings.hive_broadcast_channel.clone(),
+            node: Node::of_this_process(NodeKind::Service),
+            orders,
+            state,
         })
     }
 
@@ -73,11 +93,32 @@ impl Hive {
             self.flights.clone(),
             self.queues.clone(),
             Arc::clone(&self.scripts),
+            Arc::clone(&self.tally),
         ))
     }
 
-    /// Keeps the connection and looks after the jobs that are out, until `stop`.
-    pub async fn run(self, stop: CancellationToken) {
+    /// What the rest of the program can ask of the Hive.
+    pub fn handle(&self) -> Handle {
+        Handle {
+            line: self.line.clone(),
+            flights: self.flights.clone(),
+            tally: Arc::clone(&self.tally),
+            queues: self.queues.clone(),
+            channel: self.channel.clone(),
+            id: self.node.id.clone(),
+            state: self.state.clone(),
+        }
+    }
+
+    /// Keeps the connection, looks after the jobs that are out, and is a node among the others, until `stop`.
+    pub async fn run(self, queue: QueueManager, registry: Arc<Registry>, stop: CancellationToken) {
+        let mut member = Member {
+            node: self.node,
+            line: self.line.clone(),
+            state: self.state,
+            queue,
+            registry,
+        };
         let hears = self.link.hears();
         let looker = Looker {
             line: self.line,
@@ -89,7 +130,9 @@ impl Hive {
             () = stop.cancelled() => {}
             () = self.link.run(self.flights) => {}
             () = looker.run(hears) => {}
+            () = member.run(self.orders) => {}
         }
+        member.leave().await;
     }
 }
 

@@ -5,9 +5,10 @@
 //! run twice because the service has stopped or died, between the two stores or later.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, FutureExt};
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, FromRedisValue};
 use tokio::sync::Semaphore;
@@ -46,7 +47,17 @@ pub(super) struct Sender {
     flights: Flights,
     queues: Queues,
     scripts: Arc<Scripts>,
+    tally: Arc<Tally>,
     reading: Semaphore,
+}
+
+/// The jobs that have ended since the service started.
+#[derive(Default)]
+pub(super) struct Tally {
+    /// Those with a result.
+    pub completed: AtomicU64,
+    /// Those that failed or were lost or out of time; not those that somebody stopped.
+    pub failed: AtomicU64,
 }
 
 /// The names of the two queues.
@@ -67,12 +78,19 @@ impl Carrier for Sender {
 }
 
 impl Sender {
-    pub fn new(line: Line, flights: Flights, queues: Queues, scripts: Arc<Scripts>) -> Self {
+    pub fn new(
+        line: Line,
+        flights: Flights,
+        queues: Queues,
+        scripts: Arc<Scripts>,
+        tally: Arc<Tally>,
+    ) -> Self {
         Self {
             line,
             flights,
             queues,
             scripts,
+            tally,
             reading: Semaphore::new(READ_AT_ONCE),
         }
     }
@@ -102,7 +120,13 @@ impl Sender {
         };
         let body = body(settings, context, errand.codec).await?;
         let ticket = self.send(&errand, body).await?;
-        self.follow(&errand, &ticket).await
+        let ended = self.follow(&errand, &ticket).await;
+        if ended.is_ok() {
+            self.tally.completed.fetch_add(1, Ordering::Relaxed);
+        } else if context.stopped().now_or_never().is_none() {
+            self.tally.failed.fetch_add(1, Ordering::Relaxed);
+        }
+        ended
     }
 
     async fn queue(

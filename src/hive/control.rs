@@ -1,0 +1,213 @@
+//! The control channel: orders to all nodes of the Hive at once, as the original's broker publishes them.
+//!
+//! A message is JSON, `{"command", "data", "timestamp"}`. Whoever reaches Redis can publish here, so a message is
+//! bounded, and what makes no sense is logged and let be. A node obeys what it hears of its own messages too,
+//! so that all nodes get all orders in the same order; except if the data say that it has done it already.
+
+use redis::RedisError;
+use redis::aio::MultiplexedConnection;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::models::Timestamp;
+
+/// Bytes of a message that is read or sent.
+pub const MESSAGE_LIMIT: usize = 64 << 10;
+/// Characters of an unknown command that an error repeats.
+const ECHO_CHARS: usize = 40;
+
+/// What all nodes are told to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Start nothing more; what runs goes on.
+    Pause(Pause),
+    /// Start tasks again.
+    Resume(Resume),
+    /// Pause, stop what runs, and purge what waits.
+    EmergencyStop,
+    /// Report at once.
+    Status,
+}
+
+/// The data of a pause.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Pause {
+    /// One processor, on the nodes that have it; `None` stands for the whole queue.
+    pub processor: Option<String>,
+    /// The pause ends by itself at this time.
+    pub until: Option<Timestamp>,
+    /// Why, for those who ask later.
+    pub reason: Option<String>,
+}
+
+/// The data of a resume.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Resume {
+    /// One processor; `None` stands for the whole queue.
+    pub processor: Option<String>,
+}
+
+/// An order as it comes by the channel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    pub command: Command,
+    /// The id of the node that has obeyed it before it was sent.
+    pub done_by: Option<String>,
+}
+
+/// Why a message is none that can be obeyed: a clause without a full stop.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unclear {
+    #[error("it is larger than {MESSAGE_LIMIT} bytes")]
+    Large,
+    #[error("it is not JSON with a command: {0}")]
+    NotJson(String),
+    #[error("the command {0:?} is unknown; known are {KNOWN}")]
+    Unknown(String),
+    #[error("its data make no sense: {0}")]
+    Data(String),
+}
+
+/// The names of the commands, for messages to people.
+pub const KNOWN: &str = "pause, resume, emergency_stop, status";
+
+#[derive(Deserialize)]
+struct Envelope {
+    command: String,
+    #[serde(default)]
+    data: Value,
+}
+
+impl Command {
+    /// The command of this name, in letters of either case, with these data: an object or null. Data that it
+    /// does not know are let be.
+    ///
+    /// # Errors
+    /// [`Unclear::Unknown`] and [`Unclear::Data`].
+    pub fn read(name: &str, data: &Value) -> Result<Self, Unclear> {
+        let data = match data {
+            Value::Null => &Value::Object(Map::new()),
+            Value::Object(_) => data,
+            _ => return Err(Unclear::Data("expected an object".to_owned())),
+        };
+        match name.to_ascii_lowercase().as_str() {
+            "pause" => Ok(Self::Pause(fields(data)?)),
+            "resume" => Ok(Self::Resume(fields(data)?)),
+            "emergency_stop" => Ok(Self::EmergencyStop),
+            "status" => Ok(Self::Status),
+            _ => Err(Unclear::Unknown(name.chars().take(ECHO_CHARS).collect())),
+        }
+    }
+}
+
+impl Message {
+    /// Reads what has come by the channel.
+    ///
+    /// # Errors
+    /// When it is no order.
+    pub fn read(payload: &[u8]) -> Result<Self, Unclear> {
+        if payload.len() > MESSAGE_LIMIT {
+            return Err(Unclear::Large);
+        }
+        let envelope: Envelope =
+            serde_json::from_slice(payload).map_err(|error| Unclear::NotJson(error.to_string()))?;
+        let command = Command::read(&envelope.command, &envelope.data)?;
+        let done_by = envelope.data["done_by"].as_str().map(str::to_owned);
+        Ok(Self { command, done_by })
+    }
+}
+
+fn fields<T: for<'a> Deserialize<'a>>(data: &Value) -> Result<T, Unclear> {
+    T::deserialize(data).map_err(|error| Unclear::Data(error.to_string()))
+}
+
+/// A message as it is published.
+pub fn message(command: &str, data: &Value) -> String {
+    json!({ "command": command, "data": data, "timestamp": Timestamp::now() }).to_string()
+}
+
+/// Publishes a message on `channel`; how many listen there, programs that are no nodes included.
+///
+/// # Errors
+/// When Redis does not answer or refuses it.
+pub async fn publish(
+    connection: &mut MultiplexedConnection,
+    channel: &str,
+    message: &str,
+) -> Result<u64, RedisError> {
+    redis::cmd("PUBLISH")
+        .arg(channel)
+        .arg(message)
+        .query_async(connection)
+        .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Message, Unclear> {
+        Message::read(text.as_bytes())
+    }
+
+    #[test]
+    fn messages_of_the_original_are_understood() {
+        let text =
+            r#"{"command": "STATUS", "data": {}, "timestamp": "2026-01-31T12:00:00.123456"}"#;
+        assert_eq!(read(text).unwrap().command, Command::Status);
+        let stop = read(r#"{"command": "emergency_stop"}"#).unwrap();
+        assert_eq!((stop.command, stop.done_by), (Command::EmergencyStop, None));
+        let pause = r#"{"command": "Pause", "data": {"reason": "x", "done_by": "a", "more": [1]}}"#;
+        let pause = read(pause).unwrap();
+        let expected = Pause {
+            reason: Some("x".to_owned()),
+            ..Pause::default()
+        };
+        assert_eq!(pause.command, Command::Pause(expected));
+        assert_eq!(pause.done_by.as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn our_messages_are_understood() {
+        let text = message("resume", &json!({ "processor": "echo" }));
+        let expected = Command::Resume(Resume {
+            processor: Some("echo".to_owned()),
+        });
+        assert_eq!(read(&text).unwrap().command, expected);
+        let value: Value = serde_json::from_str(&text).unwrap();
+        let names: Vec<_> = value.as_object().unwrap().keys().collect();
+        assert_eq!(names, ["command", "data", "timestamp"]);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let deep = "[".repeat(60_000);
+        for text in ["", "\0", "null", "[]", "{}", r#"{"command": 1}"#, &deep] {
+            assert!(matches!(read(text), Err(Unclear::NotJson(_))), "{text:.20}");
+        }
+        assert!(matches!(
+            Message::read(b"\xff\xfe{"),
+            Err(Unclear::NotJson(_))
+        ));
+        let large = format!(
+            r#"{{"command": "pause", "data": "{}"}}"#,
+            "x".repeat(MESSAGE_LIMIT)
+        );
+        assert_eq!(read(&large), Err(Unclear::Large));
+        let unknown = format!(r#"{{"command": "{}"}}"#, "é".repeat(1000));
+        assert_eq!(
+            read(&unknown),
+            Err(Unclear::Unknown("é".repeat(ECHO_CHARS)))
+        );
+        for data in [
+            "[]",
+            "1",
+            r#"{"until": "soon"}"#,
+            r#"{"reason": {}}"#,
+            r#"{"processor": 1}"#,
+        ] {
+            let text = format!(r#"{{"command": "pause", "data": {data}}}"#);
+            assert!(matches!(read(&text), Err(Unclear::Data(_))), "{data}");
+        }
+    }
+}

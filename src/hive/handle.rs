@@ -1,0 +1,156 @@
+//! What the rest of the program asks of the Hive: how it is, who belongs to it, and to tell all of it something.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use redis::RedisError;
+use redis::aio::MultiplexedConnection;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::control::{self, MESSAGE_LIMIT};
+use super::flights::Flights;
+use super::link::Line;
+use super::nodes::{self, Listed};
+use super::sender::{Queues as Names, Tally};
+use crate::models::HiveLink;
+use crate::state::{self, StateManager};
+
+/// The handle to the Hive; clone it freely.
+#[derive(Clone)]
+pub struct Handle {
+    pub(super) line: Line,
+    pub(super) flights: Flights,
+    pub(super) tally: Arc<Tally>,
+    pub(super) queues: Names,
+    pub(super) channel: String,
+    /// This node's.
+    pub(super) id: String,
+    pub(super) state: StateManager,
+}
+
+/// Why the Hive cannot be asked: a sentence without a full stop.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("Redis is away: {0}")]
+    Away(String),
+    #[error("Redis refused a command: {0}")]
+    Redis(#[from] RedisError),
+    #[error("the message is larger than {MESSAGE_LIMIT} bytes")]
+    Large,
+    #[error(transparent)]
+    State(#[from] state::Error),
+}
+
+/// How the Hive is, as this service knows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Status {
+    #[serde(flatten)]
+    pub link: HiveLink,
+    pub queues: Queues,
+    /// Jobs of this service that have not ended.
+    pub in_flight: usize,
+    /// Jobs of this service that have ended with a result since it started. Each attempt is a job.
+    pub completed: u64,
+    /// Jobs of this service that have failed or were lost since it started; not those that were aborted.
+    pub failed: u64,
+    /// Nodes that report, this one included; `None` while Redis is away.
+    pub nodes: Option<usize>,
+}
+
+/// Both queues.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Queues {
+    pub high: Length,
+    pub background: Length,
+}
+
+/// A queue in Redis.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Length {
+    pub name: String,
+    /// Jobs that wait or run; `None` while Redis is away.
+    pub length: Option<u64>,
+}
+
+impl Handle {
+    /// How the Hive is.
+    ///
+    /// # Errors
+    /// When the service is stopping.
+    pub async fn status(&self) -> Result<Status, Error> {
+        let link = self.state.queue_status().await?.hive;
+        // A Redis that is lost at this moment has no numbers; why is told by the link soon.
+        let numbers = self.numbers().await.ok();
+        let length = |name: &String, length| Length {
+            name: name.clone(),
+            length,
+        };
+        Ok(Status {
+            link,
+            queues: Queues {
+                high: length(&self.queues.high, numbers.map(|it| it.0)),
+                background: length(&self.queues.background, numbers.map(|it| it.1)),
+            },
+            in_flight: self.flights.count(),
+            completed: self.tally.completed.load(Ordering::Relaxed),
+            failed: self.tally.failed.load(Ordering::Relaxed),
+            nodes: numbers.map(|it| it.2),
+        })
+    }
+
+    /// The nodes that were seen within the last hour, at most 1000.
+    ///
+    /// # Errors
+    /// When Redis is away.
+    pub async fn nodes(&self) -> Result<Vec<Listed>, Error> {
+        let mut connection = self.connection().await?;
+        Ok(nodes::list(&mut connection).await?)
+    }
+
+    /// Tells all nodes, this one included; how many listen, programs that are no nodes included.
+    ///
+    /// # Errors
+    /// When Redis is away or the message is too large. A Redis that is lost at that moment may have told the
+    /// nodes all the same.
+    pub async fn broadcast(&self, command: &str, data: &Value) -> Result<u64, Error> {
+        let message = control::message(command, data);
+        if message.len() > MESSAGE_LIMIT {
+            return Err(Error::Large);
+        }
+        let mut connection = self.connection().await?;
+        Ok(control::publish(&mut connection, &self.channel, &message).await?)
+    }
+
+    /// Tells all nodes what this one has done already; how many listen. `data` is a JSON object.
+    ///
+    /// # Errors
+    /// Like [`Handle::broadcast`].
+    pub async fn pass_on(&self, command: &str, mut data: Value) -> Result<u64, Error> {
+        data["done_by"] = json!(self.id);
+        self.broadcast(command, &data).await
+    }
+
+    /// The lengths of both queues, and the number of nodes that report.
+    async fn numbers(&self) -> Result<(u64, u64, usize), Error> {
+        let mut connection = self.connection().await?;
+        let (high, background) = redis::pipe()
+            .zcard(&self.queues.high)
+            .zcard(&self.queues.background)
+            .query_async(&mut connection)
+            .await?;
+        let nodes = nodes::list(&mut connection).await?;
+        let reporting = nodes.iter().filter(|listed| !listed.silent);
+        Ok((high, background, reporting.count()))
+    }
+
+    async fn connection(&self) -> Result<MultiplexedConnection, Error> {
+        if let Some(connection) = self.line.current() {
+            return Ok(connection);
+        }
+        Err(Error::Away(match self.state.queue_status().await?.hive {
+            HiveLink::Away { reason, .. } => reason,
+            _ => "it was lost at this moment".to_owned(),
+        }))
+    }
+}
