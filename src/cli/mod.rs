@@ -18,6 +18,10 @@ mod export;
 mod filter;
 mod follow;
 mod greeting;
+mod hive;
+mod hive_nodes;
+mod hive_orders;
+mod hive_status;
 mod import;
 mod list;
 mod listing;
@@ -93,6 +97,7 @@ enum Command {
     Delete(delete::Delete),
     Processors(processors::Processors),
     Schedules(schedules::Schedules),
+    Hive(hive::Hive),
     Reload(reload::Reload),
     Export(export::Export),
     Import(import::Import),
@@ -138,6 +143,7 @@ fn dispatch(command: Command) -> Result<(), Error> {
         Command::Delete(delete) => on_one_thread(delete::run(&delete)),
         Command::Processors(processors) => on_one_thread(processors::run(&processors)),
         Command::Schedules(schedules) => on_one_thread(schedules::run(&schedules)),
+        Command::Hive(hive) => on_one_thread(hive::run(&hive)),
         Command::Reload(reload) => on_one_thread(reload::run(&reload)),
         Command::Export(export) => on_one_thread(export::run(&export)),
         Command::Import(import) => on_one_thread(import::run(&import)),

@@ -53,7 +53,7 @@ fn table(url: &str, queue: &Value) -> String {
 }
 
 /// How the Hive is, if it is on.
-fn hive(hive: &Value) -> Option<String> {
+pub(super) fn hive(hive: &Value) -> Option<String> {
     let text = |name: &str| hive[name].as_str().unwrap_or_default();
     Some(match hive["state"].as_str()? {
         "away" => format!("away since {}: {}", text("since"), one_line(text("reason"))),

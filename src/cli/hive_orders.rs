@@ -1,0 +1,97 @@
+//! `venom hive pause`, `resume` and `emergency-stop`: orders to all nodes that listen.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::error::Error;
+use super::order::Order;
+use super::period::period;
+use crate::models::Timestamp;
+
+const PATH: &str = "/api/v1/hive/broadcast";
+
+const PAUSE_EXAMPLES: &str = "\
+Examples:
+  venom hive pause
+  venom hive pause --for 10m --reason 'the database is being moved'
+
+Each node pauses its own queue, until its time is over or `venom hive resume`. A node that is away at this
+moment does not hear it.";
+
+/// Start no more tasks on any node until `venom hive resume`.
+#[derive(Args, Debug)]
+#[command(after_help = PAUSE_EXAMPLES)]
+pub(super) struct Pause {
+    /// Only tasks of this processor
+    #[arg(long, value_name = "NAME")]
+    processor: Option<String>,
+    /// Resume by itself at this moment, such as 2026-12-24T18:00:00Z
+    #[arg(long, value_name = "MOMENT")]
+    until: Option<Timestamp>,
+    /// Resume by itself after this time, such as 90, 10m, 2h or 1d
+    #[arg(long = "for", value_name = "TIME", value_parser = period, conflicts_with = "until")]
+    period: Option<Duration>,
+    /// Why, for those who ask later
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    #[command(flatten)]
+    order: Order,
+}
+
+/// Start tasks again on all nodes.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  venom hive resume && venom hive nodes")]
+pub(super) struct Resume {
+    /// Only tasks of this processor
+    #[arg(long, value_name = "NAME")]
+    processor: Option<String>,
+    #[command(flatten)]
+    order: Order,
+}
+
+const STOP_EXAMPLES: &str = "\
+Example:
+  venom hive emergency-stop && venom hive nodes
+
+It asks nothing, because it is for emergencies. Each node does what `venom emergency-stop` does to one; nodes
+that are away at this moment do not hear it.";
+
+/// On all nodes: pause, stop every task that runs, and fail every task that waits.
+#[derive(Args, Debug)]
+#[command(after_help = STOP_EXAMPLES)]
+pub(super) struct EmergencyStop {
+    #[command(flatten)]
+    order: Order,
+}
+
+/// Has all nodes pause.
+pub(super) async fn pause(pause: &Pause) -> Result<(), Error> {
+    let end = pause.period.map(|period| Timestamp::now().after(period));
+    let mut data = Map::new();
+    let mut set = |name: &str, value: Option<Value>| {
+        data.extend(value.map(|value| (name.to_owned(), value)));
+    };
+    set("processor", pause.processor.as_ref().map(|it| json!(it)));
+    set("until", pause.until.or(end).map(|it| json!(it)));
+    set("reason", pause.reason.as_ref().map(|it| json!(it)));
+    give(&pause.order, "pause", data).await
+}
+
+/// Has all nodes go on.
+pub(super) async fn resume(resume: &Resume) -> Result<(), Error> {
+    let processor = resume.processor.as_ref();
+    let data = processor.map(|processor| ("processor".to_owned(), json!(processor)));
+    give(&resume.order, "resume", data.into_iter().collect()).await
+}
+
+/// Stops everything everywhere.
+pub(super) async fn emergency_stop(stop: &EmergencyStop) -> Result<(), Error> {
+    give(&stop.order, "emergency_stop", Map::new()).await
+}
+
+async fn give(order: &Order, command: &str, data: Map<String, Value>) -> Result<(), Error> {
+    let body = json!({ "command": command, "data": data });
+    order.give(PATH, Some(&body)).await
+}
