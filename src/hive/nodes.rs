@@ -23,6 +23,8 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
 const NODES_LIMIT: usize = 1000;
 /// Bytes of a record that is read.
 const RECORD_LIMIT: usize = 4096;
+/// The last moment that can be written, in ms since 1970.
+const LAST_MS: f64 = 253_402_300_799_000.0;
 /// Characters of a name that are kept.
 const NAME_CHARS: usize = 100;
 
@@ -165,6 +167,9 @@ fn read([id, seen, stands, words]: &[Vec<u8>; 4]) -> Option<Listed> {
         return None;
     }
     let seen: f64 = std::str::from_utf8(seen).ok()?.parse().ok()?;
+    if !(0.0..=LAST_MS).contains(&seen) {
+        return None;
+    }
     node.last_seen = Timestamp::from_unix_seconds((seen / 1000.0) as i64)?
         .after(Duration::from_millis((seen % 1000.0) as u64));
     if let Some((end, _)) = node.name.char_indices().nth(NAME_CHARS) {
@@ -351,7 +356,7 @@ mod tests {
         );
         assert!(!found.silent);
         assert_eq!(read(&entry("b", "1767268800500", &record)), None);
-        for seen in ["inf", "-inf", "nan", "", "1e300"] {
+        for seen in ["inf", "-inf", "nan", "", "1e15", "1e300"] {
             assert_eq!(read(&entry("a", seen, &record)), None, "{seen}");
         }
         for words in [&b""[..], b"{}", b"\xff", b"null"] {

@@ -14,6 +14,7 @@ mod events;
 mod guard;
 mod heavy;
 mod hive_away;
+mod hive_control;
 mod hive_login;
 mod hive_lost;
 mod hive_parts;
