@@ -5,8 +5,16 @@ use clap::{Args, Subcommand};
 use super::error::Error;
 use super::{hive_nodes, hive_orders, hive_status};
 
+const EXAMPLES: &str = "\
+Examples:
+  venom hive status
+  venom hive nodes
+  venom hive pause --reason 'the database is being moved'
+  venom hive emergency-stop";
+
 /// The Hive: see and steer all its nodes, by way of a service that belongs to it.
 #[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Hive {
     #[command(subcommand)]
     command: Command,

@@ -71,13 +71,6 @@ pub enum Unclear {
 /// The names of the commands, for messages to people.
 pub const KNOWN: &str = "pause, resume, emergency_stop, status";
 
-#[derive(Deserialize)]
-struct Envelope {
-    command: String,
-    #[serde(default)]
-    data: Value,
-}
-
 impl Command {
     /// The command of this name, in letters of either case, with these data: an object or null. Data that it
     /// does not know are let be.
@@ -109,10 +102,13 @@ impl Message {
         if payload.len() > MESSAGE_LIMIT {
             return Err(Unclear::Large);
         }
-        let envelope: Envelope =
+        let fields: Map<String, Value> =
             serde_json::from_slice(payload).map_err(|error| Unclear::NotJson(error.to_string()))?;
-        let command = Command::read(&envelope.command, &envelope.data)?;
-        let done_by = envelope.data["done_by"].as_str().map(str::to_owned);
+        let name = fields.get("command").and_then(Value::as_str);
+        let name = name.ok_or_else(|| Unclear::NotJson("`command` is no text".to_owned()))?;
+        let data = fields.get("data").unwrap_or(&Value::Null);
+        let command = Command::read(name, data)?;
+        let done_by = data["done_by"].as_str().map(str::to_owned);
         Ok(Self { command, done_by })
     }
 }
@@ -182,7 +178,16 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused() {
         let deep = "[".repeat(60_000);
-        for text in ["", "\0", "null", "[]", "{}", r#"{"command": 1}"#, &deep] {
+        for text in [
+            "",
+            "\0",
+            "null",
+            "[]",
+            "{}",
+            r#"["status"]"#,
+            r#"{"command": 1}"#,
+            &deep,
+        ] {
             assert!(matches!(read(text), Err(Unclear::NotJson(_))), "{text:.20}");
         }
         assert!(matches!(

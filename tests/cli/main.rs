@@ -5,6 +5,7 @@ mod canned;
 mod control;
 mod dumps;
 mod harness;
+mod hive;
 mod list;
 mod logs;
 mod many;
