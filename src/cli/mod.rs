@@ -19,9 +19,6 @@ mod filter;
 mod follow;
 mod greeting;
 mod hive;
-mod hive_nodes;
-mod hive_orders;
-mod hive_status;
 mod import;
 mod list;
 mod listing;
@@ -143,7 +140,7 @@ fn dispatch(command: Command) -> Result<(), Error> {
         Command::Delete(delete) => on_one_thread(delete::run(&delete)),
         Command::Processors(processors) => on_one_thread(processors::run(&processors)),
         Command::Schedules(schedules) => on_one_thread(schedules::run(&schedules)),
-        Command::Hive(hive) => on_one_thread(hive::run(&hive)),
+        Command::Hive(hive) => hive::run(hive),
         Command::Reload(reload) => on_one_thread(reload::run(&reload)),
         Command::Export(export) => on_one_thread(export::run(&export)),
         Command::Import(import) => on_one_thread(import::run(&import)),

@@ -106,7 +106,8 @@ async fn live(serve: &Serve, loaded: Loaded) -> Result<(), String> {
     let stop = CancellationToken::new();
     let signals = Signals::listen().map_err(|error| format!("cannot receive signals: {error}"))?;
     let hang_ups = HangUps::listen().map_err(|error| format!("cannot receive signals: {error}"))?;
-    tokio::spawn(signals.obey(stop.clone(), loaded.settings.log_format));
+    let afterwards = "interrupted tasks run again at the next start";
+    tokio::spawn(signals.obey(stop.clone(), loaded.settings.log_format, afterwards));
 
     let by_database = serve.is_found_by_its_database(&loaded);
     let settings = loaded.settings;

@@ -25,18 +25,19 @@ impl Signals {
         })
     }
 
-    /// Cancels `stop` at the first signal; never returns from the second.
-    pub async fn obey(mut self, stop: CancellationToken, log_format: LogFormat) {
+    /// Cancels `stop` at the first signal; never returns from the second. `afterwards` says what becomes of
+    /// what is interrupted then.
+    pub async fn obey(mut self, stop: CancellationToken, log_format: LogFormat, afterwards: &str) {
         self.next().await;
         inform(
             log_format,
-            "Stopping: running tasks may finish. Once more ends it at once.",
+            "Stopping: what runs may finish. Once more ends it at once.",
         );
         stop.cancel();
         self.next().await;
         inform(
             log_format,
-            "Ended at once. Nothing accepted is lost: interrupted tasks run again at the next start.",
+            &format!("Ended at once. Nothing accepted is lost: {afterwards}."),
         );
         std::process::exit(1);
     }

@@ -87,19 +87,16 @@ impl Flights {
         }
     }
 
-    /// A keyspace event such as `set` has come by this channel, such as `__keyspace@0__:arq:result:ID`.
-    pub fn hear(&self, channel: &str, event: &str) {
-        let Some((_, key)) = channel.split_once("__:") else {
-            return;
-        };
+    /// A keyspace event such as `set` has told of this key, such as `arq:result:ID`.
+    pub fn hear(&self, key: &str, event: &[u8]) {
         let (result, claim) = (
             key.strip_prefix(keys::RESULT),
             key.strip_prefix(keys::IN_PROGRESS),
         );
         let (id, standing) = match (result, claim, event) {
-            (Some(id), _, "set") => (id, Standing::Landed),
-            (_, Some(id), "set") => (id, Standing::Claimed),
-            (_, Some(id), "del") => (id, Standing::Queued),
+            (Some(id), _, b"set") => (id, Standing::Landed),
+            (_, Some(id), b"set") => (id, Standing::Claimed),
+            (_, Some(id), b"del") => (id, Standing::Queued),
             _ => return,
         };
         let flight = self.flights().get(id).cloned();
@@ -249,14 +246,14 @@ mod tests {
     #[tokio::test]
     async fn starts_releases_and_results_are_heard_and_nothing_else() {
         let (flights, ticket) = boarded().await;
-        flights.hear("__keyspace@0__:arq:result:other:1", "set");
-        flights.hear("__keyspace@0__:arq:result:a:1", "expire");
-        flights.hear("__keyspace@0__:arq:in-progress:a:1", "set");
+        flights.hear("arq:result:other:1", b"set");
+        flights.hear("arq:result:a:1", b"expire");
+        flights.hear("arq:in-progress:a:1", b"set");
         assert_eq!(ticket.news().await, News::Started);
-        flights.hear("__keyspace@0__:arq:in-progress:a:1", "expire");
-        flights.hear("__keyspace@0__:arq:in-progress:a:1", "del");
+        flights.hear("arq:in-progress:a:1", b"expire");
+        flights.hear("arq:in-progress:a:1", b"del");
         assert_eq!(ticket.news().await, News::Released);
-        flights.hear("__keyspace@0__:arq:result:a:1", "set");
+        flights.hear("arq:result:a:1", b"set");
         assert_eq!(ticket.news().await, News::Landed);
     }
 
@@ -268,7 +265,7 @@ mod tests {
         assert_eq!(ticket.news().await, News::Started);
         tokio::time::advance(Duration::from_secs(500)).await;
         // Claimed anew: its time begins again.
-        flights.hear("__keyspace@3__:arq:in-progress:a:1", "set");
+        flights.hear("arq:in-progress:a:1", b"set");
         assert_eq!(ticket.news().await, News::Started);
         tokio::time::advance(Duration::from_secs(500)).await;
         flights.see(ID, Standing::Claimed, patience);

@@ -1,5 +1,5 @@
-//! The connection to Redis: made again with a growing pause whenever it is lost, and known to the queue, so
-//! that tasks of the Hive wait while there is none.
+//! The connection to Redis: made again with a growing pause whenever it is lost. Its [`Ear`] is told of that,
+//! of what happens to the keys that it names, and of what the control channel says.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,18 +9,13 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use redis::aio::{MultiplexedConnection, PubSub, PubSubSink, PubSubStream};
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo,
+    AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, Msg, RedisConnectionInfo,
     RedisError, TlsCertificates,
 };
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::flights::Flights;
-use super::keys;
-use super::member::Inbox;
 use crate::config::Settings;
-use crate::models::{HiveLink, Timestamp};
-use crate::state::StateManager;
 
 /// A connection that is not made within this time has failed.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
@@ -31,8 +26,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How often a quiet connection is asked whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
-/// Keyspace events that tell of results and claims: by key (K), of strings ($) and of deletions (g).
-const NOTIFICATIONS: &str = "K$g";
+/// The keyspace events that services and workers need: by key (K), of strings ($), sorted sets (z) and deletions
+/// (g). The same for all, because each adds them to those that it has found.
+const NOTIFICATIONS: &str = "K$zg";
 
 /// Why there is no connection, in words for a person.
 #[derive(Debug, thiserror::Error)]
@@ -51,16 +47,33 @@ pub enum LinkError {
     Silent(Duration),
 }
 
+/// Who wants to hear of what happens in Redis, and of the connection.
+pub(super) trait Ear: Send + Sync + 'static {
+    /// The keys that it hears of; one that ends in `*` stands for all that begin so.
+    fn keys(&self) -> Vec<String>;
+
+    /// This has happened to this key.
+    fn hear(&self, key: &str, event: &[u8]);
+
+    /// The control channel has brought this.
+    fn order(&self, payload: &[u8]);
+
+    /// There is a connection. What has happened before it was told to nobody.
+    fn connected(&self) -> impl Future<Output = ()> + Send;
+
+    /// The connection is lost, or could not be made.
+    fn away(&self, reason: String) -> impl Future<Output = ()> + Send;
+}
+
 /// Where Redis is, and the connection while there is one.
-pub(super) struct Link {
+pub(super) struct Link<E> {
     client: Client,
     database: u32,
     connection: watch::Sender<Option<MultiplexedConnection>>,
-    state: StateManager,
-    /// Whether Redis tells of results and claims by itself.
+    ear: E,
+    /// Whether Redis tells of keys by itself.
     hears: Arc<AtomicBool>,
     channel: String,
-    orders: Inbox,
 }
 
 /// Who uses the connection.
@@ -85,51 +98,42 @@ impl Line {
     }
 }
 
-impl Link {
-    /// A link that is not connected yet; what the control channel says goes to `orders`.
+impl<E: Ear> Link<E> {
+    /// A link that is not connected yet.
     ///
     /// # Errors
     /// When the certificates of the settings cannot be read.
-    pub fn new(
-        settings: &Settings,
-        state: StateManager,
-        orders: Inbox,
-    ) -> Result<(Self, Line), LinkError> {
+    pub fn new(settings: &Settings, ear: E) -> Result<(Self, Line), LinkError> {
         let (connection, line) = watch::channel(None);
         let link = Self {
             client: client(settings)?,
             database: settings.redis_db,
             connection,
-            state,
+            ear,
             hears: Arc::default(),
             channel: settings.hive_broadcast_channel.clone(),
-            orders,
         };
         Ok((link, Line(line)))
     }
 
-    /// Whether Redis tells of results and claims by itself, as it is found at each connection.
+    /// Whether Redis tells of keys by itself, as it is found at each connection.
     pub fn hears(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.hears)
     }
 
-    /// Keeps a connection for ever; what it hears of jobs goes to `flights`.
-    pub async fn run(self, flights: Flights) {
+    /// Keeps a connection for ever.
+    pub async fn run(self) {
         let mut pause = FIRST_PAUSE;
         loop {
             let lost = match self.connect().await {
                 Ok((connection, sink, stream)) => {
                     pause = FIRST_PAUSE;
-                    self.serve(connection, sink, stream, &flights).await
+                    self.serve(connection, sink, stream).await
                 }
                 Err(error) => error,
             };
             self.connection.send_replace(None);
-            self.tell(HiveLink::Away {
-                reason: lost.to_string(),
-                since: Timestamp::now(),
-            })
-            .await;
+            self.ear.away(lost.to_string()).await;
             // So that many services do not come back in step.
             sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -150,9 +154,12 @@ impl Link {
         let _: String = within(redis::cmd("PING").query_async(&mut connection)).await?;
         let events: PubSub = within(self.client.get_async_pubsub()).await?;
         let (mut sink, stream) = events.split();
-        for key in [keys::RESULT, keys::IN_PROGRESS] {
-            let pattern = format!("__keyspace@{}__:{key}*", self.database);
-            within(sink.psubscribe(pattern)).await?;
+        for key in self.ear.keys() {
+            let channel = format!("__keyspace@{}__:{key}", self.database);
+            match key.ends_with('*') {
+                true => within(sink.psubscribe(channel)).await?,
+                false => within(sink.subscribe(channel)).await?,
+            }
         }
         within(sink.subscribe(&self.channel)).await?;
         let asked = ask_for_notifications(&mut connection).await;
@@ -160,8 +167,8 @@ impl Link {
         if let Err(error) = asked {
             tracing::warn!(
                 %error,
-                "Redis does not let us turn on its keyspace events; results of the Hive are looked for \
-                 twice a second"
+                "Redis does not let us turn on its keyspace events; what they tell is looked for twice a \
+                 second"
             );
         }
         Ok((connection, sink, stream))
@@ -173,23 +180,16 @@ impl Link {
         mut connection: MultiplexedConnection,
         _sink: PubSubSink,
         mut events: PubSubStream,
-        flights: &Flights,
     ) -> LinkError {
         self.connection.send_replace(Some(connection.clone()));
-        self.tell(HiveLink::Connected).await;
         tracing::info!("connected to Redis");
-        // What has happened meanwhile was told to nobody.
-        flights.look_at_all();
+        self.ear.connected().await;
         let mut pings = interval(PING_INTERVAL);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 event = events.next() => match event {
-                    Some(event) if event.from_pattern() => {
-                        let kind: String = event.get_payload().unwrap_or_default();
-                        flights.hear(event.get_channel_name(), &kind);
-                    }
-                    Some(event) => self.orders.hear(event.get_payload_bytes()),
+                    Some(event) => self.hear(&event),
                     None => {
                         let kind = redis::ErrorKind::Io;
                         return RedisError::from((kind, "the connection was closed")).into();
@@ -206,12 +206,12 @@ impl Link {
         }
     }
 
-    async fn tell(&self, link: HiveLink) {
-        if let HiveLink::Away { reason, .. } = &link {
-            tracing::warn!(%reason, "Redis is away; tasks of the Hive wait");
-        }
-        if let Err(error) = self.state.set_hive_link(link).await {
-            tracing::debug!(%error, "the queue was not told of Redis");
+    fn hear(&self, event: &Msg) {
+        let channel = event.get_channel_name();
+        if channel == self.channel {
+            self.ear.order(event.get_payload_bytes());
+        } else if let Some((_, key)) = channel.split_once("__:") {
+            self.ear.hear(key, event.get_payload_bytes());
         }
     }
 }

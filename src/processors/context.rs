@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::RunError;
-use crate::models::{ClaimedTask, OfferId, Task, TaskId};
+use crate::models::{ClaimedTask, OfferId, Task, TaskId, TaskStatus, Timestamp};
 use crate::state::{Error, StateManager, Upstream};
 
 /// Between two tries to read what the storage does not give.
@@ -16,8 +16,24 @@ const READ_PAUSE: Duration = Duration::from_millis(200);
 pub struct Context {
     task: ClaimedTask,
     stop: CancellationToken,
-    state: StateManager,
+    home: Home,
     remote: Option<Remote>,
+}
+
+/// Where the task is kept, and who hears of the attempt.
+enum Home {
+    /// This service's database.
+    State(StateManager),
+    /// Another machine, which sent it here as a job and hears nothing before its end.
+    Elsewhere(Sent),
+}
+
+/// What a task that is kept elsewhere has brought along.
+pub struct Sent {
+    /// When it was sent.
+    pub at: Timestamp,
+    /// The tasks that it waited for.
+    pub upstream: Vec<Upstream>,
 }
 
 /// What a processor needs to know whose tasks run elsewhere.
@@ -33,7 +49,18 @@ impl Context {
         Self {
             task,
             stop,
-            state,
+            home: Home::State(state),
+            remote: None,
+        }
+    }
+
+    /// An attempt at a task that is kept elsewhere: no database is needed. What its processor says before
+    /// its end goes to the program's own log at debug, as it may hold contents.
+    pub fn of_sent(task: ClaimedTask, stop: CancellationToken, sent: Sent) -> Self {
+        Self {
+            task,
+            stop,
+            home: Home::Elsewhere(sent),
             remote: None,
         }
     }
@@ -81,7 +108,11 @@ impl Context {
     /// # Errors
     /// When it cannot be read.
     pub async fn task(&self) -> Result<Task, RunError> {
-        let read = || self.state.task(self.task_id());
+        let state = match &self.home {
+            Home::State(state) => state,
+            Home::Elsewhere(sent) => return Ok(self.sent_task(sent)),
+        };
+        let read = || state.task(self.task_id());
         let task = self.read("the task", read).await?;
         task.ok_or_else(|| RunError::new("the task cannot be read: it is not there"))
     }
@@ -94,8 +125,43 @@ impl Context {
         if !self.task.terms.has_upstream {
             return Ok(Vec::new());
         }
-        let read = || self.state.upstream(self.task_id());
+        let state = match &self.home {
+            Home::State(state) => state,
+            Home::Elsewhere(sent) => return Ok(sent.upstream.clone()),
+        };
+        let read = || state.upstream(self.task_id());
         self.read("its upstream", read).await
+    }
+
+    /// As much of a task that is kept elsewhere as is known here.
+    fn sent_task(&self, sent: &Sent) -> Task {
+        Task {
+            id: self.task_id(),
+            content: self.content().to_owned(),
+            created_at: sent.at,
+            status: TaskStatus::Processing,
+            result: None,
+            logs: Vec::new(),
+            context_history: Map::new(),
+            context_used: None,
+            processor: self.task.processor.clone(),
+            priority: 0,
+            attempt: self.attempt(),
+            max_attempts: self.task.terms.max_attempts,
+            run_at: sent.at,
+            started_at: Some(Timestamp::now()),
+            finished_at: None,
+            failure: None,
+            error: None,
+            progress: None,
+            tags: Vec::new(),
+            session_id: None,
+            timeout: None,
+            concurrency_key: None,
+            unique_key: None,
+            after: sent.upstream.iter().map(|task| task.id).collect(),
+            extra: Map::new(),
+        }
     }
 
     /// What is read. A storage that is busy or out of order is no fault of the task's and costs it no
@@ -127,14 +193,21 @@ impl Context {
 
     /// Adds to the answer as it grows. Waits while the Writer is behind.
     pub async fn output(&self, text: String) {
-        self.state
-            .output(self.task.attempt, &self.task.processor, text)
-            .await;
+        match &self.home {
+            Home::State(state) => {
+                let (attempt, agent) = (self.task.attempt, &self.task.processor);
+                state.output(attempt, agent, text).await;
+            }
+            Home::Elsewhere(_) => self.mention("output", &text),
+        }
     }
 
     /// Sets `context_history.<name>` of the task. Waits while the Writer is behind.
     pub async fn note(&self, name: &str, value: &Value) {
-        self.state.note(self.task.attempt, name, value).await;
+        match &self.home {
+            Home::State(state) => state.note(self.task.attempt, name, value).await,
+            Home::Elsewhere(_) => self.mention(name, &value.to_string()),
+        }
     }
 
     /// Resolves when the attempt has to end: abort, timeout, emergency stop or shutdown.
@@ -145,15 +218,25 @@ impl Context {
     /// Adds a line to the task's log. Waits while the Writer is behind, so that a chatty processor
     /// slows itself and nobody else.
     pub async fn log(&self, line: String) {
-        self.state
-            .log(self.task.attempt, &self.task.processor, line)
-            .await;
+        match &self.home {
+            Home::State(state) => {
+                let (attempt, agent) = (self.task.attempt, &self.task.processor);
+                state.log(attempt, agent, line).await;
+            }
+            Home::Elsewhere(_) => self.mention("log", &line),
+        }
     }
 
     /// Sets the task's progress, 0 to 1. Waits while the Writer is behind.
     pub async fn progress(&self, progress: f64) {
-        self.state
-            .set_progress(self.task.attempt, progress.clamp(0.0, 1.0))
-            .await;
+        if let Home::State(state) = &self.home {
+            let progress = progress.clamp(0.0, 1.0);
+            state.set_progress(self.task.attempt, progress).await;
+        }
+    }
+
+    fn mention(&self, what: &str, text: &str) {
+        let (task_id, processor) = (self.task_id(), &self.task.processor);
+        tracing::debug!(%task_id, %processor, what, text, "a processor has something to say");
     }
 }

@@ -18,7 +18,7 @@ pub mod worker;
 use futures_util::future::BoxFuture;
 
 pub use command::kill_orphans;
-pub use context::{Context, Remote};
+pub use context::{Context, Remote, Sent};
 pub use hive::Carrier;
 pub use registry::{Entry, Registry};
 pub use text::without_nul;

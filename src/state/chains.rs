@@ -11,7 +11,7 @@
 
 use std::collections::HashSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::{SqliteConnection, SqliteExecutor};
 
 use super::Error;
@@ -29,7 +29,7 @@ use crate::models::{Failure, TaskId, TaskStatus, Timestamp};
 const CHUNK_LINKS: i64 = 200;
 
 /// What an upstream task has left, for those that wait for it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Upstream {
     pub id: TaskId,
     pub status: TaskStatus,

@@ -19,6 +19,7 @@ mod hive_login;
 mod hive_lost;
 mod hive_parts;
 mod hive_sending;
+mod hive_worker;
 mod keys;
 mod large;
 mod ledger;

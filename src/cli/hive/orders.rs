@@ -5,9 +5,9 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::error::Error;
-use super::order::Order;
-use super::period::period;
+use super::super::error::Error;
+use super::super::order::Order;
+use super::super::period::period;
 use crate::models::Timestamp;
 
 const PATH: &str = "/api/v1/hive/broadcast";

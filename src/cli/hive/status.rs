@@ -3,10 +3,10 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::error::Error;
-use super::output::{one_line, print, print_json};
-use super::status;
-use super::target::Target;
+use super::super::error::Error;
+use super::super::output::{one_line, print, print_json};
+use super::super::status;
+use super::super::target::Target;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -3,10 +3,10 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::error::Error;
-use super::output::{one_line, print, print_json, say};
-use super::table::{age, first_words, table};
-use super::target::Target;
+use super::super::error::Error;
+use super::super::output::{one_line, print, print_json, say};
+use super::super::table::{age, first_words, table};
+use super::super::target::Target;
 use crate::models::Timestamp;
 
 /// Characters of a name that are shown.

@@ -1,0 +1,219 @@
+//! The Hive's part of a running service: the connection, the jobs that are out, and the service among the nodes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use redis::RedisError;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::flights::{Flights, Standing};
+use super::handle::Handle;
+use super::keys;
+use super::link::{Ear, Line, Link, LinkError};
+use super::member::{Inbox, Member, Orders};
+use super::nodes::{Node, NodeKind};
+use super::scripts::Scripts;
+use super::sender::{Queues, Sender, Tally};
+use crate::config::Settings;
+use crate::models::{HiveLink, Timestamp};
+use crate::processors::{Carrier, Registry};
+use crate::queue::QueueManager;
+use crate::state::StateManager;
+
+/// How often all jobs are looked at: what Redis tells by itself comes sooner.
+const LOOK_INTERVAL: Duration = Duration::from_secs(10);
+/// The same, where Redis tells nothing.
+const BLIND_INTERVAL: Duration = Duration::from_millis(500);
+/// Jobs that one command looks at.
+const LOOK_JOBS: usize = 500;
+
+/// The Hive's part of a running service.
+pub struct Hive {
+    link: Link<Listener>,
+    line: Line,
+    flights: Flights,
+    scripts: Arc<Scripts>,
+    queues: Queues,
+    zombie: Duration,
+    tally: Arc<Tally>,
+    channel: String,
+    node: Node,
+    orders: Orders,
+    state: StateManager,
+}
+
+impl Hive {
+    /// The Hive of these settings, not connected yet.
+    ///
+    /// # Errors
+    /// When the certificates of the settings cannot be read.
+    pub fn new(settings: &Settings, state: StateManager) -> Result<Self, LinkError> {
+        let (inbox, orders) = Inbox::new();
+        let flights = Flights::default();
+        let ear = Listener {
+            state: state.clone(),
+            flights: flights.clone(),
+            inbox,
+        };
+        let (link, line) = Link::new(settings, ear)?;
+        Ok(Self {
+            link,
+            line,
+            flights,
+            scripts: Arc::default(),
+            queues: Queues {
+                high: settings.hive_high_priority_queue.clone(),
+                background: settings.hive_background_queue.clone(),
+            },
+            zombie: settings.hive_zombie_task_timeout,
+            tally: Arc::default(),
+            channel: settings.hive_broadcast_channel.clone(),
+            node: Node::of_this_process(NodeKind::Service),
+            orders,
+            state,
+        })
+    }
+
+    /// What carries the tasks of `hive` processors.
+    pub fn carrier(&self) -> Arc<dyn Carrier> {
+        Arc::new(Sender::new(
+            self.line.clone(),
+            self.flights.clone(),
+            self.queues.clone(),
+            Arc::clone(&self.scripts),
+            Arc::clone(&self.tally),
+        ))
+    }
+
+    /// What the rest of the program can ask of the Hive.
+    pub fn handle(&self) -> Handle {
+        Handle {
+            line: self.line.clone(),
+            flights: self.flights.clone(),
+            tally: Arc::clone(&self.tally),
+            queues: self.queues.clone(),
+            channel: self.channel.clone(),
+            id: self.node.id.clone(),
+            state: self.state.clone(),
+        }
+    }
+
+    /// Keeps the connection, looks after the jobs that are out, and is a node among the others, until `stop`.
+    pub async fn run(self, queue: QueueManager, registry: Arc<Registry>, stop: CancellationToken) {
+        let mut member = Member {
+            node: self.node,
+            line: self.line.clone(),
+            state: self.state,
+            queue,
+            registry,
+        };
+        let hears = self.link.hears();
+        let looker = Looker {
+            line: self.line,
+            flights: self.flights,
+            scripts: self.scripts,
+            zombie: self.zombie,
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.link.run() => {}
+            () = looker.run(hears) => {}
+            () = member.run(self.orders) => {}
+        }
+        member.leave().await;
+    }
+}
+
+/// What a service does with what it hears: jobs that are out get their news, orders are obeyed, and the queue
+/// knows whether tasks of the Hive can start.
+struct Listener {
+    state: StateManager,
+    flights: Flights,
+    inbox: Inbox,
+}
+
+impl Ear for Listener {
+    fn keys(&self) -> Vec<String> {
+        [keys::RESULT, keys::IN_PROGRESS]
+            .map(|key| format!("{key}*"))
+            .into()
+    }
+
+    fn hear(&self, key: &str, event: &[u8]) {
+        self.flights.hear(key, event);
+    }
+
+    fn order(&self, payload: &[u8]) {
+        self.inbox.hear(payload);
+    }
+
+    async fn connected(&self) {
+        self.tell(HiveLink::Connected).await;
+        self.flights.look_at_all();
+    }
+
+    async fn away(&self, reason: String) {
+        tracing::warn!(%reason, "Redis is away; tasks of the Hive wait");
+        let since = Timestamp::now();
+        self.tell(HiveLink::Away { reason, since }).await;
+    }
+}
+
+impl Listener {
+    async fn tell(&self, link: HiveLink) {
+        if let Err(error) = self.state.set_hive_link(link).await {
+            tracing::debug!(%error, "the queue was not told of Redis");
+        }
+    }
+}
+
+/// Looks at all jobs that are out, now and then.
+struct Looker {
+    line: Line,
+    flights: Flights,
+    scripts: Arc<Scripts>,
+    zombie: Duration,
+}
+
+impl Looker {
+    async fn run(mut self, hears: Arc<AtomicBool>) {
+        loop {
+            let interval = match hears.load(Ordering::Relaxed) {
+                true => LOOK_INTERVAL,
+                false => BLIND_INTERVAL,
+            };
+            tokio::select! {
+                () = sleep(interval) => {}
+                () = self.flights.wanted() => {}
+            }
+            for (queue, ids) in self.flights.by_queue() {
+                for ids in ids.chunks(LOOK_JOBS) {
+                    if let Err(error) = self.look(&queue, ids).await {
+                        tracing::debug!(%error, "the jobs could not be looked at");
+                    }
+                }
+            }
+        }
+    }
+
+    async fn look(&mut self, queue: &str, ids: &[String]) -> Result<(), RedisError> {
+        let mut connection = self.line.connection().await;
+        let mut asked = self.scripts.look.key(queue);
+        for id in ids {
+            asked.arg(id);
+        }
+        let standings: String = asked.invoke_async(&mut connection).await?;
+        for (id, standing) in ids.iter().zip(standings.chars()) {
+            let standing = match standing {
+                'r' => Standing::Landed,
+                'p' => Standing::Claimed,
+                'q' => Standing::Queued,
+                _ => Standing::Gone,
+            };
+            self.flights.see(id, standing, self.zombie);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,322 @@
+//! A worker of the Hive: takes ARQ's jobs and runs them with this machine's processors. It needs no database.
+//!
+//! `claims` is what it says to Redis, `order` what a job asks for, `work` the life of one, `running` those that
+//! run, `health` what others see of the worker. The loop here takes jobs whenever there is room: at once when
+//! Redis tells of one, when the next is due, and twice a second in any case.
+
+mod claims;
+mod health;
+mod order;
+mod running;
+mod work;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::claims::{Batch, Claim, Claims};
+use self::running::{Reason, RunningSet};
+use self::work::{Counts, STOP_PATIENCE, Workplace};
+use super::job::now_ms;
+use super::keys;
+use super::link::{Ear, Line, Link, LinkError};
+use super::wire::Codec;
+use crate::config::{ProcessorKind, Settings};
+use crate::processors::Registry;
+
+/// How often jobs are looked for, besides what Redis tells.
+const POLL: Duration = Duration::from_millis(500);
+/// How often running jobs are looked after: whether they are to be aborted, and are still ours.
+const CARE: Duration = Duration::from_millis(500);
+/// How often the end of claims is put off; a third of the time for which they hold.
+const EXTENSION: Duration = Duration::from_secs(10);
+/// Claims that one command keeps.
+const KEEP_JOBS: usize = 500;
+/// How long a stop waits for Redis, besides what jobs take.
+const LAST_ANSWER: Duration = Duration::from_secs(2);
+
+/// What a worker is told besides the settings.
+#[derive(Clone, Debug)]
+pub struct WorkerOptions {
+    /// What it is called in its log.
+    pub name: String,
+    /// Jobs that run at a time, at least 1.
+    pub max_jobs: usize,
+    /// The queues, the most urgent first. Empty stands for the two of the settings.
+    pub queues: Vec<String>,
+    /// How a result is written whose job is gone or cannot be read; any other is written as its job was.
+    pub codec: Codec,
+}
+
+/// A worker that is not connected yet.
+pub struct Worker {
+    link: Link<Bell>,
+    line: Line,
+    bell: Bell,
+    workplace: Arc<Workplace>,
+    slots: Arc<Semaphore>,
+    max_jobs: usize,
+    shutdown_grace: Duration,
+}
+
+/// Wakes the loops of a worker.
+#[derive(Clone)]
+struct Bell(Arc<Bells>);
+
+struct Bells {
+    queues: Vec<String>,
+    /// There may be jobs.
+    jobs: Notify,
+    /// A job may have to be aborted, or claims may have been lost.
+    care: Notify,
+}
+
+impl Ear for Bell {
+    fn keys(&self) -> Vec<String> {
+        let abort = keys::ABORT.to_owned();
+        self.0.queues.iter().cloned().chain([abort]).collect()
+    }
+
+    fn hear(&self, key: &str, event: &[u8]) {
+        if !matches!(event, b"zadd" | b"zincr") {
+            return;
+        }
+        match key == keys::ABORT {
+            true => self.0.care.notify_one(),
+            false => self.0.jobs.notify_one(),
+        }
+    }
+
+    fn order(&self, _payload: &[u8]) {}
+
+    async fn connected(&self) {
+        self.0.care.notify_one();
+        self.0.jobs.notify_one();
+    }
+
+    async fn away(&self, reason: String) {
+        tracing::warn!(%reason, "Redis is away; running jobs go on");
+    }
+}
+
+impl Worker {
+    /// A worker with the processors and the Redis of these settings.
+    ///
+    /// # Errors
+    /// When the certificates or the password of the settings cannot be read.
+    pub fn new(settings: &Settings, options: WorkerOptions) -> Result<Self, LinkError> {
+        let queues = match options.queues.is_empty() {
+            false => options.queues,
+            true => vec![
+                settings.hive_high_priority_queue.clone(),
+                settings.hive_background_queue.clone(),
+            ],
+        };
+        let bell = Bell(Arc::new(Bells {
+            queues: queues.clone(),
+            jobs: Notify::new(),
+            care: Notify::new(),
+        }));
+        let (link, line) = Link::new(settings, bell.clone())?;
+        let functions = settings.processors.iter();
+        let functions = functions.filter(|(_, processor)| runs_here(&processor.kind));
+        let workplace = Workplace {
+            claims: Claims::new(line.clone(), queues),
+            running: RunningSet::default(),
+            counts: Counts::default(),
+            registry: Registry::new(settings),
+            functions: functions.map(|(name, _)| name.clone()).collect(),
+            codec: options.codec,
+            holds: Mutex::new(HashMap::new()),
+        };
+        tracing::info!(name = %options.name, max_jobs = options.max_jobs, "a worker of the Hive");
+        Ok(Self {
+            link,
+            line,
+            bell,
+            workplace: Arc::new(workplace),
+            slots: Arc::new(Semaphore::new(options.max_jobs)),
+            max_jobs: options.max_jobs,
+            shutdown_grace: settings.shutdown_grace,
+        })
+    }
+
+    /// The functions that it runs, sorted.
+    pub fn functions(&self) -> Vec<String> {
+        let mut functions = Vec::from_iter(self.workplace.functions.iter().cloned());
+        functions.sort_unstable();
+        functions
+    }
+
+    /// The queues that it takes jobs from, the most urgent first.
+    pub fn queues(&self) -> &[String] {
+        self.workplace.claims.queues()
+    }
+
+    /// Works until `stop`. Then running jobs get the grace of the settings to end; the rest is given back.
+    pub async fn run(self, stop: CancellationToken) {
+        let Self {
+            link,
+            line,
+            bell,
+            workplace,
+            slots,
+            max_jobs,
+            shutdown_grace,
+        } = self;
+        let jobs = TaskTracker::new();
+        let work = async {
+            let taker = Taker {
+                workplace: &workplace,
+                bell: &bell,
+                slots,
+                max_jobs,
+                jobs: &jobs,
+            };
+            taker.run(&stop).await;
+            leave(&workplace, &jobs, shutdown_grace).await;
+            let _ = timeout(LAST_ANSWER, health::end(line.clone(), &workplace)).await;
+        };
+        tokio::select! {
+            () = work => {}
+            () = link.run() => {}
+            () = care(&workplace, &bell) => {}
+            () = health::tell(line.clone(), &workplace) => {}
+        }
+    }
+}
+
+/// Whether this machine runs the tasks of such a processor by itself.
+fn runs_here(kind: &ProcessorKind) -> bool {
+    match kind {
+        ProcessorKind::Echo
+        | ProcessorKind::Command(_)
+        | ProcessorKind::Webhook(_)
+        | ProcessorKind::Llm(_) => true,
+        ProcessorKind::Worker(_) | ProcessorKind::Hive(_) => false,
+    }
+}
+
+/// Takes jobs as long as there is room.
+struct Taker<'a> {
+    workplace: &'a Arc<Workplace>,
+    bell: &'a Bell,
+    slots: Arc<Semaphore>,
+    max_jobs: usize,
+    jobs: &'a TaskTracker,
+}
+
+impl Taker<'_> {
+    async fn run(&self, stop: &CancellationToken) {
+        while let Some(room) = self.room(stop).await {
+            let wanted = room.num_permits();
+            let Some(batch) = self.take(wanted, stop).await else {
+                return;
+            };
+            let (found, next_due_ms) = (batch.jobs.len(), batch.next_due_ms);
+            self.start(batch, room, stop).await;
+            if found < wanted {
+                let pause = next_due_ms.map_or(POLL, |due| until(due).min(POLL));
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = self.bell.0.jobs.notified() => {}
+                    () = sleep(pause) => {}
+                }
+            }
+        }
+    }
+
+    /// All room that there is, at least for one job; `None` at a stop.
+    async fn room(&self, stop: &CancellationToken) -> Option<OwnedSemaphorePermit> {
+        let first = tokio::select! {
+            biased;
+            () = stop.cancelled() => return None,
+            slot = Arc::clone(&self.slots).acquire_owned() => slot.ok()?,
+        };
+        let more = self.slots.available_permits().min(self.max_jobs) as u32;
+        let mut room = first;
+        if let Ok(more) = Arc::clone(&self.slots).try_acquire_many_owned(more) {
+            room.merge(more);
+        }
+        Some(room)
+    }
+
+    /// Jobs that are due. What Redis has been asked for is waited for even at a stop, so that no claim is
+    /// forgotten; `None` if it does not answer then.
+    async fn take(&self, wanted: usize, stop: &CancellationToken) -> Option<Batch> {
+        let take = self.workplace.claims.take(wanted);
+        tokio::pin!(take);
+        tokio::select! {
+            batch = &mut take => Some(batch),
+            () = stop.cancelled() => timeout(LAST_ANSWER, take).await.ok(),
+        }
+    }
+
+    async fn start(&self, batch: Batch, mut room: OwnedSemaphorePermit, stop: &CancellationToken) {
+        for taken in batch.jobs {
+            if stop.is_cancelled() {
+                let _ = timeout(LAST_ANSWER, self.workplace.refuse(&taken)).await;
+                continue;
+            }
+            let slot = room.split(1);
+            let workplace = Arc::clone(self.workplace);
+            self.jobs.spawn(async move {
+                workplace.work(taken).await;
+                drop(slot);
+            });
+        }
+    }
+}
+
+/// The time until this one, in Unix milliseconds; never less than one.
+fn until(due_ms: f64) -> Duration {
+    Duration::from_millis((due_ms - now_ms() as f64).max(1.0) as u64)
+}
+
+/// Waits for the jobs to end, or ends them.
+async fn leave(workplace: &Workplace, jobs: &TaskTracker, grace: Duration) {
+    jobs.close();
+    if timeout(grace, jobs.wait()).await.is_ok() {
+        return;
+    }
+    for running in workplace.running.all() {
+        running.stop(Reason::Shutdown);
+    }
+    if timeout(STOP_PATIENCE + LAST_ANSWER, jobs.wait())
+        .await
+        .is_err()
+    {
+        let left = jobs.len();
+        tracing::warn!(
+            left,
+            "jobs could not be given back; other workers take them when the claims expire"
+        );
+    }
+}
+
+/// Looks after the running jobs for ever.
+async fn care(workplace: &Workplace, bell: &Bell) {
+    let mut extended_at = Instant::now();
+    loop {
+        tokio::select! {
+            () = sleep(CARE) => {}
+            () = bell.0.care.notified() => {}
+        }
+        let extended = extended_at.elapsed() >= EXTENSION;
+        if extended {
+            extended_at = Instant::now();
+        }
+        for running in workplace.running.all().chunks(KEEP_JOBS) {
+            let claims: Vec<Claim> = running.iter().map(|running| running.claim()).collect();
+            let standings = workplace.claims.keep(&claims, extended).await;
+            for ((running, claim), standing) in running.iter().zip(&claims).zip(standings) {
+                running.see(claim, standing);
+            }
+        }
+    }
+}

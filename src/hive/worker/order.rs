@@ -1,0 +1,184 @@
+//! What a job asks for, in the words of a task: read from its body, or why it cannot be run.
+
+use std::collections::HashSet;
+
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::super::wire::{Codec, Exception, Job, Value};
+use super::claims::{Claim, Taken};
+use crate::models::{Attempt, ClaimedTask, TaskId, Terms, Timestamp};
+use crate::processors::Sent;
+use crate::state::Upstream;
+
+/// How often a job may be started, as ARQ has it.
+pub(super) const MAX_TRIES: i64 = 5;
+/// A mark of an abort that is older than its job by more than this, in milliseconds, is one that ARQ has left
+/// behind; less may be two clocks that differ.
+const STALE_ABORT_MS: f64 = 60_000.0;
+
+/// A job's body, as far as it can be read.
+pub(super) struct Order {
+    pub job: Job,
+    pub codec: Codec,
+}
+
+impl Order {
+    /// The job of this body; a body that cannot be read is one of the function `<unknown>`, with the reason.
+    pub fn read(taken: &Taken, usual: Codec) -> (Self, Option<Exception>) {
+        let Some(body) = &taken.body else {
+            return (Self::unknown(usual), Some(failed("job expired")));
+        };
+        let Some(codec) = codec_of(body) else {
+            let reason = "the job is neither pickle nor JSON nor MessagePack";
+            return (Self::unknown(usual), Some(failed(reason)));
+        };
+        match Job::from_bytes(body, codec) {
+            Ok(job) => (Self { job, codec }, None),
+            Err(error) => {
+                let reason = format!("unable to deserialize job: {error}");
+                (Self::unknown(codec), Some(failed(&reason)))
+            }
+        }
+    }
+
+    fn unknown(codec: Codec) -> Self {
+        let job = Job {
+            job_try: None,
+            function: "<unknown>".to_owned(),
+            args: Vec::new(),
+            kwargs: Vec::new(),
+            enqueue_time_ms: 0,
+        };
+        Self { job, codec }
+    }
+
+    /// Why the job must not be started, in ARQ's order and words.
+    pub fn refusal(
+        &self,
+        start: i64,
+        aborted_at_ms: Option<f64>,
+        functions: &HashSet<String>,
+    ) -> Option<Exception> {
+        let oldest = self.job.enqueue_time_ms as f64 - STALE_ABORT_MS;
+        if aborted_at_ms.is_some_and(|at| at >= oldest) {
+            return Some(Exception::cancelled());
+        }
+        let function = &self.job.function;
+        if !functions.contains(function) {
+            return Some(failed(&format!("function '{function}' not found")));
+        }
+        let is_over = start > MAX_TRIES;
+        is_over.then(|| failed(&format!("max {MAX_TRIES} retries exceeded")))
+    }
+
+    /// The task that the job is, and what it has brought along.
+    ///
+    /// # Errors
+    /// What Python says of wrong arguments.
+    pub fn task(&self, claim: &Claim) -> Result<(ClaimedTask, Sent), Exception> {
+        let Job {
+            function,
+            args,
+            kwargs,
+            ..
+        } = &self.job;
+        let [task_id, payload] = args.as_slice() else {
+            let count = args.len();
+            let reason =
+                format!("{function}() takes a task id and a payload, got {count} arguments");
+            return Err(failed(&reason));
+        };
+        let mut upstream = Vec::new();
+        for (name, value) in kwargs {
+            if name != "upstream" {
+                let reason = format!("{function}() got an unexpected keyword argument '{name}'");
+                return Err(failed(&reason));
+            }
+            upstream = serde_json::from_value::<Vec<Upstream>>(value.to_json())
+                .map_err(|error| failed(&format!("argument 'upstream': {error}")))?;
+        }
+        let task = ClaimedTask {
+            attempt: Attempt {
+                seq: 0,
+                task_id: task_id_of(task_id),
+                number: claim.start,
+            },
+            content: payload.to_text(),
+            processor: function.clone(),
+            concurrency_key: None,
+            terms: Terms {
+                max_attempts: MAX_TRIES,
+                uncounted: 0,
+                timeout: None,
+                has_upstream: !upstream.is_empty(),
+                offer: None,
+            },
+        };
+        let at = Timestamp::from_unix_seconds(self.job.enqueue_time_ms / 1000);
+        let at = at.unwrap_or_else(Timestamp::now);
+        Ok((task, Sent { at, upstream }))
+    }
+}
+
+/// `arq.worker.JobExecutionFailed`, which every client of ARQ can raise.
+pub(super) fn failed(message: &str) -> Exception {
+    Exception::job_execution_failed(message)
+}
+
+/// How a body was written: each of the codecs begins a dict in its own way.
+fn codec_of(body: &[u8]) -> Option<Codec> {
+    match body.first()? {
+        0x80 | b'(' | b'}' => Some(Codec::Pickle),
+        b'{' | b' ' | b'\t' | b'\r' | b'\n' => Some(Codec::Json),
+        0x81..=0x8f | 0xde | 0xdf => Some(Codec::Msgpack),
+        _ => None,
+    }
+}
+
+/// The id itself; of one that is no UUID, a UUID that is the same each time.
+fn task_id_of(id: &Value) -> TaskId {
+    let text = id.to_text();
+    Uuid::parse_str(&text).unwrap_or_else(|_| {
+        let hash = Sha256::digest(text.as_bytes());
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&hash[..16]);
+        uuid::Builder::from_custom_bytes(bytes).into_uuid()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_codec_is_known_by_its_first_byte() {
+        for codec in Codec::ALL {
+            let job = Order::unknown(codec).job;
+            assert_eq!(codec_of(&job.to_bytes(codec).unwrap()), Some(codec));
+        }
+        assert_eq!(codec_of(b"(dp0\n."), Some(Codec::Pickle));
+        assert_eq!(codec_of(b"}."), Some(Codec::Pickle));
+        assert_eq!(codec_of(b""), None);
+        assert_eq!(codec_of(b"[]"), None);
+    }
+
+    #[test]
+    fn a_mark_of_an_abort_ends_only_jobs_that_were_there() {
+        let mut order = Order::unknown(Codec::Pickle);
+        order.job.enqueue_time_ms = 1_000_000;
+        let functions = HashSet::from(["<unknown>".to_owned()]);
+        let refused = |at| order.refusal(1, at, &functions);
+        assert_eq!(refused(Some(999_000.0)), Some(Exception::cancelled()));
+        assert_eq!(refused(Some(900_000.0)), None);
+        assert_eq!(refused(None), None);
+    }
+
+    #[test]
+    fn a_task_id_is_a_uuid_and_the_same_each_time() {
+        let uuid = "0199a1b2-0000-7000-8000-000000000001";
+        assert_eq!(task_id_of(&uuid.into()).to_string(), uuid);
+        assert_eq!(task_id_of(&"a".into()), task_id_of(&"a".into()));
+        assert_ne!(task_id_of(&"a".into()), task_id_of(&"b".into()));
+    }
+}

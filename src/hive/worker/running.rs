@@ -1,0 +1,111 @@
+//! The jobs that run in this worker: their claims, and how to stop them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+use super::claims::{Claim, Standing};
+
+/// All jobs that run, by id.
+#[derive(Default)]
+pub(super) struct RunningSet(Mutex<HashMap<Vec<u8>, Arc<Running>>>);
+
+/// One job that runs.
+pub(super) struct Running {
+    claim: Mutex<Claim>,
+    pub stop: CancellationToken,
+    reason: OnceLock<Reason>,
+}
+
+/// Why a job has to end before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// A client wants that.
+    Abort,
+    /// The worker stops.
+    Shutdown,
+    /// Another worker has the job, or it is gone.
+    Lost,
+}
+
+impl RunningSet {
+    /// Adds a job. `None` if it runs already: its claim had expired, and what runs goes on under this one.
+    pub fn add(&self, claim: &Claim) -> Option<Arc<Running>> {
+        let mut jobs = self.jobs();
+        if let Some(running) = jobs.get(&claim.id) {
+            *running.claim_place() = claim.clone();
+            return None;
+        }
+        let running = Arc::new(Running {
+            claim: Mutex::new(claim.clone()),
+            stop: CancellationToken::new(),
+            reason: OnceLock::new(),
+        });
+        jobs.insert(claim.id.clone(), Arc::clone(&running));
+        Some(running)
+    }
+
+    /// Removes a job that has ended, unless it was claimed again after `settled`; whether it is gone.
+    pub fn remove(&self, settled: &Claim) -> bool {
+        let mut jobs = self.jobs();
+        let is_same = |running: &Arc<Running>| running.claim_place().token == settled.token;
+        if !jobs.get(&settled.id).is_some_and(is_same) {
+            return false;
+        }
+        jobs.remove(&settled.id).is_some()
+    }
+
+    pub fn all(&self) -> Vec<Arc<Running>> {
+        self.jobs().values().cloned().collect()
+    }
+
+    pub fn len(&self) -> usize {
+        self.jobs().len()
+    }
+
+    fn jobs(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Arc<Running>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Running {
+    pub fn claim(&self) -> Claim {
+        self.claim_place().clone()
+    }
+
+    /// The job counts as this start, and later ones on from there.
+    pub fn set_start(&self, start: i64) -> Claim {
+        let mut claim = self.claim_place();
+        claim.start = start;
+        claim.clone()
+    }
+
+    /// Why the job has to end; the first reason counts.
+    pub fn reason(&self) -> Option<Reason> {
+        self.reason.get().copied()
+    }
+
+    pub fn stop(&self, reason: Reason) {
+        // A job that is out of time keeps that as its reason.
+        if !self.stop.is_cancelled() {
+            let _ = self.reason.set(reason);
+            self.stop.cancel();
+        }
+    }
+
+    /// What Redis says of the claim `seen`.
+    pub fn see(&self, seen: &Claim, standing: Standing) {
+        match standing {
+            Standing::Kept => {}
+            Standing::Aborted => self.stop(Reason::Abort),
+            // It may have been claimed again since.
+            Standing::Lost if self.claim_place().token != seen.token => {}
+            Standing::Lost => self.stop(Reason::Lost),
+        }
+    }
+
+    fn claim_place(&self) -> MutexGuard<'_, Claim> {
+        self.claim.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,292 @@
+//! The life of one job in a worker: claimed, run by the processor of its function's name, and ended by a result
+//! or given back.
+
+use std::any::Any;
+use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::time::timeout;
+
+use super::super::job::now_ms;
+use super::super::wire::{Codec, Exception, JobResult, Value};
+use super::claims::{Claim, Claims, Taken};
+use super::order::{Order, failed};
+use super::running::{Reason, Running, RunningSet};
+use crate::models::Timestamp;
+use crate::processors::{Context, Entry, Next, Registry, RunError};
+
+/// How long a processor may take to leave when it is told to; then it is dropped.
+pub(super) const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a job waits whose processor wants it run again at once.
+const UNCOUNTED_PAUSE: Duration = Duration::from_secs(1);
+
+/// What all jobs of a worker share.
+pub(super) struct Workplace {
+    pub claims: Claims,
+    pub running: RunningSet,
+    pub counts: Counts,
+    pub registry: Registry,
+    /// The names of the processors that run jobs.
+    pub functions: HashSet<String>,
+    /// How a result is written whose job cannot be read.
+    pub codec: Codec,
+    /// Processors that start nothing for a while.
+    pub holds: Mutex<HashMap<String, Timestamp>>,
+}
+
+/// What has become of the jobs so far.
+#[derive(Default)]
+pub(super) struct Counts {
+    pub complete: AtomicU64,
+    pub failed: AtomicU64,
+    pub retried: AtomicU64,
+}
+
+/// How a run ended.
+enum Ending {
+    Returned(String),
+    Raised(Exception),
+    /// It is to be run again: then, or as soon as may be.
+    Again(Option<Timestamp>),
+    /// The job is another's, or gone.
+    Lost,
+}
+
+/// What Redis is told of a run that has ended.
+enum LastWord {
+    Result(Vec<u8>),
+    /// It is due again then, in Unix milliseconds, or as it was.
+    GiveBack(Option<u64>),
+    Nothing,
+}
+
+impl Workplace {
+    /// Runs a job that was claimed, to its end and until Redis knows of that.
+    pub async fn work(&self, taken: Taken) {
+        let Some(running) = self.running.add(&taken.claim) else {
+            return;
+        };
+        let start_ms = now_ms() as i64;
+        let (order, refusal) = Order::read(&taken, self.codec);
+        let ending = match refusal {
+            Some(exception) => Ending::Raised(exception),
+            None => self.run(&order, &running, taken.aborted_at_ms).await,
+        };
+        self.settle(order, &running, ending, start_ms).await;
+    }
+
+    async fn run(&self, order: &Order, running: &Running, aborted_at_ms: Option<f64>) -> Ending {
+        let mut claim = running.claim();
+        if let Some(first) = order.job.job_try.filter(|first| *first > claim.start) {
+            claim = running.set_start(first);
+            self.claims.count_starts(&claim).await;
+        }
+        let refusal = order.refusal(claim.start, aborted_at_ms, &self.functions);
+        if let Some(exception) = refusal {
+            return Ending::Raised(exception);
+        }
+        let function = &order.job.function;
+        if let Some(until) = self.held_until(function) {
+            return Ending::Again(Some(until));
+        }
+        let Some(entry) = self.registry.get(function) else {
+            return Ending::Raised(failed(&format!("function '{function}' not found")));
+        };
+        let (task, sent) = match order.task(&claim) {
+            Ok(task) => task,
+            Err(exception) => return Ending::Raised(exception),
+        };
+        let context = Context::of_sent(task, running.stop.clone(), sent);
+        let ended = attempt(&entry, &context, running).await;
+        self.judge(function, ended)
+    }
+
+    fn judge(&self, function: &str, ended: Ended) -> Ending {
+        let RunError { message, next } = match ended {
+            Ended::Stopped(None) => return Ending::Raised(Exception::timeout()),
+            Ended::Stopped(Some(Reason::Abort)) => {
+                return Ending::Raised(Exception::cancelled());
+            }
+            Ended::Stopped(Some(Reason::Shutdown)) => return Ending::Again(None),
+            Ended::Stopped(Some(Reason::Lost)) => return Ending::Lost,
+            Ended::ByItself(Ok(result)) => return Ending::Returned(result),
+            Ended::ByItself(Err(error)) => error,
+        };
+        match next {
+            Next::Retry | Next::GiveUp | Next::Lost => Ending::Raised(failed(&message)),
+            Next::TimedOut => Ending::Raised(Exception::timeout()),
+            Next::Uncounted => Ending::Again(Some(Timestamp::now().after(UNCOUNTED_PAUSE))),
+            Next::Hold(until) => {
+                let mut holds = self.holds.lock().unwrap_or_else(PoisonError::into_inner);
+                holds.insert(function.to_owned(), until);
+                Ending::Again(Some(until))
+            }
+        }
+    }
+
+    fn held_until(&self, function: &str) -> Option<Timestamp> {
+        let mut holds = self.holds.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = *holds.get(function)?;
+        if until <= Timestamp::now() {
+            holds.remove(function);
+            return None;
+        }
+        Some(until)
+    }
+
+    /// Tells Redis how the job has ended.
+    async fn settle(&self, order: Order, running: &Running, ending: Ending, start_ms: i64) {
+        let (value, success) = match ending {
+            Ending::Returned(result) => (Value::Str(result), true),
+            Ending::Raised(exception) => (exception.to_value(), false),
+            Ending::Again(until) => {
+                let due_ms = until.map(|until| until.utc().timestamp_millis().max(1) as u64);
+                self.counts.retried.fetch_add(1, Ordering::Relaxed);
+                return self.end(running, &LastWord::GiveBack(due_ms)).await;
+            }
+            Ending::Lost => return self.end(running, &LastWord::Nothing).await,
+        };
+        let count = match success {
+            true => &self.counts.complete,
+            false => &self.counts.failed,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        let claim = running.claim();
+        let codec = order.codec;
+        let result = JobResult {
+            job_try: claim.start,
+            function: order.job.function,
+            args: order.job.args,
+            kwargs: order.job.kwargs,
+            enqueue_time_ms: order.job.enqueue_time_ms,
+            success,
+            value,
+            start_ms,
+            finish_ms: now_ms() as i64,
+            queue: self.claims.queue_of(&claim).to_owned(),
+            id: String::from_utf8_lossy(&claim.id).into_owned(),
+        };
+        let result = to_bytes(result, codec);
+        self.end(running, &LastWord::Result(result)).await;
+    }
+
+    /// Ends the claim, once more if the job was claimed again meanwhile.
+    async fn end(&self, running: &Running, word: &LastWord) {
+        loop {
+            let claim = running.claim();
+            if !self.tell(&claim, word).await {
+                let id = String::from_utf8_lossy(&claim.id);
+                tracing::info!(job_id = %id, "another worker has the job now, or it is gone");
+            }
+            if self.running.remove(&claim) {
+                return;
+            }
+        }
+    }
+
+    async fn tell(&self, claim: &Claim, word: &LastWord) -> bool {
+        match word {
+            LastWord::Result(result) => self.claims.finish(claim, result).await,
+            LastWord::GiveBack(due_ms) => self.claims.give_back(claim, *due_ms).await,
+            LastWord::Nothing => false,
+        }
+    }
+
+    /// Gives back a job that was claimed and not started.
+    pub async fn refuse(&self, taken: &Taken) {
+        self.claims.give_back(&taken.claim, None).await;
+    }
+}
+
+/// How the processor's part of a run ended.
+enum Ended {
+    ByItself(Result<String, RunError>),
+    /// Told to stop; without a reason, because it took too long.
+    Stopped(Option<Reason>),
+}
+
+async fn attempt(entry: &Entry, context: &Context, running: &Running) -> Ended {
+    let run = AssertUnwindSafe(async { entry.processor.run(context).await }).catch_unwind();
+    tokio::pin!(run);
+    let limit = entry.timeout;
+    tokio::select! {
+        biased;
+        () = running.stop.cancelled() => {}
+        ended = &mut run => return Ended::ByItself(ended.unwrap_or_else(|panic| Err(panicked(&*panic)))),
+        () = tokio::time::sleep(limit.unwrap_or_default()), if limit.is_some() => {
+            running.stop.cancel();
+        }
+    }
+    // What it returns now does not matter: the stop has decided. Dropping it ends what is left.
+    let _ = timeout(STOP_PATIENCE, run).await;
+    Ended::Stopped(running.reason())
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> RunError {
+    let message = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    RunError::new(format!("the processor panicked: {message}"))
+}
+
+/// The result as its client reads it; one that cannot be written becomes a failure that can.
+fn to_bytes(result: JobResult, codec: Codec) -> Vec<u8> {
+    result.to_bytes(codec).unwrap_or_else(|error| {
+        // An argument that can be read may have no form to be written in again.
+        let bare = JobResult {
+            args: Vec::new(),
+            kwargs: Vec::new(),
+            ..result
+        };
+        let failure = |bare: JobResult| JobResult {
+            success: false,
+            value: failed(&format!("unable to serialize result: {error}")).to_value(),
+            ..bare
+        };
+        let written = bare
+            .to_bytes(codec)
+            .or_else(|_| failure(bare).to_bytes(codec));
+        written.unwrap_or_default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hive::wire::{Made, Opaque};
+
+    #[test]
+    fn a_result_is_written_even_if_its_arguments_cannot_be() {
+        let argument = Opaque {
+            module: "a".to_owned(),
+            name: "b".to_owned(),
+            made: Made::Indirect,
+            args: Vec::new(),
+            items: Vec::new(),
+            pairs: Vec::new(),
+            state: None,
+        };
+        let result = JobResult {
+            job_try: 1,
+            function: "f".to_owned(),
+            args: vec![Value::from(argument)],
+            kwargs: Vec::new(),
+            enqueue_time_ms: 0,
+            success: true,
+            value: "done".into(),
+            start_ms: 0,
+            finish_ms: 0,
+            queue: "q".to_owned(),
+            id: "a".to_owned(),
+        };
+        let bytes = to_bytes(result, Codec::Pickle);
+        let read = JobResult::from_bytes(&bytes, Codec::Pickle).unwrap();
+        assert!(read.success && read.value == "done".into() && read.args.is_empty());
+    }
+}

@@ -1,0 +1,299 @@
+//! `venom hive worker` on a real Redis, between real ARQ clients and the service: each outcome that ARQ knows,
+//! and what happens to jobs when a worker stops, dies or is cut off.
+
+use std::collections::HashSet;
+
+use futures_util::future::join;
+use serde_json::{Value, json};
+
+use crate::support::{Arq, Redis, Reply, Setup, Yard, eventually};
+
+const HIGH: &str = "venom:tasks:high";
+const BACKGROUND: &str = "venom:tasks:background";
+
+/// What is left in Redis of this job: which of ARQ's keys exist, the result's not counted.
+async fn left_of(redis: &Redis, queue: &str, id: &str) -> Vec<&'static str> {
+    let mut left = Vec::new();
+    for key in ["arq:job:", "arq:in-progress:", "arq:retry:"] {
+        let found = redis.command(&["EXISTS", &format!("{key}{id}")]).await;
+        if found.number() == 1 {
+            left.push(key);
+        }
+    }
+    for key in [queue, "arq:abort"] {
+        if redis.command(&["ZSCORE", key, id]).await != Reply::Null {
+            left.push("a set");
+        }
+    }
+    left
+}
+
+async fn exists(redis: &Redis, key: &str) -> bool {
+    redis.command(&["EXISTS", key]).await.number() == 1
+}
+
+async fn ends_as(arq: &Arq, redis: &Redis, id: &str, end: Value) {
+    let found = arq.client(redis, &["result", id]).await;
+    assert_eq!(found, end, "{id}");
+    assert_eq!(arq.client(redis, &["status", id]).await, "complete");
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn a_python_client_sees_each_outcome_as_from_a_worker_of_its_own() {
+    for arq in Arq::both(BACKGROUND) {
+        let redis = Redis::start().await;
+        let yard = Yard::new();
+        let _worker = yard.worker(&redis, "a").await;
+        let failed = |why: &str| json!({ "error": format!("JobExecutionFailed: {why}") });
+        for (function, end) in [
+            ("upper", json!({ "result": "TEXT" })),
+            ("echo", json!({ "result": "Processed: text" })),
+            ("slow", json!({ "error": "TimeoutError: " })),
+            ("nowhere", failed("function 'nowhere' not found")),
+        ] {
+            arq.enqueue(&redis, function, function, "text").await;
+            ends_as(&arq, &redis, function, end).await;
+            assert!(left_of(&redis, BACKGROUND, function).await.is_empty());
+        }
+        arq.enqueue(&redis, "fail", "fail", "text").await;
+        let found = arq.client(&redis, &["result", "fail"]).await;
+        let error = found["error"].as_str().expect("an error");
+        assert!(
+            error.starts_with("JobExecutionFailed: ") && error.contains("bad"),
+            "{error}"
+        );
+
+        // A job whose body has expired, and one that has been started too often.
+        redis.command(&["ZADD", BACKGROUND, "1", "expired"]).await;
+        ends_as(&arq, &redis, "expired", failed("job expired")).await;
+        redis.command(&["SET", "arq:retry:often", "5"]).await;
+        arq.enqueue(&redis, "often", "upper", "text").await;
+        ends_as(&arq, &redis, "often", failed("max 5 retries exceeded")).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn a_result_is_written_as_its_job_was() {
+    let redis = Redis::start().await;
+    let yard = Yard::new();
+    let _worker = yard.worker(&redis, "a").await;
+    for codec in ["pickle", "json", "msgpack"] {
+        let arq = Arq::newest(HIGH).codec(codec);
+        arq.enqueue(&redis, codec, "upper", "text").await;
+        ends_as(&arq, &redis, codec, json!({ "result": "TEXT" })).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn a_python_client_aborts_what_runs_and_what_waits() {
+    for arq in Arq::both(HIGH) {
+        let redis = Redis::start().await;
+        let yard = Yard::new();
+        arq.enqueue(&redis, "waits", "gate", "waits").await;
+        let start = async {
+            eventually("the abort is wanted", || async {
+                let mark = redis.command(&["ZSCORE", "arq:abort", "waits"]).await;
+                (mark != Reply::Null).then_some(())
+            })
+            .await;
+            yard.worker(&redis, "a").await
+        };
+        let (aborted, _worker) = join(arq.client(&redis, &["abort", "waits"]), start).await;
+        assert_eq!(aborted, true);
+        assert!(yard.ledger().is_empty());
+
+        arq.enqueue(&redis, "runs", "gate", "runs").await;
+        yard.until_noted("run runs 1").await;
+        assert_eq!(arq.client(&redis, &["status", "runs"]).await, "in_progress");
+        assert_eq!(arq.client(&redis, &["abort", "runs"]).await, true);
+        assert!(left_of(&redis, HIGH, "runs").await.is_empty());
+        assert_eq!(yard.ledger(), ["run runs 1"]);
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn the_job_of_a_killed_worker_is_taken_over_when_its_claim_expires() {
+    let redis = Redis::start().await;
+    let arq = Arq::newest(HIGH);
+    let yard = Yard::new();
+    let killed = yard.worker(&redis, "a").await;
+    arq.enqueue(&redis, "job", "gate", "gate").await;
+    yard.until_noted("run gate 1").await;
+    killed.kill9().await;
+    let left = redis.command(&["PTTL", "arq:in-progress:job"]).await;
+    assert!((1..=30_000).contains(&left.number()), "{left:?}");
+    let _worker = yard.worker(&redis, "b").await;
+    redis
+        .command(&["PEXPIRE", "arq:in-progress:job", "10"])
+        .await;
+    yard.until_noted("run gate 2").await;
+    yard.open_gate("gate");
+    ends_as(&arq, &redis, "job", json!({ "result": "let through" })).await;
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn a_clean_stop_gives_jobs_back_and_counts_nothing() {
+    let redis = Redis::start().await;
+    let arq = Arq::newest(HIGH);
+    let yard = Yard::new();
+    let stopped = yard.worker(&redis, "a").await;
+    arq.enqueue(&redis, "job", "gate", "gate").await;
+    yard.until_noted("run gate 1").await;
+    let health = format!("{HIGH}:health-check");
+    eventually("its health is told", || async {
+        exists(&redis, &health).await.then_some(())
+    })
+    .await;
+    assert_eq!(stopped.stop().await.code(), Some(0));
+    assert!(!exists(&redis, &health).await);
+    assert!(!exists(&redis, "arq:in-progress:job").await);
+    assert_eq!(redis.command(&["GET", "arq:retry:job"]).await.text(), "0");
+    assert_eq!(arq.client(&redis, &["status", "job"]).await, "queued");
+    yard.open_gate("gate");
+    let _worker = yard.worker(&redis, "b").await;
+    ends_as(&arq, &redis, "job", json!({ "result": "let through" })).await;
+    assert_eq!(yard.ledger(), ["run gate 1", "run gate 1", "done gate 1"]);
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn a_job_that_runs_outlives_redis() {
+    let mut redis = Redis::start().await;
+    let arq = Arq::newest(HIGH);
+    let yard = Yard::new();
+    let worker = yard.worker(&redis, "a").await;
+    arq.enqueue(&redis, "job", "gate", "gate").await;
+    yard.until_noted("run gate 1").await;
+    redis.kill9().await;
+    worker.until_said("Redis is away").await;
+    yard.open_gate("gate");
+    yard.until_noted("done gate 1").await;
+    redis.start_again().await;
+    ends_as(&arq, &redis, "job", json!({ "result": "let through" })).await;
+    assert_eq!(yard.ledger(), ["run gate 1", "done gate 1"]);
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn who_has_lost_a_claim_ends_the_job_and_leaves_it_to_its_owner() {
+    let redis = Redis::start().await;
+    let arq = Arq::newest(HIGH);
+    let yard = Yard::new();
+    let worker = yard.worker(&redis, "a").await;
+    arq.enqueue(&redis, "job", "gate", "gate").await;
+    yard.until_noted("run gate 1").await;
+    redis.command(&["SET", "arq:in-progress:job", "1"]).await;
+    worker.until_said("another worker has the job now").await;
+    assert_eq!(
+        redis.command(&["GET", "arq:in-progress:job"]).await.text(),
+        "1"
+    );
+    assert!(!exists(&redis, "arq:result:job").await);
+    assert_eq!(arq.client(&redis, &["status", "job"]).await, "in_progress");
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn urgent_jobs_come_first_and_a_score_of_zero_never() {
+    let redis = Redis::start().await;
+    let yard = Yard::new();
+    for (queue, id) in [(BACKGROUND, "later"), (HIGH, "sooner")] {
+        put(&redis, queue, id, "upper", id, "5").await;
+    }
+    put(&redis, HIGH, "never", "upper", "never", "0").await;
+    let _worker = yard.worker_with(&redis, "a", &["--max-jobs", "1"]).await;
+    for id in ["sooner", "later"] {
+        let end = redis_result(&redis, id).await;
+        assert!(end.contains(&id.to_uppercase()), "{end}");
+    }
+    assert!(!exists(&redis, "arq:result:never").await);
+    assert_eq!(yard.ledger(), ["run sooner 1", "run later 1"]);
+}
+
+/// Puts a JSON job into a queue.
+async fn put(redis: &Redis, queue: &str, id: &str, function: &str, payload: &str, score: &str) {
+    let job = json!({ "t": null, "f": function, "a": [id, payload], "k": {}, "et": 1 });
+    let key = format!("arq:job:{id}");
+    redis.command(&["SET", &key, &job.to_string()]).await;
+    redis.command(&["ZADD", queue, score, id]).await;
+}
+
+/// A result's text, once it is there.
+async fn redis_result(redis: &Redis, id: &str) -> String {
+    let key = format!("arq:result:{id}");
+    eventually("there is a result", || async {
+        match redis.command(&["GET", &key]).await {
+            Reply::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+            _ => None,
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn two_workers_run_a_thousand_jobs_once_each() {
+    const PUT: &str = "for i = 1, 1000 do \
+        redis.call('SET', 'arq:job:j' .. i, cjson.encode({t = cjson.null, f = 'upper', \
+            a = {'j' .. i, 'j' .. i}, k = cjson.decode('{}'), et = 1})) \
+        redis.call('ZADD', KEYS[1], i, 'j' .. i) end";
+    let redis = Redis::start().await;
+    let yard = Yard::new();
+    redis.command(&["EVAL", PUT, "1", BACKGROUND]).await;
+    let _a = yard.worker(&redis, "a").await;
+    let _b = yard.worker(&redis, "b").await;
+    eventually("all jobs have ended", || async {
+        let left = redis.command(&["ZCARD", BACKGROUND]).await;
+        (left.number() == 0).then_some(())
+    })
+    .await;
+    let ledger = yard.ledger();
+    assert_eq!(ledger.len(), 1000);
+    assert_eq!(ledger.iter().collect::<HashSet<_>>().len(), 1000);
+    let results = redis.command(&["EVAL", "return #redis.call('KEYS', 'arq:result:*')", "0"]);
+    assert_eq!(results.await.number(), 1000);
+    let left = redis.command(&["KEYS", "arq:[jri][oen][bt-]*"]).await;
+    assert_eq!(left, Reply::List(Vec::new()));
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn tasks_of_a_service_run_on_two_workers() {
+    let redis = Redis::start().await;
+    let yard = Yard::new();
+    let hive = |name: &str| {
+        format!("[processors.{name}]\nkind = \"hive\"\nfunction = \"{name}\"\nmax_attempts = 1\n")
+    };
+    let service = Setup::new()
+        .setting("enable_hive", true)
+        .setting("redis_host", "\"127.0.0.1\"")
+        .setting("redis_port", redis.port())
+        .table(&hive("upper"))
+        .table(&hive("fail"))
+        .table(&hive("slow"))
+        .start()
+        .await;
+    let _a = yard.worker(&redis, "a").await;
+    let _b = yard.worker(&redis, "b").await;
+    let mut ids = Vec::new();
+    for number in 0..50 {
+        ids.push(service.submit_to("upper", &format!("t{number}")).await);
+    }
+    for (number, id) in ids.iter().enumerate() {
+        let task = service.finished(id).await;
+        assert_eq!(task["result"], format!("T{number}"), "{task}");
+    }
+    assert_eq!(yard.ledger().iter().collect::<HashSet<_>>().len(), 50);
+    assert_eq!(yard.ledger().len(), 50);
+    for (function, failure) in [("fail", "error"), ("slow", "timeout")] {
+        let id = service.submit_to(function, "text").await;
+        let task = service.finished(&id).await;
+        assert_eq!(task["failure"], failure, "{task}");
+    }
+    service.ends_well().await;
+}

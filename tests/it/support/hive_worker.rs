@@ -1,0 +1,145 @@
+//! Real `venom hive worker` processes. Those of one [`Yard`] share its gates and its ledger.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+use super::redis::Redis;
+use super::wait::{eventually, in_time};
+
+/// What each command notes is a line `WORD CONTENT ATTEMPT`.
+const NOTE: &str =
+    r#"content=$(cat); note() { echo "$1 $content $VENOM_ATTEMPT" >> "$YARD/ledger"; }; note run;"#;
+/// The processors by name, and what each does after that.
+const PROCESSORS: [(&str, &str, &str); 4] = [
+    ("upper", "printf %s \"$content\" | tr a-z A-Z", ""),
+    ("fail", "echo bad >&2; exit 1", ""),
+    ("slow", "exec sleep 1000", "timeout = 0.2"),
+    (
+        "gate",
+        "while [ ! -e \"$YARD/$content\" ]; do sleep 0.01; done; note done; printf 'let through'",
+        "",
+    ),
+];
+
+/// A folder where workers meet tests.
+pub struct Yard(TempDir);
+
+/// A worker that runs; killed when it is dropped.
+pub struct HiveWorker {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Yard {
+    pub fn new() -> Self {
+        Self(TempDir::new().expect("a folder for workers"))
+    }
+
+    /// Starts a worker with the processors `upper`, `fail`, `slow` and `gate`, and waits until it is connected.
+    pub async fn worker(&self, redis: &Redis, name: &str) -> HiveWorker {
+        self.worker_with(redis, name, &[]).await
+    }
+
+    /// The same with more flags.
+    pub async fn worker_with(&self, redis: &Redis, name: &str, flags: &[&str]) -> HiveWorker {
+        let folder = self.0.path().join(name);
+        std::fs::create_dir_all(&folder).expect("a folder to write in");
+        let settings = format!(
+            "shutdown_grace = 0\nlog = \"debug\"\nredis_host = \"127.0.0.1\"\nredis_port = {}\n{}",
+            redis.port(),
+            processors(self.0.path()),
+        );
+        std::fs::write(folder.join("venom.toml"), settings).expect("a folder to write in");
+        let log = folder.join("stderr.log");
+        let child = Command::new(env!("CARGO_BIN_EXE_venom"))
+            .args(["hive", "worker", "--name", name])
+            .args(flags)
+            .current_dir(&folder)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&log).expect("a folder to write in"))
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the binary can be started");
+        let worker = HiveWorker { child, log };
+        worker.until_said("connected to Redis").await;
+        worker
+    }
+
+    /// Lets everybody through who waits at this gate, and who comes later.
+    pub fn open_gate(&self, gate: &str) {
+        File::create(self.0.path().join(gate)).expect("a folder to write in");
+    }
+
+    /// What the commands have noted, in order.
+    pub fn ledger(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.0.path().join("ledger")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// Waits until the ledger has this line.
+    pub async fn until_noted(&self, line: &str) {
+        eventually("the ledger says so", || async {
+            self.ledger()
+                .iter()
+                .any(|noted| noted == line)
+                .then_some(())
+        })
+        .await;
+    }
+}
+
+impl HiveWorker {
+    /// `kill -9`
+    pub async fn kill9(mut self) {
+        self.child.kill().await.expect("a running worker");
+    }
+
+    /// SIGTERM, and waits for the end.
+    pub async fn stop(mut self) -> ExitStatus {
+        let pid = self.child.id().expect("a running worker").cast_signed();
+        let pid = Pid::from_raw(pid).expect("a process id");
+        kill_process(pid, Signal::TERM).expect("a running worker");
+        let ended = in_time("the worker ends", self.child.wait()).await;
+        ended.expect("an exit status")
+    }
+
+    /// Waits until its log holds this.
+    pub async fn until_said(&self, words: &str) {
+        eventually(&format!("the worker says {words:?}"), || async {
+            self.log().contains(words).then_some(())
+        })
+        .await;
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for HiveWorker {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- the worker's words:\n{}", self.log());
+        }
+    }
+}
+
+fn processors(yard: &Path) -> String {
+    let tables = PROCESSORS.map(|(name, script, settings)| {
+        format!(
+            "[processors.{name}]\nkind = \"command\"\nprogram = \"sh\"\n\
+             args = [\"-c\", '''{NOTE} {script}''']\n{settings}\n\
+             [processors.{name}.env]\nYARD = \"{}\"\n",
+            yard.display()
+        )
+    });
+    tables.concat()
+}
