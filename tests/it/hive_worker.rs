@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use futures_util::future::join;
 use serde_json::{Value, json};
 
-use crate::support::{Arq, Redis, Reply, Setup, Yard, eventually};
+use crate::support::{Arq, Backend, Redis, Reply, Setup, Yard, eventually};
 
 const HIGH: &str = "venom:tasks:high";
 const BACKGROUND: &str = "venom:tasks:background";
@@ -197,6 +197,30 @@ async fn who_has_lost_a_claim_ends_the_job_and_leaves_it_to_its_owner() {
     assert_eq!(arq.client(&redis, &["status", "job"]).await, "in_progress");
 }
 
+/// The service behind a webhook asks for patience: the job waits for it, and that is no try of its own.
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn a_processor_that_has_to_wait_defers_its_job_and_counts_nothing() {
+    let redis = Redis::start().await;
+    let arq = Arq::newest(HIGH);
+    let yard = Yard::new();
+    let backend = Backend::start().await;
+    let hook = format!(
+        "[processors.hook]\nkind = \"webhook\"\nurl = \"{}\"\n",
+        backend.url()
+    );
+    let _worker = yard.worker_with(&redis, "a", &[], &hook).await;
+    arq.enqueue(&redis, "job", "hook", "text").await;
+    let call = backend.next().await;
+    assert_eq!(call.json()["data"]["task"]["content"], "text");
+    let patience = "Retry-After: 1\r\n";
+    call.answer("429 Too Many Requests", patience, "").await;
+    let call = backend.next().await;
+    assert_eq!(call.json()["data"]["attempt"], 1);
+    call.answer("200 OK", "", "done").await;
+    ends_as(&arq, &redis, "job", json!({ "result": "done" })).await;
+}
+
 #[tokio::test]
 #[ignore = "needs redis-server and arq: scripts/test installs them"]
 async fn urgent_jobs_come_first_and_a_score_of_zero_never() {
@@ -206,7 +230,9 @@ async fn urgent_jobs_come_first_and_a_score_of_zero_never() {
         put(&redis, queue, id, "upper", id, "5").await;
     }
     put(&redis, HIGH, "never", "upper", "never", "0").await;
-    let _worker = yard.worker_with(&redis, "a", &["--max-jobs", "1"]).await;
+    let _worker = yard
+        .worker_with(&redis, "a", &["--max-jobs", "1"], "")
+        .await;
     for id in ["sooner", "later"] {
         let end = redis_result(&redis, id).await;
         assert!(end.contains(&id.to_uppercase()), "{end}");

@@ -42,15 +42,21 @@ impl Yard {
 
     /// Starts a worker with the processors `upper`, `fail`, `slow` and `gate`, and waits until it is connected.
     pub async fn worker(&self, redis: &Redis, name: &str) -> HiveWorker {
-        self.worker_with(redis, name, &[]).await
+        self.worker_with(redis, name, &[], "").await
     }
 
-    /// The same with more flags.
-    pub async fn worker_with(&self, redis: &Redis, name: &str, flags: &[&str]) -> HiveWorker {
+    /// The same with more flags and more processors.
+    pub async fn worker_with(
+        &self,
+        redis: &Redis,
+        name: &str,
+        flags: &[&str],
+        tables: &str,
+    ) -> HiveWorker {
         let folder = self.0.path().join(name);
         std::fs::create_dir_all(&folder).expect("a folder to write in");
         let settings = format!(
-            "shutdown_grace = 0\nlog = \"debug\"\nredis_host = \"127.0.0.1\"\nredis_port = {}\n{}",
+            "shutdown_grace = 0\nlog = \"debug\"\nredis_host = \"127.0.0.1\"\nredis_port = {}\n{}{tables}",
             redis.port(),
             processors(self.0.path()),
         );
