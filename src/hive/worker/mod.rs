@@ -130,6 +130,10 @@ impl Worker {
             running: RunningSet::default(),
             counts: Counts::default(),
             registry: Registry::new(settings),
+            realm: format!(
+                "{}:{}/{}",
+                settings.redis_host, settings.redis_port, settings.redis_db
+            ),
             functions: functions.map(|(name, _)| name.clone()).collect(),
             codec: options.codec,
             holds: Mutex::new(HashMap::new()),

@@ -72,11 +72,11 @@ impl Order {
         is_over.then(|| failed(&format!("max {MAX_TRIES} retries exceeded")))
     }
 
-    /// The task that the job is, and what it has brought along.
+    /// The task that the job is, and what it has brought along. `realm` says which Redis it came from.
     ///
     /// # Errors
     /// What Python says of wrong arguments.
-    pub fn task(&self, claim: &Claim) -> Result<(ClaimedTask, Sent), Exception> {
+    pub fn task(&self, claim: &Claim, realm: &str) -> Result<(ClaimedTask, Sent), Exception> {
         let Job {
             function,
             args,
@@ -101,7 +101,7 @@ impl Order {
         let task = ClaimedTask {
             attempt: Attempt {
                 seq: 0,
-                task_id: task_id_of(task_id),
+                task_id: task_id_of(task_id, &claim.id, realm),
                 number: claim.start,
             },
             content: payload.to_text(),
@@ -136,15 +136,21 @@ fn codec_of(body: &[u8]) -> Option<Codec> {
     }
 }
 
-/// The id itself; of one that is no UUID, a UUID that is the same each time.
-fn task_id_of(id: &Value) -> TaskId {
+/// The task's id if the job is named after it, as services and the original do; else one that belongs to this
+/// job alone, and is the same at each start. What an earlier start has left running is found and killed by it,
+/// so no two jobs of a machine may share one, whatever their arguments are.
+fn task_id_of(id: &Value, job_id: &[u8], realm: &str) -> TaskId {
     let text = id.to_text();
-    Uuid::parse_str(&text).unwrap_or_else(|_| {
-        let hash = Sha256::digest(text.as_bytes());
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&hash[..16]);
-        uuid::Builder::from_custom_bytes(bytes).into_uuid()
-    })
+    match Uuid::parse_str(&text) {
+        Ok(uuid) if job_id.starts_with(text.as_bytes()) => uuid,
+        _ => {
+            let named = [realm.as_bytes(), b"\0", job_id].concat();
+            let hash = Sha256::digest(named);
+            let mut bytes = [0; 16];
+            bytes.copy_from_slice(&hash[..16]);
+            uuid::Builder::from_custom_bytes(bytes).into_uuid()
+        }
+    }
 }
 
 #[cfg(test)]
@@ -175,10 +181,14 @@ mod tests {
     }
 
     #[test]
-    fn a_task_id_is_a_uuid_and_the_same_each_time() {
+    fn a_task_id_belongs_to_one_job_and_is_the_same_each_time() {
         let uuid = "0199a1b2-0000-7000-8000-000000000001";
-        assert_eq!(task_id_of(&uuid.into()).to_string(), uuid);
-        assert_eq!(task_id_of(&"a".into()), task_id_of(&"a".into()));
-        assert_ne!(task_id_of(&"a".into()), task_id_of(&"b".into()));
+        let named_after_it = format!("{uuid}:1");
+        let id_of = |id: &str, job: &str, realm| task_id_of(&id.into(), job.as_bytes(), realm);
+        assert_eq!(id_of(uuid, &named_after_it, "r").to_string(), uuid);
+        assert_ne!(id_of(uuid, "j", "r").to_string(), uuid);
+        assert_eq!(id_of("a", "j", "r"), id_of("a", "j", "r"));
+        assert_ne!(id_of("a", "j", "r"), id_of("a", "k", "r"));
+        assert_ne!(id_of("a", "j", "r"), id_of("a", "j", "s"));
     }
 }

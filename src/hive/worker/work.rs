@@ -30,6 +30,8 @@ pub(super) struct Workplace {
     pub running: RunningSet,
     pub counts: Counts,
     pub registry: Registry,
+    /// Which Redis this is.
+    pub realm: String,
     /// The names of the processors that run jobs.
     pub functions: HashSet<String>,
     /// How a result is written whose job cannot be read.
@@ -96,7 +98,7 @@ impl Workplace {
         let Some(entry) = self.registry.get(function) else {
             return Ending::Raised(failed(&format!("function '{function}' not found")));
         };
-        let (task, sent) = match order.task(&claim) {
+        let (task, sent) = match order.task(&claim, &self.realm) {
             Ok(task) => task,
             Err(exception) => return Ending::Raised(exception),
         };
