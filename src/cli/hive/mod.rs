@@ -18,7 +18,7 @@ Examples:
   venom hive pause --reason 'the database is being moved'
   venom hive emergency-stop";
 
-/// The Hive: work for it on this machine, and see and steer all its nodes by way of a service.
+/// Work for the Hive on this machine, or see and steer all its nodes
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Hive {
