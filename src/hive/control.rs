@@ -9,6 +9,7 @@ use redis::aio::MultiplexedConnection;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::keys;
 use crate::models::Timestamp;
 
 /// Bytes of a message that is read or sent.
@@ -93,6 +94,19 @@ impl Command {
     }
 }
 
+impl Command {
+    /// Whether it holds for nodes that come later too.
+    fn stands(&self) -> bool {
+        match self {
+            Self::Pause(Pause { processor, .. }) | Self::Resume(Resume { processor }) => {
+                processor.is_none()
+            }
+            Self::EmergencyStop => true,
+            Self::Status => false,
+        }
+    }
+}
+
 impl Message {
     /// Reads what has come by the channel.
     ///
@@ -122,7 +136,8 @@ pub fn message(command: &str, data: &Value) -> String {
     json!({ "command": command, "data": data, "timestamp": Timestamp::now() }).to_string()
 }
 
-/// Publishes a message on `channel`; how many listen there, programs that are no nodes included.
+/// Publishes a message on `channel`; how many listen there, programs that are no nodes included. One that is for
+/// all queues stands for those who come later.
 ///
 /// # Errors
 /// When Redis does not answer or refuses it.
@@ -131,11 +146,16 @@ pub async fn publish(
     channel: &str,
     message: &str,
 ) -> Result<u64, RedisError> {
-    redis::cmd("PUBLISH")
-        .arg(channel)
-        .arg(message)
+    let mut orders = redis::pipe();
+    orders.atomic();
+    if Message::read(message.as_bytes()).is_ok_and(|message| message.command.stands()) {
+        orders.set(keys::ORDER, message).ignore();
+    }
+    let (receivers,) = orders
+        .publish(channel, message)
         .query_async(connection)
-        .await
+        .await?;
+    Ok(receivers)
 }
 
 #[cfg(test)]

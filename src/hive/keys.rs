@@ -28,6 +28,9 @@ pub(super) const NODES: &str = "venom:hive:nodes";
 /// What each node said of itself last, by id.
 pub(super) const LAST_WORDS: &str = "venom:hive:nodes:last";
 
+/// The last order to all queues, as it was published.
+pub(super) const ORDER: &str = "venom:hive:order";
+
 /// What a node says of itself; gone soon after it has gone silent.
 pub(super) fn node(id: &str) -> String {
     format!("venom:hive:node:{id}")

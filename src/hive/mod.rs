@@ -3,8 +3,9 @@
 //! SQLite stays the truth about every task; Redis carries jobs there and results back. `wire` is the format and
 //! `link` the connection. `service` is the Hive's part of a running service: `sender` what one attempt does, `job`
 //! a task as a job and its result as an outcome, `scripts` what runs inside Redis, `flights` what is heard of all
-//! jobs. `control` are the orders to all nodes and `nodes` who they are; `member` is a service among them, and
-//! `handle` what it can be asked. `worker` is the other end, in a process of its own.
+//! jobs; `handle` is what it can be asked. `control` are the orders to all nodes and `nodes` who they are; `member`
+//! is a process among them, and `service_role` the part that a service plays. `worker` is the other end, in a
+//! process of its own.
 
 pub mod control;
 mod flights;
@@ -17,6 +18,7 @@ pub mod nodes;
 mod scripts;
 mod sender;
 mod service;
+mod service_role;
 pub mod wire;
 mod worker;
 

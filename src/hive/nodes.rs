@@ -10,6 +10,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{RedisError, Script};
 use serde::{Deserialize, Serialize};
 
+use super::control::MESSAGE_LIMIT;
 use super::keys;
 use crate::models::Timestamp;
 
@@ -53,7 +54,7 @@ impl NodeKind {
 pub struct Node {
     /// Another one at each start.
     pub id: String,
-    /// The host's name.
+    /// The host's name, unless it was given another.
     pub name: String,
     pub kind: NodeKind,
     /// The program's version.
@@ -82,11 +83,11 @@ pub struct Listed {
 
 impl Node {
     /// This process, which runs nothing yet.
-    pub fn of_this_process(kind: NodeKind) -> Self {
+    pub fn of_this_process(kind: NodeKind, name: &str) -> Self {
         let now = Timestamp::now();
         Self {
             id: uuid::Uuid::new_v4().simple().to_string(),
-            name: host_name(),
+            name: name.chars().take(NAME_CHARS).collect(),
             kind,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -99,14 +100,14 @@ impl Node {
         }
     }
 
-    /// Writes the record, as of now.
+    /// Writes the record, as of now. The order that stands in Redis, if there is one.
     ///
     /// # Errors
     /// When Redis does not answer or refuses it.
     pub async fn report(
         &mut self,
         connection: &mut MultiplexedConnection,
-    ) -> Result<(), RedisError> {
+    ) -> Result<Option<Vec<u8>>, RedisError> {
         self.last_seen = Timestamp::now();
         self.load = load();
         let record = serde_json::to_string(self).expect("texts and numbers always encode");
@@ -114,9 +115,11 @@ impl Node {
             .key(keys::node(&self.id))
             .key(keys::NODES)
             .key(keys::LAST_WORDS)
+            .key(keys::ORDER)
             .arg(&self.id)
             .arg(record)
             .arg(SILENT_AFTER.as_millis() as u64)
+            .arg(MESSAGE_LIMIT)
             .invoke_async(connection)
             .await
     }
@@ -262,10 +265,10 @@ impl News {
     }
 }
 
-fn host_name() -> String {
-    let name = rustix::system::uname();
-    let name = name.nodename().to_string_lossy();
-    name.chars().take(NAME_CHARS).collect()
+/// The host's name.
+pub fn host_name() -> String {
+    let system = rustix::system::uname();
+    system.nodename().to_string_lossy().into_owned()
 }
 
 /// The load of the last minute, where the system says it in a file.
@@ -279,7 +282,7 @@ mod tests {
     use super::*;
 
     fn listed(name: &str, silent: bool) -> Listed {
-        let mut node = Node::of_this_process(NodeKind::Worker);
+        let mut node = Node::of_this_process(NodeKind::Worker, "host");
         node.id = name.to_owned();
         Listed { node, silent }
     }

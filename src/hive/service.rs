@@ -13,9 +13,10 @@ use super::handle::Handle;
 use super::keys;
 use super::link::{Ear, Line, Link, LinkError};
 use super::member::{Inbox, Member, Orders};
-use super::nodes::{Node, NodeKind};
+use super::nodes::{self, Node, NodeKind};
 use super::scripts::Scripts;
 use super::sender::{Queues, Sender, Tally};
+use super::service_role::ServiceRole;
 use crate::config::Settings;
 use crate::models::{HiveLink, Timestamp};
 use crate::processors::{Carrier, Registry};
@@ -40,6 +41,7 @@ pub struct Hive {
     tally: Arc<Tally>,
     channel: String,
     node: Node,
+    inbox: Inbox,
     orders: Orders,
     state: StateManager,
 }
@@ -55,7 +57,7 @@ impl Hive {
         let ear = Listener {
             state: state.clone(),
             flights: flights.clone(),
-            inbox,
+            inbox: inbox.clone(),
         };
         let (link, line) = Link::new(settings, ear)?;
         Ok(Self {
@@ -70,7 +72,8 @@ impl Hive {
             zombie: settings.hive_zombie_task_timeout,
             tally: Arc::default(),
             channel: settings.hive_broadcast_channel.clone(),
-            node: Node::of_this_process(NodeKind::Service),
+            node: Node::of_this_process(NodeKind::Service, &nodes::host_name()),
+            inbox,
             orders,
             state,
         })
@@ -105,9 +108,8 @@ impl Hive {
         let mut member = Member {
             node: self.node,
             line: self.line.clone(),
-            state: self.state,
-            queue,
-            registry,
+            inbox: self.inbox,
+            role: ServiceRole::new(self.state, queue, registry),
         };
         let hears = self.link.hears();
         let looker = Looker {

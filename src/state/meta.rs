@@ -16,6 +16,8 @@ pub(super) const DEFAULT_PROCESSOR: &str = "default_processor";
 pub(super) const CLOSED: &str = "closed";
 /// The number of attempts of each processor's tasks, by name.
 pub(super) const MAX_ATTEMPTS: &str = "max_attempts";
+/// The order to the whole Hive that this service obeyed last, as it was published.
+pub(super) const HIVE_ORDER: &str = "hive_order";
 /// The newest journal row whose task the full-text index knows, a number.
 pub(super) const INDEXED_EVENT: &str = "indexed_event";
 

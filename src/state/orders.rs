@@ -131,9 +131,8 @@ impl Writer {
                 let imported = self.import(tasks, replace).await;
                 answer(reply, imported)
             }
-            Order::SetDumpFields(fields, reply) => {
-                let value = serde_json::Value::Object(fields).to_string();
-                let set = writes::set_meta(&mut self.conn, meta::DUMP_FIELDS, &value).await;
+            Order::SetMeta(key, value, reply) => {
+                let set = writes::set_meta(&mut self.conn, key, &value).await;
                 answer(reply, set)
             }
             Order::Close(_) => unreachable!("the loop closes"),

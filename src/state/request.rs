@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Error;
@@ -80,7 +80,8 @@ pub(super) enum Order {
     Processors(Reply<HashMap<String, ProcessorStatus>>),
     /// Other limits, default processor, and numbers of attempts by processor.
     SetLimits(Box<Limits>, String, BTreeMap<String, i64>, Reply<()>),
-    SetDumpFields(Map<String, Value>, Reply<()>),
+    /// Remembers some JSON under a key of `meta`.
+    SetMeta(&'static str, String, Reply<()>),
     /// Writes what has arrived, then closes the database.
     Close(Reply<()>),
 }

@@ -17,6 +17,7 @@ mod hive_away;
 mod hive_control;
 mod hive_login;
 mod hive_lost;
+mod hive_orders;
 mod hive_parts;
 mod hive_sending;
 mod hive_worker;

@@ -9,6 +9,7 @@ use super::super::error::Error;
 use super::super::output;
 use super::super::signals::Signals;
 use crate::config::{Overrides, Settings, Sources};
+use crate::hive::nodes::host_name;
 use crate::hive::wire::{Codec, UnknownCodec};
 use crate::hive::{self, WorkerOptions};
 use crate::logging;
@@ -28,7 +29,7 @@ rest goes back to the queue for other workers. A second one ends it at once.";
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Worker {
-    /// What the worker is called in its log [default: host name and process id]
+    /// What the worker is called in its log and in `venom hive nodes` [default: host name and process id]
     #[arg(long)]
     name: Option<String>,
     /// Jobs that run at a time
@@ -103,7 +104,5 @@ async fn work(settings: &Settings, args: Worker) -> Result<(), Error> {
 
 /// The host's name and the number of this process.
 fn name() -> String {
-    let system = rustix::system::uname();
-    let host = system.nodename().to_string_lossy();
-    format!("{host}-{}", std::process::id())
+    format!("{}-{}", host_name(), std::process::id())
 }

@@ -1,12 +1,15 @@
 //! A worker of the Hive: takes ARQ's jobs and runs them with this machine's processors. It needs no database.
 //!
 //! `claims` is what it says to Redis, `order` what a job asks for, `work` the life of one, `running` those that
-//! run, `health` what others see of the worker. The loop here takes jobs whenever there is room: at once when
+//! run, `health` what clients of ARQ see of the worker. `role` is the worker as a node of the Hive, and `pause` what
+//! it was ordered not to start. The loop here takes jobs whenever there is room: at once when
 //! Redis tells of one, when the next is due, and twice a second in any case.
 
 mod claims;
 mod health;
 mod order;
+mod pause;
+mod role;
 mod running;
 mod work;
 
@@ -20,11 +23,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::claims::{Batch, Claim, Claims};
+use self::pause::Pauses;
+use self::role::WorkerRole;
 use self::running::{Reason, RunningSet};
 use self::work::{Counts, STOP_PATIENCE, Workplace};
 use super::job::now_ms;
 use super::keys;
 use super::link::{Ear, Line, Link, LinkError};
+use super::member::{Inbox, Member, Orders};
+use super::nodes::{Node, NodeKind};
 use super::wire::Codec;
 use crate::config::{ProcessorKind, Settings};
 use crate::processors::Registry;
@@ -43,7 +50,7 @@ const LAST_ANSWER: Duration = Duration::from_secs(2);
 /// What a worker is told besides the settings.
 #[derive(Clone, Debug)]
 pub struct WorkerOptions {
-    /// What it is called in its log.
+    /// What it is called in its log and in the list of nodes.
     pub name: String,
     /// Jobs that run at a time, at least 1.
     pub max_jobs: usize,
@@ -55,13 +62,22 @@ pub struct WorkerOptions {
 
 /// A worker that is not connected yet.
 pub struct Worker {
-    link: Link<Bell>,
+    link: Link<Listener>,
     line: Line,
     bell: Bell,
     workplace: Arc<Workplace>,
     slots: Arc<Semaphore>,
     max_jobs: usize,
     shutdown_grace: Duration,
+    name: String,
+    inbox: Inbox,
+    orders: Orders,
+}
+
+/// What a worker hears: it wakes the loops.
+struct Listener {
+    bell: Bell,
+    inbox: Inbox,
 }
 
 /// Wakes the loops of a worker.
@@ -76,10 +92,10 @@ struct Bells {
     care: Notify,
 }
 
-impl Ear for Bell {
+impl Ear for Listener {
     fn keys(&self) -> Vec<String> {
         let abort = keys::ABORT.to_owned();
-        self.0.queues.iter().cloned().chain([abort]).collect()
+        self.bell.0.queues.iter().cloned().chain([abort]).collect()
     }
 
     fn hear(&self, key: &str, event: &[u8]) {
@@ -87,16 +103,18 @@ impl Ear for Bell {
             return;
         }
         match key == keys::ABORT {
-            true => self.0.care.notify_one(),
-            false => self.0.jobs.notify_one(),
+            true => self.bell.0.care.notify_one(),
+            false => self.bell.0.jobs.notify_one(),
         }
     }
 
-    fn order(&self, _payload: &[u8]) {}
+    fn order(&self, payload: &[u8]) {
+        self.inbox.hear(payload);
+    }
 
     async fn connected(&self) {
-        self.0.care.notify_one();
-        self.0.jobs.notify_one();
+        self.bell.0.care.notify_one();
+        self.bell.0.jobs.notify_one();
     }
 
     async fn away(&self, reason: String) {
@@ -122,7 +140,12 @@ impl Worker {
             jobs: Notify::new(),
             care: Notify::new(),
         }));
-        let (link, line) = Link::new(settings, bell.clone())?;
+        let (inbox, orders) = Inbox::new();
+        let listener = Listener {
+            bell: bell.clone(),
+            inbox: inbox.clone(),
+        };
+        let (link, line) = Link::new(settings, listener)?;
         let functions = settings.processors.iter();
         let functions = functions.filter(|(_, processor)| runs_here(&processor.kind));
         let workplace = Workplace {
@@ -137,6 +160,7 @@ impl Worker {
             functions: functions.map(|(name, _)| name.clone()).collect(),
             codec: options.codec,
             holds: Mutex::new(HashMap::new()),
+            pauses: Pauses::default(),
         };
         tracing::info!(name = %options.name, max_jobs = options.max_jobs, "a worker of the Hive");
         Ok(Self {
@@ -147,6 +171,9 @@ impl Worker {
             slots: Arc::new(Semaphore::new(options.max_jobs)),
             max_jobs: options.max_jobs,
             shutdown_grace: settings.shutdown_grace,
+            name: options.name,
+            inbox,
+            orders,
         })
     }
 
@@ -172,7 +199,19 @@ impl Worker {
             slots,
             max_jobs,
             shutdown_grace,
+            name,
+            inbox,
+            orders,
         } = self;
+        let mut member = Member {
+            node: Node::of_this_process(NodeKind::Worker, &name),
+            line: line.clone(),
+            inbox,
+            role: WorkerRole {
+                workplace: Arc::clone(&workplace),
+                max_jobs,
+            },
+        };
         let jobs = TaskTracker::new();
         let work = async {
             let taker = Taker {
@@ -191,7 +230,9 @@ impl Worker {
             () = link.run() => {}
             () = care(&workplace, &bell) => {}
             () = health::tell(line.clone(), &workplace) => {}
+            () = member.run(orders) => {}
         }
+        member.leave().await;
     }
 }
 
@@ -219,6 +260,10 @@ impl Taker<'_> {
     async fn run(&self, stop: &CancellationToken) {
         while let Some(room) = self.room(stop).await {
             let wanted = room.num_permits();
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.workplace.pauses.over() => {}
+            }
             let Some(batch) = self.take(wanted, stop).await else {
                 return;
             };
@@ -263,7 +308,7 @@ impl Taker<'_> {
 
     async fn start(&self, batch: Batch, mut room: OwnedSemaphorePermit, stop: &CancellationToken) {
         for taken in batch.jobs {
-            if stop.is_cancelled() {
+            if stop.is_cancelled() || self.workplace.pauses.is_paused() {
                 let _ = timeout(LAST_ANSWER, self.workplace.refuse(&taken)).await;
                 continue;
             }

@@ -15,6 +15,7 @@ use super::super::job::now_ms;
 use super::super::wire::{Codec, Exception, JobResult, Value};
 use super::claims::{Claim, Claims, Taken};
 use super::order::{Order, failed};
+use super::pause::Pauses;
 use super::running::{Reason, Running, RunningSet};
 use crate::models::Timestamp;
 use crate::processors::{Context, Entry, Next, Registry, RunError};
@@ -38,6 +39,7 @@ pub(super) struct Workplace {
     pub codec: Codec,
     /// Processors that start nothing for a while.
     pub holds: Mutex<HashMap<String, Timestamp>>,
+    pub pauses: Pauses,
 }
 
 /// What has become of the jobs so far.
@@ -131,6 +133,9 @@ impl Workplace {
     }
 
     fn held_until(&self, function: &str) -> Option<Timestamp> {
+        if let Some(until) = self.pauses.put_off(function) {
+            return Some(until);
+        }
         let mut holds = self.holds.lock().unwrap_or_else(PoisonError::into_inner);
         let until = *holds.get(function)?;
         if until <= Timestamp::now() {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::StateManager;
 use crate::models::{HiveLink, QueueStatus, TaskId};
 use crate::state::request::{Deleted, Order, PauseRequest, Paused, Purged, Resumed, Retried};
-use crate::state::{Asked, Error, Explanation, Limits, ProcessorStatus};
+use crate::state::{Asked, Error, Explanation, Limits, ProcessorStatus, meta, reads};
 
 impl StateManager {
     /// Starts nothing more until [`StateManager::resume`] or the time that it names, also after a
@@ -86,6 +86,23 @@ impl StateManager {
         data: Value,
     ) -> Result<(), Error> {
         self.ask(|reply| Order::Tell(level, message, data, reply))
+            .await
+    }
+
+    /// The order to the whole Hive that was obeyed last, as it was published.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn hive_order(&self) -> Result<Option<String>, Error> {
+        reads::meta(&self.read, meta::HIVE_ORDER).await
+    }
+
+    /// Remembers an order to the whole Hive, which is JSON, also after a restart.
+    ///
+    /// # Errors
+    /// When it could not be stored.
+    pub async fn note_hive_order(&self, order: String) -> Result<(), Error> {
+        self.ask(|reply| Order::SetMeta(meta::HIVE_ORDER, order, reply))
             .await
     }
 

@@ -125,6 +125,8 @@ impl StateManager {
     /// # Errors
     /// When it could not be stored.
     pub async fn set_dump_fields(&self, fields: Map<String, Value>) -> Result<(), Error> {
-        self.ask(|reply| Order::SetDumpFields(fields, reply)).await
+        let fields = Value::Object(fields).to_string();
+        self.ask(|reply| Order::SetMeta(meta::DUMP_FIELDS, fields, reply))
+            .await
     }
 }

@@ -1,0 +1,159 @@
+//! What a worker does not start for now, because the Hive ordered so.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use super::super::control::{Pause, Resume};
+use crate::models::Timestamp;
+
+/// How long a job is put off whose processor is paused without an end.
+const PUT_OFF: Duration = Duration::from_secs(5);
+
+/// The pauses that hold.
+#[derive(Default)]
+pub(super) struct Pauses {
+    held: Mutex<Held>,
+    changed: Notify,
+}
+
+/// Each until its end; `None` stands for a pause without one.
+#[derive(Default)]
+struct Held {
+    worker: Option<Option<Timestamp>>,
+    /// It is known what was ordered before this worker came.
+    is_settled: bool,
+    is_stopped: bool,
+    processors: HashMap<String, Option<Timestamp>>,
+}
+
+impl Pauses {
+    /// Starts nothing more, of the whole worker or of one processor. An emergency stop holds on.
+    pub fn pause(&self, pause: Pause) {
+        let mut held = self.held();
+        match pause.processor {
+            None if held.is_stopped => {}
+            None => held.worker = Some(pause.until),
+            Some(name) => drop(held.processors.insert(name, pause.until)),
+        }
+        self.changed.notify_one();
+    }
+
+    /// Starts nothing more until it is resumed.
+    pub fn stop(&self) {
+        let mut held = self.held();
+        held.worker = Some(None);
+        held.is_stopped = true;
+        self.changed.notify_one();
+    }
+
+    /// Starts again.
+    pub fn resume(&self, resume: Resume) {
+        match resume.processor {
+            None => {
+                let mut held = self.held();
+                held.worker = None;
+                held.is_stopped = false;
+            }
+            Some(name) => drop(self.held().processors.remove(&name)),
+        }
+        self.changed.notify_one();
+    }
+
+    /// What was ordered before this worker came, holds now.
+    pub fn settle(&self) {
+        self.held().is_settled = true;
+        self.changed.notify_one();
+    }
+
+    /// Whether the whole worker is paused.
+    pub fn is_paused(&self) -> bool {
+        holds(self.held().worker)
+    }
+
+    /// Resolves when the worker may start jobs. Only one at a time may wait.
+    pub async fn over(&self) {
+        loop {
+            let until = {
+                let held = self.held();
+                match held.worker {
+                    Some(until) if holds(Some(until)) => until,
+                    _ if held.is_settled => return,
+                    _ => None,
+                }
+            };
+            let left = until.map_or(Duration::MAX, Timestamp::from_now);
+            let _ = timeout(left, self.changed.notified()).await;
+        }
+    }
+
+    /// Until when a job of this processor has to be put off, if it has to be.
+    pub fn put_off(&self, processor: &str) -> Option<Timestamp> {
+        let mut held = self.held();
+        let until = *held.processors.get(processor)?;
+        if holds(Some(until)) {
+            return Some(until.unwrap_or_else(|| Timestamp::now().after(PUT_OFF)));
+        }
+        held.processors.remove(processor);
+        None
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn holds(pause: Option<Option<Timestamp>>) -> bool {
+    pause.is_some_and(|until| until.is_none_or(|until| until > Timestamp::now()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(processor: Option<&str>, seconds: Option<u64>) -> Pause {
+        Pause {
+            processor: processor.map(str::to_owned),
+            until: seconds.map(|seconds| Timestamp::now().after(Duration::from_secs(seconds))),
+            reason: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pause_of_the_worker_holds_until_it_is_resumed_or_over() {
+        let pauses = Pauses::default();
+        let settle = async { pauses.settle() };
+        tokio::join!(pauses.over(), settle);
+        pauses.pause(of(None, None));
+        assert!(pauses.is_paused());
+        let resume = async { pauses.resume(Resume::default()) };
+        tokio::join!(pauses.over(), resume);
+        assert!(!pauses.is_paused());
+        pauses.pause(of(None, Some(0)));
+        pauses.over().await;
+        assert!(!pauses.is_paused());
+        pauses.stop();
+        pauses.pause(of(None, Some(0)));
+        assert!(pauses.is_paused());
+    }
+
+    #[test]
+    fn one_processor_is_put_off_and_no_other() {
+        let pauses = Pauses::default();
+        pauses.pause(of(Some("a"), Some(100)));
+        pauses.pause(of(Some("b"), None));
+        pauses.pause(of(Some("c"), Some(0)));
+        let soon = Timestamp::now().after(Duration::from_secs(50));
+        assert!(pauses.put_off("a").is_some_and(|until| until > soon));
+        assert!(pauses.put_off("b").is_some_and(|until| until < soon));
+        assert_eq!((pauses.put_off("c"), pauses.put_off("d")), (None, None));
+        assert!(!pauses.is_paused());
+        pauses.resume(Resume {
+            processor: Some("b".to_owned()),
+        });
+        assert_eq!(pauses.put_off("b"), None);
+    }
+}
