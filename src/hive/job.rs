@@ -8,6 +8,9 @@ use super::wire::{Codec, Exception, Job, JobResult, Value};
 use crate::config::HiveProcessorSettings;
 use crate::processors::{Context, Next, RunError};
 
+/// What is said of a job that somebody else has aborted.
+pub(super) const ABORTED: &str = "aborted by another client of the Hive";
+
 /// Unix time, in ms.
 pub(super) fn now_ms() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -58,8 +61,7 @@ pub(super) fn outcome(bytes: &[u8], codec: Codec) -> Result<String, RunError> {
     }
     let exception = Exception::of(&result.value);
     if exception.is_cancelled() {
-        let message = "aborted by another client of the Hive";
-        return Err(RunError::with(message, Next::GiveUp));
+        return Err(RunError::with(ABORTED, Next::GiveUp));
     }
     let next = match exception.is_timeout() {
         true => Next::TimedOut,

@@ -16,7 +16,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::flights::{Flights, News, Ticket};
-use super::job::{body, now_ms, outcome};
+use super::job::{ABORTED, body, now_ms, outcome};
 use super::keys;
 use super::link::Line;
 use super::scripts::{self, Scripts, passes};
@@ -36,6 +36,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 const READ_AT_ONCE: usize = 4;
 /// A result of more bytes is taken apart beside the threads that answer requests.
 const SMALL: usize = 64 << 10;
+/// How much later than a worker a service may hear of an order to both.
+const ORDER_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a worker may take to end a job that is aborted: less than the executor waits.
 const ABORT_PATIENCE: Duration = Duration::from_secs(8);
 /// How long it may take to take back what was not ended.
@@ -233,6 +235,11 @@ impl Sender {
                 }
                 News::Landed => {
                     if let Some(result) = self.result(errand, ticket).await? {
+                        let is_aborted = matches!(&result, Err(error) if error.message == ABORTED);
+                        // An emergency stop may have reached the worker before this service.
+                        if is_aborted && timeout(ORDER_PATIENCE, context.stopped()).await.is_ok() {
+                            return Err(RunError::new("stopped"));
+                        }
                         return result;
                     }
                     // It has expired since: nothing is left.
