@@ -4,7 +4,7 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Arq, Redis, Service, Setup, eventually};
+use crate::support::{Arq, Redis, Service, Setup, Yard, eventually};
 
 const HIGH: &str = "venom:tasks:high";
 pub const BACKGROUND: &str = "venom:tasks:background";
@@ -345,5 +345,9 @@ async fn the_example_works() {
     let task = json!({ "content": "One. Two.", "processor": "summary", "priority": 1 });
     let id = service.submit_json(&task).await;
     assert_eq!(service.finished(&id).await["result"], "One.");
+    // The background queue is read by the other worker alone.
+    let _worker = Yard::new().worker_of_the_example(&redis).await;
+    let id = service.submit_to("summary", "Three. Four.\nFive.").await;
+    assert_eq!(service.finished(&id).await["result"], "Three.");
     service.ends_well().await;
 }

@@ -17,8 +17,8 @@ Examples:
   venom hive pause
   venom hive pause --for 10m --reason 'the database is being moved'
 
-Each node pauses its own queue, until its time is over or `venom hive resume`. A node that is away at this
-moment does not hear it.";
+Each service pauses its own queue, and each worker takes no jobs, until its time is over or `venom hive
+resume`. A node that is away at this moment obeys when it is back; of one processor, only those that are there.";
 
 /// Start no more tasks on any node until `venom hive resume`.
 #[derive(Args, Debug)]
@@ -55,8 +55,8 @@ const STOP_EXAMPLES: &str = "\
 Example:
   venom hive emergency-stop && venom hive nodes
 
-It asks nothing, because it is for emergencies. Each node does what `venom emergency-stop` does to one; nodes
-that are away at this moment do not hear it.";
+It asks nothing, because it is for emergencies. Each service does what `venom emergency-stop` does to one, and
+each worker aborts what it runs. A node that is away at this moment obeys when it is back.";
 
 /// On all nodes: pause, stop every task that runs, and fail every task that waits.
 #[derive(Args, Debug)]

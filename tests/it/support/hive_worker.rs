@@ -61,22 +61,20 @@ impl Yard {
             processors(self.0.path()),
         );
         std::fs::write(folder.join("venom.toml"), settings).expect("a folder to write in");
-        let log = folder.join("stderr.log");
-        let child = Command::new(env!("CARGO_BIN_EXE_venom"))
-            .args(["hive", "worker", "--name", name])
-            .args(flags)
-            .current_dir(&folder)
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(File::create(&log).expect("a folder to write in"))
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the binary can be started");
-        let worker = HiveWorker { child, log };
-        worker.until_said("connected to Redis").await;
-        worker
+        let mut command = worker();
+        command.args(["--name", name]).args(flags);
+        HiveWorker::start(command, &folder).await
+    }
+
+    /// A worker with the settings of `examples/hive/worker.toml`, but for the port.
+    pub async fn worker_of_the_example(&self, redis: &Redis) -> HiveWorker {
+        let example = include_str!("../../../examples/hive/worker.toml");
+        std::fs::write(self.0.path().join("worker.toml"), example).expect("a folder to write in");
+        let mut command = worker();
+        command
+            .args(["--config", "worker.toml"])
+            .env("REDIS_PORT", redis.port().to_string());
+        HiveWorker::start(command, self.0.path()).await
     }
 
     /// Lets everybody through who waits at this gate, and who comes later.
@@ -102,7 +100,33 @@ impl Yard {
     }
 }
 
+/// `venom hive worker`, and nothing of this environment but the path.
+fn worker() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_venom"));
+    command
+        .args(["hive", "worker"])
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command
+}
+
 impl HiveWorker {
+    /// Starts it in this folder, and waits until it is connected.
+    async fn start(mut command: Command, folder: &Path) -> Self {
+        let log = folder.join("stderr.log");
+        let child = command
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&log).expect("a folder to write in"))
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the binary can be started");
+        let worker = Self { child, log };
+        worker.until_said("connected to Redis").await;
+        worker
+    }
+
     /// `kill -9`
     pub async fn kill9(mut self) {
         self.child.kill().await.expect("a running worker");
