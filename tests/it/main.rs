@@ -15,6 +15,7 @@ mod guard;
 mod heavy;
 mod hive_away;
 mod hive_control;
+mod hive_hostile;
 mod hive_login;
 mod hive_lost;
 mod hive_orders;

@@ -7,7 +7,8 @@ if redis.call('EXISTS', 'arq:in-progress:' .. id) == 1 then
     redis.call('ZADD', 'arq:abort', ARGV[2], id)
     return 0
 end
-redis.call('ZREM', KEYS[2], id)
-redis.call('ZREM', 'arq:abort', id)
+-- Of another type they hold nothing of this job.
+redis.pcall('ZREM', KEYS[2], id)
+redis.pcall('ZREM', 'arq:abort', id)
 redis.call('DEL', 'arq:job:' .. id, 'arq:retry:' .. id)
 return 1

@@ -16,8 +16,9 @@ if current and string.sub(current, 1, #prefix) == prefix then
 end
 local id = ARGV[1]
 if redis.call('EXISTS', 'arq:job:' .. id, 'arq:result:' .. id) == 0 then
-    redis.call('PSETEX', 'arq:job:' .. id, ARGV[3], ARGV[2])
+    -- First what may be refused, so that no body stays behind that belongs to nothing.
     redis.call('ZADD', KEYS[2], ARGV[4], id)
+    redis.call('PSETEX', 'arq:job:' .. id, ARGV[3], ARGV[2])
 end
 redis.call('SET', KEYS[1], id .. ' ' .. KEYS[2], 'PX', ARGV[3])
 return id .. ' ' .. KEYS[2]

@@ -8,7 +8,8 @@ if owner ~= ARGV[2] and (owner or redis.pcall('GET', 'arq:retry:' .. id) ~= ARGV
     return 0
 end
 redis.call('SET', 'arq:result:' .. id, ARGV[4], 'PX', ARGV[5])
-redis.call('ZREM', KEYS[1], id)
-redis.call('ZREM', 'arq:abort', id)
+-- Of another type they hold nothing of this job.
+redis.pcall('ZREM', KEYS[1], id)
+redis.pcall('ZREM', 'arq:abort', id)
 redis.call('DEL', 'arq:in-progress:' .. id, 'arq:retry:' .. id, 'arq:job:' .. id)
 return 1

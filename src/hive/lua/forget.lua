@@ -2,11 +2,12 @@
 -- KEYS: the task's current job, the queue. ARGV: job id, 1 if a worker may have died with it.
 local id = ARGV[1]
 redis.call('DEL', KEYS[1])
-redis.call('ZREM', 'arq:abort', id)
+-- pcall: of another type they hold nothing of this job.
+redis.pcall('ZREM', 'arq:abort', id)
 if redis.call('EXISTS', 'arq:result:' .. id) == 1 then
     return
 end
-redis.call('ZREM', KEYS[2], id)
+redis.pcall('ZREM', KEYS[2], id)
 redis.call('DEL', 'arq:job:' .. id, 'arq:retry:' .. id)
 if ARGV[2] == '1' then
     redis.call('DEL', 'arq:in-progress:' .. id)

@@ -6,10 +6,11 @@ local owner = redis.pcall('GET', 'arq:in-progress:' .. id)
 if owner ~= ARGV[2] and (owner or redis.pcall('GET', 'arq:retry:' .. id) ~= ARGV[3]) then
     return 0
 end
-redis.call('DECR', 'arq:retry:' .. id)
+-- Neither may be of the type that it should be.
+redis.pcall('DECR', 'arq:retry:' .. id)
 redis.call('DEL', 'arq:in-progress:' .. id)
-local due = redis.call('ZSCORE', KEYS[1], id)
-if due then
+local due = redis.pcall('ZSCORE', KEYS[1], id)
+if type(due) == 'string' then
     -- Told as an addition even if the time stays the same: workers that have room look for it at once.
     redis.call('ZADD', KEYS[1], ARGV[4] ~= '' and ARGV[4] or due, id)
 end

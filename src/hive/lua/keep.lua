@@ -17,7 +17,7 @@ for at = 3, #ARGV, 3 do
     else
         standing = 'l'
     end
-    if standing == 'k' and redis.call('ZSCORE', 'arq:abort', id) then
+    if standing == 'k' and type(redis.pcall('ZSCORE', 'arq:abort', id)) == 'string' then
         standing = 'a'
     end
     standings[#standings + 1] = standing

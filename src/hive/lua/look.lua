@@ -1,4 +1,5 @@
 -- How jobs stand. KEYS: their queue, once. ARGV: job ids.
+-- A queue of another type is no word about its jobs: they count as in the queue.
 -- Answers one character for each: r there is a result, p in progress, q in the queue, n nothing is left.
 local states = {}
 for index, id in ipairs(ARGV) do
@@ -6,7 +7,7 @@ for index, id in ipairs(ARGV) do
         states[index] = 'r'
     elseif redis.call('EXISTS', 'arq:in-progress:' .. id) == 1 then
         states[index] = 'p'
-    elseif redis.call('ZSCORE', KEYS[1], id) then
+    elseif redis.pcall('ZSCORE', KEYS[1], id) then
         states[index] = 'q'
     else
         states[index] = 'n'

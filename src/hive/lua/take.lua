@@ -12,7 +12,7 @@ local function take(id, queue_index)
     local owner = redis.pcall('GET', claim)
     local starts
     if owner == token then
-        starts = tonumber(redis.call('GET', retry) or 1)
+        starts = tonumber(redis.pcall('GET', retry)) or 1
     elseif owner then
         return nil
     else
@@ -28,9 +28,11 @@ local function take(id, queue_index)
     if type(body) ~= 'string' then
         body = false
     end
-    local aborted_at = redis.call('ZSCORE', 'arq:abort', id)
-    if aborted_at then
+    local aborted_at = redis.pcall('ZSCORE', 'arq:abort', id)
+    if type(aborted_at) == 'string' then
         redis.call('ZREM', 'arq:abort', id)
+    else
+        aborted_at = false
     end
     return { id, queue_index - 1, body, starts, aborted_at }
 end
@@ -39,7 +41,7 @@ local taken, next_due = {}, false
 for index, queue in ipairs(KEYS) do
     local offset = 0
     while #taken < wanted and offset < FAR do
-        local due = redis.call('ZRANGEBYSCORE', queue, '-inf', now, 'WITHSCORES', 'LIMIT', offset, PAGE)
+        local due = redis.pcall('ZRANGEBYSCORE', queue, '-inf', now, 'WITHSCORES', 'LIMIT', offset, PAGE)
         for at = 1, #due, 2 do
             -- ARQ never runs a job whose score is 0.
             local job = #taken < wanted and tonumber(due[at + 1]) ~= 0 and take(due[at], index)
@@ -52,7 +54,7 @@ for index, queue in ipairs(KEYS) do
         end
         offset = offset + PAGE
     end
-    local later = redis.call('ZRANGEBYSCORE', queue, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
+    local later = redis.pcall('ZRANGEBYSCORE', queue, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
     if later and (not next_due or tonumber(later) < tonumber(next_due)) then
         next_due = later
     end
