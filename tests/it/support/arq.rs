@@ -69,6 +69,14 @@ impl Arq {
         ArqWorker::start(command, &self.folder, "ready").await
     }
 
+    /// The same for one that runs only so many jobs at a time.
+    pub async fn worker_for(&self, redis: &Redis, max_jobs: usize) -> ArqWorker {
+        let mut command = self.python("arq_worker.py", redis);
+        command.arg(self.folder.path());
+        command.env("MAX_JOBS", max_jobs.to_string());
+        ArqWorker::start(command, &self.folder, "ready").await
+    }
+
     /// Starts `arq SETTINGS` in this folder of the repository, and waits until it has said that it starts.
     pub async fn worker_of(&self, folder: &str, settings: &str, redis: &Redis) -> ArqWorker {
         let mut command = self.command("arq");

@@ -60,6 +60,18 @@ async def retry_once(ctx, task_id, payload):
     return f"try {ctx['job_try']}"
 
 
+async def retry_later(ctx, task_id, payload):
+    note("run", ctx, task_id)
+    if ctx["job_try"] == 1:
+        raise Retry(defer=1000)
+    return f"try {ctx['job_try']}"
+
+
+async def retry_always(ctx, task_id, payload):
+    note("run", ctx, task_id)
+    raise Retry
+
+
 async def gate(ctx, task_id, payload):
     """Waits until the file that the payload names is there."""
     note("run", ctx, task_id)
@@ -99,13 +111,14 @@ async def ready(ctx):
 
 
 serializer, deserializer = CODECS[CODEC]
+FUNCTIONS = [ok, structured, fail, fail_once, retry_once, retry_later, gate, stubborn, unserialisable]
 Worker(
-    [ok, structured, fail, fail_once, retry_once, gate, stubborn, unserialisable, func(too_slow, timeout=0.2)],
+    [*FUNCTIONS, func(too_slow, timeout=0.2), func(retry_always, max_tries=3)],
     queue_name=QUEUE,
     redis_settings=RedisSettings.from_dsn(URL),
     on_startup=ready,
     allow_abort_jobs=True,
-    max_jobs=100,
+    max_jobs=int(os.environ.get("MAX_JOBS", "100")),
     poll_delay=0.02,
     job_serializer=serializer,
     job_deserializer=deserializer,

@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::ops::Range;
 use std::process::Stdio;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -23,6 +24,7 @@ pub struct Redis {
     folder: TempDir,
     port: u16,
     login: Login,
+    arguments: Vec<String>,
     child: Child,
 }
 
@@ -58,13 +60,24 @@ impl Redis {
         Self::start_for(Login::User(name.to_owned(), password.to_owned())).await
     }
 
+    /// Starts one that asks for no password, with more arguments of `redis-server`.
+    pub async fn with_arguments(arguments: &[&str]) -> Self {
+        Self::started(Login::Everybody, arguments).await
+    }
+
     async fn start_for(login: Login) -> Self {
+        Self::started(login, &[]).await
+    }
+
+    async fn started(login: Login, arguments: &[&str]) -> Self {
         let folder = TempDir::new().expect("a folder for Redis");
-        let (port, child) = started(&folder, &login).await;
+        let arguments: Vec<_> = arguments.iter().map(|it| (*it).to_owned()).collect();
+        let (port, child) = started(&folder, &login, &arguments).await;
         Self {
             folder,
             port,
             login,
+            arguments,
             child,
         }
     }
@@ -88,9 +101,25 @@ impl Redis {
         self.child.kill().await.expect("a running Redis");
     }
 
+    /// SIGSTOP: it keeps its connections, takes others, and answers nobody.
+    pub fn hang(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// SIGCONT
+    pub fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = self.child.id().expect("a running Redis").cast_signed();
+        let pid = Pid::from_raw(pid).expect("a process id");
+        kill_process(pid, signal).expect("a running Redis");
+    }
+
     /// Starts a killed one on its port and on what it kept.
     pub async fn start_again(&mut self) {
-        self.child = spawn(&self.folder, self.port, &self.login);
+        self.child = spawn(&self.folder, self.port, &self.login, &self.arguments);
         let up = answers(&mut self.child, self.port, &self.login).await;
         assert!(up, "Redis did not start again:\n{}", log(&self.folder));
     }
@@ -133,10 +162,10 @@ impl Reply {
 }
 
 /// A Redis that answers, and its port.
-async fn started(folder: &TempDir, login: &Login) -> (u16, Child) {
+async fn started(folder: &TempDir, login: &Login, arguments: &[String]) -> (u16, Child) {
     for _ in 0..TRIES {
         let port = fastrand::u16(PORTS);
-        let mut child = spawn(folder, port, login);
+        let mut child = spawn(folder, port, login, arguments);
         if answers(&mut child, port, login).await {
             return (port, child);
         }
@@ -144,7 +173,7 @@ async fn started(folder: &TempDir, login: &Login) -> (u16, Child) {
     panic!("Redis did not start:\n{}", log(folder));
 }
 
-fn spawn(folder: &TempDir, port: u16, login: &Login) -> Child {
+fn spawn(folder: &TempDir, port: u16, login: &Login, arguments: &[String]) -> Child {
     let log = File::options()
         .create(true)
         .append(true)
@@ -155,7 +184,8 @@ fn spawn(folder: &TempDir, port: u16, login: &Login) -> Child {
         .arg("--dir")
         .arg(folder.path())
         .args(["--save", ""])
-        .args(["--appendonly", "yes", "--appendfsync", "always"]);
+        .args(["--appendonly", "yes", "--appendfsync", "always"])
+        .args(arguments);
     match login {
         Login::Everybody => {}
         Login::Password(password) => {
