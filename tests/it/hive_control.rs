@@ -18,7 +18,7 @@ fn hive(redis: &Redis) -> Setup {
 }
 
 /// Two services that know of each other.
-async fn two(redis: &Redis, setup: impl Fn() -> Setup) -> [Service; 2] {
+pub async fn two(redis: &Redis, setup: impl Fn() -> Setup) -> [Service; 2] {
     let services = [setup().start().await, setup().start().await];
     eventually("both listen", || async {
         let found = redis.command(&["PUBSUB", "NUMSUB", CHANNEL]).await;
