@@ -9,12 +9,13 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use redis::aio::{MultiplexedConnection, PubSub, PubSubSink, PubSubStream};
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, Msg, RedisConnectionInfo,
-    RedisError, TlsCertificates,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, FromRedisValue, IntoConnectionInfo, Msg,
+    RedisConnectionInfo, RedisError, TlsCertificates,
 };
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
+use super::scripts::passes;
 use crate::config::Settings;
 
 /// A connection that is not made within this time has failed.
@@ -24,6 +25,8 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
 /// The pause after the first connection that failed; each one doubles it, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Between two tries of a command that has failed with its connection, or because of Redis's condition.
+pub(super) const PAUSE: Duration = Duration::from_millis(200);
 /// How often a quiet connection is asked whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 /// The keyspace events that services and workers need: by key (K), of strings ($), sorted sets (z) and deletions
@@ -89,6 +92,20 @@ impl Line {
             Some(connection) => connection,
             // Nobody makes connections any more: the service ends.
             None => std::future::pending().await,
+        }
+    }
+
+    /// Asks Redis until it answers: while it is away, and in a condition that passes.
+    ///
+    /// # Errors
+    /// When it refuses the command.
+    pub async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, RedisError> {
+        loop {
+            let mut connection = self.clone().connection().await;
+            match command.query_async(&mut connection).await {
+                Err(error) if passes(&error) => sleep(PAUSE).await,
+                answer => return answer,
+            }
         }
     }
 

@@ -3,11 +3,13 @@
 //! SQLite stays the truth about every task; Redis carries jobs there and results back. `wire` is the format and
 //! `link` the connection. `service` is the Hive's part of a running service: `sender` what one attempt does, `job`
 //! a task as a job and its result as an outcome, `scripts` what runs inside Redis, `flights` what is heard of all
-//! jobs; `handle` is what it can be asked. `control` are the orders to all nodes and `nodes` who they are; `member`
-//! is a process among them, and `service_role` the part that a service plays. `worker` is the other end, in a
-//! process of its own.
+//! jobs; `ends` ends those that nobody wants, `sweeper` finds them, and by `turns` neither meets an attempt. `handle`
+//! is what the rest of the program asks. `control` are the orders to all nodes and `nodes` who they are; `member` is a
+//! process among them, and `service_role` the part that a service plays. `worker` is the other end, in a process of
+//! its own.
 
 pub mod control;
+mod ends;
 mod flights;
 mod handle;
 mod job;
@@ -19,6 +21,8 @@ mod scripts;
 mod sender;
 mod service;
 mod service_role;
+mod sweeper;
+mod turns;
 pub mod wire;
 mod worker;
 

@@ -3,6 +3,7 @@
 use redis::{Cmd, RedisError, Script};
 
 use super::flights::Ticket;
+use super::job::now_ms;
 use super::keys;
 use crate::models::TaskId;
 
@@ -22,7 +23,6 @@ const PASSING: [&str; 9] = [
 /// What runs inside Redis, in one step.
 pub(super) struct Scripts {
     pub enqueue: Script,
-    pub abort: Script,
     pub look: Script,
 }
 
@@ -30,10 +30,22 @@ impl Default for Scripts {
     fn default() -> Self {
         Self {
             enqueue: Script::new(include_str!("lua/enqueue.lua")),
-            abort: Script::new(include_str!("lua/abort.lua")),
             look: Script::new(include_str!("lua/look.lua")),
         }
     }
+}
+
+/// The command that runs `abort.lua`.
+pub(super) fn abort(task_id: TaskId, ticket: &Ticket) -> Cmd {
+    let mut abort = redis::cmd("EVAL");
+    abort
+        .arg(include_str!("lua/abort.lua"))
+        .arg(2)
+        .arg(keys::current(task_id))
+        .arg(ticket.queue())
+        .arg(ticket.id())
+        .arg(now_ms());
+    abort
 }
 
 /// The command that runs `forget.lua`; `has_claim` if a worker may have died with the job.

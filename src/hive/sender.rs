@@ -8,18 +8,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, FutureExt};
-use redis::aio::MultiplexedConnection;
+use futures_util::future::BoxFuture;
 use redis::{Cmd, FromRedisValue};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 
+use super::ends::Ends;
 use super::flights::{Flights, News, Ticket};
 use super::job::{ABORTED, body, now_ms, outcome};
 use super::keys;
-use super::link::Line;
+use super::link::{Line, PAUSE};
 use super::scripts::{self, Scripts, passes};
+use super::turns::{Turn, Turns};
 use super::wire::Codec;
 use crate::config::{HiveCodec, HiveProcessorSettings, HiveQueue};
 use crate::processors::{Carrier, Context, Next, RunError};
@@ -30,23 +31,19 @@ const EXPIRES: Duration = Duration::from_secs(7 * 24 * 3600);
 const REMEMBERED: Duration = Duration::from_secs(3600);
 /// Bytes of a result that are read.
 const RESULT_LIMIT: isize = 16 << 20;
-/// Between two tries of a command that has failed with its connection, or because of Redis's condition.
-const PAUSE: Duration = Duration::from_millis(200);
 /// Results that are read at a time: each may be large.
 const READ_AT_ONCE: usize = 4;
 /// A result of more bytes is taken apart beside the threads that answer requests.
 const SMALL: usize = 64 << 10;
 /// How much later than a worker a service may hear of an order to both.
 const ORDER_PATIENCE: Duration = Duration::from_secs(2);
-/// How long a worker may take to end a job that is aborted: less than the executor waits.
-const ABORT_PATIENCE: Duration = Duration::from_secs(8);
-/// How long it may take to take back what was not ended.
-const FORGET_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Carries attempts to the Hive's workers.
 pub(super) struct Sender {
     line: Line,
     flights: Flights,
+    turns: Turns,
+    ends: Arc<Ends>,
     queues: Queues,
     scripts: Arc<Scripts>,
     tally: Arc<Tally>,
@@ -83,6 +80,8 @@ impl Sender {
     pub fn new(
         line: Line,
         flights: Flights,
+        turns: Turns,
+        ends: Arc<Ends>,
         queues: Queues,
         scripts: Arc<Scripts>,
         tally: Arc<Tally>,
@@ -90,6 +89,8 @@ impl Sender {
         Self {
             line,
             flights,
+            turns,
+            ends,
             queues,
             scripts,
             tally,
@@ -101,6 +102,7 @@ impl Sender {
 /// One attempt's errand.
 struct Errand<'a> {
     context: &'a Context,
+    turn: &'a Turn,
     queue: &'a str,
     codec: Codec,
 }
@@ -111,8 +113,14 @@ impl Sender {
         settings: &HiveProcessorSettings,
         context: &Context,
     ) -> Result<String, RunError> {
+        let turn = tokio::select! {
+            biased;
+            () = context.stopped() => return Err(RunError::new("stopped before it was sent")),
+            turn = self.turns.take(context.task_id()) => turn,
+        };
         let errand = Errand {
             context,
+            turn: &turn,
             queue: self.queue(settings, context).await?,
             codec: match settings.codec {
                 HiveCodec::Pickle => Codec::Pickle,
@@ -121,14 +129,43 @@ impl Sender {
             },
         };
         let body = body(settings, context, errand.codec).await?;
-        let ticket = self.send(&errand, body).await?;
-        let ended = self.follow(&errand, &ticket).await;
-        if ended.is_ok() {
-            self.tally.completed.fetch_add(1, Ordering::Relaxed);
-        } else if context.stopped().now_or_never().is_none() {
-            self.tally.failed.fetch_add(1, Ordering::Relaxed);
+        tokio::select! {
+            biased;
+            () = context.stopped() => {
+                // A stop of the service leaves the job running; the next attempt goes on with it. Any other
+                // ends it, also if it has a result by now: that is not the next attempt's.
+                if !context.is_left_running() {
+                    self.end(&errand).await;
+                }
+                Err(RunError::new("stopped"))
+            }
+            ended = self.send_and_follow(&errand, body) => {
+                let tally = match ended {
+                    Ok(_) => &self.tally.completed,
+                    Err(_) => &self.tally.failed,
+                };
+                tally.fetch_add(1, Ordering::Relaxed);
+                ended
+            }
         }
-        ended
+    }
+
+    async fn send_and_follow(
+        &self,
+        errand: &Errand<'_>,
+        body: Vec<u8>,
+    ) -> Result<String, RunError> {
+        self.ends.settle(errand.turn).await;
+        let ticket = self.send(errand, body).await?;
+        self.follow(errand, &ticket).await
+    }
+
+    /// Ends the job; a word in the task's log if it may still run.
+    async fn end(&self, errand: &Errand<'_>) {
+        if let Err(why) = self.ends.end(errand.turn).await {
+            let line = format!("The job may still run: {why}");
+            errand.context.log(line).await;
+        }
     }
 
     async fn queue(
@@ -151,7 +188,6 @@ impl Sender {
         let (context, queue) = (errand.context, errand.queue);
         let id = keys::job_id(context.task_id(), context.attempt());
         let own = self.flights.board(id.clone(), queue);
-        let mut may_be_there = false;
         let mut enqueue = self.scripts.enqueue.key(keys::current(context.task_id()));
         enqueue
             .key(queue)
@@ -161,22 +197,8 @@ impl Sender {
             .arg(now_ms())
             .arg(context.task_id().to_string());
         loop {
-            let sent = async {
-                let mut connection = self.connection().await;
-                may_be_there = true;
-                enqueue.invoke_async::<String>(&mut connection).await
-            };
-            let sent = tokio::select! {
-                biased;
-                () = context.stopped() => None,
-                sent = sent => Some(sent),
-            };
-            let Some(sent) = sent else {
-                if may_be_there && !context.is_left_running() {
-                    self.end(errand, &own).await;
-                }
-                return Err(RunError::new("stopped before it was known to be sent"));
-            };
+            let mut connection = self.line.clone().connection().await;
+            let sent = enqueue.invoke_async::<String>(&mut connection).await;
             match sent {
                 Ok(sent) if sent == format!("{id} {queue}") => {
                     own.sent();
@@ -208,16 +230,9 @@ impl Sender {
         loop {
             let news = tokio::select! {
                 biased;
-                () = context.stopped() => {
-                    // A stop of the service leaves the job running; the next attempt goes on with it.
-                    if !context.is_left_running() {
-                        self.end(errand, ticket).await;
-                    }
-                    return Err(RunError::new("stopped"));
-                }
                 news = ticket.news() => news,
                 () = sleep_until(ends_at.unwrap_or_else(Instant::now)), if ends_at.is_some() => {
-                    self.end(errand, ticket).await;
+                    self.end(errand).await;
                     let seconds = context.limit().unwrap_or_default().as_secs_f64();
                     let message = format!("timed out {seconds} s after a worker began");
                     return Err(RunError::with(message, Next::TimedOut));
@@ -236,9 +251,10 @@ impl Sender {
                 News::Landed => {
                     if let Some(result) = self.result(errand, ticket).await? {
                         let is_aborted = matches!(&result, Err(error) if error.message == ABORTED);
-                        // An emergency stop may have reached the worker before this service.
-                        if is_aborted && timeout(ORDER_PATIENCE, context.stopped()).await.is_ok() {
-                            return Err(RunError::new("stopped"));
+                        // An emergency stop may have reached the worker before this service: then this waits
+                        // no longer than for that.
+                        if is_aborted {
+                            sleep(ORDER_PATIENCE).await;
                         }
                         return result;
                     }
@@ -253,7 +269,7 @@ impl Sender {
                 }
                 News::Silent => {
                     // If it is alive after all, it is not to run beside the next attempt.
-                    self.end(errand, ticket).await;
+                    self.end(errand).await;
                     let what =
                         "its worker has been silent for longer than hive_zombie_task_timeout";
                     return self.lost(errand, ticket, true, what).await;
@@ -272,7 +288,7 @@ impl Sender {
         let key = format!("{}{}", keys::RESULT, ticket.id());
         let mut read = redis::cmd("GETRANGE");
         read.arg(&key).arg(0).arg(RESULT_LIMIT);
-        let bytes: Vec<u8> = self.ask(errand, &read).await?;
+        let bytes: Vec<u8> = self.ask(&read).await?;
         if bytes.is_empty() {
             return Ok(None);
         }
@@ -295,7 +311,7 @@ impl Sender {
                 remember
                     .arg(keys::current(errand.context.task_id()))
                     .arg(REMEMBERED.as_millis() as u64);
-                self.ask::<()>(errand, &remember).await
+                self.ask::<()>(&remember).await
             }
             Err(_) => self.forget(errand, ticket, false).await,
         };
@@ -327,77 +343,12 @@ impl Sender {
         has_claim: bool,
     ) -> Result<(), RunError> {
         let forget = scripts::forget(errand.context.task_id(), ticket, has_claim);
-        self.ask(errand, &forget).await
+        self.ask(&forget).await
     }
 
-    /// Ends the job: takes it back, or has its worker abort it and waits for that.
-    async fn end(&self, errand: &Errand<'_>, ticket: &Ticket) {
-        let mut is_told = false;
-        let ended = async {
-            let mut connection = self.connection().await;
-            is_told = true;
-            let abort = self
-                .scripts
-                .abort
-                .key(keys::current(errand.context.task_id()))
-                .key(ticket.queue())
-                .arg(ticket.id())
-                .arg(now_ms())
-                .invoke_async::<bool>(&mut connection)
-                .await?;
-            while !abort && !matches!(ticket.news().await, News::Landed | News::Gone) {}
-            // ARQ never takes back the mark of an abort that came too late.
-            redis::cmd("ZREM")
-                .arg(keys::ABORT)
-                .arg(ticket.id())
-                .query_async::<()>(&mut connection)
-                .await
-        };
-        let why = match timeout(ABORT_PATIENCE, ended).await {
-            Ok(Ok(())) => return,
-            Ok(Err(error)) => error.to_string(),
-            Err(_) if is_told => "its worker takes no aborts (allow_abort_jobs)".to_owned(),
-            Err(_) => "Redis is away".to_owned(),
-        };
-        // At least no other worker begins it again, and no mark stays that would end a later job.
-        let forget = async {
-            let mut connection = self.connection().await;
-            let forget = scripts::forget(errand.context.task_id(), ticket, false);
-            forget.query_async::<()>(&mut connection).await
-        };
-        let _ = timeout(FORGET_PATIENCE, forget).await;
-        let line = format!("The job may still run: {why}");
-        errand.context.log(line).await;
-    }
-
-    /// Asks Redis until it answers or the attempt has to end.
-    async fn ask<T: FromRedisValue>(
-        &self,
-        errand: &Errand<'_>,
-        command: &Cmd,
-    ) -> Result<T, RunError> {
-        loop {
-            let asked = async {
-                let mut connection = self.connection().await;
-                command.query_async(&mut connection).await
-            };
-            let answer = tokio::select! {
-                biased;
-                () = errand.context.stopped() => return Err(RunError::new("stopped")),
-                answer = asked => answer,
-            };
-            match answer {
-                Err(error) if passes(&error) => sleep(PAUSE).await,
-                answer => {
-                    let refused =
-                        |error| RunError::new(format!("Redis refused a command: {error}"));
-                    return answer.map_err(refused);
-                }
-            }
-        }
-    }
-
-    async fn connection(&self) -> MultiplexedConnection {
-        self.line.clone().connection().await
+    /// Asks Redis until it answers.
+    async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, RunError> {
+        let answer = self.line.ask(command).await;
+        answer.map_err(|error| RunError::new(format!("Redis refused a command: {error}")))
     }
 }

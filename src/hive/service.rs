@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use redis::RedisError;
+use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::ends::Ends;
 use super::flights::{Flights, Standing};
 use super::handle::Handle;
 use super::keys;
@@ -17,6 +19,8 @@ use super::nodes::{self, Node, NodeKind};
 use super::scripts::Scripts;
 use super::sender::{Queues, Sender, Tally};
 use super::service_role::ServiceRole;
+use super::sweeper::Sweeper;
+use super::turns::Turns;
 use crate::config::Settings;
 use crate::models::{HiveLink, Timestamp};
 use crate::processors::{Carrier, Registry};
@@ -35,6 +39,8 @@ pub struct Hive {
     link: Link<Listener>,
     line: Line,
     flights: Flights,
+    turns: Turns,
+    ends: Arc<Ends>,
     scripts: Arc<Scripts>,
     queues: Queues,
     zombie: Duration,
@@ -54,16 +60,20 @@ impl Hive {
     pub fn new(settings: &Settings, state: StateManager) -> Result<Self, LinkError> {
         let (inbox, orders) = Inbox::new();
         let flights = Flights::default();
+        let sweep = Arc::<Notify>::default();
         let ear = Listener {
             state: state.clone(),
             flights: flights.clone(),
+            sweep: Arc::clone(&sweep),
             inbox: inbox.clone(),
         };
         let (link, line) = Link::new(settings, ear)?;
         Ok(Self {
             link,
+            ends: Arc::new(Ends::new(line.clone(), flights.clone(), sweep)),
             line,
             flights,
+            turns: Turns::default(),
             scripts: Arc::default(),
             queues: Queues {
                 high: settings.hive_high_priority_queue.clone(),
@@ -84,6 +94,8 @@ impl Hive {
         Arc::new(Sender::new(
             self.line.clone(),
             self.flights.clone(),
+            self.turns.clone(),
+            Arc::clone(&self.ends),
             self.queues.clone(),
             Arc::clone(&self.scripts),
             Arc::clone(&self.tally),
@@ -109,9 +121,15 @@ impl Hive {
             node: self.node,
             line: self.line.clone(),
             inbox: self.inbox,
-            role: ServiceRole::new(self.state, queue, registry),
+            role: ServiceRole::new(self.state.clone(), queue, registry),
         };
         let hears = self.link.hears();
+        let sweeper = Sweeper {
+            line: self.line.clone(),
+            turns: self.turns,
+            ends: self.ends,
+            state: self.state,
+        };
         let looker = Looker {
             line: self.line,
             flights: self.flights,
@@ -122,6 +140,7 @@ impl Hive {
             () = stop.cancelled() => {}
             () = self.link.run() => {}
             () = looker.run(hears) => {}
+            () = sweeper.run() => {}
             () = member.run(self.orders) => {}
         }
         member.leave().await;
@@ -133,6 +152,8 @@ impl Hive {
 struct Listener {
     state: StateManager,
     flights: Flights,
+    /// Jobs that nobody wants any more are to be looked for.
+    sweep: Arc<Notify>,
     inbox: Inbox,
 }
 
@@ -154,6 +175,7 @@ impl Ear for Listener {
     async fn connected(&self) {
         self.tell(HiveLink::Connected).await;
         self.flights.look_at_all();
+        self.sweep.notify_one();
     }
 
     async fn away(&self, reason: String) {

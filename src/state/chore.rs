@@ -85,6 +85,7 @@ impl Writer {
                 answer(purge.reply, Ok(purged))
             }
             Err(error) => {
+                self.waiting_ended.notify_one();
                 tracing::warn!(%error, removed = purge.removed, "a purge stopped half-way");
                 answer(purge.reply, Err(error))
             }
@@ -117,6 +118,9 @@ impl Writer {
         purge.removed += purged.len() as u64;
         for task in &purged {
             self.count_purged(task);
+        }
+        if last && purge.removed > 0 {
+            self.waiting_ended.notify_one();
         }
         self.publish(committed).await;
         Ok(if last { Chunk::Last } else { Chunk::More })

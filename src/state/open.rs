@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::{Connection, SqliteConnection};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -159,6 +159,7 @@ impl Opened {
         let checkpointer = Checkpointer::start(self.connections.options, bus.watch()).await?;
 
         let waiters = Waiters::default();
+        let waiting_ended = Arc::<Notify>::default();
         let (requests, requests_inbox) = mpsc::channel(REQUEST_MESSAGES);
         let (reports, reports_inbox) = mpsc::channel(REPORT_MESSAGES);
         let mut writer = Writer {
@@ -174,6 +175,7 @@ impl Opened {
             chores,
             stalled: Vec::new(),
             waiters: waiters.clone(),
+            waiting_ended: Arc::clone(&waiting_ended),
             failed_upstream: HashSet::new(),
             deferred: Vec::new(),
             more_to_claim: false,
@@ -196,6 +198,7 @@ impl Opened {
             searches: self.connections.searches,
             bus,
             waiters,
+            waiting_ended,
         };
         let handle = tokio::spawn(writer.run());
         Ok((state, handle, self.connections.lock))

@@ -274,6 +274,9 @@ impl Writer {
             self.ledger.lanes.remove(lane, *count);
         }
         self.ledger.blocked = (self.ledger.blocked).saturating_sub(imported.no_longer_blocked);
+        if imported.report.replaced > 0 {
+            self.waiting_ended.notify_one();
+        }
         self.await_any(imported.upstream);
         self.more_to_claim = true;
         self.publish(committed).await;

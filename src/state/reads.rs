@@ -1,5 +1,7 @@
 //! The SQL that only reads. Runs on the read pool (or inside a transaction of the Writer's).
 
+use std::collections::HashSet;
+
 use serde::de::DeserializeOwned;
 use sqlx::{SqliteConnection, SqliteExecutor, SqlitePool};
 
@@ -79,6 +81,22 @@ pub(super) async fn task(conn: impl SqliteExecutor<'_>, id: TaskId) -> Result<Op
         .await?;
     row.map(|row| row.into_task().map(|(_, task)| task))
         .transpose()
+}
+
+/// Those of these tasks that are FAILED.
+pub(super) async fn failed_among(
+    pool: &SqlitePool,
+    tasks: &[TaskId],
+) -> Result<HashSet<TaskId>, Error> {
+    let ids = serde_json::to_string(tasks)?;
+    let failed = sqlx::query_scalar!(
+        r#"SELECT id AS "id!: Text" FROM tasks
+            WHERE id IN (SELECT value FROM jsonb_each(?1)) AND +status = 'FAILED'"#,
+        ids
+    )
+    .fetch_all(pool)
+    .await?;
+    failed.iter().map(Text::parse_id).collect()
 }
 
 /// Tasks that arrived after row `after`, in order of arrival, each with its row number.

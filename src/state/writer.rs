@@ -9,10 +9,11 @@
 //! with the error meanwhile.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::SqliteConnection;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use super::Error;
@@ -56,6 +57,8 @@ pub(super) struct Writer {
     /// Chores that failed, for another try at the next poll.
     pub stalled: Vec<Chore>,
     pub waiters: Waiters,
+    /// Told when waiting tasks have ended: purged, or replaced by an import.
+    pub waiting_ended: Arc<Notify>,
     /// Whether the last claim stopped at its own size and not at the end of the queue.
     pub more_to_claim: bool,
     /// Failed tasks that submissions of the current batch wait for, in vain.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Arq, Redis, Service, Setup, Yard, eventually};
 
-const HIGH: &str = "venom:tasks:high";
+pub const HIGH: &str = "venom:tasks:high";
 pub const BACKGROUND: &str = "venom:tasks:background";
 /// As many as run at a time in tests of what goes away.
 const JOBS: usize = 20;

@@ -15,6 +15,7 @@ mod guard;
 mod heavy;
 mod hive_away;
 mod hive_control;
+mod hive_ends;
 mod hive_fleet;
 mod hive_hang;
 mod hive_hostile;

@@ -2,7 +2,10 @@
 -- Answers 1 if no worker has it: then it is gone, and leaves no mark that could end a later job. Else its
 -- worker is told by the mark that ARQ has for it, and the answer is 0.
 local id = ARGV[1]
-redis.call('DEL', KEYS[1])
+-- Another job of the task's may have taken its place.
+if redis.pcall('GET', KEYS[1]) == id .. ' ' .. KEYS[2] then
+    redis.call('DEL', KEYS[1])
+end
 if redis.call('EXISTS', 'arq:in-progress:' .. id) == 1 then
     redis.call('ZADD', 'arq:abort', ARGV[2], id)
     return 0

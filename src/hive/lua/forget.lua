@@ -1,7 +1,10 @@
 -- Takes away what is left of a job that nobody waits for any more, but not its result: a client may want it.
 -- KEYS: the task's current job, the queue. ARGV: job id, 1 if a worker may have died with it.
 local id = ARGV[1]
-redis.call('DEL', KEYS[1])
+-- Another job of the task's may have taken its place.
+if redis.pcall('GET', KEYS[1]) == id .. ' ' .. KEYS[2] then
+    redis.call('DEL', KEYS[1])
+end
 -- pcall: of another type they hold nothing of this job.
 redis.pcall('ZREM', 'arq:abort', id)
 if redis.call('EXISTS', 'arq:result:' .. id) == 1 then

@@ -9,7 +9,7 @@ mod submit;
 use std::sync::Arc;
 
 use sqlx::SqlitePool;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
 use super::Error;
 use super::batch::Report;
@@ -32,6 +32,7 @@ pub struct StateManager {
     pub(super) searches: Searches,
     pub(super) bus: Bus,
     pub(super) waiters: Waiters,
+    pub(super) waiting_ended: Arc<Notify>,
 }
 
 impl StateManager {

@@ -1,5 +1,6 @@
 //! What is read, on the read pool, beside the Writer.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -99,6 +100,19 @@ impl StateManager {
                 return Ok(());
             }
         }
+    }
+
+    /// Those of these tasks that are FAILED; a task that is not there is none of them.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn failed_among(&self, tasks: &[TaskId]) -> Result<HashSet<TaskId>, Error> {
+        reads::failed_among(&self.read, tasks).await
+    }
+
+    /// Resolves when tasks have ended that waited: purged, or replaced by an import. One caller at a time.
+    pub async fn waiting_ended(&self) {
+        self.waiting_ended.notified().await;
     }
 
     /// One task's journal rows after row `since`, at most `limit`, with their ids.
