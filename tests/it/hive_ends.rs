@@ -184,6 +184,41 @@ async fn a_purge_leaves_jobs_of_other_services_and_of_tasks_that_run() {
 
 #[tokio::test]
 #[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn an_abort_when_the_result_is_there_leaves_none_for_a_retry_by_hand() {
+    let redis = Redis::start().await;
+    let table = calls("ok", "codec = \"json\"");
+    let service = hive(&redis).table(&table).start().await;
+    let id = service.submit_to("ok", "text").await;
+    until_queued(&redis, BACKGROUND, 1).await;
+    let (job, key) = (format!("{id}:1"), format!("arq:result:{id}:1"));
+    let result = json!({ "t": 1, "f": "ok", "a": [], "k": {}, "et": 1, "s": true, "r": "of before", "st": 1,
+        "ft": 1, "q": BACKGROUND, "id": job });
+    // Redis holds all that writes, and so the attempt between its result and its end.
+    redis
+        .transaction(&[
+            &["ZREM", BACKGROUND, &job],
+            &["DEL", &format!("arq:job:{job}")],
+            &["SET", &key, &result.to_string()],
+            &["CLIENT", "PAUSE", "600000", "WRITE"],
+        ])
+        .await;
+    eventually("the result is read", || async {
+        let clients = redis.command(&["CLIENT", "LIST"]).await;
+        clients.text().contains("cmd=pexpire").then_some(())
+    })
+    .await;
+    service.abort(&id).await.expect(200);
+    assert_eq!(service.task(&id).await["failure"], "aborted");
+    redis.command(&["CLIENT", "UNPAUSE"]).await;
+    let retried = service.post(&format!("/api/v1/tasks/{id}/retry")).await;
+    retried.expect(200);
+    until_queued(&redis, BACKGROUND, 1).await;
+    assert_eq!(queued(&redis, BACKGROUND).await, [format!("{id}:2")]);
+    service.ends_well().await;
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
 async fn a_retry_by_hand_takes_no_result_of_before() {
     let redis = Redis::start().await;
     let arq = Arq::newest(BACKGROUND);

@@ -130,6 +130,20 @@ impl Redis {
         asked.unwrap_or_else(|error| panic!("{words:?}: {error}"))
     }
 
+    /// These commands in one step; fails if it is refused.
+    pub async fn transaction(&self, commands: &[&[&str]]) {
+        let done = async {
+            let mut stream = connect(self.port, &self.login).await?;
+            tell(&mut stream, &["MULTI"]).await?;
+            for words in commands {
+                tell(&mut stream, words).await?;
+            }
+            tell(&mut stream, &["EXEC"]).await
+        };
+        let done = in_time("Redis answers", done).await;
+        done.unwrap_or_else(|error| panic!("{commands:?}: {error}"));
+    }
+
     /// What somebody hears who does not log in: an answer, or the text of an error.
     pub async fn ask_without_login(&self, words: &[&str]) -> Result<Reply, String> {
         in_time("Redis answers", ask(self.port, &Login::Everybody, words)).await
@@ -234,8 +248,13 @@ fn log(folder: &TempDir) -> String {
     std::fs::read_to_string(folder.path().join("redis.log")).unwrap_or_default()
 }
 
-/// One command over a connection of its own, after a login if there is one.
+/// One command over a connection of its own.
 async fn ask(port: u16, login: &Login, words: &[&str]) -> Result<Reply, String> {
+    tell(&mut connect(port, login).await?, words).await
+}
+
+/// A connection, after a login if there is one.
+async fn connect(port: u16, login: &Login) -> Result<BufReader<TcpStream>, String> {
     let connected = TcpStream::connect(("127.0.0.1", port)).await;
     let mut stream = BufReader::new(connected.map_err(|error| error.to_string())?);
     match login {
@@ -243,7 +262,7 @@ async fn ask(port: u16, login: &Login, words: &[&str]) -> Result<Reply, String> 
         Login::Password(password) => drop(tell(&mut stream, &["AUTH", password]).await?),
         Login::User(name, password) => drop(tell(&mut stream, &["AUTH", name, password]).await?),
     }
-    tell(&mut stream, words).await
+    Ok(stream)
 }
 
 async fn tell(stream: &mut BufReader<TcpStream>, words: &[&str]) -> Result<Reply, String> {
