@@ -15,6 +15,7 @@ use super::ends::Ends;
 use super::keys;
 use super::link::Line;
 use super::turns::{Turn, Turns};
+use crate::models::TaskId;
 use crate::state::StateManager;
 
 /// How often they are looked for when nothing has happened.
@@ -86,7 +87,7 @@ impl Sweeper {
     }
 
     /// Turns with those whose job no attempt follows.
-    fn turns_with(&self, tasks: impl IntoIterator<Item = crate::models::TaskId>) -> Vec<Turn> {
+    fn turns_with(&self, tasks: impl IntoIterator<Item = TaskId>) -> Vec<Turn> {
         let tasks = tasks.into_iter();
         tasks.filter_map(|task| self.turns.try_take(task)).collect()
     }
