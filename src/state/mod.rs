@@ -70,6 +70,7 @@ pub use import::ImportReport;
 pub use limits::{Home, Limits, Rule};
 pub use lists::Page;
 pub use open::{Opened, Recovered, Start, WriterHandle, open};
+pub use rate::Starts;
 pub use request::{Deleted, Due, PauseRequest, Paused, Purged, Resumed, Retried};
 pub use retention::Retention;
 pub use schedules::Progress;

@@ -8,7 +8,7 @@ use crate::models::Timestamp;
 
 /// The recent starts of one processor or key, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Starts(VecDeque<Timestamp>);
+pub struct Starts(VecDeque<Timestamp>);
 
 impl Starts {
     /// Takes a token.

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use futures_util::future::join;
 use serde_json::{Value, json};
 
-use crate::support::{Arq, Backend, Redis, Reply, Setup, Yard, eventually};
+use crate::support::{Arq, Backend, Redis, Reply, Setup, Yard, eventually, put, result_text};
 
 const HIGH: &str = "venom:tasks:high";
 const BACKGROUND: &str = "venom:tasks:background";
@@ -234,31 +234,11 @@ async fn urgent_jobs_come_first_and_a_score_of_zero_never() {
         .worker_with(&redis, "a", &["--max-jobs", "1"], "")
         .await;
     for id in ["sooner", "later"] {
-        let end = redis_result(&redis, id).await;
+        let end = result_text(&redis, id).await;
         assert!(end.contains(&id.to_uppercase()), "{end}");
     }
     assert!(!exists(&redis, "arq:result:never").await);
     assert_eq!(yard.ledger(), ["run sooner 1", "run later 1"]);
-}
-
-/// Puts a JSON job into a queue.
-async fn put(redis: &Redis, queue: &str, id: &str, function: &str, payload: &str, score: &str) {
-    let job = json!({ "t": null, "f": function, "a": [id, payload], "k": {}, "et": 1 });
-    let key = format!("arq:job:{id}");
-    redis.command(&["SET", &key, &job.to_string()]).await;
-    redis.command(&["ZADD", queue, score, id]).await;
-}
-
-/// A result's text, once it is there.
-async fn redis_result(redis: &Redis, id: &str) -> String {
-    let key = format!("arq:result:{id}");
-    eventually("there is a result", || async {
-        match redis.command(&["GET", &key]).await {
-            Reply::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
-            _ => None,
-        }
-    })
-    .await
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ mod hive_ends;
 mod hive_fleet;
 mod hive_hang;
 mod hive_hostile;
+mod hive_limits;
 mod hive_login;
 mod hive_lost;
 mod hive_orders;

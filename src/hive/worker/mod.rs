@@ -1,20 +1,22 @@
 //! A worker of the Hive: takes ARQ's jobs and runs them with this machine's processors. It needs no database.
 //!
-//! `claims` is what it says to Redis, `order` what a job asks for, `work` the life of one, `running` those that
-//! run, `health` what clients of ARQ see of the worker. `role` is the worker as a node of the Hive, and `pause` what
-//! it was ordered not to start. The loop here takes jobs whenever there is room: at once when
-//! Redis tells of one, when the next is due, and twice a second in any case.
+//! `claims` is what it says to Redis, `order` what a job asks for, `work` the life of one, `places` when it may
+//! begin, `running` those that run, `health` what clients of ARQ see of the worker, `unheeded` which settings it does
+//! not follow. `role` is the worker as a node of the Hive, and `pause` what it was ordered not to start. The loop here
+//! takes jobs whenever there is room: at once when Redis tells of one, when the next is due, and twice a second in
+//! any case.
 
 mod claims;
 mod health;
 mod order;
 mod pause;
+mod places;
 mod role;
 mod running;
+mod unheeded;
 mod work;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -24,8 +26,10 @@ use tokio_util::task::TaskTracker;
 
 use self::claims::{Batch, Claim, Claims};
 use self::pause::Pauses;
+use self::places::Places;
 use self::role::WorkerRole;
 use self::running::{Reason, RunningSet};
+use self::unheeded::unheeded;
 use self::work::{Counts, STOP_PATIENCE, Workplace};
 use super::job::now_ms;
 use super::keys;
@@ -159,10 +163,13 @@ impl Worker {
             ),
             functions: functions.map(|(name, _)| name.clone()).collect(),
             codec: options.codec,
-            holds: Mutex::new(HashMap::new()),
+            places: Places::new(settings, options.max_jobs),
             pauses: Pauses::default(),
         };
         tracing::info!(name = %options.name, max_jobs = options.max_jobs, "a worker of the Hive");
+        for line in unheeded(settings, |name| workplace.functions.contains(name)) {
+            tracing::warn!("{line}");
+        }
         Ok(Self {
             link,
             line,
@@ -330,6 +337,7 @@ fn until(due_ms: f64) -> Duration {
 /// Waits for the jobs to end, or ends them.
 async fn leave(workplace: &Workplace, jobs: &TaskTracker, grace: Duration) {
     jobs.close();
+    workplace.places.close();
     if timeout(grace, jobs.wait()).await.is_ok() {
         return;
     }

@@ -2,10 +2,9 @@
 //! or given back.
 
 use std::any::Any;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -16,6 +15,7 @@ use super::super::wire::{Codec, Exception, JobResult, Value};
 use super::claims::{Claim, Claims, Taken};
 use super::order::{Order, failed};
 use super::pause::Pauses;
+use super::places::{Entrance, Places};
 use super::running::{Reason, Running, RunningSet};
 use crate::models::Timestamp;
 use crate::processors::{Context, Entry, Next, Registry, RunError};
@@ -37,8 +37,9 @@ pub(super) struct Workplace {
     pub functions: HashSet<String>,
     /// How a result is written whose job cannot be read.
     pub codec: Codec,
-    /// Processors that start nothing for a while.
-    pub holds: Mutex<HashMap<String, Timestamp>>,
+    /// Which of them may begin.
+    pub places: Places,
+    /// What was ordered not to begin.
     pub pauses: Pauses,
 }
 
@@ -56,6 +57,8 @@ enum Ending {
     Raised(Exception),
     /// It is to be run again: then, or as soon as may be.
     Again(Option<Timestamp>),
+    /// The same for one that has not begun.
+    Later(Option<Timestamp>),
     /// The job is another's, or gone.
     Lost,
 }
@@ -68,22 +71,38 @@ enum LastWord {
     Nothing,
 }
 
+impl LastWord {
+    fn give_back(until: Option<Timestamp>) -> Self {
+        Self::GiveBack(until.map(|until| until.utc().timestamp_millis().max(1) as u64))
+    }
+}
+
 impl Workplace {
     /// Runs a job that was claimed, to its end and until Redis knows of that.
     pub async fn work(&self, taken: Taken) {
         let Some(running) = self.running.add(&taken.claim) else {
             return;
         };
-        let start_ms = now_ms() as i64;
+        let mut start_ms = now_ms() as i64;
         let (order, refusal) = Order::read(&taken, self.codec);
         let ending = match refusal {
             Some(exception) => Ending::Raised(exception),
-            None => self.run(&order, &running, taken.aborted_at_ms).await,
+            None => {
+                let run = self.run(&order, &running, taken.aborted_at_ms, &mut start_ms);
+                run.await
+            }
         };
         self.settle(order, &running, ending, start_ms).await;
     }
 
-    async fn run(&self, order: &Order, running: &Running, aborted_at_ms: Option<f64>) -> Ending {
+    /// Runs the job as soon as its processor has a place for it, which is what `start_ms` is told.
+    async fn run(
+        &self,
+        order: &Order,
+        running: &Running,
+        aborted_at_ms: Option<f64>,
+        start_ms: &mut i64,
+    ) -> Ending {
         let mut claim = running.claim();
         if let Some(first) = order.job.job_try.filter(|first| *first > claim.start) {
             claim = running.set_start(first);
@@ -94,9 +113,6 @@ impl Workplace {
             return Ending::Raised(exception);
         }
         let function = &order.job.function;
-        if let Some(until) = self.held_until(function) {
-            return Ending::Again(Some(until));
-        }
         let Some(entry) = self.registry.get(function) else {
             return Ending::Raised(failed(&format!("function '{function}' not found")));
         };
@@ -104,9 +120,31 @@ impl Workplace {
             Ok(task) => task,
             Err(exception) => return Ending::Raised(exception),
         };
+        if let Some(ending) = self.put_off(function) {
+            return ending;
+        }
+        let _place = match self.places.enter(function, &running.stop).await {
+            Entrance::Open(place) => place,
+            Entrance::Full(until) => return Ending::Later(Some(until)),
+            Entrance::Stopped => return self.judge(function, Ended::Stopped(running.reason())),
+            Entrance::Closed => return Ending::Later(None),
+        };
+        // It may have been paused while the job waited.
+        if let Some(ending) = self.put_off(function) {
+            return ending;
+        }
+        *start_ms = now_ms() as i64;
         let context = Context::of_sent(task, running.stop.clone(), sent);
         let ended = attempt(&entry, &context, running).await;
         self.judge(function, ended)
+    }
+
+    /// What becomes of a job that must not begin because of a pause.
+    fn put_off(&self, function: &str) -> Option<Ending> {
+        match self.pauses.is_paused() {
+            true => Some(Ending::Later(None)),
+            false => self.pauses.put_off(function).map(Some).map(Ending::Later),
+        }
     }
 
     fn judge(&self, function: &str, ended: Ended) -> Ending {
@@ -125,24 +163,10 @@ impl Workplace {
             Next::TimedOut => Ending::Raised(Exception::timeout()),
             Next::Uncounted => Ending::Again(Some(Timestamp::now().after(UNCOUNTED_PAUSE))),
             Next::Hold(until) => {
-                let mut holds = self.holds.lock().unwrap_or_else(PoisonError::into_inner);
-                holds.insert(function.to_owned(), until);
+                self.places.hold(function, until);
                 Ending::Again(Some(until))
             }
         }
-    }
-
-    fn held_until(&self, function: &str) -> Option<Timestamp> {
-        if let Some(until) = self.pauses.put_off(function) {
-            return Some(until);
-        }
-        let mut holds = self.holds.lock().unwrap_or_else(PoisonError::into_inner);
-        let until = *holds.get(function)?;
-        if until <= Timestamp::now() {
-            holds.remove(function);
-            return None;
-        }
-        Some(until)
     }
 
     /// Tells Redis how the job has ended.
@@ -151,10 +175,10 @@ impl Workplace {
             Ending::Returned(result) => (Value::Str(result), true),
             Ending::Raised(exception) => (exception.to_value(), false),
             Ending::Again(until) => {
-                let due_ms = until.map(|until| until.utc().timestamp_millis().max(1) as u64);
                 self.counts.retried.fetch_add(1, Ordering::Relaxed);
-                return self.end(running, &LastWord::GiveBack(due_ms)).await;
+                return self.end(running, &LastWord::give_back(until)).await;
             }
+            Ending::Later(until) => return self.end(running, &LastWord::give_back(until)).await,
             Ending::Lost => return self.end(running, &LastWord::Nothing).await,
         };
         let count = match success {

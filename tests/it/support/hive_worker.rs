@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use super::redis::Redis;
+use super::redis::{Redis, Reply};
 use super::wait::{eventually, in_time};
 
 /// What each command notes is a line `WORD CONTENT ATTEMPT`.
@@ -19,15 +20,18 @@ const PROCESSORS: [(&str, &str, &str); 4] = [
     ("upper", "printf %s \"$content\" | tr a-z A-Z", ""),
     ("fail", "echo bad >&2; exit 1", ""),
     ("slow", "exec sleep 1000", "timeout = 0.2"),
-    (
-        "gate",
-        "while [ ! -e \"$YARD/$content\" ]; do sleep 0.01; done; note done; printf 'let through'",
-        "",
-    ),
+    ("gate", GATED, ""),
 ];
 
+/// Waits for its gate, which is named as its content is.
+const GATED: &str =
+    "while [ ! -e \"$YARD/$content\" ]; do sleep 0.01; done; note done; printf 'let through'";
+
 /// A folder where workers meet tests.
-pub struct Yard(TempDir);
+pub struct Yard {
+    folder: TempDir,
+    shutdown_grace: u32,
+}
 
 /// A worker that runs; killed when it is dropped.
 pub struct HiveWorker {
@@ -37,7 +41,21 @@ pub struct HiveWorker {
 
 impl Yard {
     pub fn new() -> Self {
-        Self(TempDir::new().expect("a folder for workers"))
+        Self {
+            folder: TempDir::new().expect("a folder for workers"),
+            shutdown_grace: 0,
+        }
+    }
+
+    /// Its workers give what runs so many seconds when they are stopped.
+    pub fn shutdown_grace(mut self, seconds: u32) -> Self {
+        self.shutdown_grace = seconds;
+        self
+    }
+
+    /// The table of one more processor like `gate`, with these settings.
+    pub fn gate_table(&self, name: &str, settings: &str) -> String {
+        table(self.folder.path(), name, GATED, settings)
     }
 
     /// Starts a worker with the processors `upper`, `fail`, `slow` and `gate`, and waits until it is connected.
@@ -53,12 +71,13 @@ impl Yard {
         flags: &[&str],
         tables: &str,
     ) -> HiveWorker {
-        let folder = self.0.path().join(name);
+        let folder = self.folder.path().join(name);
         std::fs::create_dir_all(&folder).expect("a folder to write in");
         let settings = format!(
-            "shutdown_grace = 0\nlog = \"debug\"\nredis_host = \"127.0.0.1\"\nredis_port = {}\n{}{tables}",
+            "shutdown_grace = {}\nlog = \"debug\"\nredis_host = \"127.0.0.1\"\nredis_port = {}\n{}{tables}",
+            self.shutdown_grace,
             redis.port(),
-            processors(self.0.path()),
+            processors(self.folder.path()),
         );
         std::fs::write(folder.join("venom.toml"), settings).expect("a folder to write in");
         let mut command = worker();
@@ -69,22 +88,23 @@ impl Yard {
     /// A worker with the settings of `examples/hive/worker.toml`, but for the port.
     pub async fn worker_of_the_example(&self, redis: &Redis) -> HiveWorker {
         let example = include_str!("../../../examples/hive/worker.toml");
-        std::fs::write(self.0.path().join("worker.toml"), example).expect("a folder to write in");
+        std::fs::write(self.folder.path().join("worker.toml"), example)
+            .expect("a folder to write in");
         let mut command = worker();
         command
             .args(["--config", "worker.toml"])
             .env("REDIS_PORT", redis.port().to_string());
-        HiveWorker::start(command, self.0.path()).await
+        HiveWorker::start(command, self.folder.path()).await
     }
 
     /// Lets everybody through who waits at this gate, and who comes later.
     pub fn open_gate(&self, gate: &str) {
-        File::create(self.0.path().join(gate)).expect("a folder to write in");
+        File::create(self.folder.path().join(gate)).expect("a folder to write in");
     }
 
     /// What the commands have noted, in order.
     pub fn ledger(&self) -> Vec<String> {
-        let text = std::fs::read_to_string(self.0.path().join("ledger")).unwrap_or_default();
+        let text = std::fs::read_to_string(self.folder.path().join("ledger")).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
     }
 
@@ -133,10 +153,20 @@ impl HiveWorker {
     }
 
     /// SIGTERM, and waits for the end.
-    pub async fn stop(mut self) -> ExitStatus {
+    pub async fn stop(self) -> ExitStatus {
+        self.tell_to_stop();
+        self.ended().await
+    }
+
+    /// SIGTERM
+    pub fn tell_to_stop(&self) {
         let pid = self.child.id().expect("a running worker").cast_signed();
         let pid = Pid::from_raw(pid).expect("a process id");
         kill_process(pid, Signal::TERM).expect("a running worker");
+    }
+
+    /// Waits for the end.
+    pub async fn ended(mut self) -> ExitStatus {
         let ended = in_time("the worker ends", self.child.wait()).await;
         ended.expect("an exit status")
     }
@@ -149,7 +179,7 @@ impl HiveWorker {
         .await;
     }
 
-    /// What it has said.
+    /// What it has said so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
@@ -163,14 +193,36 @@ impl Drop for HiveWorker {
     }
 }
 
+/// Puts a JSON job into a queue.
+pub async fn put(redis: &Redis, queue: &str, id: &str, function: &str, payload: &str, score: &str) {
+    let job = json!({ "t": null, "f": function, "a": [id, payload], "k": {}, "et": 1 });
+    let key = format!("arq:job:{id}");
+    redis.command(&["SET", &key, &job.to_string()]).await;
+    redis.command(&["ZADD", queue, score, id]).await;
+}
+
+/// A result's text, once it is there.
+pub async fn result_text(redis: &Redis, id: &str) -> String {
+    let key = format!("arq:result:{id}");
+    eventually("there is a result", || async {
+        match redis.command(&["GET", &key]).await {
+            Reply::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+            _ => None,
+        }
+    })
+    .await
+}
+
 fn processors(yard: &Path) -> String {
-    let tables = PROCESSORS.map(|(name, script, settings)| {
-        format!(
-            "[processors.{name}]\nkind = \"command\"\nprogram = \"sh\"\n\
-             args = [\"-c\", '''{NOTE} {script}''']\n{settings}\n\
-             [processors.{name}.env]\nYARD = \"{}\"\n",
-            yard.display()
-        )
-    });
+    let tables = PROCESSORS.map(|(name, script, settings)| table(yard, name, script, settings));
     tables.concat()
+}
+
+fn table(yard: &Path, name: &str, script: &str, settings: &str) -> String {
+    format!(
+        "[processors.{name}]\nkind = \"command\"\nprogram = \"sh\"\n\
+         args = [\"-c\", '''{NOTE} {script}''']\n{settings}\n\
+         [processors.{name}.env]\nYARD = \"{}\"\n",
+        yard.display()
+    )
 }

@@ -19,7 +19,7 @@ mod ws;
 pub use arq::Arq;
 pub use backend::{Backend, Call};
 pub use database::Database;
-pub use hive_worker::{HiveWorker, Yard};
+pub use hive_worker::{HiveWorker, Yard, put, result_text};
 pub use http::Answer;
 pub use redis::{Redis, Reply};
 pub use service::{Service, Setup, Stopped};

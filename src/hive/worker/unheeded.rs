@@ -1,0 +1,32 @@
+//! Settings that hold in a service and not in a worker, which says so when it starts. All others of a processor
+//! hold in both.
+
+use crate::config::{Backoff, Settings};
+
+/// A line for each such setting that somebody has made; `is_run` is whether the worker runs this processor.
+pub(super) fn unheeded(settings: &Settings, is_run: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (name, processor) in &settings.processors {
+        if !is_run(name) {
+            let kind = processor.kind.name();
+            lines.push(format!(
+                "processors.{name} does not run in a worker: jobs for a processor of kind {kind} are refused"
+            ));
+            continue;
+        }
+        let tries = [
+            ("max_attempts", processor.max_attempts != 1),
+            ("backoff", processor.backoff != Backoff::default()),
+        ];
+        for (setting, _) in tries.into_iter().filter(|(_, is_made)| *is_made) {
+            lines.push(format!(
+                "processors.{name}.{setting} does not hold in a worker: a job that fails has failed, and only \
+                 who sent it can try it again"
+            ));
+        }
+    }
+    if !settings.concurrency_keys.is_empty() {
+        lines.push("concurrency_keys do not hold in a worker: ARQ's jobs carry no key".to_owned());
+    }
+    lines
+}
