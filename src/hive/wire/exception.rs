@@ -15,6 +15,7 @@ pub struct Exception {
 }
 
 const FAILED: &str = "arq.worker.JobExecutionFailed";
+const UNREADABLE: &str = "arq.jobs.DeserializationError";
 const PLAIN: &str = "builtins.Exception";
 const CANCELLED: &str = "asyncio.exceptions.CancelledError";
 const TIMEOUT: &str = "builtins.TimeoutError";
@@ -23,6 +24,11 @@ impl Exception {
     /// `arq.worker.JobExecutionFailed(message)`: every Python client of ARQ can raise it.
     pub fn job_execution_failed(message: impl Into<String>) -> Self {
         Self::new(FAILED, message)
+    }
+
+    /// `arq.jobs.DeserializationError(message)`, for a job that cannot be read.
+    pub fn deserialization(message: impl Into<String>) -> Self {
+        Self::new(UNREADABLE, message)
     }
 
     /// `Exception(message)`

@@ -1,6 +1,7 @@
 //! What a job asks for, in the words of a task: read from its body, or why it cannot be run.
 
 use std::collections::HashSet;
+use std::fmt::Display;
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -30,15 +31,12 @@ impl Order {
             return (Self::unknown(usual), Some(failed("job expired")));
         };
         let Some(codec) = codec_of(body) else {
-            let reason = "the job is neither pickle nor JSON nor MessagePack";
-            return (Self::unknown(usual), Some(failed(reason)));
+            let reason = "neither pickle nor JSON nor MessagePack";
+            return (Self::unknown(usual), Some(unreadable(&reason)));
         };
         match Job::from_bytes(body, codec) {
             Ok(job) => (Self { job, codec }, None),
-            Err(error) => {
-                let reason = format!("unable to deserialize job: {error}");
-                (Self::unknown(codec), Some(failed(&reason)))
-            }
+            Err(error) => (Self::unknown(codec), Some(unreadable(&error))),
         }
     }
 
@@ -124,6 +122,11 @@ impl Order {
 /// `arq.worker.JobExecutionFailed`, which every client of ARQ can raise.
 pub(super) fn failed(message: &str) -> Exception {
     Exception::job_execution_failed(message)
+}
+
+/// What ARQ raises itself for such a job, with the reason.
+fn unreadable(reason: &dyn Display) -> Exception {
+    Exception::deserialization(format!("unable to deserialize job: {reason}"))
 }
 
 /// How a body was written: each of the codecs begins a dict in its own way.

@@ -98,6 +98,24 @@ impl Arq {
         serde_json::from_slice(&output.stdout).expect("JSON")
     }
 
+    /// The exit status of `arq --check` for this queue.
+    pub async fn check(&self, redis: &Redis) -> Option<i32> {
+        let settings = "from arq.connections import RedisSettings\n\
+                        class Settings:\n    functions = []\n";
+        let settings = format!(
+            "{settings}    queue_name = {:?}\n    redis_settings = RedisSettings.from_dsn({:?})\n",
+            self.queue,
+            redis.url()
+        );
+        std::fs::write(self.folder.path().join("checked.py"), settings).expect("a folder");
+        let mut command = self.command("arq");
+        command.args(["--check", "checked.Settings"]);
+        command.current_dir(&self.folder).stdout(Stdio::null());
+        let status = command.stderr(Stdio::null()).status();
+        let status = in_time("the check ends", status).await;
+        status.expect("a program that can be started").code()
+    }
+
     /// Enqueues a job whose task has the same id.
     pub async fn enqueue(&self, redis: &Redis, id: &str, function: &str, payload: &str) {
         let words = ["enqueue", id, function, id, payload];

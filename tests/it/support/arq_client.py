@@ -2,14 +2,22 @@
 
     enqueue JOB_ID FUNCTION TASK_ID PAYLOAD    true, or false if there is such a job
     enqueue_many PREFIX FUNCTION COUNT         how many were: PREFIX1 to PREFIXCOUNT, their payloads the same
+    send JOB_ID JSON                           the same for [[FUNCTION, ARGUMENT…], {OPTION_OR_KEYWORD: VALUE…}]
     result JOB_ID                              {"result": …} or {"error": "ValueError: bad"}, once it is there
     status JOB_ID                              "queued", "in_progress", …
     abort JOB_ID                               whether the job was cancelled, once it has ended
+    result_now JOB_ID                          like result, with a timeout of 0
+    abort_now JOB_ID                           like abort, with a timeout of 0: {"error": "TimeoutError: "} in time
+    info JOB_ID                                what is known of the job, with the names that ARQ gives it, or null
+    queued JOB_ID                              the same for all jobs of the queue, whatever the job's id
+    results JOB_ID                             the same for all results
 """
 
 import asyncio
+import dataclasses
 import json
 import sys
+from datetime import datetime
 
 from arq import create_pool
 from arq.connections import RedisSettings
@@ -21,9 +29,9 @@ URL, QUEUE, CODEC, VERB, JOB_ID = sys.argv[1:6]
 serializer, deserializer = CODECS[CODEC]
 
 
-async def result(job):
+async def told(answer):
     try:
-        return {"result": await job.result(poll_delay=0.02)}
+        return {"result": await answer}
     # A cancelled job's error is no Exception.
     except (Exception, asyncio.CancelledError) as error:
         return {"error": f"{type(error).__name__}: {error}"}
@@ -37,6 +45,13 @@ async def enqueue_many(redis, prefix, function, count):
 
     enqueued = await asyncio.gather(*[some() for _ in range(20)])
     return sum(job is not None for jobs in enqueued for job in jobs)
+
+
+def plain(value):
+    """What JSON has no word for: times in ms, exceptions."""
+    if isinstance(value, datetime):
+        return round(value.timestamp() * 1000)
+    return f"{type(value).__name__}: {value}"
 
 
 async def main():
@@ -53,8 +68,22 @@ async def main():
         function, count = sys.argv[6:]
         return await enqueue_many(redis, JOB_ID, function, int(count))
     job = Job(JOB_ID, redis, _queue_name=QUEUE, _deserializer=deserializer)
+    if VERB == "send":
+        call, options = json.loads(sys.argv[6])
+        return await redis.enqueue_job(*call, _job_id=JOB_ID, **options) is not None
     if VERB == "result":
-        return await result(job)
+        return await told(job.result(poll_delay=0.02))
+    if VERB == "result_now":
+        return await told(job.result(timeout=0, poll_delay=0.02))
+    if VERB == "abort_now":
+        return await told(job.abort(timeout=0, poll_delay=0.02))
+    if VERB == "info":
+        info = await job.info()
+        return info and dataclasses.asdict(info)
+    if VERB == "queued":
+        return [dataclasses.asdict(found) for found in await redis.queued_jobs()]
+    if VERB == "results":
+        return [dataclasses.asdict(found) for found in await redis.all_job_results()]
     if VERB == "status":
         return await job.status()
     if VERB == "abort":
@@ -62,4 +91,4 @@ async def main():
     sys.exit(f"no such verb: {VERB}")
 
 
-print(json.dumps(asyncio.run(main())))
+print(json.dumps(asyncio.run(main()), default=plain))
