@@ -135,6 +135,55 @@ async fn the_job_of_a_killed_worker_is_taken_over_when_its_claim_expires() {
     ends_as(&arq, &redis, "job", json!({ "result": "let through" })).await;
 }
 
+/// Its end is put off before it comes: seen on a claim that would never end.
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn the_end_of_a_claim_is_put_off_while_its_job_runs() {
+    let redis = Redis::start().await;
+    let yard = Yard::new();
+    let _worker = yard.worker(&redis, "a").await;
+    put(&redis, HIGH, "job", "gate", "gate", "5").await;
+    yard.until_noted("run gate 1").await;
+    let claim = "arq:in-progress:job";
+    assert_eq!(redis.command(&["PERSIST", claim]).await.number(), 1);
+    let left = eventually("the claim has an end again", || async {
+        let left = redis.command(&["PTTL", claim]).await.number();
+        (left > 0).then_some(left)
+    })
+    .await;
+    assert!(left <= 30_000, "{left}");
+}
+
+/// Without room for more, the claim is kept; with room, the job may be claimed as if it were a new one, and what
+/// runs goes on.
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn a_job_whose_claim_has_expired_goes_on_if_nobody_else_has_it() {
+    for max_jobs in ["1", "2"] {
+        let redis = Redis::start().await;
+        let yard = Yard::new();
+        let flags = ["--max-jobs", max_jobs];
+        let _worker = yard.worker_with(&redis, "a", &flags, "").await;
+        put(&redis, HIGH, "job", "gate", "gate", "5").await;
+        yard.until_noted("run gate 1").await;
+        let expire =
+            "redis.call('DEL', 'arq:in-progress:job') redis.call('ZADD', KEYS[1], 6, 'job')";
+        redis.command(&["EVAL", expire, "1", HIGH]).await;
+        eventually("the job is claimed again", || async {
+            exists(&redis, "arq:in-progress:job").await.then_some(())
+        })
+        .await;
+        if max_jobs == "1" {
+            assert_eq!(redis.command(&["GET", "arq:retry:job"]).await.text(), "1");
+        }
+        yard.open_gate("gate");
+        let end = result_text(&redis, "job").await;
+        assert!(end.contains("let through"), "{end}");
+        assert_eq!(yard.ledger(), ["run gate 1", "done gate 1"]);
+        assert!(left_of(&redis, HIGH, "job").await.is_empty());
+    }
+}
+
 #[tokio::test]
 #[ignore = "needs redis-server and arq: scripts/test installs them"]
 async fn a_clean_stop_gives_jobs_back_and_counts_nothing() {
@@ -197,6 +246,26 @@ async fn who_has_lost_a_claim_ends_the_job_and_leaves_it_to_its_owner() {
     assert_eq!(arq.client(&redis, &["status", "job"]).await, "in_progress");
 }
 
+/// It may end before the worker has noticed.
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn who_has_lost_a_claim_writes_no_result_over_its_owners() {
+    let redis = Redis::start().await;
+    let yard = Yard::new();
+    let worker = yard.worker(&redis, "a").await;
+    put(&redis, HIGH, "job", "gate", "gate", "5").await;
+    yard.until_noted("run gate 1").await;
+    let steal = "redis.call('SET', 'arq:in-progress:job', '1') redis.call('INCR', 'arq:retry:job') \
+                 redis.call('SET', 'arq:result:job', 'of its owner')";
+    redis.command(&["EVAL", steal, "0"]).await;
+    yard.open_gate("gate");
+    worker.until_said("another worker has the job now").await;
+    let result = redis.command(&["GET", "arq:result:job"]).await;
+    assert_eq!(result.text(), "of its owner");
+    assert_eq!(redis.command(&["GET", "arq:retry:job"]).await.text(), "2");
+    assert!(exists(&redis, "arq:in-progress:job").await);
+}
+
 /// The service behind a webhook asks for patience: the job waits for it, and that is no try of its own.
 #[tokio::test]
 #[ignore = "needs redis-server and arq: scripts/test installs them"]
@@ -219,6 +288,41 @@ async fn a_processor_that_has_to_wait_defers_its_job_and_counts_nothing() {
     assert_eq!(call.json()["data"]["attempt"], 1);
     call.answer("200 OK", "", "done").await;
     ends_as(&arq, &redis, "job", json!({ "result": "done" })).await;
+}
+
+/// Meanwhile no job of the processor begins.
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn the_jobs_of_a_processor_that_has_to_wait_are_deferred_until_then() {
+    let redis = Redis::start().await;
+    let arq = Arq::newest(HIGH);
+    let yard = Yard::new();
+    let backend = Backend::start().await;
+    let hook = format!(
+        "[processors.hook]\nkind = \"webhook\"\nurl = \"{}\"\n",
+        backend.url()
+    );
+    let _worker = yard.worker_with(&redis, "a", &[], &hook).await;
+    put(&redis, HIGH, "first", "hook", "text", "5").await;
+    let call = backend.next().await;
+    let patience = "Retry-After: 3600\r\n";
+    call.answer("429 Too Many Requests", patience, "").await;
+    let mut due = Vec::new();
+    for id in ["first", "second"] {
+        if id == "second" {
+            put(&redis, HIGH, id, "hook", "text", "5").await;
+        }
+        let at = eventually("the job is deferred", || async {
+            let at = redis.command(&["ZSCORE", HIGH, id]).await;
+            Some(at.text().parse::<f64>().expect("a time")).filter(|at| *at > 5.0)
+        });
+        due.push(at.await);
+        assert_eq!(arq.client(&redis, &["status", id]).await, "deferred");
+        let key = format!("arq:retry:{id}");
+        assert_eq!(redis.command(&["GET", &key]).await.text(), "0");
+    }
+    // A second call would not have been answered, and its job would not have come back.
+    assert_eq!(due[0], due[1]);
 }
 
 #[tokio::test]

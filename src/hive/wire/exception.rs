@@ -18,7 +18,8 @@ const FAILED: &str = "arq.worker.JobExecutionFailed";
 const UNREADABLE: &str = "arq.jobs.DeserializationError";
 const PLAIN: &str = "builtins.Exception";
 const CANCELLED: &str = "asyncio.exceptions.CancelledError";
-const TIMEOUT: &str = "builtins.TimeoutError";
+/// The builtin one has had this name, too, since Python 3.11; before, it was another class, and ARQ raised this.
+const TIMEOUT: &str = "asyncio.exceptions.TimeoutError";
 
 impl Exception {
     /// `arq.worker.JobExecutionFailed(message)`: every Python client of ARQ can raise it.
@@ -36,7 +37,7 @@ impl Exception {
         Self::new(PLAIN, message)
     }
 
-    /// `TimeoutError()`, for a job that ran too long.
+    /// `asyncio.TimeoutError()`, for a job that ran too long.
     pub fn timeout() -> Self {
         Self::new(TIMEOUT, "")
     }
@@ -77,7 +78,7 @@ impl Exception {
 
     /// Whether the job ran out of time.
     pub fn is_timeout(&self) -> bool {
-        self.is_any(&[TIMEOUT, "asyncio.exceptions.TimeoutError"])
+        self.is_any(&[TIMEOUT, "builtins.TimeoutError"])
     }
 
     fn is_any(&self, classes: &[&str]) -> bool {

@@ -97,7 +97,8 @@ fn exceptions_in_words() {
     assert_eq!(Exception::of(&several).to_string(), "OSError: 2, \"gone\"");
     let failed = Exception::job_execution_failed("bad").to_string();
     assert_eq!(failed, "arq.worker.JobExecutionFailed: bad");
-    assert_eq!(Exception::timeout().to_string(), "TimeoutError");
+    let timeout = Exception::timeout().to_string();
+    assert_eq!(timeout, "asyncio.exceptions.TimeoutError");
 }
 
 #[test]
