@@ -11,7 +11,7 @@ use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
@@ -125,18 +125,27 @@ impl Control {
     }
 
     pub async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T> {
-        self.call(Method::GET, path).await
+        self.call(Method::GET, path, Bytes::new()).await
     }
 
     pub async fn post<T: DeserializeOwned>(&mut self, path: &str) -> Result<T> {
-        self.call(Method::POST, path).await
+        self.call(Method::POST, path, Bytes::new()).await
     }
 
-    async fn call<T: DeserializeOwned>(&mut self, method: Method, path: &str) -> Result<T> {
-        let (status, answer) = self
-            .client
-            .send(method, path.parse()?, Bytes::new())
-            .await?;
+    /// Posts this JSON; the answer does not matter as long as it is a success.
+    pub async fn post_json(&mut self, path: &str, body: String) -> Result<()> {
+        self.call(Method::POST, path, body.into())
+            .await
+            .map(|IgnoredAny| ())
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<T> {
+        let (status, answer) = self.client.send(method, path.parse()?, body).await?;
         if !status.is_success() {
             return Err(refused(path, status, &answer));
         }

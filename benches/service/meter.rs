@@ -11,6 +11,8 @@ use crate::rounds::Sample;
 /// Runs from `start` to `sample`.
 pub struct Meter<'a> {
     server: &'a Process,
+    /// Others that belong to the measurement.
+    beside: Vec<&'a Process>,
     start: Option<Reading>,
 }
 
@@ -19,6 +21,8 @@ struct Reading {
     server: Duration,
     /// The load generator: this process.
     load: Duration,
+    /// Others that belong to the measurement.
+    beside: Duration,
     /// All processes, and what a hypervisor gave to other machines.
     busy: Duration,
     /// All processors, busy or not.
@@ -29,13 +33,21 @@ impl<'a> Meter<'a> {
     pub fn start(server: &'a Process) -> Self {
         Self {
             server,
-            start: Reading::take(server),
+            beside: Vec::new(),
+            start: Reading::take(server, &[]),
         }
+    }
+
+    /// Starts again with these processes, too, as part of the measurement.
+    pub fn beside(mut self, beside: Vec<&'a Process>) -> Self {
+        self.start = Reading::take(self.server, &beside);
+        self.beside = beside;
+        self
     }
 
     /// The measurement of `tasks` tasks at `rate`.
     pub fn sample(&self, rate: f64, tasks: u64) -> Sample {
-        let end = Reading::take(self.server);
+        let end = Reading::take(self.server, &self.beside);
         let spent = self
             .start
             .as_ref()
@@ -52,7 +64,7 @@ impl<'a> Meter<'a> {
 }
 
 impl Reading {
-    fn take(server: &Process) -> Option<Self> {
+    fn take(server: &Process, beside: &[&Process]) -> Option<Self> {
         let stat = std::fs::read_to_string("/proc/stat").ok()?;
         let first = stat.lines().next()?.strip_prefix("cpu ")?;
         let ticks: Vec<u32> = first
@@ -67,6 +79,10 @@ impl Reading {
         Some(Self {
             server: server.processor_time()?,
             load: processor_time_of("self")?,
+            beside: beside
+                .iter()
+                .filter_map(|process| process.processor_time())
+                .sum(),
             busy: TICK * busy,
             capacity: TICK * (busy + idle + wait + irq + soft_irq),
         })
@@ -76,14 +92,17 @@ impl Reading {
         Self {
             server: self.server.saturating_sub(start.server),
             load: self.load.saturating_sub(start.load),
+            beside: self.beside.saturating_sub(start.beside),
             busy: self.busy.saturating_sub(start.busy),
             capacity: self.capacity.saturating_sub(start.capacity),
         }
     }
 
-    /// The share of the machine that neither the server nor the load generator used, but took.
+    /// The share of the machine that went to nobody who belongs to the measurement.
     fn others(&self) -> f64 {
-        let others = self.busy.saturating_sub(self.server + self.load);
+        let others = self
+            .busy
+            .saturating_sub(self.server + self.load + self.beside);
         others.as_secs_f64() / self.capacity.as_secs_f64().max(f64::MIN_POSITIVE)
     }
 }

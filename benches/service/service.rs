@@ -185,7 +185,8 @@ fn log_file(home: &Home) -> PathBuf {
     home.path().join("service.log")
 }
 
-fn free_port() -> Result<u16> {
+/// A port that nobody has.
+pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
