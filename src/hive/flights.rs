@@ -172,8 +172,12 @@ impl Flight {
                 }
             }
         }
+        let has_news = known.end.is_some() || known.told != known.claimed_since;
         drop(known);
-        self.heard.notify_one();
+        // A look that finds all as it was wakes nobody: there may be very many.
+        if has_news {
+            self.heard.notify_one();
+        }
     }
 
     fn take_news(&self) -> Option<News> {
@@ -231,7 +235,20 @@ impl Drop for Ticket {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Wake, Waker};
+
     use super::*;
+
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 
     const ID: &str = "a:1";
 
@@ -272,6 +289,20 @@ mod tests {
         tokio::time::advance(Duration::from_secs(101)).await;
         flights.see(ID, Standing::Claimed, patience);
         assert_eq!(ticket.news().await, News::Silent);
+    }
+
+    #[tokio::test]
+    async fn a_look_that_finds_nothing_new_wakes_nobody() {
+        let (flights, ticket) = boarded().await;
+        let wakes = Arc::new(Wakes::default());
+        let waker = Waker::from(Arc::clone(&wakes));
+        let mut news = pin!(ticket.news());
+        let waiting = news.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(waiting.is_pending());
+        flights.see(ID, Standing::Queued, Duration::MAX);
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 0);
+        flights.see(ID, Standing::Landed, Duration::MAX);
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test]

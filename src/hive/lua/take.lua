@@ -6,6 +6,8 @@
 -- pcall: whoever can write to Redis can put a value of another type there, which must not stop all others.
 local PAGE, FAR = 200, 20000
 local now, wanted, token = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+-- Most often the first jobs are to be had. Those that are not, because they run, are behind this page or in it.
+local first_page = math.min(PAGE, wanted + 10)
 
 local function take(id, queue_index)
     local retry, claim = 'arq:retry:' .. id, 'arq:in-progress:' .. id
@@ -39,9 +41,9 @@ end
 
 local taken, next_due = {}, false
 for index, queue in ipairs(KEYS) do
-    local offset = 0
+    local offset, page = 0, first_page
     while #taken < wanted and offset < FAR do
-        local due = redis.pcall('ZRANGEBYSCORE', queue, '-inf', now, 'WITHSCORES', 'LIMIT', offset, PAGE)
+        local due = redis.pcall('ZRANGEBYSCORE', queue, '-inf', now, 'WITHSCORES', 'LIMIT', offset, page)
         for at = 1, #due, 2 do
             -- ARQ never runs a job whose score is 0.
             local job = #taken < wanted and tonumber(due[at + 1]) ~= 0 and take(due[at], index)
@@ -49,10 +51,10 @@ for index, queue in ipairs(KEYS) do
                 taken[#taken + 1] = job
             end
         end
-        if #due < 2 * PAGE then
+        if #due < 2 * page then
             break
         end
-        offset = offset + PAGE
+        offset, page = offset + page, PAGE
     end
     local later = redis.pcall('ZRANGEBYSCORE', queue, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
     if later and (not next_due or tonumber(later) < tonumber(next_due)) then
