@@ -101,7 +101,7 @@ async fn fill(bench: &Bench, jobs: u64) -> Result<()> {
 /// The rate at which this worker empties the queue.
 async fn drain(bench: &Bench, worker: &Process, jobs: u64) -> Result<Sample> {
     let (left, start) = bench.redis.until(|length| length < jobs).await?;
-    let meter = Meter::start(worker).beside(vec![bench.redis.process()]);
+    let meter = Meter::start(worker, vec![bench.redis.process()]);
     let (_, end) = bench.redis.until(|length| length == 0).await?;
     let rate = left as f64 / (end - start).as_secs_f64();
     let sample = meter.sample(rate, left);

@@ -66,7 +66,7 @@ async fn send(bench: &Bench, report: &mut Report, service: &Service) -> Result<(
 
 /// Processor time while all are out and nothing happens.
 async fn stay(bench: &Bench, report: &mut Report, service: &Service) -> Result<()> {
-    let redis = Meter::start(bench.redis.process());
+    let redis = Meter::start(bench.redis.process(), Vec::new());
     let meter = service.meter();
     tokio::time::sleep(QUIET).await;
     let share = |micros: Option<f64>| micros.unwrap_or(f64::NAN) / QUIET.as_micros() as f64 * 100.0;

@@ -3,7 +3,12 @@
 
 use std::time::Instant;
 
+use hyper::Method;
+use serde::de::IgnoredAny;
+
 use crate::arq::Setup;
+use crate::meter::Meter;
+use crate::process::Process;
 use crate::report::Report;
 use crate::rounds::{Rounds, Sample};
 use crate::service::{Home, QueueStatus, Service};
@@ -44,14 +49,14 @@ pub async fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
 }
 
 /// The rate at which the service's tasks are finished by this worker.
-async fn finish(bench: &Bench, worker: &crate::process::Process) -> Result<Sample> {
+async fn finish(bench: &Bench, worker: &Process) -> Result<Sample> {
     let jobs = bench.plan.jobs;
     let service = start_service(bench, "").await?;
     // So that nothing that starts up counts.
     submit(&service, BATCH).await?;
     service.drained(EMPTY).await?;
     let start = Instant::now();
-    let meter = service.meter().beside(vec![worker, bench.redis.process()]);
+    let meter = Meter::start(&service.process, vec![worker, bench.redis.process()]);
     submit(&service, jobs).await?;
     service.drained(EMPTY).await?;
     let rate = jobs as f64 / start.elapsed().as_secs_f64();
@@ -81,7 +86,9 @@ pub async fn submit(service: &Service, count: u64) -> Result<()> {
         let numbers = start..(start + BATCH).min(count);
         let tasks = numbers.map(|number| format!(r#"{{"content":"hello {number}"}}"#));
         let body = format!(r#"{{"tasks":[{}]}}"#, Vec::from_iter(tasks).join(","));
-        control.post_json("/api/v1/tasks/batch", body).await?;
+        let IgnoredAny = control
+            .call(Method::POST, "/api/v1/tasks/batch", body.into())
+            .await?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
 use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
@@ -132,14 +132,8 @@ impl Control {
         self.call(Method::POST, path, Bytes::new()).await
     }
 
-    /// Posts this JSON; the answer does not matter as long as it is a success.
-    pub async fn post_json(&mut self, path: &str, body: String) -> Result<()> {
-        self.call(Method::POST, path, body.into())
-            .await
-            .map(|IgnoredAny| ())
-    }
-
-    async fn call<T: DeserializeOwned>(
+    /// Any other request; an answer that is no success is an error that shows it.
+    pub async fn call<T: DeserializeOwned>(
         &mut self,
         method: Method,
         path: &str,

@@ -74,7 +74,7 @@ impl Echo {
     pub async fn measure(&self, plan: &Plan, connections: usize) -> Result<Sample> {
         let mut crew = Crew::connect(self.target(), connections).await?;
         crew.submit_for(plan.warm_up).await?;
-        let meter = Meter::start(&self.process);
+        let meter = Meter::start(&self.process, Vec::new());
         let tally = crew.submit_for(plan.duration).await?;
         Ok(meter.sample(tally.rate(), tally.answered))
     }

@@ -11,7 +11,7 @@ use crate::rounds::Sample;
 /// Runs from `start` to `sample`.
 pub struct Meter<'a> {
     server: &'a Process,
-    /// Others that belong to the measurement.
+    /// Other processes that belong to the measurement.
     beside: Vec<&'a Process>,
     start: Option<Reading>,
 }
@@ -21,7 +21,7 @@ struct Reading {
     server: Duration,
     /// The load generator: this process.
     load: Duration,
-    /// Others that belong to the measurement.
+    /// The others that belong to the measurement.
     beside: Duration,
     /// All processes, and what a hypervisor gave to other machines.
     busy: Duration,
@@ -30,19 +30,12 @@ struct Reading {
 }
 
 impl<'a> Meter<'a> {
-    pub fn start(server: &'a Process) -> Self {
+    pub fn start(server: &'a Process, beside: Vec<&'a Process>) -> Self {
         Self {
             server,
-            beside: Vec::new(),
-            start: Reading::take(server, &[]),
+            start: Reading::take(server, &beside),
+            beside,
         }
-    }
-
-    /// Starts again with these processes, too, as part of the measurement.
-    pub fn beside(mut self, beside: Vec<&'a Process>) -> Self {
-        self.start = Reading::take(self.server, &beside);
-        self.beside = beside;
-        self
     }
 
     /// The measurement of `tasks` tasks at `rate`.

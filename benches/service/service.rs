@@ -57,7 +57,7 @@ impl Home {
 
 pub struct Service {
     // The order matters: the process ends before its folder goes.
-    process: Process,
+    pub process: Process,
     home: Home,
     pub address: SocketAddr,
     /// From before the spawn to the first answer of `/healthz`.
@@ -160,7 +160,7 @@ impl Service {
     }
 
     pub fn meter(&self) -> Meter<'_> {
-        Meter::start(&self.process)
+        Meter::start(&self.process, Vec::new())
     }
 }
 

@@ -31,10 +31,12 @@ const EXPIRES: Duration = Duration::from_secs(7 * 24 * 3600);
 const REMEMBERED: Duration = Duration::from_secs(3600);
 /// Bytes of a result that are read.
 const RESULT_LIMIT: isize = 16 << 20;
-/// Results that are read at a time: each may be large.
-const READ_AT_ONCE: usize = 4;
-/// A result of more bytes is taken apart beside the threads that answer requests.
+/// A result of more bytes is read in its turn, and taken apart beside the threads that answer requests.
 const SMALL: usize = 64 << 10;
+/// Small results that are read at a time.
+const READ_AT_ONCE: usize = 1024;
+/// A large result counts as so many small ones.
+const LARGE: u32 = (RESULT_LIMIT as usize / SMALL) as u32;
 /// How much later than a worker a service may hear of an order to both.
 const ORDER_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -284,11 +286,20 @@ impl Sender {
         errand: &Errand<'_>,
         ticket: &Ticket,
     ) -> Result<Option<Result<String, RunError>>, RunError> {
-        let _turn = self.reading.acquire().await;
         let key = format!("{}{}", keys::RESULT, ticket.id());
-        let mut read = redis::cmd("GETRANGE");
-        read.arg(&key).arg(0).arg(RESULT_LIMIT);
-        let bytes: Vec<u8> = self.ask(&read).await?;
+        let start_of = |limit: isize| {
+            let mut read = redis::cmd("GETRANGE");
+            read.arg(&key).arg(0).arg(limit);
+            read
+        };
+        let mut turn = self.reading.acquire().await;
+        let mut bytes: Vec<u8> = self.ask(&start_of(SMALL as isize)).await?;
+        if bytes.len() > SMALL {
+            // Given back first: nobody waits for more while holding some.
+            drop((turn, bytes));
+            turn = self.reading.acquire_many(LARGE).await;
+            bytes = self.ask(&start_of(RESULT_LIMIT)).await?;
+        }
         if bytes.is_empty() {
             return Ok(None);
         }
@@ -304,6 +315,7 @@ impl Sender {
                 read.unwrap_or_else(|error| Err(RunError::new(error.to_string())))
             }
         };
+        drop(turn);
         // What it has become is known; the rest is for the case that the service dies before it is stored.
         let noted = match &outcome {
             Ok(_) => {
