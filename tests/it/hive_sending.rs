@@ -85,6 +85,22 @@ async fn what_a_function_returns_is_the_result() {
 
 #[tokio::test]
 #[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn a_result_of_any_size_comes_back_whole() {
+    let arq = Arq::newest(BACKGROUND);
+    let redis = Redis::start().await;
+    let _worker = arq.worker(&redis).await;
+    let service = hive(&redis).table(&calls("ok", "")).start().await;
+    // With the arguments in it, a job's result is twice as long: some on either side of 64 KiB.
+    for length in [30_000, 32_600, 32_700, 40_000, 300_000] {
+        let id = service.submit_to("ok", &"x".repeat(length)).await;
+        let task = service.finished(&id).await;
+        assert_eq!(task["result"], "X".repeat(length), "{length}");
+    }
+    service.ends_well().await;
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
 async fn every_codec_carries_tasks_and_results() {
     for codec in ["pickle", "json", "msgpack"] {
         let redis = Redis::start().await;

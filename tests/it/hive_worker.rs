@@ -347,6 +347,25 @@ async fn urgent_jobs_come_first_and_a_score_of_zero_never() {
 
 #[tokio::test]
 #[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn a_job_is_found_behind_many_that_others_run() {
+    let redis = Redis::start().await;
+    let yard = Yard::new();
+    for number in 1..=300 {
+        let (id, score) = (format!("theirs{number}"), number.to_string());
+        put(&redis, BACKGROUND, &id, "upper", &id, &score).await;
+        let claim = format!("arq:in-progress:{id}");
+        redis.command(&["SET", &claim, "1"]).await;
+    }
+    put(&redis, BACKGROUND, "ours", "upper", "ours", "301").await;
+    let _worker = yard
+        .worker_with(&redis, "a", &["--max-jobs", "1"], "")
+        .await;
+    result_text(&redis, "ours").await;
+    assert_eq!(yard.ledger(), ["run ours 1"]);
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
 async fn two_workers_run_a_thousand_jobs_once_each() {
     const PUT: &str = "for i = 1, 1000 do \
         redis.call('SET', 'arq:job:j' .. i, cjson.encode({t = cjson.null, f = 'upper', \
