@@ -53,8 +53,8 @@ pub async fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// The setup with which ARQ's worker is fastest here, as `through` uses it too.
-pub async fn fastest_setup(bench: &Bench, report: &mut Report) -> Result<Setup> {
+/// The setup with which ARQ's worker is fastest here.
+async fn fastest_setup(bench: &Bench, report: &mut Report) -> Result<Setup> {
     report.section("(h1) jobs of Python's client, drained by one ARQ worker");
     let mut best = (SETUPS[0], 0.0);
     for setup in SETUPS {

@@ -15,7 +15,7 @@ use crate::service::{Home, QueueStatus, Service};
 use crate::worker::Worker;
 use crate::{Bench, Result, database};
 
-/// What a default `venom hive worker` is compared with: ARQ's with as much at a time as pays.
+/// ARQ's worker with as much at a time as pays, and looking for more at once.
 const ARQ: Setup = Setup {
     max_jobs: 100,
     poll_delay: 0.01,
@@ -30,7 +30,7 @@ const EMPTY: QueueStatus = QueueStatus {
 
 pub async fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
     report.section(
-        "(h3), (h4) the service's tasks, run by one `venom hive worker`, and by one ARQ worker",
+        "(h3), (h4) the service's tasks, run by one `venom hive worker`, and by one ARQ worker; µs are the service's",
     );
     report.columns("arq");
     let mut rounds = Rounds::new(bench.plan.rounds);
