@@ -4,13 +4,17 @@
 //! bounded, and what makes no sense is logged and let be. A node obeys what it hears of its own messages too,
 //! so that all nodes get all orders in the same order; except if the data say that it has done it already.
 
-use redis::RedisError;
+use std::sync::Arc;
+
 use redis::aio::MultiplexedConnection;
+use redis::{RedisError, Script};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::keys;
+use super::keys::NodeKeys;
 use crate::models::Timestamp;
+
+const ORDER: &str = include_str!("lua/order.lua");
 
 /// Bytes of a message that is read or sent.
 pub const MESSAGE_LIMIT: usize = 64 << 10;
@@ -54,6 +58,8 @@ pub struct Message {
     pub command: Command,
     /// The id of the node that has obeyed it before it was sent.
     pub done_by: Option<String>,
+    /// When it was sent, by the clock of who sent it, if that can be read.
+    pub sent_at: Option<Timestamp>,
 }
 
 /// Why a message is none that can be obeyed: a clause without a full stop.
@@ -96,7 +102,7 @@ impl Command {
 
 impl Command {
     /// Whether it holds for nodes that come later too.
-    fn stands(&self) -> bool {
+    pub(super) fn stands(&self) -> bool {
         match self {
             Self::Pause(Pause { processor, .. }) | Self::Resume(Resume { processor }) => {
                 processor.is_none()
@@ -104,6 +110,10 @@ impl Command {
             Self::EmergencyStop => true,
             Self::Status => false,
         }
+    }
+
+    const fn is_pause(&self) -> bool {
+        matches!(self, Self::Pause(_))
     }
 }
 
@@ -123,7 +133,14 @@ impl Message {
         let data = fields.get("data").unwrap_or(&Value::Null);
         let command = Command::read(name, data)?;
         let done_by = data["done_by"].as_str().map(str::to_owned);
-        Ok(Self { command, done_by })
+        let sent_at = fields
+            .get("timestamp")
+            .and_then(|at| Timestamp::deserialize(at).ok());
+        Ok(Self {
+            command,
+            done_by,
+            sent_at,
+        })
     }
 }
 
@@ -141,21 +158,48 @@ pub fn message(command: &str, data: &Value) -> String {
 ///
 /// # Errors
 /// When Redis does not answer or refuses it.
-pub async fn publish(
+pub(super) async fn publish(
     connection: &mut MultiplexedConnection,
     channel: &str,
     message: &str,
 ) -> Result<u64, RedisError> {
-    let mut orders = redis::pipe();
-    orders.atomic();
-    if Message::read(message.as_bytes()).is_ok_and(|message| message.command.stands()) {
-        orders.set(keys::ORDER, message).ignore();
+    let read = Message::read(message.as_bytes());
+    let Some(command) = read.ok().map(|it| it.command).filter(Command::stands) else {
+        let mut publish = redis::cmd("PUBLISH");
+        return publish
+            .arg(channel)
+            .arg(message)
+            .query_async(connection)
+            .await;
+    };
+    let keys = NodeKeys::of(channel);
+    let script = Script::new(ORDER);
+    let mut order = script.key(&keys.order);
+    order
+        .arg(message)
+        .arg(u8::from(command.is_pause()))
+        .arg(channel);
+    order.invoke_async(connection).await
+}
+
+/// Lets an order stand that another program has published, unless a later one does: one that is not among
+/// `earlier`.
+///
+/// # Errors
+/// When Redis does not answer or refuses it.
+pub(super) async fn let_stand(
+    connection: &mut MultiplexedConnection,
+    keys: &NodeKeys,
+    (command, text): (&Command, &str),
+    earlier: &[Arc<str>],
+) -> Result<(), RedisError> {
+    let script = Script::new(ORDER);
+    let mut order = script.key(&keys.order);
+    order.arg(text).arg(u8::from(command.is_pause())).arg("");
+    for text in earlier {
+        order.arg(&**text);
     }
-    let (receivers,) = orders
-        .publish(channel, message)
-        .query_async(connection)
-        .await?;
-    Ok(receivers)
+    order.invoke_async(connection).await
 }
 
 #[cfg(test)]

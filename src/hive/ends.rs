@@ -34,7 +34,7 @@ pub(super) struct Ends {
 /// Why a job may still run.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotEnded {
-    #[error("its worker takes no aborts (allow_abort_jobs)")]
+    #[error("its worker did not end it in time, or takes no aborts (allow_abort_jobs)")]
     Deaf,
     #[error("Redis is away; it is ended when Redis is back")]
     Away,
@@ -125,11 +125,12 @@ impl Ends {
         };
         let is_gone: bool = self.line.ask(&scripts::abort(task, job)).await?;
         progress.is_told = true;
-        while !is_gone && !matches!(job.news().await, News::Landed | News::Gone) {}
+        if is_gone {
+            return Ok(());
+        }
+        while !matches!(job.news().await, News::Landed | News::Gone) {}
         // ARQ never takes back the mark of an abort that came too late.
-        let mut unmark = redis::cmd("ZREM");
-        unmark.arg(keys::ABORT).arg(job.id());
-        self.line.ask(&unmark).await
+        self.line.ask(&scripts::forget(task, job, false)).await
     }
 
     /// The task's current job, listened to.

@@ -59,9 +59,21 @@ pub(super) enum News {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     Landed,
+    /// A worker that gives no sign of life has it.
     Claimed,
+    /// A worker has it that extends its claim as long as it lives.
+    Kept,
     Queued,
     Gone,
+}
+
+/// A look at jobs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    /// What has been heard since is newer than what it finds.
+    pub began: Instant,
+    /// How long a worker that gives no sign of life may have a job.
+    pub patience: Duration,
 }
 
 /// A job that is out for as long as this lives.
@@ -101,7 +113,7 @@ impl Flights {
         };
         let flight = self.flights().get(id).cloned();
         if let Some(flight) = flight {
-            flight.hear(standing, Duration::MAX, true);
+            flight.hear(standing, None);
         }
     }
 
@@ -135,11 +147,11 @@ impl Flights {
         ids
     }
 
-    /// Somebody has looked at this job. A worker may have it for `patience`.
-    pub fn see(&self, id: &str, standing: Standing, patience: Duration) {
+    /// Somebody has looked at this job.
+    pub fn see(&self, id: &str, standing: Standing, look: Look) {
         let flight = self.flights().get(id).cloned();
         if let Some(flight) = flight {
-            flight.hear(standing, patience, false);
+            flight.hear(standing, Some(look));
         }
     }
 
@@ -154,20 +166,27 @@ impl Flight {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn hear(&self, standing: Standing, patience: Duration, is_event: bool) {
+    /// By an event, or by a look.
+    fn hear(&self, standing: Standing, look: Option<Look>) {
         let mut known = self.known();
         match standing {
             Standing::Landed => known.end = Some(News::Landed),
             Standing::Gone => known.end = Some(News::Gone),
-            Standing::Queued => known.claimed_since = None,
-            Standing::Claimed => {
+            Standing::Queued => {
+                let is_older = |look: Look| known.claimed_since.is_some_and(|at| at > look.began);
+                if !look.is_some_and(is_older) {
+                    known.claimed_since = None;
+                }
+            }
+            Standing::Claimed | Standing::Kept => {
                 let now = Instant::now();
                 // An event is a new claim; a look may only find the old one.
-                if is_event || known.claimed_since.is_none() {
+                if look.is_none() || known.claimed_since.is_none() {
                     known.claimed_since = Some(now);
                 }
                 let since = known.claimed_since.unwrap_or(now);
-                if now.duration_since(since) > patience {
+                let is_silent = |look: Look| now.duration_since(since) > look.patience;
+                if standing == Standing::Claimed && look.is_some_and(is_silent) {
                     known.end = Some(News::Silent);
                 }
             }
@@ -274,20 +293,50 @@ mod tests {
         assert_eq!(ticket.news().await, News::Landed);
     }
 
+    /// A look that begins now.
+    fn look(seconds: u64) -> Look {
+        Look {
+            began: Instant::now(),
+            patience: Duration::from_secs(seconds),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_heard_during_a_look_is_newer() {
+        let (flights, ticket) = boarded().await;
+        let look = look(600);
+        tokio::time::advance(Duration::from_millis(1)).await;
+        flights.hear("arq:in-progress:a:1", b"set");
+        assert_eq!(ticket.news().await, News::Started);
+        flights.see(ID, Standing::Queued, look);
+        flights.hear("arq:result:a:1", b"set");
+        assert_eq!(ticket.news().await, News::Landed);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_that_extends_its_claim_is_never_silent() {
+        let (flights, ticket) = boarded().await;
+        flights.see(ID, Standing::Kept, look(600));
+        assert_eq!(ticket.news().await, News::Started);
+        tokio::time::advance(Duration::from_secs(6000)).await;
+        flights.see(ID, Standing::Kept, look(600));
+        flights.see(ID, Standing::Queued, look(600));
+        assert_eq!(ticket.news().await, News::Released);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_worker_that_has_a_job_for_too_long_is_silent() {
         let (flights, ticket) = boarded().await;
-        let patience = Duration::from_secs(600);
-        flights.see(ID, Standing::Claimed, patience);
+        flights.see(ID, Standing::Claimed, look(600));
         assert_eq!(ticket.news().await, News::Started);
         tokio::time::advance(Duration::from_secs(500)).await;
         // Claimed anew: its time begins again.
         flights.hear("arq:in-progress:a:1", b"set");
         assert_eq!(ticket.news().await, News::Started);
         tokio::time::advance(Duration::from_secs(500)).await;
-        flights.see(ID, Standing::Claimed, patience);
+        flights.see(ID, Standing::Claimed, look(600));
         tokio::time::advance(Duration::from_secs(101)).await;
-        flights.see(ID, Standing::Claimed, patience);
+        flights.see(ID, Standing::Claimed, look(600));
         assert_eq!(ticket.news().await, News::Silent);
     }
 
@@ -299,9 +348,9 @@ mod tests {
         let mut news = pin!(ticket.news());
         let waiting = news.as_mut().poll(&mut Context::from_waker(&waker));
         assert!(waiting.is_pending());
-        flights.see(ID, Standing::Queued, Duration::MAX);
+        flights.see(ID, Standing::Queued, look(600));
         assert_eq!(wakes.0.load(Ordering::Relaxed), 0);
-        flights.see(ID, Standing::Landed, Duration::MAX);
+        flights.see(ID, Standing::Landed, look(600));
         assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
     }
 
@@ -312,7 +361,7 @@ mod tests {
         taken_over.sent();
         drop(ticket);
         assert_eq!(flights.by_queue()["q"], [ID]);
-        flights.see(ID, Standing::Gone, Duration::ZERO);
+        flights.see(ID, Standing::Gone, look(0));
         assert_eq!(taken_over.news().await, News::Gone);
         drop(taken_over);
         assert!(flights.by_queue().is_empty());

@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 
 use super::control::{self, MESSAGE_LIMIT};
 use super::flights::Flights;
+use super::keys::NodeKeys;
 use super::link::Line;
 use super::nodes::{self, Listed};
-use super::sender::{Queues as Names, Tally};
+use super::sender::{QueueNames, Tally};
 use crate::models::HiveLink;
 use crate::state::{self, StateManager};
 
@@ -22,7 +23,7 @@ pub struct Handle {
     pub(super) line: Line,
     pub(super) flights: Flights,
     pub(super) tally: Arc<Tally>,
-    pub(super) queues: Names,
+    pub(super) queues: QueueNames,
     pub(super) channel: String,
     /// This node's.
     pub(super) id: String,
@@ -47,7 +48,7 @@ pub enum Error {
 pub struct Status {
     #[serde(flatten)]
     pub link: HiveLink,
-    pub queues: Queues,
+    pub queues: QueueLengths,
     /// Jobs of this service that have not ended.
     pub in_flight: usize,
     /// Jobs of this service that have ended with a result since it started. Each attempt is a job.
@@ -60,7 +61,7 @@ pub struct Status {
 
 /// Both queues.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Queues {
+pub struct QueueLengths {
     pub high: Length,
     pub background: Length,
 }
@@ -88,7 +89,7 @@ impl Handle {
         };
         Ok(Status {
             link,
-            queues: Queues {
+            queues: QueueLengths {
                 high: length(&self.queues.high, numbers.map(|it| it.0)),
                 background: length(&self.queues.background, numbers.map(|it| it.1)),
             },
@@ -105,7 +106,7 @@ impl Handle {
     /// When Redis is away.
     pub async fn nodes(&self) -> Result<Vec<Listed>, Error> {
         let mut connection = self.connection().await?;
-        Ok(nodes::list(&mut connection).await?)
+        Ok(nodes::list(&mut connection, &NodeKeys::of(&self.channel)).await?)
     }
 
     /// Tells all nodes, this one included; how many listen, programs that are no nodes included.
@@ -139,7 +140,7 @@ impl Handle {
             .zcard(&self.queues.background)
             .query_async(&mut connection)
             .await?;
-        let nodes = nodes::list(&mut connection).await?;
+        let nodes = nodes::list(&mut connection, &NodeKeys::of(&self.channel)).await?;
         let reporting = nodes.iter().filter(|listed| !listed.silent);
         Ok((high, background, reporting.count()))
     }

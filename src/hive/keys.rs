@@ -42,49 +42,32 @@ pub(super) fn job_id(task_id: TaskId, attempt: i64) -> String {
     format!("{task_id}:{attempt}")
 }
 
-/// The ids of the nodes, each with the time in ms, by Redis' clock, at which it was last seen.
-pub(super) const NODES: &str = "venom:hive:nodes";
-/// What each node said of itself last, by id.
-pub(super) const LAST_WORDS: &str = "venom:hive:nodes:last";
-
-/// The last order to all queues, as it was published.
-pub(super) const ORDER: &str = "venom:hive:order";
-
-/// What a node says of itself; gone soon after it has gone silent.
-pub(super) fn node(id: &str) -> String {
-    format!("venom:hive:node:{id}")
+/// The names of what the nodes of one Hive share. A Hive is who listens to one control channel: others may be on
+/// the same Redis.
+#[derive(Clone, Debug)]
+pub(super) struct NodeKeys {
+    /// The ids of the nodes, each with the time in ms, by Redis' clock, at which it was last seen.
+    pub nodes: String,
+    /// What each node said of itself last, by id.
+    pub last_words: String,
+    /// The last order to all queues, as it was published.
+    pub order: String,
+    record: String,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_jobs_of_the_task_are_read() {
-        let task = TaskId::from_u128(1);
-        let named = format!("{task}:12 a queue");
-        let id = format!("{task}:12");
-        assert_eq!(named_job(task, &named), Some((id.as_str(), "a queue")));
-        assert_eq!(named_job(TaskId::from_u128(2), &named), None);
-        for named in [
-            "",
-            "x q",
-            &format!("{task}:"),
-            &format!("{task}: q"),
-            &format!("{task}:1x q"),
-        ] {
-            assert_eq!(named_job(task, named), None, "{named}");
+impl NodeKeys {
+    /// The names of the Hive of this channel.
+    pub fn of(channel: &str) -> Self {
+        Self {
+            nodes: format!("venom:hive:nodes:{channel}"),
+            last_words: format!("venom:hive:last-words:{channel}"),
+            order: format!("venom:hive:order:{channel}"),
+            record: format!("venom:hive:node:{channel}:"),
         }
     }
 
-    #[test]
-    fn only_keys_of_ours_name_a_task() {
-        let task = TaskId::from_u128(0xab);
-        let key = current(task);
-        assert_eq!(task_of_current(key.as_bytes()), Some(task));
-        let upper = format!("{CURRENT}{}", task.to_string().to_uppercase());
-        for key in ["", CURRENT, &upper, &format!("{key}x")] {
-            assert_eq!(task_of_current(key.as_bytes()), None, "{key}");
-        }
+    /// What a node says of itself; gone soon after it has gone silent.
+    pub fn record(&self, id: &str) -> String {
+        format!("{}{id}", self.record)
     }
 }

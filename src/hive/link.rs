@@ -195,31 +195,22 @@ impl<E: Ear> Link<E> {
     async fn serve(
         &self,
         mut connection: MultiplexedConnection,
-        _sink: PubSubSink,
+        mut sink: PubSubSink,
         mut events: PubSubStream,
     ) -> LinkError {
         self.connection.send_replace(Some(connection.clone()));
         tracing::info!("connected to Redis");
         self.ear.connected().await;
-        let mut pings = interval(PING_INTERVAL);
-        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                event = events.next() => match event {
-                    Some(event) => self.hear(&event),
-                    None => {
-                        let kind = redis::ErrorKind::Io;
-                        return RedisError::from((kind, "the connection was closed")).into();
-                    }
-                },
-                _ = pings.tick() => {
-                    let ping: Result<String, _> =
-                        within(redis::cmd("PING").query_async(&mut connection)).await;
-                    if let Err(error) = ping {
-                        return error;
-                    }
-                }
+        let hearing = async {
+            while let Some(event) = events.next().await {
+                self.hear(&event);
             }
+            let kind = redis::ErrorKind::Io;
+            RedisError::from((kind, "the connection was closed")).into()
+        };
+        tokio::select! {
+            lost = hearing => lost,
+            lost = keep_asking(&mut connection, &mut sink) => lost,
         }
     }
 
@@ -229,6 +220,23 @@ impl<E: Ear> Link<E> {
             self.ear.order(event.get_payload_bytes());
         } else if let Some((_, key)) = channel.split_once("__:") {
             self.ear.hear(key, event.get_payload_bytes());
+        }
+    }
+}
+
+/// Asks both connections now and then whether they are still there, until one is not.
+async fn keep_asking(connection: &mut MultiplexedConnection, sink: &mut PubSubSink) -> LinkError {
+    let mut pings = interval(PING_INTERVAL);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        pings.tick().await;
+        let ping = redis::cmd("PING");
+        if let Err(error) = within(ping.query_async::<String>(connection)).await {
+            return error;
+        }
+        // One that is lost in silence would bring no events any more.
+        if let Err(error) = within(sink.ping::<redis::Value>()).await {
+            return error;
         }
     }
 }

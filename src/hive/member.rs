@@ -4,20 +4,24 @@
 //! report reads it: so a node that was away, or comes later, obeys it as well.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{sleep, timeout};
 
-use super::control::{Command, Message, Pause};
+use super::control::{self, Command, Message};
+use super::keys::NodeKeys;
 use super::link::Line;
-use super::nodes::{Node, REPORT_INTERVAL};
+use super::nodes::{Node, REPORT_INTERVAL, Report};
+use super::scripts::passes;
 use crate::models::Timestamp;
 
 /// Orders that wait while one is carried out, and those that are remembered between two reports.
 const ORDERS: usize = 256;
+/// Earlier orders that one of another program may take the place of.
+const EARLIER: usize = 16;
 /// How long a node that stops tries to say so.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -43,7 +47,7 @@ enum Way {
     Channel,
     /// It was found standing.
     Found,
-    /// The same, when this node came.
+    /// The same, by the first report of this node.
     FoundFirst,
 }
 
@@ -90,6 +94,9 @@ pub(super) trait Role: Sync {
     /// Carries out an order that makes sense here, or leaves it.
     fn obey(&self, command: Command) -> impl Future<Output = Result<(), Failure>> + Send;
 
+    /// Starts nothing until it is resumed: an emergency stop was ordered before this node came.
+    fn stay_stopped(&self) -> impl Future<Output = Result<(), Failure>> + Send;
+
     /// How this node is.
     fn condition(&self) -> impl Future<Output = Result<Condition, Failure>> + Send;
 
@@ -99,7 +106,7 @@ pub(super) trait Role: Sync {
     /// This order stands, and was obeyed.
     fn note_order(&self, order: &str) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Whatever stood when this node came is obeyed.
+    /// Whatever stood when this node came is obeyed, or cannot be known.
     fn settle(&self) {}
 
     /// Called after each report.
@@ -107,6 +114,7 @@ pub(super) trait Role: Sync {
         &self,
         own_id: &str,
         connection: &mut MultiplexedConnection,
+        keys: &NodeKeys,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
@@ -114,6 +122,7 @@ pub(super) trait Role: Sync {
 pub(super) struct Member<R> {
     pub node: Node,
     pub line: Line,
+    pub keys: NodeKeys,
     pub inbox: Inbox,
     pub role: R,
 }
@@ -122,20 +131,26 @@ impl<R: Role> Member<R> {
     /// Obeys and reports for ever.
     pub async fn run(&mut self, orders: Orders) {
         let wanted = Notify::new();
-        let (id, role) = (self.node.id.clone(), &self.role);
+        let foreign = Mutex::default();
         let obeyer = Obeyer {
-            id,
-            role,
+            id: self.node.id.clone(),
+            came_at: self.node.started_at,
+            role: &self.role,
             wanted: &wanted,
-            recent: VecDeque::new(),
+            foreign: &foreign,
+            heard: VecDeque::new(),
+            found: VecDeque::new(),
             known: None,
         };
         let reporter = Reporter {
             node: &mut self.node,
             line: self.line.clone(),
+            keys: &self.keys,
             inbox: &self.inbox,
-            role,
+            role: &self.role,
+            foreign: &foreign,
             is_first: true,
+            refusal: None,
         };
         tokio::join!(obeyer.run(orders), reporter.run(&wanted));
     }
@@ -145,20 +160,32 @@ impl<R: Role> Member<R> {
         let Some(mut connection) = self.line.current() else {
             return;
         };
-        let left = timeout(FAREWELL, self.node.leave(&mut connection)).await;
+        let left = timeout(FAREWELL, self.node.leave(&mut connection, &self.keys)).await;
         if !matches!(left, Ok(Ok(()))) {
             tracing::debug!("the Hive was not told of the stop");
         }
     }
 }
 
+/// An order to all queues that the channel has brought, and that does not stand unless it is ours.
+struct Foreign {
+    text: Arc<str>,
+    command: Command,
+    /// What stood or was heard before it.
+    earlier: Vec<Arc<str>>,
+}
+
 /// Says how the node is, and finds what stands.
 struct Reporter<'a, R> {
     node: &'a mut Node,
     line: Line,
+    keys: &'a NodeKeys,
     inbox: &'a Inbox,
     role: &'a R,
+    foreign: &'a Mutex<Option<Foreign>>,
     is_first: bool,
+    /// Why the last report was refused, if it was.
+    refusal: Option<String>,
 }
 
 impl<R: Role> Reporter<'_, R> {
@@ -180,7 +207,16 @@ impl<R: Role> Reporter<'_, R> {
         self.node.running = condition.running;
         self.node.max = condition.max;
         self.node.paused = condition.paused;
-        let order = self.node.report(&mut connection).await?;
+        let Report { order, refusal } = match self.node.report(&mut connection, self.keys).await {
+            // Whoever may not read the order cannot wait for it.
+            Err(error) if !passes(&error) => Report {
+                order: None,
+                refusal: Some(error.to_string()),
+            },
+            report => report?,
+        };
+        self.warn(refusal);
+        self.let_stand(&mut connection, order.as_deref()).await?;
         let is_first = std::mem::replace(&mut self.is_first, false);
         let way = match is_first {
             true => Way::FoundFirst,
@@ -190,18 +226,56 @@ impl<R: Role> Reporter<'_, R> {
         if is_first && !is_put {
             self.role.settle();
         }
-        self.role.look_around(&self.node.id, &mut connection).await
+        let (id, role) = (&self.node.id, self.role);
+        role.look_around(id, &mut connection, self.keys).await
+    }
+
+    /// Says once why this node is not listed.
+    fn warn(&mut self, refusal: Option<String>) {
+        if let Some(reason) = refusal.as_ref().filter(|_| refusal != self.refusal) {
+            tracing::warn!(%reason, "Redis refuses to list this node of the Hive");
+        }
+        self.refusal = refusal;
+    }
+
+    /// An order that another program has published is to stand too.
+    async fn let_stand(
+        &self,
+        connection: &mut MultiplexedConnection,
+        standing: Option<&[u8]>,
+    ) -> Result<(), Failure> {
+        let foreign = self
+            .foreign
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(Foreign {
+            text,
+            command,
+            earlier,
+        }) = foreign
+        else {
+            return Ok(());
+        };
+        if standing != Some(text.as_bytes()) {
+            control::let_stand(connection, self.keys, (&command, &text), &earlier).await?;
+        }
+        Ok(())
     }
 }
 
 /// Carries out the orders, one after the other.
 struct Obeyer<'a, R> {
     id: String,
+    came_at: Timestamp,
     role: &'a R,
     /// A report is wanted.
     wanted: &'a Notify,
-    /// What the channel has brought lately.
-    recent: VecDeque<Arc<str>>,
+    foreign: &'a Mutex<Option<Foreign>>,
+    /// What the channel has brought since the order that stood last, the newest first.
+    heard: VecDeque<Arc<str>>,
+    /// What was obeyed because it stood, and may still come by the channel.
+    found: VecDeque<Arc<str>>,
     /// The order that stood last.
     known: Option<Arc<str>>,
 }
@@ -225,44 +299,79 @@ impl<R: Role> Obeyer<'_, R> {
     }
 
     async fn hear(&mut self, heard: Heard) {
-        // Found standing before the channel has brought it.
-        if self.known.as_ref() != Some(&heard.text) {
-            self.obey(heard.message).await;
-            self.recent.truncate(ORDERS - 1);
-            self.recent.push_front(heard.text);
+        let Heard { text, message, .. } = heard;
+        if let Some(place) = self.found.iter().position(|found| *found == text) {
+            self.found.remove(place);
+        } else {
+            if message.command.stands() {
+                self.expect_to_stand(&text, &message.command);
+            }
+            self.obey(message).await;
+            self.heard.truncate(ORDERS - 1);
+            self.heard.push_front(text);
         }
         self.wanted.notify_one();
     }
 
+    fn expect_to_stand(&self, text: &Arc<str>, command: &Command) {
+        let earlier = self.heard.iter().take(EARLIER).chain(&self.known);
+        let foreign = Foreign {
+            text: Arc::clone(text),
+            command: command.clone(),
+            earlier: earlier.cloned().collect(),
+        };
+        *self.foreign.lock().unwrap_or_else(PoisonError::into_inner) = Some(foreign);
+    }
+
     async fn find(&mut self, heard: Heard) {
-        if self.known.as_ref() == Some(&heard.text) {
+        let Heard { text, message, way } = heard;
+        if self.known.as_ref() == Some(&text) {
             return;
         }
-        if !self.recent.contains(&heard.text) {
-            let Message { command, done_by } = heard.message;
-            let command = match (heard.way, command) {
-                // It was not there to be stopped, and nobody meant what it has waiting.
-                (Way::FoundFirst, Command::EmergencyStop) => Some(Command::Pause(Pause {
-                    reason: Some("emergency stop".to_owned()),
-                    ..Pause::default()
-                })),
-                // A pause that somebody made here is not for the Hive to end.
-                (Way::FoundFirst, Command::Resume(_)) if self.known.is_none() => None,
-                (_, command) => Some(command),
-            };
-            if let Some(command) = command {
-                self.obey(Message { command, done_by }).await;
-                self.wanted.notify_one();
+        if let Some(place) = self.heard.iter().position(|heard| *heard == text) {
+            // The same words may be an order again later.
+            self.heard.truncate(place);
+        } else {
+            match way == Way::FoundFirst && self.is_older(&message) {
+                true => self.join(message.command).await,
+                false => self.obey(message).await,
             }
+            self.found.truncate(ORDERS - 1);
+            self.found.push_front(Arc::clone(&text));
+            self.wanted.notify_one();
         }
-        if let Err(error) = self.role.note_order(&heard.text).await {
+        if let Err(error) = self.role.note_order(&text).await {
             tracing::warn!(%error, "an order of the Hive could not be noted");
         }
-        self.known = Some(heard.text);
+        self.known = Some(text);
+    }
+
+    /// Whether it was sent before this node came.
+    fn is_older(&self, message: &Message) -> bool {
+        message
+            .sent_at
+            .is_none_or(|sent_at| sent_at <= self.came_at)
+    }
+
+    /// Does what stands for a node that comes later.
+    async fn join(&self, command: Command) {
+        let done = match command {
+            // It was not there to be stopped, and nobody meant what it has waiting.
+            Command::EmergencyStop => self.role.stay_stopped().await,
+            // A pause that somebody made here is not for the Hive to end.
+            Command::Resume(_) if self.known.is_none() => Ok(()),
+            command if is_to_come(&command) => self.role.obey(command).await,
+            _ => Ok(()),
+        };
+        if let Err(error) = done {
+            tracing::error!(%error, "an order of the Hive was not carried out");
+        }
     }
 
     async fn obey(&self, message: Message) {
-        let Message { command, done_by } = message;
+        let Message {
+            command, done_by, ..
+        } = message;
         if done_by.as_ref() == Some(&self.id) || !is_to_come(&command) {
             return;
         }

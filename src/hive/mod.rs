@@ -26,7 +26,7 @@ mod turns;
 pub mod wire;
 mod worker;
 
-pub use self::handle::{Error, Handle, Length, Queues as QueueLengths, Status};
+pub use self::handle::{Error, Handle, Length, QueueLengths, Status};
 pub use self::link::LinkError;
 pub use self::service::Hive;
 pub use self::worker::{Worker, WorkerOptions};

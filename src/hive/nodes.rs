@@ -11,7 +11,7 @@ use redis::{RedisError, Script};
 use serde::{Deserialize, Serialize};
 
 use super::control::MESSAGE_LIMIT;
-use super::keys;
+use super::keys::NodeKeys;
 use crate::models::Timestamp;
 
 /// How often a node reports.
@@ -81,6 +81,14 @@ pub struct Listed {
     pub silent: bool,
 }
 
+/// What a report has found.
+pub(super) struct Report {
+    /// The order that stands, if there is one.
+    pub order: Option<Vec<u8>>,
+    /// Why the record could not be written, if it was not.
+    pub refusal: Option<String>,
+}
+
 impl Node {
     /// This process, which runs nothing yet.
     pub fn of_this_process(kind: NodeKind, name: &str) -> Self {
@@ -100,40 +108,46 @@ impl Node {
         }
     }
 
-    /// Writes the record, as of now. The order that stands in Redis, if there is one.
+    /// Writes the record, as of now, and reads the order that stands.
     ///
     /// # Errors
     /// When Redis does not answer or refuses it.
-    pub async fn report(
+    pub(super) async fn report(
         &mut self,
         connection: &mut MultiplexedConnection,
-    ) -> Result<Option<Vec<u8>>, RedisError> {
+        keys: &NodeKeys,
+    ) -> Result<Report, RedisError> {
         self.last_seen = Timestamp::now();
         self.load = load();
         let record = serde_json::to_string(self).expect("texts and numbers always encode");
         Script::new(include_str!("lua/report.lua"))
-            .key(keys::node(&self.id))
-            .key(keys::NODES)
-            .key(keys::LAST_WORDS)
-            .key(keys::ORDER)
+            .key(keys.record(&self.id))
+            .key(&keys.nodes)
+            .key(&keys.last_words)
+            .key(&keys.order)
             .arg(&self.id)
             .arg(record)
             .arg(SILENT_AFTER.as_millis() as u64)
             .arg(MESSAGE_LIMIT)
             .invoke_async(connection)
             .await
+            .map(|(order, refusal)| Report { order, refusal })
     }
 
     /// Takes the node off the list: it goes, and is not missed.
     ///
     /// # Errors
     /// When Redis does not answer or refuses it.
-    pub async fn leave(&self, connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
+    pub(super) async fn leave(
+        &self,
+        connection: &mut MultiplexedConnection,
+        keys: &NodeKeys,
+    ) -> Result<(), RedisError> {
         redis::pipe()
             .atomic()
-            .del(keys::node(&self.id))
-            .zrem(keys::NODES, &self.id)
-            .hdel(keys::LAST_WORDS, &self.id)
+            .del(keys.record(&self.id))
+            .zrem(&keys.nodes, &self.id)
+            .hdel(&keys.last_words, &self.id)
             .query_async(connection)
             .await
     }
@@ -144,11 +158,14 @@ impl Node {
 ///
 /// # Errors
 /// When Redis does not answer or refuses it.
-pub async fn list(connection: &mut MultiplexedConnection) -> Result<Vec<Listed>, RedisError> {
+pub(super) async fn list(
+    connection: &mut MultiplexedConnection,
+    keys: &NodeKeys,
+) -> Result<Vec<Listed>, RedisError> {
     let found: Vec<Vec<u8>> = Script::new(include_str!("lua/nodes.lua"))
-        .key(keys::NODES)
-        .key(keys::LAST_WORDS)
-        .arg(keys::node(""))
+        .key(&keys.nodes)
+        .key(&keys.last_words)
+        .arg(keys.record(""))
         .arg(FORGOTTEN_AFTER.as_millis() as u64)
         .arg(NODES_LIMIT)
         .arg(RECORD_LIMIT)

@@ -46,7 +46,7 @@ pub(super) struct Sender {
     flights: Flights,
     turns: Turns,
     ends: Arc<Ends>,
-    queues: Queues,
+    queues: QueueNames,
     scripts: Arc<Scripts>,
     tally: Arc<Tally>,
     reading: Semaphore,
@@ -63,7 +63,7 @@ pub(super) struct Tally {
 
 /// The names of the two queues.
 #[derive(Clone)]
-pub(super) struct Queues {
+pub(super) struct QueueNames {
     pub high: String,
     pub background: String,
 }
@@ -84,7 +84,7 @@ impl Sender {
         flights: Flights,
         turns: Turns,
         ends: Arc<Ends>,
-        queues: Queues,
+        queues: QueueNames,
         scripts: Arc<Scripts>,
         tally: Arc<Tally>,
     ) -> Self {
@@ -142,11 +142,11 @@ impl Sender {
                 Err(RunError::new("stopped"))
             }
             ended = self.send_and_follow(&errand, body) => {
-                let tally = match ended {
-                    Ok(_) => &self.tally.completed,
-                    Err(_) => &self.tally.failed,
-                };
-                tally.fetch_add(1, Ordering::Relaxed);
+                match &ended {
+                    Ok(_) => drop(self.tally.completed.fetch_add(1, Ordering::Relaxed)),
+                    Err(error) if error.message == ABORTED => {}
+                    Err(_) => drop(self.tally.failed.fetch_add(1, Ordering::Relaxed)),
+                }
                 ended
             }
         }
@@ -292,12 +292,12 @@ impl Sender {
             read.arg(&key).arg(0).arg(limit);
             read
         };
-        let mut turn = self.reading.acquire().await;
+        let mut permit = self.reading.acquire().await;
         let mut bytes: Vec<u8> = self.ask(&start_of(SMALL as isize)).await?;
         if bytes.len() > SMALL {
             // Given back first: nobody waits for more while holding some.
-            drop((turn, bytes));
-            turn = self.reading.acquire_many(LARGE).await;
+            drop((permit, bytes));
+            permit = self.reading.acquire_many(LARGE).await;
             bytes = self.ask(&start_of(RESULT_LIMIT)).await?;
         }
         if bytes.is_empty() {
@@ -315,7 +315,7 @@ impl Sender {
                 read.unwrap_or_else(|error| Err(RunError::new(error.to_string())))
             }
         };
-        drop(turn);
+        drop(permit);
         // What it has become is known; the rest is for the case that the service dies before it is stored.
         let noted = match &outcome {
             Ok(_) => {

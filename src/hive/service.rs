@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use redis::RedisError;
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::ends::Ends;
-use super::flights::{Flights, Standing};
+use super::flights::{Flights, Look, Standing};
 use super::handle::Handle;
-use super::keys;
+use super::keys::{self, NodeKeys};
 use super::link::{Ear, Line, Link, LinkError};
 use super::member::{Inbox, Member, Orders};
 use super::nodes::{self, Node, NodeKind};
 use super::scripts::Scripts;
-use super::sender::{Queues, Sender, Tally};
+use super::sender::{QueueNames, Sender, Tally};
 use super::service_role::ServiceRole;
 use super::sweeper::Sweeper;
 use super::turns::Turns;
@@ -42,7 +42,7 @@ pub struct Hive {
     turns: Turns,
     ends: Arc<Ends>,
     scripts: Arc<Scripts>,
-    queues: Queues,
+    queues: QueueNames,
     zombie: Duration,
     tally: Arc<Tally>,
     channel: String,
@@ -75,7 +75,7 @@ impl Hive {
             flights,
             turns: Turns::default(),
             scripts: Arc::default(),
-            queues: Queues {
+            queues: QueueNames {
                 high: settings.hive_high_priority_queue.clone(),
                 background: settings.hive_background_queue.clone(),
             },
@@ -120,6 +120,7 @@ impl Hive {
         let mut member = Member {
             node: self.node,
             line: self.line.clone(),
+            keys: NodeKeys::of(&self.channel),
             inbox: self.inbox,
             role: ServiceRole::new(self.state.clone(), queue, registry),
         };
@@ -228,15 +229,20 @@ impl Looker {
         for id in ids {
             asked.arg(id);
         }
+        let look = Look {
+            began: Instant::now(),
+            patience: self.zombie,
+        };
         let standings: String = asked.invoke_async(&mut connection).await?;
         for (id, standing) in ids.iter().zip(standings.chars()) {
             let standing = match standing {
                 'r' => Standing::Landed,
                 'p' => Standing::Claimed,
+                'k' => Standing::Kept,
                 'q' => Standing::Queued,
                 _ => Standing::Gone,
             };
-            self.flights.see(id, standing, self.zombie);
+            self.flights.see(id, standing, look);
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::control::{Command, Pause};
+use super::keys::NodeKeys;
 use super::member::{Condition, Failure, Role};
 use super::nodes::{self, Listed, News, REPORT_INTERVAL, Watch};
 use crate::processors::Registry;
@@ -19,6 +20,9 @@ use crate::state::{Error, PauseRequest, StateManager};
 const REASON: &str = "by the Hive";
 /// How long nobody is missed after Redis was away: others have to find it again and to report first.
 const GRACE: Duration = Duration::from_secs(15);
+
+/// News of nodes that one look journals.
+const NEWS_AT_ONCE: usize = 20;
 
 /// The part that a service plays.
 pub(super) struct ServiceRole {
@@ -50,9 +54,10 @@ impl ServiceRole {
         }
     }
 
-    /// Journals what is new.
+    /// Journals what is new. Whoever can write to Redis can make up nodes: what is too much is told next time.
     async fn tell(&self, watch: &mut Watch, nodes: &[Listed], may_miss: bool) {
-        for news in watch.compare(nodes, may_miss) {
+        let news = watch.compare(nodes, may_miss);
+        for news in news.into_iter().take(NEWS_AT_ONCE) {
             match self.journal(&news).await {
                 Ok(()) => watch.note(&news),
                 // The next look finds it again.
@@ -89,6 +94,12 @@ impl Role for ServiceRole {
         Ok(())
     }
 
+    async fn stay_stopped(&self) -> Result<(), Failure> {
+        // Without the purge that ends one.
+        self.state.begin_emergency_stop().await?;
+        Ok(())
+    }
+
     async fn condition(&self) -> Result<Condition, Failure> {
         let status = self.queue.status().await?;
         Ok(Condition {
@@ -110,8 +121,9 @@ impl Role for ServiceRole {
         &self,
         own_id: &str,
         connection: &mut MultiplexedConnection,
+        keys: &NodeKeys,
     ) -> Result<(), Failure> {
-        let mut others = nodes::list(connection).await?;
+        let mut others = nodes::list(connection, keys).await?;
         others.retain(|listed| listed.node.id != own_id);
         let mut sight = self.sight.lock().await;
         if sight.last.elapsed() > 2 * REPORT_INTERVAL {

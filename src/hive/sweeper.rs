@@ -42,10 +42,9 @@ pub(super) struct Sweeper {
 impl Sweeper {
     /// Looks whenever there is cause, and now and then, for ever.
     pub async fn run(self) {
-        let mut pause = INTERVAL;
         loop {
             tokio::select! {
-                () = sleep(pause) => {}
+                () = sleep(INTERVAL) => {}
                 () = self.ends.sweep_wanted() => {}
                 () = self.state.waiting_ended() => {}
             }
@@ -53,8 +52,7 @@ impl Sweeper {
             if let Err(error) = self.sweep(&mut looked).await {
                 tracing::debug!(%error, "not all jobs that nobody wants were looked for");
             }
-            sleep(SHORTEST_PAUSE).await;
-            pause = INTERVAL.max(looked * SHARE);
+            sleep(SHORTEST_PAUSE.max(looked * SHARE)).await;
         }
     }
 

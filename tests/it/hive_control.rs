@@ -300,7 +300,7 @@ async fn nodes_report_themselves_and_one_that_dies_is_told_once() {
     let there = there.kill9().await;
     // As it expires after 30 seconds.
     redis
-        .command(&["DEL", &format!("venom:hive:node:{id}")])
+        .command(&["DEL", &format!("venom:hive:node:{CHANNEL}:{id}")])
         .await;
     until_told(&redis, &here, &id, "has gone silent").await;
     let found = nodes(&here).await;
@@ -351,16 +351,20 @@ async fn records_of_others_that_make_no_sense_disturb_nobody() {
         (&huge, "9e15", "null"),
     ] {
         redis
-            .command(&["ZADD", "venom:hive:nodes", score, id])
+            .command(&["ZADD", "venom:hive:nodes:venom:broadcast", score, id])
             .await;
         redis
-            .command(&["HSET", "venom:hive:nodes:last", id, words])
+            .command(&["HSET", "venom:hive:last-words:venom:broadcast", id, words])
             .await;
     }
     assert_eq!(nodes(&service).await.len(), 1);
     // Of another kind than they should be.
-    redis.command(&["DEL", "venom:hive:nodes"]).await;
-    redis.command(&["SET", "venom:hive:nodes", "x"]).await;
+    redis
+        .command(&["DEL", "venom:hive:nodes:venom:broadcast"])
+        .await;
+    redis
+        .command(&["SET", "venom:hive:nodes:venom:broadcast", "x"])
+        .await;
     service.get("/api/v1/hive/nodes").await.sentence(503);
     let status = service.get("/api/v1/hive/status").await.expect(200);
     assert_eq!(

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::hive_sending::{BACKGROUND, calls, hive, queued, until_queued};
-use crate::support::{Arq, Redis, eventually};
+use crate::hive_sending::{BACKGROUND, HIGH, calls, hive, queued, until_queued};
+use crate::support::{Arq, Redis, Yard, eventually};
 
 #[tokio::test]
 #[ignore = "needs redis-server and arq: scripts/test installs them"]
@@ -183,5 +183,35 @@ async fn a_job_is_found_again_when_its_queue_has_another_name() {
     let task = service.finished(&id).await;
     assert_eq!(task["result"], "TEXT", "{task}");
     assert_eq!(arq.ledger(), [format!("run {id} {id}:1 1")]);
+    service.ends_well().await;
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn a_worker_of_ours_may_have_a_job_for_as_long_as_it_lives() {
+    let redis = Redis::start().await;
+    let setup = hive(&redis).setting("hive_zombie_task_timeout", 1);
+    let setup = setup
+        .table(&calls("gate", ""))
+        .table(&calls("upper", "queue = \"high\"\nmax_attempts = 1"));
+    let service = setup.start().await;
+    let yard = Yard::new();
+    let flags = ["--queue", BACKGROUND];
+    let _worker = yard.worker_with(&redis, "w", &flags, "").await;
+    let ours = service.submit_to("gate", "long").await;
+    yard.until_noted("run long 1").await;
+    // One that a worker of ARQ's has claimed since is given up: so both were looked at for long enough.
+    let theirs = service.submit_to("upper", "text").await;
+    until_queued(&redis, HIGH, 1).await;
+    let claim = format!("arq:in-progress:{theirs}:1");
+    redis.command(&["SET", &claim, "1", "PX", "300000"]).await;
+    assert_eq!(service.finished(&theirs).await["failure"], "lost");
+    yard.open_gate("long");
+    let task = service.finished(&ours).await;
+    assert_eq!(
+        (&task["status"], &task["attempt"]),
+        (&json!("COMPLETED"), &json!(1)),
+        "{task}"
+    );
     service.ends_well().await;
 }

@@ -3,9 +3,12 @@
 use serde_json::{Value, json};
 
 use super::hive_sending::{BACKGROUND, calls, hive, until_queued};
-use crate::support::{Redis, Service, Setup, Yard, eventually};
+use crate::support::{Arq, Redis, Service, Setup, Yard, eventually};
 
 const BROADCAST: &str = "/api/v1/hive/broadcast";
+const CHANNEL: &str = "venom:broadcast";
+/// Where an order stands.
+const ORDER: &str = "venom:hive:order:venom:broadcast";
 
 /// A service of the Hive with processors `gate` and `upper` whose jobs workers run.
 async fn service(redis: &Redis) -> Service {
@@ -131,7 +134,7 @@ async fn an_emergency_stop_ends_what_workers_run_and_holds_until_it_is_resumed()
         .worker_with(&redis, "b", &["--max-jobs", "1"], "")
         .await;
     // A job that no service waits for.
-    let arq = crate::support::Arq::newest(BACKGROUND);
+    let arq = Arq::newest(BACKGROUND);
     arq.enqueue(&redis, "foreign", "gate", "foreign").await;
     yard.until_noted("run foreign 1").await;
     let ids = [
@@ -155,6 +158,17 @@ async fn an_emergency_stop_ends_what_workers_run_and_holds_until_it_is_resumed()
     // One that comes later starts nothing either.
     let _c = yard.worker(&redis, "c").await;
     for name in ["a", "b", "c"] {
+        until_worker(&service, name, "paused", &json!(true)).await;
+    }
+    // One that is over at once ends none of them, nor is it what later ones find.
+    let over = chrono::Utc::now() + chrono::Duration::milliseconds(300);
+    order(&service, "pause", json!({ "until": over.to_rfc3339() })).await;
+    let _d = yard.worker(&redis, "d").await;
+    eventually("the pause is over", || async {
+        (chrono::Utc::now() > over).then_some(())
+    })
+    .await;
+    for name in ["a", "c", "d"] {
         until_worker(&service, name, "paused", &json!(true)).await;
     }
     assert_eq!(yard.ledger().len(), 3, "{:?}", yard.ledger());
@@ -181,7 +195,7 @@ async fn an_order_that_was_missed_is_obeyed_later_and_once() {
     until_paused(&found, true).await;
     let reasons = found.get(&format!("/api/v1/tasks/{waiting}/explain")).await;
     let reasons = reasons.expect(200).to_string();
-    assert!(reasons.contains("by the Hive: emergency stop"), "{reasons}");
+    assert!(reasons.contains("emergency stop"), "{reasons}");
     assert_eq!(found.task(&waiting).await["status"], "PENDING");
     // Resumed here by hand, it stays so, also after another start.
     found.resume().await;
@@ -190,7 +204,7 @@ async fn an_order_that_was_missed_is_obeyed_later_and_once() {
     assert_eq!(again.queue_status().await["paused"], false);
     // An order that only stands, as it does for those whose connection was lost while it was given.
     let pause = r#"{"command": "pause", "data": {"reason": "moving"}, "timestamp": "x"}"#;
-    redis.command(&["SET", "venom:hive:order", pause]).await;
+    redis.command(&["SET", ORDER, pause]).await;
     eventually("the order is found", || async {
         until_node(&again, "pid", &json!(again.pid())).await;
         (again.queue_status().await["paused"] == true).then_some(())
@@ -206,7 +220,7 @@ async fn an_order_that_was_missed_is_obeyed_later_and_once() {
 async fn who_comes_new_keeps_its_own_pause_and_survives_a_strange_order() {
     let redis = Redis::start().await;
     let resume = r#"{"command": "resume", "data": {}}"#;
-    redis.command(&["SET", "venom:hive:order", resume]).await;
+    redis.command(&["SET", ORDER, resume]).await;
     let paused = Setup::new().start().await;
     paused.pause().await;
     let stopped = paused.stop().await;
@@ -220,14 +234,104 @@ async fn who_comes_new_keeps_its_own_pause_and_survives_a_strange_order() {
     assert_eq!(service.queue_status().await["paused"], true);
     service.resume().await;
     for strange in [
-        &["DEL", "venom:hive:order"][..],
-        &["RPUSH", "venom:hive:order", "a"],
-        &["DEL", "venom:hive:order"],
-        &["SET", "venom:hive:order", "\u{0}{"],
+        &["DEL", ORDER][..],
+        &["RPUSH", ORDER, "a"],
+        &["DEL", ORDER],
+        &["SET", ORDER, "\u{0}{"],
     ] {
         redis.command(strange).await;
         until_node(&service, "pid", &json!(service.pid())).await;
     }
     assert_eq!(service.queue_status().await["paused"], false);
     service.ends_well().await;
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn an_order_of_another_program_stands_too() {
+    let redis = Redis::start().await;
+    let service = service(&redis).await;
+    order(&service, "emergency_stop", json!({})).await;
+    until_paused(&service, true).await;
+    redis
+        .command(&["PUBLISH", CHANNEL, r#"{"command": "resume"}"#])
+        .await;
+    until_paused(&service, false).await;
+    eventually("it stands", || async {
+        let standing = redis.command(&["GET", ORDER]).await;
+        standing.text().contains("resume").then_some(())
+    })
+    .await;
+    // So a worker that comes later is not stopped.
+    let yard = Yard::new();
+    let _worker = yard.worker(&redis, "late").await;
+    let id = service.submit_to("upper", "runs").await;
+    assert_eq!(service.finished(&id).await["result"], "RUNS");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn an_order_that_was_found_first_is_obeyed_once() {
+    let redis = Redis::start().await;
+    let service = service(&redis).await;
+    let id = service.submit("one").await;
+    service.finished(&id).await;
+    // Both stand before the channel brings them, as when it is behind.
+    for command in ["pause", "resume"] {
+        let order = json!({ "command": command, "data": {}, "timestamp": command }).to_string();
+        redis.command(&["SET", ORDER, &order]).await;
+        eventually("it is found", || async {
+            until_node(&service, "pid", &json!(service.pid())).await;
+            (service.queue_status().await["paused"] == (command == "pause")).then_some(())
+        })
+        .await;
+    }
+    for command in ["pause", "resume", "status"] {
+        let order = json!({ "command": command, "data": {}, "timestamp": command }).to_string();
+        redis.command(&["PUBLISH", CHANNEL, &order]).await;
+    }
+    // An order that comes after them has been obeyed: so they have been heard.
+    let last = json!({ "reason": "last" });
+    order(&service, "pause", last).await;
+    until_paused(&service, true).await;
+    let pauses = service.replay().await.into_iter();
+    let pauses = pauses.filter(|event| event["type"] == "QUEUE_PAUSED");
+    assert_eq!(pauses.count(), 2);
+    service.ends_well().await;
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn two_hives_on_one_redis_do_not_order_each_other() {
+    let redis = Redis::start().await;
+    let ours = service(&redis).await;
+    let channel = "\"another\"";
+    let theirs = hive(&redis).setting("hive_broadcast_channel", channel);
+    let theirs = theirs.start().await;
+    until_node(&theirs, "pid", &json!(theirs.pid())).await;
+    order(&theirs, "pause", json!({})).await;
+    until_paused(&theirs, true).await;
+    until_node(&ours, "pid", &json!(ours.pid())).await;
+    assert_eq!(ours.queue_status().await["paused"], false);
+    let nodes = ours.get("/api/v1/hive/nodes").await.expect(200);
+    assert_eq!(nodes.as_array().expect("a list").len(), 1);
+    for service in [ours, theirs] {
+        service.ends_well().await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn a_worker_that_cannot_be_listed_works_all_the_same() {
+    let redis = Redis::start().await;
+    let nodes = "venom:hive:nodes:venom:broadcast";
+    redis.command(&["SET", nodes, "no list"]).await;
+    let yard = Yard::new();
+    let worker = yard.worker(&redis, "w").await;
+    worker.until_said("refuses to list this node").await;
+    let arq = Arq::newest(BACKGROUND);
+    arq.enqueue(&redis, "a", "upper", "text").await;
+    let ended = arq.client(&redis, &["result", "a"]).await;
+    assert_eq!(ended, json!({ "result": "TEXT" }));
 }

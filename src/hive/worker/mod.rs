@@ -32,7 +32,7 @@ use self::running::{Reason, RunningSet};
 use self::unheeded::unheeded;
 use self::work::{Counts, STOP_PATIENCE, Workplace};
 use super::job::now_ms;
-use super::keys;
+use super::keys::{self, NodeKeys};
 use super::link::{Ear, Line, Link, LinkError};
 use super::member::{Inbox, Member, Orders};
 use super::nodes::{Node, NodeKind};
@@ -74,6 +74,7 @@ pub struct Worker {
     max_jobs: usize,
     shutdown_grace: Duration,
     name: String,
+    keys: NodeKeys,
     inbox: Inbox,
     orders: Orders,
 }
@@ -179,6 +180,7 @@ impl Worker {
             max_jobs: options.max_jobs,
             shutdown_grace: settings.shutdown_grace,
             name: options.name,
+            keys: NodeKeys::of(&settings.hive_broadcast_channel),
             inbox,
             orders,
         })
@@ -207,12 +209,14 @@ impl Worker {
             max_jobs,
             shutdown_grace,
             name,
+            keys,
             inbox,
             orders,
         } = self;
         let mut member = Member {
             node: Node::of_this_process(NodeKind::Worker, &name),
             line: line.clone(),
+            keys,
             inbox,
             role: WorkerRole {
                 workplace: Arc::clone(&workplace),

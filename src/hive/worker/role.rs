@@ -5,6 +5,7 @@ use std::sync::Arc;
 use redis::aio::MultiplexedConnection;
 
 use super::super::control::Command;
+use super::super::keys::NodeKeys;
 use super::super::member::{Condition, Failure, Role};
 use super::running::Reason;
 use super::work::Workplace;
@@ -37,6 +38,11 @@ impl Role for WorkerRole {
         Ok(())
     }
 
+    async fn stay_stopped(&self) -> Result<(), Failure> {
+        self.workplace.pauses.stop();
+        Ok(())
+    }
+
     async fn condition(&self) -> Result<Condition, Failure> {
         Ok(Condition {
             running: self.workplace.running.len() as u64,
@@ -58,7 +64,12 @@ impl Role for WorkerRole {
         self.workplace.pauses.settle();
     }
 
-    async fn look_around(&self, _: &str, _: &mut MultiplexedConnection) -> Result<(), Failure> {
+    async fn look_around(
+        &self,
+        _: &str,
+        _: &mut MultiplexedConnection,
+        _: &NodeKeys,
+    ) -> Result<(), Failure> {
         Ok(())
     }
 }
