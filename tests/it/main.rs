@@ -14,6 +14,7 @@ mod events;
 mod guard;
 mod heavy;
 mod hive_away;
+mod hive_claims;
 mod hive_clients;
 mod hive_control;
 mod hive_ends;

@@ -6,12 +6,15 @@ local owner = redis.pcall('GET', 'arq:in-progress:' .. id)
 if owner ~= ARGV[2] and (owner or redis.pcall('GET', 'arq:retry:' .. id) ~= ARGV[3]) then
     return 0
 end
+-- First what is never refused: after it a full Redis refuses nothing more, and no start is counted that was none.
+redis.call('DEL', 'arq:in-progress:' .. id)
 -- Neither may be of the type that it should be.
 redis.pcall('DECR', 'arq:retry:' .. id)
-redis.call('DEL', 'arq:in-progress:' .. id)
 local due = redis.pcall('ZSCORE', KEYS[1], id)
 if type(due) == 'string' then
-    -- Told as an addition even if the time stays the same: workers that have room look for it at once.
+    -- Put in anew, because Redis tells nobody of a score that stays the same: workers that have room look for it
+    -- at once.
+    redis.call('ZREM', KEYS[1], id)
     redis.call('ZADD', KEYS[1], ARGV[4] ~= '' and ARGV[4] or due, id)
 end
 return 1

@@ -144,9 +144,38 @@ impl Redis {
         done.unwrap_or_else(|error| panic!("{commands:?}: {error}"));
     }
 
+    /// Hears what is published on a channel from this moment on.
+    pub async fn listen(&self, channel: &str) -> Channel {
+        let listening = async {
+            let mut stream = connect(self.port, &self.login).await?;
+            tell(&mut stream, &["SUBSCRIBE", channel]).await?;
+            Ok::<_, String>(Channel(stream))
+        };
+        let listening = in_time("Redis answers", listening).await;
+        listening.unwrap_or_else(|error| panic!("{channel}: {error}"))
+    }
+
     /// What somebody hears who does not log in: an answer, or the text of an error.
     pub async fn ask_without_login(&self, words: &[&str]) -> Result<Reply, String> {
         in_time("Redis answers", ask(self.port, &Login::Everybody, words)).await
+    }
+}
+
+/// What is published on a channel.
+pub struct Channel(BufReader<TcpStream>);
+
+impl Channel {
+    /// Waits until this is published.
+    pub async fn until_said(&mut self, words: &str) {
+        let said = async {
+            loop {
+                let message = read(&mut self.0).await.expect("a message");
+                if message.texts().last() == Some(&words) {
+                    return;
+                }
+            }
+        };
+        in_time("the channel says so", said).await;
     }
 }
 
