@@ -17,6 +17,31 @@ async fn until_claimed(redis: &Redis, id: &str) -> String {
     eventually("the job is claimed", || text(redis, &key)).await
 }
 
+/// Its program takes its time to leave.
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn a_job_that_comes_back_while_its_lost_run_ends_is_run_at_once() {
+    let redis = Redis::start().await;
+    let yard = Yard::new();
+    let script = "trap 'note told' TERM; \
+                  while [ ! -e \"$YARD/$content\" ]; do sleep 0.01; done; printf through";
+    let slow = yard.table("stubborn", script);
+    let _worker = yard.worker_with(&redis, "a", &[], &slow).await;
+    put(&redis, HIGH, "job", "stubborn", "x", "5").await;
+    yard.until_noted("run x 1").await;
+    let claim = "arq:in-progress:job";
+    redis.command(&["SET", claim, "1"]).await;
+    yard.until_noted("told x 1").await;
+    let release = "redis.call('DEL', 'arq:in-progress:job') redis.call('ZADD', KEYS[1], 6, 'job')";
+    redis.command(&["EVAL", release, "1", HIGH]).await;
+    until_claimed(&redis, "job").await;
+    yard.open_gate("x");
+    let end = result_text(&redis, "job").await;
+    assert!(end.contains("through"), "{end}");
+    // A third start would be one after the claim has expired.
+    assert_eq!(yard.ledger(), ["run x 1", "told x 1", "run x 2"]);
+}
+
 #[tokio::test]
 #[ignore = "needs redis-server and arq: scripts/test installs them"]
 async fn a_full_redis_counts_no_start_of_a_job_that_is_given_back() {
@@ -45,4 +70,28 @@ async fn redis_tells_of_a_job_that_is_given_back() {
     let mut events = redis.listen(&format!("__keyspace@0__:{HIGH}")).await;
     assert_eq!(worker.stop().await.code(), Some(0));
     events.until_said("zadd").await;
+}
+
+/// Asked again, Redis finds the job ended, and its result in place.
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn a_job_whose_end_was_stored_is_not_said_to_be_anothers() {
+    let redis = Redis::start().await;
+    let relay = Relay::start(&redis).await;
+    let yard = Yard::new();
+    let flags = ["--max-jobs", "1"];
+    let worker = yard.worker_at(relay.port(), "a", &flags, "").await;
+    // Redis learns the script with it.
+    put(&redis, HIGH, "lesson", "upper", "lesson", "5").await;
+    result_text(&redis, "lesson").await;
+    put(&redis, HIGH, "job", "gate", "gate", "5").await;
+    yard.until_noted("run gate 1").await;
+    relay.hold_at("");
+    yard.open_gate("gate");
+    result_text(&redis, "job").await;
+    relay.cut();
+    put(&redis, HIGH, "next", "upper", "next", "5").await;
+    result_text(&redis, "next").await;
+    let log = worker.log();
+    assert!(!log.contains("another worker has the job"), "{log}");
 }

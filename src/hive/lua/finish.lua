@@ -1,11 +1,12 @@
 -- Stores a job's result and takes the job away. KEYS: its queue.
 -- ARGV: job id, the claim's token, the number of this start, the result, ms for which it is kept.
--- Answers 0, and does nothing, if another worker has started the job since.
+-- Answers 0, and does nothing, if another worker has started the job since; 1 also if this was done before, and only
+-- the answer was lost.
 local id = ARGV[1]
 local owner = redis.pcall('GET', 'arq:in-progress:' .. id)
 -- A claim that has expired is still ours as long as nobody has started the job again.
 if owner ~= ARGV[2] and (owner or redis.pcall('GET', 'arq:retry:' .. id) ~= ARGV[3]) then
-    return 0
+    return redis.pcall('GET', 'arq:result:' .. id) == ARGV[4] and 1 or 0
 end
 redis.call('SET', 'arq:result:' .. id, ARGV[4], 'PX', ARGV[5])
 -- Of another type they hold nothing of this job.

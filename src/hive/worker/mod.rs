@@ -372,7 +372,10 @@ async fn care(workplace: &Workplace, bell: &Bell) {
         if extended {
             extended_at = Instant::now();
         }
-        for running in workplace.running.all().chunks(KEEP_JOBS) {
+        let mut running = workplace.running.all();
+        // A lost claim must not be taken again for a run that is about to end: nobody would end it.
+        running.retain(|running| !running.is_lost());
+        for running in running.chunks(KEEP_JOBS) {
             let claims: Vec<Claim> = running.iter().map(|running| running.claim()).collect();
             let standings = workplace.claims.keep(&claims, extended).await;
             for ((running, claim), standing) in running.iter().zip(&claims).zip(standings) {

@@ -13,9 +13,16 @@ pub(super) struct RunningSet(Mutex<HashMap<Vec<u8>, Arc<Running>>>);
 
 /// One job that runs.
 pub(super) struct Running {
-    claim: Mutex<Claim>,
+    held: Mutex<Held>,
     pub stop: CancellationToken,
     reason: OnceLock<Reason>,
+}
+
+/// The claim under which a job runs.
+struct Held {
+    claim: Claim,
+    /// Another worker has the job, or it is gone.
+    is_lost: bool,
 }
 
 /// Why a job has to end before its time.
@@ -34,11 +41,11 @@ impl RunningSet {
     pub fn add(&self, claim: &Claim) -> Option<Arc<Running>> {
         let mut jobs = self.jobs();
         if let Some(running) = jobs.get(&claim.id) {
-            *running.claim_place() = claim.clone();
+            *running.held() = Held::new(claim);
             return None;
         }
         let running = Arc::new(Running {
-            claim: Mutex::new(claim.clone()),
+            held: Mutex::new(Held::new(claim)),
             stop: CancellationToken::new(),
             reason: OnceLock::new(),
         });
@@ -49,7 +56,7 @@ impl RunningSet {
     /// Removes a job that has ended, unless it was claimed again after `settled`; whether it is gone.
     pub fn remove(&self, settled: &Claim) -> bool {
         let mut jobs = self.jobs();
-        let is_same = |running: &Arc<Running>| running.claim_place().token == settled.token;
+        let is_same = |running: &Arc<Running>| running.held().claim.token == settled.token;
         if !jobs.get(&settled.id).is_some_and(is_same) {
             return false;
         }
@@ -71,14 +78,25 @@ impl RunningSet {
 
 impl Running {
     pub fn claim(&self) -> Claim {
-        self.claim_place().clone()
+        self.held().claim.clone()
+    }
+
+    /// Whether this claim is another worker's by now, or the job is gone.
+    pub fn has_lost(&self, claim: &Claim) -> bool {
+        let held = self.held();
+        held.is_lost && held.claim.token == claim.token
+    }
+
+    /// Whether it has lost its claim, and was not claimed again.
+    pub fn is_lost(&self) -> bool {
+        self.held().is_lost
     }
 
     /// The job counts as this start, and later ones on from there.
     pub fn set_start(&self, start: i64) -> Claim {
-        let mut claim = self.claim_place();
-        claim.start = start;
-        claim.clone()
+        let mut held = self.held();
+        held.claim.start = start;
+        held.claim.clone()
     }
 
     /// Why the job has to end; the first reason counts.
@@ -99,13 +117,32 @@ impl Running {
         match standing {
             Standing::Kept => {}
             Standing::Aborted => self.stop(Reason::Abort),
-            // It may have been claimed again since.
-            Standing::Lost if self.claim_place().token != seen.token => {}
-            Standing::Lost => self.stop(Reason::Lost),
+            Standing::Lost => {
+                if self.note_lost(seen) {
+                    self.stop(Reason::Lost);
+                }
+            }
         }
     }
 
-    fn claim_place(&self) -> MutexGuard<'_, Claim> {
-        self.claim.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether the claim `seen` is the one that is lost: it may have been claimed again since.
+    fn note_lost(&self, seen: &Claim) -> bool {
+        let mut held = self.held();
+        let is_same = held.claim.token == seen.token;
+        held.is_lost |= is_same;
+        is_same
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    fn new(claim: &Claim) -> Self {
+        Self {
+            claim: claim.clone(),
+            is_lost: false,
+        }
     }
 }

@@ -68,6 +68,7 @@ enum LastWord {
     Result(Vec<u8>),
     /// It is due again then, in Unix milliseconds, or as it was.
     GiveBack(Option<u64>),
+    /// Nothing of the claim that was lost. One that was taken since is given back.
     Nothing,
 }
 
@@ -209,9 +210,14 @@ impl Workplace {
     async fn end(&self, running: &Running, word: &LastWord) {
         loop {
             let claim = running.claim();
-            if !self.tell(&claim, word).await {
-                let id = String::from_utf8_lossy(&claim.id);
-                tracing::info!(job_id = %id, "another worker has the job now, or it is gone");
+            let is_told = match word {
+                LastWord::Nothing if running.has_lost(&claim) => false,
+                LastWord::Nothing => self.claims.give_back(&claim, None).await,
+                LastWord::GiveBack(due_ms) => self.claims.give_back(&claim, *due_ms).await,
+                LastWord::Result(result) => self.claims.finish(&claim, result).await,
+            };
+            if !is_told {
+                note_gone(&claim, word);
             }
             if self.running.remove(&claim) {
                 return;
@@ -219,17 +225,24 @@ impl Workplace {
         }
     }
 
-    async fn tell(&self, claim: &Claim, word: &LastWord) -> bool {
-        match word {
-            LastWord::Result(result) => self.claims.finish(claim, result).await,
-            LastWord::GiveBack(due_ms) => self.claims.give_back(claim, *due_ms).await,
-            LastWord::Nothing => false,
-        }
-    }
-
     /// Gives back a job that was claimed and not started.
     pub async fn refuse(&self, taken: &Taken) {
         self.claims.give_back(&taken.claim, None).await;
+    }
+}
+
+/// Says that a claim was not there to be ended.
+fn note_gone(claim: &Claim, word: &LastWord) {
+    let id = String::from_utf8_lossy(&claim.id);
+    match word {
+        LastWord::Result(_) | LastWord::Nothing => {
+            tracing::info!(job_id = %id, "another worker has the job now, or it is gone");
+        }
+        // If the answer to it was lost, the first one has done it.
+        LastWord::GiveBack(_) => tracing::info!(
+            job_id = %id,
+            "the job was given back before, another worker has the job now, or it is gone"
+        ),
     }
 }
 

@@ -58,6 +58,11 @@ impl Yard {
         table(self.folder.path(), name, GATED, settings)
     }
 
+    /// The table of one more processor that runs this script, which has its content in `$content`.
+    pub fn table(&self, name: &str, script: &str) -> String {
+        table(self.folder.path(), name, script, "")
+    }
+
     /// Starts a worker with the processors `upper`, `fail`, `slow` and `gate`, and waits until it is connected.
     pub async fn worker(&self, redis: &Redis, name: &str) -> HiveWorker {
         self.worker_with(redis, name, &[], "").await
@@ -71,12 +76,22 @@ impl Yard {
         flags: &[&str],
         tables: &str,
     ) -> HiveWorker {
+        self.worker_at(redis.port(), name, flags, tables).await
+    }
+
+    /// The same at a port that leads to Redis.
+    pub async fn worker_at(
+        &self,
+        port: u16,
+        name: &str,
+        flags: &[&str],
+        tables: &str,
+    ) -> HiveWorker {
         let folder = self.folder.path().join(name);
         std::fs::create_dir_all(&folder).expect("a folder to write in");
         let settings = format!(
-            "shutdown_grace = {}\nlog = \"debug\"\nredis_host = \"127.0.0.1\"\nredis_port = {}\n{}{tables}",
+            "shutdown_grace = {}\nlog = \"debug\"\nredis_host = \"127.0.0.1\"\nredis_port = {port}\n{}{tables}",
             self.shutdown_grace,
-            redis.port(),
             processors(self.folder.path()),
         );
         std::fs::write(folder.join("venom.toml"), settings).expect("a folder to write in");
