@@ -6,8 +6,6 @@ use crate::models::TaskId;
 pub(super) const RESULT: &str = "arq:result:";
 /// A worker's claim of a job.
 pub(super) const IN_PROGRESS: &str = "arq:in-progress:";
-/// How often a job was started.
-pub(super) const RETRY: &str = "arq:retry:";
 /// Behind a queue's name: what its workers say of themselves.
 pub(super) const HEALTH: &str = ":health-check";
 /// Jobs that are to be aborted.

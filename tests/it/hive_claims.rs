@@ -17,6 +17,47 @@ async fn until_claimed(redis: &Redis, id: &str) -> String {
     eventually("the job is claimed", || text(redis, &key)).await
 }
 
+/// Whoever claims a job that runs here already has read the mark with it. No event tells of this one.
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn an_abort_reaches_a_job_that_is_claimed_once_more_while_it_runs() {
+    const EXPIRE: &str = "redis.call('DEL', 'arq:in-progress:job') \
+        redis.call('ZADD', 'marks', 5, 'job') \
+        redis.call('ZUNIONSTORE', 'arq:abort', 1, 'marks') \
+        redis.call('ZADD', KEYS[1], 6, 'job')";
+    let redis = Redis::start().await;
+    let yard = Yard::new();
+    let _worker = yard.worker(&redis, "a").await;
+    put(&redis, HIGH, "job", "gate", "gate", "5").await;
+    yard.until_noted("run gate 1").await;
+    redis.command(&["EVAL", EXPIRE, "1", HIGH]).await;
+    let end = result_text(&redis, "job").await;
+    assert!(end.contains("CancelledError"), "{end}");
+    let mark = redis.command(&["ZSCORE", "arq:abort", "job"]).await;
+    assert_eq!(mark, Reply::Null);
+}
+
+/// ARQ leaves marks of ids that it does not know, and a later job may have such an id.
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn a_mark_of_an_abort_that_is_older_than_its_job_is_taken_away() {
+    let redis = Redis::start().await;
+    let yard = Yard::new();
+    let _worker = yard.worker(&redis, "a").await;
+    redis.command(&["ZADD", "arq:abort", "5", "job"]).await;
+    let body = r#"{"t": null, "f": "gate", "a": ["job", "gate"], "k": {}, "et": 1000000}"#;
+    redis.command(&["SET", "arq:job:job", body]).await;
+    redis.command(&["ZADD", HIGH, "5", "job"]).await;
+    eventually("the mark is gone", || async {
+        let mark = redis.command(&["ZSCORE", "arq:abort", "job"]).await;
+        (mark == Reply::Null).then_some(())
+    })
+    .await;
+    yard.open_gate("gate");
+    let end = result_text(&redis, "job").await;
+    assert!(end.contains("let through"), "{end}");
+}
+
 /// Its program takes its time to leave.
 #[tokio::test]
 #[ignore = "needs redis-server and arq: scripts/test installs them"]
@@ -94,4 +135,39 @@ async fn a_job_whose_end_was_stored_is_not_said_to_be_anothers() {
     result_text(&redis, "next").await;
     let log = worker.log();
     assert!(!log.contains("another worker has the job"), "{log}");
+}
+
+/// Two of the long ones fit into an answer, and the third comes with the next. All but the first wait, so their
+/// claims can be seen.
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn no_job_and_no_answer_with_jobs_is_longer_than_a_worker_can_bear() {
+    const PUT: &str = "local put = function(score, id, mib) \
+            redis.call('SET', 'arq:job:' .. id, cjson.encode({t = cjson.null, f = 'rare', \
+                a = {'x', string.rep('x', mib * 1024 * 1024)}, k = cjson.decode('{}'), et = 1})) \
+            redis.call('ZADD', KEYS[1], score, id) end \
+        put(1, string.rep('i', 70000), 0) put(2, 'first', 0) put(3, 'huge', 17) \
+        put(4, 'a', 7) put(5, 'b', 7) put(6, 'c', 7) put(7, 'd', 0)";
+    let redis = Redis::start().await;
+    let yard = Yard::new();
+    redis.command(&["EVAL", PUT, "1", HIGH]).await;
+    let rare = "[processors.rare]\nkind = \"echo\"\nrate = \"1/h\"\n";
+    let flags = ["--max-jobs", "20"];
+    let _worker = yard.worker_with(&redis, "a", &flags, rare).await;
+    let end = result_text(&redis, "huge").await;
+    let why = "unable to deserialize job: it has 17825";
+    assert!(
+        end.contains("DeserializationError") && end.contains(why),
+        "{end}"
+    );
+    let mut claims = Vec::new();
+    for id in ["a", "b", "c", "d"] {
+        claims.push(until_claimed(&redis, id).await);
+    }
+    assert!(claims[0] == claims[1] && claims[1] != claims[2] && claims[2] == claims[3]);
+    result_text(&redis, "first").await;
+    // Those that wait and the one that is nobody's.
+    assert_eq!(redis.command(&["ZCARD", HIGH]).await.number(), 5);
+    let claimed = redis.command(&["KEYS", "arq:in-progress:i*"]).await;
+    assert_eq!(claimed, Reply::List(Vec::new()));
 }

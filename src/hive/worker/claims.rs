@@ -13,8 +13,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::super::job::now_ms;
-use super::super::keys;
-use super::super::link::Line;
+use super::super::link::{Line, PAUSE};
 use super::super::scripts::passes;
 
 /// How long the claims of a worker hold that has died.
@@ -23,10 +22,16 @@ const CLAIM: Duration = Duration::from_secs(30);
 const STARTS_COUNTED: Duration = Duration::from_secs(88_400);
 /// How long ARQ keeps results.
 const RESULT_KEPT: Duration = Duration::from_secs(3600);
-/// Between two tries of a command that has failed with its connection.
-const PAUSE: Duration = Duration::from_millis(200);
-/// The same if Redis has refused it, such as when its memory is full.
+/// Between two tries of a command that Redis has refused.
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest body that is read: what a job brings along would otherwise be all that Redis can hold, times the jobs
+/// that run.
+pub(super) const LONGEST_BODY: u64 = 16 << 20;
+/// The longest id of a job.
+const LONGEST_ID: u64 = 64 << 10;
+/// The bytes of one answer with jobs, if it has more than one: so it comes in time on a slow line too.
+const BATCH_BYTES: u64 = 16 << 20;
 
 /// The claims of one worker.
 pub(super) struct Claims {
@@ -38,6 +43,8 @@ pub(super) struct Claims {
     keep: Script,
     finish: Script,
     give_back: Script,
+    count: Script,
+    unmark: Script,
 }
 
 /// One job that is ours to run.
@@ -56,15 +63,35 @@ pub(super) struct Claim {
 /// A job that has just been claimed.
 pub(super) struct Taken {
     pub claim: Claim,
-    /// `None` if it has expired.
-    pub body: Option<Vec<u8>>,
+    pub body: Body,
     /// When somebody wanted it aborted, in Unix milliseconds.
     pub aborted_at_ms: Option<f64>,
+}
+
+/// A job's body as it was found.
+pub(super) enum Body {
+    Whole(Vec<u8>),
+    /// It has expired.
+    Missing,
+    /// It has so many bytes, and was not read.
+    TooLong(u64),
+}
+
+impl Body {
+    fn of(found: Option<Vec<u8>>, length: u64) -> Self {
+        match found {
+            Some(bytes) => Self::Whole(bytes),
+            None if length == 0 => Self::Missing,
+            None => Self::TooLong(length),
+        }
+    }
 }
 
 /// What [`Claims::take`] has found.
 pub(super) struct Batch {
     pub jobs: Vec<Taken>,
+    /// There may be more that are due, although there was room for more.
+    pub is_cut: bool,
     /// When the first of the jobs is due that are not due yet, in Unix milliseconds.
     pub next_due_ms: Option<f64>,
 }
@@ -79,7 +106,7 @@ pub(super) enum Standing {
     Lost,
 }
 
-type Row = (Vec<u8>, usize, Option<Vec<u8>>, i64, Option<f64>);
+type Row = (Vec<u8>, usize, Option<Vec<u8>>, u64, i64, Option<f64>);
 
 impl Claims {
     pub fn new(line: Line, queues: Vec<String>) -> Self {
@@ -92,6 +119,8 @@ impl Claims {
             keep: Script::new(include_str!("../lua/keep.lua")),
             finish: Script::new(include_str!("../lua/finish.lua")),
             give_back: Script::new(include_str!("../lua/give_back.lua")),
+            count: Script::new(include_str!("../lua/count.lua")),
+            unmark: Script::new(include_str!("../lua/unmark.lua")),
         }
     }
 
@@ -119,12 +148,15 @@ impl Claims {
                 .arg(wanted)
                 .arg(&*token)
                 .arg(millis(CLAIM))
-                .arg(STARTS_COUNTED.as_secs());
+                .arg(STARTS_COUNTED.as_secs())
+                .arg(LONGEST_BODY)
+                .arg(LONGEST_ID)
+                .arg(BATCH_BYTES);
             call
         });
-        let (next_due_ms, rows): (Option<f64>, Vec<Row>) = answer.await;
+        let (next_due_ms, is_cut, rows): (Option<f64>, bool, Vec<Row>) = answer.await;
         let jobs = rows.into_iter().map(|row| {
-            let (id, queue, body, start, aborted_at_ms) = row;
+            let (id, queue, body, length, start, aborted_at_ms) = row;
             Taken {
                 claim: Claim {
                     id,
@@ -132,12 +164,13 @@ impl Claims {
                     token: Arc::clone(&token),
                     start,
                 },
-                body,
+                body: Body::of(body, length),
                 aborted_at_ms,
             }
         });
         Batch {
             jobs: jobs.collect(),
+            is_cut,
             next_due_ms,
         }
     }
@@ -163,7 +196,8 @@ impl Claims {
         standings.collect()
     }
 
-    /// Stores the job's result and ends the claim; false if another worker has started the job since.
+    /// Stores the job's result and ends the claim; false if another worker has started the job since
+    /// and it was not done before.
     pub async fn finish(&self, claim: &Claim, result: &[u8]) -> bool {
         self.ask(|| {
             let mut call = self.on(&self.finish, claim);
@@ -174,7 +208,7 @@ impl Claims {
     }
 
     /// Ends the claim; the job waits again, until this time or as it did, and this start does not count.
-    /// False if another worker has started the job since.
+    /// False if another worker has started the job since, or it was done before.
     pub async fn give_back(&self, claim: &Claim, due_ms: Option<u64>) -> bool {
         let due = due_ms.map_or_else(String::new, |due| due.to_string());
         self.ask(|| {
@@ -187,16 +221,24 @@ impl Claims {
 
     /// Counts the job's starts from the claim's number on.
     pub async fn count_starts(&self, claim: &Claim) {
-        let key = [keys::RETRY.as_bytes(), &claim.id].concat();
-        let mut set = redis::cmd("SETEX");
-        set.arg(key).arg(STARTS_COUNTED.as_secs()).arg(claim.start);
-        loop {
-            let mut connection = self.line.clone().connection().await;
-            match set.query_async::<()>(&mut connection).await {
-                Ok(()) => return,
-                Err(error) => pause_after(&error).await,
-            }
-        }
+        self.ask::<()>(|| {
+            let mut call = self.count.prepare_invoke();
+            call.arg(&claim.id)
+                .arg(claim.start)
+                .arg(STARTS_COUNTED.as_secs());
+            call
+        })
+        .await;
+    }
+
+    /// Takes the mark of an abort away if it was made before this time in Unix milliseconds.
+    pub async fn unmark(&self, claim: &Claim, oldest_ms: f64) {
+        self.ask::<()>(|| {
+            let mut call = self.unmark.prepare_invoke();
+            call.arg(&claim.id).arg(oldest_ms);
+            call
+        })
+        .await;
     }
 
     fn on<'a>(&self, script: &'a Script, claim: &Claim) -> ScriptInvocation<'a> {

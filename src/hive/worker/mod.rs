@@ -278,9 +278,10 @@ impl Taker<'_> {
             let Some(batch) = self.take(wanted, stop).await else {
                 return;
             };
-            let (found, next_due_ms) = (batch.jobs.len(), batch.next_due_ms);
+            let has_all = batch.jobs.len() < wanted && !batch.is_cut;
+            let next_due_ms = batch.next_due_ms;
             self.start(batch, room, stop).await;
-            if found < wanted {
+            if has_all {
                 let pause = next_due_ms.map_or(POLL, |due| until(due).min(POLL));
                 tokio::select! {
                     () = stop.cancelled() => {}

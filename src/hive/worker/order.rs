@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::super::wire::{Codec, Exception, Job, Value};
-use super::claims::{Claim, Taken};
+use super::claims::{Body, Claim, LONGEST_BODY};
 use crate::models::{Attempt, ClaimedTask, TaskId, Terms, Timestamp};
 use crate::processors::Sent;
 use crate::state::Upstream;
@@ -26,15 +26,20 @@ pub(super) struct Order {
 
 impl Order {
     /// The job of this body; a body that cannot be read is one of the function `<unknown>`, with the reason.
-    pub fn read(taken: &Taken, usual: Codec) -> (Self, Option<Exception>) {
-        let Some(body) = &taken.body else {
-            return (Self::unknown(usual), Some(failed("job expired")));
+    pub fn read(body: Body, usual: Codec) -> (Self, Option<Exception>) {
+        let body = match body {
+            Body::Whole(body) => body,
+            Body::Missing => return (Self::unknown(usual), Some(failed("job expired"))),
+            Body::TooLong(length) => {
+                let reason = format!("it has {length} bytes, more than {LONGEST_BODY}");
+                return (Self::unknown(usual), Some(unreadable(&reason)));
+            }
         };
-        let Some(codec) = codec_of(body) else {
+        let Some(codec) = codec_of(&body) else {
             let reason = "neither pickle nor JSON nor MessagePack";
             return (Self::unknown(usual), Some(unreadable(&reason)));
         };
-        match Job::from_bytes(body, codec) {
+        match Job::from_bytes(&body, codec) {
             Ok(job) => (Self { job, codec }, None),
             Err(error) => (Self::unknown(codec), Some(unreadable(&error))),
         }
@@ -51,15 +56,19 @@ impl Order {
         Self { job, codec }
     }
 
+    /// From when on a mark of an abort is meant for this job, in Unix milliseconds.
+    pub fn oldest_abort_ms(&self) -> f64 {
+        self.job.enqueue_time_ms as f64 - STALE_ABORT_MS
+    }
+
     /// Why the job must not be started, in ARQ's order and words.
     pub fn refusal(
         &self,
         start: i64,
-        aborted_at_ms: Option<f64>,
+        is_aborted: bool,
         functions: &HashSet<String>,
     ) -> Option<Exception> {
-        let oldest = self.job.enqueue_time_ms as f64 - STALE_ABORT_MS;
-        if aborted_at_ms.is_some_and(|at| at >= oldest) {
+        if is_aborted {
             return Some(Exception::cancelled());
         }
         let function = &self.job.function;
@@ -170,17 +179,6 @@ mod tests {
         assert_eq!(codec_of(b"}."), Some(Codec::Pickle));
         assert_eq!(codec_of(b""), None);
         assert_eq!(codec_of(b"[]"), None);
-    }
-
-    #[test]
-    fn a_mark_of_an_abort_ends_only_jobs_that_were_there() {
-        let mut order = Order::unknown(Codec::Pickle);
-        order.job.enqueue_time_ms = 1_000_000;
-        let functions = HashSet::from(["<unknown>".to_owned()]);
-        let refused = |at| order.refusal(1, at, &functions);
-        assert_eq!(refused(Some(999_000.0)), Some(Exception::cancelled()));
-        assert_eq!(refused(Some(900_000.0)), None);
-        assert_eq!(refused(None), None);
     }
 
     #[test]

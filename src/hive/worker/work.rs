@@ -81,17 +81,25 @@ impl LastWord {
 impl Workplace {
     /// Runs a job that was claimed, to its end and until Redis knows of that.
     pub async fn work(&self, taken: Taken) {
-        let Some(running) = self.running.add(&taken.claim) else {
+        let Taken {
+            claim,
+            body,
+            aborted_at_ms,
+        } = taken;
+        let mut start_ms = now_ms() as i64;
+        let (order, refusal) = Order::read(body, self.codec);
+        let oldest_ms = order.oldest_abort_ms();
+        let is_aborted = aborted_at_ms.is_some_and(|at| at >= oldest_ms);
+        if aborted_at_ms.is_some() && !is_aborted {
+            // Before the job is looked after: whoever finds the mark then, aborts it.
+            self.claims.unmark(&claim, oldest_ms).await;
+        }
+        let Some(running) = self.running.add(&claim) else {
             return;
         };
-        let mut start_ms = now_ms() as i64;
-        let (order, refusal) = Order::read(&taken, self.codec);
         let ending = match refusal {
             Some(exception) => Ending::Raised(exception),
-            None => {
-                let run = self.run(&order, &running, taken.aborted_at_ms, &mut start_ms);
-                run.await
-            }
+            None => self.run(&order, &running, is_aborted, &mut start_ms).await,
         };
         self.settle(order, &running, ending, start_ms).await;
     }
@@ -101,7 +109,7 @@ impl Workplace {
         &self,
         order: &Order,
         running: &Running,
-        aborted_at_ms: Option<f64>,
+        is_aborted: bool,
         start_ms: &mut i64,
     ) -> Ending {
         let mut claim = running.claim();
@@ -109,7 +117,7 @@ impl Workplace {
             claim = running.set_start(first);
             self.claims.count_starts(&claim).await;
         }
-        let refusal = order.refusal(claim.start, aborted_at_ms, &self.functions);
+        let refusal = order.refusal(claim.start, is_aborted, &self.functions);
         if let Some(exception) = refusal {
             return Ending::Raised(exception);
         }
