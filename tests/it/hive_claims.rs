@@ -17,6 +17,49 @@ async fn until_claimed(redis: &Redis, id: &str) -> String {
     eventually("the job is claimed", || text(redis, &key)).await
 }
 
+/// Has Redis learn the script, so that it needs to be told no more than to run it.
+async fn learn_to_give_back(redis: &Redis, yard: &Yard) {
+    let worker = yard.worker(redis, "teacher").await;
+    put(redis, HIGH, "lesson", "gate", "lesson", "5").await;
+    yard.until_noted("run lesson 1").await;
+    assert_eq!(worker.stop().await.code(), Some(0));
+    redis.command(&["FLUSHDB"]).await;
+}
+
+/// Redis takes everything that the worker sends, and says nothing more after the jobs. They are given back all the
+/// same, and so is the mark of an abort.
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn a_stop_gives_back_what_was_taken_last_and_does_not_wait_for_each() {
+    const PUT: &str = "for i = 1, 60 do \
+        redis.call('SET', 'arq:job:j' .. i, cjson.encode({t = cjson.null, f = 'gate', \
+            a = {'j' .. i, 'j' .. i}, k = cjson.decode('{}'), et = 1})) \
+        redis.call('ZADD', KEYS[1], i, 'j' .. i) end \
+        redis.call('ZADD', 'arq:abort', 5, 'j60')";
+    let redis = Redis::start().await;
+    let relay = Relay::start(&redis).await;
+    let yard = Yard::new();
+    learn_to_give_back(&redis, &yard).await;
+    let flags = ["--max-jobs", "60"];
+    let worker = yard.worker_at(relay.port(), "a", &flags, "").await;
+    relay.hold_at("\r\nj1\r\n");
+    redis.command(&["EVAL", PUT, "1", HIGH]).await;
+    relay.until_held("\r\nj60\r\n").await;
+    worker.tell_to_stop();
+    worker.until_said("Stopping").await;
+    relay.release();
+    assert_eq!(worker.ended().await.code(), Some(0));
+    let left = redis.command(&["KEYS", "arq:in-progress:*"]).await;
+    assert_eq!(left, Reply::List(Vec::new()));
+    assert_eq!(yard.ledger(), ["run lesson 1"]);
+
+    let _worker = yard.worker_with(&redis, "b", &flags, "").await;
+    let end = result_text(&redis, "j60").await;
+    assert!(end.contains("CancelledError"), "{end}");
+    yard.until_noted("run j1 1").await;
+    assert!(!yard.ledger().contains(&"run j60 1".to_owned()));
+}
+
 /// Whoever claims a job that runs here already has read the mark with it. No event tells of this one.
 #[tokio::test]
 #[ignore = "needs redis-server and arq: scripts/test installs them"]

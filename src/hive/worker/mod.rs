@@ -19,6 +19,7 @@ mod work;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -68,7 +69,7 @@ pub struct WorkerOptions {
 pub struct Worker {
     link: Link<Listener>,
     line: Line,
-    bell: Bell,
+    waker: Arc<Waker>,
     workplace: Arc<Workplace>,
     slots: Arc<Semaphore>,
     max_jobs: usize,
@@ -81,15 +82,12 @@ pub struct Worker {
 
 /// What a worker hears: it wakes the loops.
 struct Listener {
-    bell: Bell,
+    waker: Arc<Waker>,
     inbox: Inbox,
 }
 
 /// Wakes the loops of a worker.
-#[derive(Clone)]
-struct Bell(Arc<Bells>);
-
-struct Bells {
+struct Waker {
     queues: Vec<String>,
     /// There may be jobs.
     jobs: Notify,
@@ -100,7 +98,7 @@ struct Bells {
 impl Ear for Listener {
     fn keys(&self) -> Vec<String> {
         let abort = keys::ABORT.to_owned();
-        self.bell.0.queues.iter().cloned().chain([abort]).collect()
+        self.waker.queues.iter().cloned().chain([abort]).collect()
     }
 
     fn hear(&self, key: &str, event: &[u8]) {
@@ -108,8 +106,8 @@ impl Ear for Listener {
             return;
         }
         match key == keys::ABORT {
-            true => self.bell.0.care.notify_one(),
-            false => self.bell.0.jobs.notify_one(),
+            true => self.waker.care.notify_one(),
+            false => self.waker.jobs.notify_one(),
         }
     }
 
@@ -118,8 +116,8 @@ impl Ear for Listener {
     }
 
     async fn connected(&self) {
-        self.bell.0.care.notify_one();
-        self.bell.0.jobs.notify_one();
+        self.waker.care.notify_one();
+        self.waker.jobs.notify_one();
     }
 
     async fn away(&self, reason: String) {
@@ -140,14 +138,14 @@ impl Worker {
                 settings.hive_background_queue.clone(),
             ],
         };
-        let bell = Bell(Arc::new(Bells {
+        let waker = Arc::new(Waker {
             queues: queues.clone(),
             jobs: Notify::new(),
             care: Notify::new(),
-        }));
+        });
         let (inbox, orders) = Inbox::new();
         let listener = Listener {
-            bell: bell.clone(),
+            waker: Arc::clone(&waker),
             inbox: inbox.clone(),
         };
         let (link, line) = Link::new(settings, listener)?;
@@ -174,7 +172,7 @@ impl Worker {
         Ok(Self {
             link,
             line,
-            bell,
+            waker,
             workplace: Arc::new(workplace),
             slots: Arc::new(Semaphore::new(options.max_jobs)),
             max_jobs: options.max_jobs,
@@ -203,7 +201,7 @@ impl Worker {
         let Self {
             link,
             line,
-            bell,
+            waker,
             workplace,
             slots,
             max_jobs,
@@ -227,7 +225,7 @@ impl Worker {
         let work = async {
             let taker = Taker {
                 workplace: &workplace,
-                bell: &bell,
+                waker: &waker,
                 slots,
                 max_jobs,
                 jobs: &jobs,
@@ -239,7 +237,7 @@ impl Worker {
         tokio::select! {
             () = work => {}
             () = link.run() => {}
-            () = care(&workplace, &bell) => {}
+            () = care(&workplace, &waker) => {}
             () = health::tell(line.clone(), &workplace) => {}
             () = member.run(orders) => {}
         }
@@ -261,7 +259,7 @@ fn runs_here(kind: &ProcessorKind) -> bool {
 /// Takes jobs as long as there is room.
 struct Taker<'a> {
     workplace: &'a Arc<Workplace>,
-    bell: &'a Bell,
+    waker: &'a Waker,
     slots: Arc<Semaphore>,
     max_jobs: usize,
     jobs: &'a TaskTracker,
@@ -285,7 +283,7 @@ impl Taker<'_> {
                 let pause = next_due_ms.map_or(POLL, |due| until(due).min(POLL));
                 tokio::select! {
                     () = stop.cancelled() => {}
-                    () = self.bell.0.jobs.notified() => {}
+                    () = self.waker.jobs.notified() => {}
                     () = sleep(pause) => {}
                 }
             }
@@ -318,10 +316,12 @@ impl Taker<'_> {
         }
     }
 
+    /// Starts the jobs; those that must not start any more are given back, as far as Redis answers soon.
     async fn start(&self, batch: Batch, mut room: OwnedSemaphorePermit, stop: &CancellationToken) {
+        let mut refused = Vec::new();
         for taken in batch.jobs {
             if stop.is_cancelled() || self.workplace.pauses.is_paused() {
-                let _ = timeout(LAST_ANSWER, self.workplace.refuse(&taken)).await;
+                refused.push(taken);
                 continue;
             }
             let slot = room.split(1);
@@ -331,6 +331,8 @@ impl Taker<'_> {
                 drop(slot);
             });
         }
+        let refusals = refused.iter().map(|taken| self.workplace.refuse(taken));
+        let _ = timeout(LAST_ANSWER, join_all(refusals)).await;
     }
 }
 
@@ -362,12 +364,12 @@ async fn leave(workplace: &Workplace, jobs: &TaskTracker, grace: Duration) {
 }
 
 /// Looks after the running jobs for ever.
-async fn care(workplace: &Workplace, bell: &Bell) {
+async fn care(workplace: &Workplace, waker: &Waker) {
     let mut extended_at = Instant::now();
     loop {
         tokio::select! {
             () = sleep(CARE) => {}
-            () = bell.0.care.notified() => {}
+            () = waker.care.notified() => {}
         }
         let extended = extended_at.elapsed() >= EXTENSION;
         if extended {
