@@ -1,7 +1,7 @@
 //! `concurrency` and `rate` of a processor in `venom hive worker`, on a real Redis: jobs wait for their place
 //! inside the worker, in order, and others pass them.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
@@ -88,6 +88,46 @@ async fn a_slow_processor_does_not_take_all_places_with_jobs_that_wait() {
     }
     let left = redis.command(&["KEYS", "arq:in-progress:*"]).await;
     assert_eq!(left, Reply::List(Vec::new()));
+}
+
+async fn script_calls(redis: &Redis) -> f64 {
+    let info = redis.command(&["INFO", "commandstats"]).await;
+    let (_, calls) = info
+        .text()
+        .split_once("cmdstat_evalsha:calls=")
+        .expect("a call");
+    calls
+        .split_once(',')
+        .and_then(|(calls, _)| calls.parse().ok())
+        .expect("a number")
+}
+
+/// Each of them costs two calls of scripts, and a hundred are passed over in a second; the job behind them has its
+/// turn all the same.
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn a_backlog_of_a_busy_processor_is_passed_over_in_measure() {
+    let redis = Redis::start().await;
+    let yard = Yard::new();
+    let one = yard.gate_table("one", "concurrency = 1");
+    let _worker = yard
+        .worker_with(&redis, "a", &["--max-jobs", "4"], &one)
+        .await;
+    put_in_order(&redis, &["x", "y", "z"]).await;
+    let began = Instant::now();
+    let calls_before = script_calls(&redis).await;
+    let script = "for i = 1, 300 do redis.call('COPY', 'arq:job:z', 'arq:job:r' .. i) \
+                  redis.call('ZADD', KEYS[1], 5, 'r' .. i) end";
+    put(&redis, HIGH, "other", "upper", "other", "0").await;
+    redis.command(&["EVAL", script, "1", HIGH]).await;
+    redis.command(&["ZADD", HIGH, "6", "other"]).await;
+    result_text(&redis, "other").await;
+    let calls = script_calls(&redis).await - calls_before;
+    let seconds = began.elapsed().as_secs_f64();
+    assert!(
+        calls <= 250.0 * seconds + 100.0,
+        "{calls} in {seconds:.1} s"
+    );
 }
 
 /// The last job waits for longer than its timeout, which begins only then.

@@ -17,6 +17,7 @@ mod unheeded;
 mod work;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -51,6 +52,10 @@ const EXTENSION: Duration = Duration::from_secs(10);
 const KEEP_JOBS: usize = 500;
 /// How long a stop waits for Redis, besides what jobs take.
 const LAST_ANSWER: Duration = Duration::from_secs(2);
+/// How long the taker rests for each job that went back, while none begins: it passes over a hundred a second of a
+/// backlog whose processor is busy or paused, to find the jobs of others behind them, and no more.
+const REST: Duration = Duration::from_millis(10);
+const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// What a worker is told besides the settings.
 #[derive(Clone, Debug)]
@@ -267,7 +272,17 @@ struct Taker<'a> {
 
 impl Taker<'_> {
     async fn run(&self, stop: &CancellationToken) {
-        while let Some(room) = self.room(stop).await {
+        let mut pace = Pace::default();
+        loop {
+            if let Some(rest) = pace.rest(&self.workplace.counts) {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = sleep(rest) => {}
+                }
+            }
+            let Some(room) = self.room(stop).await else {
+                return;
+            };
             let wanted = room.num_permits();
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -333,6 +348,25 @@ impl Taker<'_> {
         }
         let refusals = refused.iter().map(|taken| self.workplace.refuse(taken));
         let _ = timeout(LAST_ANSWER, join_all(refusals)).await;
+    }
+}
+
+/// What the taker had seen of the jobs when it last rested.
+#[derive(Default)]
+struct Pace {
+    begun: u64,
+    put_off: u64,
+}
+
+impl Pace {
+    /// How long to rest before the next look, if that is wanted.
+    fn rest(&mut self, counts: &Counts) -> Option<Duration> {
+        let [begun, put_off] =
+            [&counts.begun, &counts.put_off].map(|it| it.load(Ordering::Relaxed));
+        let seen = std::mem::replace(self, Self { begun, put_off });
+        let went_back = (put_off - seen.put_off) as u32;
+        let rest = REST.saturating_mul(went_back).min(LONGEST_REST);
+        (begun == seen.begun && went_back > 0).then_some(rest)
     }
 }
 

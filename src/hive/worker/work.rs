@@ -49,6 +49,10 @@ pub(super) struct Counts {
     pub complete: AtomicU64,
     pub failed: AtomicU64,
     pub retried: AtomicU64,
+    /// Those that have begun.
+    pub begun: AtomicU64,
+    /// Those that went back without having begun.
+    pub put_off: AtomicU64,
 }
 
 /// How a run ended.
@@ -142,6 +146,7 @@ impl Workplace {
         if let Some(ending) = self.put_off(function) {
             return ending;
         }
+        self.counts.begun.fetch_add(1, Ordering::Relaxed);
         *start_ms = now_ms() as i64;
         let context = Context::of_sent(task, running.stop.clone(), sent);
         let ended = attempt(&entry, &context, running).await;
@@ -187,7 +192,11 @@ impl Workplace {
                 self.counts.retried.fetch_add(1, Ordering::Relaxed);
                 return self.end(running, &LastWord::give_back(until)).await;
             }
-            Ending::Later(until) => return self.end(running, &LastWord::give_back(until)).await,
+            Ending::Later(until) => {
+                self.end(running, &LastWord::give_back(until)).await;
+                self.counts.put_off.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
             Ending::Lost => return self.end(running, &LastWord::Nothing).await,
         };
         let count = match success {
