@@ -13,7 +13,10 @@ use crate::state::{Error, Opened, Recovered};
 /// # Errors
 /// When the database cannot be read or written.
 pub async fn recover(opened: &mut Opened, registry: &Registry) -> Result<Recovered, Error> {
-    let interrupted: HashSet<_> = opened.interrupted().await?.into_iter().collect();
+    let interrupted = opened.interrupted().await?.into_iter();
+    // What runs outside has no processes here; a worker on this machine may go on with it.
+    let here = interrupted.filter(|(_, processor)| !registry.is_outside(processor));
+    let interrupted: HashSet<_> = here.map(|(task, _)| task).collect();
     if !interrupted.is_empty() {
         match processors::kill_orphans(&interrupted) {
             Ok(0) => {}

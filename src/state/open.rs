@@ -82,11 +82,11 @@ impl Opened {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn interrupted(&mut self) -> Result<Vec<TaskId>, Error> {
+    pub async fn interrupted(&mut self) -> Result<Vec<(TaskId, String)>, Error> {
         let interrupted = reads::processing(&mut self.connections.write).await?;
+        let interrupted = interrupted.into_iter();
         Ok(interrupted
-            .into_iter()
-            .map(|task| task.attempt.task_id)
+            .map(|task| (task.attempt.task_id, task.processor))
             .collect())
     }
 

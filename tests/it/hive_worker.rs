@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use futures_util::future::join;
 use serde_json::{Value, json};
 
+use crate::hive_sending::{calls, hive};
 use crate::support::{Arq, Backend, Redis, Reply, Setup, Yard, eventually, put, result_text};
 
 const HIGH: &str = "venom:tasks:high";
@@ -424,5 +425,22 @@ async fn tasks_of_a_service_run_on_two_workers() {
         let task = service.finished(&id).await;
         assert_eq!(task["failure"], failure, "{task}");
     }
+    service.ends_well().await;
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn a_service_that_comes_back_leaves_alone_what_a_worker_beside_it_runs() {
+    let redis = Redis::start().await;
+    let yard = Yard::new();
+    let _worker = yard.worker(&redis, "w").await;
+    let service = hive(&redis).table(&calls("gate", "")).start().await;
+    let id = service.submit_to("gate", "long").await;
+    yard.until_noted("run long 1").await;
+    let service = service.kill9().await.start().await;
+    yard.open_gate("long");
+    let task = service.finished(&id).await;
+    assert_eq!(task["result"], "let through", "{task}");
+    assert_eq!(yard.ledger(), ["run long 1", "done long 1"]);
     service.ends_well().await;
 }
