@@ -5,9 +5,11 @@
 
 mod abort;
 mod backoff;
+mod backup;
 mod chosen;
 mod client;
 mod confirm;
+mod database_file;
 mod delete;
 mod descriptors;
 mod emergency_stop;
@@ -32,6 +34,7 @@ mod processors;
 mod purge;
 mod refusal;
 mod reload;
+mod restore;
 mod resume;
 mod retry;
 mod schedules;
@@ -98,6 +101,8 @@ enum Command {
     Reload(reload::Reload),
     Export(export::Export),
     Import(import::Import),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
 }
 
 /// Does what the command line says; the exit code.
@@ -144,6 +149,8 @@ fn dispatch(command: Command) -> Result<(), Error> {
         Command::Reload(reload) => on_one_thread(reload::run(&reload)),
         Command::Export(export) => on_one_thread(export::run(&export)),
         Command::Import(import) => on_one_thread(import::run(&import)),
+        Command::Backup(backup) => on_one_thread(backup::run(&backup)),
+        Command::Restore(restore) => on_one_thread(restore::run(&restore)),
     }
 }
 

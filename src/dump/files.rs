@@ -54,6 +54,11 @@ impl Draft {
         Ok(Self { file, target })
     }
 
+    /// Where the draft is until it is published.
+    pub(crate) fn path(&self) -> &Path {
+        self.file.path()
+    }
+
     /// A handle to write through.
     pub(crate) fn handle(&self) -> io::Result<File> {
         self.file.as_file().try_clone()
@@ -69,11 +74,18 @@ impl Draft {
         self.file.persist(&self.target)?;
         sync_folder(folder_of(&self.target))
     }
+
+    /// The same, but it takes no other file's place: [`io::ErrorKind::AlreadyExists`].
+    pub(crate) fn publish_new(self) -> io::Result<()> {
+        self.file.as_file().sync_all()?;
+        self.file.persist_noclobber(&self.target)?;
+        sync_folder(folder_of(&self.target))
+    }
 }
 
 /// Moves the file at `path` to `<name>.<label>-<UTC time>` beside it, or the next free name after
 /// that, and says which.
-pub(super) fn put_aside(path: &Path, label: &str) -> io::Result<PathBuf> {
+pub(crate) fn put_aside(path: &Path, label: &str) -> io::Result<PathBuf> {
     let source = resolve(path)?;
     let time = Utc::now().format("%Y%m%dT%H%M%SZ");
     let wanted = format!("{}.{label}-{time}", file_name(&source));
@@ -101,7 +113,7 @@ pub(super) fn put_aside(path: &Path, label: &str) -> io::Result<PathBuf> {
 }
 
 /// Removes drafts of `path` that a crash left behind, as far as they can be removed.
-pub(super) fn remove_leftovers(path: &Path) {
+pub(crate) fn remove_leftovers(path: &Path) {
     let Ok(target) = resolve(path) else { return };
     let prefix = draft_prefix(&target);
     let entries = fs::read_dir(folder_of(&target)).into_iter().flatten();

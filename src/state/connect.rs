@@ -55,6 +55,15 @@ pub enum OpenError {
     Sqlite { path: PathBuf, reason: String },
 }
 
+impl OpenError {
+    pub(super) fn sqlite(path: &Path, error: &sqlx::Error) -> Self {
+        Self::Sqlite {
+            path: path.to_owned(),
+            reason: reason(error),
+        }
+    }
+}
+
 /// The exclusive right to the database; held while the service runs.
 ///
 /// The operating system takes it back when the process ends, however it ends.
@@ -71,7 +80,11 @@ impl Lock {
         PathBuf::from(name)
     }
 
-    fn take(database: &Path) -> Result<Self, OpenError> {
+    /// Takes the right to the database, whether its file is there or not; its folder must be.
+    ///
+    /// # Errors
+    /// When another process has it, or the lock file cannot be written.
+    pub fn take(database: &Path) -> Result<Self, OpenError> {
         let path = Self::path_of(database);
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).read(true).write(true);
@@ -133,15 +146,15 @@ pub(super) async fn open(path: &Path, durability: Durability) -> Result<Connecti
         })?;
     }
     let lock = Lock::take(path)?;
-    let sqlite = |error: sqlx::Error| OpenError::Sqlite {
-        path: path.to_owned(),
-        reason: reason(&error),
-    };
+    let sqlite = |error: sqlx::Error| OpenError::sqlite(path, &error);
     let options = write_options(path, durability);
     let mut write = options.connect().await.map_err(sqlite)?;
     if !is_ours(&mut write, path).await? {
         take_over(&mut write).await.map_err(sqlite)?;
     }
+    // A backup is one file, and so without a write-ahead log.
+    let log = sqlx::query("PRAGMA journal_mode = WAL");
+    log.execute(&mut write).await.map_err(sqlite)?;
     migrate(&mut write, path).await?;
     let read = SqlitePoolOptions::new()
         .max_connections(READERS)
@@ -160,19 +173,54 @@ pub(super) async fn open(path: &Path, durability: Durability) -> Result<Connecti
     })
 }
 
-fn check_version() -> Result<(), OpenError> {
-    // SAFETY: both functions take nothing and read constants of the linked library.
+/// Opens a database of ours that is there, to read it. Needs no [`Lock`]; changes nothing in it.
+pub(super) async fn open_to_read(path: &Path) -> Result<SqliteConnection, OpenError> {
+    let sqlite = |error: sqlx::Error| OpenError::sqlite(path, &error);
+    let mut conn = read_options(path).connect().await.map_err(sqlite)?;
+    if !is_ours(&mut conn, path).await? {
+        let reason = "it is empty".to_owned();
+        let path = path.to_owned();
+        return Err(OpenError::Sqlite { path, reason });
+    }
+    let newest: i64 = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations")
+        .fetch_one(&mut conn)
+        .await
+        .map_err(sqlite)?;
+    match MIGRATIONS.version_exists(newest) {
+        true => Ok(conn),
+        false => Err(OpenError::Newer {
+            path: path.to_owned(),
+            migration: newest,
+        }),
+    }
+}
+
+/// Opens a database that is there, to write; nothing is migrated. The caller has its [`Lock`].
+pub(super) async fn open_to_write(path: &Path) -> Result<SqliteConnection, OpenError> {
+    let options = write_options(path, Durability::Full).create_if_missing(false);
+    let opened = options.connect().await;
+    opened.map_err(|error| OpenError::sqlite(path, &error))
+}
+
+/// The SQLite that is built in.
+pub fn sqlite_version() -> String {
+    // SAFETY: it takes nothing and gives a constant of the linked library.
     #[expect(unsafe_code, reason = "the version is only told by the C library")]
-    let (number, name) = unsafe {
-        (
-            ffi::sqlite3_libversion_number(),
-            std::ffi::CStr::from_ptr(ffi::sqlite3_libversion()),
-        )
-    };
+    let name = unsafe { std::ffi::CStr::from_ptr(ffi::sqlite3_libversion()) };
+    name.to_string_lossy().into_owned()
+}
+
+/// Refuses a SQLite that is too old.
+///
+/// # Errors
+/// When the one that is built in is.
+pub fn check_version() -> Result<(), OpenError> {
+    // SAFETY: it takes nothing and gives a constant of the linked library.
+    #[expect(unsafe_code, reason = "the version is only told by the C library")]
+    let number = unsafe { ffi::sqlite3_libversion_number() };
     if number < OLDEST_SQLITE {
-        return Err(OpenError::OldSqlite {
-            found: name.to_string_lossy().into_owned(),
-        });
+        let found = sqlite_version();
+        return Err(OpenError::OldSqlite { found });
     }
     Ok(())
 }
@@ -207,10 +255,7 @@ fn common_options(path: &Path) -> SqliteConnectOptions {
 
 /// Whether the database is one already; refuses one of another program, which is left as it is.
 async fn is_ours(conn: &mut SqliteConnection, path: &Path) -> Result<bool, OpenError> {
-    let broken = |error: sqlx::Error| OpenError::Sqlite {
-        path: path.to_owned(),
-        reason: reason(&error),
-    };
+    let broken = |error: sqlx::Error| OpenError::sqlite(path, &error);
     let owner: i32 = sqlx::query_scalar("PRAGMA application_id")
         .fetch_one(&mut *conn)
         .await

@@ -1,0 +1,132 @@
+//! `venom backup`: a whole copy of the database as one file, checked before it gets its name.
+//!
+//! It reads the database file itself, in one read transaction of SQLite's, so it needs no service and
+//! holds none up.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use super::database_file::{DatabaseFile, beside, is_same_file};
+use super::error::Error;
+use super::output::say;
+use crate::dump::{Draft, remove_leftovers};
+use crate::state::{self, Audit};
+
+const EXAMPLES: &str = "\
+Examples:
+  venom backup backup.db
+  venom backup /mnt/backups/venom-$(date +%F).db
+  venom backup --force latest.db
+
+It works while the service runs and while it does not, on the machine where the database is. The copy
+is what was committed at one moment; it is synced and checked before it gets its name, and only its
+owner can read it. `venom restore` takes it back. Exit code 1 with a file that is written says that the
+database breaks rules of its own; `venom doctor` says which.";
+
+/// Problems of a copy that are named.
+const NAMED_PROBLEMS: usize = 5;
+
+/// Copy the database into one file, also while the service runs.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Backup {
+    /// File to write
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Replace FILE if it is there
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    database: DatabaseFile,
+}
+
+/// Copies, checks, and puts the copy in its place.
+pub(super) async fn run(backup: &Backup) -> Result<(), Error> {
+    let (database, file) = (backup.database.existing()?, &backup.file);
+    check_place(&database, file, backup.force)?;
+    let name = file.display();
+    let failed = |error| Error::Failed(format!("cannot write {name}: {error}"));
+    remove_leftovers(file);
+    let draft = Draft::create(file).map_err(failed)?;
+    let audit = copy_checked(&database, &draft).await?;
+    let bytes = draft.path().metadata().map_err(failed)?.len();
+    let published = match backup.force {
+        true => draft.publish(&CancellationToken::new()),
+        false => draft.publish_new(),
+    };
+    published.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => there_already(file),
+        _ => failed(error),
+    })?;
+    say(format_args!(
+        "{name} is written and checked: {} tasks, {bytes} bytes",
+        audit.tasks
+    ));
+    if audit.broken.is_empty() {
+        return Ok(());
+    }
+    for problem in audit.problems().take(NAMED_PROBLEMS) {
+        say(format_args!("warning: {problem}"));
+    }
+    Err(Error::Failed(format!(
+        "the copy is whole, but {} breaks rules of its own; `venom doctor` says which",
+        database.display()
+    )))
+}
+
+/// Copies a database into a draft and reads the copy from end to end. A damaged one is an error.
+pub(super) async fn copy_checked(source: &Path, draft: &Draft) -> Result<Audit, Error> {
+    let failed = |error: state::OpenError| Error::Failed(error.to_string());
+    state::copy(source, draft.path()).await.map_err(failed)?;
+    let audit = state::audit(draft.path()).await.map_err(failed)?;
+    match audit.damage.first() {
+        None => Ok(audit),
+        Some(damage) => Err(Error::Failed(format!(
+            "{} is damaged: SQLite says of its copy: {damage}; nothing was written",
+            source.display()
+        ))),
+    }
+}
+
+/// Refuses places where a backup would do harm.
+fn check_place(database: &Path, file: &Path, force: bool) -> Result<(), Error> {
+    let own = ["", "-wal", "-shm", "-journal", ".lock"];
+    let name = file.display();
+    if own
+        .iter()
+        .any(|suffix| is_same_file(file, &beside(database, suffix)))
+    {
+        return Err(Error::Usage(format!(
+            "{name} belongs to the database itself; name another file"
+        )));
+    }
+    if file.is_dir() {
+        return Err(Error::Usage(format!(
+            "{name} is a folder; name a file in it"
+        )));
+    }
+    // What SQLite finds beside a database under these names it takes for a part of it.
+    for suffix in ["-wal", "-journal"] {
+        let stray = beside(file, suffix);
+        if stray.exists() {
+            return Err(Error::Failed(format!(
+                "{} is there: {name} is in use as a database, or was; choose another name",
+                stray.display()
+            )));
+        }
+    }
+    match file.exists() && !force {
+        true => Err(there_already(file)),
+        false => Ok(()),
+    }
+}
+
+fn there_already(file: &Path) -> Error {
+    Error::Failed(format!(
+        "{} is there already; --force replaces it",
+        file.display()
+    ))
+}

@@ -1,0 +1,155 @@
+//! backup and restore: beside a running service, without one, and what they refuse.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+
+use crate::harness::{Folder, Running};
+
+/// A folder in which a service has run a task, and runs.
+fn serving() -> (Folder, Running) {
+    let folder = Folder::new();
+    let service = folder.serve();
+    folder.succeed(&["submit", "--wait", "one"]);
+    (folder, service)
+}
+
+fn contents(folder: &Folder, database: &str) -> String {
+    let dump = folder.json(&["export", "--database", database]);
+    let tasks = dump["tasks"].as_array().unwrap().iter();
+    let contents = tasks.map(|task| task["content"].as_str().unwrap());
+    contents.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_backup_beside_a_running_service_is_whole_and_comes_back() {
+    let (folder, service) = serving();
+    let done = folder.run(&["backup", "backup.db"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(
+        done.err
+            .starts_with("backup.db is written and checked: 1 tasks, "),
+        "{done:?}"
+    );
+    let mode = folder.path("backup.db").metadata().unwrap().permissions();
+    assert_eq!(mode.mode() & 0o777, 0o600);
+    // One file, and nothing else is left behind.
+    let names = std::fs::read_dir(folder.path(".")).unwrap();
+    let mut names: Vec<_> = names
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["backup.db", "data"]);
+
+    folder.succeed(&["submit", "--wait", "after the backup"]);
+    let done = folder.run(&["restore", "backup.db"]);
+    assert_eq!(done.code, 1);
+    assert!(
+        done.err.contains("is in use by a venom process"),
+        "{done:?}"
+    );
+    assert_eq!(service.stop(), 0);
+    let done = folder.run(&["restore", "backup.db"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    let aside = done.err.lines().last().unwrap();
+    let aside = aside.strip_prefix("what was there is in ").unwrap();
+    assert_eq!(contents(&folder, "data/venom.db"), "one");
+    assert_eq!(contents(&folder, aside), "one after the backup");
+
+    // The restored database is a database as any other: it runs, in WAL mode.
+    let _service = folder.serve();
+    folder.succeed(&["submit", "--wait", "two"]);
+    assert!(folder.path("data/venom.db-wal").exists());
+    assert_eq!(contents(&folder, "data/venom.db"), "one two");
+}
+
+#[test]
+fn a_service_can_run_on_the_backup_itself() {
+    let (folder, _service) = serving();
+    folder.succeed(&["backup", "backup.db"]);
+    let other = folder.start(&["serve", "--port", "0", "--database", "backup.db"]);
+    other.err.until("listens on");
+    assert!(folder.path("backup.db-wal").exists());
+    let done = folder.run(&["backup", "--force", "backup.db"]);
+    assert_eq!(done.code, 1);
+    assert!(done.err.contains("in use as a database"), "{done:?}");
+    assert_eq!(other.stop(), 0);
+    assert_eq!(contents(&folder, "backup.db"), "one");
+}
+
+#[test]
+fn nothing_is_overwritten_unless_it_is_asked_for() {
+    let (folder, _service) = serving();
+    folder.write("backup.db", "precious");
+    let done = folder.run(&["backup", "backup.db"]);
+    assert_eq!(done.code, 1);
+    assert!(done.err.contains("--force"), "{done:?}");
+    assert_eq!(folder.read("backup.db"), "precious");
+    assert_eq!(folder.run(&["backup", "--force", "backup.db"]).code, 0);
+    assert_eq!(contents(&folder, "backup.db"), "one");
+    for own in ["data/venom.db", "data/venom.db-wal", "data/venom.db.lock"] {
+        let done = folder.run(&["backup", "--force", own]);
+        assert_eq!(done.code, 2, "{done:?}");
+        assert!(done.err.contains("belongs to the database"), "{done:?}");
+    }
+    assert_eq!(folder.run(&["backup", "data"]).code, 2);
+    folder.succeed(&["submit", "--wait", "still alive"]);
+}
+
+#[test]
+fn a_damaged_database_gives_no_backup_and_a_damaged_backup_restores_nothing() {
+    let (folder, service) = serving();
+    folder.succeed(&["backup", "backup.db"]);
+    assert_eq!(service.stop(), 0);
+    let good = std::fs::read(folder.path("backup.db")).unwrap();
+    let mut bad = good.clone();
+    let half = bad.len() / 2;
+    bad[half..].fill(7);
+    std::fs::write(folder.path("bad.db"), &bad).unwrap();
+    let before = std::fs::read(folder.path("data/venom.db")).unwrap();
+    for file in ["bad.db", "nothing.db"] {
+        let done = folder.run(&["restore", file]);
+        assert_eq!(done.code, 1, "{done:?}");
+        assert!(done.err.contains(file), "{done:?}");
+    }
+    assert_eq!(std::fs::read(folder.path("data/venom.db")).unwrap(), before);
+
+    std::fs::write(folder.path("data/venom.db"), &bad).unwrap();
+    let done = folder.run(&["backup", "second.db"]);
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(!folder.path("second.db").exists());
+    // A damaged database does not stand in the way of its restore, and is kept too.
+    let done = folder.run(&["restore", "backup.db"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(done.err.contains("before-restore"), "{done:?}");
+    assert_eq!(contents(&folder, "data/venom.db"), "one");
+}
+
+#[test]
+fn what_is_no_database_of_ours_is_refused() {
+    let folder = Folder::new();
+    folder.write("empty.db", "");
+    folder.write("text.db", &"no database ".repeat(1000));
+    for file in ["empty.db", "text.db"] {
+        let done = folder.run(&["restore", file]);
+        assert_eq!(done.code, 1, "{done:?}");
+        assert!(done.err.contains(file), "{done:?}");
+    }
+    assert!(!folder.path("data/venom.db").exists());
+    let done = folder.run(&["backup", "backup.db"]);
+    assert_eq!(done.code, 1);
+    assert!(done.err.contains("there is no database"), "{done:?}");
+}
+
+/// Only root can give files away; what anybody else restores is theirs in any case.
+#[test]
+fn a_restored_database_belongs_to_the_owner_of_its_folder() {
+    let (folder, service) = serving();
+    folder.succeed(&["backup", "backup.db"]);
+    assert_eq!(service.stop(), 0);
+    std::fs::create_dir(folder.path("home")).unwrap();
+    let _ = chown(folder.path("home"), Some(1234), Some(1234));
+    let owner = folder.path("home").metadata().unwrap().uid();
+    folder.succeed(&["restore", "backup.db", "--database", "home/venom.db"]);
+    for name in ["home/venom.db", "home/venom.db.lock"] {
+        assert_eq!(folder.path(name).metadata().unwrap().uid(), owner, "{name}");
+    }
+}
