@@ -12,6 +12,7 @@ mod confirm;
 mod database_file;
 mod delete;
 mod descriptors;
+mod doctor;
 mod emergency_stop;
 mod error;
 mod event_line;
@@ -103,6 +104,7 @@ enum Command {
     Import(import::Import),
     Backup(backup::Backup),
     Restore(restore::Restore),
+    Doctor(doctor::Doctor),
 }
 
 /// Does what the command line says; the exit code.
@@ -151,6 +153,7 @@ fn dispatch(command: Command) -> Result<(), Error> {
         Command::Import(import) => on_one_thread(import::run(&import)),
         Command::Backup(backup) => on_one_thread(backup::run(&backup)),
         Command::Restore(restore) => on_one_thread(restore::run(&restore)),
+        Command::Doctor(doctor) => on_one_thread(doctor::run(&doctor)),
     }
 }
 

@@ -13,7 +13,8 @@ pub struct Changes {
     pub needs_restart: Vec<String>,
 }
 
-/// How a running service takes each setting. A setting that is missing here does not compile.
+/// How a running service takes each setting; `explained` goes through them too. A setting that is missing
+/// here does not compile.
 macro_rules! for_each_setting {
     ($do:ident) => {
         $do! {
@@ -61,6 +62,8 @@ macro_rules! for_each_setting {
         }
     };
 }
+
+pub(super) use for_each_setting;
 
 impl Settings {
     /// What a service with these settings makes of `wanted`: the settings that hold from now on, and

@@ -4,6 +4,7 @@ mod backups;
 mod bulk;
 mod canned;
 mod control;
+mod doctor;
 mod dumps;
 mod harness;
 mod hive;

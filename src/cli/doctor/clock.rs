@@ -1,0 +1,70 @@
+//! The clock: due times, schedules and rates go by it.
+
+use chrono::{DateTime, Datelike, Utc};
+
+use super::finding::Finding;
+
+/// This program was not there before.
+const EARLIEST_YEAR: i32 = 2025;
+/// A clock that is set back by less is one that is kept in time.
+const TOLERANCE_SECONDS: i64 = 5;
+
+/// Whether the clock is right, as far as this machine can tell.
+pub(super) fn synchronised() -> Finding {
+    let now = Utc::now();
+    let shown = now.format("%Y-%m-%dT%H:%M:%SZ");
+    if now.year() < EARLIEST_YEAR {
+        return Finding::problem("clock", format!("it says {shown}"))
+            .advise("set it: due times and schedules go by it");
+    }
+    match is_kept_in_time() {
+        Some(false) => Finding::warning("clock", format!("{shown}; nothing keeps it in time"))
+            .advise("run chrony or systemd-timesyncd: due times and schedules go by it"),
+        Some(true) => Finding::ok("clock", format!("{shown}, kept in time")),
+        None => Finding::ok("clock", shown),
+    }
+}
+
+/// Whether the newest thing that has happened is in the future.
+pub(super) fn against_journal(newest: &str, now: DateTime<Utc>) -> Option<Finding> {
+    let newest: DateTime<Utc> = newest.parse().ok()?;
+    let ahead = (newest - now).num_seconds();
+    (ahead > TOLERANCE_SECONDS).then(|| {
+        let message = format!("the newest event is {ahead} s in the future: it was set back");
+        Finding::warning("clock", message)
+            .advise("set it right; tasks wait for times that are past")
+    })
+}
+
+/// What the kernel knows of it; `None` if it does not say.
+#[cfg(target_os = "linux")]
+fn is_kept_in_time() -> Option<bool> {
+    // SAFETY: `timex` is plain numbers, for which zero is a value; with `modes` 0 the call only fills it in.
+    #[expect(unsafe_code, reason = "only the C library tells the clock's state")]
+    let (state, timex) = unsafe {
+        let mut timex: libc::timex = std::mem::zeroed();
+        (libc::adjtimex(&raw mut timex), timex)
+    };
+    match state {
+        -1 => None,
+        _ => Some(timex.status & libc::STA_UNSYNC == 0),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_kept_in_time() -> Option<bool> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_from_the_future_is_noticed() {
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        assert!(against_journal("2026-01-01T00:00:04.000000Z", now).is_none());
+        let found = against_journal("2026-01-01T00:01:00.000000Z", now).unwrap();
+        assert!(found.message.contains("60 s in the future"), "{found}");
+    }
+}

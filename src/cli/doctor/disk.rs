@@ -1,0 +1,198 @@
+//! The disk under the database: what kind it is, how much room it has, and how long a sync takes.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::fs::statvfs;
+
+use super::finding::Finding;
+
+/// With less free, a burst of tasks may fill the disk.
+const LITTLE_ROOM_BYTES: u64 = 1 << 30;
+/// What one commit writes at the least: a page.
+const WRITE_BYTES: usize = 4096;
+/// The file that is written to; its blocks are there before the measurement, as the log's are.
+const FILE_BYTES: usize = 1 << 20;
+const WRITES: usize = 200;
+const LONGEST: Duration = Duration::from_secs(3);
+/// Above it a few clients notice each commit.
+const SLOW: Duration = Duration::from_millis(20);
+
+/// What a request of one client costs besides the sync, and what a turn of 64 does: from the rates in the
+/// README, which were measured where a sync takes 0.10 ms.
+const ONE_BESIDE_SYNC: Duration = Duration::from_micros(450);
+const CLIENTS: f64 = 64.0;
+const CLIENTS_BESIDE_SYNC: Duration = Duration::from_micros(2900);
+
+/// The folder of the database, or what there is of it.
+pub(super) fn folder_of(database: &Path) -> PathBuf {
+    let absolute = std::path::absolute(database).unwrap_or_else(|_| database.to_owned());
+    let mut folders = absolute.ancestors().skip(1);
+    let there = folders.find(|folder| folder.is_dir());
+    there.unwrap_or(Path::new("/")).to_owned()
+}
+
+/// Whether SQLite's locks and shared memory work on the file system.
+pub(super) fn file_system(folder: &Path) -> Finding {
+    match kind_of(folder) {
+        Ok(kind) => judge(folder, kind),
+        Err(error) => Finding::warning("file system", format!("{}: {error}", folder.display())),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn kind_of(folder: &Path) -> io::Result<u32> {
+    // The kernel's magic numbers have 32 bits; the field is wider and may be signed.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "as said"
+    )]
+    Ok(rustix::fs::statfs(folder)?.f_type as u32)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn kind_of(_: &Path) -> io::Result<u32> {
+    Err(io::Error::other("its kind is only known on Linux"))
+}
+
+/// By the numbers of `statfs(2)`.
+fn judge(folder: &Path, kind: u32) -> Finding {
+    const CHECK: &str = "file system";
+    let name = folder.display();
+    let network = match kind {
+        0x6969 => "NFS",
+        0xFF53_4D42 | 0xFE53_4D42 | 0x517B => "SMB",
+        0x0102_1997 => "9p",
+        0x00C3_6400 => "Ceph",
+        0x5346_414F | 0x6B41_4653 => "AFS",
+        0x0BD0_0BD0 => "Lustre",
+        _ => "",
+    };
+    if !network.is_empty() {
+        return Finding::problem(
+            CHECK,
+            format!("{name} is on {network}, a network file system"),
+        )
+        .advise("keep the database on a local disk: here it will be damaged sooner or later");
+    }
+    match kind {
+        0x6573_5546 => Finding::warning(CHECK, format!("{name} is on FUSE"))
+            .advise("if a network or a cloud is behind it, keep the database on a local disk"),
+        0x0102_1994 | 0x8584_58F6 => Finding::warning(CHECK, format!("{name} is in memory"))
+            .advise("a restart of the machine loses it: keep the database on a disk"),
+        0x794C_7630 => Finding::warning(CHECK, format!("{name} is in a container's own layer"))
+            .advise("it goes with the container: keep the database on a volume"),
+        _ => Finding::ok(CHECK, format!("{name} is on a local one")),
+    }
+}
+
+pub(super) fn room(folder: &Path) -> Finding {
+    let name = folder.display();
+    let free = match statvfs(folder) {
+        Ok(found) => found.f_bavail.saturating_mul(found.f_frsize),
+        Err(error) => return Finding::warning("room", format!("{name}: {error}")),
+    };
+    let mib = free >> 20;
+    match free < LITTLE_ROOM_BYTES {
+        true => Finding::warning("room", format!("{mib} MiB are free at {name}"))
+            .advise("make room: on a full disk no task is accepted"),
+        false => Finding::ok("room", format!("{} GiB are free", mib >> 10)),
+    }
+}
+
+/// How long the disk takes to have a write for good, and what can be expected of it.
+pub(super) fn sync_latency(folder: &Path) -> Finding {
+    const CHECK: &str = "disk";
+    let mut times = match measure(folder) {
+        Ok(times) => times,
+        Err(error) => {
+            let message = format!("{} cannot be written: {error}", folder.display());
+            return Finding::problem(CHECK, message)
+                .advise("let the user of the service write there");
+        }
+    };
+    times.sort_unstable();
+    let (p50, p99) = (percentile(&times, 50), percentile(&times, 99));
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    let (one, many) = rates(p50);
+    let message = format!(
+        "a 4 KiB write and its sync take {:.2} ms (p50), {:.2} ms (p99): expect about {one:.0} accepted \
+         tasks/s from one client, {many:.0}/s from 64",
+        ms(p50),
+        ms(p99)
+    );
+    match p99 > SLOW {
+        true => Finding::warning(CHECK, message)
+            .advise("each commit waits for it: use a faster disk, or submit in batches"),
+        false => Finding::ok(CHECK, message),
+    }
+}
+
+fn measure(folder: &Path) -> io::Result<Vec<Duration>> {
+    let file: File = tempfile::tempfile_in(folder)?;
+    file.write_all_at(&vec![1; FILE_BYTES], 0)?;
+    file.sync_all()?;
+    let started = Instant::now();
+    let mut times = Vec::with_capacity(WRITES);
+    while times.len() < WRITES && (times.is_empty() || started.elapsed() < LONGEST) {
+        let place = times.len() * WRITE_BYTES % FILE_BYTES;
+        let before = Instant::now();
+        file.write_all_at(&[2; WRITE_BYTES], place as u64)?;
+        file.sync_data()?;
+        times.push(before.elapsed());
+    }
+    Ok(times)
+}
+
+/// Of times that are sorted, of which there is one at least.
+fn percentile(times: &[Duration], percent: usize) -> Duration {
+    times[(times.len() - 1) * percent / 100]
+}
+
+/// Tasks a second, from one client and from 64 that share their commits.
+fn rates(sync: Duration) -> (f64, f64) {
+    (
+        1.0 / (sync + ONE_BESIDE_SYNC).as_secs_f64(),
+        CLIENTS / (sync + CLIENTS_BESIDE_SYNC).as_secs_f64(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::Level;
+    use super::*;
+
+    #[test]
+    fn network_file_systems_are_problems() {
+        for (kind, level) in [
+            (0x6969, Level::Problem),
+            (0xFF53_4D42, Level::Problem),
+            (0x0102_1997, Level::Problem),
+            (0x6573_5546, Level::Warning),
+            (0x0102_1994, Level::Warning),
+            (0x794C_7630, Level::Warning),
+            (0xEF53, Level::Ok),
+        ] {
+            assert_eq!(judge(Path::new("/x"), kind).level, level, "{kind:x}");
+        }
+    }
+
+    #[test]
+    fn the_rates_are_those_that_were_measured() {
+        let (one, many) = rates(Duration::from_micros(100));
+        assert!((1_700.0..1_900.0).contains(&one), "{one}");
+        assert!((17_400.0..27_900.0).contains(&many), "{many}");
+    }
+
+    #[test]
+    fn a_percentile_is_one_of_the_times() {
+        let times: Vec<_> = (1..=200).map(Duration::from_millis).collect();
+        assert_eq!(percentile(&times, 50), Duration::from_millis(100));
+        assert_eq!(percentile(&times, 99), Duration::from_millis(198));
+        assert_eq!(percentile(&times[..1], 99), Duration::from_millis(1));
+    }
+}
