@@ -9,6 +9,7 @@ mod backup;
 mod chosen;
 mod client;
 mod confirm;
+mod crash_test;
 mod database_file;
 mod delete;
 mod descriptors;
@@ -105,6 +106,7 @@ enum Command {
     Backup(backup::Backup),
     Restore(restore::Restore),
     Doctor(doctor::Doctor),
+    CrashTest(crash_test::CrashTest),
 }
 
 /// Does what the command line says; the exit code.
@@ -154,6 +156,7 @@ fn dispatch(command: Command) -> Result<(), Error> {
         Command::Backup(backup) => on_one_thread(backup::run(&backup)),
         Command::Restore(restore) => on_one_thread(restore::run(&restore)),
         Command::Doctor(doctor) => on_one_thread(doctor::run(&doctor)),
+        Command::CrashTest(test) => on_one_thread(crash_test::run(&test)),
     }
 }
 

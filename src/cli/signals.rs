@@ -42,7 +42,8 @@ impl Signals {
         std::process::exit(1);
     }
 
-    async fn next(&mut self) {
+    /// Waits for the next of the two.
+    pub async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

@@ -4,6 +4,7 @@ mod backups;
 mod bulk;
 mod canned;
 mod control;
+mod crash_test;
 mod doctor;
 mod dumps;
 mod harness;

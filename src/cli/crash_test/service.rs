@@ -1,0 +1,140 @@
+//! The service that is killed: a child process in the folder of the test.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use reqwest::Url;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::{Child, Command};
+use tokio::time::sleep;
+
+use crate::cli::client::Client;
+use crate::cli::error::Error;
+use crate::cli::target::announced;
+use crate::state::Lock;
+
+pub(super) const DATABASE: &str = "venom.db";
+const LOG: &str = "service.log";
+const SETTINGS: &str = "venom.toml";
+/// Nothing of the user's own settings has a part in it. The dump is of no interest here.
+const SETTINGS_TEXT: &str = "durability = \"full\"\nstate_dump = false\n";
+/// A start, and a queue that does not get shorter, may take so long.
+const PATIENCE: Duration = Duration::from_secs(60);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
+
+/// A running child. Dropping it kills it.
+pub(super) struct Service {
+    child: Child,
+    folder: PathBuf,
+}
+
+impl Service {
+    /// Starts this program as a service in `folder`; it does not listen yet.
+    pub fn start(folder: &Path) -> Result<Self, Error> {
+        let failed = |error: io::Error| Error::Failed(format!("cannot start a service: {error}"));
+        let database = folder.join(DATABASE);
+        fs::write(folder.join(SETTINGS), SETTINGS_TEXT).map_err(failed)?;
+        // A killed service leaves its address behind.
+        fs::write(Lock::path_of(&database), "").map_err(failed)?;
+        let child = command(folder).and_then(|mut command| command.spawn());
+        Ok(Self {
+            child: child.map_err(failed)?,
+            folder: folder.to_owned(),
+        })
+    }
+
+    /// Waits until it listens; its address.
+    pub async fn listens(&self) -> Result<Url, Error> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(url) = announced(&self.folder.join(DATABASE)) {
+                return Ok(url);
+            }
+            if Instant::now() > deadline {
+                return Err(Error::Failed(format!(
+                    "the service does not start: {}",
+                    last_words(&self.folder)
+                )));
+            }
+            sleep(BETWEEN_LOOKS).await;
+        }
+    }
+
+    /// `kill -9`, and the end of the process.
+    pub async fn kill(mut self) -> Result<(), Error> {
+        let killed = self.child.kill().await;
+        killed.map_err(|error| Error::Failed(format!("cannot kill the service: {error}")))
+    }
+
+    /// A clean stop.
+    pub async fn stop(mut self) -> Result<(), Error> {
+        let failed = |error: io::Error| Error::Failed(format!("cannot stop the service: {error}"));
+        let pid = self
+            .child
+            .id()
+            .and_then(|pid| Pid::from_raw(pid.cast_signed()));
+        if let Some(pid) = pid {
+            kill_process(pid, Signal::TERM).map_err(|error| failed(error.into()))?;
+        }
+        let status = self.child.wait().await.map_err(failed)?;
+        match status.success() {
+            true => Ok(()),
+            false => Err(Error::Failed(format!(
+                "the service did not stop well: {}",
+                last_words(&self.folder)
+            ))),
+        }
+    }
+}
+
+fn command(folder: &Path) -> io::Result<Command> {
+    let log: File = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(folder.join(LOG))?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command
+        .args(["serve", "--host", "127.0.0.1", "--port", "0"])
+        .args(["--database", DATABASE, "--config", SETTINGS])
+        .args(["--state-file", "state_dump.json"])
+        .current_dir(folder)
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .kill_on_drop(true)
+        // A Ctrl-C is for the test, which ends the service itself.
+        .process_group(0);
+    Ok(command)
+}
+
+/// The last line of the service's log.
+fn last_words(folder: &Path) -> String {
+    let log = fs::read_to_string(folder.join(LOG)).unwrap_or_default();
+    log.lines().last().unwrap_or("it says nothing").to_owned()
+}
+
+/// Waits until nothing waits or runs at the service.
+pub(super) async fn drained(url: &Url) -> Result<(), Error> {
+    let client = Client::new(url)?;
+    let mut least = u64::MAX;
+    let mut deadline = Instant::now() + PATIENCE;
+    loop {
+        let queue = client.get("/api/v1/queue/status").await?;
+        let count = |name: &str| queue[name].as_u64().unwrap_or(0);
+        let open = count("pending") + count("active");
+        if open == 0 {
+            return Ok(());
+        }
+        if open < least {
+            least = open;
+            deadline = Instant::now() + PATIENCE;
+        } else if Instant::now() > deadline {
+            return Err(Error::Failed(format!("{open} tasks do not come to an end")));
+        }
+        sleep(10 * BETWEEN_LOOKS).await;
+    }
+}

@@ -1,0 +1,59 @@
+//! What has become of every task of a database, for those who check what was promised about them.
+
+use std::path::Path;
+
+use futures_util::TryStreamExt;
+use sqlx::{Connection, Row};
+
+use super::connect::{self, OpenError};
+use crate::models::TaskStatus;
+
+/// What has become of one task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fate {
+    pub id: String,
+    pub status: String,
+    pub content: String,
+    pub result: Option<String>,
+    /// How often it has COMPLETED.
+    pub completions: i64,
+    /// Whether it was given up because the service died under it again and again.
+    pub given_up: bool,
+}
+
+impl Fate {
+    /// Whether it has COMPLETED.
+    pub fn is_completed(&self) -> bool {
+        self.status == TaskStatus::Completed.as_str()
+    }
+}
+
+/// Hands every task of the database at `path` to `take`, oldest first.
+///
+/// # Errors
+/// When the file is no database of ours or cannot be read.
+pub async fn fates(path: &Path, mut take: impl FnMut(Fate)) -> Result<(), OpenError> {
+    let mut conn = connect::open_to_read(path).await?;
+    let mut rows = sqlx::query(
+        "SELECT id, status, content, result,
+                (SELECT count(*) FROM logs
+                  WHERE task_id = tasks.id AND type = 'TASK_COMPLETED') AS completions,
+                coalesce(failure = 'lost', FALSE) AS given_up
+           FROM tasks ORDER BY seq",
+    )
+    .fetch(&mut conn);
+    let failed = |error: sqlx::Error| OpenError::sqlite(path, &error);
+    while let Some(row) = rows.try_next().await.map_err(failed)? {
+        take(Fate {
+            id: row.get("id"),
+            status: row.get("status"),
+            content: row.get("content"),
+            result: row.get("result"),
+            completions: row.get("completions"),
+            given_up: row.get("given_up"),
+        });
+    }
+    drop(rows);
+    let _ = conn.close().await;
+    Ok(())
+}
