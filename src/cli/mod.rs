@@ -8,6 +8,7 @@ mod backoff;
 mod backup;
 mod chosen;
 mod client;
+mod completions;
 mod confirm;
 mod crash_test;
 mod database_file;
@@ -27,6 +28,7 @@ mod import;
 mod list;
 mod listing;
 mod logs;
+mod man;
 mod new_task;
 mod order;
 mod output;
@@ -53,7 +55,7 @@ mod watch;
 use std::future::Future;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use error::Error;
 
@@ -107,6 +109,8 @@ enum Command {
     Restore(restore::Restore),
     Doctor(doctor::Doctor),
     CrashTest(crash_test::CrashTest),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
 /// Does what the command line says; the exit code.
@@ -157,7 +161,14 @@ fn dispatch(command: Command) -> Result<(), Error> {
         Command::Restore(restore) => on_one_thread(restore::run(&restore)),
         Command::Doctor(doctor) => on_one_thread(doctor::run(&doctor)),
         Command::CrashTest(test) => on_one_thread(crash_test::run(&test)),
+        Command::Completions(completions) => completions::run(&completions),
+        Command::Man(man) => man::run(&man),
     }
+}
+
+/// The whole command line, for those who describe it.
+fn command_line() -> clap::Command {
+    CommandLine::command()
 }
 
 /// Runs a client command: it has one thing to do at a time, and starts faster without a pool.
@@ -174,8 +185,6 @@ fn on_one_thread(command: impl Future<Output = Result<(), Error>>) -> Result<(),
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -5,6 +5,7 @@ mod bulk;
 mod canned;
 mod control;
 mod crash_test;
+mod describes;
 mod doctor;
 mod dumps;
 mod harness;
