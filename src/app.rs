@@ -24,6 +24,7 @@ use crate::schedules::Scheduler;
 use crate::state::{
     self, Home, Limits, Lock, OpenError, Retention, Rule, Start, StateManager, WriterHandle,
 };
+use crate::systemd;
 
 /// Why the service did not start, or did not stop well: one sentence.
 #[derive(Debug, thiserror::Error)]
@@ -214,6 +215,12 @@ impl App {
             }
         });
 
+        let systemd = tokio::spawn(systemd::report(
+            self.state.clone(),
+            stop.clone(),
+            closing.clone(),
+        ));
+
         let mut writer = self.writer;
         let died = tokio::select! {
             // First, because the stop ends the scheduler too.
@@ -240,6 +247,7 @@ impl App {
         listeners.close().await;
         let _ = hive.await;
         let _ = sweeper.await;
+        let _ = systemd.await;
         if let Ok(Some(mut dumps)) = dumps.await
             && let Err(error) = dumps.final_dump().await
         {

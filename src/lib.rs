@@ -34,6 +34,7 @@
 //! - [`events`]: who hears about a commit
 //! - [`models`]: the words of the service as plain data
 //! - [`config`] and [`logging`]: every setting; the log
+//! - [`systemd`]: word to systemd, ready, alive and stopping
 //! - [`tls`]: whom the program's own HTTP clients trust
 //!
 //! [`api`] and [`orchestrator`] do not know each other: they meet in rows and in the orders of the
@@ -54,4 +55,5 @@ pub mod queue;
 pub mod reload;
 pub mod schedules;
 pub mod state;
+pub mod systemd;
 pub mod tls;

@@ -19,5 +19,6 @@ mod service;
 mod settings;
 mod show;
 mod submit;
+mod systemd;
 mod target;
 mod watch;
