@@ -4,14 +4,15 @@
 //! running tasks get their grace and the rest is given back; listeners are told and closed; open requests
 //! end; the dump is written; the database is closed.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{self, Api, Hosts, Listeners, ServerLimits};
+use crate::access::{self, Access};
+use crate::api::{self, Api, Door, Hosts, Listeners, ServerLimits};
 use crate::config::{Current, KeySettings, ProcessorKind, Settings, Sources};
 use crate::dump::{Periodic, StateFile};
 use crate::hive::{Hive, LinkError};
@@ -37,6 +38,12 @@ pub enum Error {
     Open(#[from] OpenError),
     #[error(transparent)]
     State(#[from] state::Error),
+    #[error(
+        "nobody could use a service on {address}: it asks for a token, and there is none. Make one with \
+         `venom token create NAME --role admin --database {}`; or let everybody in with --insecure",
+        database.display()
+    )]
+    NoToken { address: IpAddr, database: PathBuf },
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
     #[error("the Hive cannot be started: {0}")]
@@ -68,6 +75,9 @@ pub struct App {
     current: Current,
     state_file: StateFile,
     hive: Option<Hive>,
+    access: Access,
+    /// `None` where no token is asked for.
+    tokens: Option<access::Watch>,
 }
 
 impl App {
@@ -98,6 +108,7 @@ impl App {
                 hive: HiveLink::at_start(settings.enable_hive),
             })
             .await?;
+        let (tokens, access) = tokens(&settings, address.ip(), &state).await?;
         let mut state_file = StateFile::new(&settings.state_file_path);
         state_file
             .first_start(&state, &registry.default_name())
@@ -132,7 +143,14 @@ impl App {
             current,
             state_file,
             hive,
+            access,
+            tokens,
         })
+    }
+
+    /// Whether requests need a token.
+    pub fn needs_token(&self) -> bool {
+        !self.access.is_open()
     }
 
     /// Where it listens.
@@ -184,7 +202,10 @@ impl App {
         let server = tokio::spawn(api::serve(
             self.listener,
             api::app(api),
-            Hosts::of(self.address.ip()),
+            Door {
+                hosts: Hosts::of(self.address.ip()),
+                access: self.access,
+            },
             limits,
             closing.clone(),
         ));
@@ -202,6 +223,15 @@ impl App {
             let (state, stop) = (self.state.clone(), closing.clone());
             let current = self.current.clone();
             async move { state.keep_small(|| retention(&current.get()), stop).await }
+        });
+
+        let tokens = tokio::spawn({
+            let (tokens, state, stop) = (self.tokens, self.state.clone(), closing.clone());
+            async move {
+                if let Some(tokens) = tokens {
+                    tokens.run(state, stop).await;
+                }
+            }
         });
 
         let hive = tokio::spawn({
@@ -239,6 +269,7 @@ impl App {
         let _ = server.await;
         listeners.close().await;
         let _ = hive.await;
+        let _ = tokens.await;
         let _ = sweeper.await;
         if let Ok(Some(mut dumps)) = dumps.await
             && let Err(error) = dumps.final_dump().await
@@ -251,6 +282,25 @@ impl App {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// The tokens that are asked for, if they are. A service that nobody could use does not start.
+async fn tokens(
+    settings: &Settings,
+    address: IpAddr,
+    state: &StateManager,
+) -> Result<(Option<access::Watch>, Access), Error> {
+    if !settings.auth.is_required(address) {
+        if !address.to_canonical().is_loopback() {
+            tracing::warn!(%address, "no token is asked for: whoever reaches this address may do everything");
+        }
+        return Ok((None, Access::OPEN));
+    }
+    let Some((watch, access)) = access::Watch::start(state).await? else {
+        let database = settings.database_path.clone();
+        return Err(Error::NoToken { address, database });
+    };
+    Ok((Some(watch), access))
 }
 
 /// Writes dumps until `stop`, then gives the writer of dumps back for the last one.

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::Uri;
 use serde_json::{Value, json};
 
+use super::caller::Caller;
 use super::error::ApiError;
 use super::filter::FILTERS;
 use super::query::Query;
@@ -13,22 +14,34 @@ use crate::models::TaskFilter;
 use crate::state::Bulk;
 
 /// `POST /api/v1/tasks/retry`: those that have FAILED wait again.
-pub(super) async fn retry(State(api): Shared, uri: Uri) -> Result<Json<Value>, ApiError> {
-    let (filter, dry_run) = read(&uri)?;
+pub(super) async fn retry(
+    State(api): Shared,
+    caller: Caller,
+    uri: Uri,
+) -> Result<Json<Value>, ApiError> {
+    let (filter, dry_run) = read(&caller, &uri)?;
     let done = api.state.retry_all(&filter, dry_run).await?;
     Ok(answer(done, dry_run, "wait again"))
 }
 
 /// `DELETE /api/v1/tasks`: those that are finished, with their logs.
-pub(super) async fn delete(State(api): Shared, uri: Uri) -> Result<Json<Value>, ApiError> {
-    let (filter, dry_run) = read(&uri)?;
+pub(super) async fn delete(
+    State(api): Shared,
+    caller: Caller,
+    uri: Uri,
+) -> Result<Json<Value>, ApiError> {
+    let (filter, dry_run) = read(&caller, &uri)?;
     let done = api.state.delete_all(&filter, dry_run).await?;
     Ok(answer(done, dry_run, "deleted"))
 }
 
 /// `POST /api/v1/tasks/abort`: those that run. When it answers they have ended.
-pub(super) async fn abort(State(api): Shared, uri: Uri) -> Result<Json<Value>, ApiError> {
-    let (filter, dry_run) = read(&uri)?;
+pub(super) async fn abort(
+    State(api): Shared,
+    caller: Caller,
+    uri: Uri,
+) -> Result<Json<Value>, ApiError> {
+    let (filter, dry_run) = read(&caller, &uri)?;
     let running = api.state.running_of(&filter).await?;
     let matched = running.len() as u64;
     let changed = match dry_run {
@@ -38,10 +51,12 @@ pub(super) async fn abort(State(api): Shared, uri: Uri) -> Result<Json<Value>, A
     Ok(answer(Bulk { matched, changed }, dry_run, "aborted"))
 }
 
-fn read(uri: &Uri) -> Result<(TaskFilter, bool), ApiError> {
+fn read(caller: &Caller, uri: &Uri) -> Result<(TaskFilter, bool), ApiError> {
     let query = Query::parse(uri.query(), &[&FILTERS[..], &["dry_run"]].concat())?;
     let dry_run = query.get("dry_run", "bool_parsing", "true or false")?;
-    Ok((filter::read_some(&query)?, dry_run.unwrap_or(false)))
+    let mut filter = filter::read_some(&query)?;
+    caller.confine(&mut filter)?;
+    Ok((filter, dry_run.unwrap_or(false)))
 }
 
 fn answer(done: Bulk, dry_run: bool, what: &str) -> Json<Value> {

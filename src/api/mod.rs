@@ -3,6 +3,7 @@
 
 mod batch;
 mod bulk;
+mod caller;
 mod dump;
 mod echo;
 mod error;
@@ -16,6 +17,7 @@ mod health;
 mod hive_calls;
 mod list;
 mod listeners;
+mod needs;
 mod news;
 mod processors;
 mod query;
@@ -42,7 +44,7 @@ use tokio_util::sync::CancellationToken;
 pub use error::ApiError;
 pub use guard::Hosts;
 pub use listeners::Listeners;
-pub use server::{ServerLimits, serve};
+pub use server::{Door, ServerLimits, serve};
 
 use crate::config::Current;
 use crate::hive;

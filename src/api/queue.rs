@@ -6,6 +6,7 @@ use futures_util::future::join;
 use serde_json::{Value, json};
 
 use super::Shared;
+use super::caller::Caller;
 use super::error::ApiError;
 use super::extract::{OptionalJsonBody, TaskIdPath, parse_object};
 use super::fields::{self, Fields};
@@ -29,11 +30,13 @@ pub(super) async fn status(
 /// The answer says the pause that holds after it.
 pub(super) async fn pause(
     State(api): Shared,
+    caller: Caller,
     hive: WholeHive,
     OptionalJsonBody(body): OptionalJsonBody,
 ) -> Result<Json<Value>, ApiError> {
     let request = read_pause(body.as_deref(), &api.registry)?;
     let processor = request.processor.clone();
+    check(&caller, processor.as_deref(), &hive)?;
     let (until, reason) = (request.until, request.reason.clone());
     let data = json!({ "processor": processor, "until": until, "reason": reason });
     let Paused { active, pause } = api.queue.pause(request).await?;
@@ -71,10 +74,12 @@ fn sentence(processor: Option<&str>, pause: &Pause) -> String {
 /// paused and is configured no more. With `?hive=true` for all nodes of the Hive.
 pub(super) async fn resume(
     State(api): Shared,
+    caller: Caller,
     hive: WholeHive,
     OptionalJsonBody(body): OptionalJsonBody,
 ) -> Result<Json<Value>, ApiError> {
     let processor = read_resume(body.as_deref())?;
+    check(&caller, processor.as_deref(), &hive)?;
     let data = json!({ "processor": processor });
     let Resumed { was_paused, status } = api.queue.resume(processor.clone()).await?;
     let message = match processor {
@@ -92,6 +97,14 @@ pub(super) async fn resume(
     });
     add_receivers(&mut answer, hive.pass_on(&api, "resume", data).await?);
     Ok(Json(answer))
+}
+
+/// A caller that is limited to some processors steers those alone, and only here.
+fn check(caller: &Caller, processor: Option<&str>, hive: &WholeHive) -> Result<(), ApiError> {
+    match processor {
+        Some(processor) if !hive.is_wanted() => caller.check(processor),
+        _ => caller.check_whole(),
+    }
 }
 
 fn read_resume(body: Option<&[u8]>) -> Result<Option<String>, ApiError> {

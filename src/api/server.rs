@@ -22,7 +22,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
+use super::caller;
 use super::guard::{self, Hosts};
+use crate::access::Access;
 
 /// What clients may cost.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +35,13 @@ pub struct ServerLimits {
     pub header_timeout: Duration,
     /// Time for which a client may take nothing of an answer.
     pub idle_timeout: Duration,
+}
+
+/// Who may ask, and under which names.
+#[derive(Clone, Debug)]
+pub struct Door {
+    pub hosts: Hosts,
+    pub access: Access,
 }
 
 /// A connection's place among the connections. What a connection is upgraded to keeps it.
@@ -51,7 +60,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub async fn serve(
     listener: TcpListener,
     app: Router,
-    hosts: Hosts,
+    door: Door,
     limits: ServerLimits,
     stop: CancellationToken,
 ) {
@@ -70,7 +79,8 @@ pub async fn serve(
             Ok((stream, _)) => {
                 let place = Arc::new(place);
                 let app = app.clone();
-                connections.spawn(converse(stream, app, place, hosts, limits, stop.clone()));
+                let door = door.clone();
+                connections.spawn(converse(stream, app, place, door, limits, stop.clone()));
             }
             Err(error) => rest_after(&error).await,
         }
@@ -84,7 +94,7 @@ async fn converse(
     stream: TcpStream,
     app: Router,
     place: Place,
-    hosts: Hosts,
+    door: Door,
     limits: ServerLimits,
     stop: CancellationToken,
 ) {
@@ -100,7 +110,7 @@ async fn converse(
         .max_buf_size(HEAD_LIMIT_BYTES)
         .serve_connection(
             io,
-            service_fn(|request| answer(&app, &place, hosts, request)),
+            service_fn(|request| answer(&app, &place, &door, request)),
         )
         .with_upgrades();
     let mut connection = pin!(connection);
@@ -116,17 +126,24 @@ async fn converse(
     }
 }
 
-/// One request. The guard stands here and not in a layer, since a layer would cost each request an
+/// One request. Guard and tokens stand here and not in a layer, since a layer would cost each request an
 /// allocation or two.
 fn answer(
     app: &Router,
     place: &Place,
-    hosts: Hosts,
+    door: &Door,
     mut request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response, Infallible>> + use<> {
-    match guard::check(hosts, request.method(), request.headers()) {
-        Ok(()) => {
-            request.extensions_mut().insert(Arc::clone(place));
+    let (method, headers) = (request.method(), request.headers());
+    let admitted = guard::check(door.hosts, method, headers)
+        .and_then(|()| caller::admit(&door.access, method, request.uri().path(), headers));
+    match admitted {
+        Ok(caller) => {
+            let extensions = request.extensions_mut();
+            extensions.insert(Arc::clone(place));
+            if caller.is_known() {
+                extensions.insert(caller);
+            }
             Either::Left(app.clone().call(request))
         }
         Err(error) => Either::Right(ready(Ok(error.into_response()))),

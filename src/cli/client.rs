@@ -3,12 +3,14 @@
 use std::io;
 use std::time::Duration;
 
+use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use rustls::RootCertStore;
 use serde_json::Value;
 
 use super::error::Error;
 use super::refusal::reason_in;
+use super::sent_token::Token;
 use crate::tls;
 
 /// A service that takes longer to take a connection is as good as none. Answers may take as long as
@@ -20,11 +22,12 @@ pub(super) struct Client {
     http: reqwest::Client,
     /// Without a slash at its end.
     url: String,
+    token: Option<Token>,
 }
 
 impl Client {
     /// A client of the service at `url`; nothing is sent yet.
-    pub fn new(url: &Url) -> Result<Self, Error> {
+    pub fn new(url: &Url, token: Option<Token>) -> Result<Self, Error> {
         let authorities = match url.scheme() {
             "https" => tls::usual_authorities(),
             _ => RootCertStore::empty(),
@@ -36,7 +39,7 @@ impl Client {
             .build()
             .map_err(|error| Error::Failed(format!("cannot make a client: {}", root(&error))))?;
         let url = url.as_str().trim_end_matches('/').to_owned();
-        Ok(Self { http, url })
+        Ok(Self { http, url, token })
     }
 
     /// The service's address.
@@ -44,9 +47,18 @@ impl Client {
         &self.url
     }
 
+    /// How the service knows who asks, if there is a token to say it.
+    pub fn authorization(&self) -> Option<HeaderValue> {
+        self.token.as_ref().map(Token::header)
+    }
+
     /// A request that is not sent yet.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.url))
+        let request = self.http.request(method, format!("{}{path}", self.url));
+        match self.authorization() {
+            Some(token) => request.header(AUTHORIZATION, token),
+            None => request,
+        }
     }
 
     /// The answer to `GET path`, to be read.

@@ -12,7 +12,8 @@ use reqwest::Url;
 
 use super::client::Client;
 use super::error::Error;
-use crate::config::{Overrides, Settings, Sources};
+use super::sent_token::Token;
+use crate::config::{self, Overrides, Settings, Sources};
 use crate::state::Lock;
 
 const HEADING: &str = "Which service";
@@ -30,6 +31,13 @@ pub(super) struct Target {
     /// Settings of the service [env: VENOM_CONFIG] [default: ./venom.toml, if there is one]
     #[arg(long, value_name = "FILE", help_heading = HEADING)]
     config: Option<PathBuf>,
+    /// Token to send; others on this machine can see what a command line says
+    /// [env: VENOM_TOKEN]
+    #[arg(long, value_name = "TOKEN", conflicts_with = "token_file", help_heading = HEADING)]
+    token: Option<String>,
+    /// File with the token to send [env: VENOM_TOKEN_FILE]
+    #[arg(long, value_name = "FILE", help_heading = HEADING)]
+    token_file: Option<PathBuf>,
 }
 
 /// What the command line and the settings say about the service.
@@ -48,7 +56,12 @@ impl Target {
             Found::Configured(settings) => announced(&settings.database_path)
                 .unwrap_or_else(|| address(settings.host, settings.port)),
         };
-        Client::new(&url)
+        self.client_of(&url)
+    }
+
+    /// A client of the service at `url`, with the token that there is.
+    pub fn client_of(&self, url: &Url) -> Result<Client, Error> {
+        Client::new(url, self.token()?)
     }
 
     /// A client of the same service after it was lost: it may have come back under another address.
@@ -60,7 +73,29 @@ impl Target {
             return lost;
         };
         let url = announced(&settings.database_path);
-        url.and_then(|url| Client::new(&url).ok()).unwrap_or(lost)
+        url.and_then(|url| self.client_of(&url).ok())
+            .unwrap_or(lost)
+    }
+
+    /// The token to send: the one of the flags, else the one of the variables.
+    fn token(&self) -> Result<Option<Token>, Error> {
+        if let Some(token) = &self.token {
+            // Not read by clap, whose message would repeat it.
+            let wrong = |reason| Error::Usage(format!("--token: {reason}"));
+            return token.parse().map(Some).map_err(wrong);
+        }
+        if let Some(path) = &self.token_file {
+            return Token::of_file(path).map(Some);
+        }
+        let sources = Sources::from_process();
+        if let Some((text, place)) = sources.of_client(config::TOKEN)? {
+            let token = text.parse::<Token>();
+            let wrong = |reason| Error::Usage(format!("`VENOM_TOKEN` {place}: {reason}"));
+            return token.map(Some).map_err(wrong);
+        }
+        let file = sources.of_client(config::TOKEN_FILE)?;
+        file.map(|(path, _)| Token::of_file(Path::new(&path)))
+            .transpose()
     }
 
     /// The service's address if it was named, else the settings.
@@ -69,7 +104,7 @@ impl Target {
             return Ok(Found::Named(url.clone()));
         }
         let mut sources = Sources::from_process();
-        if let Some((text, place)) = sources.service_url()? {
+        if let Some((text, place)) = sources.of_client(config::URL)? {
             let url = service_url(&text).map_err(|reason| {
                 Error::Usage(format!("`VENOM_URL` {place}: found {text:?}, {reason}"))
             })?;

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use clap::Args;
 use futures_util::{FutureExt, StreamExt};
+use reqwest::header::AUTHORIZATION;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
@@ -100,7 +102,13 @@ async fn follow(watch: &Watch) -> Result<(), Error> {
 async fn connect(client: &Client, watch: &Watch, since: Option<i64>) -> Result<Socket, Error> {
     let address = address(client.url(), watch, since);
     let config = WebSocketConfig::default().max_frame_size(Some(FRAME_LIMIT_BYTES));
-    let connecting = connect_async_with_config(address, Some(config), true);
+    let mut request = address
+        .into_client_request()
+        .map_err(|error| Error::Failed(format!("cannot watch {}: {error}", client.url())))?;
+    if let Some(token) = client.authorization() {
+        request.headers_mut().insert(AUTHORIZATION, token);
+    }
+    let connecting = connect_async_with_config(request, Some(config), true);
     let slow = || Error::Unreachable(format!("{} takes too long to answer", client.url()));
     match timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(Ok((socket, _))) => Ok(socket),

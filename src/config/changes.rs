@@ -19,6 +19,7 @@ macro_rules! for_each_setting {
         $do! {
             restart host,
             restart port,
+            restart auth,
             restart database_path,
             restart state_file_path,
             restart state_dump,

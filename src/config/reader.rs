@@ -39,6 +39,7 @@ pub(super) fn read(table: &mut Table<'_>) -> Result<Settings, Error> {
     Ok(settings! {
         host: HOST,
         port: PORT,
+        auth: AUTH,
         database_path: PATH,
         state_file_path: PATH,
         state_dump: SWITCH,

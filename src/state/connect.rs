@@ -51,6 +51,8 @@ pub enum OpenError {
     Foreign { path: PathBuf },
     #[error("{} was written by a newer version of venom (migration {migration}); install that version", path.display())]
     Newer { path: PathBuf, migration: i64 },
+    #[error("the service that runs on {} is of an older version; start it again with this one", path.display())]
+    Older { path: PathBuf },
     #[error("cannot open {}: {reason}", path.display())]
     Sqlite { path: PathBuf, reason: String },
 }
@@ -122,27 +124,9 @@ pub(super) struct Connections {
 
 /// Opens the database at `path`, creating it as needed.
 pub(super) async fn open(path: &Path, durability: Durability) -> Result<Connections, OpenError> {
-    check_version()?;
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        std::fs::create_dir_all(folder).map_err(|source| OpenError::Folder {
-            path: folder.to_owned(),
-            source,
-        })?;
-    }
-    let lock = Lock::take(path)?;
-    let sqlite = |error: sqlx::Error| OpenError::Sqlite {
-        path: path.to_owned(),
-        reason: reason(&error),
-    };
     let options = write_options(path, durability);
-    let mut write = options.connect().await.map_err(sqlite)?;
-    if !is_ours(&mut write, path).await? {
-        take_over(&mut write).await.map_err(sqlite)?;
-    }
-    migrate(&mut write, path).await?;
+    let (write, lock) = lay_out(path, &options).await?;
+    let sqlite = |error| of_sqlite(path, &error);
     let read = SqlitePoolOptions::new()
         .max_connections(READERS)
         .min_connections(1)
@@ -158,6 +142,53 @@ pub(super) async fn open(path: &Path, durability: Durability) -> Result<Connecti
         read_options: read_options(path),
         lock,
     })
+}
+
+/// Opens the database at `path` for a moment, while no service runs on it, creating it as needed.
+pub(super) async fn open_alone(path: &Path) -> Result<(SqliteConnection, Lock), OpenError> {
+    lay_out(path, &write_options(path, Durability::Full)).await
+}
+
+/// Opens the database at `path` beside the service that owns it; `None` if it has no such table (yet).
+pub(super) async fn open_beside(
+    path: &Path,
+    table: &str,
+) -> Result<Option<SqliteConnection>, OpenError> {
+    check_version()?;
+    let sqlite = |error| of_sqlite(path, &error);
+    let options = write_options(path, Durability::Full).create_if_missing(false);
+    let mut conn = options.connect().await.map_err(sqlite)?;
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = ?1")
+        .bind(table)
+        .fetch_one(&mut conn)
+        .await
+        .map_err(sqlite)?;
+    Ok((tables > 0).then_some(conn))
+}
+
+/// Takes the lock, creates what is missing, and brings the schema up to date.
+async fn lay_out(
+    path: &Path,
+    options: &SqliteConnectOptions,
+) -> Result<(SqliteConnection, Lock), OpenError> {
+    check_version()?;
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        std::fs::create_dir_all(folder).map_err(|source| OpenError::Folder {
+            path: folder.to_owned(),
+            source,
+        })?;
+    }
+    let lock = Lock::take(path)?;
+    let sqlite = |error| of_sqlite(path, &error);
+    let mut write = options.connect().await.map_err(sqlite)?;
+    if !is_ours(&mut write, path).await? {
+        take_over(&mut write).await.map_err(sqlite)?;
+    }
+    migrate(&mut write, path).await?;
+    Ok((write, lock))
 }
 
 fn check_version() -> Result<(), OpenError> {
@@ -207,10 +238,7 @@ fn common_options(path: &Path) -> SqliteConnectOptions {
 
 /// Whether the database is one already; refuses one of another program, which is left as it is.
 async fn is_ours(conn: &mut SqliteConnection, path: &Path) -> Result<bool, OpenError> {
-    let broken = |error: sqlx::Error| OpenError::Sqlite {
-        path: path.to_owned(),
-        reason: reason(&error),
-    };
+    let broken = |error| of_sqlite(path, &error);
     let owner: i32 = sqlx::query_scalar("PRAGMA application_id")
         .fetch_one(&mut *conn)
         .await
@@ -257,9 +285,11 @@ async fn migrate(conn: &mut SqliteConnection, path: &Path) -> Result<(), OpenErr
     })
 }
 
-fn reason(error: &sqlx::Error) -> String {
-    match error {
+fn of_sqlite(path: &Path, error: &sqlx::Error) -> OpenError {
+    let reason = match error {
         sqlx::Error::Database(database) => database.message().to_owned(),
         other => other.to_string(),
-    }
+    };
+    let path = path.to_owned();
+    OpenError::Sqlite { path, reason }
 }

@@ -11,7 +11,7 @@ use super::lanes::LaneName;
 use super::request::{Order, Paused, Purged, Reply, Resumed};
 use super::transaction::{begin, end};
 use super::writer::{Writer, insert_rows};
-use super::{Error, import, meta, reads, retention, writes};
+use super::{Error, import, meta, reads, retention, tokens, writes};
 use crate::models::{EventType, Pause, Timestamp};
 
 impl Writer {
@@ -130,6 +130,10 @@ impl Writer {
             } => {
                 let imported = self.import(tasks, replace).await;
                 answer(reply, imported)
+            }
+            Order::TokensUsed(names, reply) => {
+                let noted = tokens::note_use(&mut self.conn, &names).await;
+                answer(reply, noted)
             }
             Order::SetMeta(key, value, reply) => {
                 let set = writes::set_meta(&mut self.conn, key, &value).await;

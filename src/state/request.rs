@@ -80,6 +80,8 @@ pub(super) enum Order {
     Processors(Reply<HashMap<String, ProcessorStatus>>),
     /// Other limits, default processor, and numbers of attempts by processor.
     SetLimits(Box<Limits>, String, BTreeMap<String, i64>, Reply<()>),
+    /// These tokens were used.
+    TokensUsed(Vec<String>, Reply<()>),
     /// Remembers some JSON under a key of `meta`.
     SetMeta(&'static str, String, Reply<()>),
     /// Writes what has arrived, then closes the database.

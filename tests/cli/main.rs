@@ -16,4 +16,5 @@ mod settings;
 mod show;
 mod submit;
 mod target;
+mod token;
 mod watch;

@@ -1,6 +1,7 @@
 //! The service's promises, tried from outside: over HTTP, WebSocket, the database and files.
 
 mod attempts;
+mod auth;
 mod bulk;
 mod chains;
 mod command;

@@ -11,6 +11,7 @@ mod redis;
 mod service;
 mod sse;
 mod tls;
+mod token;
 mod wait;
 mod wire;
 mod worker;

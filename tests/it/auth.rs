@@ -1,0 +1,378 @@
+//! Tokens: who is let in, to what, and for how long.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use crate::support::{Answer, Service, Setup, eventually, in_time};
+
+const REQUIRED: &str = "\"required\"";
+const NOBODY: &str = "0190a6e2-7b5c-7d20-9a3c-5f2e8b1d4c6a";
+
+/// A service that asks for tokens.
+fn closed() -> Setup {
+    Setup::new().setting("auth", REQUIRED)
+}
+
+async fn call(service: &Service, token: &str, method: Method, path: &str) -> Answer {
+    Answer::of(service.request(method, path).bearer_auth(token)).await
+}
+
+async fn submit(service: &Service, token: &str, body: &Value) -> Answer {
+    let request = service.request(Method::POST, "/api/v1/tasks");
+    Answer::of(request.bearer_auth(token).json(body)).await
+}
+
+async fn socket_status(service: &Service, query: &str, token: Option<&str>) -> u16 {
+    let url = format!("ws://{}/ws/events{query}", service.authority());
+    let mut request = url.into_client_request().unwrap();
+    if let Some(token) = token {
+        let value = format!("Bearer {token}").parse().unwrap();
+        request.headers_mut().insert("authorization", value);
+    }
+    match in_time("a socket answers", connect_async(request)).await {
+        Ok((_, answer)) => answer.status().as_u16(),
+        Err(Error::Http(answer)) => answer.status().as_u16(),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[tokio::test]
+async fn without_a_token_only_health_is_told() {
+    let setup = closed();
+    let token = setup.create_token(&["reader", "--role", "read"]);
+    let service = setup.start().await;
+    for path in ["/healthz", "/readyz"] {
+        service.get(path).await.expect(200);
+    }
+    let calls = [
+        (Method::GET, "/api/v1/tasks"),
+        (Method::GET, "/api/v1/queue/status"),
+        (Method::GET, "/api/v1/export"),
+        (Method::GET, "/nowhere"),
+        (Method::GET, "/ws/events"),
+        (Method::POST, "/api/v1/tasks"),
+        (Method::POST, "/api/v1/queue/purge"),
+        (Method::POST, "/api/v1/worker/claim"),
+        (Method::DELETE, "/api/v1/tasks"),
+    ];
+    for (method, path) in calls {
+        let answer = Answer::of(service.request(method, path)).await;
+        assert!(answer.sentence(401).contains("Authorization: Bearer"));
+        assert_eq!(answer.headers["www-authenticate"], "Bearer");
+    }
+    for wrong in [
+        "",
+        "venom_",
+        "venom_AAAA",
+        &token[..token.len() - 1],
+        &token.to_uppercase(),
+    ] {
+        let answer = call(&service, wrong, Method::GET, "/api/v1/tasks").await;
+        let sentence = answer.sentence(401);
+        assert!(wrong.len() < 8 || !sentence.contains(wrong), "{sentence}");
+    }
+    assert_eq!(socket_status(&service, "", None).await, 401);
+    call(&service, &token, Method::GET, "/api/v1/tasks")
+        .await
+        .expect(200);
+    assert_eq!(socket_status(&service, "", Some(&token)).await, 101);
+}
+
+#[tokio::test]
+async fn each_role_may_do_what_those_before_it_may_and_more() {
+    let setup = closed();
+    let roles = ["read", "submit", "operate", "admin"];
+    let tokens = roles.map(|role| setup.create_token(&[role, "--role", role]));
+    let service = setup.start().await;
+    let task = format!("/api/v1/tasks/{NOBODY}");
+    let retry = format!("{task}/retry");
+    let abort = format!("/api/v1/queue/task/{NOBODY}/abort");
+    let complete = format!("/api/v1/worker/{NOBODY}/complete");
+    // The call, the weakest role that may, and what it gets to hear.
+    let calls = [
+        (Method::GET, "/api/v1/tasks", 0, 200),
+        (Method::GET, task.as_str(), 0, 404),
+        (Method::GET, "/api/v1/processors", 0, 200),
+        (Method::GET, "/api/v1/schedules", 0, 200),
+        (Method::GET, "/nowhere", 0, 404),
+        (Method::POST, "/api/v1/tasks", 1, 422),
+        (Method::POST, "/api/v1/tasks/batch", 1, 422),
+        (Method::POST, "/api/v1/queue/pause", 2, 200),
+        (Method::POST, "/api/v1/queue/resume", 2, 200),
+        (Method::POST, "/api/v1/queue/purge", 2, 200),
+        (Method::POST, "/api/v1/queue/emergency-stop", 2, 200),
+        (Method::POST, abort.as_str(), 2, 404),
+        (Method::POST, retry.as_str(), 2, 404),
+        (Method::POST, "/api/v1/tasks/retry", 2, 422),
+        (Method::POST, "/api/v1/tasks/abort", 2, 422),
+        (Method::POST, "/api/v1/reload", 2, 200),
+        (Method::POST, "/api/v1/worker/claim", 2, 422),
+        (Method::POST, complete.as_str(), 2, 422),
+        (Method::POST, "/api/v1/hive/broadcast", 2, 422),
+        (Method::GET, "/api/v1/export", 3, 200),
+        (Method::POST, "/api/v1/import", 3, 422),
+        (Method::DELETE, "/api/v1/tasks", 3, 422),
+        (Method::DELETE, task.as_str(), 3, 404),
+        (Method::POST, "/nowhere", 3, 404),
+    ];
+    for (method, path, least, status) in calls {
+        for (rank, token) in tokens.iter().enumerate() {
+            let answer = call(&service, token, method.clone(), path).await;
+            if rank >= least {
+                assert_eq!(answer.status, status, "{method} {path}: {}", answer.text());
+                continue;
+            }
+            let (needs, has) = (roles[least], roles[rank]);
+            let words = format!("This needs the role {needs}; the token {has} has {has}.");
+            assert_eq!(answer.sentence(403), words, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_for_some_processors_sees_and_touches_no_others() {
+    let setup = closed()
+        .table("[processors.one]\nkind = \"worker\"")
+        .table("[processors.two]\nkind = \"worker\"");
+    let all = setup.create_token(&["all", "--role", "admin"]);
+    let one = setup.create_token(&["one", "--role", "admin", "--processor", "one"]);
+    let both = [
+        "both",
+        "--role",
+        "read",
+        "--processor",
+        "one",
+        "--processor",
+        "two",
+    ];
+    let both = setup.create_token(&both);
+    let service = setup.start().await;
+    let mine = submit(&service, &one, &json!({"content": "m", "processor": "one"})).await;
+    let mine = mine.expect(201)["task_id"].as_str().unwrap().to_owned();
+    let theirs = submit(&service, &all, &json!({"content": "t", "processor": "two"})).await;
+    let theirs = theirs.expect(201)["task_id"].as_str().unwrap().to_owned();
+
+    let refused = submit(&service, &one, &json!({"content": "x", "processor": "two"})).await;
+    let words = "The token one is for these processors alone: one.";
+    assert_eq!(refused.sentence(403), words);
+    // The default processor is none of its own.
+    assert_eq!(
+        submit(&service, &one, &json!({"content": "x"}))
+            .await
+            .sentence(403),
+        words
+    );
+    // Run after another's task, it would get that one's result.
+    let after = json!({"content": "x", "processor": "one", "after": [theirs]});
+    assert_eq!(
+        submit(&service, &one, &after).await.problem()["loc"],
+        json!(["body", "after"])
+    );
+    let batch = json!({"tasks": [{"content": "x", "processor": "one"}, {"content": "x"}]});
+    let request = service
+        .request(Method::POST, "/api/v1/tasks/batch")
+        .bearer_auth(&one);
+    let refused = Answer::of(request.json(&batch)).await.sentence(403);
+    assert_eq!(refused, format!("Task 1: {words}"));
+
+    for (method, path) in [
+        (Method::GET, format!("/api/v1/tasks/{theirs}")),
+        (Method::GET, format!("/api/v1/tasks/{theirs}/logs")),
+        (Method::GET, format!("/api/v1/tasks/{theirs}/explain")),
+        (Method::GET, format!("/api/v1/tasks/{theirs}/stream")),
+        (Method::DELETE, format!("/api/v1/tasks/{theirs}")),
+        (Method::POST, format!("/api/v1/tasks/{theirs}/retry")),
+        (Method::POST, format!("/api/v1/queue/task/{theirs}/abort")),
+        (Method::POST, format!("/api/v1/worker/{theirs}/complete")),
+    ] {
+        let answer = call(&service, &one, method, &path).await;
+        assert_eq!(answer.sentence(404), "Task not found", "{path}");
+    }
+    let path = format!("/api/v1/tasks/{mine}");
+    assert_eq!(
+        call(&service, &one, Method::GET, &path).await.expect(200)["content"],
+        "m"
+    );
+
+    // A list keeps to the one processor; of several, one has to be chosen.
+    let listed = call(&service, &one, Method::GET, "/api/v1/tasks")
+        .await
+        .expect(200);
+    let ids: Vec<_> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|task| &task["id"])
+        .collect();
+    assert_eq!(ids, [&json!(mine)]);
+    let other = call(&service, &one, Method::GET, "/api/v1/tasks?processor=two").await;
+    assert_eq!(other.sentence(403), words);
+    let choose = call(&service, &both, Method::GET, "/api/v1/tasks")
+        .await
+        .sentence(403);
+    assert!(choose.contains("`processor=`, of one, two"), "{choose}");
+    let chosen = call(&service, &both, Method::GET, "/api/v1/tasks?processor=two").await;
+    assert_eq!(chosen.expect(200)[0]["id"], json!(theirs));
+    let names = call(&service, &one, Method::GET, "/api/v1/processors")
+        .await
+        .expect(200);
+    assert_eq!(names.as_array().unwrap().len(), 1, "{names}");
+
+    let post = async |path: &str, body: Value| {
+        let request = service.request(Method::POST, path).bearer_auth(&one);
+        Answer::of(request.json(&body)).await
+    };
+    let claim = json!({"processors": ["one", "two"], "wait": 0});
+    assert_eq!(
+        post("/api/v1/worker/claim", claim).await.sentence(403),
+        words
+    );
+    assert_eq!(
+        post("/api/v1/queue/pause", json!({})).await.sentence(403),
+        words
+    );
+    let pause = json!({"processor": "two"});
+    assert_eq!(
+        post("/api/v1/queue/pause", pause).await.sentence(403),
+        words
+    );
+    post("/api/v1/queue/pause", json!({"processor": "one"}))
+        .await
+        .expect(200);
+    for path in ["queue/purge", "queue/emergency-stop", "reload", "import"] {
+        let refused = call(&service, &one, Method::POST, &format!("/api/v1/{path}")).await;
+        assert_eq!(refused.sentence(403), words, "{path}");
+    }
+    assert_eq!(
+        call(&service, &one, Method::GET, "/api/v1/export")
+            .await
+            .sentence(403),
+        words
+    );
+    // Events: of one task of its own at a time.
+    for (query, status) in [
+        (String::new(), 403),
+        (format!("?task_id={theirs}"), 404),
+        (format!("?task_id={mine}"), 101),
+    ] {
+        assert_eq!(
+            socket_status(&service, &query, Some(&one)).await,
+            status,
+            "{query}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn tokens_come_and_go_while_the_service_runs() {
+    let setup = closed();
+    let first = setup.create_token(&["first", "--role", "read"]);
+    let service = setup.start().await;
+    let second = service
+        .setup()
+        .create_token(&["second", "--role", "submit"]);
+    eventually("the new token opens", async || {
+        let answer = call(&service, &second, Method::GET, "/api/v1/tasks").await;
+        (answer.status == 200).then_some(())
+    })
+    .await;
+    let task = submit(&service, &second, &json!({"content": "x", "delay": 3600})).await;
+    let task = task.expect(201)["task_id"].as_str().unwrap().to_owned();
+    let mut stream = service
+        .request(Method::GET, &format!("/api/v1/tasks/{task}/stream"))
+        .bearer_auth(&first)
+        .send()
+        .await
+        .unwrap();
+    assert!(stream.chunk().await.unwrap().is_some());
+    let mut request = format!("ws://{}/ws/events", service.authority())
+        .into_client_request()
+        .unwrap();
+    let value = format!("Bearer {first}").parse().unwrap();
+    request.headers_mut().insert("authorization", value);
+    let (mut socket, _) = connect_async(request).await.unwrap();
+
+    // When it was used is noted.
+    let list = || {
+        let listed = service.setup().token(&["list", "--json"]);
+        serde_json::from_slice::<Value>(&listed.stdout).unwrap()
+    };
+    eventually("its use is noted", async || {
+        list()[0]["last_used_at"].is_string().then_some(())
+    })
+    .await;
+
+    // Revoked, it opens nothing, and what it had opened ends.
+    assert!(service.setup().token(&["revoke", "first"]).status.success());
+    eventually("the revoked token does not open", async || {
+        let answer = call(&service, &first, Method::GET, "/api/v1/tasks").await;
+        (answer.status == 401).then_some(())
+    })
+    .await;
+    in_time("the stream ends", async {
+        while stream.chunk().await.unwrap().is_some() {}
+    })
+    .await;
+    in_time("the socket ends", async {
+        while let Some(Ok(message)) = futures_util::StreamExt::next(&mut socket).await {
+            assert!(!matches!(message, Message::Binary(_)));
+        }
+    })
+    .await;
+    let revoked = &list()[0];
+    assert_eq!(revoked["name"], "first");
+    assert!(revoked["revoked_at"].is_string(), "{revoked}");
+
+    // Nothing of the tokens lies around.
+    let log = service.setup().log();
+    let database = std::fs::read(service.setup().database_path()).unwrap();
+    let wal = std::fs::read(service.setup().database_path().with_extension("db-wal"));
+    for token in [&first, &second] {
+        assert!(!log.contains(token.as_str()));
+        for bytes in [&database, wal.as_ref().unwrap_or(&database)] {
+            let mut windows = bytes.windows(token.len());
+            assert!(!windows.any(|window| window == token.as_bytes()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_nobody_could_use_does_not_start() {
+    let setup = closed();
+    let (status, log) = setup.start_and_fail().await;
+    assert_eq!(status.code(), Some(1));
+    assert!(
+        log.contains("venom token create NAME --role admin"),
+        "{log}"
+    );
+    // Another address than loopback asks for tokens by itself.
+    for (host, insecure, starts) in [
+        ("0.0.0.0", false, false),
+        ("0.0.0.0", true, true),
+        ("127.0.0.1", false, true),
+    ] {
+        let setup = Setup::new().host(host).insecure(insecure);
+        if starts {
+            let service = setup.start().await;
+            assert_eq!(service.get("/api/v1/tasks").await.status, 200, "{host}");
+        } else {
+            let (status, log) = setup.start_and_fail().await;
+            assert_eq!(status.code(), Some(1), "{log}");
+            assert!(
+                log.contains("nobody could use a service on 0.0.0.0"),
+                "{log}"
+            );
+        }
+    }
+    // With a token it starts there, and asks for it.
+    let setup = Setup::new().host("0.0.0.0");
+    let token = setup.create_token(&["all", "--role", "admin"]);
+    let service = setup.start().await;
+    assert_eq!(service.get("/api/v1/tasks").await.status, 401);
+    call(&service, &token, Method::GET, "/api/v1/tasks")
+        .await
+        .expect(200);
+}
