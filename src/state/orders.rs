@@ -34,8 +34,11 @@ impl Writer {
             Order::Status(reply) => answer(reply, Ok(self.ledger.status())),
             Order::Pause(request, reply) => {
                 let paused = match &request.processor {
-                    None => self.pause(request.pause()).await,
-                    Some(name) => self.pause_processor(name, request.pause()).await,
+                    None => self.pause(request.pause(self.by.as_deref())).await,
+                    Some(name) => {
+                        self.pause_processor(name, request.pause(self.by.as_deref()))
+                            .await
+                    }
                 };
                 answer(reply, paused)
             }
@@ -160,6 +163,7 @@ impl Writer {
                 "Queue paused",
                 json!({ "active_tasks": active, "reason": pause.reason, "until": pause.until }),
             )
+            .by(pause.by.as_deref())
         });
         let value = serde_json::to_string(&pause)?;
         let conn = &mut self.conn;
@@ -183,7 +187,8 @@ impl Writer {
             EventType::QueueResumed,
             "Queue resumed",
             json!({ "pending_tasks": self.ledger.pending_total() }),
-        );
+        )
+        .by(self.by.as_deref());
         let conn = &mut self.conn;
         begin(conn).await?;
         let written = async {
@@ -209,6 +214,7 @@ impl Writer {
             since: Timestamp::now(),
             until: None,
             reason: Some("emergency stop".to_owned()),
+            by: self.by.as_deref().map(str::to_owned),
             emergency_stop: true,
         };
         self.pause(pause).await?;
@@ -217,7 +223,7 @@ impl Writer {
 
     async fn tell(&mut self, level: &str, message: &str, mut data: Value) -> Result<(), Error> {
         data["level"] = json!(level);
-        let row = Row::of_queue(EventType::SystemLog, message, data);
+        let row = Row::of_queue(EventType::SystemLog, message, data).by(self.by.as_deref());
         let conn = &mut self.conn;
         begin(conn).await?;
         let written = journal(conn, vec![row], Timestamp::now()).await;
@@ -239,7 +245,8 @@ impl Writer {
         };
         match upto {
             Ok(upto) => {
-                self.chores.push_back(Chore::purge(upto, cause, reply));
+                let purge = Chore::purge(upto, cause, self.by.clone(), reply);
+                self.chores.push_back(purge);
                 Ok(())
             }
             Err(error) => answer(reply, Err(error)),

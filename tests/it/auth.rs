@@ -376,3 +376,77 @@ async fn a_service_that_nobody_could_use_does_not_start() {
         .await
         .expect(200);
 }
+
+#[tokio::test]
+async fn the_journal_says_who_did_it() {
+    let setup = closed().gates();
+    let alice = setup.create_token(&["alice", "--role", "admin"]);
+    let service = setup.start().await;
+    let made = async |body: Value| {
+        let answer = submit(&service, &alice, &body).await.expect(201);
+        answer["task_id"].as_str().unwrap().to_owned()
+    };
+    let post = async |path: &str| {
+        call(&service, &alice, Method::POST, &format!("/api/v1/{path}"))
+            .await
+            .expect(200)
+    };
+    let running = made(json!({"content": "x", "processor": "gate"})).await;
+    service.at_gate(&running).await;
+    post(&format!("queue/task/{running}/abort")).await;
+    post(&format!("tasks/{running}/retry")).await;
+    let mut database = service.database().await;
+    let retried = "SELECT json_extract(data, '$.by') FROM logs WHERE type = 'TASK_RETRYING'";
+    assert_eq!(database.text(retried).await, "alice");
+    service.at_gate_again(&running, 2).await;
+    post("queue/pause").await;
+    let waits = made(json!({"content": "x"})).await;
+    let path = format!("/api/v1/tasks/{waits}/explain");
+    let why = call(&service, &alice, Method::GET, &path).await.expect(200);
+    assert!(
+        why["message"].as_str().unwrap().contains(" by alice."),
+        "{why}"
+    );
+    post("queue/purge").await;
+    post("queue/resume").await;
+    post("queue/emergency-stop").await;
+    post("reload").await;
+    let path = format!("/api/v1/tasks/{waits}");
+    assert_eq!(
+        call(&service, &alice, Method::DELETE, &path).await.status,
+        204
+    );
+    assert_eq!(
+        call(
+            &service,
+            &alice,
+            Method::DELETE,
+            "/api/v1/tasks?status=FAILED"
+        )
+        .await
+        .status,
+        200
+    );
+    let request = service
+        .request(Method::POST, "/api/v1/import")
+        .bearer_auth(&alice);
+    Answer::of(request.json(&json!({"tasks": []})))
+        .await
+        .expect(200);
+
+    let told = "SELECT type || coalesce(' ' || json_extract(data, '$.done'), '') FROM logs
+                 WHERE json_extract(data, '$.by') = 'alice' ORDER BY id";
+    let expected = [
+        "SYSTEM_LOG abort",
+        "QUEUE_PAUSED",
+        "QUEUE_PURGED",
+        "QUEUE_RESUMED",
+        "QUEUE_PAUSED",
+        "EMERGENCY_STOP",
+        "SYSTEM_LOG reload",
+        "SYSTEM_LOG delete",
+        "SYSTEM_LOG delete",
+        "SYSTEM_LOG import",
+    ];
+    assert_eq!(database.texts(told).await, expected);
+}
