@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{self, Access};
@@ -25,6 +26,7 @@ use crate::schedules::Scheduler;
 use crate::state::{
     self, Home, Limits, Lock, OpenError, Retention, Rule, Start, StateManager, WriterHandle,
 };
+use crate::tls;
 
 /// Why the service did not start, or did not stop well: one sentence.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +46,8 @@ pub enum Error {
         database.display()
     )]
     NoToken { address: IpAddr, database: PathBuf },
+    #[error("cannot speak TLS: {0}")]
+    Tls(String),
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
     #[error("the Hive cannot be started: {0}")]
@@ -78,6 +82,8 @@ pub struct App {
     access: Access,
     /// `None` where no token is asked for.
     tokens: Option<access::Watch>,
+    /// `None` speaks plain HTTP.
+    tls: Option<TlsAcceptor>,
 }
 
 impl App {
@@ -92,6 +98,7 @@ impl App {
             address: wanted,
             source,
         };
+        let tls = tls(&settings)?;
         let listener = TcpListener::bind(wanted).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let registry = Arc::new(Registry::new(&settings));
@@ -113,7 +120,7 @@ impl App {
         state_file
             .first_start(&state, &registry.default_name())
             .await?;
-        if let Err(error) = lock.announce(&format!("http://{address}")) {
+        if let Err(error) = lock.announce(&url_of(address, tls.is_some())) {
             tracing::warn!(%error, "commands on this machine will not find the service by its database");
         }
         let hive = match settings.enable_hive {
@@ -145,6 +152,7 @@ impl App {
             hive,
             access,
             tokens,
+            tls,
         })
     }
 
@@ -156,6 +164,11 @@ impl App {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The same as a URL.
+    pub fn url(&self) -> String {
+        url_of(self.address, self.tls.is_some())
     }
 
     /// Asks the service to read its settings again.
@@ -205,6 +218,7 @@ impl App {
             Door {
                 hosts: Hosts::of(self.address.ip()),
                 access: self.access,
+                tls: self.tls,
             },
             limits,
             closing.clone(),
@@ -282,6 +296,22 @@ impl App {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// How it speaks TLS, if it does.
+fn tls(settings: &Settings) -> Result<Option<TlsAcceptor>, Error> {
+    match (&settings.tls_cert_file, &settings.tls_key_file) {
+        (Some(certificate), Some(key)) => {
+            let config = tls::server(certificate, key).map_err(Error::Tls)?;
+            Ok(Some(TlsAcceptor::from(Arc::new(config))))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn url_of(address: SocketAddr, is_secure: bool) -> String {
+    let scheme = if is_secure { "https" } else { "http" };
+    format!("{scheme}://{address}")
 }
 
 /// The tokens that are asked for, if they are. A service that nobody could use does not start.

@@ -35,7 +35,7 @@
 //! - [`events`]: who hears about a commit
 //! - [`models`]: the words of the service as plain data
 //! - [`config`] and [`logging`]: every setting; the log
-//! - [`tls`]: whom the program's own HTTP clients trust
+//! - [`tls`]: whom the program's own HTTP clients trust, and what the service shows to its own
 //!
 //! [`api`] and [`orchestrator`] do not know each other: they meet in rows and in the orders of the
 //! [`queue`]. ARCHITECTURE.md has the invariants and the walkthroughs.

@@ -15,9 +15,11 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
@@ -38,10 +40,12 @@ pub struct ServerLimits {
 }
 
 /// Who may ask, and under which names.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Door {
     pub hosts: Hosts,
     pub access: Access,
+    /// `None` speaks plain HTTP.
+    pub tls: Option<TlsAcceptor>,
 }
 
 /// A connection's place among the connections. What a connection is upgraded to keeps it.
@@ -80,7 +84,7 @@ pub async fn serve(
                 let place = Arc::new(place);
                 let app = app.clone();
                 let door = door.clone();
-                connections.spawn(converse(stream, app, place, door, limits, stop.clone()));
+                connections.spawn(welcome(stream, app, place, door, limits, stop.clone()));
             }
             Err(error) => rest_after(&error).await,
         }
@@ -89,8 +93,9 @@ pub async fn serve(
     let _ = tokio::time::timeout(FAREWELL, connections.wait()).await;
 }
 
-/// One connection, to its end.
-async fn converse(
+/// One connection, to its end. A client that does not get through the handshake in the time for a
+/// request's head is let go.
+async fn welcome(
     stream: TcpStream,
     app: Router,
     place: Place,
@@ -102,7 +107,27 @@ async fn converse(
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(limits.idle_timeout));
-    let io = TokioIo::new(Box::pin(stream));
+    let stream = Box::pin(stream);
+    let Some(tls) = door.tls.clone() else {
+        return converse(stream, app, place, door, limits, stop).await;
+    };
+    let handshake = tokio::time::timeout(limits.header_timeout, tls.accept(stream));
+    match stop.run_until_cancelled(handshake).await {
+        Some(Ok(Ok(stream))) => converse(stream, app, place, door, limits, stop).await,
+        Some(Ok(Err(error))) => tracing::debug!(%error, "a TLS handshake failed"),
+        Some(Err(_)) | None => {}
+    }
+}
+
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    app: Router,
+    place: Place,
+    door: Door,
+    limits: ServerLimits,
+    stop: CancellationToken,
+) {
+    let io = TokioIo::new(stream);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)

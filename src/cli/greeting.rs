@@ -1,7 +1,6 @@
 //! The first lines of a service: where it is, what it keeps, and what to try.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::target;
@@ -22,15 +21,15 @@ pub(super) struct Greeting {
 
 impl Greeting {
     pub fn new(
-        address: SocketAddr,
+        listens: String,
         database: &Path,
         found_by_database: bool,
         needs_token: bool,
     ) -> Self {
-        let url = target::address(address.ip(), address.port()).to_string();
+        let url = target::reachable(&listens).to_string();
         let program = std::env::args().next();
         Self {
-            listens: format!("http://{address}"),
+            listens,
             url: url.trim_end_matches('/').to_owned(),
             database: std::path::absolute(database).unwrap_or_else(|_| database.to_owned()),
             program: quoted(&program.unwrap_or_else(|| "venom".to_owned())),

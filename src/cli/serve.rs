@@ -124,7 +124,7 @@ async fn live(serve: &Serve, loaded: Loaded) -> Result<(), String> {
         () = stop.cancelled() => return Ok(()),
     };
     tokio::spawn(hang_ups.obey(app.reload()));
-    let greeting = Greeting::new(app.address(), &database, by_database, app.needs_token());
+    let greeting = Greeting::new(app.url(), &database, by_database, app.needs_token());
     match log_format {
         LogFormat::Text => output::say(greeting),
         LogFormat::Json => greeting.log(),

@@ -9,15 +9,14 @@ use std::time::Duration;
 use clap::Args;
 use futures_util::{FutureExt, StreamExt};
 use reqwest::header::AUTHORIZATION;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::backoff::Backoff;
-use super::client::{self, Client};
+use super::client::{self, Client, Stream};
 use super::error::Error;
 use super::event_line::{Frame, line};
 use super::output::say;
@@ -62,7 +61,7 @@ pub(super) struct Watch {
     target: Target,
 }
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+type Socket = WebSocketStream<Box<dyn Stream>>;
 
 /// Why a connection is over; both times it goes on after the last event.
 enum Ended {
@@ -108,7 +107,10 @@ async fn connect(client: &Client, watch: &Watch, since: Option<i64>) -> Result<S
     if let Some(token) = client.authorization() {
         request.headers_mut().insert(AUTHORIZATION, token);
     }
-    let connecting = connect_async_with_config(request, Some(config), true);
+    let connecting = async {
+        let stream = client.connect().await?;
+        client_async_with_config(request, stream, Some(config)).await
+    };
     let slow = || Error::Unreachable(format!("{} takes too long to answer", client.url()));
     match timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(Ok((socket, _))) => Ok(socket),

@@ -39,7 +39,7 @@ use std::time::Duration;
 pub use backoff::Backoff;
 pub use changes::Changes;
 pub use current::{Current, Publisher};
-pub use environment::{TOKEN, TOKEN_FILE, URL};
+pub use environment::{CA_FILE, TOKEN, TOKEN_FILE, URL};
 pub use error::{Error, Place};
 pub use hive::{HiveCodec, HiveProcessorSettings, HiveQueue, Password};
 pub use keys::KeySettings;
@@ -63,6 +63,11 @@ pub struct Settings {
     pub port: u16,
     /// Whether requests need a token. Default auto. `VENOM_AUTH`, `--insecure`
     pub auth: Auth,
+    /// The certificate chain with which the service speaks TLS, PEM; only with `tls_key_file`. Default:
+    /// none, plain HTTP. `VENOM_TLS_CERT_FILE`
+    pub tls_cert_file: Option<PathBuf>,
+    /// Its private key, PEM. Default: none. `VENOM_TLS_KEY_FILE`
+    pub tls_key_file: Option<PathBuf>,
     /// The database file, created as needed. Default `./data/venom.db`. `VENOM_DATABASE_PATH`,
     /// `--database`
     pub database_path: PathBuf,
@@ -218,6 +223,8 @@ impl Default for Settings {
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 8000,
             auth: Auth::Auto,
+            tls_cert_file: None,
+            tls_key_file: None,
             database_path: "./data/venom.db".into(),
             state_file_path: "./data/memory/state_dump.json".into(),
             state_dump: true,

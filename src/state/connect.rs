@@ -77,6 +77,7 @@ impl Lock {
         let path = Self::path_of(database);
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).read(true).write(true);
+        for_its_owner(&mut options);
         let file = options.open(&path).map_err(|source| OpenError::Lock {
             path: path.clone(),
             source,
@@ -166,6 +167,31 @@ pub(super) async fn open_beside(
     Ok((tables > 0).then_some(conn))
 }
 
+/// Makes an empty file, if there is none, that its owner alone can read: SQLite gives what it puts beside
+/// it the same mode.
+fn create(path: &Path) -> Result<(), OpenError> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).append(true);
+    for_its_owner(&mut options);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        // SQLite has more to say about it.
+        Err(_) if path.exists() => Ok(()),
+        Err(source) => Err(OpenError::Sqlite {
+            path: path.to_owned(),
+            reason: source.to_string(),
+        }),
+    }
+}
+
+#[cfg(unix)]
+fn for_its_owner(options: &mut OpenOptions) {
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+}
+
+#[cfg(not(unix))]
+fn for_its_owner(_: &mut OpenOptions) {}
+
 /// Takes the lock, creates what is missing, and brings the schema up to date.
 async fn lay_out(
     path: &Path,
@@ -182,6 +208,7 @@ async fn lay_out(
         })?;
     }
     let lock = Lock::take(path)?;
+    create(path)?;
     let sqlite = |error| of_sqlite(path, &error);
     let mut write = options.connect().await.map_err(sqlite)?;
     if !is_ours(&mut write, path).await? {

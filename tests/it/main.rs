@@ -48,6 +48,7 @@ mod replay;
 mod retention;
 mod schedules;
 mod search;
+mod secure;
 mod sql;
 mod start;
 mod stop;

@@ -25,7 +25,7 @@ pub use http::Answer;
 pub use redis::{Redis, Reply};
 pub use service::{Service, Setup, Stopped};
 pub use sse::{SseEvent, SseStream};
-pub use tls::certified;
+pub use tls::{certified, certified_pem};
 pub use wait::{DEADLINE, eventually, in_time};
 pub use wire::Wire;
 pub use worker::tasks_of;

@@ -7,10 +7,14 @@ use super::service::Setup;
 impl Setup {
     /// Runs `venom token …` on the database of this service.
     pub fn token(&self, words: &[&str]) -> Output {
+        self.venom(&[&["token"], words].concat())
+    }
+
+    /// Runs a command on the database of this service.
+    pub fn venom(&self, words: &[&str]) -> Output {
         std::fs::write(self.folder().join("venom.toml"), self.settings_text())
             .expect("a folder to write in");
         Command::new(env!("CARGO_BIN_EXE_venom"))
-            .arg("token")
             .args(words)
             .arg("--database")
             .arg(self.database_path())
