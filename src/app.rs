@@ -204,6 +204,8 @@ impl App {
             registry: Arc::clone(&self.registry),
             current: self.current.clone(),
             reload: self.reload,
+            access: self.access.clone(),
+            is_secure: self.tls.is_some(),
             body_limit_bytes: self.settings.body_limit_bytes,
             request_timeout: self.settings.request_timeout,
             spool_folder: folder_of(&self.settings.database_path),

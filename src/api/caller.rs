@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::error::ApiError;
 use super::needs::{self, Need};
+use super::session;
 use crate::access::{Access, Key};
 use crate::models::{Grant, TaskFilter, TaskId};
 use crate::state::{Error, StateManager};
@@ -33,10 +34,16 @@ pub(super) fn admit(
     let Need::Token { role, confined } = needs::of(method, path) else {
         return Ok(Caller::default());
     };
-    let token = bearer(headers).ok_or(ApiError::Unauthorized(NO_TOKEN))?;
+    let sent = bearer(headers);
+    let is_cookie = sent.is_none();
+    let token = sent.or_else(|| session::token_in(headers));
+    let token = token.ok_or(ApiError::Unauthorized(NO_TOKEN))?;
     let key = access
         .find(token)
         .ok_or(ApiError::Unauthorized(WRONG_TOKEN))?;
+    if is_cookie {
+        check_page(method, path, headers, token)?;
+    }
     let grant = &key.grant;
     if grant.role < role {
         let (name, has) = (&grant.name, grant.role);
@@ -52,7 +59,7 @@ pub(super) fn admit(
 
 const NO_TOKEN: &str = "This service asks for a token: send it as `Authorization: Bearer venom_…`. \
                         `venom token create NAME` makes one.";
-const WRONG_TOKEN: &str = "The token is unknown, or was revoked.";
+pub(super) const WRONG_TOKEN: &str = "The token is unknown, or was revoked.";
 
 /// The token of `Authorization: Bearer …`; `None` where there is no such header.
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
@@ -62,6 +69,28 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
         .eq_ignore_ascii_case(b"Bearer ")
         .then(|| token.trim_ascii())
 }
+
+/// A browser sends cookies whoever makes it ask. The guard has seen to it that `Origin`, if it is there, is
+/// our own; a socket can carry no other proof, so there it must be.
+fn check_page(
+    method: &Method,
+    path: &str,
+    headers: &HeaderMap,
+    token: &[u8],
+) -> Result<(), ApiError> {
+    let is_own = match *method {
+        Method::GET if path == "/ws/events" => headers.contains_key(header::ORIGIN),
+        Method::GET | Method::HEAD | Method::OPTIONS => true,
+        _ => session::is_own_page(headers, token),
+    };
+    match is_own {
+        true => Ok(()),
+        false => Err(forbidden(NO_PROOF.to_owned())),
+    }
+}
+
+const NO_PROOF: &str = "By cookie, a change needs the header X-CSRF-Token with what GET /api/v1/session \
+                        says, and a WebSocket the header Origin.";
 
 fn forbidden(detail: String) -> ApiError {
     ApiError::Status(StatusCode::FORBIDDEN, detail)
@@ -84,6 +113,11 @@ impl Caller {
     /// Whether something of this processor is any of its business.
     pub fn covers(&self, processor: &str) -> bool {
         self.limits().is_none_or(|grant| grant.covers(processor))
+    }
+
+    /// What the caller's token grants.
+    pub fn grant(&self) -> Option<&Grant> {
+        self.0.as_ref().map(|key| &key.grant)
     }
 
     /// The token's name, which the journal has with what is done.

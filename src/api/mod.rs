@@ -25,6 +25,7 @@ mod queue;
 mod reload;
 mod schedules;
 mod server;
+mod session;
 mod stream;
 mod task;
 mod task_request;
@@ -46,6 +47,7 @@ pub use guard::Hosts;
 pub use listeners::Listeners;
 pub use server::{Door, ServerLimits, serve};
 
+use crate::access::Access;
 use crate::config::Current;
 use crate::hive;
 use crate::processors::Registry;
@@ -63,6 +65,10 @@ pub struct Api {
     /// The settings that hold.
     pub current: Current,
     pub reload: Reload,
+    /// Whether tokens are asked for, and which hold.
+    pub access: Access,
+    /// Whether clients come by TLS.
+    pub is_secure: bool,
     /// Largest request body, except for an import.
     pub body_limit_bytes: usize,
     /// Time a client may take to send a request's body.
@@ -111,6 +117,9 @@ pub fn app(api: Arc<Api>) -> Router {
         .route("/api/v1/hive/broadcast", post(hive_calls::broadcast))
         .route("/api/v1/processors", get(processors::list))
         .route("/api/v1/schedules", get(schedules::list))
+        .route("/api/v1/login", post(session::login))
+        .route("/api/v1/logout", post(session::logout))
+        .route("/api/v1/session", get(session::show))
         .route("/api/v1/reload", post(reload::reload))
         .route("/api/v1/worker/claim", post(worker::claim))
         .route(

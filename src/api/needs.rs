@@ -45,6 +45,7 @@ pub(super) fn of(method: &Method, path: &str) -> Need {
         };
     }
     match (method.as_str(), parts) {
+        ("POST", ["login" | "logout"]) => Need::Nothing,
         ("POST", ["tasks"] | ["tasks", "batch"]) => confined(Submit),
         ("POST", ["tasks", "retry" | "abort"] | ["tasks", _, "retry"]) => confined(Operate),
         ("POST", ["queue", "pause" | "resume"] | ["queue", "task", _, "abort"]) => {

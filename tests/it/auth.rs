@@ -450,3 +450,121 @@ async fn the_journal_says_who_did_it() {
     ];
     assert_eq!(database.texts(told).await, expected);
 }
+
+#[tokio::test]
+async fn a_browser_logs_in_and_out() {
+    let setup = closed();
+    let alice = setup.create_token(&["alice", "--role", "admin"]);
+    let service = setup.start().await;
+    let login = async |token: &str| {
+        service
+            .post_json("/api/v1/login", &json!({ "token": token }))
+            .await
+    };
+    assert_eq!(login("venom_x").await.status, 401);
+    assert_eq!(
+        service
+            .post_json("/api/v1/login", &json!({}))
+            .await
+            .problem()["loc"][1],
+        "token"
+    );
+    let answer = login(&alice).await;
+    let session = answer.expect(200);
+    let cookie = answer.headers["set-cookie"].to_str().unwrap();
+    let (pair, rest) = cookie.split_once("; ").unwrap();
+    assert_eq!(rest, "Path=/; HttpOnly; SameSite=Strict");
+    let csrf = session["csrf_token"].as_str().unwrap();
+    assert!(!session.to_string().contains(&alice));
+
+    // Reading needs the cookie alone, a change the proof as well.
+    let by_cookie = |method: Method, path: &str| {
+        let cookies = format!("theme=dark; {pair}");
+        service.request(method, path).header("cookie", cookies)
+    };
+    let seen = Answer::of(by_cookie(Method::GET, "/api/v1/session"))
+        .await
+        .expect(200);
+    assert_eq!(seen, session);
+    assert_eq!(
+        (&seen["name"], &seen["role"]),
+        (&json!("alice"), &json!("admin"))
+    );
+    let pause = || by_cookie(Method::POST, "/api/v1/queue/pause");
+    for request in [
+        pause(),
+        pause().header("x-csrf-token", "x"),
+        pause().header("x-csrf-token", ""),
+    ] {
+        assert!(
+            Answer::of(request)
+                .await
+                .sentence(403)
+                .contains("X-CSRF-Token")
+        );
+    }
+    Answer::of(pause().header("x-csrf-token", csrf))
+        .await
+        .expect(200);
+    // With the token in the header there is no cookie to misuse, and nothing to prove.
+    let session = call(&service, &alice, Method::GET, "/api/v1/session")
+        .await
+        .expect(200);
+    assert_eq!(session["csrf_token"], Value::Null);
+    let foreign = [
+        ("origin", "https://evil.example"),
+        ("sec-fetch-site", "cross-site"),
+    ];
+    for (name, value) in foreign {
+        let request = pause().header("x-csrf-token", csrf).header(name, value);
+        assert_eq!(Answer::of(request).await.status, 403, "{name}");
+    }
+
+    // A socket needs the own origin.
+    let own = format!("http://{}", service.authority());
+    for (origin, status) in [
+        (None, 403),
+        (Some("https://evil.example"), 403),
+        (Some(own.as_str()), 101),
+    ] {
+        let url = format!("ws://{}/ws/events", service.authority());
+        let mut request = url.into_client_request().unwrap();
+        request
+            .headers_mut()
+            .insert("cookie", pair.parse().unwrap());
+        if let Some(origin) = origin {
+            request
+                .headers_mut()
+                .insert("origin", origin.parse().unwrap());
+        }
+        let found = match in_time("a socket answers", connect_async(request)).await {
+            Ok((_, answer)) => answer.status().as_u16(),
+            Err(Error::Http(answer)) => answer.status().as_u16(),
+            Err(error) => panic!("{error}"),
+        };
+        assert_eq!(found, status, "{origin:?}");
+    }
+
+    let out = service.post("/api/v1/logout").await;
+    assert_eq!(out.status, 204);
+    let gone = out.headers["set-cookie"].to_str().unwrap();
+    assert!(
+        gone.starts_with("venom_token=; ") && gone.ends_with("; Max-Age=0"),
+        "{gone}"
+    );
+}
+
+#[tokio::test]
+async fn where_no_token_is_asked_for_nobody_logs_in() {
+    let service = Service::start().await;
+    let session = service.get("/api/v1/session").await.expect(200);
+    assert_eq!(
+        (&session["auth"], &session["name"]),
+        (&json!(false), &Value::Null)
+    );
+    let answer = service
+        .post_json("/api/v1/login", &json!({"token": "x"}))
+        .await;
+    assert_eq!(answer.expect(200), session);
+    assert!(!answer.headers.contains_key("set-cookie"));
+}

@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use crate::support::{Service, Setup, certified_pem, in_time};
 
 /// A service that speaks TLS, in whose folder `ca.pem` vouches for it.
-async fn secure() -> Service {
+fn secure() -> Setup {
     let setup = Setup::new()
         .setting("tls_cert_file", "\"cert.pem\"")
         .setting("tls_key_file", "\"key.pem\"");
@@ -22,12 +22,12 @@ async fn secure() -> Service {
     ] {
         std::fs::write(setup.folder().join(name), text).unwrap();
     }
-    setup.start().await
+    setup
 }
 
 #[tokio::test]
 async fn with_a_certificate_it_speaks_tls_alone() {
-    let service = secure().await;
+    let service = secure().start().await;
     let url = service.url("/healthz");
     assert!(url.starts_with("https://127.0.0.1:"), "{url}");
     let authority = std::fs::read(service.setup().folder().join("ca.pem")).unwrap();
@@ -51,7 +51,7 @@ async fn with_a_certificate_it_speaks_tls_alone() {
 
 #[tokio::test]
 async fn commands_trust_the_authority_they_are_given() {
-    let service = secure().await;
+    let service = secure().start().await;
     let setup = service.setup();
     let refused = setup.venom(&["status"]);
     let words = String::from_utf8_lossy(&refused.stderr).into_owned();
@@ -155,4 +155,28 @@ async fn only_the_owner_can_read_what_is_on_disk() {
     }
     let stopped = service.stop().await;
     assert_eq!(mode(&stopped.setup().state_file()), 0o600);
+}
+
+#[tokio::test]
+async fn the_cookie_of_a_login_over_tls_stays_there() {
+    let setup = secure().setting("auth", "\"required\"");
+    let token = setup.create_token(&["alice", "--role", "read"]);
+    let authority = std::fs::read(setup.folder().join("ca.pem")).unwrap();
+    let service = setup.start().await;
+    let client = reqwest::Client::builder()
+        .tls_certs_only([Certificate::from_pem(&authority).unwrap()])
+        .build()
+        .unwrap();
+    let login = client.post(service.url("/api/v1/login"));
+    let answer = login
+        .json(&serde_json::json!({ "token": token }))
+        .send()
+        .await
+        .unwrap();
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+    assert!(
+        cookie.ends_with("; HttpOnly; SameSite=Strict; Secure"),
+        "{cookie}"
+    );
+    service.stop().await;
 }
