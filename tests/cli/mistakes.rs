@@ -67,7 +67,7 @@ fn wrong_usage_is_exit_code_2() {
         ),
         (&["watch", "--since", "-1"], "-1 is not in 0.."),
         (
-            &["status", "--url", "https://venom.lan"],
+            &["status", "--url", "ftp://venom.lan"],
             "expected an address such as",
         ),
         (&["import"], "<FILE>"),
