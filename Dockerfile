@@ -34,6 +34,6 @@ WORKDIR /data
 VOLUME /data
 EXPOSE 8000
 # It asks the Writer, so a service that hangs is not healthy.
-HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["venom", "status"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["venom", "status", "--ready"]
 ENTRYPOINT ["tini", "--", "venom"]
 CMD ["serve"]

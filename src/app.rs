@@ -4,14 +4,16 @@
 //! running tasks get their grace and the rest is given back; listeners are told and closed; open requests
 //! end; the dump is written; the database is closed.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{self, Api, Hosts, Listeners, ServerLimits};
+use crate::access::{self, Access};
+use crate::api::{self, Api, Door, Hosts, Listeners, ServerLimits};
 use crate::config::{Current, KeySettings, ProcessorKind, Settings, Sources};
 use crate::dump::{Periodic, StateFile};
 use crate::hive::{Hive, LinkError};
@@ -24,7 +26,7 @@ use crate::schedules::Scheduler;
 use crate::state::{
     self, Home, Limits, Lock, OpenError, Retention, Rule, Start, StateManager, WriterHandle,
 };
-use crate::systemd;
+use crate::{systemd, tls};
 
 /// Why the service did not start, or did not stop well: one sentence.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +40,14 @@ pub enum Error {
     Open(#[from] OpenError),
     #[error(transparent)]
     State(#[from] state::Error),
+    #[error(
+        "nobody could use a service on {address}: it asks for a token, and there is none. Make one with \
+         `venom token create NAME --role admin --database {}`; or let everybody in with --insecure",
+        database.display()
+    )]
+    NoToken { address: IpAddr, database: PathBuf },
+    #[error("cannot speak TLS: {0}")]
+    Tls(String),
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
     #[error("the Hive cannot be started: {0}")]
@@ -69,6 +79,11 @@ pub struct App {
     current: Current,
     state_file: StateFile,
     hive: Option<Hive>,
+    access: Access,
+    /// `None` where no token is asked for.
+    tokens: Option<access::Watch>,
+    /// `None` speaks plain HTTP.
+    tls: Option<TlsAcceptor>,
 }
 
 impl App {
@@ -83,6 +98,7 @@ impl App {
             address: wanted,
             source,
         };
+        let tls = tls(&settings)?;
         let listener = TcpListener::bind(wanted).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let registry = Arc::new(Registry::new(&settings));
@@ -99,11 +115,12 @@ impl App {
                 hive: HiveLink::at_start(settings.enable_hive),
             })
             .await?;
+        let (tokens, access) = tokens(&settings, address.ip(), &state).await?;
         let mut state_file = StateFile::new(&settings.state_file_path);
         state_file
             .first_start(&state, &registry.default_name())
             .await?;
-        if let Err(error) = lock.announce(&format!("http://{address}")) {
+        if let Err(error) = lock.announce(&url_of(address, tls.is_some())) {
             tracing::warn!(%error, "commands on this machine will not find the service by its database");
         }
         let hive = match settings.enable_hive {
@@ -133,12 +150,25 @@ impl App {
             current,
             state_file,
             hive,
+            access,
+            tokens,
+            tls,
         })
+    }
+
+    /// Whether requests need a token.
+    pub fn needs_token(&self) -> bool {
+        !self.access.is_open()
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The same as a URL.
+    pub fn url(&self) -> String {
+        url_of(self.address, self.tls.is_some())
     }
 
     /// Asks the service to read its settings again.
@@ -174,6 +204,8 @@ impl App {
             registry: Arc::clone(&self.registry),
             current: self.current.clone(),
             reload: self.reload,
+            access: self.access.clone(),
+            is_secure: self.tls.is_some(),
             body_limit_bytes: self.settings.body_limit_bytes,
             request_timeout: self.settings.request_timeout,
             spool_folder: folder_of(&self.settings.database_path),
@@ -185,7 +217,11 @@ impl App {
         let server = tokio::spawn(api::serve(
             self.listener,
             api::app(api),
-            Hosts::of(self.address.ip()),
+            Door {
+                hosts: Hosts::of(self.address.ip()),
+                access: self.access,
+                tls: self.tls,
+            },
             limits,
             closing.clone(),
         ));
@@ -203,6 +239,15 @@ impl App {
             let (state, stop) = (self.state.clone(), closing.clone());
             let current = self.current.clone();
             async move { state.keep_small(|| retention(&current.get()), stop).await }
+        });
+
+        let tokens = tokio::spawn({
+            let (tokens, state, stop) = (self.tokens, self.state.clone(), closing.clone());
+            async move {
+                if let Some(tokens) = tokens {
+                    tokens.run(state, stop).await;
+                }
+            }
         });
 
         let hive = tokio::spawn({
@@ -246,6 +291,7 @@ impl App {
         let _ = server.await;
         listeners.close().await;
         let _ = hive.await;
+        let _ = tokens.await;
         let _ = sweeper.await;
         let _ = systemd.await;
         if let Ok(Some(mut dumps)) = dumps.await
@@ -259,6 +305,41 @@ impl App {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// How it speaks TLS, if it does.
+fn tls(settings: &Settings) -> Result<Option<TlsAcceptor>, Error> {
+    match (&settings.tls_cert_file, &settings.tls_key_file) {
+        (Some(certificate), Some(key)) => {
+            let config = tls::server(certificate, key).map_err(Error::Tls)?;
+            Ok(Some(TlsAcceptor::from(Arc::new(config))))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn url_of(address: SocketAddr, is_secure: bool) -> String {
+    let scheme = if is_secure { "https" } else { "http" };
+    format!("{scheme}://{address}")
+}
+
+/// The tokens that are asked for, if they are. A service that nobody could use does not start.
+async fn tokens(
+    settings: &Settings,
+    address: IpAddr,
+    state: &StateManager,
+) -> Result<(Option<access::Watch>, Access), Error> {
+    if !settings.auth.is_required(address) {
+        if !address.to_canonical().is_loopback() {
+            tracing::warn!(%address, "no token is asked for: whoever reaches this address may do everything");
+        }
+        return Ok((None, Access::OPEN));
+    }
+    let Some((watch, access)) = access::Watch::start(state).await? else {
+        let database = settings.database_path.clone();
+        return Err(Error::NoToken { address, database });
+    };
+    Ok((Some(watch), access))
 }
 
 /// Writes dumps until `stop`, then gives the writer of dumps back for the last one.

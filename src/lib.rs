@@ -22,6 +22,7 @@
 //! - [`cli`]: one file for each subcommand, from arguments to the exit code
 //! - [`app`]: builds every part, starts the loops, stops them in order
 //! - [`api`]: the HTTP and WebSocket interface
+//! - [`access`]: which tokens are worth something at this moment
 //! - [`hive`]: tasks that run on other machines, by way of Redis and ARQ
 //! - [`orchestrator`]: runs claimed tasks, each to exactly one outcome; recovery after a crash
 //! - [`dump`]: `state_dump.json`, in and out
@@ -34,12 +35,13 @@
 //! - [`events`]: who hears about a commit
 //! - [`models`]: the words of the service as plain data
 //! - [`config`] and [`logging`]: every setting; the log
+//! - [`tls`]: whom the program's own HTTP clients trust, and what the service shows to its own
 //! - [`systemd`]: word to systemd, ready, alive and stopping
-//! - [`tls`]: whom the program's own HTTP clients trust
 //!
 //! [`api`] and [`orchestrator`] do not know each other: they meet in rows and in the orders of the
 //! [`queue`]. ARCHITECTURE.md has the invariants and the walkthroughs.
 
+pub mod access;
 pub mod api;
 pub mod app;
 pub mod cli;

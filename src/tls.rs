@@ -1,21 +1,31 @@
-//! TLS for the clients in this program: rustls on ring, and the authorities that they trust.
+//! TLS by rustls on ring: whom the clients in this program trust, and what the service itself shows.
 //!
 //! reqwest is built without a provider of its own, so every client begins here.
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use reqwest::ClientBuilder;
 use rustls::crypto::ring;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+
+const VERSIONS: &str = "ring speaks the versions that rustls thinks safe";
+
+/// How a client that trusts these authorities speaks TLS.
+pub fn client_config(authorities: RootCertStore) -> ClientConfig {
+    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect(VERSIONS)
+        .with_root_certificates(authorities)
+        .with_no_client_auth()
+}
 
 /// A client that trusts these authorities.
 pub fn client(authorities: RootCertStore) -> ClientBuilder {
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring speaks the versions that rustls thinks safe")
-        .with_root_certificates(authorities)
-        .with_no_client_auth();
-    ClientBuilder::new().tls_backend_preconfigured(config)
+    ClientBuilder::new().tls_backend_preconfigured(client_config(authorities))
 }
 
 /// The authorities that the operating system trusts; `SSL_CERT_FILE` and `SSL_CERT_DIR` replace them.
@@ -25,4 +35,50 @@ pub fn usual_authorities() -> RootCertStore {
     let mut authorities = RootCertStore::empty();
     authorities.add_parsable_certificates(found.certs);
     authorities
+}
+
+/// The authorities in a PEM file. Reads it.
+///
+/// # Errors
+/// A sentence, when it cannot be read or has no certificate.
+pub fn authorities_in(path: &Path) -> Result<RootCertStore, String> {
+    let mut authorities = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        let added = authorities.add(certificate);
+        added.map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok(authorities)
+}
+
+/// How the service speaks TLS: TLS 1.2 and 1.3, HTTP/1.1. Reads both files.
+///
+/// # Errors
+/// A sentence, without anything of the key, when one of them cannot be used.
+pub fn server(certificate: &Path, key: &Path) -> Result<ServerConfig, String> {
+    let chain = certificates(certificate)?;
+    let shown = key.display();
+    let text = fs::read(key).map_err(|error| format!("cannot read {shown}: {error}"))?;
+    let private = PrivateKeyDer::from_pem_slice(&text)
+        .map_err(|_| format!("{shown}: expected a private key in PEM"))?;
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect(VERSIONS)
+        .with_no_client_auth()
+        .with_single_cert(chain, private)
+        .map_err(|error| {
+            let certificate = certificate.display();
+            format!("{certificate} and {shown} do not make a certificate and its key: {error}")
+        })?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let shown = path.display();
+    let text = fs::read(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
+    let chain: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(&text).collect();
+    match chain {
+        Ok(chain) if !chain.is_empty() => Ok(chain),
+        _ => Err(format!("{shown}: expected certificates in PEM")),
+    }
 }

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::Shared;
+use super::caller::Caller;
 use super::error::{ApiError, Problem};
 use super::extract::{IdempotencyKey, check_json, once, parse_object, parse_part, read_body};
 use super::query::NoParameters;
@@ -51,6 +52,7 @@ impl FromRequest<std::sync::Arc<super::Api>> for BatchBody {
 /// `POST /api/v1/tasks/batch`
 pub(super) async fn create(
     State(api): Shared,
+    caller: Caller,
     _: NoParameters,
     IdempotencyKey(key): IdempotencyKey,
     body: BatchBody,
@@ -60,6 +62,12 @@ pub(super) async fn create(
     }
     let room = api.state.reserve(body.bytes.len())?;
     let tasks = body.tasks(&api.registry)?;
+    for (index, task) in tasks.iter().enumerate() {
+        let checked = caller.check(&task.processor);
+        checked.map_err(|error| error.of_task(index))?;
+        let checked = caller.check_upstream(&api.state, &task.after).await;
+        checked.map_err(|error| ApiError::from(error).of_task(index))?;
+    }
     let once = key.map(|key| once(key, &body.bytes));
     let task_ids = api.state.submit_all(tasks, once, room).await?;
     let body = Json(json!({ "task_ids": task_ids }));

@@ -5,43 +5,73 @@ use axum::extract::State;
 use axum::http::Uri;
 use serde_json::{Value, json};
 
+use super::caller::Caller;
 use super::error::ApiError;
 use super::filter::FILTERS;
 use super::query::Query;
-use super::{Shared, filter};
+use super::{Api, Shared, filter};
 use crate::models::TaskFilter;
 use crate::state::Bulk;
 
 /// `POST /api/v1/tasks/retry`: those that have FAILED wait again.
-pub(super) async fn retry(State(api): Shared, uri: Uri) -> Result<Json<Value>, ApiError> {
-    let (filter, dry_run) = read(&uri)?;
-    let done = api.state.retry_all(&filter, dry_run).await?;
+pub(super) async fn retry(
+    State(api): Shared,
+    caller: Caller,
+    uri: Uri,
+) -> Result<Json<Value>, ApiError> {
+    let (filter, dry_run) = read(&caller, &uri)?;
+    let state = api.state.in_name_of(caller.name());
+    let done = state.retry_all(&filter, dry_run).await?;
     Ok(answer(done, dry_run, "wait again"))
 }
 
 /// `DELETE /api/v1/tasks`: those that are finished, with their logs.
-pub(super) async fn delete(State(api): Shared, uri: Uri) -> Result<Json<Value>, ApiError> {
-    let (filter, dry_run) = read(&uri)?;
+pub(super) async fn delete(
+    State(api): Shared,
+    caller: Caller,
+    uri: Uri,
+) -> Result<Json<Value>, ApiError> {
+    let (filter, dry_run) = read(&caller, &uri)?;
     let done = api.state.delete_all(&filter, dry_run).await?;
+    note(&api, &caller, "delete", done.changed).await;
     Ok(answer(done, dry_run, "deleted"))
 }
 
 /// `POST /api/v1/tasks/abort`: those that run. When it answers they have ended.
-pub(super) async fn abort(State(api): Shared, uri: Uri) -> Result<Json<Value>, ApiError> {
-    let (filter, dry_run) = read(&uri)?;
+pub(super) async fn abort(
+    State(api): Shared,
+    caller: Caller,
+    uri: Uri,
+) -> Result<Json<Value>, ApiError> {
+    let (filter, dry_run) = read(&caller, &uri)?;
     let running = api.state.running_of(&filter).await?;
     let matched = running.len() as u64;
     let changed = match dry_run {
         true => 0,
         false => api.queue.abort_all(running).await?,
     };
+    note(&api, &caller, "abort", changed).await;
     Ok(answer(Bulk { matched, changed }, dry_run, "aborted"))
 }
 
-fn read(uri: &Uri) -> Result<(TaskFilter, bool), ApiError> {
+/// What has no event that says who did it.
+async fn note(api: &Api, caller: &Caller, done: &str, changed: u64) {
+    if changed > 0 {
+        let words = match done {
+            "abort" => format!("{changed} tasks were aborted by hand"),
+            _ => format!("{changed} tasks were deleted"),
+        };
+        let data = json!({ "done": done, "tasks": changed });
+        caller.note(&api.state, words, data).await;
+    }
+}
+
+fn read(caller: &Caller, uri: &Uri) -> Result<(TaskFilter, bool), ApiError> {
     let query = Query::parse(uri.query(), &[&FILTERS[..], &["dry_run"]].concat())?;
     let dry_run = query.get("dry_run", "bool_parsing", "true or false")?;
-    Ok((filter::read_some(&query)?, dry_run.unwrap_or(false)))
+    let mut filter = filter::read_some(&query)?;
+    caller.confine(&mut filter)?;
+    Ok((filter, dry_run.unwrap_or(false)))
 }
 
 fn answer(done: Bulk, dry_run: bool, what: &str) -> Json<Value> {

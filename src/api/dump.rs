@@ -11,10 +11,11 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, timeout_at};
 
+use super::caller::Caller;
 use super::error::{ApiError, Problem};
 use super::extract::check_json;
 use super::query::{NoParameters, Query};
@@ -39,7 +40,11 @@ pub(super) async fn export(State(api): Shared, _: NoParameters) -> Response {
 }
 
 /// `POST /api/v1/import?replace=`
-pub(super) async fn import(State(api): Shared, request: Request) -> Result<Json<Report>, ApiError> {
+pub(super) async fn import(
+    State(api): Shared,
+    caller: Caller,
+    request: Request,
+) -> Result<Json<Report>, ApiError> {
     if api.stopping.is_cancelled() {
         return Err(Error::Stopping.into());
     }
@@ -51,7 +56,16 @@ pub(super) async fn import(State(api): Shared, request: Request) -> Result<Json<
     // A task of its own, so that a client that goes away does not leave half an import.
     let (state, default_processor) = (api.state.clone(), default_processor.to_owned());
     let import = tokio::spawn(async move {
-        import_open(&state, file, &default_processor, replace.unwrap_or(false)).await
+        let replace = replace.unwrap_or(false);
+        let imported = import_open(&state, file, &default_processor, replace).await;
+        if let Ok(report) = &imported {
+            let words = format!("{} tasks were imported", report.imported);
+            let data = json!({
+                "done": "import", "imported": report.imported, "replaced": report.replaced,
+            });
+            caller.note(&state, words, data).await;
+        }
+        imported
     });
     let imported = import
         .await

@@ -17,11 +17,16 @@ use crate::state;
 /// Seconds after which a client may try again what was refused for lack of room.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
+/// How a request says who makes it.
+const BEARER: HeaderValue = HeaderValue::from_static("Bearer");
+
 /// An answer other than the one that was asked for.
 #[derive(Debug)]
 pub enum ApiError {
     /// 422: what is wrong with the request, field by field.
     Invalid(Vec<Problem>),
+    /// 401, with a sentence.
+    Unauthorized(&'static str),
     /// 404, with a sentence.
     NotFound(&'static str),
     Status(StatusCode, String),
@@ -132,6 +137,13 @@ impl IntoResponse for ApiError {
                 problems.truncate(PROBLEMS_LIMIT);
                 let body = json!({ "detail": problems });
                 answer(StatusCode::UNPROCESSABLE_ENTITY, body)
+            }
+            Self::Unauthorized(detail) => {
+                let status = StatusCode::UNAUTHORIZED;
+                let mut response = answer(status, json!({ "detail": detail }));
+                let headers = response.headers_mut();
+                headers.insert(header::WWW_AUTHENTICATE, BEARER);
+                response
             }
             Self::NotFound(detail) => answer(StatusCode::NOT_FOUND, json!({ "detail": detail })),
             Self::Status(status, detail) => answer(status, json!({ "detail": detail })),

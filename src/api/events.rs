@@ -18,6 +18,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 
+use super::caller::Caller;
 use super::error::{ApiError, Problem};
 use super::query::Query;
 use super::server::Place;
@@ -41,8 +42,11 @@ const INCOMING_LIMIT_BYTES: usize = 4096;
 const READ_BUFFER_BYTES: usize = 1024;
 
 /// `GET /ws/events?since=&types=&task_id=`
+///
+/// A caller that is limited to some processors hears of one task of them at a time.
 pub(super) async fn socket(
     State(api): Shared,
+    caller: Caller,
     uri: Uri,
     Extension(place): Extension<Place>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -53,6 +57,13 @@ pub(super) async fn socket(
         types: types(&query)?,
         task_id: query.get("task_id", "uuid_parsing", "a valid UUID")?,
     };
+    match filter.task_id {
+        None => caller.check_whole()?,
+        Some(task) if caller.is_strange(&api.state, task).await? => {
+            return Err(ApiError::NotFound("Task not found"));
+        }
+        Some(_) => {}
+    }
     let upgrade = upgrade.map_err(|_| {
         let detail = "This is a WebSocket; connect to it with a WebSocket client.".to_owned();
         ApiError::Status(StatusCode::UPGRADE_REQUIRED, detail)
@@ -65,7 +76,10 @@ pub(super) async fn socket(
         .on_upgrade(async move |socket| {
             let listeners = api.listeners.clone();
             listeners.spawn(async move {
-                talk(socket, feed, api).await;
+                tokio::select! {
+                    () = talk(socket, feed, api) => {}
+                    () = caller.revoked() => {}
+                }
                 drop(place);
             });
         }))

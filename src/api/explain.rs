@@ -136,17 +136,19 @@ fn sentence(obstacle: &Obstacle) -> String {
             since,
             until,
             reason,
+            by,
         } => format!(
             "The queue is paused since {since}{}.",
-            details(*until, reason)
+            details(*until, reason, by)
         ),
         Obstacle::ProcessorPaused {
             processor,
             since,
             until,
             reason,
+            by,
         } => {
-            let details = details(*until, reason);
+            let details = details(*until, reason, by);
             format!("Processor {processor} is paused since {since}{details}.")
         }
         Obstacle::NotDue { run_at } => format!("It is not due before {run_at}."),
@@ -196,11 +198,13 @@ fn sentence(obstacle: &Obstacle) -> String {
     }
 }
 
-fn details(until: Option<Timestamp>, reason: &Option<String>) -> String {
+fn details(until: Option<Timestamp>, reason: &Option<String>, by: &Option<String>) -> String {
+    let by = by.as_ref().map(|by| format!(" by {by}"));
     let until = until.map(|until| format!(", until {until}"));
     let reason = reason.as_ref().map(|reason| format!(" ({reason})"));
     format!(
-        "{}{}",
+        "{}{}{}",
+        by.unwrap_or_default(),
         until.unwrap_or_default(),
         reason.unwrap_or_default()
     )

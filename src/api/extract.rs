@@ -11,29 +11,34 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::Api;
+use super::caller::Caller;
 use super::error::{ApiError, Problem};
 use crate::models::TaskId;
 use crate::state::Once;
 
-/// The `{task_id}` of a path.
+/// The `{task_id}` of a path. One that is none of the caller's business is as good as missing.
 pub(super) struct TaskIdPath(pub TaskId);
 
-impl<S: Send + Sync> FromRequestParts<S> for TaskIdPath {
+impl FromRequestParts<Arc<Api>> for TaskIdPath {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let Path(text) = Path::<String>::from_request_parts(parts, state)
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, ApiError> {
+        let Path(text) = Path::<String>::from_request_parts(parts, api)
             .await
             .map_err(|_| ApiError::NotFound("Not Found"))?;
-        text.parse().map(Self).map_err(|error: uuid::Error| {
+        let task_id = text.parse().map_err(|error: uuid::Error| {
             Problem::new(
                 "uuid_parsing",
                 &["path", "task_id"],
                 format!("Input should be a valid UUID, {error}"),
                 Value::String(text),
             )
-            .into()
-        })
+        })?;
+        let Ok(caller) = Caller::from_request_parts(parts, api).await;
+        match caller.is_strange(&api.state, task_id).await? {
+            true => Err(ApiError::NotFound("Task not found")),
+            false => Ok(Self(task_id)),
+        }
     }
 }
 

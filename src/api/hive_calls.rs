@@ -30,6 +30,11 @@ impl<S: Send + Sync> FromRequestParts<S> for WholeHive {
 }
 
 impl WholeHive {
+    /// Whether all nodes are meant.
+    pub fn is_wanted(&self) -> bool {
+        self.0
+    }
+
     /// Has the other nodes do what this one does, if that is wanted; how many listen then. `data` is a JSON
     /// object.
     pub async fn pass_on(

@@ -5,6 +5,7 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
+use super::caller::Caller;
 use super::error::{ApiError, Problem};
 use super::filter::FILTERS;
 use super::query::Query;
@@ -23,8 +24,9 @@ pub(super) fn parameters() -> Vec<&'static str> {
 }
 
 /// The page that `query` asks for.
-pub(super) async fn page(api: &Api, query: &Query) -> Result<Response, ApiError> {
-    let filter = filter::read(query)?;
+pub(super) async fn page(api: &Api, caller: &Caller, query: &Query) -> Result<Response, ApiError> {
+    let mut filter = filter::read(query)?;
+    caller.confine(&mut filter)?;
     let limit = query.count("limit", TASKS_LIMIT)?.unwrap_or(TASKS);
     let (order, cursor) = (order(query)?, cursor(query)?);
     let page = api.state.tasks_of(&filter, order, cursor, limit).await?;

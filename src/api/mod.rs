@@ -3,6 +3,7 @@
 
 mod batch;
 mod bulk;
+mod caller;
 mod dump;
 mod echo;
 mod error;
@@ -16,6 +17,7 @@ mod health;
 mod hive_calls;
 mod list;
 mod listeners;
+mod needs;
 mod news;
 mod processors;
 mod query;
@@ -23,6 +25,7 @@ mod queue;
 mod reload;
 mod schedules;
 mod server;
+mod session;
 mod stream;
 mod task;
 mod task_request;
@@ -42,8 +45,9 @@ use tokio_util::sync::CancellationToken;
 pub use error::ApiError;
 pub use guard::Hosts;
 pub use listeners::Listeners;
-pub use server::{ServerLimits, serve};
+pub use server::{Door, ServerLimits, serve};
 
+use crate::access::Access;
 use crate::config::Current;
 use crate::hive;
 use crate::processors::Registry;
@@ -61,6 +65,10 @@ pub struct Api {
     /// The settings that hold.
     pub current: Current,
     pub reload: Reload,
+    /// Whether tokens are asked for, and which hold.
+    pub access: Access,
+    /// Whether clients come by TLS.
+    pub is_secure: bool,
     /// Largest request body, except for an import.
     pub body_limit_bytes: usize,
     /// Time a client may take to send a request's body.
@@ -109,6 +117,9 @@ pub fn app(api: Arc<Api>) -> Router {
         .route("/api/v1/hive/broadcast", post(hive_calls::broadcast))
         .route("/api/v1/processors", get(processors::list))
         .route("/api/v1/schedules", get(schedules::list))
+        .route("/api/v1/login", post(session::login))
+        .route("/api/v1/logout", post(session::logout))
+        .route("/api/v1/session", get(session::show))
         .route("/api/v1/reload", post(reload::reload))
         .route("/api/v1/worker/claim", post(worker::claim))
         .route(

@@ -7,6 +7,7 @@ use axum::extract::State;
 use serde::Serialize;
 
 use super::Shared;
+use super::caller::Caller;
 use super::error::ApiError;
 use super::query::NoParameters;
 use crate::state::ProcessorStatus;
@@ -21,9 +22,11 @@ pub(super) struct Listed {
     status: ProcessorStatus,
 }
 
-/// `GET /api/v1/processors`: all of them and what they do at this moment, by name.
+/// `GET /api/v1/processors`: all of them, or those that the token is for, and what they do at
+/// this moment, by name.
 pub(super) async fn list(
     State(api): Shared,
+    caller: Caller,
     _: NoParameters,
 ) -> Result<Json<Vec<Listed>>, ApiError> {
     let mut processors: BTreeMap<_, _> = api.state.processors().await?.into_iter().collect();
@@ -31,7 +34,9 @@ pub(super) async fn list(
         processors.entry(name).or_default();
     }
     let settings = api.current.get();
-    let listed = processors.into_iter().map(|(name, status)| Listed {
+    let own = processors.into_iter();
+    let own = own.filter(|(name, _)| caller.covers(name));
+    let listed = own.map(|(name, status)| Listed {
         kind: settings.processors.get(&name).map(|set| set.kind.name()),
         name,
         status,

@@ -6,6 +6,7 @@ use futures_util::future::join;
 use serde_json::{Value, json};
 
 use super::Shared;
+use super::caller::Caller;
 use super::error::ApiError;
 use super::extract::{OptionalJsonBody, TaskIdPath, parse_object};
 use super::fields::{self, Fields};
@@ -29,14 +30,16 @@ pub(super) async fn status(
 /// The answer says the pause that holds after it.
 pub(super) async fn pause(
     State(api): Shared,
+    caller: Caller,
     hive: WholeHive,
     OptionalJsonBody(body): OptionalJsonBody,
 ) -> Result<Json<Value>, ApiError> {
     let request = read_pause(body.as_deref(), &api.registry)?;
     let processor = request.processor.clone();
+    check(&caller, processor.as_deref(), &hive)?;
     let (until, reason) = (request.until, request.reason.clone());
     let data = json!({ "processor": processor, "until": until, "reason": reason });
-    let Paused { active, pause } = api.queue.pause(request).await?;
+    let Paused { active, pause } = api.queue.in_name_of(caller.name()).pause(request).await?;
     let message = sentence(processor.as_deref(), &pause);
     let mut answer = json!({ "success": true, "paused": true });
     if let Some(processor) = processor {
@@ -71,12 +74,18 @@ fn sentence(processor: Option<&str>, pause: &Pause) -> String {
 /// paused and is configured no more. With `?hive=true` for all nodes of the Hive.
 pub(super) async fn resume(
     State(api): Shared,
+    caller: Caller,
     hive: WholeHive,
     OptionalJsonBody(body): OptionalJsonBody,
 ) -> Result<Json<Value>, ApiError> {
     let processor = read_resume(body.as_deref())?;
+    check(&caller, processor.as_deref(), &hive)?;
     let data = json!({ "processor": processor });
-    let Resumed { was_paused, status } = api.queue.resume(processor.clone()).await?;
+    let Resumed { was_paused, status } = api
+        .queue
+        .in_name_of(caller.name())
+        .resume(processor.clone())
+        .await?;
     let message = match processor {
         None => "Queue resumed.".to_owned(),
         Some(name) if !was_paused && api.registry.get(&name).is_none() => {
@@ -92,6 +101,14 @@ pub(super) async fn resume(
     });
     add_receivers(&mut answer, hive.pass_on(&api, "resume", data).await?);
     Ok(Json(answer))
+}
+
+/// A caller that is limited to some processors steers those alone, and only here.
+fn check(caller: &Caller, processor: Option<&str>, hive: &WholeHive) -> Result<(), ApiError> {
+    match processor {
+        Some(processor) if !hive.is_wanted() => caller.check(processor),
+        _ => caller.check_whole(),
+    }
 }
 
 fn read_resume(body: Option<&[u8]>) -> Result<Option<String>, ApiError> {
@@ -128,8 +145,12 @@ fn read_pause(body: Option<&[u8]>, registry: &Registry) -> Result<PauseRequest, 
 }
 
 /// `POST /api/v1/queue/purge`
-pub(super) async fn purge(State(api): Shared, _: NoParameters) -> Result<Json<Value>, ApiError> {
-    let purged = api.queue.purge().await?;
+pub(super) async fn purge(
+    State(api): Shared,
+    caller: Caller,
+    _: NoParameters,
+) -> Result<Json<Value>, ApiError> {
+    let purged = api.queue.in_name_of(caller.name()).purge().await?;
     Ok(Json(json!({
         "success": true,
         "removed": purged.removed,
@@ -141,11 +162,13 @@ pub(super) async fn purge(State(api): Shared, _: NoParameters) -> Result<Json<Va
 /// `POST /api/v1/queue/emergency-stop`; with `?hive=true` for all nodes of the Hive.
 pub(super) async fn emergency_stop(
     State(api): Shared,
+    caller: Caller,
     hive: WholeHive,
 ) -> Result<Json<Value>, ApiError> {
+    let queue = api.queue.in_name_of(caller.name());
     // The others do not wait until everything has ended here.
     let (stopped, told) = join(
-        api.queue.emergency_stop(),
+        queue.emergency_stop(),
         hive.pass_on(&api, "emergency_stop", json!({})),
     )
     .await;
@@ -171,6 +194,7 @@ fn add_receivers(answer: &mut Value, receivers: Option<u64>) {
 /// `POST /api/v1/queue/task/{id}/abort`
 pub(super) async fn abort(
     State(api): Shared,
+    caller: Caller,
     _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
 ) -> Result<Json<Value>, ApiError> {
@@ -179,6 +203,9 @@ pub(super) async fn abort(
             "There is no such task, or it does not run.",
         ));
     }
+    let words = format!("Task {task_id} was aborted by hand");
+    let data = json!({ "done": "abort", "task_id": task_id });
+    caller.note(&api.state, words, data).await;
     Ok(Json(json!({
         "success": true,
         "task_id": task_id,

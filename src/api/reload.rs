@@ -5,14 +5,23 @@ use axum::extract::State;
 use serde_json::{Value, json};
 
 use super::Shared;
+use super::caller::Caller;
 use super::error::{ApiError, Problem};
 use super::query::NoParameters;
 use crate::config;
 use crate::reload::Error;
 
 /// `POST /api/v1/reload`
-pub(super) async fn reload(State(api): Shared, _: NoParameters) -> Result<Json<Value>, ApiError> {
+pub(super) async fn reload(
+    State(api): Shared,
+    caller: Caller,
+    _: NoParameters,
+) -> Result<Json<Value>, ApiError> {
     let changes = api.reload.reload().await?;
+    let data = json!({ "done": "reload", "applied": changes.applied });
+    caller
+        .note(&api.state, "Settings read again".to_owned(), data)
+        .await;
     let message = match (changes.applied.len(), changes.needs_restart.len()) {
         (0, 0) => "Settings read again: nothing has changed.".to_owned(),
         (_, 0) => "Settings read again: what has changed holds.".to_owned(),

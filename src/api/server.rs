@@ -15,14 +15,18 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
+use super::caller;
 use super::guard::{self, Hosts};
+use crate::access::Access;
 
 /// What clients may cost.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +37,15 @@ pub struct ServerLimits {
     pub header_timeout: Duration,
     /// Time for which a client may take nothing of an answer.
     pub idle_timeout: Duration,
+}
+
+/// Who may ask, and under which names.
+#[derive(Clone)]
+pub struct Door {
+    pub hosts: Hosts,
+    pub access: Access,
+    /// `None` speaks plain HTTP.
+    pub tls: Option<TlsAcceptor>,
 }
 
 /// A connection's place among the connections. What a connection is upgraded to keeps it.
@@ -51,7 +64,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub async fn serve(
     listener: TcpListener,
     app: Router,
-    hosts: Hosts,
+    door: Door,
     limits: ServerLimits,
     stop: CancellationToken,
 ) {
@@ -70,7 +83,8 @@ pub async fn serve(
             Ok((stream, _)) => {
                 let place = Arc::new(place);
                 let app = app.clone();
-                connections.spawn(converse(stream, app, place, hosts, limits, stop.clone()));
+                let door = door.clone();
+                connections.spawn(welcome(stream, app, place, door, limits, stop.clone()));
             }
             Err(error) => rest_after(&error).await,
         }
@@ -79,12 +93,13 @@ pub async fn serve(
     let _ = tokio::time::timeout(FAREWELL, connections.wait()).await;
 }
 
-/// One connection, to its end.
-async fn converse(
+/// One connection, to its end. A client that does not get through the handshake in the time for a
+/// request's head is let go.
+async fn welcome(
     stream: TcpStream,
     app: Router,
     place: Place,
-    hosts: Hosts,
+    door: Door,
     limits: ServerLimits,
     stop: CancellationToken,
 ) {
@@ -92,7 +107,27 @@ async fn converse(
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(limits.idle_timeout));
-    let io = TokioIo::new(Box::pin(stream));
+    let stream = Box::pin(stream);
+    let Some(tls) = door.tls.clone() else {
+        return converse(stream, app, place, door, limits, stop).await;
+    };
+    let handshake = tokio::time::timeout(limits.header_timeout, tls.accept(stream));
+    match stop.run_until_cancelled(handshake).await {
+        Some(Ok(Ok(stream))) => converse(stream, app, place, door, limits, stop).await,
+        Some(Ok(Err(error))) => tracing::debug!(%error, "a TLS handshake failed"),
+        Some(Err(_)) | None => {}
+    }
+}
+
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    app: Router,
+    place: Place,
+    door: Door,
+    limits: ServerLimits,
+    stop: CancellationToken,
+) {
+    let io = TokioIo::new(stream);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
@@ -100,7 +135,7 @@ async fn converse(
         .max_buf_size(HEAD_LIMIT_BYTES)
         .serve_connection(
             io,
-            service_fn(|request| answer(&app, &place, hosts, request)),
+            service_fn(|request| answer(&app, &place, &door, request)),
         )
         .with_upgrades();
     let mut connection = pin!(connection);
@@ -116,17 +151,24 @@ async fn converse(
     }
 }
 
-/// One request. The guard stands here and not in a layer, since a layer would cost each request an
+/// One request. Guard and tokens stand here and not in a layer, since a layer would cost each request an
 /// allocation or two.
 fn answer(
     app: &Router,
     place: &Place,
-    hosts: Hosts,
+    door: &Door,
     mut request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response, Infallible>> + use<> {
-    match guard::check(hosts, request.method(), request.headers()) {
-        Ok(()) => {
-            request.extensions_mut().insert(Arc::clone(place));
+    let (method, headers) = (request.method(), request.headers());
+    let admitted = guard::check(door.hosts, method, headers)
+        .and_then(|()| caller::admit(&door.access, method, request.uri().path(), headers));
+    match admitted {
+        Ok(caller) => {
+            let extensions = request.extensions_mut();
+            extensions.insert(Arc::clone(place));
+            if caller.is_known() {
+                extensions.insert(caller);
+            }
             Either::Left(app.clone().call(request))
         }
         Err(error) => Either::Right(ready(Ok(error.into_response()))),

@@ -12,10 +12,12 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{self, Sse};
+use futures_util::StreamExt;
 use futures_util::stream::{self, Stream};
 use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
+use super::caller::Caller;
 use super::error::{ApiError, Problem};
 use super::extract::TaskIdPath;
 use super::news::{Run, in_runs};
@@ -32,6 +34,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// `GET /api/v1/tasks/{id}/stream`
 pub(super) async fn stream(
     State(api): Shared,
+    caller: Caller,
     TaskIdPath(task_id): TaskIdPath,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, ApiError> {
@@ -54,9 +57,13 @@ pub(super) async fn stream(
         next: Next::Look,
         heartbeat: Instant::now() + HEARTBEAT,
     };
-    Ok(Sse::new(stream::unfold(follower, |follower| async move {
-        follower.next_event().await
-    })))
+    let events = stream::unfold(
+        follower,
+        |follower| async move { follower.next_event().await },
+    );
+    Ok(Sse::new(
+        events.take_until(async move { caller.revoked().await }),
+    ))
 }
 
 fn last_event_id(headers: &HeaderMap) -> Result<i64, ApiError> {

@@ -6,6 +6,7 @@ use axum::http::{StatusCode, Uri};
 use serde_json::{Value, json};
 
 use super::Shared;
+use super::caller::Caller;
 use super::error::ApiError;
 use super::extract::TaskIdPath;
 use super::query::{NoParameters, Query};
@@ -19,10 +20,11 @@ const LINES_LIMIT: u32 = 10_000;
 /// `POST /api/v1/tasks/{id}/retry`: a task that has FAILED waits again.
 pub(super) async fn retry(
     State(api): Shared,
+    caller: Caller,
     _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
 ) -> Result<Json<Value>, ApiError> {
-    match api.state.retry(task_id).await? {
+    match api.state.in_name_of(caller.name()).retry(task_id).await? {
         Retried::Done => Ok(Json(json!({
             "success": true,
             "task_id": task_id,
@@ -39,11 +41,17 @@ pub(super) async fn retry(
 /// `DELETE /api/v1/tasks/{id}`: a finished task, with its log.
 pub(super) async fn delete(
     State(api): Shared,
+    caller: Caller,
     _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
 ) -> Result<StatusCode, ApiError> {
     match api.state.delete(task_id).await? {
-        Deleted::Done => Ok(StatusCode::NO_CONTENT),
+        Deleted::Done => {
+            let words = format!("Task {task_id} was deleted");
+            let data = json!({ "done": "delete", "task_id": task_id });
+            caller.note(&api.state, words, data).await;
+            Ok(StatusCode::NO_CONTENT)
+        }
         Deleted::Missing => Err(ApiError::NotFound("Task not found")),
         Deleted::NotFinal => {
             let detail = "The task waits or runs; only a finished task can be deleted.".to_owned();

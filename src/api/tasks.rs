@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Serialize;
 
+use super::caller::Caller;
 use super::error::ApiError;
 use super::extract::{IdempotencyKey, JsonBody, TaskIdPath, once};
 use super::query::Query;
@@ -33,6 +34,7 @@ struct Created {
 /// `POST /api/v1/tasks`; with `?wait=SECONDS` it answers when the task has finished.
 pub(super) async fn create(
     State(api): Shared,
+    caller: Caller,
     uri: Uri,
     IdempotencyKey(key): IdempotencyKey,
     JsonBody(body): JsonBody,
@@ -43,6 +45,8 @@ pub(super) async fn create(
     }
     let room = api.state.reserve(body.len())?;
     let task = read_task(&body, &api.registry)?;
+    caller.check(&task.processor)?;
+    caller.check_upstream(&api.state, &task.after).await?;
     let once = key.map(|key| once(key, &body));
     let accepted = api.state.submit(task, once, room).await?;
     // Without the task, which may have been deleted since, the answer is that it was accepted.
@@ -74,14 +78,18 @@ pub(super) async fn show(
 }
 
 /// `GET /api/v1/tasks`: a page of the tasks that pass a filter; without any parameter every task, newest
-/// first.
+/// first, unless the token is for some processors.
 ///
 /// The first page is read before the answer begins, so that a storage error is a clean 503; later
 /// pages are read as the client takes them.
-pub(super) async fn list(State(api): Shared, uri: Uri) -> Result<Response, ApiError> {
+pub(super) async fn list(
+    State(api): Shared,
+    caller: Caller,
+    uri: Uri,
+) -> Result<Response, ApiError> {
     let query = Query::parse(uri.query(), &list::parameters())?;
-    if !query.is_empty() {
-        return list::page(&api, &query).await;
+    if !query.is_empty() || caller.check_whole().is_err() {
+        return list::page(&api, &caller, &query).await;
     }
     let everything = TaskFilter::default();
     let first = api

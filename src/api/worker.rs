@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::caller::Caller;
 use super::error::ApiError;
 use super::extract::{JsonBody, TaskIdPath};
 use super::query::NoParameters;
@@ -27,10 +28,14 @@ pub(super) struct Claimed {
 /// another, or back at no cost.
 pub(super) async fn claim(
     State(api): Shared,
+    caller: Caller,
     _: NoParameters,
     JsonBody(body): JsonBody,
 ) -> Result<Json<Claimed>, ApiError> {
     let claim = worker_request::claim(&body, &api.registry)?;
+    for processor in &claim.processors {
+        caller.check(processor)?;
+    }
     if api.stopping.is_cancelled() {
         return Err(Error::Stopping.into());
     }

@@ -1,34 +1,53 @@
 //! The HTTP side of the client commands: requests, and what went wrong in words.
 
 use std::io;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
-use rustls::RootCertStore;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use super::error::Error;
 use super::refusal::reason_in;
+use super::sent_token::Token;
 use crate::tls;
 
 /// A service that takes longer to take a connection is as good as none. Answers may take as long as
 /// they need: a purge of a million tasks does.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What bytes go through, whether TLS is around them or not.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
 /// A connection to one service.
 pub(super) struct Client {
     http: reqwest::Client,
     /// Without a slash at its end.
     url: String,
+    token: Option<Token>,
+    /// How it speaks TLS; `None` for plain HTTP.
+    tls: Option<Arc<ClientConfig>>,
 }
 
 impl Client {
     /// A client of the service at `url`; nothing is sent yet.
-    pub fn new(url: &Url) -> Result<Self, Error> {
-        let authorities = match url.scheme() {
-            "https" => tls::usual_authorities(),
+    pub fn new(url: &Url, token: Option<Token>, ca_file: Option<&Path>) -> Result<Self, Error> {
+        let authorities = match (url.scheme(), ca_file) {
+            ("https", Some(path)) => tls::authorities_in(path).map_err(Error::Failed)?,
+            ("https", None) => tls::usual_authorities(),
             _ => RootCertStore::empty(),
         };
+        let is_secure = url.scheme() == "https";
+        let tls = is_secure.then(|| Arc::new(tls::client_config(authorities.clone())));
         let http = tls::client(authorities)
             // What `HTTP_PROXY` names does not know the services of this machine.
             .no_proxy()
@@ -36,7 +55,12 @@ impl Client {
             .build()
             .map_err(|error| Error::Failed(format!("cannot make a client: {}", root(&error))))?;
         let url = url.as_str().trim_end_matches('/').to_owned();
-        Ok(Self { http, url })
+        Ok(Self {
+            http,
+            url,
+            token,
+            tls,
+        })
     }
 
     /// The service's address.
@@ -44,9 +68,34 @@ impl Client {
         &self.url
     }
 
+    /// How the service knows who asks, if there is a token to say it.
+    pub fn authorization(&self) -> Option<HeaderValue> {
+        self.token.as_ref().map(Token::header)
+    }
+
+    /// A connection to the service, for what is no request and answer.
+    pub async fn connect(&self) -> io::Result<Box<dyn Stream>> {
+        let url: Url = self.url.parse().map_err(io::Error::other)?;
+        let host = url.host_str().unwrap_or_default();
+        let host = host.trim_matches(['[', ']']);
+        let port = url.port_or_known_default().unwrap_or_default();
+        let stream = TcpStream::connect((host, port)).await?;
+        stream.set_nodelay(true)?;
+        let Some(tls) = &self.tls else {
+            return Ok(Box::new(stream));
+        };
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+        let connector = TlsConnector::from(Arc::clone(tls));
+        Ok(Box::new(connector.connect(name, stream).await?))
+    }
+
     /// A request that is not sent yet.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.url))
+        let request = self.http.request(method, format!("{}{path}", self.url));
+        match self.authorization() {
+            Some(token) => request.header(AUTHORIZATION, token),
+            None => request,
+        }
     }
 
     /// The answer to `GET path`, to be read.

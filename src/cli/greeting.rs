@@ -1,7 +1,6 @@
 //! The first lines of a service: where it is, what it keeps, and what to try.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::target;
@@ -17,18 +16,25 @@ pub(super) struct Greeting {
     program: String,
     /// Whether `venom submit` finds it without being told where it is.
     found_by_database: bool,
+    needs_token: bool,
 }
 
 impl Greeting {
-    pub fn new(address: SocketAddr, database: &Path, found_by_database: bool) -> Self {
-        let url = target::address(address.ip(), address.port()).to_string();
+    pub fn new(
+        listens: String,
+        database: &Path,
+        found_by_database: bool,
+        needs_token: bool,
+    ) -> Self {
+        let url = target::reachable(&listens).to_string();
         let program = std::env::args().next();
         Self {
-            listens: format!("http://{address}"),
+            listens,
             url: url.trim_end_matches('/').to_owned(),
             database: std::path::absolute(database).unwrap_or_else(|_| database.to_owned()),
             program: quoted(&program.unwrap_or_else(|| "venom".to_owned())),
             found_by_database,
+            needs_token,
         }
     }
 
@@ -54,11 +60,18 @@ impl fmt::Display for Greeting {
             self.listens
         )?;
         writeln!(f, "and keeps its tasks in {}", self.database.display())?;
-        writeln!(f, "Submit a first task from another terminal:")?;
+        let (set, header) = match self.needs_token {
+            true => (
+                " (with VENOM_TOKEN set to a token)",
+                " -H \"Authorization: Bearer $VENOM_TOKEN\"",
+            ),
+            false => ("", ""),
+        };
+        writeln!(f, "Submit a first task from another terminal{set}:")?;
         writeln!(f, "  {program} submit{target} hello")?;
         write!(
             f,
-            "  curl {url}/api/v1/tasks -H 'Content-Type: application/json' -d '{{\"content\": \"hello\"}}'"
+            "  curl {url}/api/v1/tasks{header} -H 'Content-Type: application/json' -d '{{\"content\": \"hello\"}}'"
         )
     }
 }

@@ -42,6 +42,7 @@ mod restore;
 mod resume;
 mod retry;
 mod schedules;
+mod sent_token;
 mod serve;
 mod show;
 mod signals;
@@ -50,6 +51,7 @@ mod storage;
 mod submit;
 mod table;
 mod target;
+mod token;
 mod watch;
 
 use std::future::Future;
@@ -102,6 +104,7 @@ enum Command {
     Processors(processors::Processors),
     Schedules(schedules::Schedules),
     Hive(hive::Hive),
+    Token(token::Token),
     Reload(reload::Reload),
     Export(export::Export),
     Import(import::Import),
@@ -154,6 +157,7 @@ fn dispatch(command: Command) -> Result<(), Error> {
         Command::Processors(processors) => on_one_thread(processors::run(&processors)),
         Command::Schedules(schedules) => on_one_thread(schedules::run(&schedules)),
         Command::Hive(hive) => hive::run(hive),
+        Command::Token(token) => token::run(&token),
         Command::Reload(reload) => on_one_thread(reload::run(&reload)),
         Command::Export(export) => on_one_thread(export::run(&export)),
         Command::Import(import) => on_one_thread(import::run(&import)),

@@ -34,6 +34,10 @@ pub(super) struct Serve {
     /// Port to listen on; 0 takes a free one [env: VENOM_PORT] [default: 8000]
     #[arg(long)]
     port: Option<String>,
+    /// Ask for no token, whatever the address: everybody who reaches it may do everything
+    /// [env: VENOM_AUTH=off]
+    #[arg(long)]
+    insecure: bool,
     /// Database file, created as needed [env: VENOM_DATABASE_PATH] [default: ./data/venom.db]
     #[arg(long, value_name = "FILE")]
     database: Option<PathBuf>,
@@ -60,6 +64,7 @@ impl Serve {
             overrides: Overrides {
                 host: self.host.clone(),
                 port: self.port.clone(),
+                insecure: self.insecure,
                 database_path: self.database.clone(),
                 state_file_path: self.state_file.clone(),
                 max_concurrent_tasks: self.max_concurrent.clone(),
@@ -119,7 +124,7 @@ async fn live(serve: &Serve, loaded: Loaded) -> Result<(), String> {
         () = stop.cancelled() => return Ok(()),
     };
     tokio::spawn(hang_ups.obey(app.reload()));
-    let greeting = Greeting::new(app.address(), &database, by_database);
+    let greeting = Greeting::new(app.url(), &database, by_database, app.needs_token());
     match log_format {
         LogFormat::Text => output::say(greeting),
         LogFormat::Json => greeting.log(),

@@ -10,7 +10,8 @@ use super::target::Target;
 const EXAMPLES: &str = "\
 Examples:
   venom status
-  venom status --json | jq .pending";
+  venom status --json | jq .pending
+  venom status --ready && echo yes";
 
 /// Show whether the queue runs, and how many tasks wait and run.
 #[derive(Args, Debug)]
@@ -19,6 +20,9 @@ pub(super) struct Status {
     /// Print JSON: paused, pending, active, processing, limit, and hive if it is on
     #[arg(long)]
     json: bool,
+    /// Only ask whether it takes tasks, for a health check; this needs no token
+    #[arg(long, conflicts_with = "json")]
+    ready: bool,
     #[command(flatten)]
     target: Target,
 }
@@ -26,6 +30,10 @@ pub(super) struct Status {
 /// Asks and prints.
 pub(super) async fn run(status: &Status) -> Result<(), Error> {
     let client = status.target.client()?;
+    if status.ready {
+        client.get("/readyz").await?;
+        return print("ready");
+    }
     let queue = client.get("/api/v1/queue/status").await?;
     match status.json {
         true => print_json(&queue),

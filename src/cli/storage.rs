@@ -37,7 +37,7 @@ impl Storage {
     /// Finds the tasks. A database that is not there yet is made only if `create`.
     pub async fn find(target: &Target, create: bool) -> Result<Self, Error> {
         let settings = match target.find()? {
-            Found::Named(url) => return Ok(Self::Service(Client::new(&url)?)),
+            Found::Named(url) => return Ok(Self::Service(target.client_of(&url)?)),
             Found::Configured(settings) => settings,
         };
         let path = &settings.database_path;
@@ -55,7 +55,7 @@ impl Storage {
                 Err(error) => return Err(Error::Failed(error.to_string())),
             }
             if let Some(url) = announced(path) {
-                return Ok(Self::Service(Client::new(&url)?));
+                return Ok(Self::Service(target.client_of(&url)?));
             }
             if Instant::now() > patience {
                 let path = path.display();

@@ -12,7 +12,8 @@ use reqwest::Url;
 
 use super::client::Client;
 use super::error::Error;
-use crate::config::{Overrides, Settings, Sources};
+use super::sent_token::Token;
+use crate::config::{self, Overrides, Settings, Sources};
 use crate::state::Lock;
 
 const HEADING: &str = "Which service";
@@ -30,6 +31,17 @@ pub(super) struct Target {
     /// Settings of the service [env: VENOM_CONFIG] [default: ./venom.toml, if there is one]
     #[arg(long, value_name = "FILE", help_heading = HEADING)]
     config: Option<PathBuf>,
+    /// Token to send; others on this machine can see what a command line says
+    /// [env: VENOM_TOKEN]
+    #[arg(long, value_name = "TOKEN", conflicts_with = "token_file", help_heading = HEADING)]
+    token: Option<String>,
+    /// File with the token to send [env: VENOM_TOKEN_FILE]
+    #[arg(long, value_name = "FILE", help_heading = HEADING)]
+    token_file: Option<PathBuf>,
+    /// Certificates of authorities to trust instead of the usual ones, PEM; for https
+    /// [env: VENOM_CA_FILE]
+    #[arg(long, value_name = "FILE", help_heading = HEADING)]
+    ca_file: Option<PathBuf>,
 }
 
 /// What the command line and the settings say about the service.
@@ -45,10 +57,16 @@ impl Target {
     pub fn client(&self) -> Result<Client, Error> {
         let url = match self.find()? {
             Found::Named(url) => url,
-            Found::Configured(settings) => announced(&settings.database_path)
-                .unwrap_or_else(|| address(settings.host, settings.port)),
+            Found::Configured(settings) => {
+                announced(&settings.database_path).unwrap_or_else(|| address(&settings))
+            }
         };
-        Client::new(&url)
+        self.client_of(&url)
+    }
+
+    /// A client of the service at `url`, with the token that there is.
+    pub fn client_of(&self, url: &Url) -> Result<Client, Error> {
+        Client::new(url, self.token()?, self.ca_file()?.as_deref())
     }
 
     /// A client of the same service after it was lost: it may have come back under another address.
@@ -60,7 +78,37 @@ impl Target {
             return lost;
         };
         let url = announced(&settings.database_path);
-        url.and_then(|url| Client::new(&url).ok()).unwrap_or(lost)
+        url.and_then(|url| self.client_of(&url).ok())
+            .unwrap_or(lost)
+    }
+
+    fn ca_file(&self) -> Result<Option<PathBuf>, Error> {
+        if self.ca_file.is_some() {
+            return Ok(self.ca_file.clone());
+        }
+        let named = Sources::from_process().of_client(config::CA_FILE)?;
+        Ok(named.map(|(path, _)| path.into()))
+    }
+
+    /// The token to send: the one of the flags, else the one of the variables.
+    fn token(&self) -> Result<Option<Token>, Error> {
+        if let Some(token) = &self.token {
+            // Not read by clap, whose message would repeat it.
+            let wrong = |reason| Error::Usage(format!("--token: {reason}"));
+            return token.parse().map(Some).map_err(wrong);
+        }
+        if let Some(path) = &self.token_file {
+            return Token::of_file(path).map(Some);
+        }
+        let sources = Sources::from_process();
+        if let Some((text, place)) = sources.of_client(config::TOKEN)? {
+            let token = text.parse::<Token>();
+            let wrong = |reason| Error::Usage(format!("`VENOM_TOKEN` {place}: {reason}"));
+            return token.map(Some).map_err(wrong);
+        }
+        let file = sources.of_client(config::TOKEN_FILE)?;
+        file.map(|(path, _)| Token::of_file(Path::new(&path)))
+            .transpose()
     }
 
     /// The service's address if it was named, else the settings.
@@ -69,7 +117,7 @@ impl Target {
             return Ok(Found::Named(url.clone()));
         }
         let mut sources = Sources::from_process();
-        if let Some((text, place)) = sources.service_url()? {
+        if let Some((text, place)) = sources.of_client(config::URL)? {
             let url = service_url(&text).map_err(|reason| {
                 Error::Usage(format!("`VENOM_URL` {place}: found {text:?}, {reason}"))
             })?;
@@ -91,18 +139,28 @@ pub(super) fn announced(database: &Path) -> Option<Url> {
     service_url(text.trim()).ok()
 }
 
-/// Where to reach a service that listens on `host`.
-pub(super) fn address(host: IpAddr, port: u16) -> Url {
-    let listens = format!("http://{}", SocketAddr::new(host, port));
-    service_url(&listens).expect("an address and a port make a URL")
+/// Where to reach a service with these settings.
+fn address(settings: &Settings) -> Url {
+    let scheme = match settings.tls_cert_file {
+        Some(_) => "https",
+        None => "http",
+    };
+    let address = SocketAddr::new(settings.host, settings.port);
+    reachable(&format!("{scheme}://{address}"))
+}
+
+/// The URL by which this machine reaches a service that listens on that of an address and a port.
+pub(super) fn reachable(listens: &str) -> Url {
+    service_url(listens).expect("an address and a port make a URL")
 }
 
 /// Reads a service's address. One that means "all of this machine's" becomes this machine's.
 fn service_url(text: &str) -> Result<Url, String> {
-    let wrong = || "expected an address such as http://127.0.0.1:8000 (without https)".to_owned();
+    let wrong =
+        || "expected an address such as http://127.0.0.1:8000 or https://venom.lan:8000".to_owned();
     let mut url: Url = text.parse().map_err(|_| wrong())?;
     let is_plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
-    if url.scheme() != "http" || !url.has_host() || !is_plain {
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() || !is_plain {
         return Err(wrong());
     }
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
@@ -127,6 +185,7 @@ mod tests {
             ("http://127.0.0.1:8000", "http://127.0.0.1:8000/"),
             ("http://0.0.0.0:8000", "http://127.0.0.1:8000/"),
             ("http://[::]:8000", "http://[::1]:8000/"),
+            ("https://0.0.0.0:8000", "https://127.0.0.1:8000/"),
             ("http://venom.lan/base/", "http://venom.lan/base/"),
         ] {
             assert_eq!(service_url(given).unwrap().as_str(), reached);
@@ -138,7 +197,7 @@ mod tests {
         for text in [
             "",
             "localhost:8000",
-            "https://venom.lan",
+            "ftp://venom.lan",
             "http://",
             "http://x?y",
         ] {

@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use clap::Args;
 use futures_util::{FutureExt, StreamExt};
-use tokio::net::TcpStream;
+use reqwest::header::AUTHORIZATION;
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::backoff::Backoff;
-use super::client::{self, Client};
+use super::client::{self, Client, Stream};
 use super::error::Error;
 use super::event_line::{Frame, line};
 use super::output::say;
@@ -60,7 +61,7 @@ pub(super) struct Watch {
     target: Target,
 }
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+type Socket = WebSocketStream<Box<dyn Stream>>;
 
 /// Why a connection is over; both times it goes on after the last event.
 enum Ended {
@@ -100,7 +101,16 @@ async fn follow(watch: &Watch) -> Result<(), Error> {
 async fn connect(client: &Client, watch: &Watch, since: Option<i64>) -> Result<Socket, Error> {
     let address = address(client.url(), watch, since);
     let config = WebSocketConfig::default().max_frame_size(Some(FRAME_LIMIT_BYTES));
-    let connecting = connect_async_with_config(address, Some(config), true);
+    let mut request = address
+        .into_client_request()
+        .map_err(|error| Error::Failed(format!("cannot watch {}: {error}", client.url())))?;
+    if let Some(token) = client.authorization() {
+        request.headers_mut().insert(AUTHORIZATION, token);
+    }
+    let connecting = async {
+        let stream = client.connect().await?;
+        client_async_with_config(request, stream, Some(config)).await
+    };
     let slow = || Error::Unreachable(format!("{} takes too long to answer", client.url()));
     match timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(Ok((socket, _))) => Ok(socket),

@@ -20,6 +20,9 @@ macro_rules! for_each_setting {
         $do! {
             restart host,
             restart port,
+            restart auth,
+            restart tls_cert_file,
+            restart tls_key_file,
             restart database_path,
             restart state_file_path,
             restart state_dump,

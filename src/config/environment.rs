@@ -12,7 +12,13 @@ use super::layers::Layer;
 /// Names the settings file.
 pub(super) const CONFIG: &str = "VENOM_CONFIG";
 /// The address that the client commands talk to.
-pub(super) const URL: &str = "VENOM_URL";
+pub const URL: &str = "VENOM_URL";
+/// The token that they send.
+pub const TOKEN: &str = "VENOM_TOKEN";
+/// A file with that token.
+pub const TOKEN_FILE: &str = "VENOM_TOKEN_FILE";
+/// The authorities that they trust.
+pub const CA_FILE: &str = "VENOM_CA_FILE";
 
 const PREFIX: &str = "VENOM_";
 
@@ -41,9 +47,12 @@ const BARE: [&str; 17] = [
 pub(super) const TABLES: [&str; 3] = ["concurrency_keys", "processors", "schedules"];
 
 /// Names with our prefix that are no settings.
-const NO_SETTINGS: [&str; 12] = [
+const NO_SETTINGS: [&str; 15] = [
     CONFIG,
     URL,
+    TOKEN,
+    TOKEN_FILE,
+    CA_FILE,
     // What a `command` processor hands to its program, which may well start us again.
     "VENOM_TASK_ID",
     "VENOM_ATTEMPT",
@@ -107,7 +116,10 @@ pub(super) fn value_of<'a>(name: &str, variables: &'a [Variable]) -> Option<&'a 
 /// Whether a variable says anything to this program.
 pub(super) fn concerns_us(name: &str) -> bool {
     let is = |other: &str| name.eq_ignore_ascii_case(other);
-    key_of(name).is_some() || is(CONFIG) || is(URL)
+    key_of(name).is_some()
+        || [CONFIG, URL, TOKEN, TOKEN_FILE, CA_FILE]
+            .into_iter()
+            .any(is)
 }
 
 /// The variable that stands for a setting; there is none for the tables.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::changes::for_each_setting;
-use super::{Durability, Loaded, LogFormat, Password, Place};
+use super::{Auth, Durability, Loaded, LogFormat, Password, Place};
 
 /// One setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +81,16 @@ impl Shown for Durability {
         match self {
             Self::Full => "full".to_owned(),
             Self::Normal => "normal".to_owned(),
+        }
+    }
+}
+
+impl Shown for Auth {
+    fn shown(&self) -> String {
+        match self {
+            Self::Auto => "auto".to_owned(),
+            Self::Required => "required".to_owned(),
+            Self::Off => "off".to_owned(),
         }
     }
 }

@@ -40,6 +40,7 @@ use std::time::Duration;
 pub use backoff::Backoff;
 pub use changes::Changes;
 pub use current::{Current, Publisher};
+pub use environment::{CA_FILE, TOKEN, TOKEN_FILE, URL};
 pub use error::{Error, Place};
 pub use explained::Explained;
 pub use hive::{HiveCodec, HiveProcessorSettings, HiveQueue, Password};
@@ -62,6 +63,13 @@ pub struct Settings {
     pub host: IpAddr,
     /// TCP port to listen on; 0 takes a free one. Default 8000. `VENOM_PORT`, `--port`
     pub port: u16,
+    /// Whether requests need a token. Default auto. `VENOM_AUTH`, `--insecure`
+    pub auth: Auth,
+    /// The certificate chain with which the service speaks TLS, PEM; only with `tls_key_file`. Default:
+    /// none, plain HTTP. `VENOM_TLS_CERT_FILE`
+    pub tls_cert_file: Option<PathBuf>,
+    /// Its private key, PEM. Default: none. `VENOM_TLS_KEY_FILE`
+    pub tls_key_file: Option<PathBuf>,
     /// The database file, created as needed. Default `./data/venom.db`. `VENOM_DATABASE_PATH`,
     /// `--database`
     pub database_path: PathBuf,
@@ -163,6 +171,26 @@ pub struct Settings {
     pub log: String,
 }
 
+/// Whether requests need a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// On loopback they need none, on every other address they do.
+    Auto,
+    Required,
+    Off,
+}
+
+impl Auth {
+    /// Whether a service that listens on `address` asks for tokens.
+    pub fn is_required(self, address: IpAddr) -> bool {
+        match self {
+            Self::Auto => !address.to_canonical().is_loopback(),
+            Self::Required => true,
+            Self::Off => false,
+        }
+    }
+}
+
 /// What a commit waits for before its callers are answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
@@ -196,6 +224,9 @@ impl Default for Settings {
         Self {
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 8000,
+            auth: Auth::Auto,
+            tls_cert_file: None,
+            tls_key_file: None,
             database_path: "./data/venom.db".into(),
             state_file_path: "./data/memory/state_dump.json".into(),
             state_dump: true,

@@ -39,6 +39,9 @@ pub(super) fn read(table: &mut Table<'_>) -> Result<Settings, Error> {
     Ok(settings! {
         host: HOST,
         port: PORT,
+        auth: AUTH,
+        tls_cert_file: OPTIONAL_PATH,
+        tls_key_file: OPTIONAL_PATH,
         database_path: PATH,
         state_file_path: PATH,
         state_dump: SWITCH,
@@ -92,6 +95,8 @@ pub(super) fn check(
         state_file_path,
         body_limit_bytes,
         inbox_limit_bytes,
+        tls_cert_file,
+        tls_key_file,
         redis_password,
         redis_password_file,
         redis_tls,
@@ -111,6 +116,16 @@ pub(super) fn check(
              largest request"
         );
         return refuse("inbox_limit_bytes", inbox_limit_bytes.to_string(), expected);
+    }
+    let pair = [
+        ("tls_cert_file", tls_cert_file),
+        ("tls_key_file", tls_key_file),
+    ];
+    for [(key, file), (other, missing)] in [pair, [pair[1], pair[0]]] {
+        if file.is_some() && missing.is_none() {
+            let expected = format!("`{other}` beside it");
+            return refuse(key, "half of a pair".to_owned(), expected);
+        }
     }
     if redis_password.is_some() && redis_password_file.is_some() {
         let found = "a second place for one secret, beside `redis_password`";

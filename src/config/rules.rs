@@ -16,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::values::{seconds, span, text, truth, whole, word};
-use super::{Durability, LogFormat};
+use super::{Auth, Durability, LogFormat};
 pub(super) use hive::*;
 pub(super) use processors::*;
 pub(super) use schedules::*;
@@ -109,6 +109,15 @@ pub(super) const RETENTION: Rule<Option<Duration>> = Rule::new(
         _ => span(value, 1.0).map(Some),
     },
 );
+
+pub(super) const AUTH: Rule<Auth> = Rule::new("\"auto\", \"required\" or \"off\"", |value| {
+    match word(value)?.as_str() {
+        "auto" => Some(Auth::Auto),
+        "required" => Some(Auth::Required),
+        "off" => Some(Auth::Off),
+        _ => None,
+    }
+});
 
 pub(super) const DURABILITY: Rule<Durability> = Rule::new("\"full\" or \"normal\"", |value| {
     match word(value)?.as_str() {

@@ -31,6 +31,8 @@ pub struct Overrides {
     pub host: Option<String>,
     /// `--port`
     pub port: Option<String>,
+    /// `--insecure`
+    pub insecure: bool,
     /// `--database`
     pub database_path: Option<PathBuf>,
     /// `--state-file`
@@ -52,20 +54,20 @@ impl Sources {
         }
     }
 
-    /// The service that `VENOM_URL` names, in the environment or else in `.env`, and where that
-    /// stands. It is for the client commands: a service has no use for it.
+    /// What a variable of the client commands says, in the environment or else in `.env`, and where that
+    /// stands. A service has no use for it.
     ///
     /// # Errors
     /// When `.env` had to be looked at and cannot be read.
-    pub fn service_url(&self) -> Result<Option<(String, Place)>, Error> {
+    pub fn of_client(&self, name: &str) -> Result<Option<(String, Place)>, Error> {
         let environment = self.variables();
         let named =
             |variable: &Variable| (variable.value.trim().to_owned(), variable.place.clone());
-        if let Some(variable) = environment::value_of(environment::URL, &environment) {
+        if let Some(variable) = environment::value_of(name, &environment) {
             return Ok(Some(named(variable)));
         }
         let dotenv = dotenv::read(&self.directory.join(".env"))?;
-        Ok(environment::value_of(environment::URL, &dotenv).map(named))
+        Ok(environment::value_of(name, &dotenv).map(named))
     }
 
     /// The layers.
@@ -112,6 +114,11 @@ impl Overrides {
         let flags = [
             ("host", "--host", self.host.clone()),
             ("port", "--port", self.port.clone()),
+            (
+                "auth",
+                "--insecure",
+                self.insecure.then(|| "off".to_owned()),
+            ),
             ("database_path", "--database", path(&self.database_path)),
             (
                 "state_file_path",

@@ -6,6 +6,7 @@
 mod attempt;
 mod event;
 mod filter;
+mod grant;
 mod queue;
 mod status;
 mod task;
@@ -14,6 +15,7 @@ mod timestamp;
 pub use attempt::{Again, Attempt, ClaimedTask, OfferId, Outcome, Terms};
 pub use event::{Event, EventType, FIRST_FRAME_MESSAGE};
 pub use filter::{Order, TaskFilter};
+pub use grant::{Grant, Role, Token, TokenHash};
 pub use queue::{HiveLink, Pause, QueueStatus};
 pub use status::{Failure, TaskStatus, UnknownName};
 pub use task::{NewTask, Task, TaskId};

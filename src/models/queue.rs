@@ -13,6 +13,9 @@ pub struct Pause {
     pub until: Option<Timestamp>,
     /// What the one who paused it said, or what the service says of an emergency stop.
     pub reason: Option<String>,
+    /// The name of the token of who paused it; absent where no token is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// It came with an emergency stop: only a resume ends it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub emergency_stop: bool,

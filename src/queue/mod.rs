@@ -3,6 +3,7 @@
 //! Rows are changed through the [`StateManager`]; running attempts are stopped through orders to the
 //! orchestrator, which owns them. The two meet here and nowhere else.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -68,6 +69,14 @@ impl QueueManager {
     pub fn new(state: StateManager) -> (Self, mpsc::Receiver<StopOrder>) {
         let (orders, inbox) = mpsc::channel(ORDERS);
         (Self { state, orders }, inbox)
+    }
+
+    /// The same queue, steered in somebody's name: the journal has it with what is done.
+    #[must_use]
+    pub fn in_name_of(&self, by: Option<Arc<str>>) -> Self {
+        let state = self.state.in_name_of(by);
+        let orders = self.orders.clone();
+        Self { state, orders }
     }
 
     /// The queue's condition.

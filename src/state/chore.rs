@@ -1,5 +1,7 @@
 //! Long work of the Writer, done in chunks between batches, so that nobody waits for all of it.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::announce::Committed;
@@ -29,6 +31,8 @@ pub(super) struct Purge {
     upto: i64,
     removed: u64,
     cause: PurgeCause,
+    /// In whose name.
+    by: Option<Arc<str>>,
     reply: Reply<Purged>,
 }
 
@@ -40,11 +44,12 @@ pub(super) enum PurgeCause {
 }
 
 impl Chore {
-    pub fn purge(upto: i64, cause: PurgeCause, reply: Reply<Purged>) -> Self {
+    pub fn purge(upto: i64, cause: PurgeCause, by: Option<Arc<str>>, reply: Reply<Purged>) -> Self {
         Self::Purge(Purge {
             upto,
             removed: 0,
             cause,
+            by,
             reply,
         })
     }
@@ -107,7 +112,7 @@ impl Writer {
                 .collect();
             if (purged.len() as i64) < CHUNK_ROWS {
                 let removed = purge.removed + purged.len() as u64;
-                rows.push(closing_row(purge.cause, removed, active));
+                rows.push(closing_row(purge.cause, removed, active).by(purge.by.as_deref()));
             }
             let committed: Committed = journal(conn, rows, time).await?;
             Ok((purged, committed))

@@ -64,7 +64,8 @@ impl Writer {
             EventType::QueuePaused,
             &format!("Processor {name} paused"),
             data,
-        );
+        )
+        .by(pause.by.as_deref());
         let mut closed = self.ledger.closed.clone();
         closed.insert(name.to_owned(), pause.clone());
         self.write_closed(closed, row).await?;
@@ -79,7 +80,7 @@ impl Writer {
             let pending = self.ledger.lanes.count_of_processor(name);
             let data = json!({ "pending_tasks": pending, "processor": name });
             let words = format!("Processor {name} resumed");
-            let row = Row::of_queue(EventType::QueueResumed, &words, data);
+            let row = Row::of_queue(EventType::QueueResumed, &words, data).by(self.by.as_deref());
             self.write_closed(closed, row).await?;
             self.more_to_claim = true;
         }

@@ -51,6 +51,8 @@ pub enum OpenError {
     Foreign { path: PathBuf },
     #[error("{} was written by a newer version of venom (migration {migration}); install that version", path.display())]
     Newer { path: PathBuf, migration: i64 },
+    #[error("the service that runs on {} is of an older version; start it again with this one", path.display())]
+    Older { path: PathBuf },
     #[error("cannot open {}: {reason}", path.display())]
     Sqlite { path: PathBuf, reason: String },
 }
@@ -88,6 +90,7 @@ impl Lock {
         let path = Self::path_of(database);
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).read(true).write(true);
+        for_its_owner(&mut options);
         let file = options.open(&path).map_err(|source| OpenError::Lock {
             path: path.clone(),
             source,
@@ -135,27 +138,9 @@ pub(super) struct Connections {
 
 /// Opens the database at `path`, creating it as needed.
 pub(super) async fn open(path: &Path, durability: Durability) -> Result<Connections, OpenError> {
-    check_version()?;
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        std::fs::create_dir_all(folder).map_err(|source| OpenError::Folder {
-            path: folder.to_owned(),
-            source,
-        })?;
-    }
-    let lock = Lock::take(path)?;
-    let sqlite = |error: sqlx::Error| OpenError::sqlite(path, &error);
     let options = write_options(path, durability);
-    let mut write = options.connect().await.map_err(sqlite)?;
-    if !is_ours(&mut write, path).await? {
-        take_over(&mut write).await.map_err(sqlite)?;
-    }
-    // A backup is one file, and so without a write-ahead log.
-    let log = sqlx::query("PRAGMA journal_mode = WAL");
-    log.execute(&mut write).await.map_err(sqlite)?;
-    migrate(&mut write, path).await?;
+    let (write, lock) = lay_out(path, &options).await?;
+    let sqlite = |error: sqlx::Error| OpenError::sqlite(path, &error);
     let read = SqlitePoolOptions::new()
         .max_connections(READERS)
         .min_connections(1)
@@ -171,6 +156,28 @@ pub(super) async fn open(path: &Path, durability: Durability) -> Result<Connecti
         read_options: read_options(path),
         lock,
     })
+}
+
+/// Opens the database at `path` for a moment, while no service runs on it, creating it as needed.
+pub(super) async fn open_alone(path: &Path) -> Result<(SqliteConnection, Lock), OpenError> {
+    lay_out(path, &write_options(path, Durability::Full)).await
+}
+
+/// Opens the database at `path` beside the service that owns it; `None` if it has no such table (yet).
+pub(super) async fn open_beside(
+    path: &Path,
+    table: &str,
+) -> Result<Option<SqliteConnection>, OpenError> {
+    check_version()?;
+    let sqlite = |error: sqlx::Error| OpenError::sqlite(path, &error);
+    let options = write_options(path, Durability::Full).create_if_missing(false);
+    let mut conn = options.connect().await.map_err(sqlite)?;
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = ?1")
+        .bind(table)
+        .fetch_one(&mut conn)
+        .await
+        .map_err(sqlite)?;
+    Ok((tables > 0).then_some(conn))
 }
 
 /// Opens a database of ours that is there, to read it. Needs no [`Lock`]; changes nothing in it.
@@ -200,6 +207,60 @@ pub(super) async fn open_to_write(path: &Path) -> Result<SqliteConnection, OpenE
     let options = write_options(path, Durability::Full).create_if_missing(false);
     let opened = options.connect().await;
     opened.map_err(|error| OpenError::sqlite(path, &error))
+}
+
+/// Makes an empty file, if there is none, that its owner alone can read: SQLite gives what it puts beside
+/// it the same mode.
+fn create(path: &Path) -> Result<(), OpenError> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).append(true);
+    for_its_owner(&mut options);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        // SQLite has more to say about it.
+        Err(_) if path.exists() => Ok(()),
+        Err(source) => Err(OpenError::Sqlite {
+            path: path.to_owned(),
+            reason: source.to_string(),
+        }),
+    }
+}
+
+#[cfg(unix)]
+fn for_its_owner(options: &mut OpenOptions) {
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+}
+
+#[cfg(not(unix))]
+fn for_its_owner(_: &mut OpenOptions) {}
+
+/// Takes the lock, creates what is missing, and brings the schema up to date.
+async fn lay_out(
+    path: &Path,
+    options: &SqliteConnectOptions,
+) -> Result<(SqliteConnection, Lock), OpenError> {
+    check_version()?;
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        std::fs::create_dir_all(folder).map_err(|source| OpenError::Folder {
+            path: folder.to_owned(),
+            source,
+        })?;
+    }
+    let lock = Lock::take(path)?;
+    create(path)?;
+    let sqlite = |error: sqlx::Error| OpenError::sqlite(path, &error);
+    let mut write = options.connect().await.map_err(sqlite)?;
+    if !is_ours(&mut write, path).await? {
+        take_over(&mut write).await.map_err(sqlite)?;
+    }
+    // A backup is one file, and so without a write-ahead log.
+    let log = sqlx::query("PRAGMA journal_mode = WAL");
+    log.execute(&mut write).await.map_err(sqlite)?;
+    migrate(&mut write, path).await?;
+    Ok((write, lock))
 }
 
 /// The SQLite that is built in.

@@ -31,6 +31,9 @@ pub enum Obstacle {
         since: Timestamp,
         until: Option<Timestamp>,
         reason: Option<String>,
+        /// The token's name of who paused it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
     },
     /// Its processor is paused or held.
     ProcessorPaused {
@@ -38,6 +41,9 @@ pub enum Obstacle {
         since: Timestamp,
         until: Option<Timestamp>,
         reason: Option<String>,
+        /// The token's name of who paused it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
     },
     /// It is not due before this time.
     NotDue { run_at: Timestamp },
@@ -108,6 +114,7 @@ impl Ledger {
                 since: pause.since,
                 until: pause.until,
                 reason: pause.reason.clone(),
+                by: pause.by.clone(),
             });
         }
         if task.run_at > now {
@@ -129,6 +136,7 @@ impl Ledger {
                 since: pause.since,
                 until: pause.until,
                 reason: pause.reason.clone(),
+                by: pause.by.clone(),
             });
         }
         let Rule { concurrency, rate } = self.limits().processor(name);

@@ -57,6 +57,16 @@ impl Row {
         }
     }
 
+    /// The same, with the name of who asked for it.
+    pub fn by(mut self, by: Option<&str>) -> Self {
+        if let (Some(by), Some(fields)) = (by, self.data.strip_suffix('}')) {
+            let comma = if fields == "{" { "" } else { "," };
+            let name = serde_json::Value::from(by);
+            self.data = format!("{fields}{comma}\"by\":{name}}}");
+        }
+        self
+    }
+
     pub fn created(task_id: TaskId, task: &NewTask, now: &str) -> Self {
         let line = format!("Task started: {now}");
         Self::of_task(

@@ -39,7 +39,7 @@ impl Writer {
         let time = Timestamp::now();
         let conn = &mut self.conn;
         begin(conn).await?;
-        let written = revive(conn, &[task], time).await;
+        let written = revive(conn, &[task], time, self.by.as_deref()).await;
         let (revived, committed) = end(&mut self.conn, written).await.map_err(taken)?;
         self.count_revived(&revived, committed).await;
         Ok(Retried::Done)
@@ -53,7 +53,7 @@ impl Writer {
         let written = async {
             let tasks = bulk::retriable(conn, found).await?;
             let tasks = without_hindered(conn, tasks).await?;
-            revive(conn, &tasks, time).await
+            revive(conn, &tasks, time, self.by.as_deref()).await
         };
         let written = written.await;
         let (revived, committed) = end(&mut self.conn, written).await?;
@@ -174,6 +174,7 @@ async fn revive(
     conn: &mut SqliteConnection,
     tasks: &[TaskId],
     time: Timestamp,
+    by: Option<&str>,
 ) -> Result<(Vec<Revived>, Committed), Error> {
     let now = time.to_string();
     let ids = serde_json::to_string(tasks)?;
@@ -187,7 +188,7 @@ async fn revive(
             0 => "did not begin and was retried by hand",
             _ => "failed and was retried by hand",
         };
-        Row::retrying(task.id, task.attempt, because, None, None, &now)
+        Row::retrying(task.id, task.attempt, because, None, None, &now).by(by)
     });
     let committed = journal(conn, rows.collect(), time).await?;
     Ok((revived, committed))

@@ -54,6 +54,7 @@ mod submissions;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tokens;
 mod transaction;
 mod waiters;
 mod waiting;
@@ -80,4 +81,5 @@ pub use rate::Starts;
 pub use request::{Deleted, Due, PauseRequest, Paused, Purged, Resumed, Retried};
 pub use retention::Retention;
 pub use schedules::Progress;
+pub use tokens::TokenStore;
 pub use waiters::Waiter;

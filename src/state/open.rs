@@ -172,6 +172,7 @@ impl Opened {
             checkpointer: Some(checkpointer),
             index,
             claims: None,
+            by: None,
             chores,
             stalled: Vec::new(),
             waiters: waiters.clone(),
@@ -199,6 +200,7 @@ impl Opened {
             bus,
             waiters,
             waiting_ended,
+            by: None,
         };
         let handle = tokio::spawn(writer.run());
         Ok((state, handle, self.connections.lock))

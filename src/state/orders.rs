@@ -11,7 +11,7 @@ use super::lanes::LaneName;
 use super::request::{Order, Paused, Purged, Reply, Resumed};
 use super::transaction::{begin, end};
 use super::writer::{Writer, insert_rows};
-use super::{Error, import, meta, reads, retention, writes};
+use super::{Error, import, meta, reads, retention, tokens, writes};
 use crate::models::{EventType, Pause, Timestamp};
 
 impl Writer {
@@ -34,8 +34,11 @@ impl Writer {
             Order::Status(reply) => answer(reply, Ok(self.ledger.status())),
             Order::Pause(request, reply) => {
                 let paused = match &request.processor {
-                    None => self.pause(request.pause()).await,
-                    Some(name) => self.pause_processor(name, request.pause()).await,
+                    None => self.pause(request.pause(self.by.as_deref())).await,
+                    Some(name) => {
+                        self.pause_processor(name, request.pause(self.by.as_deref()))
+                            .await
+                    }
                 };
                 answer(reply, paused)
             }
@@ -131,6 +134,10 @@ impl Writer {
                 let imported = self.import(tasks, replace).await;
                 answer(reply, imported)
             }
+            Order::TokensUsed(names, reply) => {
+                let noted = tokens::note_use(&mut self.conn, &names).await;
+                answer(reply, noted)
+            }
             Order::SetMeta(key, value, reply) => {
                 let set = writes::set_meta(&mut self.conn, key, &value).await;
                 answer(reply, set)
@@ -156,6 +163,7 @@ impl Writer {
                 "Queue paused",
                 json!({ "active_tasks": active, "reason": pause.reason, "until": pause.until }),
             )
+            .by(pause.by.as_deref())
         });
         let value = serde_json::to_string(&pause)?;
         let conn = &mut self.conn;
@@ -179,7 +187,8 @@ impl Writer {
             EventType::QueueResumed,
             "Queue resumed",
             json!({ "pending_tasks": self.ledger.pending_total() }),
-        );
+        )
+        .by(self.by.as_deref());
         let conn = &mut self.conn;
         begin(conn).await?;
         let written = async {
@@ -205,6 +214,7 @@ impl Writer {
             since: Timestamp::now(),
             until: None,
             reason: Some("emergency stop".to_owned()),
+            by: self.by.as_deref().map(str::to_owned),
             emergency_stop: true,
         };
         self.pause(pause).await?;
@@ -213,7 +223,7 @@ impl Writer {
 
     async fn tell(&mut self, level: &str, message: &str, mut data: Value) -> Result<(), Error> {
         data["level"] = json!(level);
-        let row = Row::of_queue(EventType::SystemLog, message, data);
+        let row = Row::of_queue(EventType::SystemLog, message, data).by(self.by.as_deref());
         let conn = &mut self.conn;
         begin(conn).await?;
         let written = journal(conn, vec![row], Timestamp::now()).await;
@@ -235,7 +245,8 @@ impl Writer {
         };
         match upto {
             Ok(upto) => {
-                self.chores.push_back(Chore::purge(upto, cause, reply));
+                let purge = Chore::purge(upto, cause, self.by.clone(), reply);
+                self.chores.push_back(purge);
                 Ok(())
             }
             Err(error) => answer(reply, Err(error)),

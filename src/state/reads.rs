@@ -249,6 +249,21 @@ pub(super) async fn task_state(
         .transpose()
 }
 
+/// The processor of a task.
+pub(super) async fn task_processor(
+    conn: impl SqliteExecutor<'_>,
+    id: TaskId,
+) -> Result<Option<String>, Error> {
+    let id = id.hyphenated().to_string();
+    let processor = sqlx::query_scalar!(
+        r#"SELECT processor AS "processor!: Text" FROM tasks WHERE id = ?1"#,
+        id
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(processor.map(String::from))
+}
+
 /// An attempt that was running when the service died.
 #[derive(Debug)]
 pub(super) struct Interrupted {

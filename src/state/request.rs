@@ -1,6 +1,7 @@
 //! What the Writer can be asked besides accepting tasks: rare, each in a transaction of its own.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
@@ -21,7 +22,8 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
 /// A message to the Writer that somebody waits for.
 pub(super) enum Request {
     Submit(Box<Submission>),
-    Order(Order),
+    /// An order, and in whose name it is given.
+    Order(Order, Option<Arc<str>>),
 }
 
 /// Everything that is not a submission.
@@ -80,6 +82,8 @@ pub(super) enum Order {
     Processors(Reply<HashMap<String, ProcessorStatus>>),
     /// Other limits, default processor, and numbers of attempts by processor.
     SetLimits(Box<Limits>, String, BTreeMap<String, i64>, Reply<()>),
+    /// These tokens were used.
+    TokensUsed(Vec<String>, Reply<()>),
     /// Remembers some JSON under a key of `meta`.
     SetMeta(&'static str, String, Reply<()>),
     /// Writes what has arrived, then closes the database.
@@ -130,11 +134,12 @@ pub struct PauseRequest {
 
 impl PauseRequest {
     /// The pause that is asked for, from this moment on.
-    pub(super) fn pause(&self) -> Pause {
+    pub(super) fn pause(&self, by: Option<&str>) -> Pause {
         Pause {
             since: Timestamp::now(),
             until: self.until,
             reason: self.reason.clone(),
+            by: by.map(str::to_owned),
             emergency_stop: false,
         }
     }

@@ -137,6 +137,7 @@ impl Writer {
                     since: now,
                     until: Some(until),
                     reason: Some(again.because.clone()),
+                    by: None,
                     emergency_stop: false,
                 };
                 holds.insert(lane.processor, hold);

@@ -289,6 +289,7 @@ mod tests {
         ledger.pause = Some(crate::models::Pause {
             since: Timestamp::now(),
             until: None,
+            by: None,
             reason: None,
             emergency_stop: false,
         });

@@ -53,6 +53,8 @@ pub(super) struct Writer {
     pub index: Index,
     /// Where claimed tasks go.
     pub claims: Option<mpsc::UnboundedSender<Vec<ClaimedTask>>>,
+    /// In whose name the order is that is obeyed at this moment.
+    pub by: Option<Arc<str>>,
     pub chores: VecDeque<Chore>,
     /// Chores that failed, for another try at the next poll.
     pub stalled: Vec<Chore>,
@@ -125,7 +127,7 @@ impl Writer {
         for request in requests {
             match request {
                 Request::Submit(submission) => batch.submissions.push(*submission),
-                Request::Order(order) => orders.push(order),
+                Request::Order(order, by) => orders.push((order, by)),
             }
         }
         self.take_count().await?;
@@ -141,13 +143,17 @@ impl Writer {
         if !batch.is_empty() || self.may_claim() {
             self.store(batch).await?;
         }
-        for order in orders {
+        for (order, by) in orders {
             if let Order::Close(reply) = order {
                 let closed = self.close().await;
                 let _ = reply.send(closed);
                 return Ok(Turn::Last);
             }
-            self.obey(order).await?;
+            self.by = by;
+            let obeyed = self.obey(order).await;
+            // Whatever it does next it does by itself.
+            self.by = None;
+            obeyed?;
         }
         if let Some(chore) = self.chores.pop_front() {
             self.work_on(chore).await?;

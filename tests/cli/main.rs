@@ -21,4 +21,5 @@ mod show;
 mod submit;
 mod systemd;
 mod target;
+mod token;
 mod watch;

@@ -1,6 +1,7 @@
 //! The service's promises, tried from outside: over HTTP, WebSocket, the database and files.
 
 mod attempts;
+mod auth;
 mod bulk;
 mod chains;
 mod command;
@@ -48,6 +49,7 @@ mod replay;
 mod retention;
 mod schedules;
 mod search;
+mod secure;
 mod sql;
 mod start;
 mod stop;

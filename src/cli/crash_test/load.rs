@@ -22,7 +22,7 @@ impl Load {
         for number in 1..=clients {
             let name = format!("round {round}, client {number}");
             running.spawn(submit(
-                Client::new(url)?,
+                Client::new(url, None, None)?,
                 name,
                 ledger.clone(),
                 first.clone(),

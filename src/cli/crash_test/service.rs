@@ -119,7 +119,7 @@ fn last_words(folder: &Path) -> String {
 
 /// Waits until nothing waits or runs at the service.
 pub(super) async fn drained(url: &Url) -> Result<(), Error> {
-    let client = Client::new(url)?;
+    let client = Client::new(url, None, None)?;
     let mut least = u64::MAX;
     let mut deadline = Instant::now() + PATIENCE;
     loop {

@@ -1,12 +1,13 @@
 //! What the program and its machine bring along: SQLite, open files, and whether a service runs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::process::{Resource, getrlimit};
 
 use super::finding::Finding;
 use crate::cli::client::Client;
 use crate::cli::target::announced;
+use crate::config::{self, Sources};
 use crate::state::{check_version, sqlite_version};
 
 /// Files beside connections that a service needs at the least.
@@ -42,7 +43,9 @@ pub(super) async fn service(database: &Path) -> Finding {
     let Some(url) = announced(database) else {
         return Finding::ok("service", "none runs on this database");
     };
-    let answer = match Client::new(&url) {
+    let ca_file = Sources::from_process().of_client(config::CA_FILE);
+    let ca_file = ca_file.ok().flatten().map(|(path, _)| PathBuf::from(path));
+    let answer = match Client::new(&url, None, ca_file.as_deref()) {
         Ok(client) => client.get("/readyz").await,
         Err(error) => Err(error),
     };

@@ -101,6 +101,8 @@ fn the_example_of_dotenv_shows_every_variable_at_its_default() {
         ("redis_password_file", "VENOM_REDIS_PASSWORD_FILE"),
         ("redis_username", "REDIS_USERNAME"),
         ("redis_ca_file", "VENOM_REDIS_CA_FILE"),
+        ("tls_cert_file", "VENOM_TLS_CERT_FILE"),
+        ("tls_key_file", "VENOM_TLS_KEY_FILE"),
     ] {
         assert!(DOTENV.contains(&format!("\n#{name}=\n")), "{name}");
         variables.remove(key);

@@ -33,6 +33,8 @@ pub struct StateManager {
     pub(super) bus: Bus,
     pub(super) waiters: Waiters,
     pub(super) waiting_ended: Arc<Notify>,
+    /// In whose name it asks; `None` is nobody in particular.
+    pub(super) by: Option<Arc<str>>,
 }
 
 impl StateManager {
@@ -50,10 +52,18 @@ impl StateManager {
     pub(super) async fn ask<T>(&self, order: impl FnOnce(Reply<T>) -> Order) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         self.requests
-            .send(Request::Order(order(reply)))
+            .send(Request::Order(order(reply), self.by.clone()))
             .await
             .map_err(|_| Error::Stopping)?;
         answer.await.unwrap_or(Err(Error::Stopping))
+    }
+
+    /// The same handle, asking in somebody's name: the journal has it with what is done.
+    #[must_use]
+    pub fn in_name_of(&self, by: Option<Arc<str>>) -> Self {
+        let mut handle = self.clone();
+        handle.by = by;
+        handle
     }
 
     /// Where commits are announced.

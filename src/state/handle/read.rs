@@ -87,6 +87,14 @@ impl StateManager {
         reads::task_state(&self.read, id).await
     }
 
+    /// A task's processor.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn task_processor(&self, id: TaskId) -> Result<Option<String>, Error> {
+        reads::task_processor(&self.read, id).await
+    }
+
     /// Waits until the task is final, or until it is found to be so; for ever, if it never is.
     ///
     /// # Errors

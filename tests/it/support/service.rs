@@ -13,6 +13,7 @@ use super::wait::{eventually, in_time};
 
 /// Running tasks are interrupted at once when a test is over.
 const BASE_SETTINGS: &str = "shutdown_grace = 0\nlog = \"debug\"\n";
+const LOOPBACK: &str = "127.0.0.1";
 
 /// A service to be started: its settings and its folder.
 pub struct Setup {
@@ -25,6 +26,8 @@ pub struct Setup {
     data: Option<PathBuf>,
     /// A program that starts the service, with its arguments.
     launcher: Vec<String>,
+    host: String,
+    insecure: bool,
 }
 
 impl Setup {
@@ -38,6 +41,8 @@ impl Setup {
             port: 0,
             data: None,
             launcher: Vec::new(),
+            host: LOOPBACK.to_owned(),
+            insecure: false,
         }
     }
 
@@ -51,6 +56,23 @@ impl Setup {
     pub fn data_in(mut self, folder: &Path) -> Self {
         self.data = Some(folder.to_owned());
         self
+    }
+
+    /// Another address to listen on.
+    pub fn host(mut self, host: &str) -> Self {
+        self.host = host.to_owned();
+        self
+    }
+
+    /// Asks for no token, whatever the address.
+    pub fn insecure(mut self, insecure: bool) -> Self {
+        self.insecure = insecure;
+        self
+    }
+
+    /// What stands in `venom.toml`.
+    pub(super) fn settings_text(&self) -> String {
+        format!("{}\n{}", self.settings, self.tables)
     }
 
     /// Starts the service by another program, which ends up as the service itself.
@@ -109,6 +131,8 @@ impl Setup {
             async move { (!url.is_empty()).then_some(url) }
         })
         .await;
+        // What means every address is no address to go to.
+        let url = url.replace("0.0.0.0", LOOPBACK);
         Service::new(self, child, url)
     }
 
@@ -139,8 +163,8 @@ impl Setup {
             .write(true)
             .truncate(true)
             .open(self.lock_file());
-        let text = format!("{}\n{}", self.settings, self.tables);
-        std::fs::write(self.folder().join("venom.toml"), text).expect("a folder to write in");
+        std::fs::write(self.folder().join("venom.toml"), self.settings_text())
+            .expect("a folder to write in");
         let log = File::options()
             .create(true)
             .append(true)
@@ -152,10 +176,11 @@ impl Setup {
             .args([
                 "serve",
                 "--host",
-                "127.0.0.1",
+                &self.host,
                 "--port",
                 &self.port.to_string(),
             ])
+            .args(self.insecure.then_some("--insecure"))
             .arg("--database")
             .arg(self.database_path())
             .arg("--state-file")
@@ -286,6 +311,8 @@ impl Service {
             port: 0,
             data: None,
             launcher: Vec::new(),
+            host: LOOPBACK.to_owned(),
+            insecure: false,
         };
         std::mem::replace(&mut self.setup, empty)
     }

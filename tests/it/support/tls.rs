@@ -1,12 +1,28 @@
 //! Servers that speak TLS, and the authorities that vouch for them.
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 
-/// A server's settings, and the PEM of the authority that vouches for it.
-pub fn certified() -> (ServerConfig, String) {
+/// A server's certificate, its key, and the authority that vouches for it, as PEM.
+pub struct Pem {
+    pub certificate: String,
+    pub key: String,
+    pub authority: String,
+}
+
+/// A certificate for 127.0.0.1.
+pub fn certified_pem() -> Pem {
+    let (server, key, authority) = certificate();
+    Pem {
+        certificate: server.pem(),
+        key: key.serialize_pem(),
+        authority,
+    }
+}
+
+fn certificate() -> (Certificate, KeyPair, String) {
     let key = KeyPair::generate().expect("a key");
     let mut params = CertificateParams::new(Vec::new()).expect("parameters");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -18,11 +34,17 @@ pub fn certified() -> (ServerConfig, String) {
     let server = params
         .signed_by(&server_key, &issuer)
         .expect("a certificate");
+    (server, server_key, authority.pem())
+}
+
+/// A server's settings, and the PEM of the authority that vouches for it.
+pub fn certified() -> (ServerConfig, String) {
+    let (server, server_key, authority) = certificate();
     let private = PrivatePkcs8KeyDer::from(server_key.serialize_der());
     let config = ServerConfig::builder_with_provider(ring::default_provider().into())
         .with_safe_default_protocol_versions()
         .expect("versions")
         .with_no_client_auth()
         .with_single_cert(vec![server.der().clone()], private.into());
-    (config.expect("a certificate and its key"), authority.pem())
+    (config.expect("a certificate and its key"), authority)
 }

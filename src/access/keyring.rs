@@ -1,0 +1,104 @@
+//! The valid tokens, by hash.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use subtle::ConstantTimeEq;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::text;
+use crate::models::{Grant, TokenHash};
+
+/// A token that is worth something.
+#[derive(Debug)]
+pub struct Key {
+    pub grant: Grant,
+    hash: TokenHash,
+    /// Whether it was used since the [`super::Watch`] last asked.
+    used: AtomicBool,
+    /// Ends what goes on in its name.
+    revoked: CancellationToken,
+}
+
+impl Key {
+    fn new(hash: TokenHash, grant: Grant) -> Self {
+        Self {
+            grant,
+            hash,
+            used: AtomicBool::new(false),
+            revoked: CancellationToken::new(),
+        }
+    }
+
+    /// Resolves when the token is worth nothing any more.
+    pub async fn revoked(&self) {
+        self.revoked.cancelled().await;
+    }
+
+    pub(super) fn take_used(&self) -> bool {
+        self.used.swap(false, Ordering::Relaxed)
+    }
+}
+
+/// All valid tokens of a moment.
+#[derive(Debug, Default)]
+pub struct Keyring(HashMap<TokenHash, Arc<Key>>);
+
+impl Keyring {
+    /// The ring of these tokens, when `self` was the one before: who stays keeps its key, and what goes on
+    /// in the name of the others ends.
+    pub(super) fn replaced_by(&self, tokens: Vec<(TokenHash, Grant)>) -> Self {
+        let keys = tokens.into_iter().map(|(hash, grant)| {
+            let same = self.0.get(&hash).filter(|key| key.grant == grant);
+            let key = same.map_or_else(|| Arc::new(Key::new(hash, grant)), Arc::clone);
+            (hash, key)
+        });
+        let next = Self(keys.collect());
+        for (hash, key) in &self.0 {
+            if !next.0.get(hash).is_some_and(|kept| Arc::ptr_eq(kept, key)) {
+                key.revoked.cancel();
+            }
+        }
+        next
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = &Arc<Key>> {
+        self.0.values()
+    }
+
+    /// What somebody's token opens. Looked up by the hash, which tells nothing about the token to who
+    /// measures how long it takes; compared in constant time all the same.
+    fn find(&self, token: &[u8]) -> Option<&Arc<Key>> {
+        let hash = text::hash(token);
+        let key = self.0.get(&hash)?;
+        bool::from(key.hash.ct_eq(&hash)).then_some(key)
+    }
+}
+
+/// Whether tokens are asked for, and which hold; clone it freely.
+#[derive(Clone, Debug)]
+pub struct Access(Option<watch::Receiver<Arc<Keyring>>>);
+
+impl Access {
+    /// Everybody may do everything.
+    pub const OPEN: Self = Self(None);
+
+    pub(super) fn by(keyring: watch::Receiver<Arc<Keyring>>) -> Self {
+        Self(Some(keyring))
+    }
+
+    /// Whether everybody may do everything.
+    pub fn is_open(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// What somebody's token opens, if it is worth anything.
+    pub fn find(&self, token: &[u8]) -> Option<Arc<Key>> {
+        let keyring = self.0.as_ref()?.borrow();
+        let key = keyring.find(token)?;
+        key.used.store(true, Ordering::Relaxed);
+        Some(Arc::clone(key))
+    }
+}

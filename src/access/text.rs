@@ -1,0 +1,66 @@
+//! A token as its holder has it.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+
+use crate::models::TokenHash;
+
+/// By this a token is known for what it is, also to scanners that look for leaked secrets.
+const PREFIX: &str = "venom_";
+const RANDOM_BYTES: usize = 32;
+
+/// A new token. It is shown once, and kept nowhere.
+pub struct TokenText(String);
+
+impl TokenText {
+    /// A token of 256 random bits.
+    ///
+    /// # Errors
+    /// When the system gives no random numbers.
+    pub fn new() -> Result<Self, getrandom::Error> {
+        let mut random = [0; RANDOM_BYTES];
+        getrandom::fill(&mut random)?;
+        Ok(Self(format!(
+            "{PREFIX}{}",
+            BASE64_URL_SAFE_NO_PAD.encode(random)
+        )))
+    }
+
+    /// What is stored of it. A plain hash is enough: nobody guesses 256 random bits.
+    pub fn hash(&self) -> TokenHash {
+        hash(self.0.as_bytes())
+    }
+
+    /// The token itself, to be handed to its holder.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TokenText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenText(…)")
+    }
+}
+
+/// The hash of what somebody sent as a token.
+pub(super) fn hash(token: &[u8]) -> TokenHash {
+    Sha256::digest(token).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_long_and_differ_and_are_not_shown() {
+        let (one, other) = (TokenText::new().unwrap(), TokenText::new().unwrap());
+        assert_eq!(one.reveal().len(), PREFIX.len() + 43);
+        assert_ne!(one.hash(), other.hash());
+        assert_eq!(one.hash(), hash(one.reveal().as_bytes()));
+        assert!(!format!("{one:?}").contains(&one.reveal()[6..12]));
+    }
+}

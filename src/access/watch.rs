@@ -1,0 +1,86 @@
+//! Keeps the keyring in step with the database, and notes when tokens were used.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::keyring::{Access, Keyring};
+use crate::state::{Error, StateManager};
+
+/// Within this time a new token opens and a revoked one does not.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// How exactly it is known when a token was used last.
+const USE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Follows the table of tokens.
+#[derive(Debug)]
+pub struct Watch {
+    keyring: watch::Sender<Arc<Keyring>>,
+    /// When the use of each token was noted last.
+    noted: HashMap<Arc<str>, Instant>,
+}
+
+impl Watch {
+    /// The tokens as they are, and the access by them; `None` if there is none.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn start(state: &StateManager) -> Result<Option<(Self, Access)>, Error> {
+        let tokens = state.valid_tokens().await?;
+        if tokens.is_empty() {
+            return Ok(None);
+        }
+        let ring = Arc::new(Keyring::default().replaced_by(tokens));
+        let (keyring, access) = watch::channel(ring);
+        let noted = HashMap::new();
+        Ok(Some((Self { keyring, noted }, Access::by(access))))
+    }
+
+    /// Looks at the table again and again, until `stop`. What cannot be read leaves all as it is.
+    pub async fn run(mut self, state: StateManager, stop: CancellationToken) {
+        let mut is_failing = false;
+        while stop
+            .run_until_cancelled(tokio::time::sleep(INTERVAL))
+            .await
+            .is_some()
+        {
+            let looked = self.look(&state).await;
+            if let Err(error) = &looked
+                && !is_failing
+            {
+                tracing::warn!(%error, "the tokens cannot be read; those that were valid stay so");
+            }
+            is_failing = looked.is_err();
+        }
+    }
+
+    async fn look(&mut self, state: &StateManager) -> Result<(), Error> {
+        let tokens = state.valid_tokens().await?;
+        let next = Arc::new(self.keyring.borrow().replaced_by(tokens));
+        self.keyring.send_replace(Arc::clone(&next));
+        let names = self.used(&next);
+        match names.is_empty() {
+            true => Ok(()),
+            false => state.tokens_used(names).await,
+        }
+    }
+
+    /// The tokens whose use is to be noted.
+    fn used(&mut self, keyring: &Keyring) -> Vec<String> {
+        let now = Instant::now();
+        let mut names = Vec::new();
+        for key in keyring.keys() {
+            let name = &key.grant.name;
+            let is_noted = |last: &Instant| now.duration_since(*last) < USE_INTERVAL;
+            if !self.noted.get(name).is_some_and(is_noted) && key.take_used() {
+                self.noted.insert(Arc::clone(name), now);
+                names.push(name.to_string());
+            }
+        }
+        names
+    }
+}

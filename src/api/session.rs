@@ -1,0 +1,107 @@
+//! A browser's login: the token, in a cookie that no script can read.
+//!
+//! The cookie holds the token itself: a login ends when the token is revoked, outlives a restart, and
+//! nothing has to be remembered. A browser sends cookies by itself, also for pages it should not, so
+//! whoever changes something by cookie sends with it what `GET /api/v1/session` says, which no page of
+//! another origin can read.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::caller::{self, Caller};
+use super::error::ApiError;
+use super::extract::{JsonBody, parse_object};
+use super::fields::Fields;
+use super::query::NoParameters;
+use super::{Api, Shared};
+use crate::models::Grant;
+
+const COOKIE: &[u8] = b"venom_token=";
+const CSRF_HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
+
+/// `POST /api/v1/login` `{"token"}`: sets the cookie. Says what `GET /api/v1/session` does.
+pub(super) async fn login(
+    State(api): Shared,
+    _: NoParameters,
+    JsonBody(body): JsonBody,
+) -> Result<Response, ApiError> {
+    let mut fields = Fields::new(parse_object(&body)?);
+    let token = fields.required_text("token");
+    fields.refuse_others(&["token"])?;
+    if api.access.is_open() {
+        return Ok(Json(nobody()).into_response());
+    }
+    let token = token.trim();
+    let key = api.access.find(token.as_bytes());
+    let key = key.ok_or(ApiError::Unauthorized(caller::WRONG_TOKEN))?;
+    let session = Json(somebody(&key.grant, Some(token.as_bytes())));
+    Ok(([(header::SET_COOKIE, cookie(&api, token, ""))], session).into_response())
+}
+
+/// `POST /api/v1/logout`: takes the cookie back.
+pub(super) async fn logout(State(api): Shared, _: NoParameters) -> Response {
+    let gone = cookie(&api, "", "; Max-Age=0");
+    (StatusCode::NO_CONTENT, [(header::SET_COOKIE, gone)]).into_response()
+}
+
+/// `GET /api/v1/session`: who asks, and what a browser sends with its changes.
+pub(super) async fn show(_: NoParameters, caller: Caller, headers: HeaderMap) -> Json<Value> {
+    Json(match caller.grant() {
+        Some(grant) => somebody(grant, token_in(&headers)),
+        None => nobody(),
+    })
+}
+
+fn nobody() -> Value {
+    json!({ "auth": false, "name": null, "role": null, "processors": null, "csrf_token": null })
+}
+
+fn somebody(grant: &Grant, cookie: Option<&[u8]>) -> Value {
+    json!({
+        "auth": true,
+        "name": &*grant.name,
+        "role": grant.role,
+        "processors": grant.processors,
+        "csrf_token": cookie.map(csrf_token),
+    })
+}
+
+/// Only this origin's pages make the browser send it, and no script can read it.
+fn cookie(api: &Api, token: &str, more: &str) -> HeaderValue {
+    let secure = if api.is_secure { "; Secure" } else { "" };
+    let cookie = format!("venom_token={token}; Path=/; HttpOnly; SameSite=Strict{secure}{more}");
+    let mut value = HeaderValue::try_from(cookie).expect("a known token is plain text");
+    value.set_sensitive(true);
+    value
+}
+
+/// The token in the cookies of a request.
+pub(super) fn token_in(headers: &HeaderMap) -> Option<&[u8]> {
+    let cookies = headers.get_all(header::COOKIE).into_iter();
+    let mut cookies = cookies.flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+    let token = cookies.find_map(|cookie| cookie.trim_ascii().strip_prefix(COOKIE))?;
+    (!token.is_empty()).then_some(token)
+}
+
+/// Whether a change by cookie is made by a page that could read the session.
+pub(super) fn is_own_page(headers: &HeaderMap, token: &[u8]) -> bool {
+    let sent = headers
+        .get(CSRF_HEADER)
+        .map_or(&b""[..], HeaderValue::as_bytes);
+    sent.ct_eq(csrf_token(token).as_bytes()).into()
+}
+
+/// It tells nothing about the token, and is not the hash that is stored.
+fn csrf_token(token: &[u8]) -> String {
+    let digest = Sha256::new()
+        .chain_update(b"venom csrf ")
+        .chain_update(token);
+    BASE64_URL_SAFE_NO_PAD.encode(digest.finalize())
+}

@@ -1,0 +1,96 @@
+//! `venom token create`: a new token, shown once.
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+
+use super::super::error::Error;
+use super::super::output::{print, say};
+use super::{Place, failed, open};
+use crate::access::TokenText;
+use crate::config::Settings;
+use crate::models::{Grant, Role};
+
+const EXAMPLES: &str = "\
+Examples:
+  venom token create alice --role admin
+  venom token create ci --role submit > ci.token
+  venom token create thumbnails --role operate --processor thumbnail
+
+Roles, each with all that those before it may:
+  read     see tasks, events and the queue
+  submit   submit tasks
+  operate  pause, resume, purge, stop, abort, retry, reload; work as an outside worker
+  admin    delete, export, import
+
+With --processor, which may be given several times, the token is for the tasks of these processors
+alone: it sees, submits, fetches and changes no others.
+
+The token is the only thing on stdout, and shown this once: only its hash is stored.";
+
+/// Make a token and print it.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Create {
+    /// Who or what it is for; the journal has this name. It is given once, also after a revocation
+    #[arg(value_name = "NAME", value_parser = name)]
+    name: String,
+    /// What it may do: read, submit, operate or admin
+    #[arg(long, value_name = "ROLE")]
+    role: Role,
+    /// Only for tasks of this processor; several are allowed [default: all]
+    #[arg(long = "processor", value_name = "NAME")]
+    processors: Vec<String>,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Stores the hash, then prints the token.
+pub(super) async fn run(create: &Create) -> Result<(), Error> {
+    let settings = create.place.settings()?;
+    check(&create.processors, &settings)?;
+    let processors: BTreeSet<_> = create.processors.iter().cloned().collect();
+    let grant = Grant {
+        name: create.name.as_str().into(),
+        role: create.role,
+        processors: (!processors.is_empty()).then_some(processors),
+    };
+    let token = TokenText::new().map_err(failed)?;
+    let mut store = open(&settings).await?;
+    let stored = store.create(&grant, &token.hash()).await;
+    if !stored.map_err(failed)? {
+        let name = &create.name;
+        return Err(Error::Failed(format!(
+            "there is or was a token {name} already, and a name is given once; choose another"
+        )));
+    }
+    print(token.reveal())?;
+    let (name, role) = (&grant.name, grant.role);
+    say(format_args!(
+        "the token {name} has the role {role}; it is shown this once"
+    ));
+    Ok(())
+}
+
+/// A misspelt processor would make a token that is good for nothing.
+fn check(processors: &[String], settings: &Settings) -> Result<(), Error> {
+    let known = &settings.processors;
+    match processors.iter().find(|name| !known.contains_key(*name)) {
+        None => Ok(()),
+        Some(name) => {
+            let known: Vec<_> = known.keys().map(String::as_str).collect();
+            Err(Error::Usage(format!(
+                "--processor: expected one that is in the settings ({}), found {name:?}",
+                known.join(", ")
+            )))
+        }
+    }
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let fits = |c: u8| c.is_ascii_alphanumeric() || b"_.-".contains(&c);
+    match (1..=64).contains(&text.len()) && text.bytes().all(fits) {
+        true => Ok(text.to_owned()),
+        false => Err("expected 1 to 64 letters, digits, \"_\", \".\" and \"-\"".to_owned()),
+    }
+}

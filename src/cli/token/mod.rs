@@ -1,0 +1,92 @@
+//! `venom token`: who may use the service. Works on the database itself, whether a service runs on it or
+//! not; one that runs knows within a second or so.
+
+mod create;
+mod list;
+mod revoke;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::error::Error;
+use super::on_one_thread;
+use crate::config::{Overrides, Settings, Sources};
+use crate::state::TokenStore;
+
+const EXAMPLES: &str = "\
+Examples:
+  venom token create ci --role submit
+  venom token create thumbnails --role operate --processor thumbnail
+  venom token list
+  venom token revoke ci
+
+Whether a service asks for tokens is its setting `auth`: on loopback it does not, unless it is
+`required`. A command sends the token of --token-file, VENOM_TOKEN or VENOM_TOKEN_FILE.";
+
+/// Make, list and revoke the tokens by which the service knows who asks
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Token {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Create(create::Create),
+    List(list::List),
+    Revoke(revoke::Revoke),
+}
+
+/// Which database is meant.
+#[derive(Args, Debug)]
+struct Place {
+    /// Database of the service [env: VENOM_DATABASE_PATH] [default: ./data/venom.db]
+    #[arg(long, value_name = "FILE")]
+    database: Option<PathBuf>,
+    /// Settings of the service [env: VENOM_CONFIG] [default: ./venom.toml, if there is one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Place {
+    fn settings(&self) -> Result<Settings, Error> {
+        let sources = Sources {
+            config_file: self.config.clone(),
+            overrides: Overrides {
+                database_path: self.database.clone(),
+                ..Overrides::default()
+            },
+            ..Sources::from_process()
+        };
+        Ok(Settings::load(&sources)?.settings)
+    }
+
+    /// The tokens of the database; `None` if there is no database.
+    async fn existing(&self) -> Result<Option<TokenStore>, Error> {
+        let settings = self.settings()?;
+        match settings.database_path.exists() {
+            true => open(&settings).await.map(Some),
+            false => Ok(None),
+        }
+    }
+}
+
+async fn open(settings: &Settings) -> Result<TokenStore, Error> {
+    let opened = TokenStore::open(&settings.database_path).await;
+    opened.map_err(|error| Error::Failed(error.to_string()))
+}
+
+fn failed(error: impl std::fmt::Display) -> Error {
+    Error::Failed(error.to_string())
+}
+
+/// Does what the command says.
+pub(super) fn run(token: &Token) -> Result<(), Error> {
+    match &token.command {
+        Command::Create(create) => on_one_thread(create::run(create)),
+        Command::List(list) => on_one_thread(list::run(list)),
+        Command::Revoke(revoke) => on_one_thread(revoke::run(revoke)),
+    }
+}

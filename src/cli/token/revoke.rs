@@ -1,0 +1,40 @@
+//! `venom token revoke`: a token that is worth nothing any more.
+
+use clap::Args;
+
+use super::super::error::Error;
+use super::super::output::say;
+use super::{Place, failed};
+
+const EXAMPLES: &str = "\
+Examples:
+  venom token revoke ci
+
+A running service refuses it within a second or so, and ends the streams it has opened.";
+
+/// Make a token worthless, for good.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Revoke {
+    /// The token's name
+    #[arg(value_name = "NAME")]
+    name: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Stores it.
+pub(super) async fn run(revoke: &Revoke) -> Result<(), Error> {
+    let name = &revoke.name;
+    let revoked = match revoke.place.existing().await? {
+        Some(mut store) => store.revoke(name).await.map_err(failed)?,
+        None => false,
+    };
+    if !revoked {
+        return Err(Error::Failed(format!(
+            "there is no valid token {name}; `venom token list` shows all"
+        )));
+    }
+    say(format_args!("the token {name} is revoked"));
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! Who may do what: the roles, and what a token grants.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::UnknownName;
+
+/// How much a token may do. Each role may do all that those before it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// See tasks, events and the queue's condition.
+    Read,
+    /// Submit tasks.
+    Submit,
+    /// Pause, resume, purge, stop, abort, retry, reload; work as an outside worker.
+    Operate,
+    /// Delete, export, import.
+    Admin,
+}
+
+/// What a token grants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The token's name, by which the journal knows it.
+    pub name: Arc<str>,
+    pub role: Role,
+    /// The processors that it is for; `None` stands for everything.
+    pub processors: Option<BTreeSet<String>>,
+}
+
+/// SHA-256 of a token.
+pub type TokenHash = [u8; 32];
+
+/// A token as it is listed: all but its hash.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Token {
+    pub name: String,
+    pub role: Role,
+    pub processors: Option<BTreeSet<String>>,
+    pub created_at: String,
+    pub revoked_at: Option<String>,
+    pub last_used_at: Option<String>,
+}
+
+impl Role {
+    /// The name in the database and on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Submit => "submit",
+            Self::Operate => "operate",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Role {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        let roles = [Self::Read, Self::Submit, Self::Operate, Self::Admin];
+        let found = roles.into_iter().find(|role| role.as_str() == text);
+        found.ok_or_else(|| UnknownName {
+            expected: "read, submit, operate, admin",
+            found: text.to_owned(),
+        })
+    }
+}
+
+impl Grant {
+    /// Whether it is for tasks of this processor.
+    pub fn covers(&self, processor: &str) -> bool {
+        self.processors
+            .as_ref()
+            .is_none_or(|processors| processors.contains(processor))
+    }
+
+    /// Its processors as a sentence has them; empty if it is for everything.
+    pub fn list(&self) -> String {
+        let names: Vec<_> = self
+            .processors
+            .iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        names.join(", ")
+    }
+}
