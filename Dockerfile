@@ -1,9 +1,11 @@
 # syntax=docker/dockerfile:1
 #
 #   docker build -t venom .
+#   docker run --rm -v venom:/data venom token create me --role admin
 #   docker run -d --name venom --stop-timeout 90 -p 127.0.0.1:8000:8000 -v venom:/data venom
 #
-# Whoever reaches the port may use it: publish it on this machine only, or behind a proxy.
+# Requests need that token: it listens to all addresses of the container. It speaks plain HTTP unless it is given a
+# certificate: publish it on this machine only, or behind a proxy.
 
 # The Debian of both stages is the same, so that the program finds the C library it was built for.
 FROM rust:1.94-slim-bookworm AS build

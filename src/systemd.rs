@@ -6,14 +6,12 @@
 use std::time::Duration;
 
 use sd_notify::NotifyState;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::state::StateManager;
 
 const SOCKET: &str = "NOTIFY_SOCKET";
-/// How long the Writer may take to answer where no watchdog says otherwise.
-const PATIENCE: Duration = Duration::from_secs(10);
 const BETWEEN_TRIES: Duration = Duration::from_millis(200);
 
 /// Tells systemd how the service is, from when it takes tasks until `end`; `stop` is when it begins to stop.
@@ -22,15 +20,11 @@ pub async fn report(state: StateManager, stop: CancellationToken, end: Cancellat
         return;
     }
     let watchdog = sd_notify::watchdog_enabled();
-    // Half the time, so that one late answer is no death.
-    let every = watchdog.map(|watchdog| watchdog / 2);
-    let patience = every.unwrap_or(PATIENCE);
+    // A Writer that is busy answers late: it is waited for, nearly as long as systemd waits.
+    let every = watchdog.map(|watchdog| watchdog / 10);
     let answers = || {
         let state = state.clone();
-        async move {
-            let answer = timeout(patience, state.queue_status()).await;
-            answer.is_ok_and(|answer| answer.is_ok())
-        }
+        async move { state.queue_status().await.is_ok() }
     };
     tokio::select! {
         () = end.cancelled() => {}

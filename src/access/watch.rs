@@ -63,10 +63,16 @@ impl Watch {
         let next = Arc::new(self.keyring.borrow().replaced_by(tokens));
         self.keyring.send_replace(Arc::clone(&next));
         let names = self.used(&next);
-        match names.is_empty() {
-            true => Ok(()),
-            false => state.tokens_used(names).await,
+        if !names.is_empty() {
+            // The Writer may be busy for long, and a revocation is not to wait for it.
+            let state = state.clone();
+            tokio::spawn(async move {
+                if let Err(error) = state.tokens_used(names).await {
+                    tracing::debug!(%error, "the use of tokens was not noted");
+                }
+            });
         }
+        Ok(())
     }
 
     /// The tokens whose use is to be noted.

@@ -54,6 +54,21 @@ impl FromRequest<Arc<Api>> for JsonBody {
     }
 }
 
+/// Bytes of a body that nobody needs a token for.
+const SMALL_BYTES: usize = 4096;
+
+/// A JSON body of whom nothing is known yet: so many strangers' bodies may come at a time.
+pub(super) struct SmallJsonBody(pub Bytes);
+
+impl FromRequest<Arc<Api>> for SmallJsonBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, ApiError> {
+        check_json(request.headers())?;
+        read_up_to(SMALL_BYTES, request, api).await.map(Self)
+    }
+}
+
 /// A JSON body that may be left out.
 pub(super) struct OptionalJsonBody(pub Option<Bytes>);
 
@@ -95,7 +110,10 @@ pub(super) fn check_json(headers: &HeaderMap) -> Result<(), ApiError> {
 }
 
 pub(super) async fn read_body(request: Request, api: &Api) -> Result<Bytes, ApiError> {
-    let limit = api.body_limit_bytes;
+    read_up_to(api.body_limit_bytes, request, api).await
+}
+
+async fn read_up_to(limit: usize, request: Request, api: &Api) -> Result<Bytes, ApiError> {
     let body = Limited::new(request.into_body(), limit).collect();
     let read = tokio::time::timeout(api.request_timeout, body)
         .await

@@ -22,7 +22,7 @@ pub enum Hosts {
 impl Hosts {
     /// The names that fit an address the service is bound to.
     pub fn of(address: IpAddr) -> Self {
-        if address.is_loopback() {
+        if address.to_canonical().is_loopback() {
             Self::Loopback
         } else {
             Self::Any
@@ -87,7 +87,7 @@ fn is_loopback(host: &str) -> bool {
         || host.to_ascii_lowercase().ends_with(".localhost")
         || host
             .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+            .is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use subtle::ConstantTimeEq;
 
 use super::caller::{self, Caller};
 use super::error::ApiError;
-use super::extract::{JsonBody, parse_object};
+use super::extract::{SmallJsonBody, parse_object};
 use super::fields::Fields;
 use super::query::NoParameters;
 use super::{Api, Shared};
@@ -30,7 +30,7 @@ const CSRF_HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
 pub(super) async fn login(
     State(api): Shared,
     _: NoParameters,
-    JsonBody(body): JsonBody,
+    SmallJsonBody(body): SmallJsonBody,
 ) -> Result<Response, ApiError> {
     let mut fields = Fields::new(parse_object(&body)?);
     let token = fields.required_text("token");

@@ -4,7 +4,6 @@
 //! and checked first; what was there is moved aside at the end, and never deleted.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -14,8 +13,11 @@ use super::backup::copy_checked;
 use super::database_file::{DatabaseFile, beside, is_same_file};
 use super::error::Error;
 use super::output::say;
-use crate::dump::{Draft, put_aside};
+use crate::dump::{self, Draft};
 use crate::state::{self, Lock, OpenError};
+
+/// In the name of what was there.
+const LABEL: &str = "before-restore";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,7 +26,8 @@ Examples:
 
 Stop the service first. The backup is checked before anything is changed, and the database that was
 there is kept beside the new one, under the name that is printed. What was accepted after the backup is
-not in it, and what has run since runs again.";
+not in it, and what has run since runs again. Tokens are those of the backup: look at `venom token list`, and
+revoke again what was revoked since.";
 
 /// Put a backup in the place of the database.
 #[derive(Args, Debug)]
@@ -57,20 +60,22 @@ pub(super) async fn run(restore: &Restore) -> Result<(), Error> {
         other => Error::Failed(other.to_string()),
     })?;
     let audit = copy_checked(file, &draft).await?;
-    let aside = match database.exists() {
-        true => Some(move_aside(&database).await?),
-        false => None,
-    };
-    give_to_owner_of_folder(draft.path(), &database);
-    give_to_owner_of_folder(&Lock::path_of(&database), &database);
+    // A full disk is found before anything is moved.
+    draft.sync().map_err(failed)?;
+    state::give_to_owner_of_folder(draft.path());
+    state::give_to_owner_of_folder(&Lock::path_of(&database));
+    let aside = keep_aside(draft.target()).await?;
     if let Err(error) = draft.publish(&CancellationToken::new()) {
         let kept = match &aside {
-            Some(aside) => format!("; what was there is in {}", aside.display()),
+            Some(aside) => format!("; what was there is also in {}", aside.display()),
             None => String::new(),
         };
         return Err(Error::Failed(format!("cannot write {to}: {error}{kept}")));
     }
     say(format_args!("{to} is restored: {} tasks", audit.tasks));
+    say(format_args!(
+        "its tokens are those of the backup: venom token list shows them"
+    ));
     if let Some(aside) = aside {
         say(format_args!("what was there is in {}", aside.display()));
     }
@@ -80,31 +85,28 @@ pub(super) async fn run(restore: &Restore) -> Result<(), Error> {
     Ok(())
 }
 
-/// Lets the service's own user have what root restores. Whoever is not root keeps it, and needs no more.
-fn give_to_owner_of_folder(file: &Path, database: &Path) {
-    let absolute = std::path::absolute(database).unwrap_or_default();
-    let folder = absolute.parent().and_then(|folder| folder.metadata().ok());
-    if let Some(folder) = folder {
-        let _ = std::os::unix::fs::chown(file, Some(folder.uid()), Some(folder.gid()));
-    }
-}
-
-/// Moves the database aside, all of it; its new name.
-async fn move_aside(database: &Path) -> Result<PathBuf, Error> {
-    let wal = beside(database, "-wal");
-    // A damaged one cannot be folded, and goes aside with its log.
-    let is_sound = state::fold(database).await.is_ok();
-    if is_sound && wal.exists() {
-        return Err(Error::Failed(format!(
-            "another program has {} open; close it, then restore",
-            database.display()
-        )));
-    }
+/// Gives the database another name beside its own, under which it stays, and takes away the logs that SQLite would
+/// apply to the next file of its name; the new name, if there is a database. `database` is no link.
+async fn keep_aside(database: &Path) -> Result<Option<PathBuf>, Error> {
     let name = database.display();
     let failed = |error| Error::Failed(format!("cannot move {name} aside: {error}"));
-    let aside = put_aside(database, "before-restore").map_err(failed)?;
-    if wal.exists() {
-        fs::rename(&wal, beside(&aside, "-wal")).map_err(failed)?;
+    let logs = ["-wal", "-journal"].map(|end| (end, beside(database, end)));
+    // A damaged one cannot be folded, and goes aside with its logs.
+    let is_sound = database.exists() && state::fold(database).await.is_ok();
+    if is_sound && logs.iter().any(|(_, log)| log.exists()) {
+        return Err(Error::Failed(format!(
+            "another program has {name} open; close it, then restore"
+        )));
+    }
+    let aside = match database.exists() {
+        true => Some(dump::keep_aside(database, LABEL).map_err(failed)?),
+        false => None,
+    };
+    for (end, log) in logs.iter().filter(|(_, log)| log.exists()) {
+        match &aside {
+            Some(aside) => fs::rename(log, beside(aside, end)).map_err(failed)?,
+            None => drop(dump::put_aside(log, LABEL).map_err(failed)?),
+        }
     }
     let _ = fs::remove_file(beside(database, "-shm"));
     Ok(aside)

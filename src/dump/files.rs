@@ -59,6 +59,16 @@ impl Draft {
         self.file.path()
     }
 
+    /// The file whose place it will take; no link.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// Brings what is written to the disk.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.file.as_file().sync_all()
+    }
+
     /// A handle to write through.
     pub(crate) fn handle(&self) -> io::Result<File> {
         self.file.as_file().try_clone()
@@ -83,19 +93,38 @@ impl Draft {
     }
 }
 
+/// Names beside `source` for it to be kept under: `<name>.<label>-<UTC time>`, and more if that is taken.
+fn names_beside(source: &Path, label: &str) -> impl Iterator<Item = PathBuf> {
+    let time = Utc::now().format("%Y%m%dT%H%M%SZ");
+    let wanted = format!("{}.{label}-{time}", file_name(source));
+    (1..).map(move |number| match number {
+        1 => source.with_file_name(&wanted),
+        number => source.with_file_name(format!("{wanted}-{number}")),
+    })
+}
+
+/// Gives the file at `path` the name `<name>.<label>-<UTC time>` besides its own, or the next free name after that,
+/// and says which. Where a file cannot have two names it loses its own.
+pub(crate) fn keep_aside(path: &Path, label: &str) -> io::Result<PathBuf> {
+    let source = resolve(path)?;
+    for aside in names_beside(&source, label) {
+        match fs::hard_link(&source, &aside) {
+            Ok(()) => {
+                sync_folder(folder_of(&source))?;
+                return Ok(aside);
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(_) => break,
+        }
+    }
+    put_aside(&source, label)
+}
+
 /// Moves the file at `path` to `<name>.<label>-<UTC time>` beside it, or the next free name after
 /// that, and says which.
 pub(crate) fn put_aside(path: &Path, label: &str) -> io::Result<PathBuf> {
     let source = resolve(path)?;
-    let time = Utc::now().format("%Y%m%dT%H%M%SZ");
-    let wanted = format!("{}.{label}-{time}", file_name(&source));
-    let mut number = 1;
-    loop {
-        let suffix = match number {
-            1 => String::new(),
-            number => format!("-{number}"),
-        };
-        let aside = source.with_file_name(format!("{wanted}{suffix}"));
+    for aside in names_beside(&source, label) {
         // Taking the name first makes the rename safe: what it overwrites is this empty file.
         match OpenOptions::new().write(true).create_new(true).open(&aside) {
             Ok(_) => {
@@ -106,10 +135,11 @@ pub(crate) fn put_aside(path: &Path, label: &str) -> io::Result<PathBuf> {
                 sync_folder(folder_of(&source))?;
                 return Ok(aside);
             }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
     }
+    unreachable!("the names never end")
 }
 
 /// Removes drafts of `path` that a crash left behind, as far as they can be removed.

@@ -19,7 +19,7 @@ mod store;
 #[cfg(test)]
 mod test_store;
 
-pub(crate) use files::{Draft, put_aside, remove_leftovers};
+pub(crate) use files::{Draft, keep_aside, put_aside, remove_leftovers};
 
 pub use export::{export, export_file, export_stream};
 pub use import::{import_file, import_open};

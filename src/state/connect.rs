@@ -91,10 +91,14 @@ impl Lock {
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).read(true).write(true);
         for_its_owner(&mut options);
+        let is_new = !path.exists();
         let file = options.open(&path).map_err(|source| OpenError::Lock {
             path: path.clone(),
             source,
         })?;
+        if is_new {
+            give_to_owner_of_folder(&path);
+        }
         match file.try_lock() {
             Ok(()) => {
                 let _ = file.set_len(0);
@@ -215,8 +219,14 @@ fn create(path: &Path) -> Result<(), OpenError> {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).append(true);
     for_its_owner(&mut options);
+    let is_new = !path.exists();
     match options.open(path) {
-        Ok(_) => Ok(()),
+        Ok(_) => {
+            if is_new {
+                give_to_owner_of_folder(path);
+            }
+            Ok(())
+        }
         // SQLite has more to say about it.
         Err(_) if path.exists() => Ok(()),
         Err(source) => Err(OpenError::Sqlite {
@@ -225,6 +235,21 @@ fn create(path: &Path) -> Result<(), OpenError> {
         }),
     }
 }
+
+/// Lets the service's own user have what root makes, in the folder that is that user's. Whoever is not root keeps it,
+/// and needs no more.
+#[cfg(unix)]
+pub fn give_to_owner_of_folder(file: &Path) {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let absolute = std::path::absolute(file).unwrap_or_default();
+    let folder = absolute.parent().and_then(|folder| folder.metadata().ok());
+    if let Some(folder) = folder {
+        let _ = chown(file, Some(folder.uid()), Some(folder.gid()));
+    }
+}
+
+#[cfg(not(unix))]
+pub fn give_to_owner_of_folder(_: &Path) {}
 
 #[cfg(unix)]
 fn for_its_owner(options: &mut OpenOptions) {

@@ -66,7 +66,7 @@ pub use audit::{Audit, Broken, INVARIANTS, audit, glance};
 pub use batch::{Accepted, Once, Reservation};
 pub use bulk::Bulk;
 pub use chains::Upstream;
-pub use connect::{Lock, OpenError, check_version, sqlite_version};
+pub use connect::{Lock, OpenError, check_version, give_to_owner_of_folder, sqlite_version};
 pub use copies::{copy, fold};
 pub use error::Error;
 pub use explain::{Asked, Explanation, Obstacle, ProcessorStatus};

@@ -153,3 +153,38 @@ fn a_restored_database_belongs_to_the_owner_of_its_folder() {
         assert_eq!(folder.path(name).metadata().unwrap().uid(), owner, "{name}");
     }
 }
+
+#[test]
+fn a_log_that_was_left_alone_is_not_applied_to_what_is_restored() {
+    let (folder, service) = serving();
+    folder.succeed(&["backup", "backup.db"]);
+    folder.succeed(&["submit", "--wait", "two"]);
+    let log = folder.path("data/venom.db-wal");
+    let stale = std::fs::read(&log).unwrap();
+    assert!(!stale.is_empty());
+    assert_eq!(service.stop(), 0);
+    std::fs::remove_file(folder.path("data/venom.db")).unwrap();
+    std::fs::write(&log, &stale).unwrap();
+    folder.succeed(&["restore", "backup.db"]);
+    assert_eq!(contents(&folder, "data/venom.db"), "one");
+    let kept = std::fs::read_dir(folder.path("data")).unwrap();
+    let kept: Vec<_> = kept.map(|file| file.unwrap().file_name()).collect();
+    let is_kept = |name: &std::ffi::OsString| {
+        let name = name.to_string_lossy();
+        name.starts_with("venom.db-wal.before-restore-")
+    };
+    assert!(kept.iter().any(is_kept), "{kept:?}");
+}
+
+#[test]
+fn what_a_link_leads_to_is_restored() {
+    let (folder, service) = serving();
+    folder.succeed(&["backup", "backup.db"]);
+    assert_eq!(service.stop(), 0);
+    std::fs::create_dir(folder.path("disk")).unwrap();
+    std::fs::rename(folder.path("data/venom.db"), folder.path("disk/real.db")).unwrap();
+    std::os::unix::fs::symlink("../disk/real.db", folder.path("data/venom.db")).unwrap();
+    folder.succeed(&["restore", "backup.db"]);
+    assert!(folder.path("data/venom.db").is_symlink());
+    assert_eq!(contents(&folder, "disk/real.db"), "one");
+}

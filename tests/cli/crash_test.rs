@@ -38,7 +38,7 @@ fn the_ledger_is_a_table_for_people() {
     let folder = Folder::new();
     let done = folder.run(&["crash-test", "--rounds", "9", "--seconds", "0"]);
     assert_eq!(done.code, 0, "{done:?}");
-    assert!(done.out.contains("killed (-9)               0"), "{done:?}");
+    assert!(done.out.contains("killed (-9)               1"), "{done:?}");
     assert!(
         done.out.ends_with("nothing accepted is lost.\n"),
         "{done:?}"

@@ -157,3 +157,25 @@ fn tokens_are_made_listed_and_revoked() {
         "{done:?}"
     );
 }
+
+/// Only root can give files away; what anybody else makes is theirs in any case.
+#[test]
+fn a_database_that_a_token_is_made_in_belongs_to_the_owner_of_its_folder() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path("home")).unwrap();
+    let _ = chown(folder.path("home"), Some(1234), Some(1234));
+    let owner = folder.path("home").metadata().unwrap().uid();
+    folder.succeed(&[
+        "token",
+        "create",
+        "a",
+        "--role",
+        "admin",
+        "--database",
+        "home/venom.db",
+    ]);
+    for name in ["home/venom.db", "home/venom.db.lock"] {
+        assert_eq!(folder.path(name).metadata().unwrap().uid(), owner, "{name}");
+    }
+}

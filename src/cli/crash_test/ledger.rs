@@ -127,7 +127,8 @@ impl Verdict {
     pub fn is_kept(&self) -> bool {
         let broken =
             self.lost + self.completed_twice + self.wrong + self.refused_found + self.unknown;
-        broken == 0 && self.problems.is_empty()
+        // What accepted nothing has kept nothing.
+        broken == 0 && self.problems.is_empty() && self.accepted > 0
     }
 
     pub fn json(&self) -> Value {
@@ -183,6 +184,7 @@ impl fmt::Display for Verdict {
             writeln!(f, "database: {problem}")?;
         }
         match self.is_kept() {
+            _ if self.accepted == 0 => write!(f, "Nothing was accepted, so nothing is proved."),
             true => write!(f, "The promise was kept: nothing accepted is lost."),
             false => write!(f, "The promise was BROKEN."),
         }

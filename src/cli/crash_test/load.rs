@@ -1,13 +1,21 @@
 //! Clients that submit until the service is gone.
 
+use std::time::Duration;
+
 use reqwest::{Method, StatusCode, Url};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
 use super::ledger::Ledger;
 use crate::cli::client::Client;
 use crate::cli::error::Error;
+
+/// How long a service may take to accept the first task of a round.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two tries of a client that was refused.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The clients of one round, each on a connection of its own.
 pub(super) struct Load {
@@ -35,8 +43,19 @@ impl Load {
     }
 
     /// Waits for the first 201, or for the end of all clients.
-    pub async fn first_acknowledgement(&mut self) {
-        let _ = self.acknowledged.wait_for(|first| *first).await;
+    ///
+    /// # Errors
+    /// When the service accepts nothing, as on a full disk.
+    pub async fn first_acknowledgement(&mut self) -> Result<(), Error> {
+        let first = self.acknowledged.wait_for(|first| *first);
+        match timeout(PATIENCE, first).await {
+            Ok(_) => Ok(()),
+            Err(_) => {
+                let seconds = PATIENCE.as_secs();
+                let message = format!("the service has accepted no task within {seconds} s");
+                Err(Error::Failed(message))
+            }
+        }
     }
 
     /// Waits until every client has noticed that the service is gone.
@@ -55,6 +74,7 @@ async fn submit(client: Client, name: String, ledger: Ledger, first: watch::Send
         };
         if answer.status() != StatusCode::CREATED {
             ledger.refused(&content);
+            sleep(PAUSE).await;
             continue;
         }
         // A 201 whose body does not arrive whole names no task: it counts as no answer.

@@ -29,7 +29,9 @@ const CLIENTS_BESIDE_SYNC: Duration = Duration::from_micros(2900);
 
 /// The folder of the database, or what there is of it.
 pub(super) fn folder_of(database: &Path) -> PathBuf {
-    let absolute = std::path::absolute(database).unwrap_or_else(|_| database.to_owned());
+    // Where a link leads to is what counts.
+    let absolute = std::fs::canonicalize(database).or_else(|_| std::path::absolute(database));
+    let absolute = absolute.unwrap_or_else(|_| database.to_owned());
     let mut folders = absolute.ancestors().skip(1);
     let there = folders.find(|folder| folder.is_dir());
     there.unwrap_or(Path::new("/")).to_owned()

@@ -130,6 +130,9 @@ fn command(settings: &CommandSettings, task_id: TaskId, attempt: i64) -> Command
     command
         .args(&settings.args)
         .envs(&settings.env)
+        // Who may use the service is not for every script to know.
+        .env_remove("VENOM_TOKEN")
+        .env_remove("VENOM_TOKEN_FILE")
         .env(TASK_ID_VARIABLE, task_id.to_string())
         .env("VENOM_ATTEMPT", attempt.to_string())
         .stdin(Stdio::piped())
