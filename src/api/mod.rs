@@ -23,6 +23,7 @@ mod queue;
 mod reload;
 mod schedules;
 mod server;
+mod stats;
 mod stream;
 mod task;
 mod task_request;
@@ -98,6 +99,7 @@ pub fn app(api: Arc<Api>) -> Router {
         .route("/api/v1/tasks/{task_id}/logs", get(task::logs))
         .route("/api/v1/tasks/{task_id}/explain", get(explain::explain))
         .route("/api/v1/tasks/{task_id}/stream", get(stream::stream))
+        .route("/api/v1/stats", get(stats::stats))
         .route("/api/v1/queue/status", get(queue::status))
         .route("/api/v1/queue/pause", post(queue::pause))
         .route("/api/v1/queue/resume", post(queue::resume))

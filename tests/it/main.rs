@@ -49,6 +49,7 @@ mod schedules;
 mod search;
 mod sql;
 mod start;
+mod stats;
 mod stop;
 mod stream;
 mod support;
