@@ -15,6 +15,7 @@ use crate::api::{self, Api, Hosts, Listeners, ServerLimits};
 use crate::config::{Current, KeySettings, ProcessorKind, Settings, Sources};
 use crate::dump::{Periodic, StateFile};
 use crate::hive::{Hive, LinkError};
+use crate::metrics::Metrics;
 use crate::models::HiveLink;
 use crate::orchestrator::{self, Orchestrator};
 use crate::processors::Registry;
@@ -68,6 +69,7 @@ pub struct App {
     current: Current,
     state_file: StateFile,
     hive: Option<Hive>,
+    metrics: Metrics,
 }
 
 impl App {
@@ -86,11 +88,13 @@ impl App {
         let address = listener.local_addr().map_err(listen)?;
         let registry = Arc::new(Registry::new(&settings));
 
+        let metrics = Metrics::default();
         let mut opened = state::open(&settings.database_path, settings.durability).await?;
         orchestrator::recover(&mut opened, &registry).await?;
         let (state, writer, mut lock) = opened
             .start(Start {
                 limits: limits(&settings),
+                metrics: metrics.clone(),
                 poll_interval: settings.poll_interval,
                 inbox_limit_bytes: settings.inbox_limit_bytes,
                 default_processor: &settings.default_processor,
@@ -132,6 +136,7 @@ impl App {
             current,
             state_file,
             hive,
+            metrics,
         })
     }
 
@@ -176,6 +181,8 @@ impl App {
             body_limit_bytes: self.settings.body_limit_bytes,
             request_timeout: self.settings.request_timeout,
             spool_folder: folder_of(&self.settings.database_path),
+            database_path: self.settings.database_path.clone(),
+            metrics: self.metrics,
             listeners: listeners.spawner(),
             stopping: draining,
             closing: closing.clone(),

@@ -16,6 +16,7 @@ mod health;
 mod hive_calls;
 mod list;
 mod listeners;
+mod metrics;
 mod news;
 mod processors;
 mod query;
@@ -47,6 +48,7 @@ pub use server::{ServerLimits, serve};
 
 use crate::config::Current;
 use crate::hive;
+use crate::metrics::Metrics;
 use crate::processors::Registry;
 use crate::queue::QueueManager;
 use crate::reload::Reload;
@@ -68,6 +70,8 @@ pub struct Api {
     pub request_timeout: Duration,
     /// Where an import is kept until it has been read and checked.
     pub spool_folder: PathBuf,
+    pub database_path: PathBuf,
+    pub metrics: Metrics,
     /// Serves event sockets.
     pub listeners: listeners::Spawner,
     /// The service takes no new tasks any more.
@@ -83,6 +87,7 @@ pub fn app(api: Arc<Api>) -> Router {
     Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
+        .route("/metrics", get(metrics::metrics))
         .route("/ws/events", get(events::socket))
         .route(
             "/api/v1/tasks",

@@ -51,6 +51,13 @@ struct Slot {
     since: Timestamp,
 }
 
+/// A place that an attempt has given back.
+pub(super) struct Freed {
+    pub processor: String,
+    /// When the attempt began.
+    pub since: Timestamp,
+}
+
 impl Slot {
     /// Places of the queue's that it takes.
     fn places(&self) -> u64 {
@@ -292,8 +299,8 @@ impl Ledger {
             .is_some_and(|slot| slot.attempt == *attempt)
     }
 
-    /// Frees the attempt's place, if it has one; since when it had it.
-    pub fn remove_running(&mut self, attempt: &Attempt) -> Option<Timestamp> {
+    /// Frees the attempt's place, if it has one.
+    pub fn remove_running(&mut self, attempt: &Attempt) -> Option<Freed> {
         if !self.is_running(attempt) {
             return None;
         }
@@ -305,7 +312,10 @@ impl Ledger {
             take_one(&mut self.running_by_key, key);
             self.lanes.wake(key);
         }
-        Some(slot.since)
+        Some(Freed {
+            processor: slot.processor,
+            since: slot.since,
+        })
     }
 
     /// The lanes whose keys get places back when these attempts end may have something to start.

@@ -33,6 +33,7 @@ mod limits;
 mod lists;
 mod manual;
 mod meta;
+mod meters;
 mod offers;
 mod open;
 mod orders;

@@ -28,6 +28,7 @@ use super::writer::Writer;
 use super::{Error, StateManager, attempts, chains, closed, history, meta, reads, waiting};
 use crate::config::Durability;
 use crate::events::Bus;
+use crate::metrics::{ByProcessor, Metrics};
 use crate::models::{Failure, HiveLink, TaskId, Timestamp};
 
 /// Requests that may wait for the Writer.
@@ -45,6 +46,7 @@ pub struct Opened {
 /// With what the Writer starts.
 pub struct Start<'a> {
     pub limits: Limits,
+    pub metrics: Metrics,
     pub poll_interval: Duration,
     pub inbox_limit_bytes: usize,
     /// The processor of rows that name none.
@@ -150,6 +152,7 @@ impl Opened {
         let data_version = sqlx::query_scalar("PRAGMA data_version")
             .fetch_one(&mut *conn)
             .await?;
+        let meters = ByProcessor::new(start.metrics, start.limits.homes.keys());
         let mut ledger = read_ledger(conn, start.limits).await?;
         ledger.hive = start.hive;
         // What became final when nobody could go through those that wait for it.
@@ -174,6 +177,7 @@ impl Opened {
             checkpointer: Some(checkpointer),
             index,
             stats: stats.clone(),
+            meters,
             claims: None,
             chores,
             stalled: Vec::new(),

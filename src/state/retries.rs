@@ -7,7 +7,6 @@ use super::attempts::{RetryAttempt, Waiting};
 use super::batch::{Releases, Report};
 use super::journal::Row;
 use super::orders::journal;
-use super::stats::Happened;
 use super::transaction::{begin, end};
 use super::writer::Writer;
 use super::{Error, attempts, closed};
@@ -25,10 +24,9 @@ impl Writer {
         match self.write_releases(&releases).await {
             Ok(released) => {
                 for (attempt, _, reply) in releases {
-                    let since = self.ledger.remove_running(&attempt);
-                    let ran = since.map(|since| released.time.seconds_since(since));
-                    self.stats.count(released.time, ran.map(Happened::ran));
+                    let freed = self.ledger.remove_running(&attempt);
                     let waiting = released.waiting.get(&attempt.seq);
+                    self.count_retried(freed.filter(|_| waiting.is_some()), released.time);
                     if let Some(task) = waiting {
                         let lanes = &mut self.ledger.lanes;
                         lanes.add(task.lane(), task.place(), released.time);

@@ -6,7 +6,6 @@ use super::announce::Committed;
 use super::batch::{Accepted, Batch, Plan, Report};
 use super::journal::Row;
 use super::lanes::{LaneName, Place};
-use super::stats::Happened;
 use super::writer::Writer;
 use super::writes::Applied;
 use super::{Error, history};
@@ -28,8 +27,6 @@ pub(super) struct Written {
     pub started: Vec<ClaimedTask>,
     /// Tasks that were waiting before and start.
     pub waiting: Vec<ClaimedTask>,
-    /// How long these had been due, in seconds.
-    pub waits: Vec<f64>,
     /// Row numbers of tasks about which a report came too late.
     pub lost: HashSet<i64>,
     pub committed: Committed,
@@ -42,7 +39,6 @@ impl Written {
             first_seq: 0,
             started: Vec::new(),
             waiting: Vec::new(),
-            waits: Vec::new(),
             lost: HashSet::new(),
             committed: Committed {
                 first_event: 0,
@@ -101,28 +97,29 @@ impl Writer {
             first_seq,
             started,
             waiting,
-            waits,
             lost,
             committed,
         } = written;
         let now = committed.time;
         self.count_new(&batch, &plan, first_seq, now);
+        self.count_submitted(&batch, &started, now);
         for upstream in std::mem::take(&mut self.failed_upstream) {
             self.resolve(upstream);
         }
-        let mut finishers = Vec::new();
-        let mut times: Vec<_> = waits.into_iter().map(Happened::waited).collect();
-        times.extend(started.iter().map(|_| Happened::waited(0.0)));
+        let (mut finishers, mut runs) = (Vec::new(), Vec::new());
         for report in batch.reports {
-            if let Report::Finished { attempt, reply, .. } = report {
-                let since = self.ledger.remove_running(&attempt);
-                let since = since.filter(|_| !lost.contains(&attempt.seq));
-                times.extend(since.map(|since| Happened::ran(now.seconds_since(since))));
-                self.resolve(attempt.task_id);
-                finishers.extend(reply.map(|reply| (reply, !lost.contains(&attempt.seq))));
+            let Report::Finished { attempt, .. } = &report else {
+                continue;
+            };
+            let (attempt, won) = (*attempt, !lost.contains(&attempt.seq));
+            let freed = self.ledger.remove_running(&attempt).filter(|_| won);
+            runs.extend(self.count_finished(&report, freed, now));
+            self.resolve(attempt.task_id);
+            if let Report::Finished { reply, .. } = report {
+                finishers.extend(reply.map(|reply| (reply, won)));
             }
         }
-        self.stats.count(now, times);
+        self.stats.count(now, runs);
         for task in &waiting {
             self.ledger.lanes.start(lane_of(task), task.attempt.seq);
         }

@@ -31,6 +31,7 @@ use super::stats::Stats;
 use super::waiters::Waiters;
 use super::writes::{self, Changes};
 use crate::events::Bus;
+use crate::metrics::ByProcessor;
 use crate::models::{ClaimedTask, TaskId, Timestamp};
 
 /// Messages taken from one inbox in a turn.
@@ -54,6 +55,7 @@ pub(super) struct Writer {
     pub index: Index,
     /// What happened when.
     pub stats: Stats,
+    pub meters: ByProcessor,
     /// Where claimed tasks go.
     pub claims: Option<mpsc::UnboundedSender<Vec<ClaimedTask>>>,
     pub chores: VecDeque<Chore>,
@@ -238,13 +240,14 @@ impl Writer {
             starts: batch.start_rows(&plan, &self.ledger, time),
             logs: rows.iter().map(Row::to_insert).collect(),
         };
+        let begun = Instant::now();
         let mut applied = writes::commit(&mut self.conn, &changes, &now).await?;
+        self.meters.committed(begun.elapsed(), batch.len());
         if applied.claimed.len() < plan.claims.len() {
             // Another program was faster.
             self.ledger.lanes.forget_ahead();
         }
-        let waits = applied.due.iter().map(|due| time.seconds_since(*due));
-        let waits = waits.collect();
+        self.count_claimed(&applied, time);
         plan.hand_out(&mut applied.claimed);
         let (rows, lost) = self.rows_written(rows, &applied).await;
         Ok(Written {
@@ -252,7 +255,6 @@ impl Writer {
             first_seq: applied.first_seq,
             plan,
             waiting: applied.claimed,
-            waits,
             lost,
             committed: Committed {
                 first_event: applied.first_log,

@@ -36,6 +36,7 @@ mod listeners;
 mod lists;
 mod llm;
 mod lost;
+mod metrics;
 mod model;
 mod once;
 mod order;

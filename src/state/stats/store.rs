@@ -97,6 +97,8 @@ impl Writer {
         .await;
         match count {
             Ok(count) => {
+                let meters = self.meters.other();
+                meters.created.inc_by(u64::try_from(count).unwrap_or(0));
                 let created = (0..count).map(|_| Happened::Created);
                 self.stats.count(Timestamp::now(), created);
             }
