@@ -17,6 +17,7 @@ use crate::api::{self, Api, Door, Hosts, Listeners, ServerLimits};
 use crate::config::{Current, KeySettings, ProcessorKind, Settings, Sources};
 use crate::dump::{Periodic, StateFile};
 use crate::hive::{Hive, LinkError};
+use crate::metrics::Metrics;
 use crate::models::HiveLink;
 use crate::orchestrator::{self, Orchestrator};
 use crate::processors::Registry;
@@ -84,6 +85,7 @@ pub struct App {
     tokens: Option<access::Watch>,
     /// `None` speaks plain HTTP.
     tls: Option<TlsAcceptor>,
+    metrics: Metrics,
 }
 
 impl App {
@@ -103,11 +105,13 @@ impl App {
         let address = listener.local_addr().map_err(listen)?;
         let registry = Arc::new(Registry::new(&settings));
 
+        let metrics = Metrics::default();
         let mut opened = state::open(&settings.database_path, settings.durability).await?;
         orchestrator::recover(&mut opened, &registry).await?;
         let (state, writer, mut lock) = opened
             .start(Start {
                 limits: limits(&settings),
+                metrics: metrics.clone(),
                 poll_interval: settings.poll_interval,
                 inbox_limit_bytes: settings.inbox_limit_bytes,
                 default_processor: &settings.default_processor,
@@ -153,6 +157,7 @@ impl App {
             access,
             tokens,
             tls,
+            metrics,
         })
     }
 
@@ -209,6 +214,8 @@ impl App {
             body_limit_bytes: self.settings.body_limit_bytes,
             request_timeout: self.settings.request_timeout,
             spool_folder: folder_of(&self.settings.database_path),
+            database_path: self.settings.database_path.clone(),
+            metrics: self.metrics,
             listeners: listeners.spawner(),
             stopping: draining,
             closing: closing.clone(),

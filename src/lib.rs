@@ -33,6 +33,7 @@
 //! - [`state`]: the only door to SQLite, and the Writer behind it
 //! - [`hive`]: ARQ's wire format, for tasks that go through Redis
 //! - [`events`]: who hears about a commit
+//! - [`metrics`]: what is counted for Prometheus
 //! - [`models`]: the words of the service as plain data
 //! - [`config`] and [`logging`]: every setting; the log
 //! - [`tls`]: whom the program's own HTTP clients trust, and what the service shows to its own
@@ -50,6 +51,7 @@ pub mod dump;
 pub mod events;
 pub mod hive;
 pub mod logging;
+pub mod metrics;
 pub mod models;
 pub mod orchestrator;
 pub mod processors;

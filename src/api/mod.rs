@@ -18,6 +18,7 @@ mod hive_calls;
 mod list;
 mod listeners;
 mod needs;
+mod metrics;
 mod news;
 mod processors;
 mod query;
@@ -26,6 +27,7 @@ mod reload;
 mod schedules;
 mod server;
 mod session;
+mod stats;
 mod stream;
 mod task;
 mod task_request;
@@ -50,6 +52,7 @@ pub use server::{Door, ServerLimits, serve};
 use crate::access::Access;
 use crate::config::Current;
 use crate::hive;
+use crate::metrics::Metrics;
 use crate::processors::Registry;
 use crate::queue::QueueManager;
 use crate::reload::Reload;
@@ -75,6 +78,8 @@ pub struct Api {
     pub request_timeout: Duration,
     /// Where an import is kept until it has been read and checked.
     pub spool_folder: PathBuf,
+    pub database_path: PathBuf,
+    pub metrics: Metrics,
     /// Serves event sockets.
     pub listeners: listeners::Spawner,
     /// The service takes no new tasks any more.
@@ -90,6 +95,7 @@ pub fn app(api: Arc<Api>) -> Router {
     Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
+        .route("/metrics", get(metrics::metrics))
         .route("/ws/events", get(events::socket))
         .route(
             "/api/v1/tasks",
@@ -106,6 +112,7 @@ pub fn app(api: Arc<Api>) -> Router {
         .route("/api/v1/tasks/{task_id}/logs", get(task::logs))
         .route("/api/v1/tasks/{task_id}/explain", get(explain::explain))
         .route("/api/v1/tasks/{task_id}/stream", get(stream::stream))
+        .route("/api/v1/stats", get(stats::stats))
         .route("/api/v1/queue/status", get(queue::status))
         .route("/api/v1/queue/pause", post(queue::pause))
         .route("/api/v1/queue/resume", post(queue::resume))

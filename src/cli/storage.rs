@@ -79,6 +79,7 @@ impl Database {
         let processors = settings.processors.iter();
         let start = Start {
             limits,
+            metrics: crate::metrics::Metrics::default(),
             poll_interval: settings.poll_interval,
             inbox_limit_bytes: settings.inbox_limit_bytes,
             default_processor: &default_processor,

@@ -4,8 +4,8 @@
 //! [`RING_BYTES`]: whoever is further behind than that has missed something and must read the
 //! journal. While nobody listens the ring stays empty and events are not even built.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -31,6 +31,20 @@ struct Shared {
     /// Id of the newest committed journal row.
     head: watch::Sender<i64>,
     listeners: AtomicUsize,
+    /// The last event that each listener has passed, by its number.
+    places: Mutex<HashMap<u64, Arc<AtomicI64>>>,
+    joined: AtomicU64,
+    missed: AtomicU64,
+}
+
+/// How the listeners are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Audience {
+    pub listeners: usize,
+    /// Events that the slowest of them has still to be told.
+    pub lag_events: u64,
+    /// Events that listeners were too slow for, since the start.
+    pub missed_events: u64,
 }
 
 #[derive(Default)]
@@ -55,6 +69,9 @@ impl Bus {
             ring: Mutex::default(),
             head: watch::Sender::new(head),
             listeners: AtomicUsize::new(0),
+            places: Mutex::default(),
+            joined: AtomicU64::new(0),
+            missed: AtomicU64::new(0),
         }))
     }
 
@@ -90,7 +107,32 @@ impl Bus {
 
     pub(super) fn join(&self) -> Listening {
         self.0.listeners.fetch_add(1, Ordering::SeqCst);
-        Listening(self.clone())
+        let number = self.0.joined.fetch_add(1, Ordering::Relaxed);
+        let place = Arc::new(AtomicI64::new(self.head()));
+        self.places().insert(number, Arc::clone(&place));
+        Listening {
+            bus: self.clone(),
+            number,
+            place,
+        }
+    }
+
+    /// How the listeners are at this moment.
+    pub fn audience(&self) -> Audience {
+        let head = self.head();
+        let places = self.places();
+        let slowest = places.values().map(|place| place.load(Ordering::Relaxed));
+        let lag = slowest.min().map_or(0, |place| head.saturating_sub(place));
+        Audience {
+            listeners: places.len(),
+            lag_events: u64::try_from(lag).unwrap_or(0),
+            missed_events: self.0.missed.load(Ordering::Relaxed),
+        }
+    }
+
+    fn places(&self) -> MutexGuard<'_, HashMap<u64, Arc<AtomicI64>>> {
+        // Nothing can panic in between.
+        self.0.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The commits after event `position`.
@@ -146,10 +188,28 @@ fn batch_bytes(batch: &[Event]) -> usize {
 }
 
 /// Counts as a listener while it lives.
-pub(super) struct Listening(Bus);
+pub(super) struct Listening {
+    bus: Bus,
+    number: u64,
+    place: Arc<AtomicI64>,
+}
+
+impl Listening {
+    /// It has been told everything up to this event.
+    pub fn passed(&self, event: i64) {
+        self.place.store(event, Ordering::Relaxed);
+    }
+
+    /// It was too slow for so many events.
+    pub fn missed(&self, events: i64) {
+        let events = u64::try_from(events).unwrap_or(0);
+        self.bus.0.missed.fetch_add(events, Ordering::Relaxed);
+    }
+}
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        self.0.0.listeners.fetch_sub(1, Ordering::SeqCst);
+        self.bus.0.listeners.fetch_sub(1, Ordering::SeqCst);
+        self.bus.places().remove(&self.number);
     }
 }

@@ -90,7 +90,7 @@ pub struct Feed<J> {
     /// Whether it has reached the bus once: from then on falling behind means missing events.
     live: bool,
     head: watch::Receiver<i64>,
-    _listening: Listening,
+    listening: Listening,
 }
 
 impl<J: Journal> Feed<J> {
@@ -101,14 +101,16 @@ impl<J: Journal> Feed<J> {
         let listening = bus.join();
         let head = bus.watch();
         let newest = *head.borrow();
+        let position = since.map_or(newest, |since| since.clamp(0, newest));
+        listening.passed(position);
         Self {
             bus: bus.clone(),
             journal,
             filter,
-            position: since.map_or(newest, |since| since.clamp(0, newest)),
+            position,
             live: false,
             head,
-            _listening: listening,
+            listening,
         }
     }
 
@@ -123,6 +125,8 @@ impl<J: Journal> Feed<J> {
     /// When the journal cannot be read; calling again goes on from the same place.
     pub async fn next(&mut self) -> Result<Vec<Delivery>, J::Error> {
         loop {
+            // Who asks for more has taken what there was.
+            self.listening.passed(self.position);
             let upto = *self.head.borrow_and_update();
             if upto <= self.position {
                 // The bus lives in `self`, so its sender does too.
@@ -163,6 +167,7 @@ impl<J: Journal> Feed<J> {
 
     fn fall_behind(&mut self, oldest: i64) -> Delivery {
         let from = self.position + 1;
+        self.listening.missed(oldest - from);
         self.position = oldest - 1;
         Delivery::Missed {
             from,

@@ -74,7 +74,24 @@ pub struct Length {
     pub length: Option<u64>,
 }
 
+/// What this service's jobs have come to since it started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Jobs {
+    pub in_flight: usize,
+    pub completed: u64,
+    pub failed: u64,
+}
+
 impl Handle {
+    /// This service's jobs, without asking Redis.
+    pub fn jobs(&self) -> Jobs {
+        Jobs {
+            in_flight: self.flights.count(),
+            completed: self.tally.completed.load(Ordering::Relaxed),
+            failed: self.tally.failed.load(Ordering::Relaxed),
+        }
+    }
+
     /// How the Hive is.
     ///
     /// # Errors

@@ -42,7 +42,7 @@ struct Chunk {
     /// Whether it held links, and there may be more.
     progress: Progress,
     unblocked: Vec<Waiting>,
-    failed: Vec<TaskId>,
+    failed: Vec<(TaskId, String)>,
 }
 
 /// How far the links of a task have been gone through.
@@ -82,7 +82,8 @@ impl Writer {
         self.ledger.blocked = (self.ledger.blocked)
             .saturating_sub((chunk.unblocked.len() + chunk.failed.len()) as u64);
         self.wait_in_line(&chunk.unblocked, time);
-        for task in &chunk.failed {
+        for (task, processor) in &chunk.failed {
+            self.meters.of(processor).failed(Failure::Upstream, 1);
             self.resolve(*task);
         }
         if chunk.progress == Progress::Done {
@@ -148,7 +149,7 @@ async fn go_through(
             let error = format!("the upstream task {upstream} failed");
             chunk.failed = fail(conn, &downstream, &error, now).await?;
             let failed = chunk.failed.iter();
-            rows.extend(failed.map(|task| Row::failed(*task, Failure::Upstream, &error, now)));
+            rows.extend(failed.map(|(task, _)| Row::failed(*task, Failure::Upstream, &error, now)));
         }
         // Not final (it was retried), or not there: see `forget_missing`.
         _ => {}
@@ -231,27 +232,29 @@ async fn fail(
     downstream: &str,
     error: &str,
     now: &str,
-) -> Result<Vec<TaskId>, Error> {
+) -> Result<Vec<(TaskId, String)>, Error> {
     sqlx::query!(
         "DELETE FROM links WHERE downstream IN (SELECT value FROM jsonb_each(?1))",
         downstream
     )
     .execute(&mut *conn)
     .await?;
-    let rows = sqlx::query_scalar!(
+    let rows = sqlx::query!(
         r#"UPDATE tasks
               SET status = 'FAILED', failure = 'upstream', error = ?2, finished_at = ?3,
                   blocked = 0
             WHERE id IN (SELECT value FROM jsonb_each(?1))
               AND +status = 'PENDING' AND +blocked > 0
-        RETURNING id AS "id!: Text""#,
+        RETURNING id AS "id!: Text", processor AS "processor!: Text""#,
         downstream,
         error,
         now
     )
     .fetch_all(conn)
     .await?;
-    rows.iter().map(Text::parse_id).collect()
+    rows.into_iter()
+        .map(|row| Ok((row.id.parse_id()?, row.processor.into())))
+        .collect()
 }
 
 /// The tasks that somebody waits for.

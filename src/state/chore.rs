@@ -134,6 +134,7 @@ impl Writer {
 
 impl Writer {
     fn count_purged(&mut self, task: &writes::Purged) {
+        self.meter_purged(task);
         if task.was_blocked {
             self.ledger.blocked = self.ledger.blocked.saturating_sub(1);
         } else {

@@ -48,6 +48,14 @@ struct Slot {
     key: Option<String>,
     home: Home,
     bytes: usize,
+    since: Timestamp,
+}
+
+/// A place that an attempt has given back.
+pub(super) struct Freed {
+    pub processor: String,
+    /// When the attempt began.
+    pub since: Timestamp,
 }
 
 impl Slot {
@@ -240,6 +248,7 @@ impl Ledger {
             key: task.concurrency_key.clone(),
             home,
             bytes,
+            since: now,
         };
         self.running_here += slot.places();
         self.running_bytes.add(home, bytes);
@@ -291,13 +300,11 @@ impl Ledger {
     }
 
     /// Frees the attempt's place, if it has one.
-    pub fn remove_running(&mut self, attempt: &Attempt) {
+    pub fn remove_running(&mut self, attempt: &Attempt) -> Option<Freed> {
         if !self.is_running(attempt) {
-            return;
+            return None;
         }
-        let Some(slot) = self.running.remove(&attempt.seq) else {
-            return;
-        };
+        let slot = self.running.remove(&attempt.seq)?;
         self.running_here -= slot.places();
         self.running_bytes.take(slot.home, slot.bytes);
         take_one(&mut self.running_by_processor, &slot.processor);
@@ -305,6 +312,10 @@ impl Ledger {
             take_one(&mut self.running_by_key, key);
             self.lanes.wake(key);
         }
+        Some(Freed {
+            processor: slot.processor,
+            since: slot.since,
+        })
     }
 
     /// The lanes whose keys get places back when these attempts end may have something to start.

@@ -22,11 +22,13 @@ use super::limits::Limits;
 use super::orders::journal;
 use super::reads::Interrupted;
 use super::reconfigure::recall_starts;
+use super::stats::Stats;
 use super::waiters::Waiters;
 use super::writer::Writer;
 use super::{Error, StateManager, attempts, chains, closed, history, meta, reads, waiting};
 use crate::config::Durability;
 use crate::events::Bus;
+use crate::metrics::{ByProcessor, Metrics};
 use crate::models::{Failure, HiveLink, TaskId, Timestamp};
 
 /// Requests that may wait for the Writer.
@@ -44,6 +46,7 @@ pub struct Opened {
 /// With what the Writer starts.
 pub struct Start<'a> {
     pub limits: Limits,
+    pub metrics: Metrics,
     pub poll_interval: Duration,
     pub inbox_limit_bytes: usize,
     /// The processor of rows that name none.
@@ -149,6 +152,7 @@ impl Opened {
         let data_version = sqlx::query_scalar("PRAGMA data_version")
             .fetch_one(&mut *conn)
             .await?;
+        let meters = ByProcessor::new(start.metrics, start.limits.homes.keys());
         let mut ledger = read_ledger(conn, start.limits).await?;
         ledger.hive = start.hive;
         // What became final when nobody could go through those that wait for it.
@@ -156,6 +160,7 @@ impl Opened {
         let chores = chores.collect();
         let bus = Bus::new(history::newest_event(&mut *conn).await?);
         let index = Index::recall(&mut *conn).await?;
+        let stats = Stats::recall(&mut *conn).await?;
         let checkpointer = Checkpointer::start(self.connections.options, bus.watch()).await?;
 
         let waiters = Waiters::default();
@@ -171,6 +176,8 @@ impl Opened {
             poll_interval: start.poll_interval,
             checkpointer: Some(checkpointer),
             index,
+            stats: stats.clone(),
+            meters,
             claims: None,
             by: None,
             chores,
@@ -201,6 +208,7 @@ impl Opened {
             waiters,
             waiting_ended,
             by: None,
+            stats,
         };
         let handle = tokio::spawn(writer.run());
         Ok((state, handle, self.connections.lock))

@@ -27,6 +27,7 @@ impl Writer {
         let written = meta::set_defaults(conn, default_processor, max_attempts).await;
         end(&mut self.conn, written).await?;
         let looks_further = limits.rates_look_further_than(self.ledger.limits());
+        self.meters.configure(limits.homes.keys());
         self.ledger.set_limits(limits);
         if looks_further && let Err(error) = recall_starts(&mut self.conn, &mut self.ledger).await {
             // The limits hold all the same, from the starts that are known.

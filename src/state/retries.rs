@@ -24,8 +24,9 @@ impl Writer {
         match self.write_releases(&releases).await {
             Ok(released) => {
                 for (attempt, _, reply) in releases {
-                    self.ledger.remove_running(&attempt);
+                    let freed = self.ledger.remove_running(&attempt);
                     let waiting = released.waiting.get(&attempt.seq);
+                    self.count_retried(freed.filter(|_| waiting.is_some()), released.time);
                     if let Some(task) = waiting {
                         let lanes = &mut self.ledger.lanes;
                         lanes.add(task.lane(), task.place(), released.time);

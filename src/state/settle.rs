@@ -102,17 +102,24 @@ impl Writer {
         } = written;
         let now = committed.time;
         self.count_new(&batch, &plan, first_seq, now);
+        self.count_submitted(&batch, &started, now);
         for upstream in std::mem::take(&mut self.failed_upstream) {
             self.resolve(upstream);
         }
-        let mut finishers = Vec::new();
+        let (mut finishers, mut runs) = (Vec::new(), Vec::new());
         for report in batch.reports {
-            if let Report::Finished { attempt, reply, .. } = report {
-                self.ledger.remove_running(&attempt);
-                self.resolve(attempt.task_id);
-                finishers.extend(reply.map(|reply| (reply, !lost.contains(&attempt.seq))));
+            let Report::Finished { attempt, .. } = &report else {
+                continue;
+            };
+            let (attempt, won) = (*attempt, !lost.contains(&attempt.seq));
+            let freed = self.ledger.remove_running(&attempt).filter(|_| won);
+            runs.extend(self.count_finished(&report, freed, now));
+            self.resolve(attempt.task_id);
+            if let Report::Finished { reply, .. } = report {
+                finishers.extend(reply.map(|reply| (reply, won)));
             }
         }
+        self.stats.count(now, runs);
         for task in &waiting {
             self.ledger.lanes.start(lane_of(task), task.attempt.seq);
         }

@@ -29,6 +29,7 @@ async fn start(folder: &TempDir, hive: HiveLink) -> (StateManager, Claims) {
             ..Limits::default()
         },
         // No poll helps a task to start.
+        metrics: crate::metrics::Metrics::default(),
         poll_interval: Duration::from_secs(3600),
         inbox_limit_bytes: 1 << 20,
         default_processor: "far",

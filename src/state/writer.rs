@@ -27,9 +27,11 @@ use super::journal::Row;
 use super::ledger::Ledger;
 use super::request::{Order, Request};
 use super::settle::Written;
+use super::stats::Stats;
 use super::waiters::Waiters;
 use super::writes::{self, Changes};
 use crate::events::Bus;
+use crate::metrics::ByProcessor;
 use crate::models::{ClaimedTask, TaskId, Timestamp};
 
 /// Messages taken from one inbox in a turn.
@@ -51,6 +53,9 @@ pub(super) struct Writer {
     pub checkpointer: Option<Checkpointer>,
     /// The full-text index.
     pub index: Index,
+    /// What happened when.
+    pub stats: Stats,
+    pub meters: ByProcessor,
     /// Where claimed tasks go.
     pub claims: Option<mpsc::UnboundedSender<Vec<ClaimedTask>>>,
     /// In whose name the order is that is obeyed at this moment.
@@ -90,7 +95,7 @@ impl Writer {
             let mut reports = std::mem::take(&mut self.held);
             let retrying = !reports.is_empty();
             let retry_at = Instant::now() + RETRY_PAUSE;
-            let index_at = self.index_due();
+            let spare_at = self.index_due().into_iter().chain(self.stats_due()).min();
             tokio::select! {
                 biased;
                 taken = self.requests.recv_many(&mut requests, BATCH_MESSAGES) => {
@@ -103,7 +108,7 @@ impl Writer {
                 () = std::future::ready(()), if self.has_work() => {}
                 () = tokio::time::sleep_until(self.next_poll) => {}
                 () = self.counter.ended(), if self.counter.is_counting() => {}
-                () = sleep_until_if_any(index_at), if index_at.is_some() => {}
+                () = sleep_until_if_any(spare_at), if spare_at.is_some() => {}
             }
             self.let_others_arrive().await;
             take_waiting(&mut self.requests, &mut requests);
@@ -161,6 +166,7 @@ impl Writer {
         if !is_idle {
             self.index.last_work = Instant::now();
         }
+        self.store_stats_if_due().await?;
         self.index_if_due().await?;
         Ok(Turn::Next)
     }
@@ -240,11 +246,14 @@ impl Writer {
             starts: batch.start_rows(&plan, &self.ledger, time),
             logs: rows.iter().map(Row::to_insert).collect(),
         };
+        let begun = Instant::now();
         let mut applied = writes::commit(&mut self.conn, &changes, &now).await?;
+        self.meters.committed(begun.elapsed(), batch.len());
         if applied.claimed.len() < plan.claims.len() {
             // Another program was faster.
             self.ledger.lanes.forget_ahead();
         }
+        self.count_claimed(&applied, time);
         plan.hand_out(&mut applied.claimed);
         let (rows, lost) = self.rows_written(rows, &applied).await;
         Ok(Written {
@@ -289,6 +298,9 @@ impl Writer {
                 reports = self.held.len(),
                 "outcomes could not be stored; their tasks run again at the next start"
             );
+        }
+        if let Err(error) = self.store_stats().await {
+            tracing::warn!(%error, "the counts for the charts were not stored; the next start counts again");
         }
         self.counter.close().await;
         if let Some(checkpointer) = self.checkpointer.take() {

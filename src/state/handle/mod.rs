@@ -15,6 +15,7 @@ use super::Error;
 use super::batch::Report;
 use super::request::{Order, Reply, Request};
 use super::search::Searches;
+use super::stats::Stats;
 use super::waiters::Waiters;
 use crate::events::Bus;
 
@@ -35,6 +36,7 @@ pub struct StateManager {
     pub(super) waiting_ended: Arc<Notify>,
     /// In whose name it asks; `None` is nobody in particular.
     pub(super) by: Option<Arc<str>>,
+    pub(super) stats: Stats,
 }
 
 impl StateManager {

@@ -22,6 +22,7 @@ async fn orphan(folder: &TempDir) -> (StateManager, Context) {
             homes: [("outside".to_owned(), Home::Elsewhere)].into(),
             ..Limits::default()
         },
+        metrics: crate::metrics::Metrics::default(),
         poll_interval: Duration::from_secs(1),
         inbox_limit_bytes: 1 << 20,
         default_processor: "outside",

@@ -1,0 +1,196 @@
+//! What the service counts and times for Prometheus while it works, in base units: seconds and bytes.
+//!
+//! Every label is one of a bounded set: a configured processor or [`OTHER`], a kind of failure. What can be
+//! asked for when somebody looks (tasks that wait, sizes of files) is not kept here: see `api::metrics`.
+
+use std::collections::HashMap;
+
+use prometheus::proto::MetricFamily;
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry,
+    exponential_buckets,
+};
+
+use crate::models::Failure;
+
+/// Stands for every processor that is not configured, and for rows that other programs insert.
+pub const OTHER: &str = "other";
+
+/// The metrics of one service; clone it freely.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Registry,
+    created: IntCounterVec,
+    claims: IntCounterVec,
+    completed: IntCounterVec,
+    failed: IntCounterVec,
+    retries: IntCounterVec,
+    wait: HistogramVec,
+    run: HistogramVec,
+    /// How long a transaction of submissions, reports and claims took.
+    pub commit: Histogram,
+    /// How many messages it had.
+    pub commit_messages: Histogram,
+}
+
+/// The metrics of one processor.
+pub struct OfProcessor {
+    name: String,
+    failed: IntCounterVec,
+    pub created: IntCounter,
+    pub claims: IntCounter,
+    pub completed: IntCounter,
+    pub retries: IntCounter,
+    pub wait: Histogram,
+    pub run: Histogram,
+}
+
+/// The metrics of all processors, found by name without a lock. They are there from the start, at zero.
+pub struct ByProcessor {
+    metrics: Metrics,
+    configured: HashMap<String, OfProcessor>,
+    other: OfProcessor,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let registry = Registry::new();
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            let counter = IntCounterVec::new(Opts::new(name, help), labels);
+            register(&registry, counter)
+        };
+        let histogram = |name: &str, help: &str, buckets: Vec<f64>| {
+            let options = HistogramOpts::new(name, help).buckets(buckets);
+            register(&registry, HistogramVec::new(options, &["processor"]))
+        };
+        let plain = |name: &str, help: &str, buckets: Vec<f64>| {
+            let options = HistogramOpts::new(name, help).buckets(buckets);
+            register(&registry, Histogram::with_opts(options))
+        };
+        let processor = &["processor"];
+        Self {
+            created: counter("venom_tasks_created_total", "Tasks submitted.", processor),
+            claims: counter(
+                "venom_task_claims_total",
+                "Attempts begun: tasks that were claimed for their processor.",
+                processor,
+            ),
+            completed: counter(
+                "venom_tasks_completed_total",
+                "Tasks that ended COMPLETED.",
+                processor,
+            ),
+            failed: counter(
+                "venom_tasks_failed_total",
+                "Tasks that ended FAILED, by kind of failure.",
+                &["processor", "failure"],
+            ),
+            retries: counter(
+                "venom_task_retries_total",
+                "Attempts after which the task waits again.",
+                processor,
+            ),
+            wait: histogram(
+                "venom_task_wait_seconds",
+                "Time from when a task was due to its start.",
+                bounds(0.001, 4.0, 12),
+            ),
+            run: histogram(
+                "venom_task_run_seconds",
+                "Time that an attempt ran.",
+                bounds(0.001, 4.0, 12),
+            ),
+            commit: plain(
+                "venom_commit_seconds",
+                "Time of a transaction of submissions, reports and claims.",
+                bounds(0.000_25, 2.0, 16),
+            ),
+            commit_messages: plain(
+                "venom_commit_messages",
+                "Submissions and reports in one transaction.",
+                bounds(1.0, 2.0, 12),
+            ),
+            registry,
+        }
+    }
+}
+
+impl Metrics {
+    /// All that has been counted.
+    pub fn gather(&self) -> Vec<MetricFamily> {
+        self.registry.gather()
+    }
+
+    fn of(&self, name: &str) -> OfProcessor {
+        let label = &[name];
+        OfProcessor {
+            name: name.to_owned(),
+            failed: self.failed.clone(),
+            created: self.created.with_label_values(label),
+            claims: self.claims.with_label_values(label),
+            completed: self.completed.with_label_values(label),
+            retries: self.retries.with_label_values(label),
+            wait: self.wait.with_label_values(label),
+            run: self.run.with_label_values(label),
+        }
+    }
+}
+
+impl OfProcessor {
+    /// So many tasks have failed.
+    pub fn failed(&self, failure: Failure, count: u64) {
+        let labels = &[self.name.as_str(), failure.as_str()];
+        self.failed.with_label_values(labels).inc_by(count);
+    }
+}
+
+impl ByProcessor {
+    pub fn new<'a>(metrics: Metrics, configured: impl Iterator<Item = &'a String>) -> Self {
+        let other = metrics.of(OTHER);
+        let mut new = Self {
+            metrics,
+            configured: HashMap::new(),
+            other,
+        };
+        new.configure(configured);
+        new
+    }
+
+    /// From now on these are configured.
+    pub fn configure<'a>(&mut self, names: impl Iterator<Item = &'a String>) {
+        let metrics = &self.metrics;
+        self.configured = names.map(|name| (name.clone(), metrics.of(name))).collect();
+    }
+
+    pub fn of(&self, processor: &str) -> &OfProcessor {
+        self.configured.get(processor).unwrap_or(&self.other)
+    }
+
+    /// Of rows whose processor is not looked up.
+    pub fn other(&self) -> &OfProcessor {
+        &self.other
+    }
+
+    /// A transaction of so many messages took so long.
+    pub fn committed(&self, took: std::time::Duration, messages: usize) {
+        self.metrics.commit.observe(took.as_secs_f64());
+        if messages > 0 {
+            self.metrics.commit_messages.observe(messages as f64);
+        }
+    }
+}
+
+/// Bounds that grow by `factor`.
+fn bounds(first: f64, factor: f64, count: usize) -> Vec<f64> {
+    exponential_buckets(first, factor, count).expect("positive bounds")
+}
+
+fn register<M: prometheus::core::Collector + Clone + 'static>(
+    registry: &Registry,
+    metric: prometheus::Result<M>,
+) -> M {
+    let metric = metric.expect("a name and labels that Prometheus allows");
+    let registered = registry.register(Box::new(metric.clone()));
+    registered.expect("each name is registered once");
+    metric
+}

@@ -1,0 +1,73 @@
+//! What the Writer counts of each commit, for the charts and for Prometheus.
+
+use super::batch::{Batch, Report};
+use super::ledger::Freed;
+use super::stats::Happened;
+use super::writer::Writer;
+use super::writes::{self, Applied};
+use crate::models::{ClaimedTask, Failure, Outcome, Timestamp};
+
+impl Writer {
+    /// Waiting tasks have been claimed.
+    pub(super) fn count_claimed(&self, applied: &Applied, now: Timestamp) {
+        let claimed = applied.claimed.iter().zip(&applied.due);
+        let waited = claimed.map(|(task, due)| {
+            let seconds = now.seconds_since(*due).max(0.0);
+            self.count_claim(task, seconds)
+        });
+        self.stats.count(now, waited);
+    }
+
+    /// Submissions were written, some of which found a place at once.
+    pub(super) fn count_submitted(&self, batch: &Batch, started: &[ClaimedTask], now: Timestamp) {
+        for submission in &batch.submissions {
+            self.meters.of(&submission.task.processor).created.inc();
+        }
+        let at_once = started.iter().map(|task| self.count_claim(task, 0.0));
+        self.stats.count(now, at_once);
+    }
+
+    fn count_claim(&self, task: &ClaimedTask, waited: f64) -> Happened {
+        let meters = self.meters.of(&task.processor);
+        meters.claims.inc();
+        meters.wait.observe(waited);
+        Happened::waited(waited)
+    }
+
+    /// An attempt has ended and its task is final; for the charts, how long it ran.
+    pub(super) fn count_finished(
+        &self,
+        report: &Report,
+        freed: Option<Freed>,
+        now: Timestamp,
+    ) -> Option<Happened> {
+        let (Report::Finished { outcome, .. }, Some(freed)) = (report, freed) else {
+            return None;
+        };
+        let meters = self.meters.of(&freed.processor);
+        match outcome {
+            Outcome::Completed { .. } => meters.completed.inc(),
+            Outcome::Failed { failure, .. } => meters.failed(*failure, 1),
+            Outcome::Again(_) => {}
+        }
+        Some(self.count_run(&freed, now))
+    }
+
+    /// An attempt has ended and its task waits again.
+    pub(super) fn count_retried(&self, freed: Option<Freed>, now: Timestamp) {
+        if let Some(freed) = freed {
+            self.meters.of(&freed.processor).retries.inc();
+            self.stats.count(now, [self.count_run(&freed, now)]);
+        }
+    }
+
+    fn count_run(&self, freed: &Freed, now: Timestamp) -> Happened {
+        let seconds = now.seconds_since(freed.since).max(0.0);
+        self.meters.of(&freed.processor).run.observe(seconds);
+        Happened::ran(seconds)
+    }
+
+    pub(super) fn meter_purged(&self, task: &writes::Purged) {
+        self.meters.of(&task.processor).failed(Failure::Purged, 1);
+    }
+}
