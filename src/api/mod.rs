@@ -17,6 +17,7 @@ mod hive_calls;
 mod list;
 mod listeners;
 mod news;
+mod overview;
 mod processors;
 mod query;
 mod queue;
@@ -83,6 +84,8 @@ pub fn app(api: Arc<Api>) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/ws/events", get(events::socket))
+        .route("/api/v1/overview", get(overview::overview))
+        .route("/api/v1/storage", get(overview::storage))
         .route(
             "/api/v1/tasks",
             get(tasks::list).post(tasks::create).delete(bulk::delete),
@@ -98,6 +101,10 @@ pub fn app(api: Arc<Api>) -> Router {
         .route("/api/v1/tasks/{task_id}/logs", get(task::logs))
         .route("/api/v1/tasks/{task_id}/explain", get(explain::explain))
         .route("/api/v1/tasks/{task_id}/stream", get(stream::stream))
+        .route(
+            "/api/v1/tasks/{task_id}/downstream",
+            get(overview::downstream),
+        )
         .route("/api/v1/queue/status", get(queue::status))
         .route("/api/v1/queue/pause", post(queue::pause))
         .route("/api/v1/queue/resume", post(queue::resume))

@@ -39,6 +39,7 @@ mod lost;
 mod model;
 mod once;
 mod order;
+mod overview;
 mod pauses;
 mod processes;
 mod queue;
