@@ -29,6 +29,7 @@ mod task;
 mod task_request;
 mod tasks;
 mod wait;
+mod web;
 mod worker;
 mod worker_request;
 
@@ -83,6 +84,8 @@ pub fn app(api: Arc<Api>) -> Router {
     Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
+        .route("/", get(web::page))
+        .route("/web/{*path}", get(web::asset))
         .route("/ws/events", get(events::socket))
         .route("/api/v1/overview", get(overview::overview))
         .route("/api/v1/storage", get(overview::storage))

@@ -1,6 +1,7 @@
 //! The service's promises, tried from outside: over HTTP, WebSocket, the database and files.
 
 mod attempts;
+mod browser;
 mod bulk;
 mod chains;
 mod command;
@@ -56,6 +57,7 @@ mod support;
 mod tasks;
 mod tls;
 mod waiting;
+mod web;
 mod webhook;
 mod worker;
 mod worker_ends;
