@@ -24,6 +24,7 @@ mod queue;
 mod reload;
 mod schedules;
 mod server;
+mod stats;
 mod stream;
 mod task;
 mod task_request;
@@ -108,6 +109,7 @@ pub fn app(api: Arc<Api>) -> Router {
             "/api/v1/tasks/{task_id}/downstream",
             get(overview::downstream),
         )
+        .route("/api/v1/stats", get(stats::stats))
         .route("/api/v1/queue/status", get(queue::status))
         .route("/api/v1/queue/pause", post(queue::pause))
         .route("/api/v1/queue/resume", post(queue::resume))

@@ -1,6 +1,7 @@
 //! The Writer tells the listeners: what it has committed, and what other programs have.
 
 use super::journal::Row;
+use super::stats::Happened;
 use super::writer::Writer;
 use super::{Error, history};
 use crate::models::{Event, Timestamp};
@@ -23,6 +24,13 @@ impl Writer {
         if committed.rows.is_empty() {
             return;
         }
+        if committed.first_event > self.bus.head() + 1 {
+            self.count_foreign(committed.first_event - 1).await;
+        }
+        // What is imported has happened elsewhere, and earlier.
+        let own = committed.rows.iter().filter(|row| row.at.is_none());
+        let happened = own.filter_map(|row| Happened::of(row.kind));
+        self.stats.count(committed.time, happened);
         self.waiters.wake(&committed.rows);
         if !self.bus.has_listeners() {
             self.bus.skip(last);
@@ -58,6 +66,7 @@ impl Writer {
     pub async fn publish_outside(&mut self) -> Result<(), Error> {
         let newest = history::newest_event(&mut self.conn).await?;
         if newest > self.bus.head() {
+            self.count_foreign(newest).await;
             if self.bus.has_listeners() {
                 self.publish_foreign(newest).await;
             } else {

@@ -48,6 +48,7 @@ struct Slot {
     key: Option<String>,
     home: Home,
     bytes: usize,
+    since: Timestamp,
 }
 
 impl Slot {
@@ -240,6 +241,7 @@ impl Ledger {
             key: task.concurrency_key.clone(),
             home,
             bytes,
+            since: now,
         };
         self.running_here += slot.places();
         self.running_bytes.add(home, bytes);
@@ -290,14 +292,12 @@ impl Ledger {
             .is_some_and(|slot| slot.attempt == *attempt)
     }
 
-    /// Frees the attempt's place, if it has one.
-    pub fn remove_running(&mut self, attempt: &Attempt) {
+    /// Frees the attempt's place, if it has one; since when it had it.
+    pub fn remove_running(&mut self, attempt: &Attempt) -> Option<Timestamp> {
         if !self.is_running(attempt) {
-            return;
+            return None;
         }
-        let Some(slot) = self.running.remove(&attempt.seq) else {
-            return;
-        };
+        let slot = self.running.remove(&attempt.seq)?;
         self.running_here -= slot.places();
         self.running_bytes.take(slot.home, slot.bytes);
         take_one(&mut self.running_by_processor, &slot.processor);
@@ -305,6 +305,7 @@ impl Ledger {
             take_one(&mut self.running_by_key, key);
             self.lanes.wake(key);
         }
+        Some(slot.since)
     }
 
     /// The lanes whose keys get places back when these attempts end may have something to start.

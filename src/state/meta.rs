@@ -20,6 +20,8 @@ pub(super) const MAX_ATTEMPTS: &str = "max_attempts";
 pub(super) const HIVE_ORDER: &str = "hive_order";
 /// The newest journal row whose task the full-text index knows, a number.
 pub(super) const INDEXED_EVENT: &str = "indexed_event";
+/// The newest journal row that is counted in the table `stats`, a number.
+pub(super) const STATS_EVENT: &str = "stats_event";
 
 /// What holds for rows that name no processor, or say no number of attempts.
 pub(super) async fn set_defaults(

@@ -48,6 +48,7 @@ mod rows;
 mod schedules;
 mod search;
 mod settle;
+mod stats;
 mod submissions;
 #[cfg(test)]
 mod tests;
@@ -76,4 +77,5 @@ pub use rate::Starts;
 pub use request::{Deleted, Due, PauseRequest, Paused, Purged, Resumed, Retried};
 pub use retention::Retention;
 pub use schedules::Progress;
+pub use stats::{Chart, Point, Summary, Window};
 pub use waiters::Waiter;

@@ -22,6 +22,7 @@ use super::limits::Limits;
 use super::orders::journal;
 use super::reads::Interrupted;
 use super::reconfigure::recall_starts;
+use super::stats::Stats;
 use super::waiters::Waiters;
 use super::writer::Writer;
 use super::{Error, StateManager, attempts, chains, closed, history, meta, reads, waiting};
@@ -156,6 +157,7 @@ impl Opened {
         let chores = chores.collect();
         let bus = Bus::new(history::newest_event(&mut *conn).await?);
         let index = Index::recall(&mut *conn).await?;
+        let stats = Stats::recall(&mut *conn).await?;
         let checkpointer = Checkpointer::start(self.connections.options, bus.watch()).await?;
 
         let waiters = Waiters::default();
@@ -171,6 +173,7 @@ impl Opened {
             poll_interval: start.poll_interval,
             checkpointer: Some(checkpointer),
             index,
+            stats: stats.clone(),
             claims: None,
             chores,
             stalled: Vec::new(),
@@ -199,6 +202,7 @@ impl Opened {
             bus,
             waiters,
             waiting_ended,
+            stats,
         };
         let handle = tokio::spawn(writer.run());
         Ok((state, handle, self.connections.lock))

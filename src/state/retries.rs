@@ -7,6 +7,7 @@ use super::attempts::{RetryAttempt, Waiting};
 use super::batch::{Releases, Report};
 use super::journal::Row;
 use super::orders::journal;
+use super::stats::Happened;
 use super::transaction::{begin, end};
 use super::writer::Writer;
 use super::{Error, attempts, closed};
@@ -24,7 +25,9 @@ impl Writer {
         match self.write_releases(&releases).await {
             Ok(released) => {
                 for (attempt, _, reply) in releases {
-                    self.ledger.remove_running(&attempt);
+                    let since = self.ledger.remove_running(&attempt);
+                    let ran = since.map(|since| released.time.seconds_since(since));
+                    self.stats.count(released.time, ran.map(Happened::ran));
                     let waiting = released.waiting.get(&attempt.seq);
                     if let Some(task) = waiting {
                         let lanes = &mut self.ledger.lanes;

@@ -6,6 +6,7 @@ use super::announce::Committed;
 use super::batch::{Accepted, Batch, Plan, Report};
 use super::journal::Row;
 use super::lanes::{LaneName, Place};
+use super::stats::Happened;
 use super::writer::Writer;
 use super::writes::Applied;
 use super::{Error, history};
@@ -27,6 +28,8 @@ pub(super) struct Written {
     pub started: Vec<ClaimedTask>,
     /// Tasks that were waiting before and start.
     pub waiting: Vec<ClaimedTask>,
+    /// How long these had been due, in seconds.
+    pub waits: Vec<f64>,
     /// Row numbers of tasks about which a report came too late.
     pub lost: HashSet<i64>,
     pub committed: Committed,
@@ -39,6 +42,7 @@ impl Written {
             first_seq: 0,
             started: Vec::new(),
             waiting: Vec::new(),
+            waits: Vec::new(),
             lost: HashSet::new(),
             committed: Committed {
                 first_event: 0,
@@ -97,6 +101,7 @@ impl Writer {
             first_seq,
             started,
             waiting,
+            waits,
             lost,
             committed,
         } = written;
@@ -106,13 +111,18 @@ impl Writer {
             self.resolve(upstream);
         }
         let mut finishers = Vec::new();
+        let mut times: Vec<_> = waits.into_iter().map(Happened::waited).collect();
+        times.extend(started.iter().map(|_| Happened::waited(0.0)));
         for report in batch.reports {
             if let Report::Finished { attempt, reply, .. } = report {
-                self.ledger.remove_running(&attempt);
+                let since = self.ledger.remove_running(&attempt);
+                let since = since.filter(|_| !lost.contains(&attempt.seq));
+                times.extend(since.map(|since| Happened::ran(now.seconds_since(since))));
                 self.resolve(attempt.task_id);
                 finishers.extend(reply.map(|reply| (reply, !lost.contains(&attempt.seq))));
             }
         }
+        self.stats.count(now, times);
         for task in &waiting {
             self.ledger.lanes.start(lane_of(task), task.attempt.seq);
         }

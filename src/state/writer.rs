@@ -27,6 +27,7 @@ use super::journal::Row;
 use super::ledger::Ledger;
 use super::request::{Order, Request};
 use super::settle::Written;
+use super::stats::Stats;
 use super::waiters::Waiters;
 use super::writes::{self, Changes};
 use crate::events::Bus;
@@ -51,6 +52,8 @@ pub(super) struct Writer {
     pub checkpointer: Option<Checkpointer>,
     /// The full-text index.
     pub index: Index,
+    /// What happened when.
+    pub stats: Stats,
     /// Where claimed tasks go.
     pub claims: Option<mpsc::UnboundedSender<Vec<ClaimedTask>>>,
     pub chores: VecDeque<Chore>,
@@ -88,7 +91,7 @@ impl Writer {
             let mut reports = std::mem::take(&mut self.held);
             let retrying = !reports.is_empty();
             let retry_at = Instant::now() + RETRY_PAUSE;
-            let index_at = self.index_due();
+            let spare_at = self.index_due().into_iter().chain(self.stats_due()).min();
             tokio::select! {
                 biased;
                 taken = self.requests.recv_many(&mut requests, BATCH_MESSAGES) => {
@@ -101,7 +104,7 @@ impl Writer {
                 () = std::future::ready(()), if self.has_work() => {}
                 () = tokio::time::sleep_until(self.next_poll) => {}
                 () = self.counter.ended(), if self.counter.is_counting() => {}
-                () = sleep_until_if_any(index_at), if index_at.is_some() => {}
+                () = sleep_until_if_any(spare_at), if spare_at.is_some() => {}
             }
             self.let_others_arrive().await;
             take_waiting(&mut self.requests, &mut requests);
@@ -155,6 +158,7 @@ impl Writer {
         if !is_idle {
             self.index.last_work = Instant::now();
         }
+        self.store_stats_if_due().await?;
         self.index_if_due().await?;
         Ok(Turn::Next)
     }
@@ -239,6 +243,8 @@ impl Writer {
             // Another program was faster.
             self.ledger.lanes.forget_ahead();
         }
+        let waits = applied.due.iter().map(|due| time.seconds_since(*due));
+        let waits = waits.collect();
         plan.hand_out(&mut applied.claimed);
         let (rows, lost) = self.rows_written(rows, &applied).await;
         Ok(Written {
@@ -246,6 +252,7 @@ impl Writer {
             first_seq: applied.first_seq,
             plan,
             waiting: applied.claimed,
+            waits,
             lost,
             committed: Committed {
                 first_event: applied.first_log,
@@ -283,6 +290,9 @@ impl Writer {
                 reports = self.held.len(),
                 "outcomes could not be stored; their tasks run again at the next start"
             );
+        }
+        if let Err(error) = self.store_stats().await {
+            tracing::warn!(%error, "the counts for the charts were not stored; the next start counts again");
         }
         self.counter.close().await;
         if let Some(checkpointer) = self.checkpointer.take() {

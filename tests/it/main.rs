@@ -51,6 +51,7 @@ mod schedules;
 mod search;
 mod sql;
 mod start;
+mod stats;
 mod stop;
 mod stream;
 mod support;

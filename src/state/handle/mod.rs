@@ -15,6 +15,7 @@ use super::Error;
 use super::batch::Report;
 use super::request::{Order, Reply, Request};
 use super::search::Searches;
+use super::stats::Stats;
 use super::waiters::Waiters;
 use crate::events::Bus;
 
@@ -33,6 +34,7 @@ pub struct StateManager {
     pub(super) bus: Bus,
     pub(super) waiters: Waiters,
     pub(super) waiting_ended: Arc<Notify>,
+    pub(super) stats: Stats,
 }
 
 impl StateManager {

@@ -9,7 +9,9 @@ use super::StateManager;
 use crate::events::Journal;
 use crate::models::{Event, Order as ListOrder, Task, TaskFilter, TaskId, TaskStatus, Timestamp};
 use crate::state::request::Order;
-use crate::state::{Error, LogLine, Page, Said, Upstream, chains, history, lists, reads, waiting};
+use crate::state::{
+    Chart, Error, LogLine, Page, Said, Upstream, Window, chains, history, lists, reads, waiting,
+};
 
 /// How long a search waits for the full-text index.
 const INDEX_PATIENCE: Duration = Duration::from_secs(2);
@@ -167,6 +169,11 @@ impl StateManager {
     pub async fn count_ahead(&self, task: TaskId) -> Result<i64, Error> {
         let now = Timestamp::now().to_string();
         waiting::count_ahead(&self.read, task, &now).await
+    }
+
+    /// What happened in the window of time that ends at this moment.
+    pub fn chart(&self, window: Window) -> Chart {
+        self.stats.chart(window, Timestamp::now())
     }
 
     /// Whether there is no task.

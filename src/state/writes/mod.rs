@@ -16,7 +16,7 @@ use sqlx::{Either, SqliteConnection};
 
 use super::Error;
 use super::text::Text;
-use crate::models::{Attempt, ClaimedTask, TaskId, Terms};
+use crate::models::{Attempt, ClaimedTask, TaskId, Terms, Timestamp};
 pub(super) use arrays::{
     FinishAttempt, InsertLog, InsertOnce, InsertStart, InsertTask, SetProgress, hex,
 };
@@ -57,6 +57,8 @@ pub(super) struct Applied {
     pub first_seq: i64,
     /// The claimed tasks that were still waiting.
     pub claimed: Vec<ClaimedTask>,
+    /// Since when each of them was due.
+    pub due: Vec<Timestamp>,
     /// Id of the first journal row; the others follow without a gap, in the order given.
     pub first_log: i64,
     /// Journal rows written: fewer than given if a guard kept some out.
@@ -122,7 +124,8 @@ macro_rules! transaction {
                       processor AS "processor!: Text", content AS "content!: Text",
                       concurrency_key AS "concurrency_key: Text",
                       coalesce(max_attempts, 1) AS "max_attempts!: i64", uncounted AS "uncounted!",
-                      timeout AS "timeout: f64", upstream IS NOT NULL AS "has_upstream!: bool";"#
+                      timeout AS "timeout: f64", upstream IS NOT NULL AS "has_upstream!: bool",
+                      run_at AS "run_at!: Text";"#
             + $late +
             r#"
             INSERT INTO logs (task_id, type, agent, message, data, at)
@@ -222,6 +225,7 @@ struct ClaimedRow {
     uncounted: i64,
     timeout: Option<f64>,
     has_upstream: bool,
+    run_at: Text,
 }
 
 impl ClaimedRow {
@@ -254,11 +258,14 @@ async fn applied(
     mut answers: BoxStream<'_, Result<Either<SqliteQueryResult, ClaimedRow>, sqlx::Error>>,
 ) -> Result<Applied, Error> {
     let mut done = Vec::with_capacity(12);
-    let mut claimed = Vec::new();
+    let (mut claimed, mut due) = (Vec::new(), Vec::new());
     while let Some(answer) = answers.try_next().await? {
         match answer {
             Either::Left(statement) => done.push(statement),
-            Either::Right(row) => claimed.push(row.into_task()?),
+            Either::Right(row) => {
+                due.push(row.run_at.time_or_now());
+                claimed.push(row.into_task()?);
+            }
         }
     }
     let (tasks, logs) = match &done[..] {
@@ -282,6 +289,7 @@ async fn applied(
     Ok(Applied {
         first_seq: tasks.last_insert_rowid() - changes.tasks.len() as i64 + 1,
         claimed,
+        due,
         first_log: logs.last_insert_rowid() - logs.rows_affected() as i64 + 1,
         logs: logs.rows_affected(),
     })

@@ -1,0 +1,29 @@
+//! What happened in the last minutes, hour or day, for charts.
+
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use serde_json::Value;
+
+use super::Shared;
+use super::error::{ApiError, Problem};
+use super::query::Query;
+use crate::state::{Chart, Window};
+
+/// `GET /api/v1/stats`: the counts of a window by steps of time.
+pub(super) async fn stats(
+    State(api): Shared,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Chart>, ApiError> {
+    let query = Query::parse(query.as_deref(), &["window"])?;
+    Ok(Json(api.state.chart(window(&query)?)))
+}
+
+fn window(query: &Query) -> Result<Window, ApiError> {
+    let Some(text) = query.text("window") else {
+        return Ok(Window::FiveMinutes);
+    };
+    text.parse().map_err(|_| {
+        let msg = "Input should be one of 5m, 1h, 1d";
+        Problem::new("enum", &["query", "window"], msg, Value::from(text)).into()
+    })
+}

@@ -1,0 +1,183 @@
+//! The counts on disk: stored by the Writer in its spare time, and made whole again at a start.
+
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use sqlx::SqliteConnection;
+use tokio::time::Instant;
+
+use super::tally::Step;
+use super::{Happened, Place, Stats, Window};
+use crate::models::{EventType, Timestamp};
+use crate::state::text::Text;
+use crate::state::transaction::{begin, end};
+use crate::state::writer::Writer;
+use crate::state::{Error, history, meta, reads, writes};
+
+/// How long counts may wait to be stored.
+pub(super) const INTERVAL: Duration = Duration::from_secs(5);
+/// Journal rows that a start counts at most: those of the heaviest load since the counts were stored.
+const ROWS: i64 = 200_000;
+
+impl Stats {
+    /// The counts as the database has them, with what the journal says beyond them.
+    pub async fn recall(conn: &mut SqliteConnection) -> Result<Self, Error> {
+        let stats = Self::default();
+        let stored =
+            sqlx::query!(r#"SELECT step_seconds, at, counts AS "counts!: Text" FROM stats"#)
+                .fetch_all(&mut *conn)
+                .await?;
+        for row in stored {
+            // Of counts that another program has spoilt, only those are lost.
+            if let Ok(step) = serde_json::from_str::<Step>(&row.counts) {
+                stats.lock().steps.insert((row.step_seconds, row.at), step);
+            }
+        }
+        let counted = reads::meta(&mut *conn, meta::STATS_EVENT).await?;
+        let counted = counted.and_then(|id| id.parse().ok()).unwrap_or(0);
+        let newest = history::newest_event(&mut *conn).await?;
+        stats
+            .count_journal(conn, counted.max(newest - ROWS), newest)
+            .await?;
+        stats.lock().forget_old(Timestamp::now());
+        Ok(stats)
+    }
+
+    /// Counts what the journal says after row `after`, up to row `upto`.
+    async fn count_journal(
+        &self,
+        conn: &mut SqliteConnection,
+        after: i64,
+        upto: i64,
+    ) -> Result<(), Error> {
+        let oldest = Timestamp::now()
+            .before(Duration::from_hours(24))
+            .to_string();
+        let mut rows = sqlx::query!(
+            r#"SELECT logs.type AS "kind!: Text", logs.at AS "at!: Text",
+                      iif(logs.type = 'TASK_STARTED' AND tasks.started_at = logs.at,
+                          tasks.run_at, NULL) AS "due: Text",
+                      iif(logs.type <> 'TASK_STARTED' AND tasks.finished_at = logs.at
+                              AND tasks.failure IS NOT 'purged',
+                          tasks.started_at, NULL) AS "began: Text"
+                 FROM logs LEFT JOIN tasks
+                   ON logs.type IN ('TASK_STARTED', 'TASK_COMPLETED', 'TASK_FAILED', 'TASK_ABORTED')
+                      AND tasks.id = logs.task_id
+                WHERE logs.id > ?1 AND logs.id <= ?2 AND logs.at >= ?3 ORDER BY logs.id"#,
+            after,
+            upto,
+            oldest
+        )
+        .fetch(conn);
+        while let Some(row) = rows.try_next().await? {
+            let Ok(at) = row.at.parse::<Timestamp>() else {
+                continue;
+            };
+            let kind = row.kind.parse().ok().and_then(Happened::of);
+            let since = |time: Option<Text>| Some(at.seconds_since(time?.parse().ok()?));
+            let waited = since(row.due).map(Happened::waited);
+            let ran = since(row.began).map(Happened::ran);
+            self.count(at, [kind, waited, ran].into_iter().flatten());
+        }
+        Ok(())
+    }
+}
+
+impl Writer {
+    /// Counts what other programs have submitted, in the journal rows up to `upto` that nobody has been told of.
+    pub(in crate::state) async fn count_foreign(&mut self, upto: i64) {
+        let (after, kind) = (self.bus.head(), EventType::TaskCreated.as_str());
+        let count = sqlx::query_scalar!(
+            r#"SELECT count(*) AS "count!: i64" FROM logs WHERE id > ?1 AND id <= ?2 AND type = ?3"#,
+            after,
+            upto,
+            kind
+        )
+        .fetch_one(&mut self.conn)
+        .await;
+        match count {
+            Ok(count) => {
+                let created = (0..count).map(|_| Happened::Created);
+                self.stats.count(Timestamp::now(), created);
+            }
+            Err(error) => tracing::debug!(%error, "submissions of others are not counted"),
+        }
+    }
+
+    /// When counts are due to be stored.
+    pub(in crate::state) fn stats_due(&self) -> Option<Instant> {
+        self.stats.lock().due
+    }
+
+    /// Stores the counts that have changed, if it is time.
+    pub(in crate::state) async fn store_stats_if_due(&mut self) -> Result<(), Error> {
+        if self.stats_due().is_none_or(|due| due > Instant::now()) {
+            return Ok(());
+        }
+        match self.store_stats().await {
+            Err(error) if !matches!(error, Error::Corrupt(_)) => {
+                tracing::debug!(%error, "the counts for the charts wait");
+                self.stats.lock().due = Some(Instant::now() + INTERVAL);
+                Ok(())
+            }
+            stored => stored,
+        }
+    }
+
+    /// Stores the counts that have changed. All that was committed until here is in them.
+    pub(in crate::state) async fn store_stats(&mut self) -> Result<(), Error> {
+        let now = Timestamp::now();
+        let (places, changed) = {
+            let mut series = self.stats.lock();
+            series.forget_old(now);
+            let places = series.unstored.clone();
+            let steps = places.iter().filter_map(|place| {
+                let (length, at) = place;
+                series.steps.get(place).map(|step| (*length, *at, step))
+            });
+            (
+                places.clone(),
+                serde_json::to_string(&steps.collect::<Vec<_>>())?,
+            )
+        };
+        if !places.is_empty() {
+            let counted = self.bus.head();
+            let conn = &mut self.conn;
+            begin(conn).await?;
+            let written = write(conn, &changed, counted, now).await;
+            end(conn, written).await?;
+        }
+        let mut series = self.stats.lock();
+        // The Writer alone counts, so nothing was added meanwhile.
+        series.unstored.clear();
+        series.due = None;
+        Ok(())
+    }
+}
+
+/// Writes these steps (a JSON list) and forgets the old ones, inside the caller's transaction.
+async fn write(
+    conn: &mut SqliteConnection,
+    steps: &str,
+    counted: i64,
+    now: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query!(
+        "INSERT OR REPLACE INTO stats (step_seconds, at, counts)
+         SELECT value ->> 0, value ->> 1, value -> 2 FROM jsonb_each(?1)",
+        steps
+    )
+    .execute(&mut *conn)
+    .await?;
+    for window in Window::ALL {
+        let (length, first): Place = (window.step_seconds(), window.first_step(now));
+        sqlx::query!(
+            "DELETE FROM stats WHERE step_seconds = ?1 AND at < ?2",
+            length,
+            first
+        )
+        .execute(&mut *conn)
+        .await?;
+    }
+    writes::set_meta(conn, meta::STATS_EVENT, &counted.to_string()).await
+}
