@@ -2,7 +2,7 @@
 import { html, render, signal, useEffect } from "./html.js";
 import { connection, held, liveOn, missed, overviewError, setLive, start } from "./live.js";
 import { go, route, tasksHash } from "./router.js";
-import { Failed, PauseBanner, Question, Words } from "./ui.js";
+import { PauseBanner, Question, Words } from "./ui.js";
 import { listenToKeys, Help, isHelpOpen } from "./keys.js";
 import { Overview } from "./pages/overview.js";
 import { Tasks } from "./pages/tasks.js";
@@ -93,4 +93,6 @@ function App() {
 
 start();
 listenToKeys();
-render(html`<${App}/>`, document.getElementById("app"));
+const place = document.getElementById("app");
+place.replaceChildren();
+render(html`<${App}/>`, place);

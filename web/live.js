@@ -7,7 +7,7 @@ import { get } from "./api.js";
 
 // Milliseconds between two deliveries to the views.
 const STEP = 250;
-// The least time between two looks at the counts.
+// The least time between two looks at the counts; longer where a look takes long, because it counts all tasks.
 const LOOK = 1000;
 // Events that the list of recent ones keeps, and that are held while live updates are paused.
 const RECENT = 200;
@@ -95,11 +95,12 @@ function deliver() {
 
 let isLooking = false;
 let looked = 0;
+let took = 0;
 let again = null;
 
-// Asks for the counts now, or as soon as the last look is a second ago.
+// Asks for the counts now, or as soon as the last look is long enough ago.
 export async function look() {
-  const wait = looked + LOOK - Date.now();
+  const wait = looked + Math.max(LOOK, 10 * took) - Date.now();
   if (isLooking || wait > 0) {
     again ??= setTimeout(() => { again = null; look(); }, Math.max(wait, 100));
     return;
@@ -112,6 +113,7 @@ export async function look() {
   } catch (error) {
     overviewError.value = error.message;
   }
+  took = Date.now() - looked;
   isLooking = false;
 }
 

@@ -59,9 +59,11 @@ visit(async (page) => {
 
   // On a telephone nothing but tables is wider than the screen.
   await page.setViewportSize({ width: 360, height: 740 });
-  for (const hash of ["", "tasks", "submit", "queue", "processors", "storage"]) {
+  for (const name of ["Overview", "Tasks", "Submit a task", "Queue", "Processors", "Schedules", "Storage"]) {
+    const hash = name === "Overview" ? "" : name.split(" ")[0].toLowerCase();
     await open(page, hash);
-    await page.locator("main h1").waitFor();
+    await page.getByRole("heading", { name, exact: true, level: 1 }).waitFor({ state: "attached" });
+    await page.waitForLoadState("networkidle");
     same(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true, `#/${hash} fits:`);
   }
 }, { colorScheme: "light" });

@@ -124,5 +124,6 @@ scripts! {
     browser_hostile_texts_stay_texts: "hostile.mjs",
     browser_a_restart_is_survived_with_nothing_missed: "restart.mjs",
     browser_five_thousand_events_do_not_freeze_it: "load.mjs",
+    browser_charts_show_what_happened_also_after_a_restart: "charts.mjs",
     browser_pages_are_accessible_in_both_themes: "pages.mjs",
 }

@@ -4,6 +4,7 @@ import { listTasks } from "../api.js";
 import { changes, overview, recent } from "../live.js";
 import { clock, dateTime, number, oneLine } from "../format.js";
 import { Empty, Failed, useLoaded, useThrottled } from "../ui.js";
+import { Charts } from "./charts.js";
 import { Table } from "./tasks.js";
 
 const STATUSES = [["PENDING", "Waiting"], ["PROCESSING", "Running"], ["COMPLETED", "Completed"], ["FAILED", "Failed"]];
@@ -16,6 +17,7 @@ export function Overview() {
   return html`<h1 class="unseen">Overview</h1>
     <ul class="counters">${STATUSES.map(([status, name]) => html`<li key=${status}><a class=${status.toLowerCase()} href=${`#/tasks?status=${status}`}>
       <span class="count">${counts ? number(counts[status]) : "…"}</span> <span>${name}</span></a></li>`)}</ul>
+    <${Charts}/>
     <${Few} title="Running" status="PROCESSING" none="Nothing runs."/>
     <${Few} title="Failed last" status="FAILED" none="No task has failed."/>
     <${Events}/>`;

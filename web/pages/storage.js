@@ -20,6 +20,5 @@ export function Storage() {
       <div><dt>COMPLETED is kept</dt><dd>${kept(value.retention_completed)}</dd></div>
       <div><dt>FAILED is kept</dt><dd>${kept(value.retention_failed)}</dd></div>
     </dl>
-    <p>The settings <code>retention_completed</code> and <code>retention_failed</code> say how long finished tasks are kept.
-      <code>venom export FILE</code> writes all tasks to a file, while the service runs.</p>`}`;
+    <p>The settings <code>retention_completed</code> and <code>retention_failed</code> say how long finished tasks are kept.${" "}<code>venom export FILE</code> writes all tasks to a file, while the service runs.</p>`}`;
 }
