@@ -100,7 +100,7 @@ let again = null;
 
 // Asks for the counts now, or as soon as the last look is long enough ago.
 export async function look() {
-  const wait = looked + Math.max(LOOK, 10 * took) - Date.now();
+  const wait = looked + Math.max(LOOK, Math.min(10 * took, 10 * LOOK)) - Date.now();
   if (isLooking || wait > 0) {
     again ??= setTimeout(() => { again = null; look(); }, Math.max(wait, 100));
     return;
