@@ -17,9 +17,10 @@ mod health;
 mod hive_calls;
 mod list;
 mod listeners;
-mod needs;
 mod metrics;
+mod needs;
 mod news;
+mod overview;
 mod processors;
 mod query;
 mod queue;
@@ -33,6 +34,7 @@ mod task;
 mod task_request;
 mod tasks;
 mod wait;
+mod web;
 mod worker;
 mod worker_request;
 
@@ -96,7 +98,11 @@ pub fn app(api: Arc<Api>) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))
+        .route("/", get(web::page))
+        .route("/web/{*path}", get(web::asset))
         .route("/ws/events", get(events::socket))
+        .route("/api/v1/overview", get(overview::overview))
+        .route("/api/v1/storage", get(overview::storage))
         .route(
             "/api/v1/tasks",
             get(tasks::list).post(tasks::create).delete(bulk::delete),
@@ -112,6 +118,10 @@ pub fn app(api: Arc<Api>) -> Router {
         .route("/api/v1/tasks/{task_id}/logs", get(task::logs))
         .route("/api/v1/tasks/{task_id}/explain", get(explain::explain))
         .route("/api/v1/tasks/{task_id}/stream", get(stream::stream))
+        .route(
+            "/api/v1/tasks/{task_id}/downstream",
+            get(overview::downstream),
+        )
         .route("/api/v1/stats", get(stats::stats))
         .route("/api/v1/queue/status", get(queue::status))
         .route("/api/v1/queue/pause", post(queue::pause))

@@ -20,7 +20,14 @@ async fn what_is_not_there_is_404_with_a_sentence() {
     for path in [NO_TASK, &format!("{NO_TASK}/stream")] {
         assert_eq!(service.get(path).await.sentence(404), "Task not found");
     }
-    for path in ["/", "/nothing", "/api/v1", "/api/v1/queue", "/api/v2/tasks"] {
+    for path in [
+        "/nothing",
+        "/web/nothing",
+        "/web/../Cargo.toml",
+        "/api/v1",
+        "/api/v1/queue",
+        "/api/v2/tasks",
+    ] {
         let sentence = service.get(path).await.sentence(404);
         assert_eq!(sentence, "Not Found", "{path}");
     }

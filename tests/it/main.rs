@@ -2,6 +2,7 @@
 
 mod attempts;
 mod auth;
+mod browser;
 mod bulk;
 mod chains;
 mod command;
@@ -42,6 +43,7 @@ mod metrics;
 mod model;
 mod once;
 mod order;
+mod overview;
 mod pauses;
 mod processes;
 mod queue;
@@ -60,6 +62,7 @@ mod support;
 mod tasks;
 mod tls;
 mod waiting;
+mod web;
 mod webhook;
 mod worker;
 mod worker_ends;

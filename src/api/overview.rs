@@ -1,0 +1,97 @@
+//! What a dashboard shows of everything at once: counts, what holds the queue, what the files take; and
+//! what waits for a task.
+
+use std::path::Path;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+
+use super::Shared;
+use super::caller::Caller;
+use super::error::ApiError;
+use super::extract::TaskIdPath;
+use super::query::NoParameters;
+use crate::models::{Pause, QueueStatus};
+use crate::state::{Counts, Downstream, FileUse};
+
+/// The answer of `GET /api/v1/overview`.
+#[derive(Serialize)]
+pub(super) struct Overview {
+    version: &'static str,
+    /// How many tasks have each status.
+    tasks: Counts,
+    queue: QueueStatus,
+    /// Why nothing is started, since when and until when; null while the queue is open.
+    pause: Option<Pause>,
+}
+
+/// `GET /api/v1/overview`
+pub(super) async fn overview(
+    State(api): Shared,
+    _: NoParameters,
+) -> Result<Json<Overview>, ApiError> {
+    let (tasks, queue, pause) = tokio::try_join!(
+        api.state.counts(),
+        api.queue.status(),
+        api.state.queue_pause()
+    )?;
+    Ok(Json(Overview {
+        version: env!("CARGO_PKG_VERSION"),
+        tasks,
+        queue,
+        pause,
+    }))
+}
+
+/// The answer of `GET /api/v1/storage`.
+#[derive(Serialize)]
+pub(super) struct Storage {
+    #[serde(flatten)]
+    file: FileUse,
+    /// The write-ahead log beside the database.
+    wal_bytes: u64,
+    /// Seconds for which tasks are kept once they are finished; null: for ever.
+    retention_completed: Option<f64>,
+    retention_failed: Option<f64>,
+}
+
+/// `GET /api/v1/storage`
+pub(super) async fn storage(
+    State(api): Shared,
+    _: NoParameters,
+) -> Result<Json<Storage>, ApiError> {
+    let file = api.state.file_use().await?;
+    let settings = api.current.get();
+    let seconds = |period: Option<Duration>| period.map(|period| period.as_secs_f64());
+    Ok(Json(Storage {
+        file,
+        wal_bytes: wal_bytes(&settings.database_path).await,
+        retention_completed: seconds(settings.retention_completed),
+        retention_failed: seconds(settings.retention_failed),
+    }))
+}
+
+/// There is no such file before the first write.
+async fn wal_bytes(database: &Path) -> u64 {
+    let mut wal = database.as_os_str().to_owned();
+    wal.push("-wal");
+    tokio::fs::metadata(wal).await.map_or(0, |file| file.len())
+}
+
+/// `GET /api/v1/tasks/{id}/downstream`: the tasks that still wait for this one, as far as they are any of
+/// the caller's business.
+pub(super) async fn downstream(
+    State(api): Shared,
+    caller: Caller,
+    _: NoParameters,
+    TaskIdPath(task_id): TaskIdPath,
+) -> Result<Json<Vec<Downstream>>, ApiError> {
+    if api.state.task_state(task_id).await?.is_none() {
+        return Err(ApiError::NotFound("Task not found"));
+    }
+    let mut tasks = api.state.downstream_of(task_id).await?;
+    tasks.retain(|task| caller.covers(&task.processor));
+    Ok(Json(tasks))
+}

@@ -1,0 +1,71 @@
+// Values as a person reads them. All of these return text.
+
+const DAY = 86400;
+
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined || Number.isNaN(seconds)) return "–";
+  if (seconds < 0) seconds = 0;
+  if (seconds < 0.001) return "under 1 ms";
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`;
+  if (seconds < DAY) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+  return `${Math.floor(seconds / DAY)} d ${Math.floor((seconds % DAY) / 3600)} h`;
+}
+
+// Seconds from one RFC 3339 time to another, to the microsecond (Date knows milliseconds only).
+export function between(from, to) {
+  if (!from || !to) return null;
+  const micros = (time) => Number(/\.(\d{6})/.exec(time)?.[1] ?? 0);
+  const whole = (time) => Math.floor(Date.parse(time) / 1000);
+  return whole(to) - whole(from) + (micros(to) - micros(from)) / 1e6;
+}
+
+export function ago(time) {
+  const seconds = (Date.now() - Date.parse(time)) / 1000;
+  if (seconds < -1) return `in ${coarse(-seconds)}`;
+  if (seconds < 1.5) return "just now";
+  return `${coarse(seconds)} ago`;
+}
+
+function coarse(seconds) {
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < DAY) return `${Math.floor(seconds / 3600)} h`;
+  return `${Math.floor(seconds / DAY)} d`;
+}
+
+const pad = (number) => String(number).padStart(2, "0");
+
+export function dateTime(time) {
+  const date = new Date(time);
+  if (Number.isNaN(date.getTime())) return String(time);
+  const day = `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
+  return `${day} ${clock(time)}`;
+}
+
+export function clock(time) {
+  const date = new Date(time);
+  return `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`;
+}
+
+export function bytes(count) {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let unit = 0;
+  while (count >= 1024 && unit < units.length - 1) {
+    count /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 ? count : count.toFixed(count < 10 ? 1 : 0)} ${units[unit]}`;
+}
+
+export const number = (count) => Number(count).toLocaleString("en");
+
+export const plural = (count, one, more = `${one}s`) => `${number(count)} ${count === 1 ? one : more}`;
+
+// One line of at most `limit` characters, for tables; never cut within an emoji.
+export function oneLine(text, limit = 160) {
+  const start = String(text ?? "").slice(0, limit * 4).replace(/\s+/g, " ").trim();
+  const letters = Array.from(start);
+  return letters.length > limit || text?.length > limit * 4 ? `${letters.slice(0, limit).join("")}…` : start;
+}

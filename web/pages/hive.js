@@ -1,0 +1,54 @@
+// The Hive: its connection, queues and nodes, and orders to all of it.
+import { html } from "../html.js";
+import { get, post } from "../api.js";
+import { changes, look, overview } from "../live.js";
+import { dateTime, number } from "../format.js";
+import { Ago, Empty, Failed, ask, attempt, useLoaded, useThrottled } from "../ui.js";
+
+const both = async () => {
+  const [status, nodes] = await Promise.allSettled([get("hive/status"), get("hive/nodes")]);
+  if (status.status === "rejected") throw status.reason;
+  return { status: status.value, nodes: nodes.value ?? null, problem: nodes.reason?.message };
+};
+
+export function Hive() {
+  const isOff = overview.value !== null && !overview.value.queue.hive;
+  if (overview.value === null) return html`<h1>Hive</h1><p class="empty">Loading…</p>`;
+  if (isOff) return html`<h1>Hive</h1><${Empty}>The Hive is off. <code>enable_hive = true</code> in <code>venom.toml</code> turns it on.</${Empty}>`;
+  return html`<${Nodes}/>`;
+}
+
+function Nodes() {
+  const { value, error, look: again } = useLoaded(both, [useThrottled(changes.value, 2000)]);
+  if (error && !value) return html`<h1>Hive</h1><${Failed} error=${error} again=${again}/>`;
+  if (!value) return html`<h1>Hive</h1><p class="empty">Loading…</p>`;
+  const { status, nodes, problem } = value;
+  const tell = async (path, body) => { await attempt(() => post(path, body, { hive: true })); look(); again(); };
+  const stop = async () => {
+    const text = "Every node of the Hive pauses, stops what it runs and purges what waits.";
+    if (await ask({ title: "Emergency stop of the whole Hive?", text, confirm: "Stop the Hive", word: "STOP", danger: true })) tell("queue/emergency-stop");
+  };
+  return html`<h1>Hive</h1>
+    <dl class="facts">
+      <div><dt>Redis</dt><dd>${status.state}${status.reason ? `: ${status.reason}` : ""}</dd></div>
+      ${["high", "background"].map((name) => html`<div key=${name}><dt>${status.queues[name].name}</dt>
+        <dd>${status.queues[name].length === null ? "–" : number(status.queues[name].length)}</dd></div>`)}
+      <div><dt>In flight</dt><dd>${number(status.in_flight)}</dd></div>
+      <div><dt>Completed</dt><dd>${number(status.completed)}</dd></div>
+      <div><dt>Failed</dt><dd>${number(status.failed)}</dd></div>
+    </dl>
+    <div class="buttons" role="group" aria-label="Orders to all nodes">
+      <button type="button" onClick=${() => tell("queue/pause")}>Pause all nodes</button>
+      <button type="button" onClick=${() => tell("queue/resume")}>Resume all nodes</button>
+      <button type="button" class="danger" onClick=${stop}>Emergency stop of all nodes…</button></div>
+    <h2>Nodes</h2>
+    ${problem && html`<${Failed} error=${problem} again=${again}/>`}
+    ${nodes && html`<div class="scroll" tabindex="0" role="region" aria-label="Nodes"><table>
+      <thead><tr><th scope="col">Name</th><th scope="col">Kind</th><th scope="col">State</th><th scope="col">Running</th>
+        <th scope="col">Load</th><th scope="col">Version</th><th scope="col">Started</th><th scope="col">Last seen</th></tr></thead>
+      <tbody>${nodes.map((node) => html`<tr key=${node.id} data-row tabindex="-1"><th scope="row" dir="auto">${node.name}</th><td>${node.kind}</td>
+        <td>${node.silent ? html`<span class="status failed">silent</span>` : node.paused ? html`<span class="status pending">paused</span>` : html`<span class="status completed">open</span>`}</td>
+        <td class="number">${number(node.running)}${node.max ? ` of ${node.max}` : ""}</td>
+        <td class="number">${typeof node.load === "number" ? node.load.toFixed(2) : "–"}</td><td>${node.version}</td>
+        <td>${dateTime(node.started_at)}</td><td><${Ago} time=${node.last_seen}/></td></tr>`)}</tbody></table></div>`}`;
+}

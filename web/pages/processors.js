@@ -1,0 +1,28 @@
+// The processors: their limits, what they do at this moment, and their own pause.
+import { html } from "../html.js";
+import { get, post } from "../api.js";
+import { changes } from "../live.js";
+import { dateTime, number } from "../format.js";
+import { Failed, attempt, useLoaded, useThrottled } from "../ui.js";
+
+export function Processors() {
+  const { value, error, look } = useLoaded(() => get("processors"), [useThrottled(changes.value)]);
+  const act = async (verb, processor) => { await attempt(() => post(`queue/${verb}`, { processor })); look(); };
+  return html`<h1>Processors</h1>
+    ${error && html`<${Failed} error=${error} again=${look}/>`}
+    ${value && html`<div class="scroll" tabindex="0" role="region" aria-label="Processors"><table>
+      <thead><tr><th scope="col">Name</th><th scope="col">Kind</th><th scope="col">Running</th><th scope="col">Waiting</th>
+        <th scope="col">At once</th><th scope="col">Rate</th><th scope="col">State</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
+      <tbody>${value.map((it) => html`<tr key=${it.name} data-row tabindex="-1">
+        <th scope="row"><a href=${`#/tasks?processor=${encodeURIComponent(it.name)}`}>${it.name}</a></th>
+        <td>${it.kind ?? html`<span class="failure">not configured</span>`}</td>
+        <td class="number">${number(it.running)}</td><td class="number">${number(it.pending)}</td>
+        <td class="number">${it.concurrency ?? "no limit"}</td>
+        <td>${it.rate ?? "no limit"}${it.rate_frees_at && html`<div>next start ${dateTime(it.rate_frees_at)}</div>`}</td>
+        <td>${it.paused ? html`<span class="status failed">paused</span> since ${dateTime(it.paused.since)}${
+          it.paused.until ? `, until ${dateTime(it.paused.until)}` : ""}<div dir="auto">${it.paused.reason}</div>` : html`<span class="status completed">open</span>`}</td>
+        <td>${it.paused
+          ? html`<button type="button" onClick=${() => act("resume", it.name)}>Resume<span class="unseen"> ${it.name}</span></button>`
+          : it.kind !== null && html`<button type="button" onClick=${() => act("pause", it.name)}>Pause<span class="unseen"> ${it.name}</span></button>`}</td></tr>`)}</tbody>
+    </table></div>`}`;
+}

@@ -1,0 +1,35 @@
+// Where in the dashboard one is: the address after #, so that no proxy has to know its pages.
+import { signal } from "./html.js";
+
+function read() {
+  const [path, query] = (location.hash.slice(1) || "/").split("?");
+  return { parts: path.split("/").filter(Boolean).map(decode), query: new URLSearchParams(query ?? "") };
+}
+
+function decode(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+export const route = signal(read());
+
+export function go(hash) {
+  location.hash = hash;
+}
+
+// Changes the address without a step in the browser's history.
+export function replace(hash) {
+  history.replaceState(null, "", hash);
+  route.value = read();
+}
+
+// #/tasks with these filters; empty ones are left out.
+export function tasksHash(filters) {
+  const query = new URLSearchParams(Object.entries(filters).filter(([, value]) => value));
+  return query.size === 0 ? "#/tasks" : `#/tasks?${query}`;
+}
+
+addEventListener("hashchange", () => { route.value = read(); });

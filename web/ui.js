@@ -1,0 +1,170 @@
+// Small parts that the pages share.
+import { html, signal, useEffect, useLayoutEffect, useRef, useState } from "./html.js";
+import { ago, dateTime } from "./format.js";
+import { overview } from "./live.js";
+
+// --- Words to the person, spoken by screen readers too -------------------------------------------------
+
+const words = signal(null);
+let silence = null;
+
+export function say(text, kind = "good") {
+  words.value = { text, kind };
+  clearTimeout(silence);
+  silence = setTimeout(() => { words.value = null; }, kind === "bad" ? 12_000 : 6000);
+}
+
+// Does what a button promises, and says how it went.
+export async function attempt(work, done) {
+  try {
+    const answer = await work();
+    say(done ?? answer?.message ?? "Done.");
+    return true;
+  } catch (error) {
+    say(error.message, "bad");
+    return false;
+  }
+}
+
+export function Words() {
+  const now = words.value;
+  return html`<div class="words" role="status" aria-live="polite">
+    ${now && html`<p class=${now.kind}>${now.text}
+      <button class="plain" aria-label="Dismiss message" onClick=${() => { words.value = null; }}>✕</button></p>`}
+  </div>`;
+}
+
+// --- Questions -------------------------------------------------------------------------------------------
+
+const question = signal(null);
+
+// Asks in a dialog; answers whether it was confirmed. With `word`, that word has to be typed first.
+export function ask({ title, text, confirm, word = null, danger = false }) {
+  return new Promise((resolve) => {
+    question.value = { title, text, confirm, word, danger, resolve };
+  });
+}
+
+export function Question() {
+  const now = question.value;
+  const dialog = useRef();
+  const [typed, setTyped] = useState("");
+  useLayoutEffect(() => {
+    setTyped("");
+    if (now && !dialog.current.open) dialog.current.showModal();
+  }, [now]);
+  const answer = (yes) => {
+    question.value = null;
+    dialog.current.close();
+    now.resolve(yes);
+  };
+  return html`<dialog ref=${dialog} aria-labelledby="question" onCancel=${(event) => { event.preventDefault(); answer(false); }}>
+    ${now && html`<form method="dialog" onSubmit=${(event) => { event.preventDefault(); answer(true); }}>
+      <h2 id="question">${now.title}</h2>
+      <p>${now.text}</p>
+      ${now.word && html`<label>Type <code>${now.word}</code> to confirm
+        <input autocomplete="off" value=${typed} onInput=${(event) => setTyped(event.target.value)}/></label>`}
+      <div class="buttons">
+        <button type="button" onClick=${() => answer(false)}>Cancel</button>
+        <button type="submit" class=${now.danger ? "danger" : "main"} disabled=${now.word !== null && typed !== now.word}>${now.confirm}</button>
+      </div>
+    </form>`}
+  </dialog>`;
+}
+
+// --- Small things ------------------------------------------------------------------------------------
+
+export const Status = ({ task }) => html`<span class=${`status ${task.status.toLowerCase()}`}>${task.status}</span>${
+  task.failure && task.failure !== "error" ? html`<span class="failure">${task.failure}</span>` : null}`;
+
+// How long ago, with the moment itself on hover and for screen readers.
+export function Ago({ time }) {
+  const [, tick] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => tick((count) => count + 1), 5000);
+    return () => clearInterval(timer);
+  }, []);
+  if (!time) return "–";
+  return html`<time datetime=${time} title=${dateTime(time)}>${ago(time)}</time>`;
+}
+
+export const TaskLink = ({ id, children }) => html`<a class="id" href=${`#/tasks/${id}`}>${children ?? id}</a>`;
+
+export function Copy({ text, what }) {
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      say(`${what} is copied.`);
+    } catch {
+      say("The browser did not allow to copy.", "bad");
+    }
+  };
+  return html`<button type="button" onClick=${copy}>Copy<span class="unseen"> ${what.toLowerCase()}</span></button>`;
+}
+
+export function Progress({ value }) {
+  if (value === null || value === undefined) return null;
+  const percent = Math.round(value * 100);
+  return html`<span class="progress"><progress max="1" value=${value} aria-label="Progress"></progress> ${percent} %</span>`;
+}
+
+export const Failed = ({ error, again }) => html`<p class="problem" role="alert">${error}
+  ${again && html` <button type="button" onClick=${again}>Try again</button>`}</p>`;
+
+export const Empty = ({ children }) => html`<p class="empty">${children}</p>`;
+
+// Looks anew when `trigger` changes, one look at a time, and keeps what it had meanwhile.
+export function useLoaded(load, trigger) {
+  const [state, setState] = useState({ value: null, error: null });
+  const run = useRef({ isBusy: false, isWanted: false, isGone: false, load: null });
+  run.current.load = load;
+  const look = async () => {
+    const now = run.current;
+    if (now.isBusy) {
+      now.isWanted = true;
+      return;
+    }
+    now.isBusy = true;
+    do {
+      now.isWanted = false;
+      const asked = now.load;
+      try {
+        const value = await asked();
+        if (!now.isGone && asked === now.load || !now.isWanted) setState({ value, error: null });
+      } catch (error) {
+        if (error.name !== "AbortError") setState((old) => ({ value: old.value, error: error.message }));
+      }
+    } while (now.isWanted && !now.isGone);
+    now.isBusy = false;
+  };
+  useEffect(() => { look(); }, trigger);
+  useEffect(() => () => { run.current.isGone = true; }, []);
+  return { ...state, look };
+}
+
+// The same at most once a second, for what changes with every event.
+export function useThrottled(value, least = 1000) {
+  const [shown, setShown] = useState(value);
+  const last = useRef(0);
+  useEffect(() => {
+    if (value === shown) return undefined;
+    const wait = Math.max(0, last.current + least - Date.now());
+    const timer = setTimeout(() => { last.current = Date.now(); setShown(value); }, wait);
+    return () => clearTimeout(timer);
+  }, [value, shown]);
+  return shown;
+}
+
+// What holds the queue, on every page for as long as it does.
+export function PauseBanner() {
+  const pause = overview.value?.pause;
+  if (!pause) return null;
+  const kind = pause.emergency_stop ? "banner stop" : "banner";
+  return html`<div class=${kind} role="region" aria-label="Queue is paused">
+    <strong>${pause.emergency_stop ? "Emergency stop" : "The queue is paused"}</strong>
+    <span>since ${dateTime(pause.since)}${pause.until ? `, until ${dateTime(pause.until)}` : ""}${
+      pause.reason && !pause.emergency_stop ? ` – ${pause.reason}` : ""}. ${
+      pause.emergency_stop ? "Nothing starts until it is resumed." : "Running tasks go on."}</span>
+    <a href="#/queue">Queue</a>
+  </div>`;
+}
