@@ -33,6 +33,7 @@ mod new_task;
 mod order;
 mod output;
 mod pause;
+mod pause_terms;
 mod period;
 mod processors;
 mod purge;

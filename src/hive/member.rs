@@ -4,7 +4,7 @@
 //! report reads it: so a node that was away, or comes later, obeys it as well.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -216,7 +216,7 @@ impl<R: Role> Reporter<'_, R> {
             report => report?,
         };
         self.warn(refusal);
-        self.let_stand(&mut connection, order.as_deref()).await?;
+        self.let_stand(&mut connection, order.as_deref()).await;
         let is_first = std::mem::replace(&mut self.is_first, false);
         let way = match is_first {
             true => Way::FoundFirst,
@@ -239,28 +239,35 @@ impl<R: Role> Reporter<'_, R> {
     }
 
     /// An order that another program has published is to stand too.
-    async fn let_stand(
-        &self,
-        connection: &mut MultiplexedConnection,
-        standing: Option<&[u8]>,
-    ) -> Result<(), Failure> {
-        let foreign = self
-            .foreign
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+    async fn let_stand(&self, connection: &mut MultiplexedConnection, standing: Option<&[u8]>) {
         let Some(Foreign {
             text,
             command,
             earlier,
-        }) = foreign
+        }) = self.foreign().take()
         else {
-            return Ok(());
+            return;
         };
-        if standing != Some(text.as_bytes()) {
-            control::let_stand(connection, self.keys, (&command, &text), &earlier).await?;
+        if standing == Some(text.as_bytes()) {
+            return;
         }
-        Ok(())
+        let order = (&command, &*text);
+        let Err(error) = control::let_stand(connection, self.keys, order, &earlier).await else {
+            return;
+        };
+        tracing::debug!(%error, "an order of another program could not be made to stand");
+        if passes(&error) {
+            // The next report tries again, unless another has come.
+            self.foreign().get_or_insert(Foreign {
+                text,
+                command,
+                earlier,
+            });
+        }
+    }
+
+    fn foreign(&self) -> MutexGuard<'_, Option<Foreign>> {
+        self.foreign.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use crate::support::{Arq, Redis, Reply, Yard, eventually, put, result_text};
+use crate::support::{Arq, HiveWorker, Redis, Reply, Yard, eventually, put, result_text};
 
 const HIGH: &str = "venom:tasks:high";
 
@@ -35,16 +35,21 @@ async fn put_in_order(redis: &Redis, ids: &[&str]) {
     }
 }
 
+/// A worker whose processor `one` runs the job `x` and lets `y` and `z` wait.
+async fn worker_with_a_line(yard: &Yard, redis: &Redis) -> HiveWorker {
+    let one = yard.gate_table("one", "concurrency = 1");
+    let flags = ["--max-jobs", "4"];
+    let worker = yard.worker_with(redis, "a", &flags, &one).await;
+    put_in_order(redis, &["x", "y", "z"]).await;
+    worker
+}
+
 #[tokio::test]
 #[ignore = "needs redis-server and arq: scripts/test installs them"]
 async fn jobs_wait_in_order_for_a_place_of_their_processor_and_others_pass_them() {
     let redis = Redis::start().await;
     let yard = Yard::new();
-    let one = yard.gate_table("one", "concurrency = 1");
-    let _worker = yard
-        .worker_with(&redis, "a", &["--max-jobs", "4"], &one)
-        .await;
-    put_in_order(&redis, &["x", "y", "z"]).await;
+    let _worker = worker_with_a_line(&yard, &redis).await;
     yard.until_noted("run x 1").await;
     put(&redis, HIGH, "other", "upper", "other", "5").await;
     result_text(&redis, "other").await;
@@ -109,11 +114,7 @@ async fn script_calls(redis: &Redis) -> f64 {
 async fn a_backlog_of_a_busy_processor_is_passed_over_in_measure() {
     let redis = Redis::start().await;
     let yard = Yard::new();
-    let one = yard.gate_table("one", "concurrency = 1");
-    let _worker = yard
-        .worker_with(&redis, "a", &["--max-jobs", "4"], &one)
-        .await;
-    put_in_order(&redis, &["x", "y", "z"]).await;
+    let _worker = worker_with_a_line(&yard, &redis).await;
     let began = Instant::now();
     let calls_before = script_calls(&redis).await;
     let script = "for i = 1, 300 do redis.call('COPY', 'arq:job:z', 'arq:job:r' .. i) \

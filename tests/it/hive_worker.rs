@@ -7,7 +7,9 @@ use futures_util::future::join;
 use serde_json::{Value, json};
 
 use crate::hive_sending::{calls, hive};
-use crate::support::{Arq, Backend, Redis, Reply, Setup, Yard, eventually, put, result_text};
+use crate::support::{
+    Arq, Backend, HiveWorker, Redis, Reply, Setup, Yard, eventually, put, result_text,
+};
 
 const HIGH: &str = "venom:tasks:high";
 const BACKGROUND: &str = "venom:tasks:background";
@@ -267,6 +269,13 @@ async fn who_has_lost_a_claim_writes_no_result_over_its_owners() {
     assert!(exists(&redis, "arq:in-progress:job").await);
 }
 
+/// A worker whose processor `hook` calls this backend.
+async fn worker_that_calls(backend: &Backend, yard: &Yard, redis: &Redis) -> HiveWorker {
+    let url = backend.url();
+    let hook = format!("[processors.hook]\nkind = \"webhook\"\nurl = \"{url}\"\n");
+    yard.worker_with(redis, "a", &[], &hook).await
+}
+
 /// The service behind a webhook asks for patience: the job waits for it, and that is no try of its own.
 #[tokio::test]
 #[ignore = "needs redis-server and arq: scripts/test installs them"]
@@ -275,11 +284,7 @@ async fn a_processor_that_has_to_wait_defers_its_job_and_counts_nothing() {
     let arq = Arq::newest(HIGH);
     let yard = Yard::new();
     let backend = Backend::start().await;
-    let hook = format!(
-        "[processors.hook]\nkind = \"webhook\"\nurl = \"{}\"\n",
-        backend.url()
-    );
-    let _worker = yard.worker_with(&redis, "a", &[], &hook).await;
+    let _worker = worker_that_calls(&backend, &yard, &redis).await;
     arq.enqueue(&redis, "job", "hook", "text").await;
     let call = backend.next().await;
     assert_eq!(call.json()["data"]["task"]["content"], "text");
@@ -299,11 +304,7 @@ async fn the_jobs_of_a_processor_that_has_to_wait_are_deferred_until_then() {
     let arq = Arq::newest(HIGH);
     let yard = Yard::new();
     let backend = Backend::start().await;
-    let hook = format!(
-        "[processors.hook]\nkind = \"webhook\"\nurl = \"{}\"\n",
-        backend.url()
-    );
-    let _worker = yard.worker_with(&redis, "a", &[], &hook).await;
+    let _worker = worker_that_calls(&backend, &yard, &redis).await;
     put(&redis, HIGH, "first", "hook", "text", "5").await;
     let call = backend.next().await;
     let patience = "Retry-After: 3600\r\n";

@@ -1,14 +1,11 @@
 //! `venom hive pause`, `resume` and `emergency-stop`: orders to all nodes that listen.
 
-use std::time::Duration;
-
 use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::super::error::Error;
 use super::super::order::Order;
-use super::super::period::period;
-use crate::models::Timestamp;
+use super::super::pause_terms::PauseTerms;
 
 const PATH: &str = "/api/v1/hive/broadcast";
 
@@ -24,18 +21,8 @@ resume`. A node that is away at this moment obeys when it is back; of one proces
 #[derive(Args, Debug)]
 #[command(after_help = PAUSE_EXAMPLES)]
 pub(super) struct Pause {
-    /// Only tasks of this processor
-    #[arg(long, value_name = "NAME")]
-    processor: Option<String>,
-    /// Resume by itself at this moment, such as 2026-12-24T18:00:00Z
-    #[arg(long, value_name = "MOMENT")]
-    until: Option<Timestamp>,
-    /// Resume by itself after this time, such as 90, 10m, 2h or 1d
-    #[arg(long = "for", value_name = "TIME", value_parser = period, conflicts_with = "until")]
-    period: Option<Duration>,
-    /// Why, for those who ask later
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
+    #[command(flatten)]
+    terms: PauseTerms,
     #[command(flatten)]
     order: Order,
 }
@@ -68,15 +55,7 @@ pub(super) struct EmergencyStop {
 
 /// Has all nodes pause.
 pub(super) async fn pause(pause: &Pause) -> Result<(), Error> {
-    let end = pause.period.map(|period| Timestamp::now().after(period));
-    let mut data = Map::new();
-    let mut set = |name: &str, value: Option<Value>| {
-        data.extend(value.map(|value| (name.to_owned(), value)));
-    };
-    set("processor", pause.processor.as_ref().map(|it| json!(it)));
-    set("until", pause.until.or(end).map(|it| json!(it)));
-    set("reason", pause.reason.as_ref().map(|it| json!(it)));
-    give(&pause.order, "pause", data).await
+    give(&pause.order, "pause", pause.terms.fields()).await
 }
 
 /// Has all nodes go on.

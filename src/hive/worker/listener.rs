@@ -1,0 +1,54 @@
+//! What a worker hears from Redis, and how that wakes its loops.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use super::super::keys;
+use super::super::link::Ear;
+use super::super::member::Inbox;
+
+/// What a worker hears: it wakes the loops.
+pub(super) struct Listener {
+    pub waker: Arc<Waker>,
+    pub inbox: Inbox,
+}
+
+/// Wakes the loops of a worker.
+pub(super) struct Waker {
+    pub queues: Vec<String>,
+    /// There may be jobs.
+    pub jobs: Notify,
+    /// A job may have to be aborted, or claims may have been lost.
+    pub care: Notify,
+}
+
+impl Ear for Listener {
+    fn keys(&self) -> Vec<String> {
+        let abort = keys::ABORT.to_owned();
+        self.waker.queues.iter().cloned().chain([abort]).collect()
+    }
+
+    fn hear(&self, key: &str, event: &[u8]) {
+        if !matches!(event, b"zadd" | b"zincr") {
+            return;
+        }
+        match key == keys::ABORT {
+            true => self.waker.care.notify_one(),
+            false => self.waker.jobs.notify_one(),
+        }
+    }
+
+    fn order(&self, payload: &[u8]) {
+        self.inbox.hear(payload);
+    }
+
+    async fn connected(&self) {
+        self.waker.care.notify_one();
+        self.waker.jobs.notify_one();
+    }
+
+    async fn away(&self, reason: String) {
+        tracing::warn!(%reason, "Redis is away; running jobs go on");
+    }
+}

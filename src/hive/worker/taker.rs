@@ -1,0 +1,140 @@
+//! The loop that takes jobs whenever there is room: at once when Redis tells of one, when the next is due, and twice a
+//! second in any case.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::super::job::now_ms;
+use super::LAST_ANSWER;
+use super::claims::Batch;
+use super::listener::Waker;
+use super::work::{Counts, Workplace};
+
+/// How often jobs are looked for, besides what Redis tells.
+const POLL: Duration = Duration::from_millis(500);
+/// How long the taker rests for each job that went back, while none begins: it passes over a hundred a second of a
+/// backlog whose processor is busy or paused, to find the jobs of others behind them, and no more.
+const REST: Duration = Duration::from_millis(10);
+const LONGEST_REST: Duration = Duration::from_secs(1);
+
+/// Takes jobs as long as there is room.
+pub(super) struct Taker<'a> {
+    pub workplace: &'a Arc<Workplace>,
+    pub waker: &'a Waker,
+    pub slots: Arc<Semaphore>,
+    pub max_jobs: usize,
+    pub jobs: &'a TaskTracker,
+}
+
+impl Taker<'_> {
+    /// Takes jobs until `stop`.
+    pub async fn run(&self, stop: &CancellationToken) {
+        let mut pace = Pace::default();
+        loop {
+            if let Some(rest) = pace.rest(&self.workplace.counts) {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = sleep(rest) => {}
+                }
+            }
+            let Some(room) = self.room(stop).await else {
+                return;
+            };
+            let wanted = room.num_permits();
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.workplace.pauses.over() => {}
+            }
+            let Some(batch) = self.take(wanted, stop).await else {
+                return;
+            };
+            let has_all = batch.jobs.len() < wanted && !batch.is_cut;
+            let next_due_ms = batch.next_due_ms;
+            self.start(batch, room, stop).await;
+            if has_all {
+                let pause = next_due_ms.map_or(POLL, |due| until(due).min(POLL));
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = self.waker.jobs.notified() => {}
+                    () = sleep(pause) => {}
+                }
+            }
+        }
+    }
+
+    /// All room that there is, at least for one job; `None` at a stop.
+    async fn room(&self, stop: &CancellationToken) -> Option<OwnedSemaphorePermit> {
+        let first = tokio::select! {
+            biased;
+            () = stop.cancelled() => return None,
+            slot = Arc::clone(&self.slots).acquire_owned() => slot.ok()?,
+        };
+        let more = self.slots.available_permits().min(self.max_jobs) as u32;
+        let mut room = first;
+        if let Ok(more) = Arc::clone(&self.slots).try_acquire_many_owned(more) {
+            room.merge(more);
+        }
+        Some(room)
+    }
+
+    /// Jobs that are due. What Redis has been asked for is waited for even at a stop, so that no claim is
+    /// forgotten; `None` if it does not answer then.
+    async fn take(&self, wanted: usize, stop: &CancellationToken) -> Option<Batch> {
+        let take = self.workplace.claims.take(wanted);
+        tokio::pin!(take);
+        tokio::select! {
+            batch = &mut take => Some(batch),
+            () = stop.cancelled() => timeout(LAST_ANSWER, take).await.ok(),
+        }
+    }
+
+    /// Starts the jobs; those that must not start any more are given back, as far as Redis answers soon.
+    async fn start(&self, batch: Batch, mut room: OwnedSemaphorePermit, stop: &CancellationToken) {
+        let mut refused = Vec::new();
+        for taken in batch.jobs {
+            if stop.is_cancelled() || self.workplace.pauses.is_paused() {
+                refused.push(taken);
+                continue;
+            }
+            let slot = room.split(1);
+            let workplace = Arc::clone(self.workplace);
+            self.jobs.spawn(async move {
+                workplace.work(taken).await;
+                drop(slot);
+            });
+        }
+        let refusals = refused.iter().map(|taken| self.workplace.refuse(taken));
+        let _ = timeout(LAST_ANSWER, join_all(refusals)).await;
+    }
+}
+
+/// What the taker had seen of the jobs when it last rested.
+#[derive(Default)]
+struct Pace {
+    begun: u64,
+    put_off: u64,
+}
+
+impl Pace {
+    /// How long to rest before the next look, if that is wanted.
+    fn rest(&mut self, counts: &Counts) -> Option<Duration> {
+        let [begun, put_off] =
+            [&counts.begun, &counts.put_off].map(|it| it.load(Ordering::Relaxed));
+        let seen = std::mem::replace(self, Self { begun, put_off });
+        let went_back = (put_off - seen.put_off) as u32;
+        let rest = REST.saturating_mul(went_back).min(LONGEST_REST);
+        (begun == seen.begun && went_back > 0).then_some(rest)
+    }
+}
+
+/// The time until this one, in Unix milliseconds; never less than one.
+fn until(due_ms: f64) -> Duration {
+    Duration::from_millis((due_ms - now_ms() as f64).max(1.0) as u64)
+}
