@@ -131,6 +131,29 @@ fn rows_that_break_a_rule_are_named_and_a_backup_says_so_too() {
     assert!(folder.path("backup.db").exists());
 }
 
+/// What a script prints is no word of the service's, and a user's clock may have been set back.
+#[test]
+fn no_error_of_a_script_and_no_clock_that_was_set_back_breaks_a_rule() {
+    let folder = Folder::new();
+    folder.write(
+        "venom.toml",
+        "[processors.bad]\nkind = \"command\"\nprogram = \"sh\"\nmax_attempts = 2\n\
+         backoff = { first = 0.01, factor = 1, max = 1, jitter = 0 }\n\
+         args = [\"-c\", \"echo 'it failed and was retried by hand; the task will run again' >&2; exit 1\"]\n",
+    );
+    let service = folder.serve();
+    let bad = ["submit", "--processor", "bad", "--wait", "once"];
+    let failed = folder.run(&bad);
+    assert_eq!(failed.code, 1, "{failed:?}");
+    assert_eq!(service.stop(), 0);
+    sql(
+        &folder,
+        "UPDATE tasks SET started_at = '2999-01-01T00:00:00.000000Z'",
+    );
+    let done = folder.run(&["doctor"]);
+    assert_eq!(done.code, 0, "{done:?}");
+}
+
 #[test]
 fn a_damaged_or_foreign_file_and_a_folder_that_takes_nothing_are_problems() {
     let folder = Folder::new();
