@@ -1,5 +1,5 @@
 // The frame around the pages: navigation, search, live state, theme, keys.
-import { html, render, signal, useEffect } from "./html.js";
+import { html, render, signal, useEffect, useRef } from "./html.js";
 import { logout } from "./api.js";
 import { connection, held, liveOn, missed, overviewError, setLive, start } from "./live.js";
 import { go, route, tasksHash } from "./router.js";
@@ -47,7 +47,7 @@ const CONNECTION = { live: "Live", connecting: "Connecting", away: "Connection l
 
 function LiveState() {
   const words = liveOn.value ? CONNECTION[connection.value] : `Paused${held.value > 0 ? `, ${held.value} new` : ""}`;
-  return html`<span class=${`live ${liveOn.value ? connection.value : "paused"}`} role="status">${words}</span>
+  return html`<span class=${`live is-${liveOn.value ? connection.value : "paused"}`} role="status">${words}</span>
     <button type="button" id="live" aria-pressed=${!liveOn.value} onClick=${() => setLive(!liveOn.value)}>${
       liveOn.value ? "Pause updates" : "Resume updates"}</button>`;
 }
@@ -63,7 +63,13 @@ function Search() {
 }
 
 function Nav({ current }) {
-  return html`<nav aria-label="Pages"><ul>${PAGES.map(([path, name]) => html`<li key=${path}>
+  const bar = useRef();
+  // On a narrow screen the bar is wider than what is seen of it.
+  useEffect(() => {
+    const link = bar.current.querySelector("[aria-current]");
+    if (link) bar.current.scrollLeft = link.offsetLeft + link.offsetWidth / 2 - bar.current.clientWidth / 2;
+  }, [current]);
+  return html`<nav aria-label="Pages" ref=${bar}><ul>${PAGES.map(([path, name]) => html`<li key=${path}>
     <a href=${`#/${path}`} aria-current=${path === current ? "page" : null}>${name}</a></li>`)}</ul></nav>`;
 }
 

@@ -3,6 +3,7 @@
 import { api, atGate, button, confirm, finished, look, open, rows, same, say, seen, sent, submit, token, told, until, visit } from "./lib.mjs";
 
 const reader = await token("create", "dora", "--role", "read");
+const second = await token("create", "rita", "--role", "read");
 const operator = await token("create", "otto", "--role", "operate");
 const own = await token("create", "own", "--role", "operate", "--processor", "gate", "--processor", "flaky");
 const id = await submit({ content: "behind the door" });
@@ -42,6 +43,9 @@ visit(async (page, context) => {
     await page.emulateMedia({ colorScheme: theme });
     await look(page, `login-${theme}`);
   }
+  await page.setViewportSize({ width: 390, height: 844 });
+  await look(page, "narrow-login");
+  await page.setViewportSize({ width: 1280, height: 900 });
   await page.keyboard.press("t");
   await page.getByLabel("Token").fill("venom_nonsense");
   await button(page, "Log in").click();
@@ -109,7 +113,7 @@ visit(async (page, context) => {
   await page.locator(".banner").getByText("by root").waitFor();
   await page.locator(".who").getByText("root, admin").waitFor();
   await leave(other);
-  await enter(other, await token("create", "rita", "--role", "read"), "rita, read");
+  await enter(other, second, "rita, read");
   await button(page, "Resume queue").click();
   await told(page, "This needs the role operate; the token rita has read.");
   same(await isOff(page, "Resume queue"), true, "resume with a reader's token");

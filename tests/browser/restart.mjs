@@ -20,7 +20,7 @@ visit(async (page) => {
   for (let n = 0; n < 10; n += 1) meanwhile.push(await submit({ content: `meanwhile ${n}` }));
   for (const id of meanwhile) await finished(id);
   await page.context().setOffline(false);
-  await page.locator(".live.live").waitFor();
+  await page.locator(".live.is-live").waitFor();
   const after = await submit({ content: "after" });
   await finished(after);
   for (const id of [...meanwhile, after]) {

@@ -46,21 +46,21 @@ function Nodes() {
       <div><dt>Completed</dt><dd>${number(status.completed)}</dd></div>
       <div><dt>Failed</dt><dd>${number(status.failed)}</dd></div>
     </dl>
-    <div class="buttons" role="group" aria-label="Orders to all nodes">
+    <section><div class="buttons" role="group" aria-label="Orders to all nodes">
       <button type="button" ...${steer} onClick=${pause}>Pause all nodes…</button>
       <button type="button" ...${steer} onClick=${() => tell("queue/resume")}>Resume all nodes</button>
       <button type="button" class="danger" ...${steer} onClick=${stop}>Emergency stop of all nodes…</button></div>
-    <${Why} role="operate" whole/>
-    <h2>Nodes</h2>
+    <${Why} role="operate" whole/></section>
+    <section aria-labelledby="nodes"><h2 id="nodes">Nodes</h2>
     ${problem && html`<${Failed} error=${problem} again=${again}/>`}
     ${nodes && html`<div class="scroll" tabindex="0" role="region" aria-label="Nodes"><table>
       <thead><tr><th scope="col">Name</th><th scope="col">Kind</th><th scope="col">State</th><th scope="col">Running</th>
         <th scope="col">Load</th><th scope="col">Version</th><th scope="col">Started</th><th scope="col">Last seen</th></tr></thead>
-      <tbody>${nodes.map((node) => html`<tr key=${node.id} data-row tabindex="-1"><th scope="row" dir="auto">${node.name}</th><td>${node.kind}</td>
+      <tbody>${nodes.map((node) => html`<tr key=${node.id} data-row tabindex="-1"><th scope="row"><bdi>${node.name}</bdi> <small>process ${node.pid}</small></th><td>${node.kind}</td>
         <td>${node.silent ? html`<span class="status failed">silent</span>` : node.paused ? html`<span class="status pending">paused</span>` : html`<span class="status completed">open</span>`}</td>
         <td class="number">${number(node.running)}${node.max ? ` of ${node.max}` : ""}</td>
         <td class="number">${typeof node.load === "number" ? node.load.toFixed(2) : "–"}</td><td>${node.version}</td>
-        <td>${dateTime(node.started_at)}</td><td><${Ago} time=${node.last_seen}/></td></tr>`)}</tbody></table></div>`}
+        <td class="time">${dateTime(node.started_at)}</td><td class="time"><${Ago} time=${node.last_seen}/></td></tr>`)}</tbody></table></div>`}</section>
     <${Order} done=${again}/>`;
 }
 

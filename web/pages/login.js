@@ -19,12 +19,12 @@ export function Login() {
       field.current.select();
     }
   };
-  return html`<h1>Log in</h1>
+  return html`<div class="login-page"><h1>Log in</h1>
     <form class="login" onSubmit=${enter}>
       <p>This service asks for a token.</p>
       <label>Token <input ref=${field} name="token" type="password" required autocomplete="current-password" spellcheck=${false}/></label>
       ${error && html`<${Failed} error=${error}/>`}
       <div class="buttons"><button type="submit" class="main" disabled=${isBusy}>Log in</button></div>
       <p class="total"><code>venom token create NAME</code> makes one on the service's machine. It is kept in a cookie that no script can read.</p>
-    </form>`;
+    </form></div>`;
 }

@@ -20,7 +20,7 @@ export function Overview() {
   return html`<h1 class="unseen">Overview</h1>
     <ul class="counters">${known.map(([status, name]) => html`<li key=${status}><a class=${status.toLowerCase()} href=${`#/tasks?status=${status}`}>
       <span class="count">${counts ? number(counts[status]) : "…"}</span> <span>${name}</span></a></li>`)}</ul>
-    ${own ? html`<p class="why">This is what the token knows: the tasks of ${own.join(", ")}. Charts and events are about all of them.</p>` : html`<${Charts}/>`}
+    ${own ? html`<p class="why">The token is for ${own.join(", ")} alone. Charts and events are about all tasks, and are not shown to it.</p>` : html`<${Charts}/>`}
     <${Few} title="Running" status="PROCESSING" none="Nothing runs."/>
     <${Few} title="Failed last" status="FAILED" none="No task has failed."/>
     ${!own && html`<${Events}/>`}`;

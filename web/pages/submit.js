@@ -88,11 +88,11 @@ export function Submit() {
         ${field("timeout", "Timeout", "seconds", { type: "number", min: 0, step: "any" })}
         ${field("delay", "Delay", "seconds", { type: "number", min: 0, step: "any" })}
         ${field("run_at", "Not before", null, { type: "datetime-local", defaultValue: "" })}
-        ${field("tags", "Tags", "separated by commas", { defaultValue: (start.tags ?? []).join(", ") })}
+        ${field("tags", "Tags", "with commas", { defaultValue: (start.tags ?? []).join(", ") })}
         ${field("session_id", "Session")}
         ${field("concurrency_key", "Concurrency key", "shares a limit")}
         ${field("unique_key", "Unique key", "one at a time")}
-        ${field("after", "After", "ids of tasks, separated by commas")}
+        ${field("after", "After", "ids, with commas")}
       </div>
       <label>Other fields <small>a JSON object, which the task keeps in its context</small>
         <textarea name="others" rows="2" spellcheck=${false} placeholder='{"language": "de"}'></textarea></label>
