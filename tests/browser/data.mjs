@@ -1,8 +1,8 @@
-// Many tasks at once, all of them out as a file and in again, and the settings read again.
+// Many tasks at once, and all of them out as a file and in again.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { tmpdir } from "node:os";
-import { api, button, confirm, finished, open, order, rows, same, seen, submit, task, told, until, visit } from "./lib.mjs";
+import { api, button, finished, open, rows, same, seen, submit, task, told, until, visit } from "./lib.mjs";
 
 visit(async (page) => {
   // A task for each line, with what the form says of all of them.
@@ -56,17 +56,4 @@ visit(async (page) => {
   writeFileSync(changed, "{");
   await bring(changed);
   await page.locator("section[aria-labelledby=import] .problem").waitFor();
-
-  // Settings that were changed meanwhile hold, and a mistake is said.
-  await open(page, "doctor");
-  await button(page, "Reload").click();
-  await seen(page, "Settings read again: nothing has changed.");
-  await order({ do: "settings", text: '\n[processors.added]\nkind = "echo"\n' });
-  await button(page, "Reload").click();
-  await seen(page, "Settings read again: what has changed holds.");
-  await page.locator("section[aria-labelledby=reload] code", { hasText: "processors.added" }).waitFor();
-  await finished(await submit({ content: "x", processor: "added" }));
-  await order({ do: "settings", text: "nonsense = 1\n" });
-  await button(page, "Reload").click();
-  await page.locator("section[aria-labelledby=reload] .problem").getByText("nonsense").waitFor();
 });

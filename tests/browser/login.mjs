@@ -82,6 +82,9 @@ visit(async (page, context) => {
     await button(page, name).waitFor();
     same(await isOff(page, name), true, name);
   }
+  await look(page, "reader-task");
+  await open(page, "doctor");
+  await seen(page, "The token dora has the role read; what cannot be pressed here needs a higher one.");
   await open(page, "submit");
   await button(page, "Submit task").waitFor();
   same(await isOff(page, "Submit task"), true, "submit");
@@ -134,6 +137,9 @@ visit(async (page, context) => {
   same(await page.locator(".problem, .banner, .charts").count(), 0, "refusals:");
   await page.locator(".live").getByText("Looks every 3 s").waitFor();
   await look(page, "own-overview");
+  await page.setViewportSize({ width: 390, height: 844 });
+  await look(page, "narrow-own-overview");
+  await page.setViewportSize({ width: 1280, height: 900 });
   await open(page, "tasks");
   await until("one task at the gate", async () => (await rows(page).count()) === 1);
   await page.locator("[name=processor]").selectOption("flaky");

@@ -10,7 +10,7 @@ await submit({ content: "then", after: [waiting] });
 const PAGES = {
   overview: "", tasks: "tasks", "tasks-none": "tasks?q=nothing", "task-failed": `tasks/${failed}`, "task-json": `tasks/${json}`,
   "task-waiting": `tasks/${waiting}`, submit: "submit", queue: "queue", processors: "processors", schedules: "schedules",
-  hive: "hive", storage: "storage", doctor: "doctor",
+  hive: "hive", storage: "storage",
 };
 
 async function tour(page, theme) {

@@ -147,7 +147,8 @@ scripts! {
     browser_five_thousand_events_do_not_freeze_it: "load.mjs",
     browser_charts_show_what_happened_also_after_a_restart: "charts.mjs",
     browser_pages_are_accessible_in_both_themes: "pages.mjs",
-    browser_brings_tasks_in_and_out_and_reads_settings_again: "data.mjs",
+    browser_brings_tasks_in_and_out: "data.mjs",
+    browser_doctor_says_what_is_found_and_set: "doctor.mjs",
 }
 
 #[tokio::test]

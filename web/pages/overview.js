@@ -52,5 +52,6 @@ function Events() {
         <td class="content" dir="auto">${oneLine(what(event))}</td></tr>`)}</tbody></table></div>`}</section>`;
 }
 
-const what = ({ data, message }) => data.error ?? data.line ?? data.content ?? data.reason ??
+const said = ({ data, message }) => data.error ?? data.line ?? data.content ??
   (data.progress !== undefined ? `${Math.round(data.progress * 100)} %` : message);
+const what = (event) => [said(event), event.data.by && `by ${event.data.by}`, event.data.reason && `– ${event.data.reason}`].filter(Boolean).join(" ");

@@ -27,7 +27,7 @@ export function Queue() {
       ${pause?.since && html`<div><dt>Since</dt><dd>${dateTime(pause.since)}</dd></div>`}
       ${pause?.by && html`<div><dt>By</dt><dd dir="auto">${pause.by}</dd></div>`}
       ${pause?.until && html`<div><dt>Until</dt><dd>${dateTime(pause.until)}</dd></div>`}
-      ${pause?.reason && html`<div><dt>Reason</dt><dd dir="auto">${pause.reason}</dd></div>`}
+      ${pause?.reason && !pause.emergency_stop && html`<div><dt>Reason</dt><dd dir="auto">${pause.reason}</dd></div>`}
       <div><dt>Waiting</dt><dd><a href="#/tasks?status=PENDING">${number(queue.pending)}</a></dd></div>
       <div><dt>Running</dt><dd><a href="#/tasks?status=PROCESSING">${number(queue.processing)}</a>${queue.limit === null ? ", no limit" : ` of ${queue.limit}`}</dd></div>
       ${queue.hive && html`<div><dt>Hive</dt><dd>${queue.hive.state}</dd></div>`}
