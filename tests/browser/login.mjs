@@ -122,6 +122,10 @@ visit(async (page, context) => {
   same(await isOff(page, "Resume queue"), true, "resume with a reader's token");
   await other.close();
   await api("POST", "queue/resume");
+  await api("POST", "queue/emergency-stop");
+  await page.locator(".banner.stop").getByText(/^since [-\d]+ [:\d]+ by root\. Nothing starts/).waitFor();
+  await look(page, "stopped-by");
+  await api("POST", "queue/resume");
   await leave(page);
 
   // A token of two processors sees those two.

@@ -51,7 +51,10 @@ const Checks = ({ checks }) => html`<div class="scroll" tabindex="0" role="regio
   <thead><tr><th scope="col">Check</th><th scope="col">State</th><th scope="col">What was found</th></tr></thead>
   <tbody>${checks.map(({ name, state, message, advice }, index) => html`<tr key=${index} data-row tabindex="-1"><th scope="row">${name}</th>
     <td><span class=${`status ${STATES[state]?.[1] ?? ""}`}>${STATES[state]?.[0] ?? state}</span></td>
-    <td class="content"><bdi>${message}</bdi>${advice && html`<div class="advice">What to do: <bdi>${advice}</bdi></div>`}</td></tr>`)}</tbody></table></div>`;
+    <td class="content"><bdi>${message}</bdi>${advice && html`<div class="advice">What to do: ${commands(advice)}</div>`}</td></tr>`)}</tbody></table></div>`;
+
+// What stands between backticks is to be typed.
+const commands = (text) => text.split("`").map((part, index) => (index % 2 === 1 ? html`<code key=${index}>${part}</code>` : part));
 
 function Reload({ done }) {
   const [state, setState] = useState({ isBusy: false, answer: null, error: null });
