@@ -52,13 +52,17 @@ function LiveState() {
       liveOn.value ? "Pause updates" : "Resume updates"}</button>`;
 }
 
+// A task's id leads to the task.
+const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
 function Search() {
   const search = (event) => {
     event.preventDefault();
-    go(tasksHash({ q: new FormData(event.target).get("q").trim() }));
+    const words = new FormData(event.target).get("q").trim();
+    go(ID.test(words) ? `#/tasks/${words}` : tasksHash({ q: words }));
   };
   return html`<form role="search" class="search" onSubmit=${search}>
-    <input id="search" name="q" type="search" placeholder="Search tasks ( / )" aria-label="Search tasks"/>
+    <input id="search" name="q" type="search" placeholder="Search tasks, or an id ( / )" aria-label="Search tasks"/>
   </form>`;
 }
 

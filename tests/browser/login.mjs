@@ -159,6 +159,13 @@ visit(async (page, context) => {
   await page.locator(".state").getByText("FAILED").waitFor();
   await open(page, `tasks/${id}`);
   await seen(page, "Task not found");
+  await open(page, "submit");
+  await page.locator("select[name=processor] option").first().waitFor({ state: "attached" });
+  same(await page.locator("select[name=processor] option").allTextContents(), ["flaky", "gate"]);
+  await page.getByLabel("Content").fill("by its owner");
+  await button(page, "Submit task").click();
+  await page.waitForURL(/#\/tasks\//);
+  await page.locator(".state").getByText("FAILED").waitFor();
   await open(page, "processors");
   await until("two processors", async () => (await rows(page).count()) === 2);
   await button(page, "Pause… flaky").click();

@@ -3,7 +3,7 @@ import { html, signal, useState } from "../html.js";
 import { get, post, task } from "../api.js";
 import { plural } from "../format.js";
 import { go } from "../router.js";
-import { gate } from "../session.js";
+import { gate, ownProcessors } from "../session.js";
 import { Why, attempt, say, useLoaded } from "../ui.js";
 
 // What the form begins with: a task that is run again with changes.
@@ -81,7 +81,7 @@ export function Submit() {
       <label class="check"><input type="checkbox" name="lines"/> One task for each line, all of them or none (up to 10,000)</label>
       <div class="grid">
         <label>Processor <select name="processor" key=${names.length}>
-          <option value="">default</option>
+          ${!ownProcessors() && html`<option value="">default</option>`}
           ${names.map((name) => html`<option key=${name} value=${name} selected=${name === start.processor}>${name}</option>`)}</select></label>
         ${field("priority", "Priority", "-100 to 100, higher first", { type: "number", min: -100, max: 100 })}
         ${field("max_attempts", "Attempts at most", "1 to 1000", { type: "number", min: 1, max: 1000 })}
