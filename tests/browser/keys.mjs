@@ -65,5 +65,7 @@ visit(async (page) => {
     await page.getByRole("heading", { name, exact: true, level: 1 }).waitFor({ state: "attached" });
     await page.waitForLoadState("networkidle");
     same(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true, `#/${hash} fits:`);
+    const { left, right } = await page.locator("nav [aria-current]").evaluate((link) => link.getBoundingClientRect().toJSON());
+    same([left >= -1, right <= 361], [true, true], `#/${hash} shows where one is:`);
   }
 }, { colorScheme: "light" });

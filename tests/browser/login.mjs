@@ -95,6 +95,8 @@ visit(async (page, context) => {
   // Revoked while one looks: the login comes by itself, and the next token goes on at the same place.
   await open(page, "");
   await page.locator(".live").getByText("Live").waitFor();
+  const before = await submit({ content: "seen by dora" });
+  await page.locator(`.events a[href="#/tasks/${before}"]`).first().waitFor();
   await token("revoke", "dora");
   await title(page, "Log in");
   await until("no socket", () => sockets.size === 0);
@@ -103,6 +105,7 @@ visit(async (page, context) => {
   const live = await submit({ content: "live again" });
   await page.locator(`.events a[href="#/tasks/${live}"]`).first().waitFor();
   same(sockets.size, 1, "sockets after the second login:");
+  same(await page.locator(`.events a[href="#/tasks/${before}"]`).count(), 0, "events that another token has seen:");
 
   // Another tab logs in with another token: this one goes on as that one, or says why not.
   const other = await context.newPage();
@@ -126,6 +129,17 @@ visit(async (page, context) => {
   await page.locator(".banner.stop").getByText(/^since [-\d]+ [:\d]+ by root\. Nothing starts/).waitFor();
   await look(page, "stopped-by");
   await api("POST", "queue/resume");
+  await leave(page);
+
+  // A question that is open when the token is revoked is not asked of the next one.
+  await enter(page, operator, "otto, operate");
+  await button(page, "Purge…").click();
+  await page.locator("dialog[open]").waitFor();
+  await token("revoke", "otto");
+  await title(page, "Log in");
+  await enter(page, second, "rita, read");
+  await button(page, "Purge…").waitFor();
+  same(await page.locator("dialog[open]").count(), 0, "questions:");
   await leave(page);
 
   // A token of two processors sees those two.
