@@ -17,6 +17,13 @@ visit(async (page) => {
   await look(page, "narrow-hive-on");
   await page.setViewportSize({ width: 1280, height: 900 });
 
+  // What another node does by itself is no event here.
+  const other = (verb) => fetch(`${process.env.OTHER}api/v1/queue/${verb}`, { method: "POST" });
+  await other("pause");
+  await until("one node paused", async () => (await rows(page).getByText("paused", { exact: true }).count()) === 1);
+  await other("resume");
+  await all(page, "open");
+
   await button(page, "Pause all nodes…").click();
   await page.locator("dialog[open]").getByLabel("Reason").fill("new disks");
   await confirm(page, "Pause");

@@ -141,6 +141,7 @@ visit(async (page, context) => {
   await button(page, "Purge…").waitFor();
   same(await page.locator("dialog[open]").count(), 0, "questions:");
   await leave(page);
+  await until("no socket after the logout", () => sockets.size === 0);
 
   // A token of two processors sees those two.
   const flaky = await submit({ content: "of its own", processor: "flaky" });

@@ -51,13 +51,13 @@ fn setup() -> Setup {
     Setup::new().port(free_port()).table(PROCESSORS).gates()
 }
 
-fn script(name: &str, service: &Service, token: &str) -> Child {
+fn script(name: &str, service: &Service, more: &[(&str, &str)]) -> Child {
     let screenshots: PathBuf = root().join("target/browser/screenshots");
     Command::new("node")
         .arg(root().join("tests/browser").join(name))
         .env("VENOM", service.url("/"))
         .env("SCREENSHOTS", screenshots)
-        .env("VENOM_TOKEN", token)
+        .envs(more.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
@@ -65,10 +65,10 @@ fn script(name: &str, service: &Service, token: &str) -> Child {
         .expect("scripts/test installs Node.js")
 }
 
-/// Runs a script to its end, and does what it asks for. The token may be empty.
-async fn run(name: &str, setup: Setup, token: &str) {
+/// Runs a script to its end, and does what it asks for. It finds `more` in its environment.
+async fn run(name: &str, setup: Setup, more: &[(&str, &str)]) {
     let mut service = setup.start().await;
-    let mut script = script(name, &service, token);
+    let mut script = script(name, &service, more);
     let mut input = script.stdin.take().expect("a pipe");
     let output = script.stdout.take().expect("a pipe");
     let mut lines = BufReader::new(output).lines();
@@ -132,7 +132,7 @@ macro_rules! scripts {
         #[tokio::test]
         #[ignore = "needs Node.js and Chromium: scripts/test installs them"]
         async fn $name() {
-            run($file, setup(), "").await;
+            run($file, setup(), &[]).await;
         }
     )*};
 }
@@ -162,7 +162,7 @@ async fn browser_steers_the_whole_hive() {
             .setting("redis_port", redis.port())
     };
     let other = hive(Setup::new()).start().await;
-    run("hive.mjs", hive(setup()), "").await;
+    run("hive.mjs", hive(setup()), &[("OTHER", &other.url("/"))]).await;
     other.stop().await;
 }
 
@@ -171,5 +171,5 @@ async fn browser_steers_the_whole_hive() {
 async fn browser_asks_for_a_token_and_shows_what_it_may() {
     let setup = setup().setting("auth", "\"required\"");
     let token = setup.create_token(&["root", "--role", "admin"]);
-    run("login.mjs", setup, &token).await;
+    run("login.mjs", setup, &[("VENOM_TOKEN", &token)]).await;
 }
