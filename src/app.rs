@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::{self, Access};
 use crate::api::{self, Api, Door, Hosts, Listeners, ServerLimits};
-use crate::config::{Current, KeySettings, ProcessorKind, Settings, Sources};
+use crate::config::{Current, KeySettings, Loaded, ProcessorKind, Settings, Sources};
+use crate::doctor::Doctor;
 use crate::dump::{Periodic, StateFile};
 use crate::hive::{Hive, LinkError};
 use crate::metrics::Metrics;
@@ -78,6 +79,7 @@ pub struct App {
     reloader: Reloader,
     reload: Reload,
     current: Current,
+    doctor: Doctor,
     state_file: StateFile,
     hive: Option<Hive>,
     access: Access,
@@ -94,7 +96,8 @@ impl App {
     ///
     /// # Errors
     /// One sentence for the person who starts the service.
-    pub async fn build(settings: Settings, sources: Sources) -> Result<Self, Error> {
+    pub async fn build(loaded: Loaded, sources: Sources) -> Result<Self, Error> {
+        let settings = loaded.settings.clone();
         let wanted = SocketAddr::new(settings.host, settings.port);
         let listen = |source| Error::Listen {
             address: wanted,
@@ -135,12 +138,13 @@ impl App {
             registry.set_carrier(hive.carrier());
         }
         let (reloader, reload, current) = Reloader::new(
-            settings.clone(),
-            sources,
+            loaded,
+            sources.clone(),
             state.clone(),
             Arc::clone(&registry),
             limits,
         );
+        let doctor = Doctor::new(state.clone(), current.clone(), sources);
         Ok(Self {
             settings,
             listener,
@@ -152,6 +156,7 @@ impl App {
             reloader,
             reload,
             current,
+            doctor,
             state_file,
             hive,
             access,
@@ -209,6 +214,7 @@ impl App {
             registry: Arc::clone(&self.registry),
             current: self.current.clone(),
             reload: self.reload,
+            doctor: self.doctor,
             access: self.access.clone(),
             is_secure: self.tls.is_some(),
             body_limit_bytes: self.settings.body_limit_bytes,

@@ -26,6 +26,7 @@
 //! - [`hive`]: tasks that run on other machines, by way of Redis and ARQ
 //! - [`orchestrator`]: runs claimed tasks, each to exactly one outcome; recovery after a crash
 //! - [`dump`]: `state_dump.json`, in and out
+//! - [`doctor`]: whether the machine, the disk and the database are what the service needs
 //! - [`queue`]: pause, resume, purge, abort, emergency stop
 //! - [`reload`]: settings taken over while the service runs
 //! - [`schedules`]: tasks that are submitted by the clock
@@ -47,6 +48,7 @@ pub mod api;
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod doctor;
 pub mod dump;
 pub mod events;
 pub mod hive;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{self, Changes, Current, Loaded, Publisher, Settings, Sources};
+use crate::config::{self, Changes, Current, Loaded, Origins, Publisher, Settings, Sources};
 use crate::processors::Registry;
 use crate::state::{self, Limits, StateManager};
 
@@ -55,14 +55,14 @@ impl Reloader {
     /// A reloader that has nothing to do yet, how to ask it, and the settings that it will change.
     /// `limits` makes the queue's limits of the settings.
     pub fn new(
-        settings: Settings,
+        loaded: Loaded,
         sources: Sources,
         state: StateManager,
         registry: Arc<Registry>,
         limits: fn(&Settings) -> Limits,
     ) -> (Self, Reload, Current) {
         let (asking, asked) = mpsc::channel(1);
-        let (publisher, current) = Current::new(settings);
+        let (publisher, current) = Current::new(loaded.settings, loaded.origins);
         let reloader = Self {
             asked,
             sources,
@@ -92,9 +92,21 @@ impl Reloader {
         if !changes.applied.is_empty() {
             self.apply(settings).await?;
         }
+        self.publisher
+            .publish_origins(self.origins(loaded.origins, &changes));
         let (applied, needs_restart) = (&changes.applied, &changes.needs_restart);
         tracing::info!(?applied, ?needs_restart, "settings read again");
         Ok(changes)
+    }
+
+    /// Where the settings come from that hold after these changes: what needs a restart is as it was.
+    fn origins(&self, mut read: Origins, changes: &Changes) -> Origins {
+        let before = self.current.origins();
+        let kept = |key: &str| changes.needs_restart.iter().any(|kept| kept == key);
+        read.retain(|key, _| !kept(key));
+        let held = before.iter().filter(|(key, _)| kept(key));
+        read.extend(held.map(|(key, place)| (*key, place.clone())));
+        read
     }
 
     async fn load(&self) -> Result<Loaded, Error> {

@@ -1,4 +1,5 @@
 // The service's API, as the views call it. An error is an Error whose message is a sentence for a person.
+import { OUT, isIn, session } from "./session.js";
 
 export class ApiError extends Error {
   constructor(status, message) {
@@ -18,32 +19,59 @@ function sentence(status, body) {
   return detail.map(({ loc, msg }) => `${loc.slice(1).join(".") || loc[0]}: ${msg}`).join("; ");
 }
 
-export async function call(method, path, { query, body, signal } = {}) {
+// An order to the service. A 401 ends the session, which leads to the login; a change carries the proof that
+// this page makes it.
+export async function call(method, path, options = {}) {
+  const proof = isIn() ? session.value.csrf_token : null;
+  const response = await send(method, path, proof, options);
+  const answer = await read(response);
+  if (response.status === 401) session.value = OUT;
+  // Another tab may have logged in with another token, and changed the cookie of all.
+  if (response.status === 403 && method !== "GET" && await renew() !== proof) return call(method, path, options);
+  if (!response.ok) throw new ApiError(response.status, sentence(response.status, answer));
+  return { answer, headers: response.headers };
+}
+
+async function send(method, path, proof, { query, body, file, type = "application/json", signal }) {
   const address = new URL(base + path, document.baseURI);
   for (const [name, value] of Object.entries(query ?? {})) {
     if (value !== "" && value !== null && value !== undefined) address.searchParams.set(name, value);
   }
-  let response;
+  const headers = {};
+  if (body !== undefined || file !== undefined) headers["Content-Type"] = type;
+  if (proof && method !== "GET") headers["X-CSRF-Token"] = proof;
   try {
-    response = await fetch(address, {
-      method,
-      signal,
-      headers: body === undefined ? {} : { "Content-Type": "application/json" },
-      body: body === undefined ? undefined : JSON.stringify(body),
-    });
+    return await fetch(address, { method, signal, headers, body: file ?? (body === undefined ? undefined : JSON.stringify(body)) });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, "The service cannot be reached.");
   }
+}
+
+async function read(response) {
   const text = await response.text();
-  let answer = null;
   try {
-    answer = text === "" ? null : JSON.parse(text);
+    return text === "" ? null : JSON.parse(text);
   } catch {
     throw new ApiError(response.status, `The service answered ${response.status} with something that is no JSON.`);
   }
-  if (!response.ok) throw new ApiError(response.status, sentence(response.status, answer));
-  return { answer, headers: response.headers };
+}
+
+// Asks who looks; answers the proof that their changes need.
+export async function renew() {
+  const { answer } = await call("GET", "session");
+  if (JSON.stringify(answer) !== JSON.stringify(session.value)) session.value = answer;
+  return answer.csrf_token;
+}
+
+export async function login(token) {
+  const { answer } = await call("POST", "login", { body: { token } });
+  session.value = answer;
+}
+
+export async function logout() {
+  await call("POST", "logout");
+  session.value = OUT;
 }
 
 export const get = async (path, query, signal) => (await call("GET", path, { query, signal })).answer;

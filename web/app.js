@@ -1,9 +1,12 @@
 // The frame around the pages: navigation, search, live state, theme, keys.
-import { html, render, signal, useEffect } from "./html.js";
+import { html, render, signal, useEffect, useRef } from "./html.js";
+import { logout } from "./api.js";
 import { connection, held, liveOn, missed, overviewError, setLive, start } from "./live.js";
 import { go, route, tasksHash } from "./router.js";
-import { PauseBanner, Question, Words } from "./ui.js";
+import { OUT, isIn, session } from "./session.js";
+import { PauseBanner, Question, Words, attempt } from "./ui.js";
 import { listenToKeys, Help, isHelpOpen } from "./keys.js";
+import { Login } from "./pages/login.js";
 import { Overview } from "./pages/overview.js";
 import { Tasks } from "./pages/tasks.js";
 import { TaskPage } from "./pages/task.js";
@@ -13,6 +16,7 @@ import { Processors } from "./pages/processors.js";
 import { Schedules } from "./pages/schedules.js";
 import { Hive } from "./pages/hive.js";
 import { Storage } from "./pages/storage.js";
+import { Doctor } from "./pages/doctor.js";
 
 const PAGES = [
   ["", "Overview", Overview],
@@ -23,6 +27,7 @@ const PAGES = [
   ["schedules", "Schedules", Schedules],
   ["hive", "Hive", Hive],
   ["storage", "Storage", Storage],
+  ["doctor", "Doctor", Doctor],
 ];
 
 const theme = signal(document.documentElement.dataset.theme ?? "auto");
@@ -38,57 +43,98 @@ function setTheme(next) {
   }
 }
 
-const CONNECTION = { live: "Live", connecting: "Connecting", away: "Connection lost, trying again" };
+const CONNECTION = { live: "Live", connecting: "Connecting", away: "Connection lost, trying again", polling: "Looks every 3 s" };
 
 function LiveState() {
   const words = liveOn.value ? CONNECTION[connection.value] : `Paused${held.value > 0 ? `, ${held.value} new` : ""}`;
-  return html`<span class=${`live ${liveOn.value ? connection.value : "paused"}`} role="status">${words}</span>
+  return html`<span class=${`live is-${liveOn.value ? connection.value : "paused"}`} role="status">${words}</span>
     <button type="button" id="live" aria-pressed=${!liveOn.value} onClick=${() => setLive(!liveOn.value)}>${
       liveOn.value ? "Pause updates" : "Resume updates"}</button>`;
 }
 
+// A task's id leads to the task.
+const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
 function Search() {
   const search = (event) => {
     event.preventDefault();
-    go(tasksHash({ q: new FormData(event.target).get("q").trim() }));
+    const words = new FormData(event.target).get("q").trim();
+    go(ID.test(words) ? `#/tasks/${words}` : tasksHash({ q: words }));
   };
   return html`<form role="search" class="search" onSubmit=${search}>
-    <input id="search" name="q" type="search" placeholder="Search tasks ( / )" aria-label="Search tasks"/>
+    <input id="search" name="q" type="search" placeholder="Search tasks, or an id ( / )" aria-label="Search tasks"/>
   </form>`;
 }
 
 function Nav({ current }) {
-  return html`<nav aria-label="Pages"><ul>${PAGES.map(([path, name]) => html`<li key=${path}>
+  const bar = useRef();
+  // On a narrow screen the bar is wider than what is seen of it.
+  useEffect(() => {
+    const link = bar.current.querySelector("[aria-current]");
+    if (link) bar.current.scrollLeft = link.offsetLeft + link.offsetWidth / 2 - bar.current.clientWidth / 2;
+  }, [current]);
+  return html`<nav aria-label="Pages" ref=${bar}><ul>${PAGES.map(([path, name]) => html`<li key=${path}>
     <a href=${`#/${path}`} aria-current=${path === current ? "page" : null}>${name}</a></li>`)}</ul></nav>`;
 }
 
+// Who is logged in, where the service asks for a token.
+function Who() {
+  const { auth, name, role, processors } = session.value;
+  if (!auth) return null;
+  return html`<span class="who" title=${processors ? `for ${processors.join(", ")} alone` : null}><bdi>${name}</bdi>, ${role}</span>
+    <button type="button" id="logout" onClick=${() => attempt(logout, "Logged out.")}>Log out</button>`;
+}
+
+function Theme() {
+  return html`<label class="theme"><span class="unseen">Theme</span><select id="theme" value=${theme.value} onChange=${(event) => setTheme(event.target.value)}>
+    <option value="auto">System theme</option><option value="light">Light</option><option value="dark">Dark</option></select></label>`;
+}
+
+const Brand = () => html`<a class="brand" href="#/"><img src="web/icon.svg" alt="" width="24" height="24"/>Venom Core</a>`;
+
+const useTitle = (title) => useEffect(() => { document.title = `${title} – Venom Core`; }, [title]);
+
 function App() {
+  if (session.value === OUT) return html`<${Outside}/><${Words}/>`;
+  return html`${isIn() ? html`<${Inside}/><${Question}/><${Help}/>` : html`<${Unknown}/>`}<${Words}/>`;
+}
+
+// Until the service has said who looks.
+function Unknown() {
+  return html`<header><${Brand}/></header><${Trouble}/><main><p class="empty">Loading…</p></main>`;
+}
+
+function Outside() {
+  useTitle("Log in");
+  return html`<header><${Brand}/><div class="tools"><${Theme}/></div></header><main id="main" tabindex="-1"><${Login}/></main>`;
+}
+
+const Trouble = () => overviewError.value && html`<div class="banner stop" role="alert">${overviewError.value}</div>`;
+
+function Inside() {
   const { parts } = route.value;
   const [first = "", second] = parts;
   const [, name, Page] = PAGES.find(([path]) => path === first) ?? [null, "No such page", null];
-  const title = second ? `Task ${second.slice(-8)}` : name;
-  useEffect(() => { document.title = `${title} – Venom Core`; }, [title]);
+  useTitle(second ? `Task ${second.slice(-8)}` : name);
   return html`
     <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); document.getElementById("main").focus(); }}>Skip to content</a>
     <header>
-      <a class="brand" href="#/"><img src="web/icon.svg" alt="" width="24" height="24"/>Venom Core</a>
+      <${Brand}/>
       <${Search}/>
-      <div class="tools"><${LiveState}/>
-        <label class="theme"><span class="unseen">Theme</span><select id="theme" value=${theme.value} onChange=${(event) => setTheme(event.target.value)}>
-          <option value="auto">System theme</option><option value="light">Light</option><option value="dark">Dark</option></select></label>
+      <div class="tools"><${LiveState}/><${Theme}/>
         <button type="button" id="help" aria-label="Keyboard shortcuts" onClick=${() => { isHelpOpen.value = true; }}>?</button>
+        <${Who}/>
       </div>
     </header>
     <${Nav} current=${first}/>
     <${PauseBanner}/>
-    ${overviewError.value && html`<div class="banner stop" role="alert">${overviewError.value}</div>`}
+    <${Trouble}/>
     ${missed.value > 0 && html`<div class="banner" role="region" aria-label="Missed events">${missed.value} events went by too fast to be shown; counts and lists are up to date.
       <button type="button" onClick=${() => { missed.value = 0; }}>Dismiss</button></div>`}
     <main id="main" tabindex="-1">
       ${Page === null ? html`<h1>No such page</h1><p><a href="#/">Overview</a></p>`
         : first === "tasks" && second ? html`<${TaskPage} key=${second} id=${second}/>` : html`<${Page} key=${first}/>`}
-    </main>
-    <${Words}/><${Question}/><${Help}/>`;
+    </main>`;
 }
 
 start();

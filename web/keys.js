@@ -1,6 +1,7 @@
 // The keyboard: search, next and previous row, open, select, help.
 import { html, signal, useLayoutEffect, useRef } from "./html.js";
 import { go } from "./router.js";
+import { isIn } from "./session.js";
 
 export const isHelpOpen = signal(false);
 
@@ -57,7 +58,7 @@ const ACTIONS = {
 
 export function listenToKeys() {
   addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!isIn() || event.ctrlKey || event.metaKey || event.altKey) return;
     const target = event.target;
     if (target.closest("input:not([type=checkbox]), textarea, select, dialog")) {
       if (event.key === "Escape" && target.id === "search") target.blur();

@@ -2,24 +2,33 @@
 //
 // Events are collected and handed on a few times a second, so that hundreds of them cost a view one
 // repaint. The id of the last event survives a lost connection: the next one asks for all since then.
-import { signal, batch } from "./html.js";
-import { get } from "./api.js";
+//
+// A token of some processors alone may hear one task at a time: it does so on that task's page, and everything
+// else is looked at again every few seconds.
+import { signal, batch, computed, effect } from "./html.js";
+import { get, renew } from "./api.js";
+import { route } from "./router.js";
+import { isIn, ownProcessors } from "./session.js";
 
 // Milliseconds between two deliveries to the views.
 const STEP = 250;
 // The least time between two looks at the counts; longer where a look takes long, because it counts all tasks.
 const LOOK = 1000;
+// The time between two looks of a token of some processors.
+const POLL = 3000;
+const PATIENCE = 500;
 // Events that the list of recent ones keeps, and that are held while live updates are paused.
 const RECENT = 200;
 const HELD = 5000;
 // Log lines and progress change no list of tasks.
 const QUIET = new Set(["TASK_LOG", "TASK_PROGRESS", "TASK_OUTPUT", "SYSTEM_LOG"]);
 
+// connecting, live, away, or polling where there is no socket.
 export const connection = signal("connecting");
 export const liveOn = signal(true);
 export const held = signal(0);
 export const recent = signal([]);
-// Counts, queue and pause, as GET /api/v1/overview says them.
+// Counts, queue and pause, as GET /api/v1/overview says them; of some processors, as far as one may know them.
 export const overview = signal(null);
 export const overviewError = signal(null);
 // Grows whenever a list of tasks may have changed.
@@ -31,7 +40,8 @@ let position = null;
 let waiting = [];
 let dropped = 0;
 let socket = null;
-let patience = 500;
+let patience = PATIENCE;
+let retrying = null;
 const followers = new Set();
 
 // Calls `follower` with each batch of events; returns what ends that.
@@ -45,17 +55,41 @@ export function setLive(on) {
   if (on) deliver();
 }
 
-function connect() {
+const EVERYTHING = "";
+// What is listened to: everything, the task of this id, or null for nothing.
+const scope = computed(() => {
+  if (!isIn()) return null;
+  if (!ownProcessors()) return EVERYTHING;
+  const [page, id] = route.value.parts;
+  return page === "tasks" && id ? id : null;
+});
+
+// Ends what was listened to, and begins with `next`.
+function listen(next) {
+  clearTimeout(retrying);
+  const earlier = socket;
+  socket = null;
+  earlier?.close();
+  position = null;
+  patience = PATIENCE;
+  connection.value = next === null ? "polling" : "connecting";
+  if (next !== null) connect(next);
+}
+
+function connect(task) {
   const address = new URL("ws/events", document.baseURI);
   address.protocol = address.protocol.replace("http", "ws");
   if (position !== null) address.searchParams.set("since", position);
-  socket = new WebSocket(address);
+  if (task !== EVERYTHING) address.searchParams.set("task_id", task);
+  const own = new WebSocket(address);
+  socket = own;
   let isFirst = true;
-  socket.onmessage = ({ data }) => {
+  own.onmessage = ({ data }) => {
+    if (own !== socket) return;
     const event = JSON.parse(data);
     if (isFirst) {
       isFirst = false;
-      patience = 500;
+      patience = PATIENCE;
       if (position === null) position = event.id;
       connection.value = "live";
       look();
@@ -67,11 +101,31 @@ function connect() {
     position = Math.max(position, event.id);
     if (waiting.length > HELD) dropped += waiting.splice(0, waiting.length - HELD).length;
   };
-  socket.onclose = () => {
+  own.onclose = () => {
+    if (own !== socket) return;
     connection.value = "away";
-    setTimeout(connect, patience);
+    retrying = setTimeout(() => connectAgain(own, task), patience);
     patience = Math.min(patience * 2, 5000);
   };
+}
+
+// A page is not told why its socket was closed. If the token counts no more, the session says so and ends.
+async function connectAgain(closed, task) {
+  await renew().catch(() => {});
+  if (socket === closed) connect(task);
+}
+
+// What was seen with one token is not shown to the next.
+function forget() {
+  waiting = [];
+  dropped = 0;
+  batch(() => {
+    held.value = 0;
+    missed.value = 0;
+    recent.value = [];
+    overview.value = null;
+    overviewError.value = null;
+  });
 }
 
 function deliver() {
@@ -105,23 +159,46 @@ export async function look() {
     again ??= setTimeout(() => { again = null; look(); }, Math.max(wait, 100));
     return;
   }
+  if (!isIn()) return;
   isLooking = true;
   looked = Date.now();
   try {
-    overview.value = await get("overview");
+    const found = await (ownProcessors() ? ownOverview() : get("overview"));
+    if (isIn()) overview.value = found;
     overviewError.value = null;
   } catch (error) {
-    overviewError.value = error.message;
+    if (isIn()) overviewError.value = error.message;
   }
   took = Date.now() - looked;
   isLooking = false;
 }
 
+async function ownOverview() {
+  const [queue, processors] = await Promise.all([get("queue/status"), get("processors")]);
+  const sum = (name) => processors.reduce((all, it) => all + it[name], 0);
+  return { tasks: { PENDING: sum("pending"), PROCESSING: sum("running") }, queue, pause: queue.paused ? {} : null };
+}
+
+// Asks who looks, until the service says it.
+async function enter() {
+  try {
+    await renew();
+  } catch (error) {
+    if (error.status === 401) return;
+    overviewError.value = error.message;
+    setTimeout(enter, 1000);
+  }
+}
+
+const isWatching = () => isIn() && liveOn.value && !document.hidden;
+
 export function start() {
-  connect();
-  look();
+  effect(() => { listen(scope.value); });
+  effect(() => { if (isIn()) look(); else forget(); });
+  enter();
   setInterval(deliver, STEP);
   changes.subscribe((count) => { if (count > 0) look(); });
+  setInterval(() => { if (isWatching() && ownProcessors()) changes.value += 1; }, POLL);
   // A pause may end by its time alone, and schedules go on while nothing happens.
-  setInterval(() => { if (liveOn.value && !document.hidden) look(); }, 10_000);
+  setInterval(() => { if (isWatching()) look(); }, 10_000);
 }

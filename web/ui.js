@@ -1,7 +1,8 @@
 // Small parts that the pages share.
 import { html, signal, useEffect, useLayoutEffect, useRef, useState } from "./html.js";
 import { ago, dateTime } from "./format.js";
-import { overview } from "./live.js";
+import { liveOn, overview } from "./live.js";
+import { refusal, session } from "./session.js";
 
 // --- Words to the person, spoken by screen readers too -------------------------------------------------
 
@@ -38,11 +39,23 @@ export function Words() {
 
 const question = signal(null);
 
-// Asks in a dialog; answers whether it was confirmed. With `word`, that word has to be typed first.
-export function ask({ title, text, confirm, word = null, danger = false }) {
+// Asks in a dialog; answers what was filled in by the names of `fields`, or null if it was not confirmed. With
+// `word`, that word has to be typed first.
+export function ask({ title, text, confirm, word = null, danger = false, fields = [] }) {
   return new Promise((resolve) => {
-    question.value = { title, text, confirm, word, danger, resolve };
+    question.value = { title, text, confirm, word, danger, fields, resolve };
   });
+}
+
+// Asks for how long and why something is to be paused; answers what the service is sent, or null.
+export async function askPause(title, text) {
+  const given = await ask({ title, text, confirm: "Pause", fields: [
+    { name: "until", label: "Until", hint: "empty: until resumed", type: "datetime-local" }, { name: "reason", label: "Reason" }] });
+  return given && pauseTerms(given);
+}
+
+export function pauseTerms({ until, reason }) {
+  return { ...until && { until: new Date(until).toISOString() }, ...reason.trim() && { reason: reason.trim() } };
 }
 
 export function Question() {
@@ -53,19 +66,26 @@ export function Question() {
     setTyped("");
     if (now && !dialog.current.open) dialog.current.showModal();
   }, [now]);
-  const answer = (yes) => {
+  // Where the login takes the page's place, nothing was confirmed.
+  useEffect(() => () => {
+    question.peek()?.resolve(null);
+    question.value = null;
+  }, []);
+  const answer = (given) => {
     question.value = null;
     dialog.current.close();
-    now.resolve(yes);
+    now.resolve(given);
   };
-  return html`<dialog ref=${dialog} aria-labelledby="question" onCancel=${(event) => { event.preventDefault(); answer(false); }}>
-    ${now && html`<form method="dialog" onSubmit=${(event) => { event.preventDefault(); answer(true); }}>
+  return html`<dialog ref=${dialog} aria-labelledby="question" onCancel=${(event) => { event.preventDefault(); answer(null); }}>
+    ${now && html`<form method="dialog" onSubmit=${(event) => { event.preventDefault(); answer(Object.fromEntries(new FormData(event.target))); }}>
       <h2 id="question">${now.title}</h2>
       <p>${now.text}</p>
+      ${now.fields.map(({ label, hint, ...field }) => html`<label key=${field.name}>${label}${hint && html` <small>${hint}</small>`}
+        <input autocomplete="off" ...${field}/></label>`)}
       ${now.word && html`<label>Type <code>${now.word}</code> to confirm
         <input autocomplete="off" value=${typed} onInput=${(event) => setTyped(event.target.value)}/></label>`}
       <div class="buttons">
-        <button type="button" onClick=${() => answer(false)}>Cancel</button>
+        <button type="button" onClick=${() => answer(null)}>Cancel</button>
         <button type="submit" class=${now.danger ? "danger" : "main"} disabled=${now.word !== null && typed !== now.word}>${now.confirm}</button>
       </div>
     </form>`}
@@ -155,16 +175,40 @@ export function useThrottled(value, least = 1000) {
   return shown;
 }
 
+// Since when something is paused, by whom, until when and why; each as far as it is known.
+export function pauseWords({ since, by, until, reason }) {
+  return [since && `since ${dateTime(since)}`, by && `by ${by}`, until && `until ${dateTime(until)}`, reason && `– ${reason}`]
+    .filter(Boolean).join(" ");
+}
+
+// Grows every `period` milliseconds while somebody looks, for what changes without an event.
+export function useTick(period) {
+  const [tick, setTick] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => { if (liveOn.value && !document.hidden) setTick((count) => count + 1); }, period);
+    return () => clearInterval(timer);
+  }, [period]);
+  return tick;
+}
+
 // What holds the queue, on every page for as long as it does.
 export function PauseBanner() {
   const pause = overview.value?.pause;
   if (!pause) return null;
-  const kind = pause.emergency_stop ? "banner stop" : "banner";
-  return html`<div class=${kind} role="region" aria-label="Queue is paused">
-    <strong>${pause.emergency_stop ? "Emergency stop" : "The queue is paused"}</strong>
-    <span>since ${dateTime(pause.since)}${pause.until ? `, until ${dateTime(pause.until)}` : ""}${
-      pause.reason && !pause.emergency_stop ? ` – ${pause.reason}` : ""}. ${
-      pause.emergency_stop ? "Nothing starts until it is resumed." : "Running tasks go on."}</span>
+  const isStop = pause.emergency_stop;
+  const words = pauseWords({ ...pause, reason: isStop ? null : pause.reason });
+  return html`<div class=${isStop ? "banner stop" : "banner"} role="region" aria-label="Queue is paused">
+    <strong>${isStop ? "Emergency stop" : "The queue is paused"}</strong>
+    <span dir="auto">${words}${words && ". "}${isStop ? "Nothing starts until it is resumed." : "Running tasks go on."}</span>
     <a href="#/queue">Queue</a>
   </div>`;
+}
+
+// Why what stands here cannot be done with this token, if it cannot.
+export function Why({ role, whole = false }) {
+  const why = refusal(role, whole);
+  if (why === null) return null;
+  const words = refusal(role) === null ? why
+    : `The token ${session.value.name} has the role ${session.value.role}; what cannot be pressed here needs a higher one.`;
+  return html`<p class="why">${words}</p>`;
 }

@@ -4,6 +4,7 @@
 mod batch;
 mod bulk;
 mod caller;
+mod doctor;
 mod dump;
 mod echo;
 mod error;
@@ -53,6 +54,7 @@ pub use server::{Door, ServerLimits, serve};
 
 use crate::access::Access;
 use crate::config::Current;
+use crate::doctor::Doctor;
 use crate::hive;
 use crate::metrics::Metrics;
 use crate::processors::Registry;
@@ -70,6 +72,7 @@ pub struct Api {
     /// The settings that hold.
     pub current: Current,
     pub reload: Reload,
+    pub doctor: Doctor,
     /// Whether tokens are asked for, and which hold.
     pub access: Access,
     /// Whether clients come by TLS.
@@ -138,6 +141,7 @@ pub fn app(api: Arc<Api>) -> Router {
         .route("/api/v1/logout", post(session::logout))
         .route("/api/v1/session", get(session::show))
         .route("/api/v1/reload", post(reload::reload))
+        .route("/api/v1/doctor", get(doctor::doctor))
         .route("/api/v1/worker/claim", post(worker::claim))
         .route(
             "/api/v1/worker/{task_id}/heartbeat",

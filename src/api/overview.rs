@@ -1,7 +1,6 @@
 //! What a dashboard shows of everything at once: counts, what holds the queue, what the files take; and
 //! what waits for a task.
 
-use std::path::Path;
 use std::time::Duration;
 
 use axum::Json;
@@ -14,7 +13,7 @@ use super::error::ApiError;
 use super::extract::TaskIdPath;
 use super::query::NoParameters;
 use crate::models::{Pause, QueueStatus};
-use crate::state::{Counts, Downstream, FileUse};
+use crate::state::{Counts, Downstream, FileUse, wal_bytes};
 
 /// The answer of `GET /api/v1/overview`.
 #[derive(Serialize)]
@@ -67,17 +66,10 @@ pub(super) async fn storage(
     let seconds = |period: Option<Duration>| period.map(|period| period.as_secs_f64());
     Ok(Json(Storage {
         file,
-        wal_bytes: wal_bytes(&settings.database_path).await,
+        wal_bytes: wal_bytes(&settings.database_path),
         retention_completed: seconds(settings.retention_completed),
         retention_failed: seconds(settings.retention_failed),
     }))
-}
-
-/// There is no such file before the first write.
-async fn wal_bytes(database: &Path) -> u64 {
-    let mut wal = database.as_os_str().to_owned();
-    wal.push("-wal");
-    tokio::fs::metadata(wal).await.map_or(0, |file| file.len())
 }
 
 /// `GET /api/v1/tasks/{id}/downstream`: the tasks that still wait for this one, as far as they are any of

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::database_file::{DatabaseFile, beside, is_same_file};
+use super::database_file::{DatabaseFile, is_same_file};
 use super::error::Error;
 use super::output::say;
 use crate::dump::{Draft, remove_leftovers};
-use crate::state::{self, Audit};
+use crate::state::{self, Audit, beside};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -1,6 +1,5 @@
 //! Which database file a command means that works on the file itself.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -50,13 +49,6 @@ impl DatabaseFile {
             ))),
         }
     }
-}
-
-/// The file that SQLite or the service keeps beside a database under its name and `suffix`.
-pub(super) fn beside(database: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(database);
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 /// Whether two paths lead to the same file; false if one of them leads to none.

@@ -10,11 +10,11 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::backup::copy_checked;
-use super::database_file::{DatabaseFile, beside, is_same_file};
+use super::database_file::{DatabaseFile, is_same_file};
 use super::error::Error;
 use super::output::say;
 use crate::dump::{self, Draft};
-use crate::state::{self, Lock, OpenError};
+use crate::state::{self, Lock, OpenError, beside};
 
 /// In the name of what was there.
 const LABEL: &str = "before-restore";

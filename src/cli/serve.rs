@@ -115,11 +115,10 @@ async fn live(serve: &Serve, loaded: Loaded) -> Result<(), String> {
     tokio::spawn(signals.obey(stop.clone(), loaded.settings.log_format, afterwards));
 
     let by_database = serve.is_found_by_its_database(&loaded);
-    let settings = loaded.settings;
-    let log_format = settings.log_format;
-    let database = settings.database_path.clone();
+    let log_format = loaded.settings.log_format;
+    let database = loaded.settings.database_path.clone();
     let app = tokio::select! {
-        app = App::build(settings, serve.sources()) => app.map_err(|error| error.to_string())?,
+        app = App::build(loaded, serve.sources()) => app.map_err(|error| error.to_string())?,
         // The start may take long, when there is much to import.
         () = stop.cancelled() => return Ok(()),
     };

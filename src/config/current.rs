@@ -5,26 +5,46 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::Settings;
+use super::{Explained, Origins, Settings};
 
 /// The settings that hold; clone it freely.
 #[derive(Clone, Debug)]
-pub struct Current(watch::Receiver<Arc<Settings>>);
+pub struct Current(watch::Receiver<Held>);
 
 /// Says which settings hold. There is one.
 #[derive(Debug)]
-pub struct Publisher(watch::Sender<Arc<Settings>>);
+pub struct Publisher(watch::Sender<Held>);
+
+#[derive(Clone, Debug)]
+struct Held {
+    settings: Arc<Settings>,
+    origins: Arc<Origins>,
+}
 
 impl Current {
     /// These settings, until the publisher says otherwise.
-    pub fn new(settings: Settings) -> (Publisher, Self) {
-        let (publisher, current) = watch::channel(Arc::new(settings));
+    pub fn new(settings: Settings, origins: Origins) -> (Publisher, Self) {
+        let (publisher, current) = watch::channel(Held {
+            settings: Arc::new(settings),
+            origins: Arc::new(origins),
+        });
         (Publisher(publisher), Self(current))
     }
 
     /// The settings of this moment, whole.
     pub fn get(&self) -> Arc<Settings> {
-        Arc::clone(&self.0.borrow())
+        Arc::clone(&self.0.borrow().settings)
+    }
+
+    /// The same as a person reads it, each with where it comes from.
+    pub fn explained(&self) -> Vec<Explained> {
+        let held = self.0.borrow();
+        held.settings.explained(&held.origins)
+    }
+
+    /// Where they come from.
+    pub fn origins(&self) -> Arc<Origins> {
+        Arc::clone(&self.0.borrow().origins)
     }
 
     /// Waits until other settings hold than when this clone last waited.
@@ -39,6 +59,15 @@ impl Current {
 impl Publisher {
     /// From now on, these settings hold.
     pub fn publish(&self, settings: Settings) {
-        self.0.send_replace(Arc::new(settings));
+        self.0
+            .send_modify(|held| held.settings = Arc::new(settings));
+    }
+
+    /// From now on, the settings that hold come from here; they are no others.
+    pub fn publish_origins(&self, origins: Origins) {
+        self.0.send_if_modified(|held| {
+            held.origins = Arc::new(origins);
+            false
+        });
     }
 }

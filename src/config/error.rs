@@ -9,6 +9,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
 /// Why the settings cannot be used. Its text is whole: it needs no source and no context.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -99,9 +101,32 @@ pub enum Place {
 }
 
 impl Place {
+    /// The layer of settings that it is in: the name of the file, or what there is besides files.
+    pub fn source(&self) -> Cow<'_, str> {
+        match self {
+            Self::Default => "default".into(),
+            Self::File { path, .. } | Self::DotEnv { path, .. } => {
+                let name = path.file_name().unwrap_or(path.as_os_str());
+                name.to_string_lossy()
+            }
+            Self::Environment { .. } => "environment".into(),
+            Self::CommandLine { .. } => "command line".into(),
+        }
+    }
+
     /// Whether settings go by the names of variables here.
     pub(super) fn has_variables(&self) -> bool {
         matches!(self, Self::DotEnv { .. } | Self::Environment { .. })
+    }
+}
+
+/// The layer in a word, and where exactly in words.
+impl Serialize for Place {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut place = serializer.serialize_struct("Place", 2)?;
+        place.serialize_field("source", &self.source())?;
+        place.serialize_field("place", &self.to_string())?;
+        place.end()
     }
 }
 

@@ -5,15 +5,18 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::changes::for_each_setting;
-use super::{Auth, Durability, Loaded, LogFormat, Password, Place};
+use super::{Auth, Durability, Loaded, LogFormat, Origins, Password, Place, Settings};
 
 /// One setting.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Explained {
     pub key: &'static str,
     /// Its value in words; a secret is not in it. Of tables, their names.
     pub value: String,
+    #[serde(flatten)]
     pub place: Place,
 }
 
@@ -25,14 +28,21 @@ impl Explained {
 }
 
 impl Loaded {
-    /// All settings, in the order of [`Settings`](super::Settings).
+    /// All settings, in the order of [`Settings`].
     pub fn explained(&self) -> Vec<Explained> {
-        let place = |key| self.origins.get(key).unwrap_or(&Place::Default).clone();
+        self.settings.explained(&self.origins)
+    }
+}
+
+impl Settings {
+    /// All of them, in their order, when those that are set stand in these places.
+    pub fn explained(&self, origins: &Origins) -> Vec<Explained> {
+        let place = |key| origins.get(key).unwrap_or(&Place::Default).clone();
         macro_rules! explain {
             ($($how:ident $field:ident,)*) => {
                 vec![$(Explained {
                     key: stringify!($field),
-                    value: self.settings.$field.shown(),
+                    value: self.$field.shown(),
                     place: place(stringify!($field)),
                 }),*]
             };

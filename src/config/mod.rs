@@ -215,9 +215,12 @@ pub struct Loaded {
     pub settings: Settings,
     /// Sentences for the log: settings that do nothing without others.
     pub warnings: Vec<String>,
-    /// Where each setting stands that is not left at its default, by key.
-    pub origins: BTreeMap<&'static str, Place>,
+    /// What is not here is left at its default.
+    pub origins: Origins,
 }
+
+/// Where each setting stands that is set, by key.
+pub type Origins = BTreeMap<&'static str, Place>;
 
 impl Default for Settings {
     fn default() -> Self {

@@ -1,14 +1,23 @@
 //! Whether a database file is sound: SQLite's own check of it, and the service's rules about its rows.
 //!
-//! It only reads, so it works beside a running service. While it reads, the write-ahead log cannot be
-//! emptied.
+//! It only reads, so it works beside a running service. While one of its statements reads, the write-ahead
+//! log cannot be emptied and grows with what is written: [`Bounds`] say how long that may go on.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
 use sqlx::{Connection, Row, SqliteConnection};
 
 use super::connect::{self, OpenError};
+use super::files::wal_bytes;
+
+/// Instructions of SQLite after which an audit with bounds looks whether it is to go on.
+const STEPS: i32 = 1000;
+/// Time between two looks at the write-ahead log.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// What is true of every database at every moment: each names a set of rows that has to be empty.
 pub const INVARIANTS: [(&str, &str); 13] = [
@@ -109,6 +118,23 @@ pub struct Audit {
     pub damage: Vec<String>,
     /// Rules that rows break; not looked at in a damaged file.
     pub broken: Vec<Broken>,
+    /// Why not everything was looked at.
+    pub stopped: Option<Stopped>,
+}
+
+/// What an [`audit_within`] may cost the service that runs on the file.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    pub time: Duration,
+    /// By how much the write-ahead log may grow meanwhile.
+    pub wal_growth_bytes: u64,
+}
+
+/// Which of its [`Bounds`] ended an audit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    TooLong,
+    WalTooLarge,
 }
 
 /// A rule of [`INVARIANTS`] that does not hold.
@@ -163,6 +189,64 @@ pub async fn audit(path: &Path) -> Result<Audit, OpenError> {
     found.map_err(|error| OpenError::sqlite(path, &error))
 }
 
+/// The same as [`audit`] within bounds, beside a service that has to go on. It also ends when the caller
+/// drops it.
+///
+/// # Errors
+/// When the file is no database of ours or cannot be read at all.
+pub async fn audit_within(path: &Path, bounds: Bounds) -> Result<Audit, OpenError> {
+    let mut conn = connect::open_to_read(path).await?;
+    let leash = Leash::default();
+    let sqlite = |error: sqlx::Error| OpenError::sqlite(path, &error);
+    let mut handle = conn.lock_handle().await.map_err(sqlite)?;
+    handle.set_progress_handler(STEPS, leash.watch(path.to_owned(), bounds));
+    drop(handle);
+    let found = inspect(&mut conn).await;
+    let _ = conn.close().await;
+    match (found, leash.stopped.get()) {
+        (Err(_), Some(stopped)) => Ok(Audit {
+            stopped: Some(*stopped),
+            ..Audit::default()
+        }),
+        (found, _) => found.map_err(sqlite),
+    }
+}
+
+/// Ends an audit that costs too much, or that nobody waits for any more.
+#[derive(Default)]
+struct Leash {
+    given_up: Arc<AtomicBool>,
+    stopped: Arc<OnceLock<Stopped>>,
+}
+
+impl Leash {
+    /// What SQLite asks whether it is to go on.
+    fn watch(&self, path: PathBuf, bounds: Bounds) -> impl FnMut() -> bool + Send + 'static {
+        let (given_up, stopped) = (Arc::clone(&self.given_up), Arc::clone(&self.stopped));
+        let start = Instant::now();
+        let largest = wal_bytes(&path).saturating_add(bounds.wal_growth_bytes);
+        let mut next_look = start;
+        move || {
+            let now = Instant::now();
+            if now >= next_look {
+                next_look = now + BETWEEN_LOOKS;
+                if now.duration_since(start) >= bounds.time {
+                    let _ = stopped.set(Stopped::TooLong);
+                } else if wal_bytes(&path) > largest {
+                    let _ = stopped.set(Stopped::WalTooLarge);
+                }
+            }
+            stopped.get().is_none() && !given_up.load(Ordering::Relaxed)
+        }
+    }
+}
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        self.given_up.store(true, Ordering::Relaxed);
+    }
+}
+
 async fn inspect(conn: &mut SqliteConnection) -> Result<Audit, sqlx::Error> {
     let damage: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check")
         .fetch_all(&mut *conn)
@@ -212,4 +296,50 @@ async fn check(
         }
     }
     Ok(broken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Durability;
+
+    #[tokio::test]
+    async fn an_audit_ends_at_its_bounds() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("venom.db");
+        let connections = connect::open(&path, Durability::Normal).await.unwrap();
+        let bounds = |seconds, wal_growth_bytes| Bounds {
+            time: Duration::from_secs(seconds),
+            wal_growth_bytes,
+        };
+        let audit = audit_within(&path, bounds(3600, 1 << 30)).await.unwrap();
+        assert_eq!(audit, Audit::default());
+        let audit = audit_within(&path, bounds(0, 1 << 30)).await.unwrap();
+        assert_eq!(audit.stopped, Some(Stopped::TooLong));
+        drop(connections);
+    }
+
+    #[test]
+    fn a_log_that_grows_too_much_ends_an_audit_and_so_does_who_gave_it_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("venom.db");
+        let bounds = Bounds {
+            time: Duration::from_hours(1),
+            wal_growth_bytes: 10,
+        };
+        let leash = Leash::default();
+        let mut goes_on = leash.watch(path.clone(), bounds);
+        assert!(goes_on());
+        std::fs::write(folder.path().join("venom.db-wal"), [0; 10]).unwrap();
+        let mut again = leash.watch(path.clone(), bounds);
+        assert!(again(), "it had that size before");
+        let mut watch = Leash::default().watch(path.clone(), bounds);
+        assert!(!watch(), "nobody holds the leash any more");
+        let leash = Leash::default();
+        std::fs::remove_file(folder.path().join("venom.db-wal")).unwrap();
+        let mut goes_on = leash.watch(path, bounds);
+        std::fs::write(folder.path().join("venom.db-wal"), [0; 11]).unwrap();
+        assert!(!goes_on());
+        assert_eq!(leash.stopped.get(), Some(&Stopped::WalTooLarge));
+    }
 }

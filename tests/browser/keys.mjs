@@ -59,11 +59,13 @@ visit(async (page) => {
 
   // On a telephone nothing but tables is wider than the screen.
   await page.setViewportSize({ width: 360, height: 740 });
-  for (const name of ["Overview", "Tasks", "Submit a task", "Queue", "Processors", "Schedules", "Storage"]) {
+  for (const name of ["Overview", "Tasks", "Submit a task", "Queue", "Processors", "Schedules", "Storage", "Doctor"]) {
     const hash = name === "Overview" ? "" : name.split(" ")[0].toLowerCase();
     await open(page, hash);
     await page.getByRole("heading", { name, exact: true, level: 1 }).waitFor({ state: "attached" });
     await page.waitForLoadState("networkidle");
     same(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true, `#/${hash} fits:`);
+    const { left, right } = await page.locator("nav [aria-current]").evaluate((link) => link.getBoundingClientRect().toJSON());
+    same([left >= -1, right <= 361], [true, true], `#/${hash} shows where one is:`);
   }
 }, { colorScheme: "light" });

@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 
 const require = createRequire(new URL("../../target/browser/", import.meta.url));
 const { chromium } = require("playwright-core");
-export const axe = () => require("axe-core").source;
+const axe = () => require("axe-core").source;
 
 export const base = process.env.VENOM;
 export const screenshots = process.env.SCREENSHOTS;
@@ -56,10 +56,16 @@ export const open = (page, hash) => page.goto(`${base}#/${hash}`);
 
 // --- The service, as another program talks to it ---------------------------------------------------------
 
+// The token that is sent, where the service asks for one.
+export const sent = { token: process.env.VENOM_TOKEN || null };
+
 export async function api(method, path, body) {
   const answer = await fetch(`${base}api/v1/${path}`, {
     method,
-    headers: body === undefined ? {} : { "Content-Type": "application/json" },
+    headers: {
+      ...body !== undefined && { "Content-Type": "application/json" },
+      ...sent.token && { Authorization: `Bearer ${sent.token}` },
+    },
     body: body === undefined ? undefined : JSON.stringify(body),
   });
   const text = await answer.text();
@@ -81,10 +87,11 @@ export async function finished(id) {
 const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 export async function order(what) {
   console.log(JSON.stringify(what));
-  await answers.next();
+  return JSON.parse((await answers.next()).value);
 }
 
 export const atGate = (id) => order({ do: "at_gate", id });
+export const token = (...words) => order({ do: "token", words });
 export const say = (id, word) => order({ do: "say", id, word });
 
 export async function until(what, ask) {
@@ -108,6 +115,16 @@ export function same(found, expected, what = "") {
 
 export const button = (scope, name) => scope.getByRole("button", { name, exact: typeof name === "string" });
 export const rows = (page) => page.locator("tbody tr[data-row]");
+
+// No finding of axe-core's that is serious, and a picture to look at.
+export async function look(page, name) {
+  if (await page.evaluate(() => typeof axe === "undefined")) await page.evaluate(axe());
+  const found = await page.evaluate(async () => (await axe.run()).violations.map(({ id, impact, nodes }) =>
+    ({ id, impact, where: nodes.slice(0, 3).map((node) => node.html) })));
+  const serious = found.filter(({ impact }) => impact === "serious" || impact === "critical");
+  if (serious.length > 0) throw new Error(`${name}: ${JSON.stringify(serious, null, 1)}`);
+  await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
+}
 
 // Answers the dialog that is open.
 export async function confirm(page, name) {

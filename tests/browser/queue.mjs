@@ -58,8 +58,12 @@ visit(async (page) => {
   await open(page, "processors");
   const row = page.locator("tr", { has: page.getByRole("link", { name: "outside", exact: true }) });
   await row.getByText("30/m").waitFor();
-  await button(row, "Pause outside").click();
+  await button(row, "Pause… outside").click();
+  await page.locator("dialog[open]").getByLabel("Reason").fill("full disk");
+  await page.locator("dialog[open]").getByLabel(/^Until/).fill("2999-12-24T18:00");
+  await confirm(page, "Pause");
   await row.getByText("paused").waitFor();
+  await row.getByText("until 2999-12-24 18:00:00 – full disk").waitFor();
   same((await api("GET", "processors")).find((it) => it.name === "outside").paused !== null, true);
   await button(row, "Resume outside").click();
   await row.getByText("open").waitFor();

@@ -1,6 +1,6 @@
 // The service is killed and started again while one looks: the page comes back by itself, and every task
 // that was made meanwhile is told, once.
-import { finished, open, order, same, seen, submit, until, visit } from "./lib.mjs";
+import { finished, open, order, seen, submit, until, visit } from "./lib.mjs";
 
 visit(async (page) => {
   await open(page, "");
@@ -20,12 +20,12 @@ visit(async (page) => {
   for (let n = 0; n < 10; n += 1) meanwhile.push(await submit({ content: `meanwhile ${n}` }));
   for (const id of meanwhile) await finished(id);
   await page.context().setOffline(false);
-  await page.locator(".live.live").waitFor();
+  await page.locator(".live.is-live").waitFor();
   const after = await submit({ content: "after" });
   await finished(after);
   for (const id of [...meanwhile, after]) {
     const links = page.locator(`.events a[href="#/tasks/${id}"]`);
     await until("created, started, completed", async () => (await links.count()) === 3);
   }
-  same(await page.locator(".counters .completed .count").textContent(), "12", "completed:");
+  await until("all are counted", async () => (await page.locator(".counters .completed .count").textContent()) === "12");
 });

@@ -45,6 +45,11 @@ visit(async (page) => {
   await page.getByLabel("Search tasks").press("Enter");
   await count(page, 1);
 
+  await page.getByLabel("Search tasks").fill(` ${good} `);
+  await page.getByLabel("Search tasks").press("Enter");
+  await page.waitForURL((url) => url.hash === `#/tasks/${good}`);
+  await seen(page, "Processed: invoice for Ada");
+
   // A wrong filter is said, not swallowed.
   await open(page, "tasks?status=NONSENSE");
   await page.locator(".problem").getByText(/status/).waitFor();

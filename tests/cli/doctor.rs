@@ -5,8 +5,8 @@ use serde_json::Value;
 use crate::harness::Folder;
 
 fn finding<'a>(report: &'a Value, check: &str) -> &'a Value {
-    let findings = report["findings"].as_array().unwrap();
-    let found = findings.iter().find(|finding| finding["check"] == check);
+    let findings = report["checks"].as_array().unwrap();
+    let found = findings.iter().find(|finding| finding["name"] == check);
     found.unwrap_or_else(|| panic!("{check}: {report}"))
 }
 
@@ -42,7 +42,7 @@ fn a_healthy_service_is_found_healthy_and_so_is_its_database_alone() {
         message.contains("1 tasks; its integrity is checked"),
         "{message}"
     );
-    assert_eq!(finding(&report, "invariants")["level"], "ok");
+    assert_eq!(finding(&report, "invariants")["state"], "ok");
     assert!(
         finding(&report, "disk")["message"]
             .as_str()
@@ -160,10 +160,10 @@ fn a_damaged_or_foreign_file_and_a_folder_that_takes_nothing_are_problems() {
     folder.write("text.db", &"no database ".repeat(1000));
     let done = folder.run(&["doctor", "--database", "text.db"]);
     assert_eq!(done.code, 1, "{done:?}");
-    assert!(done.out.contains("problem  database"), "{done:?}");
+    assert!(done.out.contains("fail database"), "{done:?}");
     let done = folder.run(&["doctor", "--database", "/proc/venom.db"]);
     assert_eq!(done.code, 1, "{done:?}");
-    assert!(done.out.contains("problem  disk"), "{done:?}");
+    assert!(done.out.contains("fail disk"), "{done:?}");
 }
 
 #[test]
@@ -178,8 +178,8 @@ fn a_journal_from_the_future_and_a_killed_service_are_warnings() {
     );
     let report = folder.json(&["doctor", "--json"]);
     assert_eq!(report["healthy"], true);
-    assert_eq!(finding(&report, "service")["level"], "warning");
-    let findings = report["findings"].as_array().unwrap();
+    assert_eq!(finding(&report, "service")["state"], "warn");
+    let findings = report["checks"].as_array().unwrap();
     let future = |finding: &Value| finding["message"].to_string().contains("in the future");
     assert!(findings.iter().any(future), "{report}");
 }

@@ -112,6 +112,7 @@ async fn each_role_may_do_what_those_before_it_may_and_more() {
         (Method::POST, "/api/v1/worker/claim", 2, 422),
         (Method::POST, complete.as_str(), 2, 422),
         (Method::POST, "/api/v1/hive/broadcast", 2, 422),
+        (Method::GET, "/api/v1/doctor", 2, 200),
         (Method::GET, "/api/v1/export", 3, 200),
         (Method::POST, "/api/v1/import", 3, 422),
         (Method::DELETE, "/api/v1/tasks", 3, 422),

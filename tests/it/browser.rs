@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 
-use crate::support::{Service, Setup, in_time};
+use crate::support::{Redis, Service, Setup, in_time};
 
 const PROCESSORS: &str = r#"
 [processors.flaky]
@@ -46,12 +46,18 @@ fn free_port() -> u16 {
     listener.local_addr().expect("its address").port()
 }
 
-fn script(name: &str, service: &Service) -> Child {
+/// What each script's service begins with.
+fn setup() -> Setup {
+    Setup::new().port(free_port()).table(PROCESSORS).gates()
+}
+
+fn script(name: &str, service: &Service, more: &[(&str, &str)]) -> Child {
     let screenshots: PathBuf = root().join("target/browser/screenshots");
     Command::new("node")
         .arg(root().join("tests/browser").join(name))
         .env("VENOM", service.url("/"))
         .env("SCREENSHOTS", screenshots)
+        .envs(more.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
@@ -59,11 +65,10 @@ fn script(name: &str, service: &Service) -> Child {
         .expect("scripts/test installs Node.js")
 }
 
-/// Runs a script to its end, and does what it asks for.
-async fn run(name: &str) {
-    let setup = Setup::new().port(free_port()).table(PROCESSORS).gates();
+/// Runs a script to its end, and does what it asks for. It finds `more` in its environment.
+async fn run(name: &str, setup: Setup, more: &[(&str, &str)]) {
     let mut service = setup.start().await;
-    let mut script = script(name, &service);
+    let mut script = script(name, &service, more);
     let mut input = script.stdin.take().expect("a pipe");
     let output = script.stdout.take().expect("a pipe");
     let mut lines = BufReader::new(output).lines();
@@ -72,17 +77,18 @@ async fn run(name: &str) {
     }
     let ended = in_time(name, script.wait()).await.expect("an exit status");
     assert!(ended.success(), "{name}: {ended}");
-    service.resume().await;
+    service.get("/healthz").await.expect(200);
     drop(service);
 }
 
-/// `{"do": …}`; the answer is a line.
+/// `{"do": …}`; the answer is a line of JSON.
 async fn obey(service: Service, line: &str, input: &mut ChildStdin) -> Service {
     let Ok(order) = serde_json::from_str::<Value>(line) else {
         eprintln!("{line}");
         return service;
     };
     let id = order["id"].as_str().unwrap_or_default();
+    let mut answer = Value::Null;
     let service = match order["do"].as_str().expect("an order") {
         "restart" => {
             let stopped = service.kill9().await;
@@ -97,10 +103,25 @@ async fn obey(service: Service, line: &str, input: &mut ChildStdin) -> Service {
             service.at_gate(id).await;
             service
         }
+        "settings" => {
+            let text = order["text"].as_str().expect("a text");
+            let path = service.setup().folder().join("venom.toml");
+            let earlier = std::fs::read_to_string(&path).expect("settings");
+            std::fs::write(path, format!("{earlier}{text}")).expect("a folder to write in");
+            service
+        }
+        "token" => {
+            let words: Vec<String> = serde_json::from_value(order["words"].clone()).expect("words");
+            let words: Vec<_> = words.iter().map(String::as_str).collect();
+            let made = service.setup().token(&words);
+            assert!(made.status.success(), "{made:?}");
+            answer = Value::from(String::from_utf8_lossy(&made.stdout).trim());
+            service
+        }
         other => panic!("{other} is not known here"),
     };
     input
-        .write_all(b"done\n")
+        .write_all(format!("{answer}\n").as_bytes())
         .await
         .expect("a script that reads");
     service
@@ -111,7 +132,7 @@ macro_rules! scripts {
         #[tokio::test]
         #[ignore = "needs Node.js and Chromium: scripts/test installs them"]
         async fn $name() {
-            run($file).await;
+            run($file, setup(), &[]).await;
         }
     )*};
 }
@@ -126,4 +147,29 @@ scripts! {
     browser_five_thousand_events_do_not_freeze_it: "load.mjs",
     browser_charts_show_what_happened_also_after_a_restart: "charts.mjs",
     browser_pages_are_accessible_in_both_themes: "pages.mjs",
+    browser_brings_tasks_in_and_out: "data.mjs",
+    browser_doctor_says_what_is_found_and_set: "doctor.mjs",
+}
+
+#[tokio::test]
+#[ignore = "needs Node.js, Chromium and redis-server: scripts/test installs them"]
+async fn browser_steers_the_whole_hive() {
+    let redis = Redis::start().await;
+    let hive = |setup: Setup| {
+        setup
+            .setting("enable_hive", true)
+            .setting("redis_host", "\"127.0.0.1\"")
+            .setting("redis_port", redis.port())
+    };
+    let other = hive(Setup::new()).start().await;
+    run("hive.mjs", hive(setup()), &[("OTHER", &other.url("/"))]).await;
+    other.stop().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Node.js and Chromium: scripts/test installs them"]
+async fn browser_asks_for_a_token_and_shows_what_it_may() {
+    let setup = setup().setting("auth", "\"required\"");
+    let token = setup.create_token(&["root", "--role", "admin"]);
+    run("login.mjs", setup, &[("VENOM_TOKEN", &token)]).await;
 }

@@ -1,9 +1,8 @@
 // Throughput, waiting time and running time over the last minutes, hour or day.
 import { html, useEffect, useRef, useState } from "../html.js";
 import { get } from "../api.js";
-import { liveOn } from "../live.js";
 import { clock, dateTime, duration, number } from "../format.js";
-import { Failed, useLoaded } from "../ui.js";
+import { Failed, useLoaded, useTick } from "../ui.js";
 
 // How often each window is asked for, in milliseconds; its steps are no shorter.
 const WINDOWS = [["5m", "5 minutes", 5000], ["1h", "hour", 20_000], ["1d", "day", 60_000]];
@@ -21,12 +20,7 @@ const CHARTS = [
 
 export function Charts() {
   const [name, setName] = useState("5m");
-  const [tick, setTick] = useState(0);
-  const every = WINDOWS.find(([window]) => window === name)[2];
-  useEffect(() => {
-    const timer = setInterval(() => { if (liveOn.value && !document.hidden) setTick((count) => count + 1); }, every);
-    return () => clearInterval(timer);
-  }, [every]);
+  const tick = useTick(WINDOWS.find(([window]) => window === name)[2]);
   const { value, error, look } = useLoaded(() => get("stats", { window: name }), [name, tick]);
   return html`<section aria-label="Charts" class="charts">
     <div class="buttons" role="group" aria-label="Window of the charts"><span>Last</span>${WINDOWS.map(([window, words]) => html`<button key=${window} type="button"

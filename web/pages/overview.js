@@ -3,6 +3,7 @@ import { html } from "../html.js";
 import { listTasks } from "../api.js";
 import { changes, overview, recent } from "../live.js";
 import { clock, dateTime, number, oneLine } from "../format.js";
+import { ownProcessors } from "../session.js";
 import { Empty, Failed, useLoaded, useThrottled } from "../ui.js";
 import { Charts } from "./charts.js";
 import { Table } from "./tasks.js";
@@ -14,20 +15,30 @@ const EVENTS = 50;
 
 export function Overview() {
   const counts = overview.value?.tasks;
+  const own = ownProcessors();
+  const known = STATUSES.filter(([status]) => !counts || status in counts);
   return html`<h1 class="unseen">Overview</h1>
-    <ul class="counters">${STATUSES.map(([status, name]) => html`<li key=${status}><a class=${status.toLowerCase()} href=${`#/tasks?status=${status}`}>
+    <ul class="counters">${known.map(([status, name]) => html`<li key=${status}><a class=${status.toLowerCase()} href=${`#/tasks?status=${status}`}>
       <span class="count">${counts ? number(counts[status]) : "…"}</span> <span>${name}</span></a></li>`)}</ul>
-    <${Charts}/>
+    ${own ? html`<p class="why">The token is for ${own.join(", ")} alone. Charts and events are about all tasks, and are not shown to it.</p>` : html`<${Charts}/>`}
     <${Few} title="Running" status="PROCESSING" none="Nothing runs."/>
     <${Few} title="Failed last" status="FAILED" none="No task has failed."/>
-    <${Events}/>`;
+    ${!own && html`<${Events}/>`}`;
+}
+
+// The newest of all processors, or of those that the token is for.
+async function newest(query) {
+  const own = ownProcessors() ?? [null];
+  const found = await Promise.all(own.map((processor) => listTasks({ ...query, processor, limit: FEW })));
+  const tasks = found.flatMap((page) => page.tasks);
+  return own.length === 1 ? tasks : tasks.sort((a, b) => (a.created_at < b.created_at ? 1 : -1)).slice(0, FEW);
 }
 
 function Few({ title, status, none }) {
-  const { value, error, look } = useLoaded(() => listTasks({ status, limit: FEW }), [useThrottled(changes.value)]);
+  const { value, error, look } = useLoaded(() => newest({ status }), [useThrottled(changes.value)]);
   return html`<section aria-label=${title}><h2>${title}</h2>
     ${error && html`<${Failed} error=${error} again=${look}/>`}
-    ${value && (value.tasks.length === 0 ? html`<${Empty}>${none}</${Empty}>` : html`<${Table} tasks=${value.tasks}/>`)}</section>`;
+    ${value && (value.length === 0 ? html`<${Empty}>${none}</${Empty}>` : html`<${Table} tasks=${value}/>`)}</section>`;
 }
 
 function Events() {
@@ -41,5 +52,6 @@ function Events() {
         <td class="content" dir="auto">${oneLine(what(event))}</td></tr>`)}</tbody></table></div>`}</section>`;
 }
 
-const what = ({ data, message }) => data.error ?? data.line ?? data.content ?? data.reason ??
+const said = ({ data, message }) => data.error ?? data.line ?? data.content ??
   (data.progress !== undefined ? `${Math.round(data.progress * 100)} %` : message);
+const what = (event) => [said(event), event.data.by && `by ${event.data.by}`, event.data.reason && `– ${event.data.reason}`].filter(Boolean).join(" ");

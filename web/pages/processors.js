@@ -3,12 +3,18 @@ import { html } from "../html.js";
 import { get, post } from "../api.js";
 import { changes } from "../live.js";
 import { dateTime, number } from "../format.js";
-import { Failed, attempt, useLoaded, useThrottled } from "../ui.js";
+import { gate } from "../session.js";
+import { Failed, Why, askPause, attempt, pauseWords, useLoaded, useThrottled } from "../ui.js";
 
 export function Processors() {
   const { value, error, look } = useLoaded(() => get("processors"), [useThrottled(changes.value)]);
-  const act = async (verb, processor) => { await attempt(() => post(`queue/${verb}`, { processor })); look(); };
+  const act = async (verb, processor, terms = {}) => { await attempt(() => post(`queue/${verb}`, { processor, ...terms })); look(); };
+  const pause = async (name) => {
+    const terms = await askPause(`Pause processor ${name}?`, "Nothing more of it is started; what runs goes on, and new tasks wait.");
+    if (terms) act("pause", name, terms);
+  };
   return html`<h1>Processors</h1>
+    <${Why} role="operate"/>
     ${error && html`<${Failed} error=${error} again=${look}/>`}
     ${value && html`<div class="scroll" tabindex="0" role="region" aria-label="Processors"><table>
       <thead><tr><th scope="col">Name</th><th scope="col">Kind</th><th scope="col">Running</th><th scope="col">Waiting</th>
@@ -19,10 +25,9 @@ export function Processors() {
         <td class="number">${number(it.running)}</td><td class="number">${number(it.pending)}</td>
         <td class="number">${it.concurrency ?? "no limit"}</td>
         <td>${it.rate ?? "no limit"}${it.rate_frees_at && html`<div>next start ${dateTime(it.rate_frees_at)}</div>`}</td>
-        <td>${it.paused ? html`<span class="status failed">paused</span> since ${dateTime(it.paused.since)}${
-          it.paused.until ? `, until ${dateTime(it.paused.until)}` : ""}<div dir="auto">${it.paused.reason}</div>` : html`<span class="status completed">open</span>`}</td>
+        <td>${it.paused ? html`<span class="status failed">paused</span> <span dir="auto">${pauseWords(it.paused)}</span>` : html`<span class="status completed">open</span>`}</td>
         <td>${it.paused
-          ? html`<button type="button" onClick=${() => act("resume", it.name)}>Resume<span class="unseen"> ${it.name}</span></button>`
-          : it.kind !== null && html`<button type="button" onClick=${() => act("pause", it.name)}>Pause<span class="unseen"> ${it.name}</span></button>`}</td></tr>`)}</tbody>
+          ? html`<button type="button" ...${gate("operate")} onClick=${() => act("resume", it.name)}>Resume<span class="unseen"> ${it.name}</span></button>`
+          : it.kind !== null && html`<button type="button" ...${gate("operate")} onClick=${() => pause(it.name)}>Pause…<span class="unseen"> ${it.name}</span></button>`}</td></tr>`)}</tbody>
     </table></div>`}`;
 }

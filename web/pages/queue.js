@@ -3,7 +3,8 @@ import { html, useState } from "../html.js";
 import { post } from "../api.js";
 import { look, overview } from "../live.js";
 import { dateTime, number, plural } from "../format.js";
-import { ask, attempt } from "../ui.js";
+import { gate } from "../session.js";
+import { Why, ask, attempt, pauseTerms } from "../ui.js";
 
 export function Queue() {
   const now = overview.value;
@@ -18,24 +19,27 @@ export function Queue() {
     const text = `Pauses the queue, stops ${plural(queue.processing, "running task")} and purges ${plural(queue.pending, "waiting task")}. It stays stopped until it is resumed.`;
     if (await ask({ title: "Emergency stop?", text, confirm: "Stop everything", word: "STOP", danger: true })) act(() => post("queue/emergency-stop"));
   };
+  const steer = gate("operate", true);
   return html`<h1>Queue</h1>
+    <${Why} role="operate" whole/>
     <dl class="facts">
       <div><dt>State</dt><dd id="queue-state">${pause?.emergency_stop ? "emergency stop" : queue.paused ? "paused" : "open"}</dd></div>
-      ${pause && html`<div><dt>Since</dt><dd>${dateTime(pause.since)}</dd></div>`}
+      ${pause?.since && html`<div><dt>Since</dt><dd>${dateTime(pause.since)}</dd></div>`}
+      ${pause?.by && html`<div><dt>By</dt><dd dir="auto">${pause.by}</dd></div>`}
       ${pause?.until && html`<div><dt>Until</dt><dd>${dateTime(pause.until)}</dd></div>`}
-      ${pause?.reason && html`<div><dt>Reason</dt><dd dir="auto">${pause.reason}</dd></div>`}
+      ${pause?.reason && !pause.emergency_stop && html`<div><dt>Reason</dt><dd dir="auto">${pause.reason}</dd></div>`}
       <div><dt>Waiting</dt><dd><a href="#/tasks?status=PENDING">${number(queue.pending)}</a></dd></div>
       <div><dt>Running</dt><dd><a href="#/tasks?status=PROCESSING">${number(queue.processing)}</a>${queue.limit === null ? ", no limit" : ` of ${queue.limit}`}</dd></div>
       ${queue.hive && html`<div><dt>Hive</dt><dd>${queue.hive.state}</dd></div>`}
     </dl>
     ${queue.paused
       ? html`<section><h2>Resume</h2><p>Waiting tasks are started again.</p>
-          <button type="button" class="main" id="resume" onClick=${() => act(() => post("queue/resume"))}>Resume queue</button></section>`
+          <button type="button" class="main" id="resume" ...${steer} onClick=${() => act(() => post("queue/resume"))}>Resume queue</button></section>`
       : html`<${Pause} act=${act}/>`}
     <section><h2>Purge</h2><p>All waiting tasks become FAILED. Running tasks go on.</p>
-      <button type="button" class="danger" id="purge" onClick=${purge}>Purge…</button></section>
+      <button type="button" class="danger" id="purge" ...${steer} onClick=${purge}>Purge…</button></section>
     <section><h2>Emergency stop</h2><p>Pauses the queue, stops everything that runs and purges everything that waits.</p>
-      <button type="button" class="danger" id="stop" onClick=${stop}>Emergency stop…</button></section>`;
+      <button type="button" class="danger" id="stop" ...${steer} onClick=${stop}>Emergency stop…</button></section>`;
 }
 
 function Pause({ act }) {
@@ -43,15 +47,12 @@ function Pause({ act }) {
   const [reason, setReason] = useState("");
   const pause = (event) => {
     event.preventDefault();
-    const body = {};
-    if (until) body.until = new Date(until).toISOString();
-    if (reason.trim()) body.reason = reason.trim();
-    act(() => post("queue/pause", body));
+    act(() => post("queue/pause", pauseTerms({ until, reason })));
   };
   return html`<section><h2>Pause</h2><p>Nothing more is started; running tasks go on, and new tasks wait.</p>
     <form class="filters" onSubmit=${pause}>
       <label>Until <small>empty: until resumed</small><input name="until" type="datetime-local" value=${until} onInput=${(event) => setUntil(event.target.value)}/></label>
       <label>Reason<input name="reason" autocomplete="off" value=${reason} onInput=${(event) => setReason(event.target.value)}/></label>
-      <button type="submit" class="main" id="pause">Pause queue</button>
+      <button type="submit" class="main" id="pause" ...${gate("operate", true)}>Pause queue</button>
     </form></section>`;
 }

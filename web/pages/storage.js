@@ -1,9 +1,10 @@
-// What the database takes, how far back it goes, and what is kept for how long.
-import { html } from "../html.js";
-import { get } from "../api.js";
+// What the database takes, how far back it goes, what is kept for how long, and the way in and out of it.
+import { html, useState } from "../html.js";
+import { call, get } from "../api.js";
 import { changes } from "../live.js";
-import { bytes, dateTime, duration } from "../format.js";
-import { Ago, Failed, TaskLink, useLoaded, useThrottled } from "../ui.js";
+import { bytes, dateTime, duration, number, plural } from "../format.js";
+import { gate, refusal } from "../session.js";
+import { Ago, Failed, TaskLink, Why, useLoaded, useThrottled } from "../ui.js";
 
 const kept = (seconds) => (seconds === null ? "for ever" : duration(seconds));
 
@@ -16,9 +17,46 @@ export function Storage() {
       <div><dt>Free in it</dt><dd>${bytes(value.free_bytes)}</dd></div>
       <div><dt>Write-ahead log</dt><dd>${bytes(value.wal_bytes)}</dd></div>
       <div><dt>Oldest task</dt><dd>${value.oldest_task ? html`<${TaskLink} id=${value.oldest_task.id}>…${value.oldest_task.id.slice(-8)}</${TaskLink}>
-        <span class="total"> ${dateTime(value.oldest_task.created_at)}</span>` : "none"}</dd></div>
+        <div class="total" title=${dateTime(value.oldest_task.created_at)}><${Ago} time=${value.oldest_task.created_at}/></div>` : "none"}</dd></div>
       <div><dt>COMPLETED is kept</dt><dd>${kept(value.retention_completed)}</dd></div>
       <div><dt>FAILED is kept</dt><dd>${kept(value.retention_failed)}</dd></div>
     </dl>
-    <p>The settings <code>retention_completed</code> and <code>retention_failed</code> say how long finished tasks are kept.${" "}<code>venom export FILE</code> writes all tasks to a file, while the service runs.</p>`}`;
+    <p>The settings <code>retention_completed</code> and <code>retention_failed</code> say how long finished tasks are kept.</p>`}
+    <${Why} role="admin" whole/>
+    <section aria-labelledby="export"><h2 id="export">Export</h2>
+      <p>All tasks in one file, as the <code>state_dump.json</code> of every version has them.</p>
+      ${refusal("admin", true) === null ? html`<a class="button" href="api/v1/export" download="state_dump.json">Download state_dump.json</a>`
+        : html`<button type="button" ...${gate("admin", true)}>Download state_dump.json</button>`}</section>
+    <${Import} done=${look}/>`;
+}
+
+function Import({ done }) {
+  const [state, setState] = useState({ isBusy: false, report: null, error: null });
+  const bring = async (event) => {
+    event.preventDefault();
+    const given = new FormData(event.target);
+    setState({ isBusy: true, report: null, error: null });
+    try {
+      const { answer } = await call("POST", "import", { file: given.get("file"), query: { replace: given.has("replace") } });
+      setState({ isBusy: false, report: answer, error: null });
+      done();
+    } catch (error) {
+      setState({ isBusy: false, report: null, error: error.message });
+    }
+  };
+  return html`<section aria-labelledby="import"><h2 id="import">Import</h2>
+    <p>The file is read and checked whole before its first task is taken in. What was running in it waits again.</p>
+    <form class="import" onSubmit=${bring}>
+      <label>File <input type="file" name="file" accept=".json,application/json" required/></label>
+      <label><input type="checkbox" name="replace"/> Replace tasks that have the same id</label>
+      <button type="submit" disabled=${state.isBusy} ...${gate("admin", true)}>${state.isBusy ? "Importing…" : "Import"}</button>
+    </form>
+    ${state.error && html`<${Failed} error=${state.error}/>`}
+    ${state.report && html`<${Report} ...${state.report}/>`}</section>`;
+}
+
+function Report({ imported, unchanged, replaced, conflict_count: left, conflicts }) {
+  return html`<div role="status"><p>${plural(imported, "task")} imported, ${number(unchanged)} were there already, ${number(replaced)} replaced.</p>
+    ${left > 0 && html`<p>${plural(left, "task")} left out, because another one has the id or the unique key:</p>
+      <ul>${conflicts.slice(0, 20).map((id) => html`<li key=${id}><${TaskLink} id=${id}/></li>`)}</ul>`}</div>`;
 }

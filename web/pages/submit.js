@@ -1,8 +1,10 @@
 // The form to submit a task.
 import { html, signal, useState } from "../html.js";
-import { get, task } from "../api.js";
+import { get, post, task } from "../api.js";
+import { plural } from "../format.js";
 import { go } from "../router.js";
-import { attempt, useLoaded } from "../ui.js";
+import { gate, ownProcessors } from "../session.js";
+import { Why, attempt, say, useLoaded } from "../ui.js";
 
 // What the form begins with: a task that is run again with changes.
 export const prefill = signal(null);
@@ -11,15 +13,43 @@ const words = (text) => text.split(",").map((word) => word.trim()).filter(Boolea
 const NUMBERS = ["priority", "delay", "max_attempts", "timeout"];
 const TEXTS = ["processor", "session_id", "concurrency_key", "unique_key"];
 
+// Other fields than the form has: the task keeps them in its context.
+function others(text) {
+  if (text.trim() === "") return {};
+  let value;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new Error(`Other fields: this is no JSON: ${error.message}`);
+  }
+  if (value === null || typeof value !== "object" || Array.isArray(value)) throw new Error('Other fields: expected a JSON object, such as {"language": "de"}');
+  return value;
+}
+
 // The request: fields that were left empty are the service's to fill in.
 function read(form) {
   const data = new FormData(form);
-  const body = { content: data.get("content") };
+  const body = { ...others(data.get("others")), content: data.get("content") };
   for (const name of TEXTS) if (data.get(name).trim()) body[name] = data.get(name).trim();
   for (const name of NUMBERS) if (data.get(name) !== "") body[name] = Number(data.get(name));
   if (data.get("run_at")) body.run_at = new Date(data.get("run_at")).toISOString();
   for (const name of ["tags", "after"]) if (words(data.get(name)).length > 0) body[name] = words(data.get(name));
   return body;
+}
+
+async function submitOne(body) {
+  const { task_id: id } = await task.submit(body);
+  say("The task is accepted.");
+  go(`#/tasks/${id}`);
+}
+
+// A task for each line, all of them or none.
+async function submitLines({ content, ...rest }) {
+  const lines = content.split("\n").map((line) => line.replace(/\r$/, "")).filter((line) => line.trim() !== "");
+  if (lines.length === 0) throw new Error("There is no line with anything in it.");
+  const { task_ids: ids } = await post("tasks/batch", { tasks: lines.map((line) => ({ ...rest, content: line })) });
+  say(`${plural(ids.length, "task")} accepted.`);
+  go("#/tasks");
 }
 
 export function Submit() {
@@ -32,35 +62,40 @@ export function Submit() {
   const [isBusy, setBusy] = useState(false);
   const submit = async (event) => {
     event.preventDefault();
-    const body = read(event.target);
+    const form = event.target;
     setBusy(true);
-    await attempt(async () => {
-      const { task_id: id } = await task.submit(body);
-      go(`#/tasks/${id}`);
-    }, "The task is accepted.");
+    try {
+      await (form.elements.lines.checked ? submitLines(read(form)) : submitOne(read(form)));
+    } catch (error) {
+      say(error.message, "bad");
+    }
     setBusy(false);
   };
   const field = (name, label, hint, more = {}) => html`<label key=${name}>${label}${hint && html` <small>${hint}</small>`}
     <input name=${name} defaultValue=${start[name] ?? ""} autocomplete="off" ...${more}/></label>`;
   const names = (processors ?? []).filter((it) => it.kind !== null).map((it) => it.name);
   return html`<h1>Submit a task</h1>
+    <${Why} role="submit"/>
     <form class="submit" onSubmit=${submit}>
       <label>Content <textarea name="content" rows="8" dir="auto" defaultValue=${start.content ?? ""}></textarea></label>
+      <label class="check"><input type="checkbox" name="lines"/> One task for each line, all of them or none (up to 10,000)</label>
       <div class="grid">
         <label>Processor <select name="processor" key=${names.length}>
-          <option value="">default</option>
+          ${!ownProcessors() && html`<option value="">default</option>`}
           ${names.map((name) => html`<option key=${name} value=${name} selected=${name === start.processor}>${name}</option>`)}</select></label>
         ${field("priority", "Priority", "-100 to 100, higher first", { type: "number", min: -100, max: 100 })}
         ${field("max_attempts", "Attempts at most", "1 to 1000", { type: "number", min: 1, max: 1000 })}
         ${field("timeout", "Timeout", "seconds", { type: "number", min: 0, step: "any" })}
         ${field("delay", "Delay", "seconds", { type: "number", min: 0, step: "any" })}
         ${field("run_at", "Not before", null, { type: "datetime-local", defaultValue: "" })}
-        ${field("tags", "Tags", "separated by commas", { defaultValue: (start.tags ?? []).join(", ") })}
+        ${field("tags", "Tags", "with commas", { defaultValue: (start.tags ?? []).join(", ") })}
         ${field("session_id", "Session")}
         ${field("concurrency_key", "Concurrency key", "shares a limit")}
         ${field("unique_key", "Unique key", "one at a time")}
-        ${field("after", "After", "ids of tasks, separated by commas")}
+        ${field("after", "After", "ids, with commas")}
       </div>
-      <div class="buttons"><button type="submit" class="main" disabled=${isBusy}>Submit task</button></div>
+      <label>Other fields <small>a JSON object, which the task keeps in its context</small>
+        <textarea name="others" rows="2" spellcheck=${false} placeholder='{"language": "de"}'></textarea></label>
+      <div class="buttons"><button type="submit" class="main" disabled=${isBusy} ...${gate("submit")}>Submit task</button></div>
     </form>`;
 }

@@ -4,7 +4,8 @@ import { task as api } from "../api.js";
 import { changes, follow } from "../live.js";
 import { between, bytes, clock, dateTime, duration, number, plural } from "../format.js";
 import { go } from "../router.js";
-import { Ago, Copy, Failed, Progress, Status, TaskLink, ask, attempt, useLoaded, useThrottled } from "../ui.js";
+import { gate } from "../session.js";
+import { Ago, Copy, Failed, Progress, Status, TaskLink, Why, ask, attempt, useLoaded, useThrottled } from "../ui.js";
 import { prefill } from "./submit.js";
 
 // Log lines asked for at a time, and those that are shown.
@@ -109,12 +110,12 @@ function Actions({ task, look }) {
     if (await ask({ title: "Abort this task?", text, confirm: "Abort", danger: true })) act(() => api.abort(task.id));
   };
   return html`<div class="buttons" role="group" aria-label="Actions">
-    ${task.status === "FAILED" && html`<button type="button" class="main" onClick=${() => act(() => api.retry(task.id))}>Retry</button>`}
-    ${task.status === "PROCESSING" && html`<button type="button" class="danger" onClick=${abort}>Abort</button>`}
-    <button type="button" onClick=${again}>Run again</button>
-    <button type="button" onClick=${() => { prefill.value = copyOf(task); go("#/submit"); }}>Run again with changes</button>
-    ${isFinal && html`<button type="button" class="danger" onClick=${remove}>Delete</button>`}
-  </div>`;
+    ${task.status === "FAILED" && html`<button type="button" class="main" ...${gate("operate")} onClick=${() => act(() => api.retry(task.id))}>Retry</button>`}
+    ${task.status === "PROCESSING" && html`<button type="button" class="danger" ...${gate("operate")} onClick=${abort}>Abort</button>`}
+    <button type="button" ...${gate("submit")} onClick=${again}>Run again</button>
+    <button type="button" ...${gate("submit")} onClick=${() => { prefill.value = copyOf(task); go("#/submit"); }}>Run again with changes</button>
+    ${isFinal && html`<button type="button" class="danger" ...${gate("admin")} onClick=${remove}>Delete</button>`}
+  </div><${Why} role=${isFinal ? "admin" : "operate"}/>`;
 }
 
 // What a new task needs to be like this one. Its time has passed, and its unique key is its own.

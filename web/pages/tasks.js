@@ -4,7 +4,8 @@ import { listTasks, many, task as one } from "../api.js";
 import { changes } from "../live.js";
 import { between, duration, number, oneLine, plural } from "../format.js";
 import { replace, route, tasksHash } from "../router.js";
-import { Ago, Empty, Failed, Progress, Status, ask, say, attempt, useLoaded, useThrottled } from "../ui.js";
+import { gate, ownProcessors } from "../session.js";
+import { Ago, Empty, Failed, Progress, Status, Why, ask, say, attempt, useLoaded, useThrottled } from "../ui.js";
 
 const STATUSES = ["PENDING", "PROCESSING", "COMPLETED", "FAILED"];
 const FAILURES = ["error", "timeout", "aborted", "purged", "emergency_stop", "lost", "upstream"];
@@ -14,13 +15,15 @@ const PAGE = 50;
 const AT_ONCE = 6;
 
 const VERBS = {
-  retry: { name: "Retry", done: "wait again", fits: (task) => task.status === "FAILED", which: "failed" },
-  abort: { name: "Abort", done: "aborted", fits: (task) => task.status === "PROCESSING", which: "running", danger: true },
-  delete: { name: "Delete", done: "deleted", fits: (task) => task.status === "COMPLETED" || task.status === "FAILED", which: "finished", danger: true },
+  retry: { name: "Retry", done: "wait again", role: "operate", fits: (task) => task.status === "FAILED", which: "failed" },
+  abort: { name: "Abort", done: "aborted", role: "operate", fits: (task) => task.status === "PROCESSING", which: "running", danger: true },
+  delete: { name: "Delete", done: "deleted", role: "admin", fits: (task) => task.status === "COMPLETED" || task.status === "FAILED", which: "finished", danger: true },
 };
 
+// A token of some processors sees one of them at a time.
 function read(query) {
-  return Object.fromEntries(FILTERS.map((name) => [name, query.get(name) ?? ""]));
+  const filters = Object.fromEntries(FILTERS.map((name) => [name, query.get(name) ?? ""]));
+  return { ...filters, processor: filters.processor || (ownProcessors()?.[0] ?? "") };
 }
 
 // A filter with times as the API wants them: what a person typed is local time.
@@ -65,11 +68,13 @@ function Filters({ filters, set }) {
   const choice = (name, label, all, values) => html`<label key=${name}>${label}
     <select name=${name} value=${filters[name]} onChange=${(event) => set({ [name]: event.target.value })}>
       <option value="">${all}</option>${values.map((value) => html`<option key=${value} value=${value}>${value}</option>`)}</select></label>`;
+  const own = ownProcessors();
   const isSet = FILTERS.some((name) => filters[name]);
   return html`<form class="filters" aria-label="Filters" onSubmit=${(event) => event.preventDefault()}>
     ${text("q", "Words", { type: "search", placeholder: "content, result, error" })}
     ${choice("status", "Status", "any", STATUSES)}
-    ${text("processor", "Processor")}
+    ${own ? html`<label>Processor<select name="processor" value=${filters.processor} onChange=${(event) => set({ processor: event.target.value })}>
+      ${own.map((name) => html`<option key=${name} value=${name}>${name}</option>`)}</select></label>` : text("processor", "Processor")}
     ${choice("failure", "Failure", "any", FAILURES)}
     ${text("tag", "Tag")}
     ${text("session_id", "Session")}
@@ -108,12 +113,12 @@ function Bulk({ filters, chosen, done }) {
   };
   return html`<div class="bulk" role="group" aria-label="Actions on many tasks">
     <span>${chosen.length} selected</span>
-    ${Object.entries(VERBS).map(([verb, { name, danger }]) => html`<button key=${verb} type="button" class=${danger ? "danger" : ""}
-      disabled=${chosen.length === 0} onClick=${() => selected(verb)}>${name} selected</button>`)}
+    ${Object.entries(VERBS).map(([verb, { name, danger, role }]) => html`<button key=${verb} type="button" class=${danger ? "danger" : ""}
+      disabled=${chosen.length === 0} ...${gate(role)} onClick=${() => selected(verb)}>${name} selected</button>`)}
     <span class="or">${isFiltered ? "or all that match:" : "set a filter to act on all that match"}</span>
-    ${isFiltered && Object.entries(VERBS).map(([verb, { name, danger }]) => html`<button key=${`all-${verb}`} type="button"
-      class=${danger ? "danger" : ""} onClick=${() => matching(verb)}>${name} all</button>`)}
-  </div>`;
+    ${isFiltered && Object.entries(VERBS).map(([verb, { name, danger, role }]) => html`<button key=${`all-${verb}`} type="button"
+      class=${danger ? "danger" : ""} ...${gate(role)} onClick=${() => matching(verb)}>${name} all</button>`)}
+  </div><${Why} role="admin"/>`;
 }
 
 // Orders them one by one, a few together; a sentence on how it went.

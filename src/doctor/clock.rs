@@ -14,11 +14,11 @@ pub(super) fn synchronised() -> Finding {
     let now = Utc::now();
     let shown = now.format("%Y-%m-%dT%H:%M:%SZ");
     if now.year() < EARLIEST_YEAR {
-        return Finding::problem("clock", format!("it says {shown}"))
+        return Finding::fail("clock", format!("it says {shown}"))
             .advise("set it: due times and schedules go by it");
     }
     match is_kept_in_time() {
-        Some(false) => Finding::warning("clock", format!("{shown}; nothing keeps it in time"))
+        Some(false) => Finding::warn("clock", format!("{shown}; nothing keeps it in time"))
             .advise("run chrony or systemd-timesyncd: due times and schedules go by it"),
         Some(true) => Finding::ok("clock", format!("{shown}, kept in time")),
         None => Finding::ok("clock", shown),
@@ -31,8 +31,7 @@ pub(super) fn against_journal(newest: &str, now: DateTime<Utc>) -> Option<Findin
     let ahead = (newest - now).num_seconds();
     (ahead > TOLERANCE_SECONDS).then(|| {
         let message = format!("the newest event is {ahead} s in the future: it was set back");
-        Finding::warning("clock", message)
-            .advise("set it right; tasks wait for times that are past")
+        Finding::warn("clock", message).advise("set it right; tasks wait for times that are past")
     })
 }
 
@@ -65,6 +64,6 @@ mod tests {
         let now = "2026-01-01T00:00:00Z".parse().unwrap();
         assert!(against_journal("2026-01-01T00:00:04.000000Z", now).is_none());
         let found = against_journal("2026-01-01T00:01:00.000000Z", now).unwrap();
-        assert!(found.message.contains("60 s in the future"), "{found}");
+        assert!(found.message.contains("60 s in the future"), "{found:?}");
     }
 }

@@ -1,14 +1,12 @@
 //! The database: that it can be read, is whole, and keeps its own rules.
 
-use std::fs;
 use std::path::Path;
 
 use chrono::Utc;
 
 use super::clock;
 use super::finding::Finding;
-use crate::cli::database_file::beside;
-use crate::state::{self, Audit, OpenError};
+use crate::state::{self, Audit, Bounds, OpenError, Stopped};
 
 /// A write-ahead log that is larger is not emptied any more.
 const LARGE_WAL_BYTES: u64 = 1 << 30;
@@ -16,46 +14,63 @@ const LARGE_WAL_BYTES: u64 = 1 << 30;
 const NAMED: usize = 20;
 const DAMAGED: &str = "stop the service, keep a copy of the file, and `venom restore` a backup";
 
-pub(super) async fn look(path: &Path, quick: bool) -> Vec<Finding> {
+/// How much of a database is read.
+#[derive(Clone, Copy, Debug)]
+pub enum Depth {
+    /// What is quickly found.
+    Quick,
+    /// All of it.
+    Full,
+    /// All of it, unless that costs the service which runs on it too much.
+    FullWithin(Bounds),
+}
+
+/// Looks at the database at `path`.
+pub async fn database(path: &Path, depth: Depth) -> Vec<Finding> {
     let name = path.display();
     if !path.exists() {
         let message = format!("{name} is not there yet; a service makes it at its first start");
         return vec![Finding::ok("database", message)];
     }
-    let found = match quick {
-        true => state::glance(path).await,
-        false => state::audit(path).await,
+    let found = match depth {
+        Depth::Quick => state::glance(path).await,
+        Depth::Full => state::audit(path).await,
+        Depth::FullWithin(bounds) => state::audit_within(path, bounds).await,
     };
     match found {
-        Ok(audit) => describe(path, &audit, quick),
+        Ok(audit) => describe(path, &audit, depth),
         Err(error @ OpenError::Sqlite { .. }) => {
-            vec![Finding::problem("database", error).advise(DAMAGED)]
+            vec![Finding::fail("database", error).advise(DAMAGED)]
         }
         // These say themselves what to do.
-        Err(error) => vec![Finding::problem("database", error)],
+        Err(error) => vec![Finding::fail("database", error)],
     }
 }
 
-fn describe(path: &Path, audit: &Audit, quick: bool) -> Vec<Finding> {
+fn describe(path: &Path, audit: &Audit, depth: Depth) -> Vec<Finding> {
+    if let (Some(stopped), Depth::FullWithin(bounds)) = (audit.stopped, depth) {
+        return vec![unfinished(path, stopped, bounds)];
+    }
+    let quick = matches!(depth, Depth::Quick);
     let mut findings = Vec::new();
     let (name, tasks) = (path.display(), audit.tasks);
     for line in audit.damage.iter().take(NAMED) {
         let message = format!("{name} is damaged: {line}");
-        findings.push(Finding::problem("database", message).advise(DAMAGED));
+        findings.push(Finding::fail("database", message).advise(DAMAGED));
     }
     for broken in audit.broken.iter().take(NAMED) {
         let message = format!(
             "{} {}, such as {}",
             broken.rows, broken.what, broken.example
         );
-        let finding = Finding::problem("invariants", message);
+        let finding = Finding::fail("invariants", message);
         findings.push(
             finding.advise("look at them with sqlite3; other programs may have written them"),
         );
     }
     if audit.damage.is_empty() {
         let sound = match quick {
-            true => "not read through (--quick)",
+            true => "not read through",
             false => "its integrity is checked",
         };
         findings.push(Finding::ok(
@@ -76,12 +91,26 @@ fn describe(path: &Path, audit: &Audit, quick: bool) -> Vec<Finding> {
     findings
 }
 
+fn unfinished(path: &Path, stopped: Stopped, bounds: Bounds) -> Finding {
+    let why = match stopped {
+        Stopped::TooLong => format!("it took longer than {} s", bounds.time.as_secs_f64()),
+        Stopped::WalTooLarge => format!(
+            "the write-ahead log grew by {} MiB meanwhile",
+            bounds.wal_growth_bytes >> 20
+        ),
+    };
+    let message = format!("{} was not read to its end: {why}", path.display());
+    Finding::warn("database", message).advise(
+        "make a backup, and check that: `venom backup FILE`, `venom doctor --database FILE`",
+    )
+}
+
 fn large_wal(path: &Path) -> Option<Finding> {
-    let wal = beside(path, "-wal");
-    let bytes = fs::metadata(&wal).ok()?.len();
+    let bytes = state::wal_bytes(path);
     (bytes > LARGE_WAL_BYTES).then(|| {
+        let wal = state::beside(path, "-wal");
         let message = format!("{} has {} MiB", wal.display(), bytes >> 20);
-        Finding::warning("database", message)
+        Finding::warn("database", message)
             .advise("a program that reads for hours keeps it from being emptied; end that program")
     })
 }

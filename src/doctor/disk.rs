@@ -16,10 +16,32 @@ const LITTLE_ROOM_BYTES: u64 = 1 << 30;
 const WRITE_BYTES: usize = 4096;
 /// The file that is written to; its blocks are there before the measurement, as the log's are.
 const FILE_BYTES: usize = 1 << 20;
-const WRITES: usize = 200;
-const LONGEST: Duration = Duration::from_secs(3);
 /// Above it a few clients notice each commit.
 const SLOW: Duration = Duration::from_millis(20);
+
+/// How hard the disk is tried.
+#[derive(Clone, Copy, Debug)]
+pub enum Probe {
+    Thorough,
+    /// Beside a service whose commits want the same disk.
+    Gentle,
+}
+
+impl Probe {
+    fn writes(self) -> usize {
+        match self {
+            Self::Thorough => 200,
+            Self::Gentle => 40,
+        }
+    }
+
+    fn longest(self) -> Duration {
+        match self {
+            Self::Thorough => Duration::from_secs(3),
+            Self::Gentle => Duration::from_secs(1),
+        }
+    }
+}
 
 /// What a request of one client costs besides the sync, and what a turn of 64 does: from the rates in the
 /// README, which were measured where a sync takes 0.10 ms.
@@ -41,7 +63,7 @@ pub(super) fn folder_of(database: &Path) -> PathBuf {
 pub(super) fn file_system(folder: &Path) -> Finding {
     match kind_of(folder) {
         Ok(kind) => judge(folder, kind),
-        Err(error) => Finding::warning("file system", format!("{}: {error}", folder.display())),
+        Err(error) => Finding::warn("file system", format!("{}: {error}", folder.display())),
     }
 }
 
@@ -75,18 +97,18 @@ fn judge(folder: &Path, kind: u32) -> Finding {
         _ => "",
     };
     if !network.is_empty() {
-        return Finding::problem(
+        return Finding::fail(
             CHECK,
             format!("{name} is on {network}, a network file system"),
         )
         .advise("keep the database on a local disk: here it will be damaged sooner or later");
     }
     match kind {
-        0x6573_5546 => Finding::warning(CHECK, format!("{name} is on FUSE"))
+        0x6573_5546 => Finding::warn(CHECK, format!("{name} is on FUSE"))
             .advise("if a network or a cloud is behind it, keep the database on a local disk"),
-        0x0102_1994 | 0x8584_58F6 => Finding::warning(CHECK, format!("{name} is in memory"))
+        0x0102_1994 | 0x8584_58F6 => Finding::warn(CHECK, format!("{name} is in memory"))
             .advise("a restart of the machine loses it: keep the database on a disk"),
-        0x794C_7630 => Finding::warning(CHECK, format!("{name} is in a container's own layer"))
+        0x794C_7630 => Finding::warn(CHECK, format!("{name} is in a container's own layer"))
             .advise("it goes with the container: keep the database on a volume"),
         _ => Finding::ok(CHECK, format!("{name} is on a local one")),
     }
@@ -96,25 +118,24 @@ pub(super) fn room(folder: &Path) -> Finding {
     let name = folder.display();
     let free = match statvfs(folder) {
         Ok(found) => found.f_bavail.saturating_mul(found.f_frsize),
-        Err(error) => return Finding::warning("room", format!("{name}: {error}")),
+        Err(error) => return Finding::warn("room", format!("{name}: {error}")),
     };
     let mib = free >> 20;
     match free < LITTLE_ROOM_BYTES {
-        true => Finding::warning("room", format!("{mib} MiB are free at {name}"))
+        true => Finding::warn("room", format!("{mib} MiB are free at {name}"))
             .advise("make room: on a full disk no task is accepted"),
         false => Finding::ok("room", format!("{} GiB are free", mib >> 10)),
     }
 }
 
 /// How long the disk takes to have a write for good, and what can be expected of it.
-pub(super) fn sync_latency(folder: &Path) -> Finding {
+pub(super) fn sync_latency(folder: &Path, probe: Probe) -> Finding {
     const CHECK: &str = "disk";
-    let mut times = match measure(folder) {
+    let mut times = match measure(folder, probe) {
         Ok(times) => times,
         Err(error) => {
             let message = format!("{} cannot be written: {error}", folder.display());
-            return Finding::problem(CHECK, message)
-                .advise("let the user of the service write there");
+            return Finding::fail(CHECK, message).advise("let the user of the service write there");
         }
     };
     times.sort_unstable();
@@ -128,19 +149,20 @@ pub(super) fn sync_latency(folder: &Path) -> Finding {
         ms(p99)
     );
     match p99 > SLOW {
-        true => Finding::warning(CHECK, message)
+        true => Finding::warn(CHECK, message)
             .advise("each commit waits for it: use a faster disk, or submit in batches"),
         false => Finding::ok(CHECK, message),
     }
 }
 
-fn measure(folder: &Path) -> io::Result<Vec<Duration>> {
+fn measure(folder: &Path, probe: Probe) -> io::Result<Vec<Duration>> {
     let file: File = tempfile::tempfile_in(folder)?;
     file.write_all_at(&vec![1; FILE_BYTES], 0)?;
     file.sync_all()?;
     let started = Instant::now();
-    let mut times = Vec::with_capacity(WRITES);
-    while times.len() < WRITES && (times.is_empty() || started.elapsed() < LONGEST) {
+    let mut times = Vec::with_capacity(probe.writes());
+    while times.len() < probe.writes() && (times.is_empty() || started.elapsed() < probe.longest())
+    {
         let place = times.len() * WRITE_BYTES % FILE_BYTES;
         let before = Instant::now();
         file.write_all_at(&[2; WRITE_BYTES], place as u64)?;
@@ -165,21 +187,21 @@ fn rates(sync: Duration) -> (f64, f64) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::finding::Level;
+    use super::super::finding::State;
     use super::*;
 
     #[test]
     fn network_file_systems_are_problems() {
         for (kind, level) in [
-            (0x6969, Level::Problem),
-            (0xFF53_4D42, Level::Problem),
-            (0x0102_1997, Level::Problem),
-            (0x6573_5546, Level::Warning),
-            (0x0102_1994, Level::Warning),
-            (0x794C_7630, Level::Warning),
-            (0xEF53, Level::Ok),
+            (0x6969, State::Fail),
+            (0xFF53_4D42, State::Fail),
+            (0x0102_1997, State::Fail),
+            (0x6573_5546, State::Warn),
+            (0x0102_1994, State::Warn),
+            (0x794C_7630, State::Warn),
+            (0xEF53, State::Ok),
         ] {
-            assert_eq!(judge(Path::new("/x"), kind).level, level, "{kind:x}");
+            assert_eq!(judge(Path::new("/x"), kind).state, level, "{kind:x}");
         }
     }
 

@@ -1,0 +1,30 @@
+//! Is everything as the service needs it?
+
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+
+use super::Shared;
+use super::error::ApiError;
+use super::query::Query;
+use crate::doctor::{Busy, Report};
+
+/// `GET /api/v1/doctor`: with `?full=true` the whole database is read, for one caller at a time.
+pub(super) async fn doctor(
+    State(api): Shared,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Report>, ApiError> {
+    let query = Query::parse(query.as_deref(), &["full"])?;
+    let full = query.get("full", "bool_parsing", "true or false")?;
+    Ok(Json(match full.unwrap_or(false) {
+        true => api.doctor.read_through().await?,
+        false => api.doctor.glance().await,
+    }))
+}
+
+impl From<Busy> for ApiError {
+    fn from(_: Busy) -> Self {
+        let detail = "The database is being read to its end for somebody else; try again later.";
+        Self::Status(StatusCode::CONFLICT, detail.to_owned())
+    }
+}

@@ -1,0 +1,69 @@
+//! One thing that was looked at, and how it is.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// How good or bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    Ok,
+    /// Worth knowing; the service works.
+    Warn,
+    /// It does not work, or will not for long.
+    Fail,
+}
+
+/// What was found where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What was looked at.
+    pub name: &'static str,
+    pub state: State,
+    pub message: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<&'static str>,
+}
+
+impl Finding {
+    pub(super) fn ok(name: &'static str, message: impl fmt::Display) -> Self {
+        Self::new(name, State::Ok, message)
+    }
+
+    pub(super) fn warn(name: &'static str, message: impl fmt::Display) -> Self {
+        Self::new(name, State::Warn, message)
+    }
+
+    pub(super) fn fail(name: &'static str, message: impl fmt::Display) -> Self {
+        Self::new(name, State::Fail, message)
+    }
+
+    /// The same with a word on what to do.
+    pub(super) fn advise(self, advice: &'static str) -> Self {
+        Self {
+            advice: Some(advice),
+            ..self
+        }
+    }
+
+    fn new(name: &'static str, state: State, message: impl fmt::Display) -> Self {
+        Self {
+            name,
+            state,
+            message: message.to_string(),
+            advice: None,
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        })
+    }
+}

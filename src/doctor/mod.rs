@@ -1,0 +1,82 @@
+//! Whether this machine, this disk and this database are what the service needs.
+//!
+//! Each look is a [`Finding`]: one line, and what to do where something is wrong. Looking changes nothing.
+//! `venom doctor` looks from outside, beside a service or without one; [`Doctor`] looks from inside a
+//! running one, and takes care that looking does not hurt it.
+
+mod clock;
+mod database;
+mod disk;
+mod finding;
+mod machine;
+mod running;
+
+use serde::Serialize;
+
+pub use database::{Depth, database};
+pub use disk::Probe;
+pub use finding::{Finding, State};
+pub use running::{Busy, Doctor};
+
+use crate::config::{self, Explained, Settings};
+use crate::models::Timestamp;
+
+/// Everything that was found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Whether no check failed; a warning is no failure.
+    pub healthy: bool,
+    pub checked_at: Timestamp,
+    pub checks: Vec<Finding>,
+    /// Every setting, with its value and where it comes from; no secrets.
+    pub settings: Vec<Explained>,
+}
+
+impl Report {
+    pub fn new(checks: Vec<Finding>, settings: Vec<Explained>) -> Self {
+        Self {
+            healthy: checks.iter().all(|check| check.state != State::Fail),
+            checked_at: Timestamp::now(),
+            checks,
+            settings,
+        }
+    }
+}
+
+/// What is found on this machine for a service with these settings. Blocks while the disk is measured.
+pub fn machine(settings: &Settings, probe: Probe) -> Vec<Finding> {
+    let folder = disk::folder_of(&settings.database_path);
+    vec![
+        machine::sqlite(),
+        machine::open_files(settings.max_connections),
+        disk::file_system(&folder),
+        disk::room(&folder),
+        disk::sync_latency(&folder, probe),
+        clock::synchronised(),
+    ]
+}
+
+/// How the reading of the settings went.
+pub fn settings(read: Result<&[String], &config::Error>) -> Vec<Finding> {
+    match read {
+        Ok([]) => vec![Finding::ok("settings", "they can be read")],
+        Ok(warnings) => warnings
+            .iter()
+            .map(|warning| Finding::warn("settings", warning))
+            .collect(),
+        Err(error) => {
+            vec![Finding::fail("settings", error).advise("correct it, and look again")]
+        }
+    }
+}
+
+/// Whether a service runs on the database: its address if one does, and why it takes no tasks if so.
+pub fn service(answer: Option<(&str, Result<(), String>)>) -> Finding {
+    const NAME: &str = "service";
+    match answer {
+        None => Finding::ok(NAME, "none runs on this database"),
+        Some((url, Ok(()))) => Finding::ok(NAME, format!("runs at {url} and takes tasks")),
+        Some((url, Err(reason))) => Finding::warn(NAME, format!("{url} takes no tasks: {reason}"))
+            .advise("its log says why; if it was killed, start it again"),
+    }
+}
