@@ -47,6 +47,7 @@ mod sent_token;
 mod serve;
 mod show;
 mod signals;
+mod stats;
 mod status;
 mod storage;
 mod submit;
@@ -95,6 +96,7 @@ enum Command {
     Explain(explain::Explain),
     Watch(watch::Watch),
     Status(status::Status),
+    Stats(stats::Stats),
     Pause(pause::Pause),
     Resume(resume::Resume),
     Purge(purge::Purge),
@@ -148,6 +150,7 @@ fn dispatch(command: Command) -> Result<(), Error> {
         Command::Explain(explain) => on_one_thread(explain::run(&explain)),
         Command::Watch(watch) => on_one_thread(watch::run(&watch)),
         Command::Status(status) => on_one_thread(status::run(&status)),
+        Command::Stats(stats) => on_one_thread(stats::run(&stats)),
         Command::Pause(pause) => on_one_thread(pause::run(&pause)),
         Command::Resume(resume) => on_one_thread(resume::run(&resume)),
         Command::Purge(purge) => on_one_thread(purge::run(&purge)),

@@ -15,6 +15,7 @@ mod logs;
 mod many;
 mod mistakes;
 mod orders;
+mod parity;
 mod service;
 mod settings;
 mod show;
