@@ -22,5 +22,7 @@ mod show;
 mod submit;
 mod systemd;
 mod target;
+mod terminal;
 mod token;
+mod top;
 mod watch;
