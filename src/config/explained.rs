@@ -20,13 +20,6 @@ pub struct Explained {
     pub place: Place,
 }
 
-impl Explained {
-    /// Whether anybody has set it.
-    pub fn is_set(&self) -> bool {
-        self.place != Place::Default
-    }
-}
-
 impl Loaded {
     /// All settings, in the order of [`Settings`].
     pub fn explained(&self) -> Vec<Explained> {
