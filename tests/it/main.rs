@@ -9,6 +9,7 @@ mod command;
 mod connections;
 mod crash;
 mod disk;
+mod document;
 mod dumps;
 mod emergency_stop;
 mod errors;
