@@ -126,4 +126,5 @@ scripts! {
     browser_five_thousand_events_do_not_freeze_it: "load.mjs",
     browser_charts_show_what_happened_also_after_a_restart: "charts.mjs",
     browser_pages_are_accessible_in_both_themes: "pages.mjs",
+    browser_the_document_can_be_read_and_tried_out: "docs.mjs",
 }
