@@ -40,7 +40,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 #[utoipa::path(
     get, path = "/api/v1/tasks/{task_id}/stream", tag = "Events", operation_id = "stream_task",
     params(parameters::TaskIdParameter, parameters::LastEventIdParameter),
-    responses((status = 200, description = "Events", body = String, content_type = "text/event-stream",
+    responses((status = 200, description = "Events", body = Value, content_type = "text/event-stream",
         example = "event: task_finished\nid: 7\ndata: {\"status\":\"COMPLETED\"}\n\n")),
 )]
 pub(super) async fn stream(

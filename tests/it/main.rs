@@ -7,6 +7,7 @@ mod bulk;
 mod chains;
 mod command;
 mod connections;
+mod contract;
 mod crash;
 mod disk;
 mod document;

@@ -5,6 +5,7 @@
 //! [`answers`] and [`access`].
 
 mod access;
+mod alternatives;
 mod answers;
 pub(super) mod parameters;
 pub(super) mod requests;
@@ -60,6 +61,8 @@ fn document() -> Value {
             answers::add(path, call);
         }
     }
+    let schemas = document["components"]["schemas"].as_object_mut();
+    alternatives::spell_out(schemas.expect("there are schemas"));
     document["components"]["responses"] = answers::shared();
     document["components"]["securitySchemes"] = access::schemes();
     document

@@ -88,7 +88,7 @@ pub struct BroadcastRequest {
     /// What to do, in small or capital letters: `pause`, `resume`, `emergency_stop` or `status`.
     command: String,
     /// For `pause`: `processor`, `until` and `reason`; for `resume`: `processor`.
-    data: Option<Value>,
+    data: Option<HashMap<String, Value>>,
 }
 
 /// A token that becomes a browser's cookie.
@@ -138,8 +138,8 @@ pub struct WorkerLogRequest {
     #[schema(minimum = 1)]
     attempt: i64,
     /// One text; each of its lines becomes one of the log's. Asked for unless there is `lines`.
-    #[schema(required = false)]
-    line: String,
+    line: Option<String>,
+    /// Several; not together with `line`.
     lines: Option<Vec<String>>,
 }
 
@@ -182,6 +182,16 @@ pub struct FailRequest {
     retry: Option<bool>,
 }
 
+/// A task in a dump, as `GET /api/v1/tasks/{task_id}` has it; for an import, the other fields may be missing.
+#[derive(ToSchema)]
+pub struct DumpedTask {
+    #[schema(value_type = Uuid)]
+    id: TaskId,
+    content: String,
+    #[serde(flatten)]
+    more: HashMap<String, Value>,
+}
+
 /// The whole state as one file: `state_dump.json`. Fields that are not known stay as they are.
 #[derive(ToSchema)]
 #[schema(examples(json!({ "tasks": [{
@@ -193,8 +203,7 @@ pub struct FailRequest {
     "logs": [],
 }] })))]
 pub struct Dump {
-    /// Each as `GET /api/v1/tasks/{task_id}` has it; for an import, fields may be missing.
-    tasks: Vec<HashMap<String, Value>>,
+    tasks: Vec<DumpedTask>,
     /// What else the file holds.
     #[serde(flatten)]
     more: HashMap<String, Value>,
