@@ -5,6 +5,7 @@ mod auth;
 mod browser;
 mod bulk;
 mod chains;
+mod clients;
 mod command;
 mod connections;
 mod contract;
