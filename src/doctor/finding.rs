@@ -3,9 +3,11 @@
 use std::fmt;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// How good or bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = CheckState)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     Ok,
@@ -16,7 +18,7 @@ pub enum State {
 }
 
 /// What was found where.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Finding {
     /// What was looked at.
     pub name: &'static str,

@@ -15,6 +15,7 @@ mod running;
 mod tls;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 pub use access::access;
 pub use database::{Depth, database};
@@ -27,7 +28,8 @@ use crate::config::{self, Explained, Settings};
 use crate::models::Timestamp;
 
 /// Everything that was found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = DoctorReport)]
 pub struct Report {
     /// Whether no check failed; a warning is no failure.
     pub healthy: bool,

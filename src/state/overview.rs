@@ -8,6 +8,7 @@ use serde::Serialize;
 use sqlx::SqlitePool;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
 use super::handle::StateManager;
 use super::text::Text;
@@ -24,7 +25,7 @@ const MANY: i64 = 100_000;
 const HOLDS_FACTOR: u32 = 20;
 
 /// How many tasks have each status.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub struct Counts {
     pub pending: i64,
@@ -58,26 +59,30 @@ impl Counted {
 }
 
 /// A task that waits for another one.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Downstream {
+    #[schema(value_type = Uuid)]
     pub id: TaskId,
     pub status: TaskStatus,
     pub processor: String,
 }
 
 /// The database as a file.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct FileUse {
     pub database_bytes: i64,
     /// Part of it that holds nothing and is used for what comes next.
     pub free_bytes: i64,
     /// The task that arrived first of those that are there.
+    #[schema(required)]
     pub oldest_task: Option<Oldest>,
 }
 
 /// The task that arrived first.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = OldestTask)]
 pub struct Oldest {
+    #[schema(value_type = Uuid)]
     pub id: TaskId,
     pub created_at: Timestamp,
 }
