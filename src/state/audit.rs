@@ -307,13 +307,19 @@ mod tests {
     async fn an_audit_ends_at_its_bounds() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("venom.db");
-        let connections = connect::open(&path, Durability::Normal).await.unwrap();
+        let mut connections = connect::open(&path, Durability::Normal).await.unwrap();
+        // Enough for SQLite to ask whether it is to go on.
+        let tasks = "INSERT INTO tasks(content)
+                     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+                     SELECT 'x' FROM n";
+        let insert = sqlx::query(tasks).execute(&mut connections.write);
+        insert.await.unwrap();
         let bounds = |seconds, wal_growth_bytes| Bounds {
             time: Duration::from_secs(seconds),
             wal_growth_bytes,
         };
         let audit = audit_within(&path, bounds(3600, 1 << 30)).await.unwrap();
-        assert_eq!(audit, Audit::default());
+        assert_eq!((audit.tasks, audit.stopped), (2000, None));
         let audit = audit_within(&path, bounds(0, 1 << 30)).await.unwrap();
         assert_eq!(audit.stopped, Some(Stopped::TooLong));
         drop(connections);
