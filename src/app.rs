@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{self, Access};
-use crate::api::{self, Api, Door, Hosts, Listeners, ServerLimits};
+use crate::api::{self, Api, Door, Hosts, Listeners, Quota, ServerLimits};
 use crate::config::{Current, KeySettings, ProcessorKind, Settings, Sources};
 use crate::dump::{Periodic, StateFile};
 use crate::hive::{Hive, LinkError};
@@ -202,6 +202,7 @@ impl App {
         let scheduling = scheduler.run(stop.clone());
         let mut clockwork = tokio::spawn(async { tokio::join!(scheduling, reloading) });
         let listeners = Listeners::start().map_err(Error::Thread)?;
+        let quota = Arc::new(Quota::new());
         let api = Arc::new(Api {
             state: self.state.clone(),
             queue: queue.clone(),
@@ -210,6 +211,7 @@ impl App {
             current: self.current.clone(),
             reload: self.reload,
             access: self.access.clone(),
+            quota: Arc::clone(&quota),
             is_secure: self.tls.is_some(),
             body_limit_bytes: self.settings.body_limit_bytes,
             request_timeout: self.settings.request_timeout,
@@ -227,6 +229,8 @@ impl App {
             Door {
                 hosts: Hosts::of(self.address.ip()),
                 access: self.access,
+                quota,
+                current: self.current.clone(),
                 tls: self.tls,
             },
             limits,

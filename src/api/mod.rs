@@ -2,8 +2,10 @@
 //! live elsewhere.
 
 mod batch;
+mod buckets;
 mod bulk;
 mod caller;
+mod cors;
 mod dump;
 mod echo;
 mod error;
@@ -13,6 +15,7 @@ mod extract;
 mod fields;
 mod filter;
 mod guard;
+mod headers;
 mod health;
 mod hive_calls;
 mod list;
@@ -24,6 +27,7 @@ mod overview;
 mod processors;
 mod query;
 mod queue;
+mod quota;
 mod reload;
 mod schedules;
 mod server;
@@ -33,6 +37,7 @@ mod stream;
 mod task;
 mod task_request;
 mod tasks;
+mod visitor;
 mod wait;
 mod web;
 mod worker;
@@ -49,6 +54,7 @@ use tokio_util::sync::CancellationToken;
 pub use error::ApiError;
 pub use guard::Hosts;
 pub use listeners::Listeners;
+pub use quota::Quota;
 pub use server::{Door, ServerLimits, serve};
 
 use crate::access::Access;
@@ -72,6 +78,8 @@ pub struct Api {
     pub reload: Reload,
     /// Whether tokens are asked for, and which hold.
     pub access: Access,
+    /// What clients have used up.
+    pub quota: Arc<Quota>,
     /// Whether clients come by TLS.
     pub is_secure: bool,
     /// Largest request body, except for an import.
@@ -134,7 +142,7 @@ pub fn app(api: Arc<Api>) -> Router {
         .route("/api/v1/hive/broadcast", post(hive_calls::broadcast))
         .route("/api/v1/processors", get(processors::list))
         .route("/api/v1/schedules", get(schedules::list))
-        .route("/api/v1/login", post(session::login))
+        .route(session::LOGIN, post(session::login))
         .route("/api/v1/logout", post(session::logout))
         .route("/api/v1/session", get(session::show))
         .route("/api/v1/reload", post(reload::reload))

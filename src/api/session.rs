@@ -5,8 +5,10 @@
 //! whoever changes something by cookie sends with it what `GET /api/v1/session` says, which no page of
 //! another origin can read.
 
+use std::net::IpAddr;
+
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -15,7 +17,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::caller::{self, Caller};
+use super::caller::Caller;
 use super::error::ApiError;
 use super::extract::{SmallJsonBody, parse_object};
 use super::fields::Fields;
@@ -26,9 +28,17 @@ use crate::models::Grant;
 const COOKIE: &[u8] = b"venom_token=";
 const CSRF_HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
 
+/// Where a login is handed in.
+pub(super) const LOGIN: &str = "/api/v1/login";
+
+/// From where it comes.
+#[derive(Clone, Copy)]
+pub(super) struct From(pub IpAddr);
+
 /// `POST /api/v1/login` `{"token"}`: sets the cookie. Says what `GET /api/v1/session` does.
 pub(super) async fn login(
     State(api): Shared,
+    Extension(From(from)): Extension<From>,
     _: NoParameters,
     SmallJsonBody(body): SmallJsonBody,
 ) -> Result<Response, ApiError> {
@@ -39,8 +49,7 @@ pub(super) async fn login(
         return Ok(Json(nobody()).into_response());
     }
     let token = token.trim();
-    let key = api.access.find(token.as_bytes());
-    let key = key.ok_or(ApiError::Unauthorized(caller::WRONG_TOKEN))?;
+    let key = api.quota.judge(api.access.find(token.as_bytes()), from)?;
     let session = Json(somebody(&key.grant, Some(token.as_bytes())));
     Ok(([(header::SET_COOKIE, cookie(&api, token, ""))], session).into_response())
 }

@@ -37,6 +37,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 pub use backoff::Backoff;
 pub use changes::Changes;
 pub use current::{Current, Publisher};
@@ -70,6 +72,14 @@ pub struct Settings {
     pub tls_cert_file: Option<PathBuf>,
     /// Its private key, PEM. Default: none. `VENOM_TLS_KEY_FILE`
     pub tls_key_file: Option<PathBuf>,
+    /// How many requests a client may make: a token, or an address where none is asked for. Default: any
+    /// number. `VENOM_RATE_LIMIT`
+    pub rate_limit: Option<Rate>,
+    /// Proxies of which `X-Forwarded-For` is believed: addresses and networks. Default: none.
+    /// `VENOM_TRUSTED_PROXIES`
+    pub trusted_proxies: Vec<IpNet>,
+    /// Origins besides the service's own whose pages may call it. Default: none. `VENOM_CORS_ORIGINS`
+    pub cors_origins: Vec<String>,
     /// The database file, created as needed. Default `./data/venom.db`. `VENOM_DATABASE_PATH`,
     /// `--database`
     pub database_path: PathBuf,
@@ -227,6 +237,9 @@ impl Default for Settings {
             auth: Auth::Auto,
             tls_cert_file: None,
             tls_key_file: None,
+            rate_limit: None,
+            trusted_proxies: Vec::new(),
+            cors_origins: Vec::new(),
             database_path: "./data/venom.db".into(),
             state_file_path: "./data/memory/state_dump.json".into(),
             state_dump: true,
