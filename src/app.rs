@@ -27,6 +27,7 @@ use crate::schedules::Scheduler;
 use crate::state::{
     self, Home, Limits, Lock, OpenError, Retention, Rule, Start, StateManager, WriterHandle,
 };
+use crate::traces::Traces;
 use crate::{systemd, tls};
 
 /// Why the service did not start, or did not stop well: one sentence.
@@ -49,6 +50,8 @@ pub enum Error {
     NoToken { address: IpAddr, database: PathBuf },
     #[error("cannot speak TLS: {0}")]
     Tls(String),
+    #[error("cannot send traces: {0}")]
+    Traces(String),
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
     #[error("the Hive cannot be started: {0}")]
@@ -86,6 +89,7 @@ pub struct App {
     /// `None` speaks plain HTTP.
     tls: Option<TlsAcceptor>,
     metrics: Metrics,
+    traces: Traces,
 }
 
 impl App {
@@ -101,6 +105,7 @@ impl App {
             source,
         };
         let tls = tls(&settings)?;
+        let traces = Traces::start(&settings).map_err(Error::Traces)?;
         let listener = TcpListener::bind(wanted).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let registry = Arc::new(Registry::new(&settings));
@@ -158,6 +163,7 @@ impl App {
             tokens,
             tls,
             metrics,
+            traces,
         })
     }
 
@@ -190,8 +196,12 @@ impl App {
         let draining = CancellationToken::new();
         let closing = CancellationToken::new();
         let (queue, orders) = QueueManager::new(self.state.clone());
-        let orchestrator =
-            Orchestrator::new(self.state.clone(), Arc::clone(&self.registry), orders);
+        let orchestrator = Orchestrator::new(
+            self.state.clone(),
+            Arc::clone(&self.registry),
+            orders,
+            self.traces.clone(),
+        );
         let mut orchestrator = tokio::spawn(orchestrator.run(
             stopping.clone(),
             draining.clone(),
@@ -225,7 +235,7 @@ impl App {
         let limits = server_limits(&self.settings);
         let server = tokio::spawn(api::serve(
             self.listener,
-            api::app(api),
+            api::app(api, &self.traces),
             Door {
                 hosts: Hosts::of(self.address.ip()),
                 access: self.access,
@@ -313,6 +323,7 @@ impl App {
         self.state.close().await?;
         let _ = writer.await;
         drop(self.lock);
+        self.traces.stop().await;
         tracing::info!("stopped");
         Ok(())
     }

@@ -13,6 +13,7 @@ use super::error::{ApiError, Problem};
 use super::extract::{IdempotencyKey, check_json, once, parse_object, parse_part, read_body};
 use super::query::NoParameters;
 use super::task_request::task_of;
+use super::traced::Traced;
 use crate::models::NewTask;
 use crate::processors::Registry;
 use crate::state::Error;
@@ -54,6 +55,7 @@ pub(super) async fn create(
     State(api): Shared,
     caller: Caller,
     _: NoParameters,
+    traced: Traced,
     IdempotencyKey(key): IdempotencyKey,
     body: BatchBody,
 ) -> Result<Response, ApiError> {
@@ -61,7 +63,7 @@ pub(super) async fn create(
         return Err(Error::Stopping.into());
     }
     let room = api.state.reserve(body.bytes.len())?;
-    let tasks = body.tasks(&api.registry)?;
+    let mut tasks = body.tasks(&api.registry)?;
     for (index, task) in tasks.iter().enumerate() {
         let checked = caller.check(&task.processor);
         checked.map_err(|error| error.of_task(index))?;
@@ -69,7 +71,10 @@ pub(super) async fn create(
         checked.map_err(|error| ApiError::from(error).of_task(index))?;
     }
     let once = key.map(|key| once(key, &body.bytes));
-    let task_ids = api.state.submit_all(tasks, once, room).await?;
+    let commit = traced.commit(&mut tasks);
+    let task_ids = api.state.submit_all(tasks, once, room).await;
+    commit.end(&task_ids, |_| None);
+    let task_ids = task_ids?;
     let body = Json(json!({ "task_ids": task_ids }));
     Ok((StatusCode::CREATED, body).into_response())
 }

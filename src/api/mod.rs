@@ -37,6 +37,7 @@ mod stream;
 mod task;
 mod task_request;
 mod tasks;
+mod traced;
 mod visitor;
 mod wait;
 mod web;
@@ -47,8 +48,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::routing::{get, post};
+use axum::{Router, middleware};
 use tokio_util::sync::CancellationToken;
 
 pub use error::ApiError;
@@ -65,6 +66,7 @@ use crate::processors::Registry;
 use crate::queue::QueueManager;
 use crate::reload::Reload;
 use crate::state::StateManager;
+use crate::traces::Traces;
 
 /// What the handlers share.
 pub struct Api {
@@ -100,8 +102,19 @@ pub struct Api {
 
 type Shared = axum::extract::State<Arc<Api>>;
 
-/// The whole interface as a router.
-pub fn app(api: Arc<Api>) -> Router {
+/// The whole interface as a router; each request is a span while traces are on.
+pub fn app(api: Arc<Api>, traces: &Traces) -> Router {
+    let app = routes(api);
+    match traces.is_on() {
+        true => app.layer(middleware::from_fn_with_state(
+            traces.clone(),
+            traced::follow,
+        )),
+        false => app,
+    }
+}
+
+fn routes(api: Arc<Api>) -> Router {
     Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

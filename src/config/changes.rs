@@ -63,6 +63,9 @@ macro_rules! for_each_setting {
             live hive_task_timeout,
             live hive_max_retries,
             restart hive_zombie_task_timeout,
+            restart otlp_endpoint,
+            restart otlp_headers,
+            restart otlp_service_name,
             restart log_format,
             restart log,
         }

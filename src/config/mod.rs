@@ -174,6 +174,15 @@ pub struct Settings {
     /// Seconds after which a job of which nothing is heard is taken for lost. Default 600.
     /// `HIVE_ZOMBIE_TASK_TIMEOUT`
     pub hive_zombie_task_timeout: Duration,
+    /// Where traces are sent by OTLP over HTTP: the collector's address, to which `/v1/traces` is added.
+    /// Default: none, no traces. `OTEL_EXPORTER_OTLP_ENDPOINT` or `VENOM_OTLP_ENDPOINT`
+    pub otlp_endpoint: Option<String>,
+    /// Headers for the collector, `name=value` with commas between them. Default: none.
+    /// `OTEL_EXPORTER_OTLP_HEADERS` or `VENOM_OTLP_HEADERS`
+    pub otlp_headers: Option<Password>,
+    /// The service's name in its traces. Default `venom-core`. `OTEL_SERVICE_NAME` or
+    /// `VENOM_OTLP_SERVICE_NAME`
+    pub otlp_service_name: String,
     /// How a log line is written. Default text. `VENOM_LOG_FORMAT`, `--log-format`
     pub log_format: LogFormat,
     /// What is logged: a level, or a filter as tracing's `EnvFilter` reads it. Default `info`.
@@ -277,6 +286,9 @@ impl Default for Settings {
             hive_task_timeout: Duration::from_secs(300),
             hive_max_retries: 3,
             hive_zombie_task_timeout: Duration::from_secs(600),
+            otlp_endpoint: None,
+            otlp_headers: None,
+            otlp_service_name: "venom-core".to_owned(),
             log_format: LogFormat::Text,
             log: "info".to_owned(),
         }

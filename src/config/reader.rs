@@ -77,6 +77,9 @@ pub(super) fn read(table: &mut Table<'_>) -> Result<Settings, Error> {
         hive_background_queue: REDIS_NAME,
         hive_broadcast_channel: REDIS_NAME,
         hive_zombie_task_timeout: PERIOD,
+        otlp_endpoint: OTLP_ENDPOINT,
+        otlp_headers: OTLP_HEADERS,
+        otlp_service_name: SERVICE_NAME,
         log_format: LOG_FORMAT,
         log: LOG_FILTER,
     })

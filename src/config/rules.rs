@@ -7,6 +7,7 @@ mod clients;
 mod hive;
 mod processors;
 mod schedules;
+mod traces;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ pub(super) use clients::*;
 pub(super) use hive::*;
 pub(super) use processors::*;
 pub(super) use schedules::*;
+pub(super) use traces::*;
 
 /// The resolution of timers.
 const LEAST_PERIOD: f64 = 0.001;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{Failure, TaskStatus, Timestamp};
+use super::{Failure, TaskStatus, Timestamp, TraceContext};
 
 /// A task's public name: a UUID (version 7 for tasks submitted through the service).
 pub type TaskId = Uuid;
@@ -79,6 +79,8 @@ pub struct NewTask {
     pub after: Vec<TaskId>,
     /// Unknown fields of the request, kept as `context_history.request`.
     pub request: Map<String, Value>,
+    /// The trace that it belongs to, kept as `context_history.trace`.
+    pub trace: Option<TraceContext>,
 }
 
 impl NewTask {
@@ -97,6 +99,7 @@ impl NewTask {
             unique_key: None,
             after: Vec::new(),
             request: Map::new(),
+            trace: None,
         }
     }
 }

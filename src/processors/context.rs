@@ -6,8 +6,9 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::RunError;
-use crate::models::{ClaimedTask, OfferId, Task, TaskId, TaskStatus, Timestamp};
+use crate::models::{ClaimedTask, OfferId, Task, TaskId, TaskStatus, Timestamp, TraceContext};
 use crate::state::{Error, StateManager, Upstream};
+use crate::traces::Span;
 
 /// Between two tries to read what the storage does not give.
 const READ_PAUSE: Duration = Duration::from_millis(200);
@@ -18,6 +19,7 @@ pub struct Context {
     stop: CancellationToken,
     home: Home,
     remote: Option<Remote>,
+    span: Option<Span>,
 }
 
 /// Where the task is kept, and who hears of the attempt.
@@ -51,6 +53,7 @@ impl Context {
             stop,
             home: Home::State(state),
             remote: None,
+            span: None,
         }
     }
 
@@ -62,6 +65,7 @@ impl Context {
             stop,
             home: Home::Elsewhere(sent),
             remote: None,
+            span: None,
         }
     }
 
@@ -71,6 +75,21 @@ impl Context {
             remote: Some(remote),
             ..self
         }
+    }
+
+    /// The same, as a span of a trace.
+    pub fn with_span(self, span: Option<Span>) -> Self {
+        Self { span, ..self }
+    }
+
+    /// The attempt's span, while traces are on.
+    pub fn span(&self) -> Option<&Span> {
+        self.span.as_ref()
+    }
+
+    /// What whoever runs the attempt is told of its trace.
+    pub fn trace(&self) -> Option<TraceContext> {
+        self.span().map(Span::carried)
     }
 
     /// How long the attempt may take once it has begun elsewhere.

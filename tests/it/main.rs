@@ -63,6 +63,7 @@ mod stream;
 mod support;
 mod tasks;
 mod tls;
+mod traces;
 mod waiting;
 mod web;
 mod webhook;

@@ -2,6 +2,7 @@
 
 mod arq;
 mod backend;
+mod collector;
 mod database;
 mod gate;
 mod hive_worker;
@@ -20,6 +21,7 @@ mod ws;
 
 pub use arq::Arq;
 pub use backend::{Backend, Call};
+pub use collector::{Collector, attribute};
 pub use database::Database;
 pub use hive_worker::{HiveWorker, Yard, put, result_text};
 pub use http::Answer;
