@@ -36,6 +36,8 @@ pub struct Sent {
     pub at: Timestamp,
     /// The tasks that it waited for.
     pub upstream: Vec<Upstream>,
+    /// The trace that its attempt belongs to.
+    pub trace: Option<TraceContext>,
 }
 
 /// What a processor needs to know whose tasks run elsewhere.
@@ -89,7 +91,11 @@ impl Context {
 
     /// What whoever runs the attempt is told of its trace.
     pub fn trace(&self) -> Option<TraceContext> {
-        self.span().map(Span::carried)
+        match (&self.span, &self.home) {
+            (Some(span), _) => Some(span.carried()),
+            (None, Home::Elsewhere(sent)) => sent.trace.clone(),
+            (None, Home::State(_)) => None,
+        }
     }
 
     /// How long the attempt may take once it has begun elsewhere.

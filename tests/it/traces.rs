@@ -5,7 +5,10 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Backend, Collector, Service, Setup, attribute, tasks_of};
+use crate::hive_sending::calls;
+use crate::support::{
+    Answer, Arq, Backend, Collector, Redis, Service, Setup, Yard, attribute, tasks_of,
+};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const CALLER: &str = "b7ad6b7169203331";
@@ -186,6 +189,34 @@ async fn commands_and_workers_are_told_of_their_trace() {
     assert_eq!(collector.named("attempt").iter().filter(below).count(), 2);
     // A probe is no span.
     assert!(collector.named("GET").is_empty());
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn a_job_of_the_hive_carries_its_trace_and_pythons_workers_take_it() {
+    let (collector, redis, yard) = (Collector::start().await, Redis::start().await, Yard::new());
+    let trace = yard.table("trace", "printf %s \"$TRACEPARENT $TRACESTATE\"");
+    let worker = yard.worker_with(&redis, "a", &[], &trace).await;
+    let service = traced(&collector)
+        .setting("enable_hive", true)
+        .setting("redis_host", "\"127.0.0.1\"")
+        .setting("redis_port", redis.port())
+        .table(&calls("trace", ""))
+        .table(&calls("ok", ""))
+        .start()
+        .await;
+    let id = submit(&service, &json!({"content": "x", "processor": "trace"})).await;
+    let result = service.finished(&id).await["result"].clone();
+    let attempt = collector.until("attempt").await;
+    assert_eq!(result, format!("{} vendor=x", carried(&attempt)));
+    assert!(worker.stop().await.success());
+
+    for arq in Arq::both("venom:tasks:background") {
+        let _worker = arq.worker(&redis).await;
+        let id = submit(&service, &json!({"content": "text", "processor": "ok"})).await;
+        assert_eq!(service.finished(&id).await["status"], "COMPLETED");
+    }
+    service.ends_well().await;
 }
 
 #[tokio::test]

@@ -7,8 +7,11 @@ use crate::models::TraceContext;
 use crate::processors::Context;
 use crate::traces::Span;
 
-/// The span of a call, if there is one. It ends when this is dropped.
-pub(in crate::processors) struct Call(Option<Span>);
+/// The span of a call, if there is one, which ends when this is dropped; and the trace in any case.
+pub(in crate::processors) struct Call {
+    span: Option<Span>,
+    carried: Option<TraceContext>,
+}
 
 impl Call {
     /// A POST to `url` begins.
@@ -24,18 +27,21 @@ impl Call {
                 url.and_then(|url| url.port_or_known_default()),
             )
         });
-        Self(span)
+        let carried = span.as_ref().map(Span::carried);
+        Self {
+            carried: carried.or_else(|| context.trace()),
+            span,
+        }
     }
 
     /// What the other service is told.
     pub fn headers(&self) -> HeaderMap {
-        let carried = self.0.as_ref().map(Span::carried);
-        carried.map(|carried| headers(&carried)).unwrap_or_default()
+        self.carried.as_ref().map(headers).unwrap_or_default()
     }
 
     /// This is what has come of it so far.
     pub fn answered(&self, answer: &Result<Response, Error>) {
-        let Some(span) = &self.0 else {
+        let Some(span) = &self.span else {
             return;
         };
         match answer {
