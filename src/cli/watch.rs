@@ -121,7 +121,8 @@ async fn connect(client: &Client, watch: &Watch, since: Option<i64>) -> Result<S
                 let (url, status) = (client.url(), answer.status());
                 format!("{url} answers {status} and has no events to tell")
             });
-            Err(match answer.status().is_server_error() {
+            let status = answer.status();
+            Err(match status.is_server_error() || client::passes(status) {
                 true => Error::Unreachable(words),
                 false => Error::Failed(words),
             })
