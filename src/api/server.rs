@@ -177,7 +177,7 @@ fn answer(
     door: &Door,
     mut request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response, Infallible>> + use<> {
-    let settings = Arc::clone(&door.current.look());
+    let settings = door.current.get();
     let cors = Cors::of(&settings.cors_origins, request.headers());
     let from = visitor::address(seat.peer, request.headers(), &settings.trusted_proxies);
     let answered = match admit(door, &settings, &cors, from, &request) {

@@ -1,7 +1,6 @@
 //! The settings that hold at this moment, for those who outlive a reload.
 
 use std::future;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -26,11 +25,6 @@ impl Current {
     /// The settings of this moment, whole.
     pub fn get(&self) -> Arc<Settings> {
         Arc::clone(&self.0.borrow())
-    }
-
-    /// A look at them, which is short: meanwhile no others can be published.
-    pub fn look(&self) -> impl Deref<Target = Arc<Settings>> {
-        self.0.borrow()
     }
 
     /// Waits until other settings hold than when this clone last waited.

@@ -259,6 +259,7 @@ async fn a_collector_that_is_away_disturbs_nobody() {
 async fn settings_that_no_collector_could_take_stop_the_start() {
     for (key, value) in [
         ("otlp_endpoint", "\"ftp://hush\""),
+        ("otlp_endpoint", "\"http://localhost:4318/?key=hush\""),
         ("otlp_headers", "\"hush\""),
     ] {
         let (status, log) = Setup::new().setting(key, value).start_and_fail().await;

@@ -8,9 +8,11 @@ use super::{Rule, URL};
 
 /// Private, because an address may hold a token.
 pub(in crate::config) const OTLP_ENDPOINT: Rule<Option<String>> = Rule::private(
-    "an address such as http://localhost:4318, without a user or password in it; an empty one is none",
+    "an address such as http://localhost:4318, without a user, a password or a query in it; an empty one \
+     is none",
     |value| match argument(value)?.trim() {
         "" => Some(None),
+        address if address.contains(['?', '#']) => None,
         _ => (URL.read)(value).map(Some),
     },
 );
