@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{self, Access};
-use crate::api::{self, Api, Door, Hosts, Listeners, ServerLimits};
+use crate::api::{self, Api, Door, Hosts, Listeners, Quota, ServerLimits};
 use crate::config::{Current, KeySettings, Loaded, ProcessorKind, Settings, Sources};
 use crate::doctor::Doctor;
 use crate::dump::{Periodic, StateFile};
@@ -28,6 +28,7 @@ use crate::schedules::Scheduler;
 use crate::state::{
     self, Home, Limits, Lock, OpenError, Retention, Rule, Start, StateManager, WriterHandle,
 };
+use crate::traces::Traces;
 use crate::{systemd, tls};
 
 /// Why the service did not start, or did not stop well: one sentence.
@@ -50,6 +51,8 @@ pub enum Error {
     NoToken { address: IpAddr, database: PathBuf },
     #[error("cannot speak TLS: {0}")]
     Tls(String),
+    #[error("cannot send traces: {0}")]
+    Traces(String),
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
     #[error("the Hive cannot be started: {0}")]
@@ -88,6 +91,7 @@ pub struct App {
     /// `None` speaks plain HTTP.
     tls: Option<TlsAcceptor>,
     metrics: Metrics,
+    traces: Traces,
 }
 
 impl App {
@@ -104,6 +108,7 @@ impl App {
             source,
         };
         let tls = tls(&settings)?;
+        let traces = Traces::start(&settings).map_err(Error::Traces)?;
         let listener = TcpListener::bind(wanted).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let registry = Arc::new(Registry::new(&settings));
@@ -163,6 +168,7 @@ impl App {
             tokens,
             tls,
             metrics,
+            traces,
         })
     }
 
@@ -195,8 +201,12 @@ impl App {
         let draining = CancellationToken::new();
         let closing = CancellationToken::new();
         let (queue, orders) = QueueManager::new(self.state.clone());
-        let orchestrator =
-            Orchestrator::new(self.state.clone(), Arc::clone(&self.registry), orders);
+        let orchestrator = Orchestrator::new(
+            self.state.clone(),
+            Arc::clone(&self.registry),
+            orders,
+            self.traces.clone(),
+        );
         let mut orchestrator = tokio::spawn(orchestrator.run(
             stopping.clone(),
             draining.clone(),
@@ -207,6 +217,7 @@ impl App {
         let scheduling = scheduler.run(stop.clone());
         let mut clockwork = tokio::spawn(async { tokio::join!(scheduling, reloading) });
         let listeners = Listeners::start().map_err(Error::Thread)?;
+        let quota = Arc::new(Quota::new());
         let api = Arc::new(Api {
             state: self.state.clone(),
             queue: queue.clone(),
@@ -216,6 +227,7 @@ impl App {
             reload: self.reload,
             doctor: self.doctor,
             access: self.access.clone(),
+            quota: Arc::clone(&quota),
             is_secure: self.tls.is_some(),
             body_limit_bytes: self.settings.body_limit_bytes,
             request_timeout: self.settings.request_timeout,
@@ -229,10 +241,12 @@ impl App {
         let limits = server_limits(&self.settings);
         let server = tokio::spawn(api::serve(
             self.listener,
-            api::app(api),
+            api::app(api, &self.traces),
             Door {
                 hosts: Hosts::of(self.address.ip()),
                 access: self.access,
+                quota,
+                current: self.current.clone(),
                 tls: self.tls,
             },
             limits,
@@ -315,6 +329,7 @@ impl App {
         self.state.close().await?;
         let _ = writer.await;
         drop(self.lock);
+        self.traces.stop().await;
         tracing::info!("stopped");
         Ok(())
     }

@@ -37,6 +37,7 @@
 //! - [`metrics`]: what is counted for Prometheus
 //! - [`models`]: the words of the service as plain data
 //! - [`config`] and [`logging`]: every setting; the log
+//! - [`traces`]: spans for OpenTelemetry, and what of them a task carries along
 //! - [`tls`]: whom the program's own HTTP clients trust, and what the service shows to its own
 //! - [`systemd`]: word to systemd, ready, alive and stopping
 //!
@@ -63,3 +64,4 @@ pub mod schedules;
 pub mod state;
 pub mod systemd;
 pub mod tls;
+pub mod traces;

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use subtle::ConstantTimeEq;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::network::Network;
 use super::text;
 use crate::models::{Grant, TokenHash};
 
@@ -18,8 +19,39 @@ pub struct Key {
     hash: TokenHash,
     /// Whether it was used since the [`super::Watch`] last asked.
     used: AtomicBool,
+    /// Where it was used lately.
+    homes: Homes,
     /// Ends what goes on in its name.
     revoked: CancellationToken,
+}
+
+/// A few networks, of which the newest replaces the oldest.
+#[derive(Debug)]
+struct Homes {
+    networks: [AtomicU64; 4],
+    next: AtomicUsize,
+}
+
+/// No network's number.
+const NOWHERE: u64 = u64::MAX;
+
+impl Homes {
+    fn new() -> Self {
+        Self {
+            networks: [const { AtomicU64::new(NOWHERE) }; 4],
+            next: AtomicUsize::new(0),
+        }
+    }
+
+    fn has(&self, network: Network) -> bool {
+        let number = network.number();
+        (self.networks.iter()).any(|known| known.load(Ordering::Relaxed) == number)
+    }
+
+    fn add(&self, network: Network) {
+        let index = self.next.fetch_add(1, Ordering::Relaxed) % self.networks.len();
+        self.networks[index].store(network.number(), Ordering::Relaxed);
+    }
 }
 
 impl Key {
@@ -28,6 +60,7 @@ impl Key {
             grant,
             hash,
             used: AtomicBool::new(false),
+            homes: Homes::new(),
             revoked: CancellationToken::new(),
         }
     }
@@ -35,6 +68,16 @@ impl Key {
     /// Resolves when the token is worth nothing any more.
     pub async fn revoked(&self) {
         self.revoked.cancelled().await;
+    }
+
+    /// Whether it was let in from there lately.
+    pub fn is_at_home(&self, network: Network) -> bool {
+        self.homes.has(network)
+    }
+
+    /// It is let in from there.
+    pub fn settle(&self, network: Network) {
+        self.homes.add(network);
     }
 
     pub(super) fn take_used(&self) -> bool {

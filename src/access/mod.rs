@@ -5,9 +5,11 @@
 //! request needs is the API's business.
 
 mod keyring;
+mod network;
 mod text;
 mod watch;
 
 pub use keyring::{Access, Key, Keyring};
+pub use network::Network;
 pub use text::TokenText;
 pub use watch::Watch;

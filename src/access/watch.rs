@@ -22,6 +22,8 @@ pub struct Watch {
     keyring: watch::Sender<Arc<Keyring>>,
     /// When the use of each token was noted last.
     noted: HashMap<Arc<str>, Instant>,
+    /// What is wrong with rows that cannot be read, as it was said last.
+    wrong: Vec<String>,
 }
 
 impl Watch {
@@ -30,14 +32,20 @@ impl Watch {
     /// # Errors
     /// When they cannot be read.
     pub async fn start(state: &StateManager) -> Result<Option<(Self, Access)>, Error> {
-        let tokens = state.valid_tokens().await?;
+        let (tokens, wrong) = state.valid_tokens().await?;
+        warn_of(&wrong, &[]);
         if tokens.is_empty() {
             return Ok(None);
         }
         let ring = Arc::new(Keyring::default().replaced_by(tokens));
         let (keyring, access) = watch::channel(ring);
         let noted = HashMap::new();
-        Ok(Some((Self { keyring, noted }, Access::by(access))))
+        let watch = Self {
+            keyring,
+            noted,
+            wrong,
+        };
+        Ok(Some((watch, Access::by(access))))
     }
 
     /// Looks at the table again and again, until `stop`. What cannot be read leaves all as it is.
@@ -59,7 +67,9 @@ impl Watch {
     }
 
     async fn look(&mut self, state: &StateManager) -> Result<(), Error> {
-        let tokens = state.valid_tokens().await?;
+        let (tokens, wrong) = state.valid_tokens().await?;
+        warn_of(&wrong, &self.wrong);
+        self.wrong = wrong;
         let next = Arc::new(self.keyring.borrow().replaced_by(tokens));
         self.keyring.send_replace(Arc::clone(&next));
         let names = self.used(&next);
@@ -88,5 +98,15 @@ impl Watch {
             }
         }
         names
+    }
+}
+
+/// Says what is wrong with rows that cannot be read, unless it was said.
+fn warn_of(wrong: &[String], said: &[String]) {
+    for why in wrong.iter().filter(|why| !said.contains(why)) {
+        tracing::warn!(
+            why,
+            "a row of the table tokens cannot be read; it lets nobody in"
+        );
     }
 }

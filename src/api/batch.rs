@@ -16,6 +16,7 @@ use super::error::{ApiError, Problem, Taken};
 use super::extract::{IdempotencyKey, check_json, once, parse_object, parse_part, read_body};
 use super::query::NoParameters;
 use super::task_request::task_of;
+use super::traced::Traced;
 use crate::models::{NewTask, TaskId};
 use crate::processors::Registry;
 use crate::state::Error;
@@ -79,6 +80,7 @@ pub(super) async fn create(
     State(api): Shared,
     caller: Caller,
     _: NoParameters,
+    traced: Traced,
     IdempotencyKey(key): IdempotencyKey,
     body: BatchBody,
 ) -> Result<Response, ApiError> {
@@ -86,7 +88,7 @@ pub(super) async fn create(
         return Err(Error::Stopping.into());
     }
     let room = api.state.reserve(body.bytes.len())?;
-    let tasks = body.tasks(&api.registry)?;
+    let mut tasks = body.tasks(&api.registry)?;
     for (index, task) in tasks.iter().enumerate() {
         let checked = caller.check(&task.processor);
         checked.map_err(|error| error.of_task(index))?;
@@ -94,8 +96,12 @@ pub(super) async fn create(
         checked.map_err(|error| ApiError::from(error).of_task(index))?;
     }
     let once = key.map(|key| once(key, &body.bytes));
-    let task_ids = api.state.submit_all(tasks, once, room).await?;
-    let created = Json(BatchCreated { task_ids });
+    let commit = traced.commit(&mut tasks);
+    let task_ids = api.state.submit_all(tasks, once, room).await;
+    commit.end(&task_ids, |_| None);
+    let created = Json(BatchCreated {
+        task_ids: task_ids?,
+    });
     Ok((StatusCode::CREATED, created).into_response())
 }
 

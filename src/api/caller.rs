@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -12,6 +13,7 @@ use serde_json::Value;
 
 use super::error::ApiError;
 use super::needs::{self, Need};
+use super::quota::Quota;
 use super::session;
 use crate::access::{Access, Key};
 use crate::models::{Grant, TaskFilter, TaskId};
@@ -21,26 +23,36 @@ use crate::state::{Error, StateManager};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Caller(Option<Arc<Key>>);
 
+/// A request, as far as it says who makes it.
+pub(super) struct Visit<'a> {
+    pub method: &'a Method,
+    pub path: &'a str,
+    pub headers: &'a HeaderMap,
+    pub from: IpAddr,
+    /// Whether a page of another origin makes it: its cookies say nothing.
+    pub is_foreign: bool,
+}
+
 /// Who makes this request, if it may.
-pub(super) fn admit(
-    access: &Access,
-    method: &Method,
-    path: &str,
-    headers: &HeaderMap,
-) -> Result<Caller, ApiError> {
+pub(super) fn admit(access: &Access, quota: &Quota, visit: &Visit) -> Result<Caller, ApiError> {
+    let &Visit {
+        method,
+        path,
+        headers,
+        ..
+    } = visit;
     if access.is_open() {
         return Ok(Caller::default());
     }
     let Need::Token { role, confined } = needs::of(method, path) else {
         return Ok(Caller::default());
     };
-    let sent = bearer(headers);
+    let sent = bearer(headers).or_else(|| of_socket(path, headers));
     let is_cookie = sent.is_none();
-    let token = sent.or_else(|| session::token_in(headers));
+    let cookie = || session::token_in(headers).filter(|_| !visit.is_foreign);
+    let token = sent.or_else(cookie);
     let token = token.ok_or(ApiError::Unauthorized(NO_TOKEN))?;
-    let key = access
-        .find(token)
-        .ok_or(ApiError::Unauthorized(WRONG_TOKEN))?;
+    let key = quota.judge(access.find(token), visit.from)?;
     if is_cookie {
         check_page(method, path, headers, token)?;
     }
@@ -59,7 +71,6 @@ pub(super) fn admit(
 
 const NO_TOKEN: &str = "This service asks for a token: send it as `Authorization: Bearer venom_…`. \
                         `venom token create NAME` makes one.";
-pub(super) const WRONG_TOKEN: &str = "The token is unknown, or was revoked.";
 
 /// The token of `Authorization: Bearer …`; `None` where there is no such header.
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
@@ -68,6 +79,17 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     scheme
         .eq_ignore_ascii_case(b"Bearer ")
         .then(|| token.trim_ascii())
+}
+
+/// What a browser's page can send with a socket instead of a header: a subprotocol `bearer.venom_…`, which is
+/// never the one that is chosen.
+fn of_socket<'a>(path: &str, headers: &'a HeaderMap) -> Option<&'a [u8]> {
+    if path != "/ws/events" {
+        return None;
+    }
+    let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).into_iter();
+    let mut offered = offered.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    offered.find_map(|name| name.trim_ascii().strip_prefix(b"bearer."))
 }
 
 /// A browser sends cookies whoever makes it ask. The guard has seen to it that `Origin`, if it is there, is

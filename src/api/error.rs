@@ -3,6 +3,8 @@
 //! 422 carries a list of [`Problem`]s, everything else a sentence. What went wrong inside is logged
 //! here, once, with an id that the client gets instead of the detail.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -33,6 +35,8 @@ pub enum ApiError {
     Status(StatusCode, String),
     /// 409, because of a task that is there already.
     Taken(TaskId, String),
+    /// 429: what there was too much of, and how long until more is taken.
+    TooMany(String, Duration),
     /// 503: nothing was stored; try again later.
     Unavailable(String),
     /// 500: the client gets an id, the log gets the reason.
@@ -182,6 +186,14 @@ impl IntoResponse for ApiError {
             Self::NotFound(detail) => refuse(StatusCode::NOT_FOUND, detail),
             Self::Status(status, detail) => refuse(status, detail),
             Self::Taken(task_id, detail) => answer(StatusCode::CONFLICT, Taken { detail, task_id }),
+            Self::TooMany(what, wait) => {
+                let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
+                let detail = format!("{what} Try again in {seconds} s.");
+                let mut response = refuse(StatusCode::TOO_MANY_REQUESTS, detail);
+                let headers = response.headers_mut();
+                headers.insert(header::RETRY_AFTER, seconds.into());
+                response
+            }
             Self::Unavailable(detail) => {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 let mut response = refuse(status, detail);

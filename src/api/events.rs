@@ -28,6 +28,10 @@ use crate::events::{Delivery, Feed, Filter};
 use crate::models::{Event, EventType, FIRST_FRAME_MESSAGE, Timestamp};
 use crate::state::StateManager;
 
+/// What pages name beside their token where they can send no header: a browser wants one of the protocols
+/// that it has offered.
+const PROTOCOL: &str = "venom.events";
+
 /// How often a silent connection is probed.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 /// A listener that takes nothing, or answers no ping, for this many steps (a minute) is given up.
@@ -86,6 +90,7 @@ pub(super) async fn socket(
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(WRITE_BUFFER_BYTES)
         .max_message_size(INCOMING_LIMIT_BYTES)
+        .protocols([PROTOCOL])
         .on_upgrade(async move |socket| {
             let listeners = api.listeners.clone();
             listeners.spawn(async move {

@@ -38,8 +38,13 @@ impl Hosts {
 }
 
 /// Whether the request may pass: the error is for one that a page of another origin makes, or one
-/// under a foreign name.
-pub(super) fn check(hosts: Hosts, method: &Method, headers: &HeaderMap) -> Result<(), ApiError> {
+/// under a foreign name. Pages of an origin `is_let_in` by the settings, which its `Origin` has to say.
+pub(super) fn check(
+    hosts: Hosts,
+    is_let_in: bool,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<(), ApiError> {
     let host = headers
         .get(header::HOST)
         .and_then(|host| host.to_str().ok());
@@ -48,17 +53,13 @@ pub(super) fn check(hosts: Hosts, method: &Method, headers: &HeaderMap) -> Resul
             "This service listens on loopback and answers to localhost only; the request names another host.",
         ));
     }
-    if let Some(origin) = headers.get(header::ORIGIN) {
-        let authority = origin
-            .to_str()
-            .ok()
-            .and_then(|origin| origin.split_once("://"));
-        let same = authority.is_some_and(|(_, authority)| Some(authority) == host);
-        if !same {
-            return Err(forbidden(
-                "The request comes from a page of another origin.",
-            ));
-        }
+    if is_let_in {
+        return Ok(());
+    }
+    if headers.contains_key(header::ORIGIN) && !is_own_page(headers) {
+        return Err(forbidden(
+            "The request comes from a page of another origin.",
+        ));
     }
     let site = headers.get("sec-fetch-site").map(|site| site.as_bytes());
     let changes = !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
@@ -66,6 +67,13 @@ pub(super) fn check(hosts: Hosts, method: &Method, headers: &HeaderMap) -> Resul
         return Err(forbidden("The request comes from a page of another site."));
     }
     Ok(())
+}
+
+/// Whether the `Origin` is the host that is asked.
+pub(super) fn is_own_page(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let authority = text(header::ORIGIN).and_then(|origin| origin.split_once("://"));
+    authority.is_some_and(|(_, authority)| Some(authority) == text(header::HOST))
 }
 
 fn forbidden(detail: &str) -> ApiError {
@@ -107,7 +115,7 @@ mod tests {
     }
 
     fn allowed(method: Method, pairs: &[(&'static str, &str)]) -> bool {
-        check(Hosts::Loopback, &method, &headers(pairs)).is_ok()
+        check(Hosts::Loopback, false, &method, &headers(pairs)).is_ok()
     }
 
     #[test]

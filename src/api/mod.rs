@@ -2,8 +2,10 @@
 //! live elsewhere.
 
 mod batch;
+mod buckets;
 mod bulk;
 mod caller;
+mod cors;
 mod doctor;
 mod document;
 mod dump;
@@ -15,6 +17,7 @@ mod extract;
 mod fields;
 mod filter;
 mod guard;
+mod headers;
 mod health;
 mod hive_calls;
 mod list;
@@ -26,6 +29,7 @@ mod overview;
 mod processors;
 mod query;
 mod queue;
+mod quota;
 mod reload;
 mod schedules;
 mod server;
@@ -35,6 +39,8 @@ mod stream;
 mod task;
 mod task_request;
 mod tasks;
+mod traced;
+mod visitor;
 mod wait;
 mod web;
 mod worker;
@@ -44,8 +50,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::routing::get;
+use axum::{Router, middleware};
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -54,6 +60,7 @@ use utoipa_axum::routes;
 pub use error::ApiError;
 pub use guard::Hosts;
 pub use listeners::Listeners;
+pub use quota::Quota;
 pub use server::{Door, ServerLimits, serve};
 
 use crate::access::Access;
@@ -65,6 +72,7 @@ use crate::processors::Registry;
 use crate::queue::QueueManager;
 use crate::reload::Reload;
 use crate::state::StateManager;
+use crate::traces::Traces;
 
 /// What the handlers share.
 pub struct Api {
@@ -79,6 +87,8 @@ pub struct Api {
     pub doctor: Doctor,
     /// Whether tokens are asked for, and which hold.
     pub access: Access,
+    /// What clients have used up.
+    pub quota: Arc<Quota>,
     /// Whether clients come by TLS.
     pub is_secure: bool,
     /// Largest request body, except for an import.
@@ -147,8 +157,20 @@ fn calls() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(session::show))
 }
 
-/// The whole interface as a router. The dashboard is no part of the API.
-pub fn app(api: Arc<Api>) -> Router {
+/// The whole interface as a router; each request is a span while traces are on.
+pub fn app(api: Arc<Api>, traces: &Traces) -> Router {
+    let app = routes(api);
+    match traces.is_on() {
+        true => app.layer(middleware::from_fn_with_state(
+            traces.clone(),
+            traced::follow,
+        )),
+        false => app,
+    }
+}
+
+/// The dashboard is no part of the API.
+fn routes(api: Arc<Api>) -> Router {
     let (calls, _) = calls().split_for_parts();
     calls
         .route("/", get(web::page))

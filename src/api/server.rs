@@ -3,13 +3,14 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
-use futures_util::future::{Either, ready};
+use futures_util::future::{Either, FutureExt, ready};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -24,9 +25,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
-use super::caller;
+use super::caller::{self, Caller, Visit};
+use super::cors::Cors;
+use super::error::ApiError;
 use super::guard::{self, Hosts};
+use super::quota::Quota;
+use super::{headers, session, visitor};
 use crate::access::Access;
+use crate::config::{Current, Settings};
 
 /// What clients may cost.
 #[derive(Clone, Copy, Debug)]
@@ -44,12 +50,20 @@ pub struct ServerLimits {
 pub struct Door {
     pub hosts: Hosts,
     pub access: Access,
+    pub quota: Arc<Quota>,
+    pub current: Current,
     /// `None` speaks plain HTTP.
     pub tls: Option<TlsAcceptor>,
 }
 
 /// A connection's place among the connections. What a connection is upgraded to keeps it.
 pub(super) type Place = Arc<OwnedSemaphorePermit>;
+
+/// A connection's place, and who sits on it.
+struct Seat {
+    place: Place,
+    peer: IpAddr,
+}
 
 /// Bytes of a request's head.
 const HEAD_LIMIT_BYTES: usize = 64 * 1024;
@@ -80,11 +94,15 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 let place = Arc::new(place);
                 let app = app.clone();
                 let door = door.clone();
-                connections.spawn(welcome(stream, app, place, door, limits, stop.clone()));
+                let seat = Seat {
+                    place,
+                    peer: peer.ip(),
+                };
+                connections.spawn(welcome(stream, app, seat, door, limits, stop.clone()));
             }
             Err(error) => rest_after(&error).await,
         }
@@ -98,7 +116,7 @@ pub async fn serve(
 async fn welcome(
     stream: TcpStream,
     app: Router,
-    place: Place,
+    seat: Seat,
     door: Door,
     limits: ServerLimits,
     stop: CancellationToken,
@@ -109,11 +127,11 @@ async fn welcome(
     stream.set_write_timeout(Some(limits.idle_timeout));
     let stream = Box::pin(stream);
     let Some(tls) = door.tls.clone() else {
-        return converse(stream, app, place, door, limits, stop).await;
+        return converse(stream, app, seat, door, limits, stop).await;
     };
     let handshake = tokio::time::timeout(limits.header_timeout, tls.accept(stream));
     match stop.run_until_cancelled(handshake).await {
-        Some(Ok(Ok(stream))) => converse(stream, app, place, door, limits, stop).await,
+        Some(Ok(Ok(stream))) => converse(stream, app, seat, door, limits, stop).await,
         Some(Ok(Err(error))) => tracing::debug!(%error, "a TLS handshake failed"),
         Some(Err(_)) | None => {}
     }
@@ -122,7 +140,7 @@ async fn welcome(
 async fn converse(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     app: Router,
-    place: Place,
+    seat: Seat,
     door: Door,
     limits: ServerLimits,
     stop: CancellationToken,
@@ -135,7 +153,7 @@ async fn converse(
         .max_buf_size(HEAD_LIMIT_BYTES)
         .serve_connection(
             io,
-            service_fn(|request| answer(&app, &place, &door, request)),
+            service_fn(|request| answer(&app, &seat, &door, request)),
         )
         .with_upgrades();
     let mut connection = pin!(connection);
@@ -155,24 +173,74 @@ async fn converse(
 /// allocation or two.
 fn answer(
     app: &Router,
-    place: &Place,
+    seat: &Seat,
     door: &Door,
     mut request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response, Infallible>> + use<> {
-    let (method, headers) = (request.method(), request.headers());
-    let admitted = guard::check(door.hosts, method, headers)
-        .and_then(|()| caller::admit(&door.access, method, request.uri().path(), headers));
-    match admitted {
+    let settings = door.current.get();
+    let cors = Cors::of(&settings.cors_origins, request.headers());
+    let from = visitor::address(seat.peer, request.headers(), &settings.trusted_proxies);
+    let answered = match admit(door, &settings, &cors, from, &request) {
         Ok(caller) => {
             let extensions = request.extensions_mut();
-            extensions.insert(Arc::clone(place));
+            extensions.insert(Arc::clone(&seat.place));
             if caller.is_known() {
                 extensions.insert(caller);
             }
+            if request.uri().path() == session::LOGIN {
+                request.extensions_mut().insert(session::From(from));
+            }
             Either::Left(app.clone().call(request))
         }
-        Err(error) => Either::Right(ready(Ok(error.into_response()))),
+        Err(refusal) => Either::Right(ready(Ok(*refusal))),
+    };
+    answered.map(|answered| {
+        answered.map(|mut response| {
+            headers::secure(response.headers_mut());
+            cors.mark(response.headers_mut());
+            response
+        })
+    })
+}
+
+/// Who asks; else the answer that ends it here.
+fn admit(
+    door: &Door,
+    settings: &Settings,
+    cors: &Cors,
+    from: IpAddr,
+    request: &Request<Incoming>,
+) -> Result<Caller, Box<Response>> {
+    let refuse = |error: ApiError| Box::new(error.into_response());
+    let (method, headers) = (request.method(), request.headers());
+    let visit = Visit {
+        method,
+        path: request.uri().path(),
+        headers,
+        from,
+        is_foreign: cors.is_allowed(),
+    };
+    guard::check(door.hosts, cors.is_allowed(), method, headers).map_err(refuse)?;
+    let preflight = cors.preflight(method, headers);
+    let caller = match preflight {
+        Some(_) => Ok(Caller::default()),
+        None => caller::admit(&door.access, &door.quota, &visit),
+    };
+    if let Some(rate) = settings.rate_limit
+        && !is_probe(visit.path)
+    {
+        let counted = door.quota.request(caller.as_ref().ok(), from, rate);
+        counted.map_err(refuse)?;
     }
+    match preflight {
+        Some(answer) => Err(Box::new(answer)),
+        None => caller.map_err(refuse),
+    }
+}
+
+/// Whether this is asked by who watches over the service, as often as it likes.
+fn is_probe(path: &str) -> bool {
+    matches!(path, "/healthz" | "/readyz")
 }
 
 /// A client that left in the queue is its own business; want of descriptors passes.

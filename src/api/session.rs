@@ -6,9 +6,10 @@
 //! another origin can read.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -18,7 +19,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use utoipa::ToSchema;
 
-use super::caller::{self, Caller};
+use super::caller::Caller;
 use super::document::requests;
 use super::error::{ApiError, Refusal};
 use super::extract::{SmallJsonBody, parse_object};
@@ -29,6 +30,13 @@ use crate::models::{Grant, Role};
 
 const COOKIE: &[u8] = b"venom_token=";
 const CSRF_HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
+
+/// Where a login is handed in.
+pub(super) const LOGIN: &str = "/api/v1/login";
+
+/// From where it comes.
+#[derive(Clone, Copy)]
+pub(super) struct From(pub IpAddr);
 
 /// Who asks.
 #[derive(Serialize, ToSchema)]
@@ -63,6 +71,7 @@ pub(super) struct Session {
 )]
 pub(super) async fn login(
     State(api): Shared,
+    Extension(From(from)): Extension<From>,
     _: NoParameters,
     SmallJsonBody(body): SmallJsonBody,
 ) -> Result<Response, ApiError> {
@@ -73,8 +82,7 @@ pub(super) async fn login(
         return Ok(Json(nobody()).into_response());
     }
     let token = token.trim();
-    let key = api.access.find(token.as_bytes());
-    let key = key.ok_or(ApiError::Unauthorized(caller::WRONG_TOKEN))?;
+    let key = api.quota.judge(api.access.find(token.as_bytes()), from)?;
     let session = Json(somebody(&key.grant, Some(token.as_bytes())));
     Ok(([(header::SET_COOKIE, cookie(&api, token, ""))], session).into_response())
 }

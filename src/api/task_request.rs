@@ -41,6 +41,7 @@ pub(super) fn task_of(value: Value, registry: &Registry) -> Result<NewTask, ApiE
         unique_key: fields.key("unique_key"),
         after: fields.ids("after"),
         request: Map::new(),
+        trace: None,
     };
     let too_deep = too_deep(fields.left());
     fields.problems(too_deep);

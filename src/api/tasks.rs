@@ -17,6 +17,7 @@ use super::error::{ApiError, Taken};
 use super::extract::{IdempotencyKey, JsonBody, TaskIdPath, once};
 use super::query::Query;
 use super::task_request::read_task;
+use super::traced::Traced;
 use super::{Api, Shared, list, wait};
 use crate::models::{Order, Task, TaskFilter, TaskId, TaskStatus, Timestamp};
 use crate::state::{Error, Page};
@@ -53,6 +54,7 @@ pub(super) async fn create(
     State(api): Shared,
     caller: Caller,
     uri: Uri,
+    traced: Traced,
     IdempotencyKey(key): IdempotencyKey,
     JsonBody(body): JsonBody,
 ) -> Result<Response, ApiError> {
@@ -61,11 +63,14 @@ pub(super) async fn create(
         return Err(Error::Stopping.into());
     }
     let room = api.state.reserve(body.len())?;
-    let task = read_task(&body, &api.registry)?;
+    let mut task = read_task(&body, &api.registry)?;
     caller.check(&task.processor)?;
     caller.check_upstream(&api.state, &task.after).await?;
     let once = key.map(|key| once(key, &body));
-    let accepted = api.state.submit(task, once, room).await?;
+    let commit = traced.commit(std::slice::from_mut(&mut task));
+    let accepted = api.state.submit(task, once, room).await;
+    commit.end(&accepted, |accepted| Some(accepted.task_id.to_string()));
+    let accepted = accepted?;
     // Without the task, which may have been deleted since, the answer is that it was accepted.
     if let Some(wait) = wait
         && let Some(task) = wait::answer_when_finished(&api, accepted.task_id, wait).await?

@@ -146,9 +146,9 @@ impl Client {
         let body = response.bytes().await.unwrap_or_default();
         let words = reason_in(&body)
             .unwrap_or_else(|| format!("{} answers {status} without a reason", self.url));
-        Err(match status {
-            StatusCode::SERVICE_UNAVAILABLE => Error::Unreachable(words),
-            _ => Error::Failed(words),
+        Err(match passes(status) {
+            true => Error::Unreachable(words),
+            false => Error::Failed(words),
         })
     }
 
@@ -190,4 +190,12 @@ fn root(error: &reqwest::Error) -> &(dyn std::error::Error + 'static) {
         root = source;
     }
     root
+}
+
+/// Whether an answer may be another one later: what was asked too much or too often is none for good.
+pub(super) fn passes(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
+    )
 }

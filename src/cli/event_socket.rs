@@ -49,7 +49,8 @@ pub(super) async fn connect(client: &Client, query: &str) -> Result<Socket, Erro
                 let (url, status) = (client.url(), answer.status());
                 format!("{url} answers {status} and has no events to tell")
             });
-            Err(match answer.status().is_server_error() {
+            let status = answer.status();
+            Err(match status.is_server_error() || client::passes(status) {
                 true => Error::Unreachable(words),
                 false => Error::Failed(words),
             })

@@ -14,7 +14,7 @@ use super::database_file::{DatabaseFile, is_same_file};
 use super::error::Error;
 use super::output::say;
 use crate::dump::{self, Draft};
-use crate::state::{self, Lock, OpenError, beside};
+use crate::state::{self, Lock, OpenError, RestoredTokens, beside};
 
 /// In the name of what was there.
 const LABEL: &str = "before-restore";
@@ -26,8 +26,9 @@ Examples:
 
 Stop the service first. The backup is checked before anything is changed, and the database that was
 there is kept beside the new one, under the name that is printed. What was accepted after the backup is
-not in it, and what has run since runs again. Tokens are those of the backup: look at `venom token list`, and
-revoke again what was revoked since.";
+not in it, and what has run since runs again. Tokens stay those that are there, so that none comes back
+that was revoked after the backup; where there is no database yet, or none was ever made, they are those of
+the backup. `venom token list` shows them.";
 
 /// Put a backup in the place of the database.
 #[derive(Args, Debug)]
@@ -36,6 +37,9 @@ pub(super) struct Restore {
     /// Backup to take
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    /// Take the tokens of the backup too, also those that were revoked since
+    #[arg(long)]
+    with_tokens: bool,
     #[command(flatten)]
     database: DatabaseFile,
 }
@@ -60,6 +64,12 @@ pub(super) async fn run(restore: &Restore) -> Result<(), Error> {
         other => Error::Failed(other.to_string()),
     })?;
     let audit = copy_checked(file, &draft).await?;
+    let tokens = match restore.with_tokens {
+        true => RestoredTokens::OfBackup,
+        false => state::keep_tokens(draft.target(), draft.path())
+            .await
+            .map_err(|error| Error::Failed(error.to_string()))?,
+    };
     // A full disk is found before anything is moved.
     draft.sync().map_err(failed)?;
     state::give_to_owner_of_folder(draft.path());
@@ -73,9 +83,7 @@ pub(super) async fn run(restore: &Restore) -> Result<(), Error> {
         return Err(Error::Failed(format!("cannot write {to}: {error}{kept}")));
     }
     say(format_args!("{to} is restored: {} tasks", audit.tasks));
-    say(format_args!(
-        "its tokens are those of the backup: venom token list shows them"
-    ));
+    say(format_args!("{}", words_of(tokens)));
     if let Some(aside) = aside {
         say(format_args!("what was there is in {}", aside.display()));
     }
@@ -83,6 +91,21 @@ pub(super) async fn run(restore: &Restore) -> Result<(), Error> {
         say(format_args!("warning: {problem}"));
     }
     Ok(())
+}
+
+fn words_of(tokens: RestoredTokens) -> &'static str {
+    match tokens {
+        RestoredTokens::Kept => {
+            "its tokens are those that were here before, not those of the backup"
+        }
+        RestoredTokens::OfBackup => {
+            "its tokens are those of the backup: venom token list shows them"
+        }
+        RestoredTokens::Unknown => {
+            "warning: its tokens are those of the backup, as those that were here cannot be read: \
+             revoke again what was revoked since"
+        }
+    }
 }
 
 /// Gives the database another name beside its own, under which it stays, and takes away the logs that SQLite would

@@ -43,6 +43,13 @@ const BARE: [&str; 17] = [
     "HIVE_ZOMBIE_TASK_TIMEOUT",
 ];
 
+/// Settings that have a name all programs know them by.
+const STANDARD: [(&str, &str); 3] = [
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "otlp_endpoint"),
+    ("OTEL_EXPORTER_OTLP_HEADERS", "otlp_headers"),
+    ("OTEL_SERVICE_NAME", "otlp_service_name"),
+];
+
 /// Settings that only `venom.toml` can hold.
 pub(super) const TABLES: [&str; 3] = ["concurrency_keys", "processors", "schedules"];
 
@@ -145,6 +152,9 @@ fn key_of(name: &str) -> Option<String> {
     let name = name.to_ascii_uppercase();
     if NO_SETTINGS.contains(&name.as_str()) {
         return None;
+    }
+    if let Some((_, key)) = STANDARD.iter().find(|(standard, _)| *standard == name) {
+        return Some((*key).to_owned());
     }
     let key = match BARE.contains(&name.as_str()) {
         true => &name,

@@ -5,11 +5,12 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::changes::for_each_setting;
-use super::{Auth, Durability, Loaded, LogFormat, Origins, Password, Place, Settings};
+use super::{Auth, Durability, Loaded, LogFormat, Origins, Password, Place, Rate, Settings};
 
 /// One setting.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -72,7 +73,7 @@ macro_rules! shown_as_it_is {
     };
 }
 
-shown_as_it_is!(IpAddr, u16, u32, u64, usize, i64, bool, String);
+shown_as_it_is!(IpAddr, IpNet, Rate, u16, u32, u64, usize, i64, bool, String);
 
 impl Shown for PathBuf {
     fn shown(&self) -> String {
@@ -123,6 +124,15 @@ impl Shown for LogFormat {
 impl<T: Shown> Shown for Option<T> {
     fn shown(&self) -> String {
         self.as_ref().map_or_else(|| "-".to_owned(), Shown::shown)
+    }
+}
+
+impl<T: Shown> Shown for Vec<T> {
+    fn shown(&self) -> String {
+        match self.is_empty() {
+            true => "-".to_owned(),
+            false => self.iter().map(Shown::shown).collect::<Vec<_>>().join(", "),
+        }
     }
 }
 

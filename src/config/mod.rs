@@ -37,6 +37,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 pub use backoff::Backoff;
 pub use changes::Changes;
 pub use current::{Current, Publisher};
@@ -70,6 +72,14 @@ pub struct Settings {
     pub tls_cert_file: Option<PathBuf>,
     /// Its private key, PEM. Default: none. `VENOM_TLS_KEY_FILE`
     pub tls_key_file: Option<PathBuf>,
+    /// How many requests a client may make: a token, or an address where none is asked for. Default: any
+    /// number. `VENOM_RATE_LIMIT`
+    pub rate_limit: Option<Rate>,
+    /// Proxies of which `X-Forwarded-For` is believed: addresses and networks. Default: none.
+    /// `VENOM_TRUSTED_PROXIES`
+    pub trusted_proxies: Vec<IpNet>,
+    /// Origins besides the service's own whose pages may call it. Default: none. `VENOM_CORS_ORIGINS`
+    pub cors_origins: Vec<String>,
     /// The database file, created as needed. Default `./data/venom.db`. `VENOM_DATABASE_PATH`,
     /// `--database`
     pub database_path: PathBuf,
@@ -164,6 +174,15 @@ pub struct Settings {
     /// Seconds after which a job of which nothing is heard is taken for lost. Default 600.
     /// `HIVE_ZOMBIE_TASK_TIMEOUT`
     pub hive_zombie_task_timeout: Duration,
+    /// Where traces are sent by OTLP over HTTP: the collector's address, to which `/v1/traces` is added.
+    /// Default: none, no traces. `OTEL_EXPORTER_OTLP_ENDPOINT` or `VENOM_OTLP_ENDPOINT`
+    pub otlp_endpoint: Option<String>,
+    /// Headers for the collector, `name=value` with commas between them. Default: none.
+    /// `OTEL_EXPORTER_OTLP_HEADERS` or `VENOM_OTLP_HEADERS`
+    pub otlp_headers: Option<Password>,
+    /// The service's name in its traces. Default `venom-core`. `OTEL_SERVICE_NAME` or
+    /// `VENOM_OTLP_SERVICE_NAME`
+    pub otlp_service_name: String,
     /// How a log line is written. Default text. `VENOM_LOG_FORMAT`, `--log-format`
     pub log_format: LogFormat,
     /// What is logged: a level, or a filter as tracing's `EnvFilter` reads it. Default `info`.
@@ -230,6 +249,9 @@ impl Default for Settings {
             auth: Auth::Auto,
             tls_cert_file: None,
             tls_key_file: None,
+            rate_limit: None,
+            trusted_proxies: Vec::new(),
+            cors_origins: Vec::new(),
             database_path: "./data/venom.db".into(),
             state_file_path: "./data/memory/state_dump.json".into(),
             state_dump: true,
@@ -267,6 +289,9 @@ impl Default for Settings {
             hive_task_timeout: Duration::from_secs(300),
             hive_max_retries: 3,
             hive_zombie_task_timeout: Duration::from_secs(600),
+            otlp_endpoint: None,
+            otlp_headers: None,
+            otlp_service_name: "venom-core".to_owned(),
             log_format: LogFormat::Text,
             log: "info".to_owned(),
         }

@@ -3,9 +3,11 @@
 //! A value may come as what it is (`port = 9000`, from `venom.toml`) or as text (`VENOM_PORT=9000`);
 //! a rule takes both, wherever they come from.
 
+mod clients;
 mod hive;
 mod processors;
 mod schedules;
+mod traces;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -17,9 +19,11 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::values::{seconds, span, text, truth, whole, word};
 use super::{Auth, Durability, LogFormat};
+pub(super) use clients::*;
 pub(super) use hive::*;
 pub(super) use processors::*;
 pub(super) use schedules::*;
+pub(super) use traces::*;
 
 /// The resolution of timers.
 const LEAST_PERIOD: f64 = 0.001;

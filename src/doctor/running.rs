@@ -78,7 +78,7 @@ impl Doctor {
         checks.push(self.service().await);
         checks.extend(self.pause().await);
         // Without an answer there is a problem enough.
-        if let Ok(tokens) = self.state.valid_tokens().await {
+        if let Ok((tokens, _)) = self.state.valid_tokens().await {
             checks.push(access(&held, tokens.len() as u64, true));
         }
         let path = held.database_path.clone();

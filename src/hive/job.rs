@@ -38,6 +38,7 @@ pub(super) async fn body(
         args: vec![task_id, payload(context.content())],
         kwargs,
         enqueue_time_ms: now_ms() as i64,
+        trace: context.trace(),
     };
     job.to_bytes(codec).map_err(|error| {
         RunError::with(format!("the job cannot be written: {error}"), Next::GiveUp)

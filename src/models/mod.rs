@@ -11,6 +11,7 @@ mod queue;
 mod status;
 mod task;
 mod timestamp;
+mod trace;
 
 pub use attempt::{Again, Attempt, ClaimedTask, OfferId, Outcome, Terms};
 pub use event::{Event, EventType, FIRST_FRAME_MESSAGE};
@@ -20,3 +21,4 @@ pub use queue::{HiveLink, Pause, QueueStatus};
 pub use status::{Failure, TaskStatus, UnknownName};
 pub use task::{NewTask, Task, TaskId};
 pub use timestamp::{InvalidTimestamp, Timestamp};
+pub use trace::TraceContext;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Failure, TaskStatus, Timestamp};
+use super::{Failure, TaskStatus, Timestamp, TraceContext};
 
 /// A task's public name: a UUID (version 7 for tasks submitted through the service).
 pub type TaskId = Uuid;
@@ -92,6 +92,8 @@ pub struct NewTask {
     pub after: Vec<TaskId>,
     /// Unknown fields of the request, kept as `context_history.request`.
     pub request: Map<String, Value>,
+    /// The trace that it belongs to, kept as `context_history.trace`.
+    pub trace: Option<TraceContext>,
 }
 
 impl NewTask {
@@ -110,6 +112,7 @@ impl NewTask {
             unique_key: None,
             after: Vec::new(),
             request: Map::new(),
+            trace: None,
         }
     }
 }

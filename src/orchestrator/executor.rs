@@ -17,6 +17,7 @@ use crate::models::{Again, Attempt, ClaimedTask, Failure, Outcome, Terms, Timest
 use crate::processors::{Context, Entry, Next, Remote, RunError};
 use crate::queue::StopReason;
 use crate::state::StateManager;
+use crate::traces::{Span, Traces};
 
 /// How long a task waits again that was started while the settings changed.
 const A_MOMENT: Duration = Duration::from_secs(1);
@@ -37,9 +38,14 @@ pub(super) async fn execute(
     entry: Option<Entry>,
     signal: StopSignal,
     state: StateManager,
+    traces: Traces,
 ) -> Ended {
     let attempt = task.attempt;
-    let (outcome, stopped_by) = run(task, entry, &signal, &state).await;
+    let span = begin_span(&traces, &task, &state).await;
+    let (outcome, stopped_by) = run(task, entry, &signal, &state, span.clone()).await;
+    if let Some(span) = span {
+        span.end_attempt(&outcome);
+    }
     if let Outcome::Failed { failure, error } = &outcome {
         tracing::info!(task_id = %attempt.task_id, attempt = attempt.number, %failure, error_length = error.len(), "task failed");
     }
@@ -59,11 +65,22 @@ pub(super) async fn execute(
     }
 }
 
+/// The attempt's span, below the commit that accepted its task; none while traces are off.
+async fn begin_span(traces: &Traces, task: &ClaimedTask, state: &StateManager) -> Option<Span> {
+    if !traces.is_on() {
+        return None;
+    }
+    // A trace is worth no attempt.
+    let accepted_in = state.trace_of(task.attempt.seq).await.unwrap_or_default();
+    traces.attempt(task, accepted_in.as_ref())
+}
+
 async fn run(
     task: ClaimedTask,
     entry: Option<Entry>,
     signal: &StopSignal,
     state: &StateManager,
+    span: Option<Span>,
 ) -> (Outcome, Option<StopReason>) {
     let Some(entry) = entry else {
         return (Outcome::Again(not_configured(&task.processor)), None);
@@ -74,7 +91,7 @@ async fn run(
         terms: task.terms.clone(),
         backoff: entry.backoff,
     };
-    let mut context = Context::new(task, signal.token.clone(), state.clone());
+    let mut context = Context::new(task, signal.token.clone(), state.clone()).with_span(span);
     let is_remote = entry.processor.is_remote();
     if is_remote {
         let signal = signal.clone();

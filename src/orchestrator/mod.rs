@@ -22,6 +22,7 @@ use crate::models::{ClaimedTask, TaskId};
 use crate::processors::Registry;
 use crate::queue::{StopOrder, StopReason};
 use crate::state::{Error, StateManager};
+use crate::traces::Traces;
 use executor::{Ended, STOP_PATIENCE};
 use running::RunningSet;
 
@@ -36,6 +37,7 @@ pub struct Orchestrator {
     orders: mpsc::Receiver<StopOrder>,
     executors: JoinSet<Ended>,
     running: RunningSet,
+    traces: Traces,
 }
 
 impl Orchestrator {
@@ -43,6 +45,7 @@ impl Orchestrator {
         state: StateManager,
         registry: Arc<Registry>,
         orders: mpsc::Receiver<StopOrder>,
+        traces: Traces,
     ) -> Self {
         Self {
             state,
@@ -50,6 +53,7 @@ impl Orchestrator {
             orders,
             executors: JoinSet::new(),
             running: RunningSet::default(),
+            traces,
         }
     }
 
@@ -135,9 +139,9 @@ impl Orchestrator {
                 .as_ref()
                 .is_some_and(|entry| entry.processor.is_remote());
             let signal = self.running.add(task.attempt, is_remote);
-            let state = self.state.clone();
+            let (state, traces) = (self.state.clone(), self.traces.clone());
             self.executors
-                .spawn(executor::execute(task, entry, signal, state));
+                .spawn(executor::execute(task, entry, signal, state, traces));
         }
     }
 

@@ -6,8 +6,9 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::RunError;
-use crate::models::{ClaimedTask, OfferId, Task, TaskId, TaskStatus, Timestamp};
+use crate::models::{ClaimedTask, OfferId, Task, TaskId, TaskStatus, Timestamp, TraceContext};
 use crate::state::{Error, StateManager, Upstream};
+use crate::traces::Span;
 
 /// Between two tries to read what the storage does not give.
 const READ_PAUSE: Duration = Duration::from_millis(200);
@@ -18,6 +19,7 @@ pub struct Context {
     stop: CancellationToken,
     home: Home,
     remote: Option<Remote>,
+    span: Option<Span>,
 }
 
 /// Where the task is kept, and who hears of the attempt.
@@ -34,6 +36,8 @@ pub struct Sent {
     pub at: Timestamp,
     /// The tasks that it waited for.
     pub upstream: Vec<Upstream>,
+    /// The trace that its attempt belongs to.
+    pub trace: Option<TraceContext>,
 }
 
 /// What a processor needs to know whose tasks run elsewhere.
@@ -51,6 +55,7 @@ impl Context {
             stop,
             home: Home::State(state),
             remote: None,
+            span: None,
         }
     }
 
@@ -62,6 +67,7 @@ impl Context {
             stop,
             home: Home::Elsewhere(sent),
             remote: None,
+            span: None,
         }
     }
 
@@ -70,6 +76,25 @@ impl Context {
         Self {
             remote: Some(remote),
             ..self
+        }
+    }
+
+    /// The same, as a span of a trace.
+    pub fn with_span(self, span: Option<Span>) -> Self {
+        Self { span, ..self }
+    }
+
+    /// The attempt's span, while traces are on.
+    pub fn span(&self) -> Option<&Span> {
+        self.span.as_ref()
+    }
+
+    /// What whoever runs the attempt is told of its trace.
+    pub fn trace(&self) -> Option<TraceContext> {
+        match (&self.span, &self.home) {
+            (Some(span), _) => Some(span.carried()),
+            (None, Home::Elsewhere(sent)) => sent.trace.clone(),
+            (None, Home::State(_)) => None,
         }
     }
 

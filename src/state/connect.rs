@@ -213,6 +213,13 @@ pub(super) async fn open_to_write(path: &Path) -> Result<SqliteConnection, OpenE
     opened.map_err(|error| OpenError::sqlite(path, &error))
 }
 
+/// Opens a copy that is nobody's database yet, and brings its schema up to date. It stays one file.
+pub(super) async fn open_to_upgrade(path: &Path) -> Result<SqliteConnection, OpenError> {
+    let mut conn = open_to_write(path).await?;
+    migrate(&mut conn, path).await?;
+    Ok(conn)
+}
+
 /// Makes an empty file, if there is none, that its owner alone can read: SQLite gives what it puts beside
 /// it the same mode.
 fn create(path: &Path) -> Result<(), OpenError> {

@@ -70,14 +70,19 @@ impl Batch {
             .collect()
     }
 
-    /// What the clients sent besides the known fields, as `context_history`.
+    /// What the clients sent besides the known fields, and their traces, as `context_history`.
     pub fn histories(&self) -> Vec<Option<String>> {
-        self.submissions
-            .iter()
-            .map(|submission| {
-                let request = &submission.task.request;
-                (!request.is_empty()).then(|| serde_json::json!({ "request": request }).to_string())
+        let tasks = self.submissions.iter().map(|submission| &submission.task);
+        tasks
+            .map(|task| match (task.request.is_empty(), &task.trace) {
+                (true, None) => None,
+                (false, None) => Some(serde_json::json!({ "request": task.request })),
+                (true, trace) => Some(serde_json::json!({ "trace": trace })),
+                (false, trace) => {
+                    Some(serde_json::json!({ "request": task.request, "trace": trace }))
+                }
             })
+            .map(|history| history.map(|history| history.to_string()))
             .collect()
     }
 

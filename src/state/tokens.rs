@@ -78,11 +78,11 @@ impl TokenStore {
         Ok(stored.rows_affected() > 0)
     }
 
-    /// Every token that was ever made, by name.
+    /// Every token that was ever made, by name, and what is wrong with rows that cannot be read.
     ///
     /// # Errors
-    /// When they cannot be read.
-    pub async fn list(&mut self) -> Result<Vec<Token>, Error> {
+    /// When the table cannot be read.
+    pub async fn list(&mut self) -> Result<(Vec<Token>, Vec<String>), Error> {
         let rows = sqlx::query!(
             r#"SELECT name AS "name!: Text", role AS "role!: Text", processors AS "processors: Text",
                       created_at AS "created_at!: Text", revoked_at AS "revoked_at: Text",
@@ -91,19 +91,17 @@ impl TokenStore {
         )
         .fetch_all(&mut self.conn)
         .await?;
-        rows.into_iter()
-            .map(|row| {
-                let grant = grant(&row.name, &row.role, row.processors.as_deref())?;
-                Ok(Token {
-                    name: row.name.into(),
-                    role: grant.role,
-                    processors: grant.processors,
-                    created_at: row.created_at.into(),
-                    revoked_at: row.revoked_at.map(String::from),
-                    last_used_at: row.last_used_at.map(String::from),
-                })
+        Ok(sorted(rows.into_iter().map(|row| {
+            let grant = grant(&row.name, &row.role, row.processors.as_deref())?;
+            Ok(Token {
+                name: row.name.into(),
+                role: grant.role,
+                processors: grant.processors,
+                created_at: row.created_at.into(),
+                revoked_at: row.revoked_at.map(String::from),
+                last_used_at: row.last_used_at.map(String::from),
             })
-            .collect()
+        })))
     }
 
     /// Makes a token worthless; false if there is no valid one of this name.
@@ -124,11 +122,12 @@ impl TokenStore {
 }
 
 impl StateManager {
-    /// The tokens that are worth something.
+    /// The tokens that are worth something, and what is wrong with rows that cannot be read: those open
+    /// nothing, and do not keep the others from being revoked.
     ///
     /// # Errors
-    /// When they cannot be read.
-    pub async fn valid_tokens(&self) -> Result<Vec<(TokenHash, Grant)>, Error> {
+    /// When the table cannot be read.
+    pub async fn valid_tokens(&self) -> Result<(Vec<(TokenHash, Grant)>, Vec<String>), Error> {
         valid(&self.read).await
     }
 
@@ -166,7 +165,9 @@ async fn count(conn: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
     sqlx::query_scalar(valid).fetch_one(conn).await
 }
 
-async fn valid(conn: impl SqliteExecutor<'_>) -> Result<Vec<(TokenHash, Grant)>, Error> {
+async fn valid(
+    conn: impl SqliteExecutor<'_>,
+) -> Result<(Vec<(TokenHash, Grant)>, Vec<String>), Error> {
     let rows = sqlx::query!(
         r#"SELECT name AS "name!: Text", hash AS "hash!", role AS "role!: Text",
                   processors AS "processors: Text"
@@ -174,16 +175,105 @@ async fn valid(conn: impl SqliteExecutor<'_>) -> Result<Vec<(TokenHash, Grant)>,
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let wrong = |_| Error::BadRow("tokens.hash: expected 32 bytes".to_owned());
-            let hash = TokenHash::try_from(&row.hash[..]).map_err(wrong)?;
-            Ok((
-                hash,
-                grant(&row.name, &row.role, row.processors.as_deref())?,
-            ))
-        })
-        .collect()
+    Ok(sorted(rows.into_iter().map(|row| {
+        let hash = TokenHash::try_from(&row.hash[..])
+            .map_err(|_| format!("the token {:?}: hash: expected 32 bytes", &*row.name))?;
+        let grant = grant(&row.name, &row.role, row.processors.as_deref())?;
+        Ok((hash, grant))
+    })))
+}
+
+/// What could be read, and what is wrong with the rest.
+fn sorted<T>(rows: impl Iterator<Item = Result<T, String>>) -> (Vec<T>, Vec<String>) {
+    let (mut read, mut wrong) = (Vec::new(), Vec::new());
+    for row in rows {
+        match row {
+            Ok(row) => read.push(row),
+            Err(why) => wrong.push(why),
+        }
+    }
+    (read, wrong)
+}
+
+/// Which tokens a restored database has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestoredTokens {
+    /// Those that were there before, so that none comes back that was revoked since.
+    Kept,
+    /// Those of the backup: before, there was no database, or one for which no token was ever made.
+    OfBackup,
+    /// Those of the backup: what was there before cannot be read.
+    Unknown,
+}
+
+/// Gives a restored database, of which nobody knows yet, the tokens of the one whose place it is to take.
+///
+/// # Errors
+/// When the restored one cannot be written.
+pub async fn keep_tokens(present: &Path, restored: &Path) -> Result<RestoredTokens, OpenError> {
+    if !present.exists() {
+        return Ok(RestoredTokens::OfBackup);
+    }
+    let tokens = match read_whole(present).await {
+        Ok(tokens) if tokens.is_empty() => return Ok(RestoredTokens::OfBackup),
+        Ok(tokens) => tokens,
+        Err(_) => return Ok(RestoredTokens::Unknown),
+    };
+    let mut conn = connect::open_to_upgrade(restored).await?;
+    let replaced = replace(&mut conn, &tokens).await;
+    let closed = conn.close().await;
+    let done = replaced.and(closed);
+    done.map_err(|error| OpenError::sqlite(restored, &error))?;
+    Ok(RestoredTokens::Kept)
+}
+
+/// A row as it stands, whatever it says.
+type WholeRow = (
+    String,
+    Vec<u8>,
+    String,
+    Option<String>,
+    String,
+    Option<String>,
+    Option<String>,
+);
+
+async fn read_whole(path: &Path) -> Result<Vec<WholeRow>, OpenError> {
+    let sqlite = |error: sqlx::Error| OpenError::sqlite(path, &error);
+    let mut conn = connect::open_to_read(path).await?;
+    let tables = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = 'tokens'");
+    let tables: i64 = tables.fetch_one(&mut conn).await.map_err(sqlite)?;
+    // Before there were tokens, none was made.
+    if tables == 0 {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query_as(
+        "SELECT name, hash, role, processors, created_at, revoked_at, last_used_at FROM tokens",
+    );
+    rows.fetch_all(&mut conn).await.map_err(sqlite)
+}
+
+async fn replace(conn: &mut SqliteConnection, tokens: &[WholeRow]) -> Result<(), sqlx::Error> {
+    let mut transaction = conn.begin().await?;
+    sqlx::query("DELETE FROM tokens")
+        .execute(&mut *transaction)
+        .await?;
+    for (name, hash, role, processors, created_at, revoked_at, last_used_at) in tokens {
+        sqlx::query(
+            "INSERT INTO tokens (name, hash, role, processors, created_at, revoked_at, last_used_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )
+        .bind(name)
+        .bind(hash)
+        .bind(role)
+        .bind(processors)
+        .bind(created_at)
+        .bind(revoked_at)
+        .bind(last_used_at)
+        .execute(&mut *transaction)
+        .await?;
+    }
+    transaction.commit().await
 }
 
 /// Notes when these tokens were used last.
@@ -200,13 +290,18 @@ pub(super) async fn note_use(conn: &mut SqliteConnection, names: &[String]) -> R
     Ok(())
 }
 
-fn grant(name: &str, role: &str, processors: Option<&str>) -> Result<Grant, Error> {
+/// What a row grants, or what is wrong with it.
+fn grant(name: &str, role: &str, processors: Option<&str>) -> Result<Grant, String> {
     let role: Role = role
         .parse()
-        .map_err(|error| Error::BadRow(format!("tokens.role: {error}")))?;
+        .map_err(|error| format!("the token {name:?}: role: {error}"))?;
+    let processors = processors.map(serde_json::from_str).transpose();
+    let processors = processors.map_err(|_| {
+        format!("the token {name:?}: processors: expected a JSON list of names, or NULL")
+    })?;
     Ok(Grant {
         name: name.into(),
         role,
-        processors: processors.map(serde_json::from_str).transpose()?,
+        processors,
     })
 }

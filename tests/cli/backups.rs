@@ -188,3 +188,56 @@ fn what_a_link_leads_to_is_restored() {
     assert!(folder.path("data/venom.db").is_symlink());
     assert_eq!(contents(&folder, "disk/real.db"), "one");
 }
+
+#[test]
+fn a_restore_brings_back_no_token_that_was_revoked_since() {
+    let folder = Folder::new();
+    folder.write("venom.toml", "auth = \"required\"\n");
+    let create = |name: &str| folder.succeed(&["token", "create", name, "--role", "admin"]);
+    let (kept, revoked) = (create("kept"), create("revoked"));
+    let service = folder.serve();
+    folder.succeed(&["backup", "backup.db"]);
+    folder.succeed(&["token", "revoke", "revoked"]);
+    let late = create("late");
+    assert_eq!(service.stop(), 0);
+
+    let opens = |token: &str| folder.run(&["status", "--token", token]).code == 0;
+    let done = folder.run(&["restore", "backup.db"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(
+        done.err
+            .contains("its tokens are those that were here before"),
+        "{done:?}"
+    );
+    let service = folder.serve();
+    assert!(opens(&kept) && opens(&late));
+    assert!(!opens(&revoked));
+    assert_eq!(service.stop(), 0);
+
+    // Unless it is asked for.
+    let done = folder.run(&["restore", "--with-tokens", "backup.db"]);
+    assert!(
+        done.err.contains("its tokens are those of the backup"),
+        "{done:?}"
+    );
+    let service = folder.serve();
+    assert!(opens(&kept) && opens(&revoked) && !opens(&late));
+    assert_eq!(service.stop(), 0);
+
+    // Where there is none yet, the backup's are all there is.
+    folder.succeed(&["restore", "backup.db", "--database", "elsewhere/venom.db"]);
+    let listed = folder.json(&[
+        "token",
+        "list",
+        "--json",
+        "--database",
+        "elsewhere/venom.db",
+    ]);
+    let names: Vec<_> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|token| &token["name"])
+        .collect();
+    assert_eq!(names, ["kept", "revoked"]);
+}

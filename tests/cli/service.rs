@@ -150,3 +150,20 @@ fn a_service_whose_stderr_is_closed_goes_on() {
     rustix::process::kill_process(pid, Signal::TERM).unwrap();
     assert_eq!(wait(&mut service), 0);
 }
+
+#[test]
+fn a_command_that_asks_too_often_waits_until_it_may_again() {
+    let folder = Folder::new();
+    folder.write("venom.toml", "rate_limit = \"1/d\"\n");
+    let service = folder.serve();
+    // The submission is the one request of the day.
+    let submit = folder.start(&["submit", "--wait", "hello"]);
+    submit.err.until("More than 1/d requests.");
+    let refused = folder.run(&["status"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("Try again in 86"), "{refused:?}");
+    folder.write("venom.toml", "rate_limit = \"off\"\n");
+    service.signal(Signal::HUP);
+    submit.out.until("Processed: hello");
+    assert_eq!(submit.code(), 0);
+}

@@ -569,3 +569,58 @@ async fn where_no_token_is_asked_for_nobody_logs_in() {
     assert_eq!(answer.expect(200), session);
     assert!(!answer.headers.contains_key("set-cookie"));
 }
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_lets_nobody_in_and_holds_up_no_revocation() {
+    let setup = closed();
+    let tokens =
+        ["stays", "goes", "spoilt"].map(|name| setup.create_token(&[name, "--role", "read"]));
+    let service = setup.start().await;
+    let status = async |token: &str| {
+        let path = "/api/v1/queue/status";
+        call(&service, token, Method::GET, path).await.status
+    };
+    for token in &tokens {
+        assert_eq!(status(token).await, 200);
+    }
+    let mut database = service.database().await;
+    let spoil = "UPDATE tokens SET processors = '[1]' WHERE name = 'spoilt'";
+    database.run(spoil).await.unwrap();
+    assert!(service.setup().token(&["revoke", "goes"]).status.success());
+    for token in &tokens[1..] {
+        eventually("it does not open", async || {
+            (status(token).await == 401).then_some(())
+        })
+        .await;
+    }
+    assert_eq!(status(&tokens[0]).await, 200);
+    let another = service.setup().create_token(&["another", "--role", "read"]);
+    eventually("a new token opens", async || {
+        (status(&another).await == 200).then_some(())
+    })
+    .await;
+    let log = service.setup().log();
+    assert_eq!(
+        log.matches("cannot be read; it lets nobody in").count(),
+        1,
+        "{log}"
+    );
+    assert!(log.contains("spoilt"), "{log}");
+
+    let listed = service.setup().token(&["list", "--json"]);
+    let (out, err) = (listed.stdout, String::from_utf8(listed.stderr).unwrap());
+    let rows: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(rows.as_array().unwrap().len(), 3);
+    assert!(
+        err.contains("warning: the token \"spoilt\": processors:"),
+        "{err}"
+    );
+    // It can be revoked like any other.
+    assert!(
+        service
+            .setup()
+            .token(&["revoke", "spoilt"])
+            .status
+            .success()
+    );
+}

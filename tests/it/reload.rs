@@ -7,7 +7,7 @@ use crate::support::{Answer, Service, Setup, eventually};
 
 impl Service {
     /// Replaces `venom.toml`.
-    fn rewrite(&self, change: impl FnOnce(String) -> String) {
+    pub fn rewrite(&self, change: impl FnOnce(String) -> String) {
         let path = self.setup().folder().join("venom.toml");
         let text = std::fs::read_to_string(&path).expect("a settings file");
         std::fs::write(path, change(text)).expect("a settings file");
@@ -18,7 +18,7 @@ impl Service {
     }
 
     /// Reloads; the keys that were applied.
-    async fn reload_well(&self) -> Value {
+    pub async fn reload_well(&self) -> Value {
         let answer = self.reload().await.expect(200);
         assert_eq!(
             (&answer["success"], &answer["needs_restart"]),

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::super::error::Error;
-use super::super::output::{one_line, print, print_json};
+use super::super::output::{one_line, print, print_json, say};
 use super::super::table::{table, wall_clock};
 use super::{Place, failed};
 use crate::models::Token;
@@ -29,10 +29,16 @@ pub(super) struct List {
 
 /// Reads and prints.
 pub(super) async fn run(list: &List) -> Result<(), Error> {
-    let tokens = match list.place.existing().await? {
+    let (tokens, wrong) = match list.place.existing().await? {
         Some(mut store) => store.list().await.map_err(failed)?,
-        None => Vec::new(),
+        None => Default::default(),
     };
+    for why in wrong {
+        say(format_args!(
+            "warning: {}; it lets nobody in",
+            one_line(&why)
+        ));
+    }
     if list.json {
         return print_json(&json!(tokens));
     }

@@ -103,6 +103,10 @@ fn the_example_of_dotenv_shows_every_variable_at_its_default() {
         ("redis_ca_file", "VENOM_REDIS_CA_FILE"),
         ("tls_cert_file", "VENOM_TLS_CERT_FILE"),
         ("tls_key_file", "VENOM_TLS_KEY_FILE"),
+        ("otlp_endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        ("otlp_headers", "OTEL_EXPORTER_OTLP_HEADERS"),
+        ("trusted_proxies", "VENOM_TRUSTED_PROXIES"),
+        ("cors_origins", "VENOM_CORS_ORIGINS"),
     ] {
         assert!(DOTENV.contains(&format!("\n#{name}=\n")), "{name}");
         variables.remove(key);

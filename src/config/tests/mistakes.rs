@@ -17,9 +17,9 @@ fn an_unknown_key_like_no_other_gets_all_of_them() {
     let mistake = setup().toml("quick = true").mistake();
 
     assert!(mistake.starts_with("unknown setting `quick` in HERE/venom.toml, line 1; "));
-    assert!(
-        mistake.contains("known here: auth, body_limit_bytes, concurrency_keys, database_path, ")
-    );
+    assert!(mistake.contains(
+        "known here: auth, body_limit_bytes, concurrency_keys, cors_origins, database_path, "
+    ));
 }
 
 #[test]

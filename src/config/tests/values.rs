@@ -106,6 +106,28 @@ fn finished_tasks_are_kept_for_ever_or_for_a_time() {
 }
 
 #[test]
+fn clients_are_named_by_lists_or_by_texts_with_commas() {
+    let origins = ["https://app.example.org", "http://localhost:3000"];
+    let in_file = setup().toml(
+        "trusted_proxies = ['127.0.0.1', '10.0.0.0/8', '::1']\n\
+         cors_origins = ['https://app.example.org', 'http://localhost:3000']\n\
+         rate_limit = '100/s'",
+    );
+    let in_variables = setup()
+        .variable("VENOM_TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8,::1")
+        .variable("VENOM_CORS_ORIGINS", &origins.join(","))
+        .variable("VENOM_RATE_LIMIT", "100/s");
+    for settings in [in_file.settings(), in_variables.settings()] {
+        let proxies: Vec<_> = (settings.trusted_proxies.iter())
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(proxies, ["127.0.0.1/32", "10.0.0.0/8", "::1/128"]);
+        assert_eq!(settings.cors_origins, origins);
+        assert_eq!(settings.rate_limit.unwrap().to_string(), "100/s");
+    }
+}
+
+#[test]
 fn ranges_hold_in_the_file_and_in_variables() {
     for (key, values) in [
         ("port", vec!["-1", "65536", "80.5", "1e3"]),
@@ -114,6 +136,21 @@ fn ranges_hold_in_the_file_and_in_variables() {
             vec!["0", "-5", "1000001", "18446744073709551616"],
         ),
         ("max_connections", vec!["0"]),
+        ("rate_limit", vec!["0/s", "100", "100001/s", "5/week"]),
+        ("trusted_proxies", vec!["proxy", "10.0.0.0/33"]),
+        (
+            "cors_origins",
+            vec![
+                "*",
+                "null",
+                "app.example.org",
+                "https://app.example.org/",
+                "https://App.example.org",
+                "https://a@app.example.org",
+                "https://app.example.org:443",
+                "file:///",
+            ],
+        ),
         ("shutdown_grace", vec!["-0.1", "nan", "inf", "1e10", "30s"]),
         ("state_dump_interval", vec!["-1"]),
         ("poll_interval", vec!["0", "0.0001"]),

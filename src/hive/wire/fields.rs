@@ -104,9 +104,11 @@ impl Fields {
 }
 
 /// A dict with the fields as keys, in this order.
-pub(super) fn dict<const N: usize>(fields: [(&str, Value); N]) -> Value {
-    let pairs = fields.map(|(field, value)| (field.into(), value));
-    Value::Dict(pairs.into())
+pub(super) fn dict<'a>(fields: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
+    let pairs = fields
+        .into_iter()
+        .map(|(field, value)| (field.into(), value));
+    Value::Dict(pairs.collect())
 }
 
 /// The call's keywords as a dict.

@@ -2,6 +2,7 @@
 
 use super::fields::{self, Fields};
 use super::{Codec, Error, Value};
+use crate::models::TraceContext;
 
 /// One call that a worker is to make.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +17,8 @@ pub struct Job {
     pub kwargs: Vec<(String, Value)>,
     /// When it was enqueued, in Unix milliseconds.
     pub enqueue_time_ms: i64,
+    /// The trace that it belongs to, under names that ARQ passes over.
+    pub trace: Option<TraceContext>,
 }
 
 impl Job {
@@ -25,13 +28,19 @@ impl Job {
     ///
     /// As of [`Codec::encode`].
     pub fn to_bytes(&self, codec: Codec) -> Result<Vec<u8>, Error> {
-        codec.encode(&fields::dict([
+        let mut job = vec![
             ("t", self.job_try.map_or(Value::None, Value::Int)),
             ("f", self.function.as_str().into()),
             ("a", Value::Tuple(self.args.clone())),
             ("k", fields::keywords(&self.kwargs)),
             ("et", Value::Int(self.enqueue_time_ms)),
-        ]))
+        ];
+        if let Some(trace) = &self.trace {
+            job.push(("traceparent", trace.traceparent.as_str().into()));
+            let state = trace.tracestate.as_deref();
+            job.extend(state.map(|state| ("tracestate", state.into())));
+        }
+        codec.encode(&fields::dict(job))
     }
 
     /// The job that bytes hold; fields it does not know are ignored.
@@ -47,6 +56,15 @@ impl Job {
             args: fields.args("a")?,
             kwargs: fields.kwargs("k")?,
             enqueue_time_ms: fields.integer("et")?,
+            trace: trace(&mut fields),
         })
     }
+}
+
+/// A job is not refused for the sake of its trace.
+fn trace(fields: &mut Fields) -> Option<TraceContext> {
+    Some(TraceContext {
+        traceparent: fields.text("traceparent").ok()?,
+        tracestate: fields.text("tracestate").ok(),
+    })
 }

@@ -52,6 +52,7 @@ impl Order {
             args: Vec::new(),
             kwargs: Vec::new(),
             enqueue_time_ms: 0,
+            trace: None,
         };
         Self { job, codec }
     }
@@ -124,7 +125,13 @@ impl Order {
         };
         let at = Timestamp::from_unix_seconds(self.job.enqueue_time_ms / 1000);
         let at = at.unwrap_or_else(Timestamp::now);
-        Ok((task, Sent { at, upstream }))
+        let trace = self.job.trace.clone();
+        let sent = Sent {
+            at,
+            upstream,
+            trace,
+        };
+        Ok((task, sent))
     }
 }
 

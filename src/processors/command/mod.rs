@@ -10,6 +10,7 @@
 //!   standard input, which then ends. It need not read it.
 //! - A task that came `after` others finds their ids, statuses and results in the JSON file that
 //!   `VENOM_UPSTREAM` names: `[{"id", "status", "result"}, …]`, in the order of `after`.
+//! - While traces are on, `TRACEPARENT` and `TRACESTATE` name the trace that the task belongs to.
 //! - Each line it prints, on either output, is a log line as it comes (to 64 KiB). Standard output
 //!   is also the result (to 1 MiB), without its last line end. The line `::progress 0.4` sets the
 //!   progress and is neither. Bytes that are not UTF-8, and NUL, become U+FFFD. When the service is
@@ -38,7 +39,6 @@ mod tests;
 
 use std::borrow::Cow;
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +48,7 @@ use tempfile::NamedTempFile;
 use self::run::Run;
 use super::{Context, Processor, RunError};
 use crate::config::CommandSettings;
+use crate::models::TraceContext;
 
 pub(super) use self::guard::Guard;
 pub use self::orphans::kill_orphans;
@@ -75,10 +76,17 @@ impl Processor for Command {
     fn run<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<String, RunError>> {
         async move {
             let upstream = upstream_file(context).await?;
-            let settings = match &upstream {
-                None => Cow::Borrowed(&self.settings),
-                Some(file) => Cow::Owned(with_upstream(self.settings.clone(), file.path())),
-            };
+            let mut settings = Cow::Borrowed(&self.settings);
+            if let Some(file) = &upstream {
+                let path = file.path().to_string_lossy().into_owned();
+                settings
+                    .to_mut()
+                    .env
+                    .insert(UPSTREAM_VARIABLE.to_owned(), path);
+            }
+            if let Some(trace) = context.trace() {
+                with_trace(settings.to_mut(), trace);
+            }
             let run = Run {
                 settings: &settings,
                 guard: &self.guard,
@@ -111,10 +119,12 @@ async fn upstream_file(context: &Context) -> Result<Option<NamedTempFile>, RunEr
     written.map(Some).map_err(why)
 }
 
-fn with_upstream(mut settings: CommandSettings, file: &Path) -> CommandSettings {
-    let path = file.to_string_lossy().into_owned();
-    settings.env.insert(UPSTREAM_VARIABLE.to_owned(), path);
-    settings
+/// Tells the program of its trace, and of no other that the service itself may have been told of.
+fn with_trace(settings: &mut CommandSettings, trace: TraceContext) {
+    let state = trace.tracestate.unwrap_or_default();
+    for (name, value) in [("TRACEPARENT", trace.traceparent), ("TRACESTATE", state)] {
+        settings.env.insert(name.to_owned(), value);
+    }
 }
 
 /// What a run needs of its [`Context`]; tests put a recorder in its place.

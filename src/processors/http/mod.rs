@@ -6,6 +6,7 @@
 mod failure;
 mod holds;
 mod secrets;
+mod traced;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -25,6 +26,7 @@ use crate::tls;
 
 pub(super) use self::failure::of_transport;
 pub(super) use self::secrets::{Secrets, reveal};
+pub(super) use self::traced::Call;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -37,7 +37,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use self::answer::Answer;
 use self::budget::Budget;
 use self::hearing::Hearing;
-use super::http::{Http, Secrets, of_transport, reveal};
+use super::http::{Call, Http, Secrets, of_transport, reveal};
 use super::{Context, Next, Processor, RunError};
 use crate::config::LlmSettings;
 use crate::models::Timestamp;
@@ -69,7 +69,8 @@ impl Llm {
         let upstream = context.upstream().await?;
         let question = request::body(&self.settings, &upstream, context.content()).to_string();
         let asked = question.len();
-        let (response, secrets) = self.ask(question).await?;
+        let call = Call::post(context, &self.url);
+        let (response, secrets) = self.ask(question, &call).await?;
 
         let mut answer = Answer::default();
         let heard = tokio::select! {
@@ -94,7 +95,7 @@ impl Llm {
     }
 
     /// Sends the question; the answer, once it has begun well, and what no message about it may show.
-    async fn ask(&self, question: String) -> Result<(Response, Secrets), RunError> {
+    async fn ask(&self, question: String, call: &Call) -> Result<(Response, Secrets), RunError> {
         let mut secrets = Secrets::default();
         secrets.add_address(&self.settings.base_url);
         let mut request = self.http.client().await?.post(&self.url);
@@ -106,8 +107,11 @@ impl Llm {
         let request = request
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, "text/event-stream")
+            .headers(call.headers())
             .body(question);
-        let response = request.send().await.map_err(of_transport)?;
+        let response = request.send().await;
+        call.answered(&response);
+        let response = response.map_err(of_transport)?;
         let response = self.http.success(response, &secrets).await?;
         Ok((response, secrets))
     }

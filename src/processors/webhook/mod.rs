@@ -8,6 +8,7 @@
 //!   `webhook-timestamp` is the Unix time of the request; with a secret, `webhook-signature` signs
 //!   both and the body. `venom-attempt` is the attempt's number. `headers` of the settings come along,
 //!   but do not replace these.
+//! - While traces are on, `traceparent` and `tracestate` name the trace that the task belongs to.
 //! - A task may be posted more than once: after a timeout or a crash nobody knows whether the other
 //!   side has done its work.
 //!
@@ -30,7 +31,7 @@ use reqwest::{RequestBuilder, Response};
 
 use self::message::Message;
 use self::signature::Key;
-use super::http::{Http, Secrets, of_transport, reveal};
+use super::http::{Call, Http, Secrets, of_transport, reveal};
 use super::{Context, Next, Processor, RunError, text};
 use crate::config::WebhookSettings;
 
@@ -54,7 +55,10 @@ impl Webhook {
         let (key, secrets) = self.secrets().await?;
         let message = Message::of(context).await?;
         let request = self.request(message, key.as_ref()).await?;
-        let response = request.send().await.map_err(of_transport)?;
+        let call = Call::post(context, &self.settings.url);
+        let response = request.headers(call.headers()).send().await;
+        call.answered(&response);
+        let response = response.map_err(of_transport)?;
         let response = self.http.success(response, &secrets).await?;
         self.result(response).await
     }

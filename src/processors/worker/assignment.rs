@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-use crate::models::{OfferId, Task, TaskId, Timestamp};
+use crate::models::{OfferId, Task, TaskId, Timestamp, TraceContext};
 use crate::state::Upstream;
 
 /// A started task that nobody has taken yet. Whoever drops it leaves its attempt to wait in vain.
@@ -16,6 +16,7 @@ pub(super) struct Assignment {
     pub offer: Option<OfferId>,
     pub task: Task,
     pub upstream: Vec<Upstream>,
+    pub trace: Option<TraceContext>,
     pub lease: Duration,
     /// Tells the attempt that somebody has it.
     pub taken: oneshot::Sender<Taken>,
@@ -39,6 +40,9 @@ pub struct Assigned {
     lease_expires_at: Timestamp,
     /// The tasks that it waited for, in the order in which it named them.
     upstream: Vec<Upstream>,
+    /// `traceparent` and `tracestate`, while traces are on.
+    #[serde(flatten)]
+    trace: Option<TraceContext>,
 }
 
 impl Assignment {
@@ -64,6 +68,7 @@ impl Assignment {
             lease_seconds: self.lease.as_secs_f64(),
             lease_expires_at: Timestamp::now().after(self.lease),
             upstream: self.upstream,
+            trace: self.trace,
         })
     }
 }

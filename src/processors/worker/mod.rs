@@ -55,6 +55,7 @@ impl Worker {
             offer: context.offer(),
             task: context.task().await?,
             upstream: context.upstream().await?,
+            trace: context.trace(),
             lease: self.lease,
             taken: sender,
         });

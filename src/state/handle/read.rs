@@ -7,7 +7,9 @@ use tokio::time::timeout;
 
 use super::StateManager;
 use crate::events::Journal;
-use crate::models::{Event, Order as ListOrder, Task, TaskFilter, TaskId, TaskStatus, Timestamp};
+use crate::models::{
+    Event, Order as ListOrder, Task, TaskFilter, TaskId, TaskStatus, Timestamp, TraceContext,
+};
 use crate::state::request::Order;
 use crate::state::{
     Chart, Error, LogLine, Page, Said, Upstream, Window, chains, history, lists, reads, waiting,
@@ -23,6 +25,21 @@ impl StateManager {
     /// When it cannot be read.
     pub async fn task(&self, id: TaskId) -> Result<Option<Task>, Error> {
         reads::task(&self.read, id).await
+    }
+
+    /// The trace that the task in row `seq` belongs to, if it came in with one that can be read.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn trace_of(&self, seq: i64) -> Result<Option<TraceContext>, Error> {
+        let trace = "SELECT context_history ->> '$.trace' FROM tasks WHERE seq = ?1";
+        let trace: Option<Option<String>> = sqlx::query_scalar(trace)
+            .bind(seq)
+            .fetch_optional(&self.read)
+            .await?;
+        Ok(trace
+            .flatten()
+            .and_then(|trace| serde_json::from_str(&trace).ok()))
     }
 
     /// Tasks in order of arrival, after row `after` (0: from the first), each with its row number; fewer

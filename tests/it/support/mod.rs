@@ -2,6 +2,7 @@
 
 mod arq;
 mod backend;
+mod collector;
 mod database;
 mod document;
 mod gate;
@@ -21,6 +22,7 @@ mod ws;
 
 pub use arq::Arq;
 pub use backend::{Backend, Call};
+pub use collector::{Collector, attribute};
 pub use database::Database;
 pub use document::{Document, Operation};
 pub use hive_worker::{HiveWorker, Yard, put, result_text};

@@ -2,6 +2,7 @@
 
 use super::super::{Codec, Job, JobResult, Value};
 use super::golden::{self, bytes};
+use crate::models::TraceContext;
 
 fn job() -> Job {
     Job {
@@ -10,6 +11,7 @@ fn job() -> Job {
         args: vec![Value::Int(1)],
         kwargs: vec![("b".into(), Value::Int(3))],
         enqueue_time_ms: 1_795_405_814_693,
+        trace: None,
     }
 }
 
@@ -54,6 +56,23 @@ fn jobs_and_results_by_every_codec() {
         let written = result().to_bytes(codec).unwrap();
         assert_eq!(JobResult::from_bytes(&written, codec), Ok(result()));
     }
+}
+
+#[test]
+fn a_job_keeps_its_trace_and_is_not_refused_for_a_bad_one() {
+    let trace = |state: Option<&str>| TraceContext {
+        traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned(),
+        tracestate: state.map(str::to_owned),
+    };
+    for codec in Codec::ALL {
+        for trace in [None, Some(trace(None)), Some(trace(Some("vendor=x")))] {
+            let job = Job { trace, ..job() };
+            let written = job.to_bytes(codec).unwrap();
+            assert_eq!(Job::from_bytes(&written, codec), Ok(job));
+        }
+    }
+    let odd = br#"{"t": null, "f": "ok", "a": [1], "k": {"b": 3}, "et": 1795405814693, "traceparent": 7}"#;
+    assert_eq!(Job::from_bytes(odd, Codec::Json), Ok(job()));
 }
 
 #[test]

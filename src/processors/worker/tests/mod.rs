@@ -28,6 +28,7 @@ fn assignment(processor: &str, offer: OfferId) -> (Assignment, oneshot::Receiver
         offer: Some(offer),
         task: serde_json::from_value(task).unwrap(),
         upstream: Vec::new(),
+        trace: None,
         lease: Duration::from_secs(60),
         taken,
     };

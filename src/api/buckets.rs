@@ -1,0 +1,153 @@
+//! Token buckets by key, in memory that is bounded however many keys there are.
+//!
+//! A bucket holds as many tokens as the rate has in its time, and fills up in that time. What is kept of it
+//! is one number, the moment at which it is full again (the generic cell rate algorithm); a bucket that is
+//! full is forgotten.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::config::Rate;
+
+/// Buckets that are remembered. Who comes beyond that shares one.
+const BUCKETS_LIMIT: usize = 65_536;
+/// Between two looks through all of them for full ones.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// One bucket for each key.
+#[derive(Debug)]
+pub(super) struct Buckets<K> {
+    began: Instant,
+    kept: Mutex<Kept<K>>,
+}
+
+/// Times are counted from the beginning.
+#[derive(Debug)]
+struct Kept<K> {
+    full_at: HashMap<K, Duration>,
+    /// Of all whose bucket there is no room for.
+    others_full_at: Duration,
+    swept_at: Duration,
+}
+
+impl<K: Eq + Hash> Buckets<K> {
+    /// All buckets are full.
+    pub fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            kept: Mutex::new(Kept {
+                full_at: HashMap::new(),
+                others_full_at: Duration::ZERO,
+                swept_at: Duration::ZERO,
+            }),
+        }
+    }
+
+    /// Takes a token; if there is none, how long until there is one.
+    pub fn take(&self, key: K, rate: Rate) -> Result<(), Duration> {
+        self.kept().take(key, rate, self.began.elapsed())
+    }
+
+    /// How long until the bucket has a token, if it has none. Takes none.
+    pub fn empty_for(&self, key: &K, rate: Rate) -> Option<Duration> {
+        let now = self.began.elapsed();
+        let kept = self.kept();
+        let full_at = match kept.full_at.get(key) {
+            Some(full_at) => *full_at,
+            None if kept.full_at.len() >= BUCKETS_LIMIT => kept.others_full_at,
+            None => return None,
+        };
+        after_one(full_at, rate, now).err()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept<K>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K: Eq + Hash> Kept<K> {
+    fn take(&mut self, key: K, rate: Rate, now: Duration) -> Result<(), Duration> {
+        if self.full_at.len() >= BUCKETS_LIMIT && now >= self.swept_at + SWEEP_INTERVAL {
+            self.full_at.retain(|_, full_at| *full_at > now);
+            self.swept_at = now;
+        }
+        let full_at = match self.full_at.len() >= BUCKETS_LIMIT && !self.full_at.contains_key(&key)
+        {
+            true => &mut self.others_full_at,
+            false => self.full_at.entry(key).or_default(),
+        };
+        // A bucket that was emptied at a slower rate is no emptier than empty.
+        *full_at = (*full_at).clamp(now, now + rate.per);
+        *full_at = after_one(*full_at, rate, now)?;
+        Ok(())
+    }
+}
+
+/// When a bucket is full again of which a token is taken now; how long until it has one, if it has none.
+fn after_one(full_at: Duration, rate: Rate, now: Duration) -> Result<Duration, Duration> {
+    let of_one = rate.per / rate.starts;
+    let after = full_at.max(now) + of_one;
+    match after <= now + rate.per {
+        true => Ok(after),
+        false => Err(after - (now + rate.per)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: Rate = Rate {
+        starts: 3,
+        per: Duration::from_secs(3),
+    };
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn an_empty_bucket_says_when_it_has_a_token() {
+        let mut kept = Buckets::new().kept.into_inner().unwrap();
+        for _ in 0..3 {
+            kept.take("a", RATE, at(10)).unwrap();
+        }
+        assert_eq!(kept.take("a", RATE, at(10)), Err(at(1)));
+        // Another key has another bucket.
+        kept.take("b", RATE, at(10)).unwrap();
+        kept.take("a", RATE, at(11)).unwrap();
+        assert_eq!(kept.take("a", RATE, at(11)), Err(at(1)));
+        for _ in 0..3 {
+            kept.take("a", RATE, at(14)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_rate_that_was_raised_holds_at_once() {
+        let mut kept = Buckets::new().kept.into_inner().unwrap();
+        let slow = Rate {
+            starts: 1,
+            per: at(86_400),
+        };
+        kept.take("a", slow, at(0)).unwrap();
+        assert_eq!(kept.take("a", RATE, at(0)), Err(at(1)));
+        kept.take("a", RATE, at(1)).unwrap();
+    }
+
+    #[test]
+    fn memory_is_bounded_and_who_was_known_stays_so() {
+        let mut kept = Buckets::new().kept.into_inner().unwrap();
+        for key in 0..BUCKETS_LIMIT + 10 {
+            let _ = kept.take(key, RATE, at(0));
+        }
+        assert_eq!(kept.full_at.len(), BUCKETS_LIMIT);
+        // Strangers share one bucket, and who has one of his own keeps it.
+        assert_eq!(kept.take(BUCKETS_LIMIT + 10, RATE, at(0)), Err(at(1)));
+        kept.take(7, RATE, at(0)).unwrap();
+        // When the buckets are full they are forgotten.
+        kept.take(BUCKETS_LIMIT + 10, RATE, at(5)).unwrap();
+        assert_eq!(kept.full_at.len(), 1);
+    }
+}

@@ -1,0 +1,61 @@
+//! What the settings take that say which clients may ask, and how often.
+
+use std::net::IpAddr;
+
+use figment::value::Value;
+use ipnet::IpNet;
+use reqwest::Url;
+
+use super::super::rate::Rate;
+use super::super::values::word;
+use super::Rule;
+
+pub(in crate::config) const REQUEST_RATE: Rule<Option<Rate>> = Rule::new(
+    "\"off\", or a rate such as \"100/s\": a number of requests from 1 to 100000, a slash, and s, m, h \
+     or d",
+    |value| match word(value)?.as_str() {
+        "off" => Some(None),
+        rate => rate.parse().ok().map(Some),
+    },
+);
+
+pub(in crate::config) const NETWORKS: Rule<Vec<IpNet>> = Rule::new(
+    "a list of addresses and networks such as [\"127.0.0.1\", \"10.0.0.0/8\"]; in a variable, commas \
+     between them",
+    |value| list(value)?.iter().map(|text| network(text)).collect(),
+);
+
+/// A network of one address, or of those that a prefix spans.
+fn network(text: &str) -> Option<IpNet> {
+    match text.parse::<IpAddr>() {
+        Ok(address) => Some(address.into()),
+        Err(_) => text.parse().ok(),
+    }
+}
+
+pub(in crate::config) const ORIGINS: Rule<Vec<String>> = Rule::new(
+    "a list of exact origins such as [\"https://app.example.org\"]: http or https, a host in small \
+     letters, a port unless it is the usual one, and nothing else; in a variable, commas between them",
+    |value| list(value)?.into_iter().map(origin).collect(),
+);
+
+/// The text, if it is just what a browser sends as `Origin`. So no wildcard is one.
+fn origin(text: String) -> Option<String> {
+    let url = Url::parse(&text).ok()?;
+    let is_web = ["http", "https"].contains(&url.scheme());
+    (is_web && url.origin().ascii_serialization() == text).then_some(text)
+}
+
+/// A list of texts, or one text with commas.
+fn list(value: &Value) -> Option<Vec<String>> {
+    let trimmed = |text: &str| text.trim().to_owned();
+    match value {
+        Value::Array(_, items) => (items.iter())
+            .map(|item| item.as_str().map(trimmed))
+            .collect(),
+        _ => {
+            let items = value.as_str()?.split(',').map(trimmed);
+            Some(items.filter(|item| !item.is_empty()).collect())
+        }
+    }
+}

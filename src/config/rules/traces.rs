@@ -1,0 +1,39 @@
+//! What the settings of traces take.
+
+use axum::http::{HeaderName, HeaderValue};
+
+use super::super::hive::Password;
+use super::super::values::{argument, text};
+use super::{Rule, URL};
+
+/// Private, because an address may hold a token.
+pub(in crate::config) const OTLP_ENDPOINT: Rule<Option<String>> = Rule::private(
+    "an address such as http://localhost:4318, without a user, a password or a query in it; an empty one \
+     is none",
+    |value| match argument(value)?.trim() {
+        "" => Some(None),
+        address if address.contains(['?', '#']) => None,
+        _ => (URL.read)(value).map(Some),
+    },
+);
+
+pub(in crate::config) const OTLP_HEADERS: Rule<Option<Password>> = Rule::private(
+    "headers such as \"api-key=secret\", with commas between them; an empty text is none",
+    |value| {
+        let headers = argument(value)?;
+        if headers.trim().is_empty() {
+            return Some(None);
+        }
+        let fits = headers.split(',').all(is_header);
+        fits.then(|| Some(Password::new(headers)))
+    },
+);
+
+fn is_header(pair: &str) -> bool {
+    pair.split_once('=').is_some_and(|(name, value)| {
+        HeaderName::from_bytes(name.trim().as_bytes()).is_ok()
+            && HeaderValue::from_str(value.trim()).is_ok()
+    })
+}
+
+pub(in crate::config) const SERVICE_NAME: Rule<String> = Rule::new("a name, as text", text);

@@ -1,0 +1,12 @@
+//! Where a task stands in somebody's trace, as W3C's Trace Context writes it.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The headers `traceparent` and `tracestate`. A task has them as `context_history.trace`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TraceContext {
+    pub traceparent: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracestate: Option<String>,
+}

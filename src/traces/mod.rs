@@ -1,0 +1,165 @@
+//! Traces for OpenTelemetry: a request, the commit it waited for, the task's attempts, and what they ask of
+//! other services.
+//!
+//! Without `otlp_endpoint` there is no tracer, and no span is made anywhere. With it, spans are made by the
+//! OpenTelemetry SDK, which sends them from a thread of its own and drops what it has no room for: a
+//! collector that is slow or away disturbs nobody. No span has a task's content, an error's text or an
+//! address with a query in it.
+//!
+//! A task keeps the context of the commit that accepted it ([`TraceContext`]), so its attempts belong to the
+//! submitter's trace whenever they run, after a restart too.
+
+mod export;
+mod span;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::HeaderMap;
+use opentelemetry::propagation::{Extractor, TextMapPropagator};
+use opentelemetry::trace::{SpanKind, TracerProvider};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_http::HeaderExtractor;
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
+
+pub use span::Span;
+
+use self::export::Client;
+use crate::config::Settings;
+use crate::models::{ClaimedTask, TraceContext};
+
+/// Time for one delivery to the collector.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for the last spans at a stop.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Where spans are made, if they are; clone it freely.
+#[derive(Clone, Default)]
+pub struct Traces(Option<Arc<Pipeline>>);
+
+struct Pipeline {
+    provider: SdkTracerProvider,
+    tracer: SdkTracer,
+}
+
+impl Traces {
+    /// Traces as the settings have them. Within a runtime, which delivers them.
+    ///
+    /// # Errors
+    /// A sentence, when they cannot be sent as the settings say.
+    pub fn start(settings: &Settings) -> Result<Self, String> {
+        let Some(endpoint) = &settings.otlp_endpoint else {
+            return Ok(Self::default());
+        };
+        let headers = settings.otlp_headers.as_ref();
+        let headers = headers.map(|headers| pairs(headers.reveal()));
+        let exporter = SpanExporter::builder()
+            .with_http()
+            .with_http_client(Client::new(endpoint)?)
+            .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
+            .with_protocol(Protocol::HttpBinary)
+            .with_timeout(EXPORT_TIMEOUT)
+            .with_headers(headers.unwrap_or_default())
+            .build()
+            .map_err(|error| error.to_string())?;
+        let resource = Resource::builder()
+            .with_service_name(settings.otlp_service_name.clone())
+            .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+            .build();
+        let provider = SdkTracerProvider::builder()
+            .with_batch_exporter(exporter)
+            .with_resource(resource)
+            .build();
+        let tracer = provider.tracer("venom-core");
+        Ok(Self(Some(Arc::new(Pipeline { provider, tracer }))))
+    }
+
+    /// Whether spans are made.
+    pub fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// A request begins; its sender may have a trace already.
+    pub fn request(&self, method: &str, path: &str, headers: &HeaderMap) -> Option<Span> {
+        let attributes = vec![
+            KeyValue::new("http.request.method", method.to_owned()),
+            KeyValue::new("url.path", path.to_owned()),
+        ];
+        let parent = parent_in(&HeaderExtractor(headers));
+        self.span(method.to_owned(), SpanKind::Server, &parent, attributes)
+    }
+
+    /// An attempt begins at a task that was accepted in this context.
+    pub fn attempt(&self, task: &ClaimedTask, accepted_in: Option<&TraceContext>) -> Option<Span> {
+        let attributes = vec![
+            KeyValue::new("venom.task.id", task.attempt.task_id.to_string()),
+            KeyValue::new("venom.task.attempt", task.attempt.number),
+            KeyValue::new("venom.processor", task.processor.clone()),
+        ];
+        let parent = accepted_in
+            .map(|trace| parent_in(trace))
+            .unwrap_or_default();
+        self.span(
+            "attempt".to_owned(),
+            SpanKind::Consumer,
+            &parent,
+            attributes,
+        )
+    }
+
+    fn span(
+        &self,
+        name: String,
+        kind: SpanKind,
+        parent: &Context,
+        attributes: Vec<KeyValue>,
+    ) -> Option<Span> {
+        let tracer = self.0.as_ref()?.tracer.clone();
+        Some(Span::start(tracer, name, kind, parent, attributes))
+    }
+
+    /// Sends what was not sent yet, for a while.
+    pub async fn stop(self) {
+        let Some(pipeline) = self.0 else {
+            return;
+        };
+        // It waits for the SDK's thread.
+        let ending =
+            tokio::task::spawn_blocking(move || pipeline.provider.shutdown_with_timeout(FAREWELL));
+        match tokio::time::timeout(FAREWELL, ending).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => tracing::warn!(%error, "the last traces were not sent"),
+            Ok(Err(_)) | Err(_) => tracing::warn!("the last traces were not sent in time"),
+        }
+    }
+}
+
+/// `a=b,c=d`, as the settings have checked it.
+fn pairs(text: &str) -> HashMap<String, String> {
+    let pairs = text.split(',').filter_map(|pair| pair.split_once('='));
+    let trimmed = |(name, value): (&str, &str)| (name.trim().to_owned(), value.trim().to_owned());
+    pairs.map(trimmed).collect()
+}
+
+/// The span that somebody else has named as the parent; none, if it cannot be read.
+fn parent_in(carrier: &dyn Extractor) -> Context {
+    TraceContextPropagator::new().extract_with_context(&Context::new(), carrier)
+}
+
+impl Extractor for TraceContext {
+    fn get(&self, key: &str) -> Option<&str> {
+        match key {
+            "traceparent" => Some(&self.traceparent),
+            "tracestate" => self.tracestate.as_deref(),
+            _ => None,
+        }
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        vec!["traceparent", "tracestate"]
+    }
+}

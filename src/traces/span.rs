@@ -1,0 +1,108 @@
+//! One span, and those below it.
+
+use std::collections::HashMap;
+
+use opentelemetry::propagation::TextMapPropagator;
+use opentelemetry::trace::{SpanKind, Status, TraceContextExt, Tracer};
+use opentelemetry::{Context, KeyValue, Value};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::SdkTracer;
+
+use crate::models::{Again, Outcome, TraceContext};
+
+/// A span that has begun. It ends when it is told to, or when its last clone is dropped.
+#[derive(Clone)]
+pub struct Span {
+    tracer: SdkTracer,
+    context: Context,
+}
+
+impl Span {
+    pub(super) fn start(
+        tracer: SdkTracer,
+        name: String,
+        kind: SpanKind,
+        parent: &Context,
+        attributes: Vec<KeyValue>,
+    ) -> Self {
+        let builder = tracer.span_builder(name).with_kind(kind);
+        let builder = builder.with_attributes(attributes);
+        let span = builder.start_with_context(&tracer, parent);
+        Self {
+            context: Context::new().with_span(span),
+            tracer,
+        }
+    }
+
+    fn below(&self, name: &str, kind: SpanKind, attributes: Vec<KeyValue>) -> Self {
+        let tracer = self.tracer.clone();
+        Self::start(tracer, name.to_owned(), kind, &self.context, attributes)
+    }
+
+    /// The commit begins that a request waits for, of so many tasks.
+    pub fn commit(&self, tasks: usize) -> Self {
+        let tasks = KeyValue::new("venom.tasks", tasks as i64);
+        self.below("commit", SpanKind::Producer, vec![tasks])
+    }
+
+    /// A request to another service begins, of whose address only the host is told.
+    pub fn call(&self, method: &'static str, host: Option<String>, port: Option<u16>) -> Self {
+        let method_is = KeyValue::new("http.request.method", method);
+        let host = host.map(|host| KeyValue::new("server.address", host));
+        let port = port.map(|port| KeyValue::new("server.port", i64::from(port)));
+        let attributes = [Some(method_is), host, port].into_iter().flatten();
+        self.below(method, SpanKind::Client, attributes.collect())
+    }
+
+    /// What is handed on, so that others put their spans below this one.
+    pub fn carried(&self) -> TraceContext {
+        let mut carrier = HashMap::new();
+        TraceContextPropagator::new().inject_context(&self.context, &mut carrier);
+        TraceContext {
+            traceparent: carrier.remove("traceparent").unwrap_or_default(),
+            tracestate: carrier
+                .remove("tracestate")
+                .filter(|state| !state.is_empty()),
+        }
+    }
+
+    /// Adds an attribute.
+    pub fn set(&self, name: &'static str, value: impl Into<Value>) {
+        self.context
+            .span()
+            .set_attribute(KeyValue::new(name, value));
+    }
+
+    /// Gives it another name.
+    pub fn rename(&self, name: String) {
+        self.context.span().update_name(name);
+    }
+
+    /// It is about something that failed, in this way.
+    pub fn fail(&self, error_type: impl Into<Value>) {
+        self.set("error.type", error_type);
+        self.context.span().set_status(Status::error(""));
+    }
+
+    /// It is over.
+    pub fn end(&self) {
+        self.context.span().end();
+    }
+
+    /// The attempt that it is about has ended like this.
+    pub fn end_attempt(&self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Completed { .. } => self.set("venom.outcome", "completed"),
+            Outcome::Failed { failure, .. } => {
+                self.set("venom.outcome", "failed");
+                self.fail(failure.to_string());
+            }
+            Outcome::Again(Again { error: None, .. }) => self.set("venom.outcome", "given back"),
+            Outcome::Again(Again { error: Some(_), .. }) => {
+                self.set("venom.outcome", "to be retried");
+                self.fail("error");
+            }
+        }
+        self.end();
+    }
+}
