@@ -28,6 +28,11 @@ const PAGE: u32 = 200;
 /// The answer to a submission. The status is the one with which the task was accepted; it may be
 /// running already.
 #[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "task_id": "01890a5d-ac96-774b-bcce-b302099a8057",
+    "status": "PENDING",
+    "created_at": "2026-01-31T12:00:00.000000Z"
+})))]
 pub(super) struct Created {
     #[schema(value_type = Uuid)]
     task_id: TaskId,

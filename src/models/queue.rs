@@ -45,6 +45,9 @@ impl Pause {
 
 /// The answer of `GET /api/v1/queue/status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(json!({
+    "paused": false, "pending": 12, "active": 4, "processing": 4, "limit": 4
+})))]
 pub struct QueueStatus {
     pub paused: bool,
     /// Tasks that wait.

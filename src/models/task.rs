@@ -14,6 +14,32 @@ pub type TaskId = Uuid;
 
 /// A task with its log lines.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(json!({
+    "id": "01890a5d-ac96-774b-bcce-b302099a8057",
+    "content": "hello",
+    "created_at": "2026-01-31T12:00:00.000000Z",
+    "status": "COMPLETED",
+    "result": "Processed: hello",
+    "logs": [
+        "Task started: 2026-01-31T12:00:00.000000Z",
+        "Processing started: 2026-01-31T12:00:00.001250Z",
+        "Processing completed: 2026-01-31T12:00:00.002500Z"
+    ],
+    "context_history": {},
+    "context_used": null,
+    "processor": "echo",
+    "priority": 0,
+    "attempt": 1,
+    "max_attempts": 1,
+    "run_at": "2026-01-31T12:00:00.000000Z",
+    "started_at": "2026-01-31T12:00:00.001250Z",
+    "finished_at": "2026-01-31T12:00:00.002500Z",
+    "failure": null,
+    "error": null,
+    "progress": null,
+    "tags": ["greeting"],
+    "session_id": null
+})))]
 pub struct Task {
     #[schema(value_type = Uuid)]
     pub id: TaskId,

@@ -46,7 +46,9 @@ const wrong = await client.POST("/api/v1/tasks", { body: { content: "x", priorit
 assert(wrong.error && typeof wrong.error.detail !== "string");
 assert.deepEqual(wrong.error.detail[0]?.loc, ["body", "priority"]);
 const taken = await client.POST("/api/v1/tasks", { body: { content: "x", unique_key: "one" } });
-assert(taken.error && "task_id" in taken.error && taken.error.task_id === later.data.task_id);
+assert(taken.error && "task_id" in taken.error);
+const holder: string = taken.error.task_id;
+assert.equal(holder, later.data.task_id);
 const missing = { params: { path: { task_id: "0190a6e2-7b5c-7d20-9a3c-5f2e8b1d4c6a" } } };
 const nobody = await client.GET("/api/v1/tasks/{task_id}", missing);
 assert.deepEqual([nobody.response.status, nobody.error], [404, { detail: "Task not found" }]);

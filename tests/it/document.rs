@@ -167,6 +167,35 @@ async fn examples_of_requests_are_taken() {
     service.ends_well().await;
 }
 
+#[tokio::test]
+async fn examples_have_the_fields_of_their_schemas() {
+    let service = Service::start().await;
+    let document = Document::of(&service).await;
+    let mut checked = 0;
+    for (name, schema) in document.json()["components"]["schemas"]
+        .as_object()
+        .expect("schemas")
+    {
+        let examples = schema["examples"].as_array().into_iter().flatten();
+        for example in examples.filter_map(Value::as_object) {
+            let required = schema["required"].as_array().into_iter().flatten();
+            for field in required.filter_map(Value::as_str) {
+                assert!(example.contains_key(field), "{name} has {field}");
+            }
+            let is_open = schema["additionalProperties"].is_object();
+            for field in example.keys().filter(|_| !is_open) {
+                assert!(
+                    !schema["properties"][field].is_null(),
+                    "{name} has no {field}"
+                );
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked > 12, "{checked}");
+    service.ends_well().await;
+}
+
 /// Values at and beyond the limits of a field, by what the schema says: the first are taken, the others
 /// are not.
 fn limits_of(schema: &Value) -> (Vec<Value>, Vec<Value>) {

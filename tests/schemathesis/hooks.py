@@ -22,10 +22,12 @@ def before_call(context, case, kwargs):
     global calls
     calls += 1
     task_id = (case.path_parameters or {}).get("task_id")
-    if task_id is not None and len(str(task_id)) == 36 and calls % 3:
-        # The stream of a task that waits has no end.
-        ended = case.path.endswith("/stream")
-        case.path_parameters["task_id"] = TASKS[0] if ended else TASKS[calls % len(TASKS)]
+    if task_id is not None and len(str(task_id)) == 36:
+        if case.path.endswith("/stream"):
+            # That of a task that waits has no end.
+            case.path_parameters["task_id"] = TASKS[0]
+        elif calls % 3:
+            case.path_parameters["task_id"] = TASKS[calls % len(TASKS)]
     if case.path.endswith("/claim") and isinstance(case.body, dict):
         wait = case.body.get("wait")
         if isinstance(wait, (int, float)) and 0.1 < wait <= 60:
