@@ -49,6 +49,7 @@ use self::run::Run;
 use super::{Context, Processor, RunError};
 use crate::config::CommandSettings;
 
+pub use self::group::die_with;
 pub(super) use self::guard::Guard;
 pub use self::orphans::kill_orphans;
 
