@@ -30,7 +30,7 @@ pub(super) struct List {
 /// Reads and prints.
 pub(super) async fn run(list: &List) -> Result<(), Error> {
     let tokens = match list.place.existing().await? {
-        Some(mut store) => store.list().await.map_err(failed)?,
+        Some((mut store, _rights)) => store.list().await.map_err(failed)?,
         None => Vec::new(),
     };
     if list.json {
