@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
+use super::as_owner::AsOwner;
 use super::database_file::{DatabaseFile, is_same_file};
 use super::error::Error;
 use super::output::say;
-use crate::dump::{Draft, remove_leftovers};
-use crate::state::{self, Audit, beside};
+use crate::dump::{Draft, remove_leftover_backups};
+use crate::state::{self, Audit, OpenError, Source, beside};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -47,11 +48,13 @@ pub(super) struct Backup {
 pub(super) async fn run(backup: &Backup) -> Result<(), Error> {
     let (database, file) = (backup.database.existing()?, &backup.file);
     check_place(&database, file, backup.force)?;
+    let source = open(&database).await?;
+    let _rights = AsOwner::of(file)?;
     let name = file.display();
     let failed = |error| Error::Failed(format!("cannot write {name}: {error}"));
-    remove_leftovers(file);
-    let draft = Draft::create(file).map_err(failed)?;
-    let audit = copy_checked(&database, &draft).await?;
+    remove_leftover_backups(file);
+    let draft = Draft::create_backup(file).map_err(failed)?;
+    let audit = copy_checked(source, &draft).await?;
     let bytes = draft.path().metadata().map_err(failed)?.len();
     let published = match backup.force {
         true => draft.publish(&CancellationToken::new()),
@@ -77,22 +80,53 @@ pub(super) async fn run(backup: &Backup) -> Result<(), Error> {
     )))
 }
 
+/// Opens the database, with no more rights than the owner of its folder has.
+async fn open(database: &Path) -> Result<Source, Error> {
+    let _rights = AsOwner::of(database)?;
+    let opened = Source::open(database).await;
+    opened.map_err(|error| Error::Failed(error.to_string()))
+}
+
 /// Copies a database into a draft and reads the copy from end to end. A damaged one is an error.
-pub(super) async fn copy_checked(source: &Path, draft: &Draft) -> Result<Audit, Error> {
-    let failed = |error: state::OpenError| Error::Failed(error.to_string());
-    state::copy(source, draft.path()).await.map_err(failed)?;
+pub(super) async fn copy_checked(mut source: Source, draft: &Draft) -> Result<Audit, Error> {
+    let failed = |error: OpenError| match error {
+        // Nobody knows the draft's own name.
+        OpenError::Copy { reason, .. } => {
+            let target = draft.target().display();
+            Error::Failed(format!("cannot write {target}: {reason}"))
+        }
+        other => Error::Failed(other.to_string()),
+    };
+    source.copy_to(draft.path()).await.map_err(failed)?;
     let audit = state::audit(draft.path()).await.map_err(failed)?;
     match audit.damage.first() {
         None => Ok(audit),
         Some(damage) => Err(Error::Failed(format!(
             "{} is damaged: SQLite says of its copy: {damage}; nothing was written",
-            source.display()
+            source.path().display()
         ))),
     }
 }
 
 /// Refuses places where a backup would do harm.
 fn check_place(database: &Path, file: &Path, force: bool) -> Result<(), Error> {
+    if file == Path::new("-") {
+        return Err(Error::Usage(
+            "FILE: expected a file to write, found \"-\"; a database cannot go to stdout"
+                .to_owned(),
+        ));
+    }
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    if !folder.is_dir() {
+        return Err(Error::Failed(format!(
+            "there is no folder {}; make it, or mount what belongs there",
+            folder.display()
+        )));
+    }
+    let database = &state::behind_links(database);
     let own = ["", "-wal", "-shm", "-journal", ".lock"];
     let name = file.display();
     if own

@@ -4,6 +4,7 @@
 //! done, 1 when it failed, 2 when the command line makes no sense.
 
 mod abort;
+mod as_owner;
 mod backoff;
 mod backup;
 mod chosen;

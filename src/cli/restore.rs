@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
+use super::as_owner::AsOwner;
 use super::backup::copy_checked;
 use super::database_file::{DatabaseFile, is_same_file};
 use super::error::Error;
 use super::output::say;
-use crate::dump::{self, Draft};
-use crate::state::{self, Lock, OpenError, RestoredTokens, beside};
+use crate::dump::{self, Draft, remove_all_leftovers};
+use crate::state::{self, Lock, OpenError, RestoredTokens, Source, beside};
 
 /// In the name of what was there.
 const LABEL: &str = "before-restore";
@@ -55,15 +56,23 @@ pub(super) async fn run(restore: &Restore) -> Result<(), Error> {
         return Err(Error::Usage(format!("{from} is the database itself")));
     }
     let failed = |error| Error::Failed(format!("cannot write {to}: {error}"));
-    // Makes the folder too, which the lock needs.
-    let draft = Draft::create(&database).map_err(failed)?;
+    let source = Source::open(file).await;
+    let source = source.map_err(|error| Error::Failed(error.to_string()))?;
+    let _rights = AsOwner::of(&database)?;
+    // The lock needs it.
+    if let Some(folder) = state::behind_links(&database).parent() {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
     let _lock = Lock::take(&database).map_err(|error| match error {
         OpenError::InUse { .. } => Error::Failed(format!(
             "{to} is in use by a venom process; stop it, then restore"
         )),
         other => Error::Failed(other.to_string()),
     })?;
-    let audit = copy_checked(file, &draft).await?;
+    // Nobody else makes any while this holds the lock.
+    remove_all_leftovers(&database);
+    let draft = Draft::create(&database).map_err(failed)?;
+    let audit = copy_checked(source, &draft).await?;
     let tokens = match restore.with_tokens {
         true => RestoredTokens::OfBackup,
         false => state::keep_tokens(draft.target(), draft.path())
@@ -72,8 +81,6 @@ pub(super) async fn run(restore: &Restore) -> Result<(), Error> {
     };
     // A full disk is found before anything is moved.
     draft.sync().map_err(failed)?;
-    state::give_to_owner_of_folder(draft.path());
-    state::give_to_owner_of_folder(&Lock::path_of(&database));
     let aside = keep_aside(draft.target()).await?;
     if let Err(error) = draft.publish(&CancellationToken::new()) {
         let kept = match &aside {

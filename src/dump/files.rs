@@ -11,6 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 /// A draft that nobody has written to for so long is a crashed service's.
 const LEFTOVER_AGE: Duration = Duration::from_secs(600);
+/// The same of a backup, which is read through for long after the last write.
+const LEFTOVER_BACKUP_AGE: Duration = Duration::from_secs(3600);
+/// Of the drafts of backups, which mostly have a new name each time.
+const BACKUP_PREFIX: &str = ".venom-backup.tmp-";
 
 /// Runs file work where it holds up nobody; the token tells the work that nobody waits for it any
 /// more.
@@ -39,6 +43,16 @@ fn not_a_file() -> io::Error {
 pub(crate) struct Draft {
     file: NamedTempFile,
     target: PathBuf,
+    _journal: Journal,
+}
+
+/// What SQLite keeps beside a draft while it writes there, and leaves behind when it fails.
+struct Journal(PathBuf);
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 impl Draft {
@@ -46,12 +60,28 @@ impl Draft {
     /// none.
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
         let target = resolve(path)?;
-        let folder = folder_of(&target);
-        fs::create_dir_all(folder)?;
+        fs::create_dir_all(folder_of(&target))?;
+        let prefix = draft_prefix(&target);
+        Self::begin(target, &prefix)
+    }
+
+    /// The same for a backup, whose folder has to be there: an empty one may be where a disk belongs that is not
+    /// mounted.
+    pub(crate) fn create_backup(path: &Path) -> io::Result<Self> {
+        Self::begin(resolve(path)?, BACKUP_PREFIX)
+    }
+
+    fn begin(target: PathBuf, prefix: &str) -> io::Result<Self> {
         let file = tempfile::Builder::new()
-            .prefix(&draft_prefix(&target))
-            .tempfile_in(folder)?;
-        Ok(Self { file, target })
+            .prefix(prefix)
+            .tempfile_in(folder_of(&target))?;
+        let mut journal = file.path().as_os_str().to_owned();
+        journal.push("-journal");
+        Ok(Self {
+            file,
+            target,
+            _journal: Journal(journal.into()),
+        })
     }
 
     /// Where the draft is until it is published.
@@ -143,15 +173,30 @@ pub(crate) fn put_aside(path: &Path, label: &str) -> io::Result<PathBuf> {
 }
 
 /// Removes drafts of `path` that a crash left behind, as far as they can be removed.
-pub(crate) fn remove_leftovers(path: &Path) {
+pub(super) fn remove_leftovers(path: &Path) {
     let Ok(target) = resolve(path) else { return };
-    let prefix = draft_prefix(&target);
-    let entries = fs::read_dir(folder_of(&target)).into_iter().flatten();
+    remove_drafts(&target, &draft_prefix(&target), LEFTOVER_AGE);
+}
+
+/// Removes all drafts of `path`: the caller alone may make some.
+pub(crate) fn remove_all_leftovers(path: &Path) {
+    let Ok(target) = resolve(path) else { return };
+    remove_drafts(&target, &draft_prefix(&target), Duration::ZERO);
+}
+
+/// Removes what killed backups have left beside `path`, whatever names they were to have.
+pub(crate) fn remove_leftover_backups(path: &Path) {
+    let Ok(target) = resolve(path) else { return };
+    remove_drafts(&target, BACKUP_PREFIX, LEFTOVER_BACKUP_AGE);
+}
+
+fn remove_drafts(target: &Path, prefix: &str, least_age: Duration) {
+    let entries = fs::read_dir(folder_of(target)).into_iter().flatten();
     for entry in entries.flatten() {
-        let is_draft = entry.file_name().to_string_lossy().starts_with(&prefix);
+        let is_draft = entry.file_name().to_string_lossy().starts_with(prefix);
         let age = entry.metadata().and_then(|file| file.modified());
         let age = age.ok().and_then(|time| time.elapsed().ok());
-        if is_draft && age.is_some_and(|age| age > LEFTOVER_AGE) {
+        if is_draft && age.is_some_and(|age| age >= least_age) {
             // Not worth a word: it will be tried again at the next start.
             let _ = fs::remove_file(entry.path());
         }

@@ -19,7 +19,9 @@ mod store;
 #[cfg(test)]
 mod test_store;
 
-pub(crate) use files::{Draft, keep_aside, put_aside, remove_leftovers};
+pub(crate) use files::{
+    Draft, keep_aside, put_aside, remove_all_leftovers, remove_leftover_backups,
+};
 
 pub use export::{export, export_file, export_stream};
 pub use import::{import_file, import_open};

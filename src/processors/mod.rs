@@ -17,7 +17,7 @@ pub mod worker;
 
 use futures_util::future::BoxFuture;
 
-pub use command::kill_orphans;
+pub use command::{die_with, kill_orphans};
 pub use context::{Context, Remote, Sent};
 pub use hive::Carrier;
 pub use registry::{Entry, Registry};

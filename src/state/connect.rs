@@ -23,6 +23,8 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 const APPLICATION_ID: i32 = 0x564E_4F4D;
 /// How long a write waits for another program's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Links to a database that are followed, one to the next: as many as the kernel follows.
+const MOST_LINKS: usize = 40;
 /// Connections that read what is quickly found.
 const READERS: u32 = 4;
 
@@ -55,6 +57,8 @@ pub enum OpenError {
     Older { path: PathBuf },
     #[error("cannot open {}: {reason}", path.display())]
     Sqlite { path: PathBuf, reason: String },
+    #[error("cannot write {}: {reason}", path.display())]
+    Copy { path: PathBuf, reason: String },
 }
 
 impl OpenError {
@@ -75,9 +79,9 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// The lock file of a database.
+    /// The lock file of a database: beside the file itself, whatever links lead to it.
     pub fn path_of(database: &Path) -> PathBuf {
-        let mut name = database.as_os_str().to_owned();
+        let mut name = behind_links(database).into_os_string();
         name.push(".lock");
         PathBuf::from(name)
     }
@@ -89,16 +93,11 @@ impl Lock {
     pub fn take(database: &Path) -> Result<Self, OpenError> {
         let path = Self::path_of(database);
         let mut options = OpenOptions::new();
-        options.create(true).truncate(false).read(true).write(true);
-        for_its_owner(&mut options);
-        let is_new = !path.exists();
-        let file = options.open(&path).map_err(|source| OpenError::Lock {
+        options.read(true).write(true);
+        let file = open_own(&path, options).map_err(|source| OpenError::Lock {
             path: path.clone(),
             source,
         })?;
-        if is_new {
-            give_to_owner_of_folder(&path);
-        }
         match file.try_lock() {
             Ok(()) => {
                 let _ = file.set_len(0);
@@ -220,20 +219,29 @@ pub(super) async fn open_to_upgrade(path: &Path) -> Result<SqliteConnection, Ope
     Ok(conn)
 }
 
+/// The file itself where `path` is a link to it, also if it is not there yet: two names of one database
+/// have one lock.
+pub fn behind_links(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let Ok(target) = std::fs::read_link(&path) else {
+            break;
+        };
+        path = match path.parent() {
+            Some(folder) => folder.join(target),
+            None => target,
+        };
+    }
+    path
+}
+
 /// Makes an empty file, if there is none, that its owner alone can read: SQLite gives what it puts beside
 /// it the same mode.
 fn create(path: &Path) -> Result<(), OpenError> {
     let mut options = OpenOptions::new();
-    options.create(true).truncate(false).append(true);
-    for_its_owner(&mut options);
-    let is_new = !path.exists();
-    match options.open(path) {
-        Ok(_) => {
-            if is_new {
-                give_to_owner_of_folder(path);
-            }
-            Ok(())
-        }
+    options.append(true);
+    match open_own(&behind_links(path), options) {
+        Ok(_) => Ok(()),
         // SQLite has more to say about it.
         Err(_) if path.exists() => Ok(()),
         Err(source) => Err(OpenError::Sqlite {
@@ -243,28 +251,39 @@ fn create(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Lets the service's own user have what root makes, in the folder that is that user's. Whoever is not root keeps it,
-/// and needs no more.
+/// Opens a file beside the database, or makes it, for its owner alone. It is no link: in a folder of another user
+/// one could lead anywhere.
 #[cfg(unix)]
-pub fn give_to_owner_of_folder(file: &Path) {
-    use std::os::unix::fs::{MetadataExt, chown};
-    let absolute = std::path::absolute(file).unwrap_or_default();
-    let folder = absolute.parent().and_then(|folder| folder.metadata().ok());
-    if let Some(folder) = folder {
-        let _ = chown(file, Some(folder.uid()), Some(folder.gid()));
+fn open_own(path: &Path, mut options: OpenOptions) -> std::io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let no_link = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    options.mode(0o600).custom_flags(no_link);
+    match options.clone().create_new(true).open(path) {
+        Ok(file) => {
+            give_to_owner_of_folder(&file, path);
+            Ok(file)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => options.open(path),
+        Err(error) => Err(error),
     }
 }
 
 #[cfg(not(unix))]
-pub fn give_to_owner_of_folder(_: &Path) {}
-
-#[cfg(unix)]
-fn for_its_owner(options: &mut OpenOptions) {
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+fn open_own(path: &Path, mut options: OpenOptions) -> std::io::Result<File> {
+    options.create(true).open(path)
 }
 
-#[cfg(not(unix))]
-fn for_its_owner(_: &mut OpenOptions) {}
+/// Lets the service's own user have what a service of root's has made in the folder that is that user's. Whoever is
+/// not root keeps it, and needs no more.
+#[cfg(unix)]
+fn give_to_owner_of_folder(file: &File, path: &Path) {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let absolute = std::path::absolute(path).unwrap_or_default();
+    let folder = absolute.parent().and_then(|folder| folder.metadata().ok());
+    if let Some(folder) = folder {
+        let _ = fchown(file, Some(folder.uid()), Some(folder.gid()));
+    }
+}
 
 /// Takes the lock, creates what is missing, and brings the schema up to date.
 async fn lay_out(
@@ -395,7 +414,7 @@ async fn migrate(conn: &mut SqliteConnection, path: &Path) -> Result<(), OpenErr
     })
 }
 
-fn reason(error: &sqlx::Error) -> String {
+pub(super) fn reason(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(database) => database.message().to_owned(),
         other => other.to_string(),

@@ -1,33 +1,75 @@
 //! Whole copies of a database file, also beside a service that runs on it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use sqlx::Connection;
+use libsqlite3_sys as ffi;
+use sqlx::{Connection, SqliteConnection};
 
 use super::connect::{self, OpenError};
 
-/// Writes the database at `source`, as it is at one moment, into the empty file `target`: one file,
-/// without free pages and without a write-ahead log. What others write meanwhile is not in it.
-///
-/// The target is not synced.
-///
-/// # Errors
-/// When the source is no database of ours, or one of the two files cannot be read or written.
-pub async fn copy(source: &Path, target: &Path) -> Result<(), OpenError> {
-    let mut conn = connect::open_to_read(source).await?;
-    let Some(name) = target.to_str() else {
-        return Err(OpenError::Sqlite {
-            path: target.to_owned(),
-            reason: "its name is no UTF-8 text".to_owned(),
-        });
-    };
-    let copied = sqlx::query("VACUUM INTO ?").bind(name).execute(&mut conn);
-    let copied = copied.await;
-    let _ = conn.close().await;
-    match copied {
-        Ok(_) => Ok(()),
-        Err(error) => Err(OpenError::sqlite(source, &error)),
+/// A database that is open to be copied.
+pub struct Source {
+    conn: SqliteConnection,
+    path: PathBuf,
+}
+
+impl Source {
+    /// Opens the database at `path`.
+    ///
+    /// # Errors
+    /// When it is no database of ours, or cannot be read.
+    pub async fn open(path: &Path) -> Result<Self, OpenError> {
+        let conn = connect::open_to_read(path).await?;
+        let path = path.to_owned();
+        Ok(Self { conn, path })
     }
+
+    /// Where it was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes the database, as it is at one moment, into the empty file `target`: one file, without free
+    /// pages and without a write-ahead log. What others write meanwhile is not in it.
+    ///
+    /// The target is not synced.
+    ///
+    /// # Errors
+    /// When one of the two files cannot be read or written: [`OpenError::Copy`] if it is the target.
+    pub async fn copy_to(&mut self, target: &Path) -> Result<(), OpenError> {
+        let wrong = |reason| OpenError::Copy {
+            path: target.to_owned(),
+            reason,
+        };
+        let Some(name) = target.to_str() else {
+            return Err(wrong("its name is no UTF-8 text".to_owned()));
+        };
+        let copied = sqlx::query("VACUUM INTO ?").bind(name);
+        match copied.execute(&mut self.conn).await {
+            Ok(_) => Ok(()),
+            Err(error) if is_of_writing(&error) => Err(wrong(connect::reason(&error))),
+            Err(error) => Err(OpenError::sqlite(&self.path, &error)),
+        }
+    }
+}
+
+/// Whether SQLite could not write: the source is only read, so it means the other file.
+fn is_of_writing(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else {
+        return false;
+    };
+    let code = error.code().and_then(|code| code.parse().ok());
+    let code: i32 = code.unwrap_or_default();
+    matches!(
+        code,
+        ffi::SQLITE_IOERR_WRITE
+            | ffi::SQLITE_IOERR_FSYNC
+            | ffi::SQLITE_IOERR_DIR_FSYNC
+            | ffi::SQLITE_IOERR_TRUNCATE
+    ) || matches!(
+        code & 0xFF,
+        ffi::SQLITE_FULL | ffi::SQLITE_CANTOPEN | ffi::SQLITE_READONLY
+    )
 }
 
 /// Brings what stands in the write-ahead log into the database file, so that the file by itself is the

@@ -70,8 +70,8 @@ pub use audit::{Audit, Bounds, Broken, INVARIANTS, Stopped, audit, audit_within,
 pub use batch::{Accepted, Once, Reservation};
 pub use bulk::Bulk;
 pub use chains::Upstream;
-pub use connect::{Lock, OpenError, check_version, give_to_owner_of_folder, sqlite_version};
-pub use copies::{copy, fold};
+pub use connect::{Lock, OpenError, behind_links, check_version, sqlite_version};
+pub use copies::{Source, fold};
 pub use error::Error;
 pub use explain::{Asked, Explanation, Obstacle, ProcessorStatus};
 pub use fates::{Fate, fates};

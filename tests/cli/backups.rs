@@ -147,6 +147,8 @@ fn a_restored_database_belongs_to_the_owner_of_its_folder() {
     assert_eq!(service.stop(), 0);
     std::fs::create_dir(folder.path("home")).unwrap();
     let _ = chown(folder.path("home"), Some(1234), Some(1234));
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder.path("."), mode).unwrap();
     let owner = folder.path("home").metadata().unwrap().uid();
     folder.succeed(&["restore", "backup.db", "--database", "home/venom.db"]);
     for name in ["home/venom.db", "home/venom.db.lock"] {
@@ -240,4 +242,175 @@ fn a_restore_brings_back_no_token_that_was_revoked_since() {
         .map(|token| &token["name"])
         .collect();
     assert_eq!(names, ["kept", "revoked"]);
+}
+
+/// A folder that user 1234 owns, a service of whom may be anybody's, and a backup of root's; `None` if we are not root.
+fn home_of_another() -> Option<Folder> {
+    let (folder, service) = serving();
+    folder.succeed(&["backup", "backup.db"]);
+    assert_eq!(service.stop(), 0);
+    for name in ["home", "roots"] {
+        std::fs::create_dir(folder.path(name)).unwrap();
+    }
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder.path("."), mode).unwrap();
+    folder.write("roots/precious", "precious");
+    match chown(folder.path("home"), Some(1234), Some(1234)) {
+        Ok(()) => Some(folder),
+        Err(_) => {
+            eprintln!("skipped: only root can give a folder away");
+            None
+        }
+    }
+}
+
+/// Whoever owns the folder would else have root's command write where only root can.
+#[test]
+fn root_is_not_led_astray_by_links_in_the_folder_of_another() {
+    let Some(folder) = home_of_another() else {
+        return;
+    };
+    let restore = &["restore", "backup.db", "--database", "home/venom.db"][..];
+    let create = &[
+        "token",
+        "create",
+        "a",
+        "--role",
+        "read",
+        "--database",
+        "home/venom.db",
+    ][..];
+    for (link, target) in [
+        ("home/venom.db.lock", "../roots/new"),
+        ("home/venom.db.lock", "../roots/precious"),
+        ("home/venom.db", "../roots/new"),
+        ("home/venom.db", "../roots/precious"),
+    ] {
+        std::os::unix::fs::symlink(target, folder.path(link)).unwrap();
+        for command in [restore, create] {
+            let done = folder.run(command);
+            assert_eq!(done.code, 1, "{link} to {target}: {done:?}");
+            assert!(!folder.path("roots/new").exists(), "{link}: {done:?}");
+            assert_eq!(folder.read("roots/precious"), "precious", "{done:?}");
+            let owner = folder.path("roots/precious").metadata().unwrap().uid();
+            assert_eq!(owner, 0, "{done:?}");
+        }
+        let roots = std::fs::read_dir(folder.path("roots")).unwrap();
+        assert_eq!(roots.count(), 1, "{link} to {target}");
+        std::fs::remove_file(folder.path(link)).unwrap();
+    }
+    folder.succeed(restore);
+    folder.succeed(create);
+    // A folder that is a link is the same trick.
+    std::os::unix::fs::symlink("../roots", folder.path("home/data")).unwrap();
+    let done = folder.run(&["restore", "backup.db", "--database", "home/data/venom.db"]);
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(!folder.path("roots/venom.db").exists());
+    // So is the name of a backup.
+    let backup = [
+        "backup",
+        "--force",
+        "--database",
+        "home/venom.db",
+        "home/copy.db",
+    ];
+    std::os::unix::fs::symlink("../roots/precious", folder.path("home/copy.db")).unwrap();
+    assert_eq!(folder.run(&backup).code, 1);
+    assert_eq!(folder.read("roots/precious"), "precious");
+    // What root names elsewhere stays root's.
+    folder.succeed(&["backup", "--database", "home/venom.db", "roots/copy.db"]);
+    let mode = folder.path("roots/copy.db").metadata().unwrap();
+    assert_eq!((mode.uid(), mode.mode() & 0o777), (0, 0o600));
+}
+
+#[test]
+fn what_killed_ones_left_is_removed() {
+    let (folder, service) = serving();
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(7200);
+    for name in [".venom-backup.tmp-a", ".venom-backup.tmp-a-journal"] {
+        let file = std::fs::File::create(folder.path(name)).unwrap();
+        file.set_modified(old).unwrap();
+    }
+    // One that is perhaps being written.
+    folder.write(".venom-backup.tmp-b", "");
+    folder.succeed(&["backup", "backup.db"]);
+    assert!(!folder.path(".venom-backup.tmp-a").exists());
+    assert!(!folder.path(".venom-backup.tmp-a-journal").exists());
+    assert!(folder.path(".venom-backup.tmp-b").exists());
+    assert_eq!(service.stop(), 0);
+    for name in ["data/.venom.db.tmp-a", "data/.venom.db.tmp-a-journal"] {
+        folder.write(name, "");
+    }
+    folder.succeed(&["restore", "backup.db"]);
+    assert!(!folder.path("data/.venom.db.tmp-a").exists());
+    assert!(!folder.path("data/.venom.db.tmp-a-journal").exists());
+}
+
+#[test]
+fn a_backup_makes_no_folder_and_goes_not_to_stdout() {
+    let (folder, _service) = serving();
+    let done = folder.run(&["backup", "mnt/backup.db"]);
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(done.err.contains("there is no folder mnt"), "{done:?}");
+    assert!(!folder.path("mnt").exists());
+    let done = folder.run(&["backup", "-"]);
+    assert_eq!(done.code, 2, "{done:?}");
+    assert!(done.err.contains("cannot go to stdout"), "{done:?}");
+    assert!(!folder.path("-").exists());
+}
+
+/// A limit on the size of files stands for the full disk: SQLite's write fails either way.
+#[test]
+fn a_disk_that_takes_no_backup_is_named_and_nothing_is_left_there() {
+    let (folder, _service) = serving();
+    let text = "x".repeat(300_000);
+    folder.feed(&["submit", "--wait", "-"], &text);
+    std::fs::create_dir(folder.path("full")).unwrap();
+    let mut shell = std::process::Command::new("sh");
+    // In blocks of 512 or 1024 bytes: less than the copy, more than nothing.
+    shell.args([
+        "-c",
+        "trap '' XFSZ; ulimit -f 64; exec \"$0\" backup full/b.db",
+    ]);
+    shell.arg(env!("CARGO_BIN_EXE_venom"));
+    shell.current_dir(folder.path(".")).env_clear();
+    let done = shell.output().unwrap();
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    assert!(
+        said.starts_with("error: cannot write full/b.db: "),
+        "{said}"
+    );
+    let left = std::fs::read_dir(folder.path("full")).unwrap();
+    assert_eq!(left.count(), 0);
+}
+
+#[test]
+fn two_names_of_a_database_are_one() {
+    let (folder, _service) = serving();
+    std::fs::create_dir(folder.path("link")).unwrap();
+    std::os::unix::fs::symlink("../data/venom.db", folder.path("link/venom.db")).unwrap();
+    let done = folder.run(&["serve", "--port", "0", "--database", "link/venom.db"]);
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(done.err.contains("is in use by another venom"), "{done:?}");
+    // By that name the service is found, too.
+    let status = folder.succeed(&["status", "--database", "link/venom.db"]);
+    assert!(status.contains(&folder.url()), "{status}");
+}
+
+/// It may be a link before there is a database.
+#[test]
+fn a_database_can_be_made_behind_a_link() {
+    let folder = Folder::new();
+    for name in ["data", "disk"] {
+        std::fs::create_dir(folder.path(name)).unwrap();
+    }
+    std::os::unix::fs::symlink("../disk/real.db", folder.path("data/venom.db")).unwrap();
+    let service = folder.start(&["serve", "--port", "0"]);
+    service.err.until("listens on");
+    for name in ["disk/real.db", "disk/real.db.lock", "disk/real.db-wal"] {
+        assert!(folder.path(name).exists(), "{name}");
+    }
+    assert!(!folder.path("data/venom.db.lock").exists());
+    folder.succeed(&["submit", "--wait", "one"]);
 }

@@ -53,3 +53,36 @@ fn mistakes_are_named() {
     assert!(done.err.contains("cannot write to nowhere"), "{done:?}");
     assert_eq!(folder.run(&["crash-test", "--rounds", "0"]).code, 2);
 }
+
+/// Whatever ends the test, its service ends too: the lock of its database is free.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_killed_test_leaves_no_service() {
+    let folder = Folder::new();
+    let test = folder.start(&["crash-test", "--rounds", "1000", "--dir", "."]);
+    test.err.until("round 1: killed");
+    let left = std::fs::read_dir(folder.path(".")).unwrap().next();
+    let left = left.expect("the folder of the test").unwrap().path();
+    let lock = left.join("venom.db.lock");
+    // Between two rounds there is none; while the test stands still, one that answers stays.
+    loop {
+        test.signal(rustix::process::Signal::STOP);
+        let url = std::fs::read_to_string(&lock).unwrap();
+        let address = url.trim_start_matches("http://");
+        if std::net::TcpStream::connect(address).is_ok() {
+            break;
+        }
+        test.signal(rustix::process::Signal::CONT);
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    test.signal(rustix::process::Signal::KILL);
+    drop(test);
+    let lock = std::fs::File::open(lock).unwrap();
+    let (freed, is_free) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        lock.lock().unwrap();
+        let _ = freed.send(());
+    });
+    let waited = is_free.recv_timeout(std::time::Duration::from_secs(30));
+    waited.expect("the service of a killed test goes on");
+}

@@ -165,6 +165,9 @@ fn a_database_that_a_token_is_made_in_belongs_to_the_owner_of_its_folder() {
     let folder = Folder::new();
     std::fs::create_dir(folder.path("home")).unwrap();
     let _ = chown(folder.path("home"), Some(1234), Some(1234));
+    // The owner of a folder can reach it.
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(folder.path("."), mode).unwrap();
     let owner = folder.path("home").metadata().unwrap().uid();
     folder.succeed(&[
         "token",
@@ -178,4 +181,17 @@ fn a_database_that_a_token_is_made_in_belongs_to_the_owner_of_its_folder() {
     for name in ["home/venom.db", "home/venom.db.lock"] {
         assert_eq!(folder.path(name).metadata().unwrap().uid(), owner, "{name}");
     }
+}
+
+#[test]
+fn a_token_that_nobody_got_is_none() {
+    let folder = Folder::new();
+    let words = ["token", "create", "z", "--role", "read"];
+    let mut command = folder.command(&words);
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    let done = command.stdout(full.unwrap()).output().unwrap();
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    assert!(said.contains("no token was made"), "{said}");
+    assert!(folder.succeed(&words).starts_with("venom_"));
 }

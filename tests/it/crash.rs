@@ -1,6 +1,9 @@
 //! `kill -9` of the service under load: nothing acknowledged is lost, nothing is told that is not
 //! kept, and what was interrupted runs again.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crate::ledger::{Ledger, check_attempts, check_events};
 use crate::support::{Service, eventually};
 
@@ -20,10 +23,15 @@ async fn killed_under_load_it_loses_nothing() {
             assert_eq!(service.finished(&id).await["attempt"], 2);
         }
         let listener = service.listen("").await;
-        let listening = tokio::spawn(listener.until_closed());
+        let count = Arc::<AtomicUsize>::default();
+        let listening = tokio::spawn(listener.counted_until_closed(Arc::clone(&count)));
         let gate = service.submit_to_gate("interrupted").await;
         let mut load = ledger.load(&service, CLIENTS);
         load.reaches(round * TASKS_A_ROUND).await;
+        eventually("the listener hears the load", || async {
+            (count.load(Ordering::Relaxed) > TASKS_A_ROUND).then_some(())
+        })
+        .await;
         // Paused, the state right after the restart stays as it is; else everything is in motion.
         let paused = round % 2 == 0;
         if paused {
@@ -31,8 +39,7 @@ async fn killed_under_load_it_loses_nothing() {
         }
         let killed = service.kill9().await;
         load.ends().await;
-        let (heard, _) = listening.await.expect("no panic");
-        assert!(heard.len() > TASKS_A_ROUND, "the listener heard the load");
+        let heard = listening.await.expect("no panic");
 
         service = killed.start().await;
         let mut database = service.database().await;

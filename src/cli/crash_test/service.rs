@@ -14,6 +14,7 @@ use tokio::time::sleep;
 use crate::cli::client::Client;
 use crate::cli::error::Error;
 use crate::cli::target::announced;
+use crate::processors::die_with;
 use crate::state::Lock;
 
 pub(super) const DATABASE: &str = "venom.db";
@@ -108,6 +109,16 @@ fn command(folder: &Path) -> io::Result<Command> {
         .kill_on_drop(true)
         // A Ctrl-C is for the test, which ends the service itself.
         .process_group(0);
+    let test = rustix::process::getpid();
+    // SAFETY: between fork and exec only async-signal-safe calls are allowed; `die_with` makes two
+    // system calls and allocates nothing.
+    #[expect(
+        unsafe_code,
+        reason = "the kernel alone can end it after a kill -9 of the test"
+    )]
+    unsafe {
+        command.pre_exec(move || die_with(test));
+    }
     Ok(command)
 }
 

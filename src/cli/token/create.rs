@@ -45,7 +45,7 @@ pub(super) struct Create {
     place: Place,
 }
 
-/// Stores the hash, then prints the token.
+/// Prints the token, then stores its hash: one that could not be handed over is none, and its name stays free.
 pub(super) async fn run(create: &Create) -> Result<(), Error> {
     let settings = create.place.settings()?;
     check(&create.processors, &settings)?;
@@ -56,20 +56,43 @@ pub(super) async fn run(create: &Create) -> Result<(), Error> {
         processors: (!processors.is_empty()).then_some(processors),
     };
     let token = TokenText::new().map_err(failed)?;
-    let mut store = open(&settings).await?;
-    let stored = store.create(&grant, &token.hash()).await;
-    if !stored.map_err(failed)? {
-        let name = &create.name;
-        return Err(Error::Failed(format!(
-            "there is or was a token {name} already, and a name is given once; choose another"
-        )));
-    }
-    print(token.reveal())?;
+    let (mut store, _rights) = open(&settings).await?;
     let (name, role) = (&grant.name, grant.role);
+    let (listed, _) = store.list().await.map_err(failed)?;
+    if listed.iter().any(|token| *token.name == **name) {
+        return Err(taken(name));
+    }
+    hand_over(&token)?;
+    let stored = store.create(&grant, &token.hash()).await;
+    let stored = stored.map_err(|error| {
+        Error::Failed(format!(
+            "{error}; the token that was printed is worth nothing"
+        ))
+    });
+    if !stored? {
+        return Err(taken(name));
+    }
     say(format_args!(
         "the token {name} has the role {role}; it is shown this once"
     ));
     Ok(())
+}
+
+fn hand_over(token: &TokenText) -> Result<(), Error> {
+    print(token.reveal()).map_err(|error| {
+        let reason = match error {
+            Error::ReaderGone => "nobody reads stdout".to_owned(),
+            other => other.to_string(),
+        };
+        Error::Failed(format!("{reason}; no token was made, and its name is free"))
+    })
+}
+
+/// Also said of a token that was printed, if another process has taken the name meanwhile.
+fn taken(name: &str) -> Error {
+    Error::Failed(format!(
+        "there is or was a token {name} already, and a name is given once; choose another"
+    ))
 }
 
 /// A misspelt processor would make a token that is good for nothing.

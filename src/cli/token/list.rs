@@ -30,7 +30,7 @@ pub(super) struct List {
 /// Reads and prints.
 pub(super) async fn run(list: &List) -> Result<(), Error> {
     let (tokens, wrong) = match list.place.existing().await? {
-        Some(mut store) => store.list().await.map_err(failed)?,
+        Some((mut store, _rights)) => store.list().await.map_err(failed)?,
         None => Default::default(),
     };
     for why in wrong {

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::as_owner::AsOwner;
 use super::error::Error;
 use super::on_one_thread;
 use crate::config::{Overrides, Settings, Sources};
@@ -67,7 +68,7 @@ impl Place {
     }
 
     /// The tokens of the database; `None` if there is no database.
-    async fn existing(&self) -> Result<Option<TokenStore>, Error> {
+    async fn existing(&self) -> Result<Option<(TokenStore, AsOwner)>, Error> {
         let settings = self.settings()?;
         match settings.database_path.exists() {
             true => open(&settings).await.map(Some),
@@ -76,9 +77,12 @@ impl Place {
     }
 }
 
-async fn open(settings: &Settings) -> Result<TokenStore, Error> {
+/// The tokens, and the rights that are needed as long as they are open.
+async fn open(settings: &Settings) -> Result<(TokenStore, AsOwner), Error> {
+    let rights = AsOwner::of(&settings.database_path)?;
     let opened = TokenStore::open(&settings.database_path).await;
-    opened.map_err(|error| Error::Failed(error.to_string()))
+    let store = opened.map_err(|error| Error::Failed(error.to_string()))?;
+    Ok((store, rights))
 }
 
 fn failed(error: impl std::fmt::Display) -> Error {

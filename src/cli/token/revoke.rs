@@ -27,7 +27,7 @@ pub(super) struct Revoke {
 pub(super) async fn run(revoke: &Revoke) -> Result<(), Error> {
     let name = &revoke.name;
     let revoked = match revoke.place.existing().await? {
-        Some(mut store) => store.revoke(name).await.map_err(failed)?,
+        Some((mut store, _rights)) => store.revoke(name).await.map_err(failed)?,
         None => false,
     };
     if !revoked {

@@ -158,10 +158,15 @@ fn command(settings: &CommandSettings, task_id: TaskId, attempt: i64) -> Command
 /// emptied the mask and given SIGPIPE back its default.
 fn prepare_child(service: Pid) -> io::Result<()> {
     rustix::process::setsid()?;
+    die_with(service)
+}
+
+/// Runs in a child, before its program: the kernel kills it when `parent` dies, however that comes about.
+pub fn die_with(parent: Pid) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-    // The service may have died before the line above, and nobody would tell us.
-    if rustix::process::getppid() == Some(service) {
+    // The parent may have died before the line above, and nobody would tell us.
+    if rustix::process::getppid() == Some(parent) {
         Ok(())
     } else {
         Err(io::ErrorKind::BrokenPipe.into())

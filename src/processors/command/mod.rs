@@ -50,6 +50,7 @@ use super::{Context, Processor, RunError};
 use crate::config::CommandSettings;
 use crate::models::TraceContext;
 
+pub use self::group::die_with;
 pub(super) use self::guard::Guard;
 pub use self::orphans::kill_orphans;
 

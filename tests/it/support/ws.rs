@@ -1,5 +1,8 @@
 //! A listener at `/ws/events`.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use futures_util::StreamExt;
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -79,6 +82,16 @@ impl Listener {
                 return events;
             }
         }
+    }
+
+    /// All events up to the end, each counted as it comes.
+    pub async fn counted_until_closed(mut self, count: Arc<AtomicUsize>) -> Vec<Value> {
+        let mut events = Vec::new();
+        while let Ok(frame) = self.next_frame().await {
+            events.push(serde_json::from_str(&frame).expect("a JSON frame"));
+            count.store(events.len(), Ordering::Relaxed);
+        }
+        events
     }
 
     /// All events up to the end, and how the service closed.
