@@ -8,8 +8,6 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 
-use serde_json::Value;
-
 use super::error::ApiError;
 use super::needs::{self, Need};
 use super::session;
@@ -123,19 +121,6 @@ impl Caller {
     /// The token's name, which the journal has with what is done.
     pub fn name(&self) -> Option<Arc<str>> {
         self.0.as_ref().map(|key| Arc::clone(&key.grant.name))
-    }
-
-    /// Journals what was done in the name of a token, where no event of its own says so.
-    pub async fn note(&self, state: &StateManager, words: String, data: Value) {
-        if self.0.is_none() {
-            return;
-        }
-        let state = state.in_name_of(self.name());
-        if let Err(error) = state.tell("INFO", words, data).await {
-            // It is done; the log has what the journal has not.
-            let name = self.name();
-            tracing::warn!(%error, ?name, "what a token has done could not be journalled");
-        }
     }
 
     /// Refuses what is about another processor than its own.

@@ -198,14 +198,11 @@ pub(super) async fn abort(
     _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
 ) -> Result<Json<Value>, ApiError> {
-    if !api.queue.abort(task_id).await? {
+    if !api.queue.in_name_of(caller.name()).abort(task_id).await? {
         return Err(ApiError::NotFound(
             "There is no such task, or it does not run.",
         ));
     }
-    let words = format!("Task {task_id} was aborted by hand");
-    let data = json!({ "done": "abort", "task_id": task_id });
-    caller.note(&api.state, words, data).await;
     Ok(Json(json!({
         "success": true,
         "task_id": task_id,

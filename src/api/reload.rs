@@ -17,11 +17,7 @@ pub(super) async fn reload(
     caller: Caller,
     _: NoParameters,
 ) -> Result<Json<Value>, ApiError> {
-    let changes = api.reload.reload().await?;
-    let data = json!({ "done": "reload", "applied": changes.applied });
-    caller
-        .note(&api.state, "Settings read again".to_owned(), data)
-        .await;
+    let changes = api.reload.in_name_of(caller.name()).reload().await?;
     let message = match (changes.applied.len(), changes.needs_restart.len()) {
         (0, 0) => "Settings read again: nothing has changed.".to_owned(),
         (_, 0) => "Settings read again: what has changed holds.".to_owned(),

@@ -1,6 +1,7 @@
 //! The service's promises, tried from outside: over HTTP, WebSocket, the database and files.
 
 mod attempts;
+mod audit;
 mod auth;
 mod browser;
 mod bulk;
