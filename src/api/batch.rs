@@ -68,7 +68,7 @@ pub(super) async fn create(
         let checked = caller.check_upstream(&api.state, &task.after).await;
         checked.map_err(|error| ApiError::from(error).of_task(index))?;
     }
-    let once = key.map(|key| once(key, &body.bytes));
+    let once = key.map(|key| once(&caller, key, &body.bytes));
     let task_ids = api.state.submit_all(tasks, once, room).await?;
     let body = Json(json!({ "task_ids": task_ids }));
     Ok((StatusCode::CREATED, body).into_response())

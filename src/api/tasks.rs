@@ -47,7 +47,7 @@ pub(super) async fn create(
     let task = read_task(&body, &api.registry)?;
     caller.check(&task.processor)?;
     caller.check_upstream(&api.state, &task.after).await?;
-    let once = key.map(|key| once(key, &body));
+    let once = key.map(|key| once(&caller, key, &body));
     let accepted = api.state.submit(task, once, room).await?;
     // Without the task, which may have been deleted since, the answer is that it was accepted.
     if let Some(wait) = wait

@@ -7,6 +7,7 @@ mod browser;
 mod bulk;
 mod chains;
 mod command;
+mod confined;
 mod connections;
 mod crash;
 mod disk;
