@@ -157,13 +157,14 @@ impl Caller {
         self.check(filter.processor.as_deref().unwrap_or_default())
     }
 
-    /// Whether a task is none of its business, which is then as good as missing.
+    /// Whether a task is none of its business, which is then as good as missing; so is one that is not
+    /// there: it may be made anew, as another processor's.
     pub async fn is_strange(&self, state: &StateManager, task: TaskId) -> Result<bool, Error> {
         if self.limits().is_none() {
             return Ok(false);
         }
         let processor = state.task_processor(task).await?;
-        Ok(processor.is_some_and(|processor| !self.covers(&processor)))
+        Ok(processor.is_none_or(|processor| !self.covers(&processor)))
     }
 
     /// Refuses to run a task after one that is none of its business: it would get that one's result.

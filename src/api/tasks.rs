@@ -51,7 +51,8 @@ pub(super) async fn create(
     let accepted = api.state.submit(task, once, room).await?;
     // Without the task, which may have been deleted since, the answer is that it was accepted.
     if let Some(wait) = wait
-        && let Some(task) = wait::answer_when_finished(&api, accepted.task_id, wait).await?
+        && let Some(task) =
+            wait::answer_when_finished(&api, &caller, accepted.task_id, wait).await?
     {
         return Ok(task);
     }
@@ -66,6 +67,7 @@ pub(super) async fn create(
 /// `GET /api/v1/tasks/{id}`; with `?wait=SECONDS` when it has finished or the time is over.
 pub(super) async fn show(
     State(api): Shared,
+    caller: Caller,
     uri: Uri,
     TaskIdPath(task_id): TaskIdPath,
 ) -> Result<Json<Task>, ApiError> {
@@ -74,6 +76,8 @@ pub(super) async fn show(
         wait::until_finished(&api, task_id, wait).await?;
     }
     let task = api.state.task(task_id).await?;
+    // While it waited, an import may have put another processor's task in its place.
+    let task = task.filter(|task| caller.covers(&task.processor));
     task.map(Json).ok_or(ApiError::NotFound("Task not found"))
 }
 

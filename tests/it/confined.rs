@@ -1,9 +1,17 @@
 //! Tokens that are for some processors alone, and what each token has for itself.
 
+use futures_util::StreamExt;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Response;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::support::{Answer, Service, Setup};
+use crate::support::{Answer, Service, Setup, in_time};
+
+const NOBODY: &str = "0190a6e2-7b5c-7d20-9a3c-5f2e8b1d4c6a";
 
 /// A service that asks for tokens, with the processors `one` and `two`.
 fn setup() -> Setup {
@@ -49,4 +57,62 @@ async fn each_token_has_idempotency_keys_of_its_own() {
     let first = batch(&alice).await;
     assert_ne!(batch(&bob).await, first);
     assert_eq!(batch(&alice).await, first);
+}
+
+type Answered = Result<(WebSocketStream<MaybeTlsStream<TcpStream>>, Response), Error>;
+
+/// Asks for the events of one task.
+async fn socket(service: &Service, token: &str, id: &str) -> Answered {
+    let url = format!("ws://{}/ws/events?task_id={id}", service.authority());
+    let mut request = url.into_client_request().unwrap();
+    let value = format!("Bearer {token}").parse().unwrap();
+    request.headers_mut().insert("authorization", value);
+    in_time("a socket answers", connect_async(request)).await
+}
+
+#[tokio::test]
+async fn a_task_that_is_not_there_yet_may_become_another_processors() {
+    let setup = setup();
+    let one = setup.create_token(&["one", "--role", "submit", "--processor", "one"]);
+    let service = setup.start().await;
+    match socket(&service, &one, NOBODY).await {
+        Err(Error::Http(answer)) => assert_eq!(answer.status(), 404),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_becomes_another_processors_is_told_no_more() {
+    let setup = setup();
+    let all = setup.create_token(&["all", "--role", "admin"]);
+    let one = setup.create_token(&["one", "--role", "submit", "--processor", "one"]);
+    let service = setup.start().await;
+    let mine = json!({"content": "mine", "processor": "one"});
+    let mine = post(&service, &one, "/api/v1/tasks", &mine).await;
+    let mine = mine.expect(201)["task_id"].as_str().unwrap().to_owned();
+    let (mut socket, _) = socket(&service, &one, &mine).await.expect("a socket");
+    let welcome = in_time("a frame", socket.next()).await.unwrap().unwrap();
+    assert!(welcome.is_text());
+    let stream = service.request(Method::GET, &format!("/api/v1/tasks/{mine}/stream"));
+    let mut stream = stream.bearer_auth(&one).send().await.unwrap();
+    let first = in_time("an event", stream.chunk()).await.unwrap().unwrap();
+    assert!(first.starts_with(b"event: task_update"), "{first:?}");
+
+    let theirs = json!({"tasks": [{
+        "id": mine, "content": "theirs", "processor": "two", "status": "COMPLETED",
+        "result": "theirs", "created_at": "2026-01-01T00:00:00Z", "logs": ["theirs"],
+    }]});
+    let done = post(&service, &all, "/api/v1/import?replace=true", &theirs).await;
+    assert_eq!(done.expect(200)["replaced"], 1);
+    let mut told = String::new();
+    while let Some(Ok(message)) = in_time("the socket ends", socket.next()).await {
+        if let Message::Text(text) = message {
+            told += &text;
+        }
+    }
+    assert!(!told.contains("theirs"), "{told}");
+    let rest = in_time("the stream ends", stream.bytes()).await.unwrap();
+    let rest = String::from_utf8(rest.to_vec()).unwrap();
+    assert!(rest.contains("event: task_missing"), "{rest}");
+    assert!(!rest.contains("theirs"), "{rest}");
 }
