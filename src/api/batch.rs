@@ -61,7 +61,7 @@ pub(super) async fn create(
         return Err(Error::Stopping.into());
     }
     let room = api.state.reserve(body.bytes.len())?;
-    let tasks = body.tasks(&api.registry)?;
+    let tasks = body.tasks(&api.registry, &caller)?;
     for (index, task) in tasks.iter().enumerate() {
         let checked = caller.check(&task.processor);
         checked.map_err(|error| error.of_task(index))?;
@@ -75,7 +75,7 @@ pub(super) async fn create(
 }
 
 impl BatchBody {
-    fn tasks(&self, registry: &Registry) -> Result<Vec<NewTask>, ApiError> {
+    fn tasks(&self, registry: &Registry, caller: &Caller) -> Result<Vec<NewTask>, ApiError> {
         let values = match self.is_lines {
             true => lines(&self.bytes)?,
             false => list(&self.bytes)?,
@@ -88,7 +88,7 @@ impl BatchBody {
         let tasks = values.into_iter().enumerate();
         tasks
             .map(|(index, value)| {
-                let task = task_of(value, registry);
+                let task = task_of(value, registry, caller);
                 task.map_err(|error| error.of_task(index))
             })
             .collect()

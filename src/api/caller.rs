@@ -13,6 +13,7 @@ use super::needs::{self, Need};
 use super::session;
 use crate::access::{Access, Key};
 use crate::models::{Grant, TaskFilter, TaskId};
+use crate::processors::Registry;
 use crate::state::{Error, StateManager};
 
 /// Who makes a request; nobody in particular where no token is asked for.
@@ -111,6 +112,13 @@ impl Caller {
     /// Whether something of this processor is any of its business.
     pub fn covers(&self, processor: &str) -> bool {
         self.limits().is_none_or(|grant| grant.covers(processor))
+    }
+
+    /// The configured processors that are its business, sorted.
+    pub fn names(&self, registry: &Registry) -> Vec<String> {
+        let mut names = registry.names();
+        names.retain(|name| self.covers(name));
+        names
     }
 
     /// What the caller's token grants.

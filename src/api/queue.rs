@@ -34,7 +34,7 @@ pub(super) async fn pause(
     hive: WholeHive,
     OptionalJsonBody(body): OptionalJsonBody,
 ) -> Result<Json<Value>, ApiError> {
-    let request = read_pause(body.as_deref(), &api.registry)?;
+    let request = read_pause(body.as_deref(), &api.registry, &caller)?;
     let processor = request.processor.clone();
     check(&caller, processor.as_deref(), &hive)?;
     let (until, reason) = (request.until, request.reason.clone());
@@ -89,7 +89,7 @@ pub(super) async fn resume(
     let message = match processor {
         None => "Queue resumed.".to_owned(),
         Some(name) if !was_paused && api.registry.get(&name).is_none() => {
-            return Err(fields::unknown_processor(&name, &api.registry).into());
+            return Err(fields::unknown_processor(&name, &api.registry, &caller).into());
         }
         Some(name) => format!("Processor {name} resumed."),
     };
@@ -121,13 +121,17 @@ fn read_resume(body: Option<&[u8]>) -> Result<Option<String>, ApiError> {
     Ok(processor)
 }
 
-fn read_pause(body: Option<&[u8]>, registry: &Registry) -> Result<PauseRequest, ApiError> {
+fn read_pause(
+    body: Option<&[u8]>,
+    registry: &Registry,
+    caller: &Caller,
+) -> Result<PauseRequest, ApiError> {
     let Some(body) = body else {
         return Ok(PauseRequest::default());
     };
     let mut fields = Fields::new(parse_object(body)?);
     let request = PauseRequest {
-        processor: fields.processor(registry),
+        processor: fields.processor(registry, caller),
         until: fields.time("until"),
         reason: fields.text("reason"),
     };

@@ -44,7 +44,7 @@ pub(super) async fn create(
         return Err(Error::Stopping.into());
     }
     let room = api.state.reserve(body.len())?;
-    let task = read_task(&body, &api.registry)?;
+    let task = read_task(&body, &api.registry, &caller)?;
     caller.check(&task.processor)?;
     caller.check_upstream(&api.state, &task.after).await?;
     let once = key.map(|key| once(&caller, key, &body));

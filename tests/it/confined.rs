@@ -116,3 +116,51 @@ async fn a_task_that_becomes_another_processors_is_told_no_more() {
     assert!(rest.contains("event: task_missing"), "{rest}");
     assert!(!rest.contains("theirs"), "{rest}");
 }
+
+#[tokio::test]
+async fn a_mistake_tells_no_names_of_other_processors() {
+    let setup = setup().table("[processors.gone]\nkind = \"worker\"");
+    let all = setup.create_token(&["all", "--role", "operate"]);
+    let words = [
+        "--role",
+        "operate",
+        "--processor",
+        "one",
+        "--processor",
+        "gone",
+    ];
+    let token = setup.create_token(&[&["few"], &words[..]].concat());
+    let service = setup.start().await;
+    let settings = service.setup().folder().join("venom.toml");
+    let text = std::fs::read_to_string(&settings).unwrap();
+    std::fs::write(
+        &settings,
+        text.replace("processors.gone", "processors.came"),
+    )
+    .unwrap();
+    let reloaded = post(&service, &all, "/api/v1/reload", &json!({})).await;
+    reloaded.expect(200);
+    let all_alike = "The token few is for these processors alone: gone, one.";
+    for name in ["nope", "two"] {
+        let task = json!({"content": "x", "processor": name});
+        let claim = json!({"processors": [name], "wait": 0});
+        let pause = json!({"processor": name});
+        for (path, body) in [
+            ("/api/v1/tasks", &task),
+            ("/api/v1/worker/claim", &claim),
+            ("/api/v1/queue/pause", &pause),
+            ("/api/v1/queue/resume", &pause),
+        ] {
+            let answer = post(&service, &token, path, body).await;
+            assert_eq!(answer.sentence(403), all_alike, "{path} {name}");
+        }
+    }
+    let task = json!({"content": "x", "processor": "gone"});
+    let answer = post(&service, &token, "/api/v1/tasks", &task).await;
+    let expected = "Input should be the name of a configured processor: one";
+    assert_eq!(answer.problem()["msg"], expected);
+    let claim = json!({"processors": ["gone"], "wait": 0});
+    let answer = post(&service, &token, "/api/v1/worker/claim", &claim).await;
+    let expected = "Input should be the name of a processor of kind worker: one";
+    assert_eq!(answer.problem()["msg"], expected);
+}
