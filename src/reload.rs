@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Changes, Current, Loaded, Origins, Publisher, Settings, Sources};
 use crate::processors::Registry;
-use crate::state::{self, Limits, StateManager};
+use crate::state::{self, Limits, Reconfigured, StateManager};
 
 /// Why nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -21,13 +21,27 @@ pub enum Error {
     State(#[from] state::Error),
 }
 
-type Reply = oneshot::Sender<Result<Changes, Error>>;
+/// An order to reload.
+struct Asked {
+    by: Option<Arc<str>>,
+    reply: oneshot::Sender<Result<Changes, Error>>,
+}
 
 /// Asks for a reload; clone it freely.
 #[derive(Clone)]
-pub struct Reload(mpsc::Sender<Reply>);
+pub struct Reload {
+    asking: mpsc::Sender<Asked>,
+    by: Option<Arc<str>>,
+}
 
 impl Reload {
+    /// The same handle, asking in somebody's name: the journal has it with what has changed.
+    #[must_use]
+    pub fn in_name_of(&self, by: Option<Arc<str>>) -> Self {
+        let asking = self.asking.clone();
+        Self { asking, by }
+    }
+
     /// Reads the settings from where they were read at the start, and takes them over.
     ///
     /// # Errors
@@ -35,14 +49,16 @@ impl Reload {
     pub async fn reload(&self) -> Result<Changes, Error> {
         let (reply, answer) = oneshot::channel();
         let stopping = || Error::State(state::Error::Stopping);
-        self.0.send(reply).await.map_err(|_| stopping())?;
+        let by = self.by.clone();
+        let asked = self.asking.send(Asked { by, reply }).await;
+        asked.map_err(|_| stopping())?;
         answer.await.unwrap_or_else(|_| Err(stopping()))
     }
 }
 
 /// Reloads one after the other.
 pub struct Reloader {
-    asked: mpsc::Receiver<Reply>,
+    asked: mpsc::Receiver<Asked>,
     sources: Sources,
     state: StateManager,
     registry: Arc<Registry>,
@@ -72,25 +88,25 @@ impl Reloader {
             current: current.clone(),
             limits,
         };
-        (reloader, Reload(asking), current)
+        (reloader, Reload { asking, by: None }, current)
     }
 
     /// Reloads whenever somebody asks for it, until `stop`.
     pub async fn run(mut self, stop: CancellationToken) {
-        while let Some(Some(reply)) = stop.run_until_cancelled(self.asked.recv()).await {
+        while let Some(Some(asked)) = stop.run_until_cancelled(self.asked.recv()).await {
             // Who has gone away does not want the answer.
-            let _ = reply.send(self.reload().await);
+            let _ = asked.reply.send(self.reload(asked.by).await);
         }
     }
 
-    async fn reload(&self) -> Result<Changes, Error> {
+    async fn reload(&self, by: Option<Arc<str>>) -> Result<Changes, Error> {
         let loaded = self.load().await?;
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }
         let (settings, changes) = self.current.get().reloaded(loaded.settings);
         if !changes.applied.is_empty() {
-            self.apply(settings).await?;
+            self.apply(settings, &changes, by).await?;
         }
         self.publisher
             .publish_origins(self.origins(loaded.origins, &changes));
@@ -118,13 +134,21 @@ impl Reloader {
     }
 
     /// The limits come first: a processor must not be found before it is limited.
-    async fn apply(&self, settings: Settings) -> Result<(), Error> {
+    async fn apply(
+        &self,
+        settings: Settings,
+        changes: &Changes,
+        by: Option<Arc<str>>,
+    ) -> Result<(), Error> {
         let processors = settings.processors.iter();
         let attempts = processors.map(|(name, processor)| (name.clone(), processor.max_attempts));
-        let (limits, default) = ((self.limits)(&settings), settings.default_processor.clone());
-        self.state
-            .set_limits(limits, default, attempts.collect())
-            .await?;
+        let change = Reconfigured {
+            limits: (self.limits)(&settings),
+            default_processor: settings.default_processor.clone(),
+            max_attempts: attempts.collect(),
+            applied: changes.applied.clone(),
+        };
+        self.state.in_name_of(by).set_limits(change).await?;
         self.registry.configure(&settings);
         self.publisher.publish(settings);
         Ok(())

@@ -88,14 +88,14 @@ pub(super) async fn create(
         return Err(Error::Stopping.into());
     }
     let room = api.state.reserve(body.bytes.len())?;
-    let mut tasks = body.tasks(&api.registry)?;
+    let mut tasks = body.tasks(&api.registry, &caller)?;
     for (index, task) in tasks.iter().enumerate() {
         let checked = caller.check(&task.processor);
         checked.map_err(|error| error.of_task(index))?;
         let checked = caller.check_upstream(&api.state, &task.after).await;
         checked.map_err(|error| ApiError::from(error).of_task(index))?;
     }
-    let once = key.map(|key| once(key, &body.bytes));
+    let once = key.map(|key| once(&caller, key, &body.bytes));
     let commit = traced.commit(&mut tasks);
     let task_ids = api.state.submit_all(tasks, once, room).await;
     commit.end(&task_ids, |_| None);
@@ -106,7 +106,7 @@ pub(super) async fn create(
 }
 
 impl BatchBody {
-    fn tasks(&self, registry: &Registry) -> Result<Vec<NewTask>, ApiError> {
+    fn tasks(&self, registry: &Registry, caller: &Caller) -> Result<Vec<NewTask>, ApiError> {
         let values = match self.is_lines {
             true => lines(&self.bytes)?,
             false => list(&self.bytes)?,
@@ -119,7 +119,7 @@ impl BatchBody {
         let tasks = values.into_iter().enumerate();
         tasks
             .map(|(index, value)| {
-                let task = task_of(value, registry);
+                let task = task_of(value, registry, caller);
                 task.map_err(|error| error.of_task(index))
             })
             .collect()

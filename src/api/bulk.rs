@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
 use serde::Serialize;
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::caller::Caller;
@@ -12,7 +11,7 @@ use super::document::parameters;
 use super::error::ApiError;
 use super::filter::FILTERS;
 use super::query::Query;
-use super::{Api, Shared, filter};
+use super::{Shared, filter};
 use crate::models::TaskFilter;
 use crate::state::Bulk;
 
@@ -62,8 +61,8 @@ pub(super) async fn delete(
     uri: Uri,
 ) -> Result<Json<BulkDone>, ApiError> {
     let (filter, dry_run) = read(&caller, &uri)?;
-    let done = api.state.delete_all(&filter, dry_run).await?;
-    note(&api, &caller, "delete", done.changed).await;
+    let state = api.state.in_name_of(caller.name());
+    let done = state.delete_all(&filter, dry_run).await?;
     Ok(answer(done, dry_run, "deleted"))
 }
 
@@ -85,22 +84,12 @@ pub(super) async fn abort(
     let matched = running.len() as u64;
     let changed = match dry_run {
         true => 0,
-        false => api.queue.abort_all(running).await?,
+        false => {
+            let queue = api.queue.in_name_of(caller.name());
+            queue.abort_all(running).await?
+        }
     };
-    note(&api, &caller, "abort", changed).await;
     Ok(answer(Bulk { matched, changed }, dry_run, "aborted"))
-}
-
-/// What has no event that says who did it.
-async fn note(api: &Api, caller: &Caller, done: &str, changed: u64) {
-    if changed > 0 {
-        let words = match done {
-            "abort" => format!("{changed} tasks were aborted by hand"),
-            _ => format!("{changed} tasks were deleted"),
-        };
-        let data = json!({ "done": done, "tasks": changed });
-        caller.note(&api.state, words, data).await;
-    }
 }
 
 fn read(caller: &Caller, uri: &Uri) -> Result<(TaskFilter, bool), ApiError> {

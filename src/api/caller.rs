@@ -9,14 +9,13 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 
-use serde_json::Value;
-
 use super::error::ApiError;
 use super::needs::{self, Need};
 use super::quota::Quota;
 use super::session;
 use crate::access::{Access, Key};
 use crate::models::{Grant, TaskFilter, TaskId};
+use crate::processors::Registry;
 use crate::state::{Error, StateManager};
 
 /// Who makes a request; nobody in particular where no token is asked for.
@@ -137,6 +136,13 @@ impl Caller {
         self.limits().is_none_or(|grant| grant.covers(processor))
     }
 
+    /// The configured processors that are its business, sorted.
+    pub fn names(&self, registry: &Registry) -> Vec<String> {
+        let mut names = registry.names();
+        names.retain(|name| self.covers(name));
+        names
+    }
+
     /// What the caller's token grants.
     pub fn grant(&self) -> Option<&Grant> {
         self.0.as_ref().map(|key| &key.grant)
@@ -145,19 +151,6 @@ impl Caller {
     /// The token's name, which the journal has with what is done.
     pub fn name(&self) -> Option<Arc<str>> {
         self.0.as_ref().map(|key| Arc::clone(&key.grant.name))
-    }
-
-    /// Journals what was done in the name of a token, where no event of its own says so.
-    pub async fn note(&self, state: &StateManager, words: String, data: Value) {
-        if self.0.is_none() {
-            return;
-        }
-        let state = state.in_name_of(self.name());
-        if let Err(error) = state.tell("INFO", words, data).await {
-            // It is done; the log has what the journal has not.
-            let name = self.name();
-            tracing::warn!(%error, ?name, "what a token has done could not be journalled");
-        }
     }
 
     /// Refuses what is about another processor than its own.
@@ -194,13 +187,14 @@ impl Caller {
         self.check(filter.processor.as_deref().unwrap_or_default())
     }
 
-    /// Whether a task is none of its business, which is then as good as missing.
+    /// Whether a task is none of its business, which is then as good as missing; so is one that is not
+    /// there: it may be made anew, as another processor's.
     pub async fn is_strange(&self, state: &StateManager, task: TaskId) -> Result<bool, Error> {
         if self.limits().is_none() {
             return Ok(false);
         }
         let processor = state.task_processor(task).await?;
-        Ok(processor.is_some_and(|processor| !self.covers(&processor)))
+        Ok(processor.is_none_or(|processor| !self.covers(&processor)))
     }
 
     /// Refuses to run a task after one that is none of its business: it would get that one's result.

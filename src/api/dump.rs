@@ -11,7 +11,7 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, timeout_at};
 
@@ -69,18 +69,11 @@ pub(super) async fn import(
     let file = spool(&api, request.into_body()).await?;
     let default_processor = api.registry.default_name();
     // A task of its own, so that a client that goes away does not leave half an import.
-    let (state, default_processor) = (api.state.clone(), default_processor.to_owned());
+    let state = api.state.in_name_of(caller.name());
+    let default_processor = default_processor.to_owned();
     let import = tokio::spawn(async move {
         let replace = replace.unwrap_or(false);
-        let imported = import_open(&state, file, &default_processor, replace).await;
-        if let Ok(report) = &imported {
-            let words = format!("{} tasks were imported", report.imported);
-            let data = json!({
-                "done": "import", "imported": report.imported, "replaced": report.replaced,
-            });
-            caller.note(&state, words, data).await;
-        }
-        imported
+        import_open(&state, file, &default_processor, replace).await
     });
     let imported = import
         .await

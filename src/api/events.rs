@@ -25,8 +25,8 @@ use super::query::Query;
 use super::server::Place;
 use super::{Api, Shared};
 use crate::events::{Delivery, Feed, Filter};
-use crate::models::{Event, EventType, FIRST_FRAME_MESSAGE, Timestamp};
-use crate::state::StateManager;
+use crate::models::{Event, EventType, FIRST_FRAME_MESSAGE, TaskId, Timestamp};
+use crate::state::{Error, StateManager};
 
 /// What pages name beside their token where they can send no header: a browser wants one of the protocols
 /// that it has offered.
@@ -85,6 +85,7 @@ pub(super) async fn socket(
         let detail = "This is a WebSocket; connect to it with a WebSocket client.".to_owned();
         ApiError::Status(StatusCode::UPGRADE_REQUIRED, detail)
     })?;
+    let task_id = filter.task_id;
     let feed = Feed::new(api.state.bus(), api.state.clone(), filter, since);
     Ok(upgrade
         .read_buffer_size(READ_BUFFER_BYTES)
@@ -94,8 +95,13 @@ pub(super) async fn socket(
         .on_upgrade(async move |socket| {
             let listeners = api.listeners.clone();
             listeners.spawn(async move {
+                let told = Told {
+                    feed,
+                    caller: caller.clone(),
+                    task_id,
+                };
                 tokio::select! {
-                    () = talk(socket, feed, api) => {}
+                    () = talk(socket, told, api) => {}
                     () = caller.revoked() => {}
                 }
                 drop(place);
@@ -119,10 +125,34 @@ fn types(query: &Query) -> Result<Option<std::collections::HashSet<EventType>>, 
     Ok(Some(types))
 }
 
+/// What one listener is told, and who it is.
+struct Told {
+    feed: Feed<StateManager>,
+    caller: Caller,
+    /// The one task that it hears of, if it asked for one.
+    task_id: Option<TaskId>,
+}
+
+impl Told {
+    /// Whether the task is none of the listener's business any more: what is made anew under its id may be
+    /// another processor's.
+    async fn is_strange(&self, api: &Api) -> Result<bool, Error> {
+        match self.task_id {
+            Some(task) => self.caller.is_strange(&api.state, task).await,
+            None => Ok(false),
+        }
+    }
+}
+
+fn unreadable(error: Error) -> Gone {
+    tracing::warn!(%error, "the journal cannot be read for a listener");
+    Gone
+}
+
 /// Serves one listener until it leaves, is given up, or the service stops.
-async fn talk(socket: WebSocket, feed: Feed<StateManager>, api: Arc<Api>) {
+async fn talk(socket: WebSocket, told: Told, api: Arc<Api>) {
     let (mut sink, mut stream) = socket.split();
-    let speak = speak(&mut sink, feed, &api);
+    let speak = speak(&mut sink, told, &api);
     let listen = async {
         // Pongs arrive at least as often as pings are sent; anything counts as a sign of life.
         while let Some(Some(Ok(message))) = patiently(stream.next()).await {
@@ -141,15 +171,15 @@ async fn talk(socket: WebSocket, feed: Feed<StateManager>, api: Arc<Api>) {
 type Sink = futures_util::stream::SplitSink<WebSocket, Message>;
 
 /// Tells everything up to the stop, then says goodbye.
-async fn speak(sink: &mut Sink, mut feed: Feed<StateManager>, api: &Api) {
+async fn speak(sink: &mut Sink, mut told: Told, api: &Api) {
     let too_slow_to_stop = async {
         api.closing.cancelled().await;
         tokio::time::sleep(FAREWELL).await;
     };
     tokio::select! {
-        told = tell_everything(sink, &mut feed, api) => {
-            if told.is_ok() {
-                let _ = timeout(FAREWELL, say_goodbye(sink, feed.position())).await;
+        ended = tell_everything(sink, &mut told, api) => {
+            if ended.is_ok() {
+                let _ = timeout(FAREWELL, say_goodbye(sink, told.feed.position())).await;
             }
         }
         () = too_slow_to_stop => {}
@@ -167,23 +197,20 @@ async fn say_goodbye(sink: &mut Sink, position: i64) -> Result<(), axum::Error> 
 }
 
 /// Ends well when the service stops and the listener knows all that happened.
-async fn tell_everything(
-    sink: &mut Sink,
-    feed: &mut Feed<StateManager>,
-    api: &Api,
-) -> Result<(), Gone> {
-    let welcome = system_log(feed.position(), FIRST_FRAME_MESSAGE);
+async fn tell_everything(sink: &mut Sink, told: &mut Told, api: &Api) -> Result<(), Gone> {
+    let welcome = system_log(told.feed.position(), FIRST_FRAME_MESSAGE);
     send(sink, vec![text(&welcome)]).await?;
     let mut next_ping = Instant::now() + PING_INTERVAL;
     loop {
         tokio::select! {
             // In this order: what has happened is told before the stop is obeyed.
             biased;
-            deliveries = feed.next() => {
-                let deliveries = deliveries.map_err(|error| {
-                    tracing::warn!(%error, "the journal cannot be read for a listener");
-                    Gone
-                })?;
+            deliveries = told.feed.next() => {
+                let deliveries = deliveries.map_err(unreadable)?;
+                // After what was read, so that nothing strange is among it.
+                if told.is_strange(api).await.map_err(unreadable)? {
+                    return Err(Gone);
+                }
                 // From here on only the texts are held, not the batches they came from.
                 send(sink, deliveries.iter().map(message).collect()).await?;
             }

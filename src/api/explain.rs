@@ -7,6 +7,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::caller::Caller;
 use super::document::parameters;
 use super::error::ApiError;
 use super::extract::TaskIdPath;
@@ -71,6 +72,7 @@ enum OfTask {
 )]
 pub(super) async fn explain(
     State(api): Shared,
+    caller: Caller,
     _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
 ) -> Result<Json<Explained>, ApiError> {
@@ -85,7 +87,7 @@ pub(super) async fn explain(
             place_in_line: None,
         }));
     }
-    let reasons = reasons(&api, &task).await?;
+    let reasons = reasons(&api, &caller, &task).await?;
     let is_in_line = task.run_at <= Timestamp::now() && !reasons.iter().any(Reason::is_upstream);
     let place_in_line = match is_in_line {
         true => Some(api.state.count_ahead(task_id).await? + 1),
@@ -117,7 +119,7 @@ fn not_waiting(task: &Task) -> String {
     }
 }
 
-async fn reasons(api: &Arc<Api>, task: &Task) -> Result<Vec<Reason>, ApiError> {
+async fn reasons(api: &Arc<Api>, caller: &Caller, task: &Task) -> Result<Vec<Reason>, ApiError> {
     let mut reasons = Vec::new();
     if !task.after.is_empty() {
         let upstream = api.state.awaited_by(task.id).await?.into_iter();
@@ -127,7 +129,7 @@ async fn reasons(api: &Arc<Api>, task: &Task) -> Result<Vec<Reason>, ApiError> {
         let message = format!(
             "No processor named {} is configured; there are: {}.",
             task.processor,
-            api.registry.names().join(", ")
+            caller.names(&api.registry).join(", ")
         );
         let processor = task.processor.clone();
         let what = What::OfTask(OfTask::NoProcessor { processor });

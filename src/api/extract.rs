@@ -203,8 +203,16 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     }
 }
 
-/// What makes a repeat of the request with this key and body known.
-pub(super) fn once(key: String, body: &[u8]) -> Once {
+/// What makes a repeat of the request with this key and body known. Each token has keys of its own.
+pub(super) fn once(caller: &Caller, key: String, body: &[u8]) -> Once {
     let body = Sha256::digest(body).into();
+    let key = match caller.name() {
+        Some(name) => format!("{OF_TOKEN}{name}{OF_TOKEN}{key}"),
+        None => key,
+    };
     Once { key, body }
 }
+
+/// Stands before and after a token's name in the keys of that token. No client can send it: neither a
+/// header nor a token's name may hold it. Keys of the service's own begin with another one.
+const OF_TOKEN: char = '\u{2}';

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::caller::Caller;
 use super::error::{ApiError, Problem};
 use crate::models::{TaskId, Timestamp};
 use crate::processors::Registry;
@@ -172,19 +173,21 @@ impl Fields {
         })
     }
 
-    /// The name of a configured processor.
-    pub fn processor(&mut self, registry: &Registry) -> Option<String> {
+    /// The name of a configured processor. Of those that are none of the caller's business it does not say
+    /// whether they are there: [`Caller::check`] refuses them all.
+    pub fn processor(&mut self, registry: &Registry, caller: &Caller) -> Option<String> {
         let name = self.text("processor")?;
-        if registry.get(&name).is_none() {
-            self.problems.push(unknown_processor(&name, registry));
+        if caller.covers(&name) && registry.get(&name).is_none() {
+            self.problems
+                .push(unknown_processor(&name, registry, caller));
         }
         Some(name)
     }
 }
 
 /// The mistake that `processor` names none that is configured.
-pub(super) fn unknown_processor(name: &str, registry: &Registry) -> Problem {
-    let names = registry.names().join(", ");
+pub(super) fn unknown_processor(name: &str, registry: &Registry, caller: &Caller) -> Problem {
+    let names = caller.names(registry).join(", ");
     let msg = format!("Input should be the name of a configured processor: {names}");
     Problem::new("enum", &["body", "processor"], msg, json!(name))
 }

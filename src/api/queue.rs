@@ -116,7 +116,7 @@ pub(super) async fn pause(
     hive: WholeHive,
     OptionalJsonBody(body): OptionalJsonBody,
 ) -> Result<Json<PauseDone>, ApiError> {
-    let request = read_pause(body.as_deref(), &api.registry)?;
+    let request = read_pause(body.as_deref(), &api.registry, &caller)?;
     let processor = request.processor.clone();
     check(&caller, processor.as_deref(), &hive)?;
     let (until, reason) = (request.until, request.reason.clone());
@@ -177,7 +177,7 @@ pub(super) async fn resume(
     let message = match processor {
         None => "Queue resumed.".to_owned(),
         Some(name) if !was_paused && api.registry.get(&name).is_none() => {
-            return Err(fields::unknown_processor(&name, &api.registry).into());
+            return Err(fields::unknown_processor(&name, &api.registry, &caller).into());
         }
         Some(name) => format!("Processor {name} resumed."),
     };
@@ -208,13 +208,17 @@ fn read_resume(body: Option<&[u8]>) -> Result<Option<String>, ApiError> {
     Ok(processor)
 }
 
-fn read_pause(body: Option<&[u8]>, registry: &Registry) -> Result<PauseRequest, ApiError> {
+fn read_pause(
+    body: Option<&[u8]>,
+    registry: &Registry,
+    caller: &Caller,
+) -> Result<PauseRequest, ApiError> {
     let Some(body) = body else {
         return Ok(PauseRequest::default());
     };
     let mut fields = Fields::new(parse_object(body)?);
     let request = PauseRequest {
-        processor: fields.processor(registry),
+        processor: fields.processor(registry, caller),
         until: fields.time("until"),
         reason: fields.text("reason"),
     };
@@ -299,13 +303,10 @@ pub(super) async fn abort(
     _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
 ) -> Result<Json<TaskDone>, ApiError> {
-    if !api.queue.abort(task_id).await? {
+    if !api.queue.in_name_of(caller.name()).abort(task_id).await? {
         return Err(ApiError::NotFound(
             "There is no such task, or it does not run.",
         ));
     }
-    let words = format!("Task {task_id} was aborted by hand");
-    let data = json!({ "done": "abort", "task_id": task_id });
-    caller.note(&api.state, words, data).await;
     Ok(TaskDone::new(task_id, "Task aborted."))
 }

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::Shared;
@@ -35,11 +35,7 @@ pub(super) async fn reload(
     caller: Caller,
     _: NoParameters,
 ) -> Result<Json<ReloadDone>, ApiError> {
-    let changes = api.reload.reload().await?;
-    let data = json!({ "done": "reload", "applied": changes.applied });
-    caller
-        .note(&api.state, "Settings read again".to_owned(), data)
-        .await;
+    let changes = api.reload.in_name_of(caller.name()).reload().await?;
     let message = match (changes.applied.len(), changes.needs_restart.len()) {
         (0, 0) => "Settings read again: nothing has changed.",
         (_, 0) => "Settings read again: what has changed holds.",

@@ -61,6 +61,7 @@ pub(super) async fn stream(
     }
     let follower = Follower {
         api,
+        caller: caller.clone(),
         task_id,
         feed,
         seen: since,
@@ -97,6 +98,7 @@ fn last_event_id(headers: &HeaderMap) -> Result<i64, ApiError> {
 /// One client that follows one task.
 struct Follower {
     api: Arc<Api>,
+    caller: Caller,
     task_id: TaskId,
     feed: Feed<StateManager>,
     /// The newest journal row that the client knows.
@@ -158,6 +160,12 @@ impl Follower {
         let rows = state
             .task_rows_after(self.task_id, self.seen, LINES)
             .await?;
+        // After what was read: what is made anew under this id may be another processor's.
+        if self.caller.is_strange(state, self.task_id).await? {
+            self.next = Next::End;
+            self.unsent.push_back(self.missing());
+            return Ok(());
+        }
         let more = rows.len() >= LINES as usize;
         if more {
             self.next = Next::Look;

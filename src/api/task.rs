@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use serde::Serialize;
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::Shared;
@@ -82,13 +81,8 @@ pub(super) async fn delete(
     _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
 ) -> Result<StatusCode, ApiError> {
-    match api.state.delete(task_id).await? {
-        Deleted::Done => {
-            let words = format!("Task {task_id} was deleted");
-            let data = json!({ "done": "delete", "task_id": task_id });
-            caller.note(&api.state, words, data).await;
-            Ok(StatusCode::NO_CONTENT)
-        }
+    match api.state.in_name_of(caller.name()).delete(task_id).await? {
+        Deleted::Done => Ok(StatusCode::NO_CONTENT),
         Deleted::Missing => Err(ApiError::NotFound("Task not found")),
         Deleted::NotFinal => {
             let detail = "The task waits or runs; only a finished task can be deleted.".to_owned();

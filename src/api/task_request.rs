@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::caller::Caller;
 use super::error::{ApiError, Problem};
 use super::extract::{object, parse_json};
 use super::fields::Fields;
@@ -16,15 +17,23 @@ const NESTING_LIMIT: usize = 100;
 const DELAY_LIMIT: f64 = 10.0 * 366.0 * 86_400.0;
 
 /// Reads `{"content": "…", …}`.
-pub(super) fn read_task(body: &[u8], registry: &Registry) -> Result<NewTask, ApiError> {
-    task_of(parse_json(body)?, registry)
+pub(super) fn read_task(
+    body: &[u8],
+    registry: &Registry,
+    caller: &Caller,
+) -> Result<NewTask, ApiError> {
+    task_of(parse_json(body)?, registry, caller)
 }
 
 /// The task that a JSON value describes.
-pub(super) fn task_of(value: Value, registry: &Registry) -> Result<NewTask, ApiError> {
+pub(super) fn task_of(
+    value: Value,
+    registry: &Registry,
+    caller: &Caller,
+) -> Result<NewTask, ApiError> {
     let mut fields = Fields::new(object(value)?);
     let content = fields.required_text("content");
-    let processor = fields.processor(registry);
+    let processor = fields.processor(registry, caller);
     let entry = registry.get(processor.as_deref().unwrap_or(&registry.default_name()));
     let task = NewTask {
         content,

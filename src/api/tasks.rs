@@ -68,17 +68,18 @@ pub(super) async fn create(
         return Err(Error::Stopping.into());
     }
     let room = api.state.reserve(body.len())?;
-    let mut task = read_task(&body, &api.registry)?;
+    let mut task = read_task(&body, &api.registry, &caller)?;
     caller.check(&task.processor)?;
     caller.check_upstream(&api.state, &task.after).await?;
-    let once = key.map(|key| once(key, &body));
+    let once = key.map(|key| once(&caller, key, &body));
     let commit = traced.commit(std::slice::from_mut(&mut task));
     let accepted = api.state.submit(task, once, room).await;
     commit.end(&accepted, |accepted| Some(accepted.task_id.to_string()));
     let accepted = accepted?;
     // Without the task, which may have been deleted since, the answer is that it was accepted.
     if let Some(wait) = wait
-        && let Some(task) = wait::answer_when_finished(&api, accepted.task_id, wait).await?
+        && let Some(task) =
+            wait::answer_when_finished(&api, &caller, accepted.task_id, wait).await?
     {
         return Ok(task);
     }
@@ -100,6 +101,7 @@ pub(super) async fn create(
 )]
 pub(super) async fn show(
     State(api): Shared,
+    caller: Caller,
     uri: Uri,
     TaskIdPath(task_id): TaskIdPath,
 ) -> Result<Json<Task>, ApiError> {
@@ -108,6 +110,8 @@ pub(super) async fn show(
         wait::until_finished(&api, task_id, wait).await?;
     }
     let task = api.state.task(task_id).await?;
+    // While it waited, an import may have put another processor's task in its place.
+    let task = task.filter(|task| caller.covers(&task.processor));
     task.map(Json).ok_or(ApiError::NotFound("Task not found"))
 }
 

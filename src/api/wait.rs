@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::Api;
+use super::caller::Caller;
 use super::error::{ApiError, Problem};
 use super::query::Query;
 use crate::models::TaskId;
@@ -46,11 +47,13 @@ pub(super) async fn until_finished(
 /// there any more.
 pub(super) async fn answer_when_finished(
     api: &Api,
+    caller: &Caller,
     task_id: TaskId,
     wait: Duration,
 ) -> Result<Option<Response>, ApiError> {
     until_finished(api, task_id, wait).await?;
     let task = api.state.task(task_id).await?;
+    let task = task.filter(|task| caller.covers(&task.processor));
     Ok(task.map(|task| {
         let status = match task.status.is_final() {
             true => StatusCode::OK,

@@ -56,7 +56,7 @@ pub(super) async fn claim(
     _: NoParameters,
     JsonBody(body): JsonBody,
 ) -> Result<Json<Claimed>, ApiError> {
-    let claim = worker_request::claim(&body, &api.registry)?;
+    let claim = worker_request::claim(&body, &api.registry, &caller)?;
     for processor in &claim.processors {
         caller.check(processor)?;
     }

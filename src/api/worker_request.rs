@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::caller::Caller;
 use super::error::{ApiError, Problem};
 use super::extract::parse_object;
 use super::fields::Fields;
@@ -26,10 +27,10 @@ pub(super) struct Claim {
 }
 
 /// Reads `{"processors": […], "limit", "wait", "worker"}`.
-pub(super) fn claim(body: &[u8], registry: &Registry) -> Result<Claim, ApiError> {
+pub(super) fn claim(body: &[u8], registry: &Registry, caller: &Caller) -> Result<Claim, ApiError> {
     let mut fields = Fields::new(parse_object(body)?);
     let claim = Claim {
-        processors: processors(&mut fields, registry),
+        processors: processors(&mut fields, registry, caller),
         limit: fields.whole("limit", 1, 100).unwrap_or(1) as usize,
         wait: wait(&mut fields),
         worker: fields.key("worker").map(|name| without_nul(&name)),
@@ -38,7 +39,7 @@ pub(super) fn claim(body: &[u8], registry: &Registry) -> Result<Claim, ApiError>
     Ok(claim)
 }
 
-fn processors(fields: &mut Fields, registry: &Registry) -> Vec<String> {
+fn processors(fields: &mut Fields, registry: &Registry, caller: &Caller) -> Vec<String> {
     let msg = "Input should be a list of one or more names of processors";
     let names = fields.required("processors", |fields, name| {
         fields.read(name, "list_type", msg, |value| {
@@ -48,13 +49,14 @@ fn processors(fields: &mut Fields, registry: &Registry) -> Vec<String> {
     });
     let names = names.unwrap_or_default();
     let others = names.iter().enumerate();
-    let others = others.filter(|(_, name)| !registry.is_worker(name));
-    fields.problems(others.map(|(index, name)| no_worker(index, name, registry)));
+    // Those that are none of the caller's business are refused all alike, whether they are there or not.
+    let others = others.filter(|(_, name)| caller.covers(name) && !registry.is_worker(name));
+    fields.problems(others.map(|(index, name)| no_worker(index, name, registry, caller)));
     names
 }
 
-fn no_worker(index: usize, name: &str, registry: &Registry) -> Problem {
-    let workers = registry.names();
+fn no_worker(index: usize, name: &str, registry: &Registry, caller: &Caller) -> Problem {
+    let workers = caller.names(registry);
     let workers: Vec<_> = (workers.iter().map(String::as_str))
         .filter(|name| registry.is_worker(name))
         .collect();

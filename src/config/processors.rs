@@ -9,6 +9,7 @@ use super::hive::{self, HiveProcessorSettings};
 use super::kinds::{self, CommandSettings, LlmSettings, WebhookSettings, WorkerSettings};
 use super::rate::Rate;
 use super::rules;
+use super::secret::Secret;
 use super::table::Table;
 
 /// Some server accepts a connection and says nothing for ever; its tasks would hold their places.
@@ -69,6 +70,19 @@ impl ProcessorKind {
             Self::Hive(_) => Kind::Hive,
         };
         kind.name()
+    }
+
+    /// The environment variable that it has its secret in, if it has one there.
+    pub fn secret_variable(&self) -> Option<&str> {
+        let secret = match self {
+            Self::Webhook(webhook) => webhook.secret.as_ref(),
+            Self::Llm(llm) => llm.api_key.as_ref(),
+            Self::Echo | Self::Command(_) | Self::Worker(_) | Self::Hive(_) => None,
+        };
+        match secret? {
+            Secret::Env(name) => Some(name),
+            Secret::File(_) => None,
+        }
     }
 
     /// The timeout of a processor that names none.

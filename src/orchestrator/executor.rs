@@ -55,6 +55,7 @@ pub(super) async fn execute(
             None
         }
         Some(reason) => state
+            .in_name_of(signal.by())
             .finish_and_wait(attempt, outcome)
             .await
             .then_some(reason),

@@ -155,7 +155,7 @@ impl Orchestrator {
 
     fn obey(&mut self, order: StopOrder) {
         match order {
-            StopOrder::Task { id, reply } => self.stop_task(id, reply),
+            StopOrder::Task { id, by, reply } => self.stop_task(id, by, reply),
             StopOrder::Everything { reason, reply } => {
                 self.running.stop_all(reason);
                 self.running.answer_when_empty(reason, reply);
@@ -163,8 +163,8 @@ impl Orchestrator {
         }
     }
 
-    fn stop_task(&mut self, id: TaskId, reply: oneshot::Sender<bool>) {
-        if self.running.stop(id, StopReason::Abort) {
+    fn stop_task(&mut self, id: TaskId, by: Option<Arc<str>>, reply: oneshot::Sender<bool>) {
+        if self.running.abort(id, by) {
             self.running.answer_when_ended(id, reply);
         } else {
             // Who asked may have gone away.

@@ -38,17 +38,28 @@ struct Sweep {
 #[derive(Clone, Default)]
 pub(super) struct StopSignal {
     pub token: CancellationToken,
-    reason: Arc<OnceLock<StopReason>>,
+    order: Arc<OnceLock<Stop>>,
+}
+
+/// Why an attempt has to stop, and who asked for it, if it was somebody in particular.
+struct Stop {
+    reason: StopReason,
+    by: Option<Arc<str>>,
 }
 
 impl StopSignal {
     /// Why the attempt has to stop; the first reason counts.
     pub fn reason(&self) -> Option<StopReason> {
-        self.reason.get().copied()
+        self.order.get().map(|stop| stop.reason)
     }
 
-    fn stop(&self, reason: StopReason) {
-        let _ = self.reason.set(reason);
+    /// Who asked for that stop.
+    pub fn by(&self) -> Option<Arc<str>> {
+        self.order.get().and_then(|stop| stop.by.clone())
+    }
+
+    fn stop(&self, reason: StopReason, by: Option<Arc<str>>) {
+        let _ = self.order.set(Stop { reason, by });
         self.token.cancel();
     }
 }
@@ -67,24 +78,24 @@ impl RunningSet {
     }
 
     /// Whether there was such an attempt.
-    pub fn stop(&mut self, id: TaskId, reason: StopReason) -> bool {
+    pub fn abort(&mut self, id: TaskId, by: Option<Arc<str>>) -> bool {
         let Some(entry) = self.entries.get(&id) else {
             return false;
         };
-        entry.signal.stop(reason);
+        entry.signal.stop(StopReason::Abort, by);
         true
     }
 
     pub fn stop_all(&mut self, reason: StopReason) {
         for entry in self.entries.values() {
-            entry.signal.stop(reason);
+            entry.signal.stop(reason, None);
         }
     }
 
     /// Stops what goes on elsewhere.
     pub fn stop_remote(&mut self, reason: StopReason) {
         for entry in self.entries.values().filter(|entry| entry.is_remote) {
-            entry.signal.stop(reason);
+            entry.signal.stop(reason, None);
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::Processor;
-use super::command::{Command, Guard};
+use super::command::{Command, Guard, Withheld};
 use super::echo::Echo;
 use super::hive::{Carrier, Hive};
 use super::llm::Llm;
@@ -34,6 +34,7 @@ pub struct Registry {
 #[derive(Clone, Default)]
 struct Shared {
     guard: Arc<Guard>,
+    withheld: Arc<Withheld>,
     desk: Arc<Desk>,
     carrier: Arc<OnceLock<Arc<dyn Carrier>>>,
 }
@@ -49,6 +50,7 @@ impl Registry {
     /// The processors of the settings; `echo` is always among them.
     pub fn new(settings: &Settings) -> Self {
         let shared = Shared::default();
+        shared.withheld.configure(settings);
         let configured = Configured::new(settings, &shared, None);
         Self {
             configured: RwLock::new(Arc::new(configured)),
@@ -59,6 +61,7 @@ impl Registry {
     /// Takes the processors of other settings. What runs goes on as it began; a processor whose settings
     /// are the same stays.
     pub fn configure(&self, settings: &Settings) {
+        self.shared.withheld.configure(settings);
         let before = self.configured();
         let configured = Configured::new(settings, &self.shared, Some(&before));
         let mut place = self
@@ -158,7 +161,8 @@ fn build(kind: &ProcessorKind, shared: &Shared) -> Arc<dyn Processor> {
     match kind {
         ProcessorKind::Echo => Arc::new(Echo),
         ProcessorKind::Command(command) => {
-            Arc::new(Command::new(command.clone(), Arc::clone(&shared.guard)))
+            let (guard, withheld) = (Arc::clone(&shared.guard), Arc::clone(&shared.withheld));
+            Arc::new(Command::new(command.clone(), guard, withheld))
         }
         ProcessorKind::Webhook(webhook) => Arc::new(Webhook::new(webhook.clone())),
         ProcessorKind::Llm(llm) => Arc::new(Llm::new(llm.clone())),

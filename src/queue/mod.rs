@@ -39,6 +39,8 @@ pub enum StopOrder {
     /// Answers whether the task was running and was stopped.
     Task {
         id: TaskId,
+        /// Who asks for it, which the journal has with the outcome.
+        by: Option<Arc<str>>,
         reply: oneshot::Sender<bool>,
     },
     /// Answers how many were stopped.
@@ -117,13 +119,15 @@ impl QueueManager {
     /// # Errors
     /// When the service is stopping.
     pub async fn abort(&self, id: TaskId) -> Result<bool, Error> {
-        if self.order(|reply| StopOrder::Task { id, reply }).await? {
+        let by = self.state.asks_for();
+        let order = |by, reply| StopOrder::Task { id, by, reply };
+        if self.order(|reply| order(by.clone(), reply)).await? {
             return Ok(true);
         }
         // A claim that was committed a moment ago may still be on its way to the orchestrator. Once
         // the Writer has answered, it has been handed over.
         self.state.queue_status().await?;
-        self.order(|reply| StopOrder::Task { id, reply }).await
+        self.order(|reply| order(by, reply)).await
     }
 
     /// Stops these tasks, many at a time; how many of them were running.

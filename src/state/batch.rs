@@ -5,6 +5,8 @@
 //! task that finds a free place, with nobody waiting before it, is inserted as started at once and so
 //! shares its submitter's fsync.
 
+use std::sync::Arc;
+
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use uuid::Uuid;
 
@@ -99,6 +101,8 @@ pub(super) enum Report {
     Finished {
         attempt: Attempt,
         outcome: Outcome,
+        /// Who asked for this end, if it was somebody in particular.
+        by: Option<Arc<str>>,
         /// Hears, when it is stored, whether the attempt was still running.
         reply: Option<oneshot::Sender<bool>>,
     },
@@ -210,6 +214,7 @@ impl Batch {
                     attempt,
                     outcome: Outcome::Again(again),
                     reply,
+                    ..
                 } => Some((attempt, again, reply)),
                 _ => None,
             })

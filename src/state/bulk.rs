@@ -7,15 +7,15 @@
 
 use std::collections::HashSet;
 
+use serde_json::json;
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::lists::{self, Found};
 use super::request::{Change, Order};
 use super::search::Search;
 use super::text::Text;
-use super::transaction::{begin, end};
 use super::writer::Writer;
-use super::{Error, StateManager, deletion, reads};
+use super::{Error, StateManager, reads};
 use crate::models::{Order as ListOrder, TaskFilter, TaskId, TaskStatus};
 
 /// Tasks changed in one transaction: a few milliseconds.
@@ -190,10 +190,11 @@ impl Writer {
     async fn delete_found(&mut self, found: &[Found]) -> Result<u64, Error> {
         let ids = deletable(&mut self.conn, found).await?;
         self.resolve_all(&ids).await?;
-        let conn = &mut self.conn;
-        begin(conn).await?;
-        let deleted = deletion::delete_rows(conn, &ids).await;
-        end(conn, deleted).await
+        let told = |tasks| {
+            let data = json!({ "done": "delete", "tasks": tasks });
+            (format!("{tasks} tasks were deleted"), data)
+        };
+        self.delete_and_tell(&ids, told).await
     }
 }
 

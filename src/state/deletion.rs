@@ -1,13 +1,17 @@
 //! Deletes final tasks, with everything that the journal says of them, and their words in the
 //! full-text index.
 
+use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
+use super::announce::Committed;
+use super::journal::Row;
+use super::orders::journal;
 use super::request::Deleted;
 use super::transaction::{begin, end};
 use super::writer::Writer;
 use super::{Error, index};
-use crate::models::{TaskId, TaskStatus};
+use crate::models::{TaskId, TaskStatus, Timestamp};
 
 impl Writer {
     /// Deletes one task, if it is final.
@@ -19,11 +23,35 @@ impl Writer {
         }
         let ids = serde_json::to_string(&[task])?;
         self.resolve_all(&ids).await?;
+        let told = |_| {
+            let data = json!({ "done": "delete", "task_id": task });
+            (format!("Task {task} was deleted"), data)
+        };
+        self.delete_and_tell(&ids, told).await?;
+        Ok(Deleted::Done)
+    }
+
+    /// Deletes the final ones among these tasks (a JSON list of ids); how many. If it is done in somebody's
+    /// name, the journal has it in the same transaction: `told` says it of so many tasks.
+    pub(super) async fn delete_and_tell(
+        &mut self,
+        ids: &str,
+        told: impl FnOnce(u64) -> (String, Value) + Send,
+    ) -> Result<u64, Error> {
+        let time = Timestamp::now();
         let conn = &mut self.conn;
         begin(conn).await?;
-        let deleted = delete_rows(conn, &ids).await;
-        end(conn, deleted).await?;
-        Ok(Deleted::Done)
+        let written = async {
+            let deleted = delete_rows(conn, ids).await?;
+            let (words, data) = told(deleted);
+            let row = Row::done(self.by.as_deref(), &words, data).filter(|_| deleted > 0);
+            let committed = journal(conn, row.into_iter().collect(), time).await?;
+            Ok((deleted, committed))
+        };
+        let written: Result<(u64, Committed), Error> = written.await;
+        let (deleted, committed) = end(&mut self.conn, written).await?;
+        self.publish(committed).await;
+        Ok(deleted)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use serde_json::json;
 use sqlx::SqliteConnection;
 
 use super::journal::Row;
@@ -19,6 +20,19 @@ pub struct ImportReport {
     /// Left out: the id belongs to another task (or, when replacing, to one that is running), or the
     /// unique key to another task that is not finished.
     pub conflicts: Vec<TaskId>,
+}
+
+impl ImportReport {
+    /// The journal's row of a chunk that somebody in particular has imported.
+    pub(super) fn told(&self, by: Option<&str>) -> Option<Row> {
+        let (imported, replaced) = (self.imported, self.replaced);
+        if imported + replaced == 0 {
+            return None;
+        }
+        let words = format!("{} tasks were imported", imported + replaced);
+        let data = json!({ "done": "import", "imported": imported, "replaced": replaced });
+        Row::done(by, &words, data)
+    }
 }
 
 /// A chunk that has been written and is not yet committed.
@@ -200,7 +214,7 @@ async fn insert(conn: &mut SqliteConnection, tasks: &[Task]) -> Result<(), Error
     let rows: Vec<_> = tasks
         .iter()
         .map(|task| {
-            serde_json::json!([
+            json!([
                 task.id,
                 task.content,
                 task.status,

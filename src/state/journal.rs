@@ -57,6 +57,18 @@ impl Row {
         }
     }
 
+    /// A sentence for everybody who listens; `data` is an object, which gets the `level`.
+    pub fn told(level: &str, message: &str, mut data: serde_json::Value) -> Self {
+        data["level"] = json!(level);
+        Self::of_queue(EventType::SystemLog, message, data)
+    }
+
+    /// What was done in somebody's name that leaves no other row; nothing is told of what nobody in
+    /// particular has done.
+    pub fn done(by: Option<&str>, message: &str, data: serde_json::Value) -> Option<Self> {
+        by.map(|name| Self::told("INFO", message, data).by(Some(name)))
+    }
+
     /// The same, with the name of who asked for it.
     pub fn by(mut self, by: Option<&str>) -> Self {
         if let (Some(by), Some(fields)) = (by, self.data.strip_suffix('}')) {

@@ -84,6 +84,7 @@ pub use lists::Page;
 pub use open::{Opened, Recovered, Start, WriterHandle, open};
 pub use overview::{Counts, Downstream, FileUse, Oldest};
 pub use rate::Starts;
+pub use reconfigure::Reconfigured;
 pub use request::{Deleted, Due, PauseRequest, Paused, Purged, Resumed, Retried};
 pub use retention::Retention;
 pub use schedules::Progress;

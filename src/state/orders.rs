@@ -109,8 +109,8 @@ impl Writer {
                 let processors = self.ledger.processors(Timestamp::now());
                 answer(reply, Ok(processors))
             }
-            Order::SetLimits(limits, processor, max_attempts, reply) => {
-                let set = self.set_limits(*limits, &processor, &max_attempts).await;
+            Order::SetLimits(change, reply) => {
+                let set = self.set_limits(*change).await;
                 answer(reply, set)
             }
             Order::Purge(reply) => self.begin_purge(None, PurgeCause::Asked, reply).await,
@@ -221,9 +221,8 @@ impl Writer {
         reads::newest_seq(&mut self.conn).await
     }
 
-    async fn tell(&mut self, level: &str, message: &str, mut data: Value) -> Result<(), Error> {
-        data["level"] = json!(level);
-        let row = Row::of_queue(EventType::SystemLog, message, data).by(self.by.as_deref());
+    async fn tell(&mut self, level: &str, message: &str, data: Value) -> Result<(), Error> {
+        let row = Row::told(level, message, data).by(self.by.as_deref());
         let conn = &mut self.conn;
         begin(conn).await?;
         let written = journal(conn, vec![row], Timestamp::now()).await;
@@ -263,7 +262,8 @@ impl Writer {
         begin(conn).await?;
         let written = async {
             let mut imported = import::import(conn, tasks, replace).await?;
-            let rows = std::mem::take(&mut imported.rows);
+            let mut rows = std::mem::take(&mut imported.rows);
+            rows.extend(imported.report.told(self.by.as_deref()));
             let committed = journal(conn, rows, time).await?;
             Ok((imported, committed))
         };

@@ -2,30 +2,49 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
 use sqlx::SqliteConnection;
 
+use super::journal::Row;
 use super::ledger::Ledger;
 use super::limits::Limits;
+use super::orders::journal;
 use super::transaction::{begin, end};
 use super::writer::Writer;
 use super::{Error, history, meta};
 use crate::models::Timestamp;
 
+/// Settings of the queue that have changed.
+#[derive(Clone, Debug)]
+pub struct Reconfigured {
+    pub limits: Limits,
+    /// For rows that name none themselves.
+    pub default_processor: String,
+    /// For rows that say nothing themselves, by processor.
+    pub max_attempts: BTreeMap<String, i64>,
+    /// The keys of all settings that were read anew and hold with these.
+    pub applied: Vec<String>,
+}
+
 impl Writer {
-    /// From now on these limits hold, and this for rows that say nothing themselves. What runs goes on.
+    /// From now on these settings hold. What runs goes on.
     ///
     /// # Errors
     /// When it could not be stored; then nothing has changed.
-    pub(super) async fn set_limits(
-        &mut self,
-        limits: Limits,
-        default_processor: &str,
-        max_attempts: &BTreeMap<String, i64>,
-    ) -> Result<(), Error> {
+    pub(super) async fn set_limits(&mut self, change: Reconfigured) -> Result<(), Error> {
+        let time = Timestamp::now();
+        let Reconfigured { limits, .. } = change;
+        let data = json!({ "done": "reload", "applied": change.applied });
+        let row = Row::done(self.by.as_deref(), "Settings read again", data);
         let conn = &mut self.conn;
         begin(conn).await?;
-        let written = meta::set_defaults(conn, default_processor, max_attempts).await;
-        end(&mut self.conn, written).await?;
+        let written = async {
+            meta::set_defaults(conn, &change.default_processor, &change.max_attempts).await?;
+            journal(conn, row.into_iter().collect(), time).await
+        };
+        let written = written.await;
+        let committed = end(&mut self.conn, written).await?;
+        self.publish(committed).await;
         let looks_further = limits.rates_look_further_than(self.ledger.limits());
         self.meters.configure(limits.homes.keys());
         self.ledger.set_limits(limits);

@@ -1,6 +1,6 @@
 //! What the Writer can be asked besides accepting tasks: rare, each in a transaction of its own.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -10,8 +10,8 @@ use super::Error;
 use super::batch::{Once, Submission};
 use super::explain::{Asked, Explanation, ProcessorStatus};
 use super::import::ImportReport;
-use super::limits::Limits;
 use super::lists::Found;
+use super::reconfigure::Reconfigured;
 use crate::models::{
     ClaimedTask, HiveLink, NewTask, OfferId, Pause, QueueStatus, Task, TaskId, Timestamp,
 };
@@ -80,8 +80,8 @@ pub(super) enum Order {
     Tell(&'static str, String, Value, Reply<()>),
     /// The condition of every processor.
     Processors(Reply<HashMap<String, ProcessorStatus>>),
-    /// Other limits, default processor, and numbers of attempts by processor.
-    SetLimits(Box<Limits>, String, BTreeMap<String, i64>, Reply<()>),
+    /// Other settings of the queue.
+    SetLimits(Box<Reconfigured>, Reply<()>),
     /// These tokens were used.
     TokensUsed(Vec<String>, Reply<()>),
     /// Remembers some JSON under a key of `meta`.

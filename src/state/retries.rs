@@ -47,6 +47,7 @@ impl Writer {
                     Report::Finished {
                         attempt,
                         outcome,
+                        by: None,
                         reply,
                     }
                 });
@@ -76,6 +77,7 @@ impl Writer {
             self.held.push(Report::Finished {
                 attempt,
                 outcome,
+                by: None,
                 reply,
             });
         }

@@ -242,7 +242,10 @@ fn report_row(report: &Report, now: &str) -> Option<Row> {
         Report::Progress { attempt, progress } => Some(Row::progress(attempt.task_id, *progress)),
         Report::Note { .. } => None,
         Report::Finished {
-            attempt, outcome, ..
+            attempt,
+            outcome,
+            by,
+            ..
         } => {
             let (row, status) = match outcome {
                 Outcome::Completed { result } => (
@@ -256,7 +259,7 @@ fn report_row(report: &Report, now: &str) -> Option<Row> {
                 // Taken out before.
                 Outcome::Again(_) => return None,
             };
-            Some(row.if_reached(*attempt, status))
+            Some(row.by(by.as_deref()).if_reached(*attempt, status))
         }
     }
 }

@@ -200,6 +200,7 @@ impl Writer {
             Report::Finished {
                 attempt,
                 outcome: Outcome::Completed { .. },
+                by,
                 reply,
             } => {
                 let outcome = Outcome::Failed {
@@ -209,6 +210,7 @@ impl Writer {
                 self.held.push(Report::Finished {
                     attempt,
                     outcome,
+                    by,
                     reply,
                 });
             }

@@ -228,3 +228,57 @@ async fn a_result_beyond_the_limit_is_cut_and_says_so() {
     assert!(end.contains("cut"), "how it ends: {end:?}");
     service.ends_well().await;
 }
+
+#[tokio::test]
+async fn a_script_gets_none_of_the_services_secrets() {
+    let secret = [
+        "REDIS_PASSWORD",
+        "VENOM_REDIS_PASSWORD",
+        "VENOM_TOKEN",
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "NOTIFY_SOCKET",
+        "WATCHDOG_PID",
+        "WATCHDOG_USEC",
+        "HOOK_SECRET",
+        "MODEL_KEY",
+    ];
+    let setup = Setup::new()
+        .table("[processors.all]\nkind = \"command\"\nprogram = \"env\"")
+        .table(
+            "[processors.own]\nkind = \"command\"\nprogram = \"env\"\n\
+             [processors.own.env]\nHOOK_SECRET = \"its own\"",
+        )
+        .table(
+            "[processors.hook]\nkind = \"webhook\"\nurl = \"http://127.0.0.1:9/\"\n\
+             secret_env = \"HOOK_SECRET\"",
+        )
+        .table(
+            "[processors.model]\nkind = \"llm\"\nbase_url = \"http://127.0.0.1:9/\"\n\
+             model = \"m\"\napi_key_env = \"MODEL_KEY\"",
+        )
+        .variable("PLAIN", "stays");
+    let setup = secret.iter().fold(setup, |setup, name| {
+        let value = if name.starts_with("WATCHDOG") {
+            "60000000"
+        } else {
+            "/nowhere"
+        };
+        setup.variable(name, value)
+    });
+    let service = setup.start().await;
+    let environment = async |processor: &str| {
+        let id = service.submit_to(processor, "").await;
+        let task = service.finished(&id).await;
+        task["result"].as_str().unwrap().to_owned()
+    };
+    let all = environment("all").await;
+    assert!(all.contains("PLAIN=stays"), "{all}");
+    for name in secret {
+        assert!(
+            !all.lines()
+                .any(|line| line.starts_with(&format!("{name}="))),
+            "{all}"
+        );
+    }
+    assert!(environment("own").await.contains("HOOK_SECRET=its own"));
+}

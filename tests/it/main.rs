@@ -1,12 +1,14 @@
 //! The service's promises, tried from outside: over HTTP, WebSocket, the database and files.
 
 mod attempts;
+mod audit;
 mod auth;
 mod browser;
 mod bulk;
 mod chains;
 mod clients;
 mod command;
+mod confined;
 mod connections;
 mod contract;
 mod cors;

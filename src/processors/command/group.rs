@@ -24,6 +24,7 @@ use tokio::process::{Child, Command};
 use super::guard::Guard;
 use super::orphans::TASK_ID_VARIABLE;
 use super::pipes::Pipes;
+use super::withheld::Withheld;
 use crate::config::CommandSettings;
 use crate::models::TaskId;
 
@@ -41,13 +42,8 @@ pub(super) struct Group {
 impl Group {
     /// Starts the program. Has to be called on a thread that lives as long as the service, such as
     /// a runtime's worker: on Linux the child dies with the thread that spawned it.
-    pub(super) fn spawn(
-        settings: &CommandSettings,
-        task_id: TaskId,
-        attempt: i64,
-        guard: &Arc<Guard>,
-    ) -> io::Result<(Self, Pipes)> {
-        let mut child = command(settings, task_id, attempt).spawn()?;
+    pub(super) fn spawn(mut command: Command, guard: &Arc<Guard>) -> io::Result<(Self, Pipes)> {
+        let mut child = command.spawn()?;
         let id = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         let id = id.expect("a child that was not waited for has a process id");
         let pipes = Pipes {
@@ -125,14 +121,20 @@ fn watch_exit(leader: Pid) -> Option<AsyncFd<OwnedFd>> {
     unsafe { AsyncFd::register_with_interest(pidfd, Interest::READABLE) }.ok()
 }
 
-fn command(settings: &CommandSettings, task_id: TaskId, attempt: i64) -> Command {
+/// What starts the program of an attempt.
+pub(super) fn command(
+    settings: &CommandSettings,
+    withheld: &Withheld,
+    task_id: TaskId,
+    attempt: i64,
+) -> Command {
     let mut command = Command::new(&settings.program);
+    for name in withheld.names() {
+        command.env_remove(name);
+    }
     command
         .args(&settings.args)
         .envs(&settings.env)
-        // Who may use the service is not for every script to know.
-        .env_remove("VENOM_TOKEN")
-        .env_remove("VENOM_TOKEN_FILE")
         .env(TASK_ID_VARIABLE, task_id.to_string())
         .env("VENOM_ATTEMPT", attempt.to_string())
         .stdin(Stdio::piped())

@@ -6,6 +6,8 @@
 //!   one of `env`, if that sets it). One with a slash is a path, and if it is relative it starts at
 //!   `working_directory`, or where the service was started; so do relative `args`, as the program
 //!   itself reads them.
+//! - Its environment is the service's, without what is secret or speaks for the service (`withheld`), and
+//!   with `env`.
 //! - `VENOM_TASK_ID` and `VENOM_ATTEMPT` are in its environment and the task's `content` is on its
 //!   standard input, which then ends. It need not read it.
 //! - A task that came `after` others finds their ids, statuses and results in the JSON file that
@@ -36,6 +38,7 @@ mod pipes;
 mod run;
 #[cfg(test)]
 mod tests;
+mod withheld;
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -53,6 +56,7 @@ use crate::models::TraceContext;
 pub use self::group::die_with;
 pub(super) use self::guard::Guard;
 pub use self::orphans::kill_orphans;
+pub(super) use self::withheld::Withheld;
 
 /// From SIGTERM to SIGKILL.
 const KILL_GRACE: Duration = Duration::from_secs(5);
@@ -64,12 +68,22 @@ const UPSTREAM_VARIABLE: &str = "VENOM_UPSTREAM";
 pub struct Command {
     settings: CommandSettings,
     guard: Arc<Guard>,
+    withheld: Arc<Withheld>,
 }
 
 impl Command {
-    /// A processor for one `[processors.NAME]` table; all of a service share one guard.
-    pub(super) fn new(settings: CommandSettings, guard: Arc<Guard>) -> Self {
-        Self { settings, guard }
+    /// A processor for one `[processors.NAME]` table; all of a service share the guard and the names of the
+    /// variables that no program gets.
+    pub(super) fn new(
+        settings: CommandSettings,
+        guard: Arc<Guard>,
+        withheld: Arc<Withheld>,
+    ) -> Self {
+        Self {
+            settings,
+            guard,
+            withheld,
+        }
     }
 }
 
@@ -91,6 +105,7 @@ impl Processor for Command {
             let run = Run {
                 settings: &settings,
                 guard: &self.guard,
+                withheld: &self.withheld,
                 kill_grace: KILL_GRACE,
                 task_id: context.task_id(),
                 attempt: context.attempt(),

@@ -15,10 +15,11 @@ use futures_util::future::{Either, MaybeDone, join, maybe_done, select};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::group::Group;
+use super::group::{Group, command};
 use super::guard::Guard;
 use super::orphans::kill_orphans;
 use super::pipes::{Kept, serve};
+use super::withheld::Withheld;
 use super::{Host, RunError};
 use crate::config::CommandSettings;
 use crate::models::TaskId;
@@ -34,6 +35,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 pub(super) struct Run<'a> {
     pub(super) settings: &'a CommandSettings,
     pub(super) guard: &'a Arc<Guard>,
+    pub(super) withheld: &'a Withheld,
     /// From SIGTERM to SIGKILL.
     pub(super) kill_grace: Duration,
     pub(super) task_id: TaskId,
@@ -48,9 +50,9 @@ impl Run<'_> {
         if self.attempt > 1 {
             self.kill_leftovers().await;
         }
+        let command = command(self.settings, self.withheld, self.task_id, self.attempt);
         let (mut group, pipes) =
-            Group::spawn(self.settings, self.task_id, self.attempt, self.guard)
-                .map_err(|error| self.cannot_start(&error))?;
+            Group::spawn(command, self.guard).map_err(|error| self.cannot_start(&error))?;
         let last_call = CancellationToken::new();
         let mut pipes = pin!(maybe_done(serve(pipes, self.content, host, &last_call)));
 

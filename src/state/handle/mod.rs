@@ -70,6 +70,11 @@ impl StateManager {
         handle
     }
 
+    /// In whose name this handle asks, if it is somebody in particular.
+    pub fn asks_for(&self) -> Option<Arc<str>> {
+        self.by.clone()
+    }
+
     /// Where commits are announced.
     pub fn bus(&self) -> &Bus {
         &self.bus

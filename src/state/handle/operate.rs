@@ -1,13 +1,13 @@
 //! What an operator asks for: pauses, stops, limits, retries, deletions and explanations.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use serde_json::Value;
 
 use super::StateManager;
 use crate::models::{HiveLink, QueueStatus, TaskId};
 use crate::state::request::{Deleted, Order, PauseRequest, Paused, Purged, Resumed, Retried};
-use crate::state::{Asked, Error, Explanation, Limits, ProcessorStatus, meta, reads};
+use crate::state::{Asked, Error, Explanation, ProcessorStatus, Reconfigured, meta, reads};
 
 impl StateManager {
     /// Starts nothing more until [`StateManager::resume`] or the time that it names, also after a
@@ -114,20 +114,13 @@ impl StateManager {
         self.ask(Order::Processors).await
     }
 
-    /// From now on these limits hold, and for rows that say nothing themselves this processor and these
-    /// numbers of attempts, by processor. What runs goes on.
+    /// From now on these settings hold. What runs goes on.
     ///
     /// # Errors
     /// When it could not be stored; then nothing has changed.
-    pub async fn set_limits(
-        &self,
-        limits: Limits,
-        default_processor: String,
-        max_attempts: BTreeMap<String, i64>,
-    ) -> Result<(), Error> {
-        let limits = Box::new(limits);
-        self.ask(|reply| Order::SetLimits(limits, default_processor, max_attempts, reply))
-            .await
+    pub async fn set_limits(&self, change: Reconfigured) -> Result<(), Error> {
+        let change = Box::new(change);
+        self.ask(|reply| Order::SetLimits(change, reply)).await
     }
 
     /// Lets a task wait again that has FAILED, with all its attempts before it.

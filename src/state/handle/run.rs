@@ -107,18 +107,20 @@ impl StateManager {
         self.report(Report::Finished {
             attempt,
             outcome,
+            by: None,
             reply: None,
         })
         .await;
     }
 
     /// Like [`StateManager::finish`], and waits until it is stored; whether the attempt was still
-    /// running, so that the outcome counts.
+    /// running, so that the outcome counts. The journal has it with the name that this handle asks in.
     pub async fn finish_and_wait(&self, attempt: Attempt, outcome: Outcome) -> bool {
         let (reply, answer) = oneshot::channel();
         self.report(Report::Finished {
             attempt,
             outcome,
+            by: self.by.clone(),
             reply: Some(reply),
         })
         .await;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::process::Pid;
 use tempfile::TempDir;
 
-use super::super::group::Group;
+use super::super::group::{Group, command};
 use super::super::guard::Guard;
 use super::super::kill_orphans;
 use super::{Attempt, ended, runs};
@@ -255,7 +255,8 @@ async fn a_child_dies_with_the_thread_that_spawned_it() {
             .build();
         let attempt = Attempt::script("sleep 1000; true");
         let spawned = runtime.unwrap().block_on(async {
-            Group::spawn(&attempt.settings, attempt.task_id, 1, &attempt.guard).unwrap()
+            let command = command(&attempt.settings, &attempt.withheld, attempt.task_id, 1);
+            Group::spawn(command, &attempt.guard).unwrap()
         });
         let id = spawned.0.id;
         std::mem::forget(spawned);

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::Host;
 use super::guard::Guard;
 use super::run::Run;
+use super::withheld::Withheld;
 use crate::config::CommandSettings;
 use crate::models::TaskId;
 
@@ -102,6 +103,7 @@ impl Host for Recorder {
 struct Attempt {
     settings: CommandSettings,
     guard: Arc<Guard>,
+    withheld: Withheld,
     kill_grace: Duration,
     task_id: TaskId,
     number: i64,
@@ -120,6 +122,7 @@ impl Attempt {
                 working_directory: None,
             },
             guard: Arc::default(),
+            withheld: Withheld::default(),
             kill_grace: HANGS,
             task_id: TaskId::new_v4(),
             number: 1,
@@ -132,6 +135,7 @@ impl Attempt {
         let run = Run {
             settings: &self.settings,
             guard: &self.guard,
+            withheld: &self.withheld,
             kill_grace: self.kill_grace,
             task_id: self.task_id,
             attempt: self.number,
