@@ -151,6 +151,14 @@ impl QueueManager {
     /// # Errors
     /// When it could not be stored.
     pub async fn emergency_stop(&self) -> Result<EmergencyStopped, Error> {
+        // A task of its own, so that a client that goes away does not leave half a stop.
+        let queue = self.clone();
+        let stop = tokio::spawn(async move { queue.stop_everything().await });
+        let stopped = stop.await;
+        stopped.map_err(|error| Error::Unavailable(error.to_string()))?
+    }
+
+    async fn stop_everything(&self) -> Result<EmergencyStopped, Error> {
         let upto = self.state.begin_emergency_stop().await?;
         let reason = StopReason::EmergencyStop;
         let cancelled = self

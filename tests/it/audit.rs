@@ -29,8 +29,8 @@ async fn import(service: &Service, token: &str, tasks: &Value) {
         .expect(200);
 }
 
-/// Sends a request and is gone before the answer.
-async fn hang_up(service: &Service, token: &str, method: &str, path: &str) {
+/// Sends a request and reads nothing; who drops the socket has hung up.
+async fn ask(service: &Service, token: &str, method: &str, path: &str) -> TcpStream {
     let host = service.authority();
     let request = format!(
         "{method} {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\n\
@@ -41,6 +41,7 @@ async fn hang_up(service: &Service, token: &str, method: &str, path: &str) {
         .write_all(request.as_bytes())
         .await
         .expect("a request");
+    socket
 }
 
 /// Finished tasks, as a dump has them.
@@ -62,9 +63,13 @@ async fn a_deletion_is_journalled_also_if_the_client_is_gone() {
     eventually("all tasks are deleted", async || {
         let mut database = service.database().await;
         let left = database.texts("SELECT id FROM tasks").await;
+        let mut sockets = Vec::new();
         for id in &left {
-            hang_up(&service, &alice, "DELETE", &format!("/api/v1/tasks/{id}")).await;
+            let path = format!("/api/v1/tasks/{id}");
+            sockets.push(ask(&service, &alice, "DELETE", &path).await);
         }
+        // Some are done by now, some are under way, and of some the service has heard nothing yet.
+        drop(sockets);
         left.is_empty().then_some(())
     })
     .await;
@@ -76,9 +81,12 @@ async fn a_deletion_is_journalled_also_if_the_client_is_gone() {
     // Of many at once, each chunk says how many.
     import(&service, &alice, &finished(150)).await;
     eventually("all tasks are deleted", async || {
-        hang_up(&service, &alice, "DELETE", "/api/v1/tasks?status=COMPLETED").await;
+        let path = "/api/v1/tasks?status=COMPLETED";
+        let socket = ask(&service, &alice, "DELETE", path).await;
         let left = "SELECT count(*) FROM tasks";
-        (service.database().await.number(left).await == 0).then_some(())
+        let left = service.database().await.number(left).await;
+        drop(socket);
+        (left == 0).then_some(())
     })
     .await;
     let told = "SELECT sum(json_extract(data, '$.tasks')) FROM logs
@@ -97,13 +105,43 @@ async fn an_abort_says_who_asked_for_it_also_if_the_client_is_gone() {
     }
     let running = "SELECT count(*) FROM tasks WHERE status = 'PROCESSING'";
     eventually("the tasks are aborted", async || {
+        let mut sockets = Vec::new();
         for path in &paths {
-            hang_up(&service, &alice, "POST", path).await;
+            sockets.push(ask(&service, &alice, "POST", path).await);
         }
+        drop(sockets);
         (service.database().await.number(running).await == 0).then_some(())
     })
     .await;
     let told = "SELECT json_extract(data, '$.by') FROM logs WHERE type = 'TASK_ABORTED'";
     let mut database = service.database().await;
     assert_eq!(database.texts(told).await, ["alice", "alice", "alice"]);
+}
+
+/// Ignores SIGTERM, so that a stop takes its time.
+const DEAF: &str = "[processors.deaf]\nkind = \"command\"\nprogram = \"sh\"\n\
+    args = [\"-c\", \"trap '' TERM; echo deaf >&2; while :; do sleep 0.05; done\"]\n";
+
+#[tokio::test]
+async fn an_emergency_stop_comes_to_its_end_also_if_the_client_is_gone() {
+    let setup = Setup::new().setting("auth", "\"required\"").table(DEAF);
+    let setup = setup.setting("max_concurrent_tasks", 1);
+    let alice = setup.create_token(&["alice", "--role", "admin"]);
+    let service = setup.start().await;
+    submit(&service, &alice, "deaf").await;
+    submit(&service, &alice, "echo").await;
+    let count = async |rows: &str| {
+        let rows = format!("SELECT count(*) FROM {rows}");
+        service.database().await.number(&rows).await
+    };
+    let until = async |what: &str, rows: &str| {
+        eventually(what, async || (count(rows).await > 0).then_some(())).await;
+    };
+    until("it is deaf", "logs WHERE message LIKE '%deaf'").await;
+    let path = "/api/v1/queue/emergency-stop";
+    let socket = ask(&service, &alice, "POST", path).await;
+    until("the stop has begun", "meta WHERE key = 'pause'").await;
+    drop(socket);
+    until("the stop is told", "logs WHERE type = 'EMERGENCY_STOP'").await;
+    assert_eq!(count("tasks WHERE status = 'FAILED'").await, 2);
 }
