@@ -62,7 +62,7 @@ function Search() {
     go(ID.test(words) ? `#/tasks/${words}` : tasksHash({ q: words }));
   };
   return html`<form role="search" class="search" onSubmit=${search}>
-    <input id="search" name="q" type="search" placeholder="Search tasks, or an id ( / )" aria-label="Search tasks"/>
+    <input id="search" name="q" type="search" placeholder="Words or an id ( / )" aria-label="Search tasks"/>
   </form>`;
 }
 
