@@ -6,11 +6,14 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use reqwest::ClientBuilder;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use x509_parser::parse_x509_certificate;
+use x509_parser::time::ASN1Time;
 
 const VERSIONS: &str = "ring speaks the versions that rustls thinks safe";
 
@@ -71,6 +74,29 @@ pub fn server(certificate: &Path, key: &Path) -> Result<ServerConfig, String> {
         })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// When the first certificate of a PEM file may be used. Reads it.
+///
+/// # Errors
+/// A sentence, when it cannot be read.
+pub fn validity(certificate: &Path) -> Result<Validity, String> {
+    let chain = certificates(certificate)?;
+    let shown = certificate.display();
+    let wrong = || format!("{shown}: expected an X.509 certificate with its dates");
+    let (_, parsed) = parse_x509_certificate(&chain[0]).map_err(|_| wrong())?;
+    let time = |time: ASN1Time| DateTime::from_timestamp(time.timestamp(), 0).ok_or_else(wrong);
+    Ok(Validity {
+        from: time(parsed.validity().not_before)?,
+        until: time(parsed.validity().not_after)?,
+    })
+}
+
+/// When a certificate may be used.
+#[derive(Clone, Copy, Debug)]
+pub struct Validity {
+    pub from: DateTime<Utc>,
+    pub until: DateTime<Utc>,
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {

@@ -5,15 +5,18 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::Shared;
 use super::caller::Caller;
-use super::error::{ApiError, Problem};
+use super::document::{parameters, requests};
+use super::error::{ApiError, Problem, Taken};
 use super::extract::{IdempotencyKey, check_json, once, parse_object, parse_part, read_body};
 use super::query::NoParameters;
 use super::task_request::task_of;
-use crate::models::NewTask;
+use crate::models::{NewTask, TaskId};
 use crate::processors::Registry;
 use crate::state::Error;
 
@@ -49,7 +52,29 @@ impl FromRequest<std::sync::Arc<super::Api>> for BatchBody {
     }
 }
 
-/// `POST /api/v1/tasks/batch`
+/// The tasks that were accepted, in the order of the request.
+#[derive(Serialize, ToSchema)]
+pub(super) struct BatchCreated {
+    #[schema(value_type = Vec<Uuid>)]
+    task_ids: Vec<TaskId>,
+}
+
+/// Submit many tasks: all of them or none.
+#[utoipa::path(
+    post, path = "/api/v1/tasks/batch", tag = "Tasks", operation_id = "submit_batch",
+    params(parameters::IdempotencyParameter),
+    request_body(
+        description = "As JSON, or as lines of JSON with one task each",
+        content(
+            (requests::BatchRequest = "application/json"),
+            (String = "application/x-ndjson", example = "{\"content\": \"one\"}\n{\"content\": \"two\"}\n"),
+        ),
+    ),
+    responses(
+        (status = 201, description = "All are accepted", body = BatchCreated),
+        (status = 409, description = "Another task has the `unique_key` of one of them", body = Taken),
+    ),
+)]
 pub(super) async fn create(
     State(api): Shared,
     caller: Caller,
@@ -70,8 +95,8 @@ pub(super) async fn create(
     }
     let once = key.map(|key| once(key, &body.bytes));
     let task_ids = api.state.submit_all(tasks, once, room).await?;
-    let body = Json(json!({ "task_ids": task_ids }));
-    Ok((StatusCode::CREATED, body).into_response())
+    let created = Json(BatchCreated { task_ids });
+    Ok((StatusCode::CREATED, created).into_response())
 }
 
 impl BatchBody {

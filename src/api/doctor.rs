@@ -5,11 +5,23 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 
 use super::Shared;
-use super::error::ApiError;
+use super::document::parameters;
+use super::error::{ApiError, Refusal};
 use super::query::Query;
 use crate::doctor::{Busy, Report};
 
-/// `GET /api/v1/doctor`: with `?full=true` the whole database is read, for one caller at a time.
+/// Is everything as the service needs it?
+///
+/// The settings and where each comes from, the disk, the clock, the files; with `full` the whole database
+/// is read, for one caller at a time.
+#[utoipa::path(
+    get, path = "/api/v1/doctor", tag = "Service", operation_id = "get_doctor",
+    params(parameters::FullParameter),
+    responses(
+        (status = 200, description = "What was found", body = Report),
+        (status = 409, description = "The database is being read for somebody else", body = Refusal),
+    ),
+)]
 pub(super) async fn doctor(
     State(api): Shared,
     RawQuery(query): RawQuery,

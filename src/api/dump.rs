@@ -16,6 +16,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::caller::Caller;
+use super::document::{parameters, requests};
 use super::error::{ApiError, Problem};
 use super::extract::check_json;
 use super::query::{NoParameters, Query};
@@ -27,7 +28,13 @@ use crate::state::Error;
 /// So much of an import must arrive within each request timeout.
 const STEP_BYTES: usize = 256 * 1024;
 
-/// `GET /api/v1/export`
+/// The whole state as one file, streamed.
+#[utoipa::path(
+    get, path = "/api/v1/export", tag = "Service", operation_id = "export",
+    responses((status = 200, description = "The dump", body = requests::Dump, headers(
+        ("Content-Disposition" = String, description = "Names it `state_dump.json`"),
+    ))),
+)]
 pub(super) async fn export(State(api): Shared, _: NoParameters) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
@@ -39,7 +46,15 @@ pub(super) async fn export(State(api): Shared, _: NoParameters) -> Response {
     (headers, Body::from_stream(export_stream(api.state.clone()))).into_response()
 }
 
-/// `POST /api/v1/import?replace=`
+/// Take in a dump of this or an earlier version.
+///
+/// It is checked whole before the first task is written. Tasks that are there already stay.
+#[utoipa::path(
+    post, path = "/api/v1/import", tag = "Service", operation_id = "import",
+    params(parameters::ReplaceParameter),
+    request_body = requests::Dump,
+    responses((status = 200, description = "What was done", body = Report)),
+)]
 pub(super) async fn import(
     State(api): Shared,
     caller: Caller,

@@ -8,6 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::echo;
@@ -38,16 +39,49 @@ pub enum ApiError {
     Internal(String),
 }
 
+/// A refusal in a sentence.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Refusal {
+    detail: String,
+}
+
+/// A refusal because of a task that is there already.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Taken {
+    detail: String,
+    /// The task in the way.
+    #[schema(value_type = Uuid)]
+    task_id: TaskId,
+}
+
+/// What is wrong with a request, field by field; at most 100 problems.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Invalid {
+    detail: Vec<Problem>,
+}
+
 /// One thing that is wrong with a request, as FastAPI says it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
+    /// A name for programs.
     #[serde(rename = "type")]
     pub kind: &'static str,
     /// Where it stands: `["body", "content"]`.
+    #[schema(value_type = Vec<Place>)]
     pub loc: Vec<Value>,
+    /// What was expected.
     pub msg: String,
     /// What was found there.
     pub input: Value,
+}
+
+/// A part of where a problem stands.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it describes, and is never made")]
+enum Place {
+    Name(String),
+    Index(i64),
 }
 
 /// The most problems of one request that are told.
@@ -135,25 +169,22 @@ impl IntoResponse for ApiError {
         match self {
             Self::Invalid(mut problems) => {
                 problems.truncate(PROBLEMS_LIMIT);
-                let body = json!({ "detail": problems });
+                let body = Invalid { detail: problems };
                 answer(StatusCode::UNPROCESSABLE_ENTITY, body)
             }
             Self::Unauthorized(detail) => {
                 let status = StatusCode::UNAUTHORIZED;
-                let mut response = answer(status, json!({ "detail": detail }));
+                let mut response = refuse(status, detail);
                 let headers = response.headers_mut();
                 headers.insert(header::WWW_AUTHENTICATE, BEARER);
                 response
             }
-            Self::NotFound(detail) => answer(StatusCode::NOT_FOUND, json!({ "detail": detail })),
-            Self::Status(status, detail) => answer(status, json!({ "detail": detail })),
-            Self::Taken(task_id, detail) => {
-                let body = json!({ "detail": detail, "task_id": task_id });
-                answer(StatusCode::CONFLICT, body)
-            }
+            Self::NotFound(detail) => refuse(StatusCode::NOT_FOUND, detail),
+            Self::Status(status, detail) => refuse(status, detail),
+            Self::Taken(task_id, detail) => answer(StatusCode::CONFLICT, Taken { detail, task_id }),
             Self::Unavailable(detail) => {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
-                let mut response = answer(status, json!({ "detail": detail }));
+                let mut response = refuse(status, detail);
                 response
                     .headers_mut()
                     .insert(header::RETRY_AFTER, RETRY_AFTER);
@@ -163,16 +194,18 @@ impl IntoResponse for ApiError {
                 let error_id = Uuid::new_v4();
                 tracing::error!(%error_id, reason, "a request failed inside");
                 let detail = format!("Internal error {error_id}; the service's log says more.");
-                answer(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    json!({ "detail": detail }),
-                )
+                refuse(StatusCode::INTERNAL_SERVER_ERROR, detail)
             }
         }
     }
 }
 
-fn answer(status: StatusCode, body: Value) -> Response {
+fn refuse(status: StatusCode, detail: impl Into<String>) -> Response {
+    let detail = detail.into();
+    answer(status, Refusal { detail })
+}
+
+fn answer(status: StatusCode, body: impl Serialize) -> Response {
     (status, Json(body)).into_response()
 }
 

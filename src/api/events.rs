@@ -19,7 +19,8 @@ use serde_json::json;
 use tokio::time::{Instant, timeout};
 
 use super::caller::Caller;
-use super::error::{ApiError, Problem};
+use super::document::parameters;
+use super::error::{ApiError, Problem, Refusal};
 use super::query::Query;
 use super::server::Place;
 use super::{Api, Shared};
@@ -41,9 +42,21 @@ const INCOMING_LIMIT_BYTES: usize = 4096;
 /// Room for what a listener says; each socket takes it at once, and the library's default is 128 KiB.
 const READ_BUFFER_BYTES: usize = 1024;
 
-/// `GET /ws/events?since=&types=&task_id=`
+/// Everything that happens, by WebSocket.
 ///
-/// A caller that is limited to some processors hears of one task of them at a time.
+/// One JSON text frame an event: `id` (it grows), `type`, `agent`, `message`, `timestamp` and `data`. The
+/// first is a `SYSTEM_LOG` that says hello. A listener that is too slow is told what it missed
+/// (`EVENTS_MISSED` with `data.from` and `data.to`) and can ask for it with `since`. A token that is for some
+/// processors hears of one task of them at a time.
+#[utoipa::path(
+    get, path = "/ws/events", tag = "Events", operation_id = "listen",
+    params(parameters::EventParameters),
+    responses(
+        (status = 101, description = "The connection is a WebSocket from here on"),
+        (status = 404, description = "There is no such task for this token", body = Refusal),
+        (status = 426, description = "The request asks for no WebSocket", body = Refusal),
+    ),
+)]
 pub(super) async fn socket(
     State(api): Shared,
     caller: Caller,

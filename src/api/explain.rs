@@ -5,8 +5,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
-use serde_json::Value;
+use utoipa::ToSchema;
 
+use super::document::parameters;
 use super::error::ApiError;
 use super::extract::TaskIdPath;
 use super::query::NoParameters;
@@ -15,26 +16,59 @@ use crate::models::{HiveLink, Task, TaskId, TaskStatus, Timestamp};
 use crate::state::{Asked, Obstacle};
 
 /// The answer.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Explanation)]
 pub(super) struct Explained {
+    #[schema(value_type = Uuid)]
     task_id: TaskId,
     status: TaskStatus,
     /// All reasons in a sentence or two.
     message: String,
     reasons: Vec<Reason>,
     /// 1 is the next of its processor and key to start; null unless it waits for nothing else.
+    #[schema(required)]
     place_in_line: Option<i64>,
 }
 
 /// One thing that must change before the task can start.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Reason {
     #[serde(flatten)]
-    what: Value,
+    what: What,
     message: String,
 }
 
-/// `GET /api/v1/tasks/{id}/explain`
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum What {
+    OfTask(OfTask),
+    Obstacle(Obstacle),
+}
+
+/// What stands in the way and is known of the task alone.
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum OfTask {
+    /// It waits for another task.
+    Upstream {
+        #[schema(value_type = Uuid)]
+        task_id: TaskId,
+        /// Null if that is not there any more.
+        #[schema(required)]
+        status: Option<TaskStatus>,
+    },
+    /// Its processor is not configured.
+    NoProcessor { processor: String },
+}
+
+/// Why a task does not run.
+///
+/// All that stands in its way, and its place in line.
+#[utoipa::path(
+    get, path = "/api/v1/tasks/{task_id}/explain", tag = "Tasks", operation_id = "explain_task",
+    params(parameters::TaskIdParameter),
+    responses((status = 200, description = "All reasons", body = Explained)),
+)]
 pub(super) async fn explain(
     State(api): Shared,
     _: NoParameters,
@@ -95,7 +129,8 @@ async fn reasons(api: &Arc<Api>, task: &Task) -> Result<Vec<Reason>, ApiError> {
             task.processor,
             api.registry.names().join(", ")
         );
-        let what = serde_json::json!({ "type": "no_processor", "processor": task.processor });
+        let processor = task.processor.clone();
+        let what = What::OfTask(OfTask::NoProcessor { processor });
         reasons.push(Reason { what, message });
     }
     let asked = Asked {
@@ -104,16 +139,15 @@ async fn reasons(api: &Arc<Api>, task: &Task) -> Result<Vec<Reason>, ApiError> {
         run_at: task.run_at,
     };
     let obstacles = api.state.explain(asked).await?;
-    reasons.extend(obstacles.iter().map(Reason::of));
+    reasons.extend(obstacles.into_iter().map(Reason::of));
     Ok(reasons)
 }
 
 impl Reason {
-    fn of(obstacle: &Obstacle) -> Self {
-        Self {
-            what: serde_json::to_value(obstacle).expect("an obstacle always encodes"),
-            message: sentence(obstacle),
-        }
+    fn of(obstacle: Obstacle) -> Self {
+        let message = sentence(&obstacle);
+        let what = What::Obstacle(obstacle);
+        Self { what, message }
     }
 
     fn upstream(id: TaskId, status: Option<TaskStatus>) -> Self {
@@ -121,12 +155,13 @@ impl Reason {
             Some(status) => format!("It waits for task {id}, which is {status}."),
             None => format!("It waits for task {id}, which is not there."),
         };
-        let what = serde_json::json!({ "type": "upstream", "task_id": id, "status": status });
+        let task_id = id;
+        let what = What::OfTask(OfTask::Upstream { task_id, status });
         Self { what, message }
     }
 
     fn is_upstream(&self) -> bool {
-        self.what["type"] == "upstream"
+        matches!(self.what, What::OfTask(OfTask::Upstream { .. }))
     }
 }
 

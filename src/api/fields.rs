@@ -140,11 +140,17 @@ impl Fields {
     }
 
     pub fn texts(&mut self, name: &str) -> Vec<String> {
-        let msg = "Input should be a list of strings";
-        let texts = self.read(name, "list_type", msg, |value| {
-            serde_json::from_value(value.clone()).ok()
-        });
-        texts.unwrap_or_default()
+        let value = self.take(name);
+        value.map_or_else(Vec::new, |value| self.texts_of(name, value))
+    }
+
+    /// The texts that a field has which was taken.
+    pub fn texts_of(&mut self, name: &str, value: Value) -> Vec<String> {
+        serde_json::from_value(value.clone()).unwrap_or_else(|_| {
+            let msg = "Input should be a list of strings";
+            self.refuse(name, "list_type", msg, value);
+            Vec::new()
+        })
     }
 
     /// Task ids, each once.

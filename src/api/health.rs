@@ -2,26 +2,58 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{ApiError, Shared};
+use crate::models::HiveLink;
 
-/// `GET /healthz`
-pub(super) async fn healthz() -> Json<Value> {
-    Json(json!({ "status": "ok", "component": "venom-core" }))
+#[derive(Serialize, ToSchema)]
+pub(super) struct Health {
+    /// `ok`
+    #[schema(examples("ok"))]
+    status: &'static str,
+    /// `venom-core`
+    #[schema(examples("venom-core"))]
+    component: &'static str,
 }
 
-/// `GET /readyz`: 200 while tasks are accepted, else 503 with the reason. It says how the Hive is, if it
-/// is on.
-pub(super) async fn readyz(State(api): Shared) -> Result<Json<Value>, ApiError> {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Readiness {
+    /// `ready`
+    #[schema(examples("ready"))]
+    status: &'static str,
+    /// Left out while the Hive is off.
+    #[serde(skip_serializing_if = "HiveLink::is_off")]
+    hive: HiveLink,
+}
+
+/// Whether the service is alive.
+#[utoipa::path(
+    get, path = "/healthz", tag = "Service", operation_id = "get_health",
+    responses((status = 200, description = "It is", body = Health)),
+)]
+pub(super) async fn healthz() -> Json<Health> {
+    Json(Health {
+        status: "ok",
+        component: "venom-core",
+    })
+}
+
+/// Whether tasks are accepted.
+///
+/// Says how the Hive is, if it is on.
+#[utoipa::path(
+    get, path = "/readyz", tag = "Service", operation_id = "get_readiness",
+    responses((status = 200, description = "They are", body = Readiness)),
+)]
+pub(super) async fn readyz(State(api): Shared) -> Result<Json<Readiness>, ApiError> {
     if api.stopping.is_cancelled() {
         return Err(crate::state::Error::Stopping.into());
     }
-    let hive = api.state.queue_status().await?.hive;
-    let mut answer = json!({ "status": "ready" });
     // Without Redis, tasks are accepted all the same.
-    if !hive.is_off() {
-        answer["hive"] = json!(hive);
-    }
-    Ok(Json(answer))
+    Ok(Json(Readiness {
+        status: "ready",
+        hive: api.state.queue_status().await?.hive,
+    }))
 }

@@ -4,9 +4,12 @@ use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
-use super::error::ApiError;
+use super::document::requests;
+use super::error::{ApiError, Refusal};
 use super::extract::{JsonBody, parse_object};
 use super::fields::Fields;
 use super::query::{NoParameters, Query};
@@ -64,12 +67,36 @@ fn only_here(error: ApiError) -> ApiError {
     }
 }
 
-/// `GET /api/v1/hive/status`
+/// The answer to a broadcast.
+#[derive(Serialize, ToSchema)]
+pub(super) struct BroadcastDone {
+    /// Always true.
+    success: bool,
+    /// How many nodes listened.
+    receivers: u64,
+    message: String,
+}
+
+/// How the Hive is.
+#[utoipa::path(
+    get, path = "/api/v1/hive/status", tag = "Hive", operation_id = "get_hive_status",
+    responses(
+        (status = 200, description = "Its link, its queues, its jobs", body = Status),
+        (status = 409, description = "The Hive is off", body = Refusal),
+    ),
+)]
 pub(super) async fn status(State(api): Shared, _: NoParameters) -> Result<Json<Status>, ApiError> {
     Ok(Json(handle(&api)?.status().await?))
 }
 
-/// `GET /api/v1/hive/nodes`
+/// Who belongs to the Hive.
+#[utoipa::path(
+    get, path = "/api/v1/hive/nodes", tag = "Hive", operation_id = "list_hive_nodes",
+    responses(
+        (status = 200, description = "Its nodes", body = Vec<Listed>),
+        (status = 409, description = "The Hive is off", body = Refusal),
+    ),
+)]
 pub(super) async fn nodes(
     State(api): Shared,
     _: NoParameters,
@@ -77,24 +104,33 @@ pub(super) async fn nodes(
     Ok(Json(handle(&api)?.nodes().await?))
 }
 
-/// `POST /api/v1/hive/broadcast`, with `{"command", "data"}`. This service hears it as all nodes do, and may
-/// not have obeyed yet when this answers.
+/// Give an order to all nodes of the Hive.
+///
+/// This service hears it as all nodes do, and may not have obeyed yet when this answers.
+#[utoipa::path(
+    post, path = "/api/v1/hive/broadcast", tag = "Hive", operation_id = "broadcast",
+    request_body = requests::BroadcastRequest,
+    responses(
+        (status = 200, description = "It was told", body = BroadcastDone),
+        (status = 409, description = "The Hive is off", body = Refusal),
+    ),
+)]
 pub(super) async fn broadcast(
     State(api): Shared,
     _: NoParameters,
     JsonBody(body): JsonBody,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<BroadcastDone>, ApiError> {
     let (command, data) = read(&body)?;
     let receivers = handle(&api)?.broadcast(&command, &data).await?;
     let message = match receivers {
         1 => "Told to the Hive; one listens: this service.".to_owned(),
         receivers => format!("Told to the Hive; {receivers} listen."),
     };
-    Ok(Json(json!({
-        "success": true,
-        "receivers": receivers,
-        "message": message,
-    })))
+    Ok(Json(BroadcastDone {
+        success: true,
+        receivers,
+        message,
+    }))
 }
 
 /// The command and its data: what all nodes understand.

@@ -18,7 +18,12 @@ use crate::metrics::OTHER;
 use crate::models::{HiveLink, QueueStatus};
 use crate::state::ProcessorStatus;
 
-/// `GET /metrics`
+/// Metrics for Prometheus.
+#[utoipa::path(
+    get, path = "/metrics", tag = "Service", operation_id = "get_metrics",
+    responses((status = 200, description = "Prometheus' text format", body = String,
+        content_type = "text/plain; version=0.0.4", example = "venom_queue_paused 0\n")),
+)]
 pub(super) async fn metrics(State(api): Shared, _: NoParameters) -> Result<Response, ApiError> {
     let queue = api.state.queue_status().await?;
     let processors = of_processors(&api).await?;

@@ -5,6 +5,7 @@ mod batch;
 mod bulk;
 mod caller;
 mod doctor;
+mod document;
 mod dump;
 mod echo;
 mod error;
@@ -44,8 +45,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::get;
 use tokio_util::sync::CancellationToken;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 pub use error::ApiError;
 pub use guard::Hosts;
@@ -95,65 +99,76 @@ pub struct Api {
 
 type Shared = axum::extract::State<Arc<Api>>;
 
-/// The whole interface as a router.
+/// Every call: as a route, and as what the document says of it.
+fn calls() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::with_openapi(document::Head::openapi())
+        .routes(routes!(tasks::list, tasks::create, bulk::delete))
+        .routes(routes!(batch::create))
+        .routes(routes!(bulk::retry))
+        .routes(routes!(bulk::abort))
+        .routes(routes!(tasks::show, task::delete))
+        .routes(routes!(task::retry))
+        .routes(routes!(task::logs))
+        .routes(routes!(explain::explain))
+        .routes(routes!(overview::downstream))
+        .routes(routes!(stream::stream))
+        .routes(routes!(events::socket))
+        .routes(routes!(queue::status))
+        .routes(routes!(queue::pause))
+        .routes(routes!(queue::resume))
+        .routes(routes!(queue::purge))
+        .routes(routes!(queue::emergency_stop))
+        .routes(routes!(queue::abort))
+        .routes(routes!(processors::list))
+        .routes(routes!(schedules::list))
+        .routes(routes!(worker::claim))
+        .routes(routes!(worker::heartbeat))
+        .routes(routes!(worker::log))
+        .routes(routes!(worker::progress))
+        .routes(routes!(worker::complete))
+        .routes(routes!(worker::fail))
+        .routes(routes!(hive_calls::status))
+        .routes(routes!(hive_calls::nodes))
+        .routes(routes!(hive_calls::broadcast))
+        .routes(routes!(overview::overview))
+        .routes(routes!(overview::storage))
+        .routes(routes!(stats::stats))
+        .routes(routes!(metrics::metrics))
+        .routes(routes!(reload::reload))
+        .routes(routes!(doctor::doctor))
+        .routes(routes!(dump::export))
+        .routes(routes!(dump::import))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(document::openapi))
+        .routes(routes!(document::docs))
+        .routes(routes!(session::login))
+        .routes(routes!(session::logout))
+        .routes(routes!(session::show))
+}
+
+/// The whole interface as a router. The dashboard is no part of the API.
 pub fn app(api: Arc<Api>) -> Router {
-    Router::new()
-        .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz))
-        .route("/metrics", get(metrics::metrics))
+    let (calls, _) = calls().split_for_parts();
+    calls
         .route("/", get(web::page))
         .route("/web/{*path}", get(web::asset))
-        .route("/ws/events", get(events::socket))
-        .route("/api/v1/overview", get(overview::overview))
-        .route("/api/v1/storage", get(overview::storage))
-        .route(
-            "/api/v1/tasks",
-            get(tasks::list).post(tasks::create).delete(bulk::delete),
-        )
-        .route("/api/v1/tasks/batch", post(batch::create))
-        .route("/api/v1/tasks/retry", post(bulk::retry))
-        .route("/api/v1/tasks/abort", post(bulk::abort))
-        .route(
-            "/api/v1/tasks/{task_id}",
-            get(tasks::show).delete(task::delete),
-        )
-        .route("/api/v1/tasks/{task_id}/retry", post(task::retry))
-        .route("/api/v1/tasks/{task_id}/logs", get(task::logs))
-        .route("/api/v1/tasks/{task_id}/explain", get(explain::explain))
-        .route("/api/v1/tasks/{task_id}/stream", get(stream::stream))
-        .route(
-            "/api/v1/tasks/{task_id}/downstream",
-            get(overview::downstream),
-        )
-        .route("/api/v1/stats", get(stats::stats))
-        .route("/api/v1/queue/status", get(queue::status))
-        .route("/api/v1/queue/pause", post(queue::pause))
-        .route("/api/v1/queue/resume", post(queue::resume))
-        .route("/api/v1/queue/purge", post(queue::purge))
-        .route("/api/v1/queue/emergency-stop", post(queue::emergency_stop))
-        .route("/api/v1/queue/task/{task_id}/abort", post(queue::abort))
-        .route("/api/v1/hive/status", get(hive_calls::status))
-        .route("/api/v1/hive/nodes", get(hive_calls::nodes))
-        .route("/api/v1/hive/broadcast", post(hive_calls::broadcast))
-        .route("/api/v1/processors", get(processors::list))
-        .route("/api/v1/schedules", get(schedules::list))
-        .route("/api/v1/login", post(session::login))
-        .route("/api/v1/logout", post(session::logout))
-        .route("/api/v1/session", get(session::show))
-        .route("/api/v1/reload", post(reload::reload))
-        .route("/api/v1/doctor", get(doctor::doctor))
-        .route("/api/v1/worker/claim", post(worker::claim))
-        .route(
-            "/api/v1/worker/{task_id}/heartbeat",
-            post(worker::heartbeat),
-        )
-        .route("/api/v1/worker/{task_id}/log", post(worker::log))
-        .route("/api/v1/worker/{task_id}/progress", post(worker::progress))
-        .route("/api/v1/worker/{task_id}/complete", post(worker::complete))
-        .route("/api/v1/worker/{task_id}/fail", post(worker::fail))
-        .route("/api/v1/export", get(dump::export))
-        .route("/api/v1/import", post(dump::import))
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)
         .with_state(api)
+}
+
+#[cfg(test)]
+mod tests {
+    /// Whatever else is a route is one of the calls, and so in the document.
+    #[test]
+    fn only_the_dashboard_is_left_out_of_the_document() {
+        let lines = include_str!("mod.rs").lines().map(str::trim);
+        let beside: Vec<_> = lines.filter(|line| line.starts_with(".route(")).collect();
+        let dashboard = [
+            r#".route("/", get(web::page))"#,
+            r#".route("/web/{*path}", get(web::asset))"#,
+        ];
+        assert_eq!(beside, dashboard);
+    }
 }

@@ -25,7 +25,9 @@ pub(super) fn of(method: &Method, path: &str) -> Need {
     let otherwise = whole(if is_read { Read } else { Admin });
     let mut parts = [""; 5];
     let parts = match path {
-        "/healthz" | "/readyz" | "/" if is_read => return Need::Nothing,
+        "/healthz" | "/readyz" | "/" | "/docs" | "/openapi.json" if is_read => {
+            return Need::Nothing;
+        }
         _ if is_read && path.starts_with("/web/") => return Need::Nothing,
         "/ws/events" => return confined(Read),
         _ => match path.strip_prefix("/api/v1/") {

@@ -6,9 +6,11 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Shared;
 use super::caller::Caller;
+use super::document::parameters;
 use super::error::ApiError;
 use super::extract::TaskIdPath;
 use super::query::NoParameters;
@@ -16,17 +18,22 @@ use crate::models::{Pause, QueueStatus};
 use crate::state::{Counts, Downstream, FileUse, wal_bytes};
 
 /// The answer of `GET /api/v1/overview`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Overview {
     version: &'static str,
     /// How many tasks have each status.
     tasks: Counts,
     queue: QueueStatus,
     /// Why nothing is started, since when and until when; null while the queue is open.
+    #[schema(required)]
     pause: Option<Pause>,
 }
 
-/// `GET /api/v1/overview`
+/// Counts of tasks, and what holds the queue.
+#[utoipa::path(
+    get, path = "/api/v1/overview", tag = "Service", operation_id = "get_overview",
+    responses((status = 200, description = "Everything at once", body = Overview)),
+)]
 pub(super) async fn overview(
     State(api): Shared,
     _: NoParameters,
@@ -45,18 +52,24 @@ pub(super) async fn overview(
 }
 
 /// The answer of `GET /api/v1/storage`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Storage {
     #[serde(flatten)]
     file: FileUse,
     /// The write-ahead log beside the database.
     wal_bytes: u64,
     /// Seconds for which tasks are kept once they are finished; null: for ever.
+    #[schema(required)]
     retention_completed: Option<f64>,
+    #[schema(required)]
     retention_failed: Option<f64>,
 }
 
-/// `GET /api/v1/storage`
+/// What the database's files take.
+#[utoipa::path(
+    get, path = "/api/v1/storage", tag = "Service", operation_id = "get_storage",
+    responses((status = 200, description = "Bytes, and how long tasks are kept", body = Storage)),
+)]
 pub(super) async fn storage(
     State(api): Shared,
     _: NoParameters,
@@ -72,8 +85,14 @@ pub(super) async fn storage(
     }))
 }
 
-/// `GET /api/v1/tasks/{id}/downstream`: the tasks that still wait for this one, as far as they are any of
-/// the caller's business.
+/// The tasks that still wait for this one, oldest first; at most 1000.
+///
+/// A token that is for some processors sees those of them.
+#[utoipa::path(
+    get, path = "/api/v1/tasks/{task_id}/downstream", tag = "Tasks", operation_id = "list_downstream",
+    params(parameters::TaskIdParameter),
+    responses((status = 200, description = "Tasks", body = Vec<Downstream>)),
+)]
 pub(super) async fn downstream(
     State(api): Shared,
     caller: Caller,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Shared;
 use super::caller::Caller;
@@ -13,17 +14,24 @@ use super::query::NoParameters;
 use crate::state::ProcessorStatus;
 
 /// One processor in the list.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Processor)]
 pub(super) struct Listed {
     name: String,
     /// `null`: tasks name it, the settings do not.
+    #[schema(required)]
     kind: Option<&'static str>,
     #[serde(flatten)]
     status: ProcessorStatus,
 }
 
-/// `GET /api/v1/processors`: all of them, or those that the token is for, and what they do at
-/// this moment, by name.
+/// The processors and what they do at this moment, by name.
+///
+/// A token that is for some processors sees those.
+#[utoipa::path(
+    get, path = "/api/v1/processors", tag = "Queue", operation_id = "list_processors",
+    responses((status = 200, description = "Processors", body = Vec<Listed>)),
+)]
 pub(super) async fn list(
     State(api): Shared,
     caller: Caller,

@@ -3,20 +3,94 @@
 use axum::Json;
 use axum::extract::State;
 use futures_util::future::join;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
 
 use super::Shared;
 use super::caller::Caller;
-use super::error::ApiError;
+use super::document::{parameters, requests};
+use super::error::{ApiError, Refusal};
 use super::extract::{OptionalJsonBody, TaskIdPath, parse_object};
 use super::fields::{self, Fields};
 use super::hive_calls::WholeHive;
 use super::query::NoParameters;
+use super::task::TaskDone;
 use crate::models::{Pause, QueueStatus, Timestamp};
 use crate::processors::Registry;
 use crate::state::{PauseRequest, Paused, Resumed};
 
-/// `GET /api/v1/queue/status`
+/// The answer to a pause: the one that holds after it.
+#[derive(Serialize, ToSchema)]
+pub(super) struct PauseDone {
+    /// Always true.
+    success: bool,
+    /// Always true.
+    paused: bool,
+    /// The processor, if one was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    processor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// Tasks that run; they go on.
+    active_tasks: u64,
+    message: String,
+    /// With `hive`: how many nodes listened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receivers: Option<u64>,
+}
+
+/// The answer to a resume.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ResumeDone {
+    /// Always true.
+    success: bool,
+    /// Whether the queue is paused: it may be, where a processor was resumed.
+    paused: bool,
+    /// Tasks that wait.
+    pending_tasks: u64,
+    message: String,
+    /// With `hive`: how many nodes listened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receivers: Option<u64>,
+}
+
+/// The answer to a purge.
+#[derive(Serialize, ToSchema)]
+pub(super) struct PurgeDone {
+    /// Always true.
+    success: bool,
+    /// Tasks that waited, and have FAILED.
+    removed: u64,
+    /// Tasks that run; they go on.
+    active_tasks: u64,
+    message: String,
+}
+
+/// The answer to an emergency stop.
+#[derive(Serialize, ToSchema)]
+pub(super) struct EmergencyStopDone {
+    /// Always true.
+    success: bool,
+    /// Tasks that ran, and were aborted.
+    cancelled: u64,
+    /// Tasks that waited, and have FAILED.
+    purged: u64,
+    /// Always true.
+    paused: bool,
+    message: &'static str,
+    /// With `hive`: how many nodes listened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receivers: Option<u64>,
+}
+
+/// The queue's condition.
+#[utoipa::path(
+    get, path = "/api/v1/queue/status", tag = "Queue", operation_id = "get_queue_status",
+    responses((status = 200, description = "How it is", body = QueueStatus)),
+)]
 pub(super) async fn status(
     State(api): Shared,
     _: NoParameters,
@@ -24,16 +98,24 @@ pub(super) async fn status(
     Ok(Json(api.queue.status().await?))
 }
 
-/// `POST /api/v1/queue/pause`, with an optional `{"until", "processor", "reason"}`; with `?hive=true` for all
-/// nodes of the Hive.
+/// Pause the queue, or one processor.
 ///
-/// The answer says the pause that holds after it.
+/// Running tasks go on. The pause outlives a restart.
+#[utoipa::path(
+    post, path = "/api/v1/queue/pause", tag = "Queue", operation_id = "pause_queue",
+    params(parameters::HiveParameter),
+    request_body = Option<requests::PauseRequest>,
+    responses(
+        (status = 200, description = "The pause that holds", body = PauseDone),
+        (status = 409, description = "With `hive`: the Hive is off", body = Refusal),
+    ),
+)]
 pub(super) async fn pause(
     State(api): Shared,
     caller: Caller,
     hive: WholeHive,
     OptionalJsonBody(body): OptionalJsonBody,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<PauseDone>, ApiError> {
     let request = read_pause(body.as_deref(), &api.registry)?;
     let processor = request.processor.clone();
     check(&caller, processor.as_deref(), &hive)?;
@@ -41,20 +123,16 @@ pub(super) async fn pause(
     let data = json!({ "processor": processor, "until": until, "reason": reason });
     let Paused { active, pause } = api.queue.in_name_of(caller.name()).pause(request).await?;
     let message = sentence(processor.as_deref(), &pause);
-    let mut answer = json!({ "success": true, "paused": true });
-    if let Some(processor) = processor {
-        answer["processor"] = json!(processor);
-    }
-    if let Some(until) = pause.until {
-        answer["until"] = json!(until);
-    }
-    if let Some(reason) = pause.reason {
-        answer["reason"] = json!(reason);
-    }
-    answer["active_tasks"] = json!(active);
-    answer["message"] = json!(message);
-    add_receivers(&mut answer, hive.pass_on(&api, "pause", data).await?);
-    Ok(Json(answer))
+    Ok(Json(PauseDone {
+        success: true,
+        paused: true,
+        processor,
+        until: pause.until,
+        reason: pause.reason,
+        active_tasks: active,
+        message,
+        receivers: hive.pass_on(&api, "pause", data).await?,
+    }))
 }
 
 fn sentence(processor: Option<&str>, pause: &Pause) -> String {
@@ -70,14 +148,24 @@ fn sentence(processor: Option<&str>, pause: &Pause) -> String {
     format!("{what} paused{end}. Running tasks go on.")
 }
 
-/// `POST /api/v1/queue/resume`, with an optional `{"processor"}`: one that is configured, or one that was
-/// paused and is configured no more. With `?hive=true` for all nodes of the Hive.
+/// Resume the queue, or one processor.
+///
+/// A processor that was paused can be resumed also when it is configured no more.
+#[utoipa::path(
+    post, path = "/api/v1/queue/resume", tag = "Queue", operation_id = "resume_queue",
+    params(parameters::HiveParameter),
+    request_body = Option<requests::ResumeRequest>,
+    responses(
+        (status = 200, description = "It goes on", body = ResumeDone),
+        (status = 409, description = "With `hive`: the Hive is off", body = Refusal),
+    ),
+)]
 pub(super) async fn resume(
     State(api): Shared,
     caller: Caller,
     hive: WholeHive,
     OptionalJsonBody(body): OptionalJsonBody,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<ResumeDone>, ApiError> {
     let processor = read_resume(body.as_deref())?;
     check(&caller, processor.as_deref(), &hive)?;
     let data = json!({ "processor": processor });
@@ -93,14 +181,13 @@ pub(super) async fn resume(
         }
         Some(name) => format!("Processor {name} resumed."),
     };
-    let mut answer = json!({
-        "success": true,
-        "paused": status.paused,
-        "pending_tasks": status.pending,
-        "message": message,
-    });
-    add_receivers(&mut answer, hive.pass_on(&api, "resume", data).await?);
-    Ok(Json(answer))
+    Ok(Json(ResumeDone {
+        success: true,
+        paused: status.paused,
+        pending_tasks: status.pending,
+        message,
+        receivers: hive.pass_on(&api, "resume", data).await?,
+    }))
 }
 
 /// A caller that is limited to some processors steers those alone, and only here.
@@ -144,27 +231,41 @@ fn read_pause(body: Option<&[u8]>, registry: &Registry) -> Result<PauseRequest, 
     Ok(request)
 }
 
-/// `POST /api/v1/queue/purge`
+/// Fail every task that waits.
+#[utoipa::path(
+    post, path = "/api/v1/queue/purge", tag = "Queue", operation_id = "purge_queue",
+    responses((status = 200, description = "How many they were", body = PurgeDone)),
+)]
 pub(super) async fn purge(
     State(api): Shared,
     caller: Caller,
     _: NoParameters,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<PurgeDone>, ApiError> {
     let purged = api.queue.in_name_of(caller.name()).purge().await?;
-    Ok(Json(json!({
-        "success": true,
-        "removed": purged.removed,
-        "active_tasks": purged.active,
-        "message": format!("Queue purged: {} waiting tasks failed.", purged.removed),
-    })))
+    Ok(Json(PurgeDone {
+        success: true,
+        removed: purged.removed,
+        active_tasks: purged.active,
+        message: format!("Queue purged: {} waiting tasks failed.", purged.removed),
+    }))
 }
 
-/// `POST /api/v1/queue/emergency-stop`; with `?hive=true` for all nodes of the Hive.
+/// Stop everything.
+///
+/// Pauses the queue, aborts what runs and fails what waits. When it answers, all of it is stored.
+#[utoipa::path(
+    post, path = "/api/v1/queue/emergency-stop", tag = "Queue", operation_id = "emergency_stop",
+    params(parameters::HiveParameter),
+    responses(
+        (status = 200, description = "Nothing runs any more", body = EmergencyStopDone),
+        (status = 409, description = "With `hive`: the Hive is off", body = Refusal),
+    ),
+)]
 pub(super) async fn emergency_stop(
     State(api): Shared,
     caller: Caller,
     hive: WholeHive,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<EmergencyStopDone>, ApiError> {
     let queue = api.queue.in_name_of(caller.name());
     // The others do not wait until everything has ended here.
     let (stopped, told) = join(
@@ -173,31 +274,31 @@ pub(super) async fn emergency_stop(
     )
     .await;
     let stopped = stopped?;
-    let mut answer = json!({
-        "success": true,
-        "cancelled": stopped.cancelled,
-        "purged": stopped.purged,
-        "paused": true,
-        "message": "Emergency stop: the queue stays paused until it is resumed.",
-    });
-    add_receivers(&mut answer, told?);
-    Ok(Json(answer))
+    Ok(Json(EmergencyStopDone {
+        success: true,
+        cancelled: stopped.cancelled,
+        purged: stopped.purged,
+        paused: true,
+        message: "Emergency stop: the queue stays paused until it is resumed.",
+        receivers: told?,
+    }))
 }
 
-/// How many listened to what was told to the Hive, if it was.
-fn add_receivers(answer: &mut Value, receivers: Option<u64>) {
-    if let Some(receivers) = receivers {
-        answer["receivers"] = json!(receivers);
-    }
-}
-
-/// `POST /api/v1/queue/task/{id}/abort`
+/// Abort a running task.
+#[utoipa::path(
+    post, path = "/api/v1/queue/task/{task_id}/abort", tag = "Queue", operation_id = "abort_task",
+    params(parameters::TaskIdParameter),
+    responses(
+        (status = 200, description = "It is aborted", body = TaskDone),
+        (status = 404, description = "There is no such task, or it does not run", body = Refusal),
+    ),
+)]
 pub(super) async fn abort(
     State(api): Shared,
     caller: Caller,
     _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<TaskDone>, ApiError> {
     if !api.queue.abort(task_id).await? {
         return Err(ApiError::NotFound(
             "There is no such task, or it does not run.",
@@ -206,9 +307,5 @@ pub(super) async fn abort(
     let words = format!("Task {task_id} was aborted by hand");
     let data = json!({ "done": "abort", "task_id": task_id });
     caller.note(&api.state, words, data).await;
-    Ok(Json(json!({
-        "success": true,
-        "task_id": task_id,
-        "message": "Task aborted.",
-    })))
+    Ok(TaskDone::new(task_id, "Task aborted."))
 }

@@ -2,7 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::Shared;
 use super::caller::Caller;
@@ -11,29 +13,45 @@ use super::query::NoParameters;
 use crate::config;
 use crate::reload::Error;
 
-/// `POST /api/v1/reload`
+/// What a reload did, by keys of the settings.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ReloadDone {
+    /// Always true.
+    success: bool,
+    /// What has changed and holds.
+    applied: Vec<String>,
+    /// What has changed and waits for a restart.
+    needs_restart: Vec<String>,
+    message: &'static str,
+}
+
+/// Read the settings again.
+#[utoipa::path(
+    post, path = "/api/v1/reload", tag = "Service", operation_id = "reload",
+    responses((status = 200, description = "What has changed", body = ReloadDone)),
+)]
 pub(super) async fn reload(
     State(api): Shared,
     caller: Caller,
     _: NoParameters,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<ReloadDone>, ApiError> {
     let changes = api.reload.reload().await?;
     let data = json!({ "done": "reload", "applied": changes.applied });
     caller
         .note(&api.state, "Settings read again".to_owned(), data)
         .await;
     let message = match (changes.applied.len(), changes.needs_restart.len()) {
-        (0, 0) => "Settings read again: nothing has changed.".to_owned(),
-        (_, 0) => "Settings read again: what has changed holds.".to_owned(),
-        (0, _) => "Settings read again: what has changed needs a restart.".to_owned(),
-        (_, _) => "Settings read again: some of what has changed needs a restart.".to_owned(),
+        (0, 0) => "Settings read again: nothing has changed.",
+        (_, 0) => "Settings read again: what has changed holds.",
+        (0, _) => "Settings read again: what has changed needs a restart.",
+        (_, _) => "Settings read again: some of what has changed needs a restart.",
     };
-    Ok(Json(json!({
-        "success": true,
-        "applied": changes.applied,
-        "needs_restart": changes.needs_restart,
-        "message": message,
-    })))
+    Ok(Json(ReloadDone {
+        success: true,
+        applied: changes.applied,
+        needs_restart: changes.needs_restart,
+        message,
+    }))
 }
 
 impl From<Error> for ApiError {

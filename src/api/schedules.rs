@@ -9,7 +9,11 @@ use super::query::NoParameters;
 use crate::models::Timestamp;
 use crate::schedules::{self, Listed};
 
-/// `GET /api/v1/schedules`: all of them, by name.
+/// The schedules, by name.
+#[utoipa::path(
+    get, path = "/api/v1/schedules", tag = "Queue", operation_id = "list_schedules",
+    responses((status = 200, description = "Schedules", body = Vec<Listed>)),
+)]
 pub(super) async fn list(
     State(api): Shared,
     _: NoParameters,

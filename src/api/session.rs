@@ -5,28 +5,62 @@
 //! whoever changes something by cookie sends with it what `GET /api/v1/session` says, which no page of
 //! another origin can read.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use serde_json::{Value, json};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use utoipa::ToSchema;
 
 use super::caller::{self, Caller};
-use super::error::ApiError;
+use super::document::requests;
+use super::error::{ApiError, Refusal};
 use super::extract::{SmallJsonBody, parse_object};
 use super::fields::Fields;
 use super::query::NoParameters;
 use super::{Api, Shared};
-use crate::models::Grant;
+use crate::models::{Grant, Role};
 
 const COOKIE: &[u8] = b"venom_token=";
 const CSRF_HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
 
-/// `POST /api/v1/login` `{"token"}`: sets the cookie. Says what `GET /api/v1/session` does.
+/// Who asks.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Session {
+    /// Whether tokens are asked for; if not, the rest is null.
+    auth: bool,
+    /// The token's name.
+    #[schema(required)]
+    name: Option<String>,
+    #[schema(required)]
+    role: Option<Role>,
+    /// The processors that the token is for; null if it is for all.
+    #[schema(required)]
+    processors: Option<BTreeSet<String>>,
+    /// What a browser sends as `X-CSRF-Token` with a change; null unless the token came by cookie.
+    #[schema(required)]
+    csrf_token: Option<String>,
+}
+
+/// Log a browser in.
+///
+/// Sets the cookie. Says what `GET /api/v1/session` does.
+#[utoipa::path(
+    post, path = "/api/v1/login", tag = "Session", operation_id = "login",
+    request_body = requests::LoginRequest,
+    responses(
+        (status = 200, description = "Who that is", body = Session, headers(
+            ("Set-Cookie" = String, description = "The cookie; not where no token is asked for"),
+        )),
+        (status = 401, description = "The token does not hold", body = Refusal),
+    ),
+)]
 pub(super) async fn login(
     State(api): Shared,
     _: NoParameters,
@@ -45,32 +79,50 @@ pub(super) async fn login(
     Ok(([(header::SET_COOKIE, cookie(&api, token, ""))], session).into_response())
 }
 
-/// `POST /api/v1/logout`: takes the cookie back.
+/// Log a browser out.
+///
+/// Takes the cookie back.
+#[utoipa::path(
+    post, path = "/api/v1/logout", tag = "Session", operation_id = "logout",
+    responses((status = 204, description = "It is gone", headers(
+        ("Set-Cookie" = String, description = "An empty cookie"),
+    ))),
+)]
 pub(super) async fn logout(State(api): Shared, _: NoParameters) -> Response {
     let gone = cookie(&api, "", "; Max-Age=0");
     (StatusCode::NO_CONTENT, [(header::SET_COOKIE, gone)]).into_response()
 }
 
-/// `GET /api/v1/session`: who asks, and what a browser sends with its changes.
-pub(super) async fn show(_: NoParameters, caller: Caller, headers: HeaderMap) -> Json<Value> {
+/// Who asks, and what a browser sends with its changes.
+#[utoipa::path(
+    get, path = "/api/v1/session", tag = "Session", operation_id = "get_session",
+    responses((status = 200, description = "Who that is", body = Session)),
+)]
+pub(super) async fn show(_: NoParameters, caller: Caller, headers: HeaderMap) -> Json<Session> {
     Json(match caller.grant() {
         Some(grant) => somebody(grant, token_in(&headers)),
         None => nobody(),
     })
 }
 
-fn nobody() -> Value {
-    json!({ "auth": false, "name": null, "role": null, "processors": null, "csrf_token": null })
+fn nobody() -> Session {
+    Session {
+        auth: false,
+        name: None,
+        role: None,
+        processors: None,
+        csrf_token: None,
+    }
 }
 
-fn somebody(grant: &Grant, cookie: Option<&[u8]>) -> Value {
-    json!({
-        "auth": true,
-        "name": &*grant.name,
-        "role": grant.role,
-        "processors": grant.processors,
-        "csrf_token": cookie.map(csrf_token),
-    })
+fn somebody(grant: &Grant, cookie: Option<&[u8]>) -> Session {
+    Session {
+        auth: true,
+        name: Some(grant.name.to_string()),
+        role: Some(grant.role),
+        processors: grant.processors.clone(),
+        csrf_token: cookie.map(csrf_token),
+    }
 }
 
 /// Only this origin's pages make the browser send it, and no script can read it.

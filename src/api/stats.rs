@@ -5,11 +5,17 @@ use axum::extract::{RawQuery, State};
 use serde_json::Value;
 
 use super::Shared;
+use super::document::parameters;
 use super::error::{ApiError, Problem};
 use super::query::Query;
 use crate::state::{Chart, Window};
 
-/// `GET /api/v1/stats`: the counts of a window by steps of time.
+/// What happened in the last minutes, hour or day, by steps of time.
+#[utoipa::path(
+    get, path = "/api/v1/stats", tag = "Service", operation_id = "get_stats",
+    params(parameters::WindowParameter),
+    responses((status = 200, description = "A chart's points", body = Chart)),
+)]
 pub(super) async fn stats(
     State(api): Shared,
     RawQuery(query): RawQuery,

@@ -18,6 +18,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
 use super::caller::Caller;
+use super::document::parameters;
 use super::error::{ApiError, Problem};
 use super::extract::TaskIdPath;
 use super::news::{Run, in_runs};
@@ -31,7 +32,17 @@ const LINES: u32 = 1000;
 /// How often a silent stream says that it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// `GET /api/v1/tasks/{id}/stream`
+/// Follow one task until it has finished.
+///
+/// Server-sent events: `task_update` (`task_id`, `status`, `logs` since the last one, `result`, `timestamp`),
+/// `task_output` (`text` by which an answer has grown), `heartbeat`, and last `task_finished`, or
+/// `task_missing` if it is deleted meanwhile.
+#[utoipa::path(
+    get, path = "/api/v1/tasks/{task_id}/stream", tag = "Events", operation_id = "stream_task",
+    params(parameters::TaskIdParameter, parameters::LastEventIdParameter),
+    responses((status = 200, description = "Events", body = Value, content_type = "text/event-stream",
+        example = "event: task_finished\nid: 7\ndata: {\"status\":\"COMPLETED\"}\n\n")),
+)]
 pub(super) async fn stream(
     State(api): Shared,
     caller: Caller,

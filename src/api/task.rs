@@ -3,13 +3,17 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
 
 use super::Shared;
 use super::caller::Caller;
-use super::error::ApiError;
+use super::document::parameters;
+use super::error::{ApiError, Refusal};
 use super::extract::TaskIdPath;
 use super::query::{NoParameters, Query};
+use crate::models::TaskId;
 use crate::state::{Deleted, LogLine, Retried};
 
 /// Log lines in an answer, if the request does not say.
@@ -17,19 +21,44 @@ const LINES: u32 = 1000;
 /// The most log lines in an answer.
 const LINES_LIMIT: u32 = 10_000;
 
-/// `POST /api/v1/tasks/{id}/retry`: a task that has FAILED waits again.
+/// What was done with one task.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TaskDone {
+    /// Always true.
+    success: bool,
+    #[schema(value_type = Uuid)]
+    task_id: TaskId,
+    message: &'static str,
+}
+
+impl TaskDone {
+    pub fn new(task_id: TaskId, message: &'static str) -> Json<Self> {
+        Json(Self {
+            success: true,
+            task_id,
+            message,
+        })
+    }
+}
+
+/// Have a task that has FAILED wait again.
+#[utoipa::path(
+    post, path = "/api/v1/tasks/{task_id}/retry", tag = "Tasks", operation_id = "retry_task",
+    params(parameters::TaskIdParameter),
+    responses(
+        (status = 200, description = "It waits again", body = TaskDone),
+        (status = 409, description = "It has not FAILED, or another task has its `unique_key`",
+            body = Refusal),
+    ),
+)]
 pub(super) async fn retry(
     State(api): Shared,
     caller: Caller,
     _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<TaskDone>, ApiError> {
     match api.state.in_name_of(caller.name()).retry(task_id).await? {
-        Retried::Done => Ok(Json(json!({
-            "success": true,
-            "task_id": task_id,
-            "message": "The task waits again.",
-        }))),
+        Retried::Done => Ok(TaskDone::new(task_id, "The task waits again.")),
         Retried::Missing => Err(ApiError::NotFound("Task not found")),
         Retried::NotFailed => {
             let detail = "Only a task that has FAILED can be retried.".to_owned();
@@ -38,7 +67,15 @@ pub(super) async fn retry(
     }
 }
 
-/// `DELETE /api/v1/tasks/{id}`: a finished task, with its log.
+/// Delete a finished task, with its log.
+#[utoipa::path(
+    delete, path = "/api/v1/tasks/{task_id}", tag = "Tasks", operation_id = "delete_task",
+    params(parameters::TaskIdParameter),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 409, description = "It waits or runs", body = Refusal),
+    ),
+)]
 pub(super) async fn delete(
     State(api): Shared,
     caller: Caller,
@@ -60,7 +97,12 @@ pub(super) async fn delete(
     }
 }
 
-/// `GET /api/v1/tasks/{id}/logs?since=&limit=`
+/// A task's log, oldest line first.
+#[utoipa::path(
+    get, path = "/api/v1/tasks/{task_id}/logs", tag = "Tasks", operation_id = "get_task_logs",
+    params(parameters::TaskIdParameter, parameters::LogParameters),
+    responses((status = 200, description = "Lines", body = Vec<LogLine>)),
+)]
 pub(super) async fn logs(
     State(api): Shared,
     uri: Uri,

@@ -9,9 +9,11 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::caller::Caller;
-use super::error::ApiError;
+use super::document::{parameters, requests};
+use super::error::{ApiError, Taken};
 use super::extract::{IdempotencyKey, JsonBody, TaskIdPath, once};
 use super::query::Query;
 use super::task_request::read_task;
@@ -24,14 +26,29 @@ const PAGE: u32 = 200;
 
 /// The answer to a submission. The status is the one with which the task was accepted; it may be
 /// running already.
-#[derive(Serialize)]
-struct Created {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Created {
+    #[schema(value_type = Uuid)]
     task_id: TaskId,
     status: TaskStatus,
     created_at: Timestamp,
 }
 
-/// `POST /api/v1/tasks`; with `?wait=SECONDS` it answers when the task has finished.
+/// Submit a task.
+///
+/// When it answers, the task is on disk. With `wait` it answers when the task has finished.
+#[utoipa::path(
+    post, path = "/api/v1/tasks", tag = "Tasks", operation_id = "submit_task",
+    params(parameters::WaitParameter, parameters::IdempotencyParameter),
+    request_body = requests::TaskRequest,
+    responses(
+        (status = 200, description = "With `wait`: the task has finished", body = Task),
+        (status = 201, description = "The task is accepted", body = Created),
+        (status = 202, description = "With `wait`: the time is over, and the task has not finished",
+            body = Task),
+        (status = 409, description = "Another task has this `unique_key`", body = Taken),
+    ),
+)]
 pub(super) async fn create(
     State(api): Shared,
     caller: Caller,
@@ -63,7 +80,14 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(created)).into_response())
 }
 
-/// `GET /api/v1/tasks/{id}`; with `?wait=SECONDS` when it has finished or the time is over.
+/// One task.
+///
+/// With `wait` it answers when the task has finished, or with the task as it is when the time is over.
+#[utoipa::path(
+    get, path = "/api/v1/tasks/{task_id}", tag = "Tasks", operation_id = "get_task",
+    params(parameters::TaskIdParameter, parameters::WaitParameter),
+    responses((status = 200, description = "The task", body = Task)),
+)]
 pub(super) async fn show(
     State(api): Shared,
     uri: Uri,
@@ -77,11 +101,18 @@ pub(super) async fn show(
     task.map(Json).ok_or(ApiError::NotFound("Task not found"))
 }
 
-/// `GET /api/v1/tasks`: a page of the tasks that pass a filter; without any parameter every task, newest
-/// first, unless the token is for some processors.
+/// List tasks.
 ///
-/// The first page is read before the answer begins, so that a storage error is a clean 503; later
-/// pages are read as the client takes them.
+/// Without any parameter it is every task, newest first, in one answer, unless the token is for some
+/// processors. With any, it is a page of the tasks that pass the filter.
+#[utoipa::path(
+    get, path = "/api/v1/tasks", tag = "Tasks", operation_id = "list_tasks",
+    params(parameters::PageParameters, parameters::FilterParameters),
+    responses((status = 200, description = "Tasks", body = Vec<Task>, headers(
+        ("Link" = String, description = "The next page, if there is one: `<…>; rel=\"next\"`"),
+        ("X-Total-Count" = i64, description = "Tasks on all pages, where that is cheap to know"),
+    ))),
+)]
 pub(super) async fn list(
     State(api): Shared,
     caller: Caller,
@@ -92,6 +123,8 @@ pub(super) async fn list(
         return list::page(&api, &caller, &query).await;
     }
     let everything = TaskFilter::default();
+    // Before the answer begins, so that a storage error is a clean 503; later pages are read as the client
+    // takes them.
     let first = api
         .state
         .tasks_of(&everything, Order::NewestFirst, None, PAGE);

@@ -33,7 +33,7 @@ pub(super) async fn asset(
 
 /// Browsers ask each time whether a file has changed, so that a new version of the service is a new
 /// dashboard at once.
-fn serve(path: &str, asked: &HeaderMap) -> Result<Response, ApiError> {
+pub(super) fn serve(path: &str, asked: &HeaderMap) -> Result<Response, ApiError> {
     let file = Files::get(path).ok_or(ApiError::NotFound("Not Found"))?;
     let tag = tag(&file);
     let headers = [

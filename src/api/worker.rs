@@ -7,25 +7,49 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
-use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::caller::Caller;
-use super::error::ApiError;
+use super::document::{parameters, requests};
+use super::error::{ApiError, Refusal};
 use super::extract::{JsonBody, TaskIdPath};
 use super::query::NoParameters;
 use super::{Api, Shared, worker_request};
-use crate::models::{TaskId, TaskStatus};
+use crate::models::{TaskId, TaskStatus, Timestamp};
 use crate::processors::worker::{Assigned, Call, Over, Poll};
 use crate::state::Error;
 
 /// The answer to a claim.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Claimed {
     tasks: Vec<Assigned>,
 }
 
-/// `POST /api/v1/worker/claim`: a long poll. A client that goes away meanwhile gets no tasks: they go to
-/// another, or back at no cost.
+/// The lease that a call has renewed.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Lease {
+    /// When another attempt may begin, unless the worker is heard of before.
+    lease_expires_at: Timestamp,
+}
+
+/// What the task has become.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Ended {
+    /// Always true.
+    success: bool,
+    #[schema(value_type = Uuid)]
+    task_id: TaskId,
+    status: TaskStatus,
+}
+
+/// Take tasks to run.
+///
+/// A long poll. A client that goes away meanwhile gets no tasks: they go to another, or back at no cost.
+#[utoipa::path(
+    post, path = "/api/v1/worker/claim", tag = "Workers", operation_id = "claim",
+    request_body = requests::ClaimRequest,
+    responses((status = 200, description = "Tasks; none, if the time is over", body = Claimed)),
+)]
 pub(super) async fn claim(
     State(api): Shared,
     caller: Caller,
@@ -49,44 +73,82 @@ pub(super) async fn claim(
     Ok(Json(Claimed { tasks }))
 }
 
-/// `POST /api/v1/worker/{task_id}/heartbeat`
+/// Say that an attempt goes on.
+#[utoipa::path(
+    post, path = "/api/v1/worker/{task_id}/heartbeat", tag = "Workers", operation_id = "send_heartbeat",
+    params(parameters::TaskIdParameter),
+    request_body = requests::HeartbeatRequest,
+    responses(
+        (status = 200, description = "The lease begins anew", body = Lease),
+        (status = 409, description = "The attempt does not run any more", body = Refusal),
+    ),
+)]
 pub(super) async fn heartbeat(
     State(api): Shared,
     _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
     JsonBody(body): JsonBody,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Lease>, ApiError> {
     renew(&api, task_id, worker_request::heartbeat(&body)?).await
 }
 
-/// `POST /api/v1/worker/{task_id}/log`
+/// Add lines to a task's log.
+#[utoipa::path(
+    post, path = "/api/v1/worker/{task_id}/log", tag = "Workers", operation_id = "add_log_lines",
+    params(parameters::TaskIdParameter),
+    request_body = requests::WorkerLogRequest,
+    responses(
+        (status = 200, description = "The lease begins anew", body = Lease),
+        (status = 409, description = "The attempt does not run any more", body = Refusal),
+    ),
+)]
 pub(super) async fn log(
     State(api): Shared,
     _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
     JsonBody(body): JsonBody,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Lease>, ApiError> {
     renew(&api, task_id, worker_request::log(&body)?).await
 }
 
-/// `POST /api/v1/worker/{task_id}/progress`
+/// Say how far an attempt has come.
+#[utoipa::path(
+    post, path = "/api/v1/worker/{task_id}/progress", tag = "Workers", operation_id = "set_progress",
+    params(parameters::TaskIdParameter),
+    request_body = requests::ProgressRequest,
+    responses(
+        (status = 200, description = "The lease begins anew", body = Lease),
+        (status = 409, description = "The attempt does not run any more", body = Refusal),
+    ),
+)]
 pub(super) async fn progress(
     State(api): Shared,
     _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
     JsonBody(body): JsonBody,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Lease>, ApiError> {
     renew(&api, task_id, worker_request::progress(&body)?).await
 }
 
-/// `POST /api/v1/worker/{task_id}/complete`: the task is COMPLETED when this answers. A repeat of what
-/// was stored is answered like the first, for workers that did not hear it.
+/// End an attempt with a result.
+///
+/// The task is COMPLETED when this answers. A repeat of what was stored is answered like the first, for
+/// workers that did not hear it.
+#[utoipa::path(
+    post, path = "/api/v1/worker/{task_id}/complete", tag = "Workers", operation_id = "complete_task",
+    params(parameters::TaskIdParameter),
+    request_body = requests::CompleteRequest,
+    responses(
+        (status = 200, description = "It is stored", body = Ended),
+        (status = 409, description = "The attempt does not run any more", body = Refusal),
+    ),
+)]
 pub(super) async fn complete(
     State(api): Shared,
     _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
     JsonBody(body): JsonBody,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Ended>, ApiError> {
     let (attempt, result) = worker_request::complete(&body)?;
     match end(&api, task_id, attempt, Call::Complete(result.clone())).await? {
         Ok(TaskStatus::Completed) => {}
@@ -105,14 +167,24 @@ pub(super) async fn complete(
     Ok(ended(task_id, TaskStatus::Completed))
 }
 
-/// `POST /api/v1/worker/{task_id}/fail`: when this answers, the task is FAILED, or PENDING if it is tried
-/// again.
+/// End an attempt with an error.
+///
+/// When this answers, the task is FAILED, or PENDING if it is tried again.
+#[utoipa::path(
+    post, path = "/api/v1/worker/{task_id}/fail", tag = "Workers", operation_id = "fail_task",
+    params(parameters::TaskIdParameter),
+    request_body = requests::FailRequest,
+    responses(
+        (status = 200, description = "It is stored", body = Ended),
+        (status = 409, description = "The attempt does not run any more", body = Refusal),
+    ),
+)]
 pub(super) async fn fail(
     State(api): Shared,
     _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
     JsonBody(body): JsonBody,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Ended>, ApiError> {
     let (attempt, call) = worker_request::fail(&body)?;
     match end(&api, task_id, attempt, call).await? {
         Ok(status) => Ok(ended(task_id, status)),
@@ -120,8 +192,12 @@ pub(super) async fn fail(
     }
 }
 
-fn ended(task_id: TaskId, status: TaskStatus) -> Json<Value> {
-    Json(json!({ "success": true, "task_id": task_id, "status": status }))
+fn ended(task_id: TaskId, status: TaskStatus) -> Json<Ended> {
+    Json(Ended {
+        success: true,
+        task_id,
+        status,
+    })
 }
 
 /// Passes a call on that renews the lease.
@@ -129,9 +205,9 @@ async fn renew(
     api: &Api,
     task_id: TaskId,
     (attempt, call): (i64, Call),
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Lease>, ApiError> {
     match api.registry.desk().call(task_id, attempt, call).await {
-        Ok(lease_expires_at) => Ok(Json(json!({ "lease_expires_at": lease_expires_at }))),
+        Ok(lease_expires_at) => Ok(Json(Lease { lease_expires_at })),
         Err(Over) => Err(over(api, task_id, attempt).await),
     }
 }

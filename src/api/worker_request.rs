@@ -88,9 +88,14 @@ pub(super) fn heartbeat(body: &[u8]) -> Result<(i64, Call), ApiError> {
 /// Reads `{"attempt", "line"}` or `{"attempt", "lines": […]}`.
 pub(super) fn log(body: &[u8]) -> Result<(i64, Call), ApiError> {
     call(body, &["attempt", "line", "lines"], |fields| {
-        let (name, texts) = match fields.left().contains_key("lines") {
-            true => ("lines", fields.texts("lines")),
-            false => ("line", vec![fields.required_text("line")]),
+        let (name, texts) = match fields.take("lines") {
+            Some(lines) => {
+                if let Some(line) = fields.take("line") {
+                    fields.refuse("line", "value_error", "Give either line or lines", line);
+                }
+                ("lines", fields.texts_of("lines", lines))
+            }
+            None => ("line", vec![fields.required_text("line")]),
         };
         let lines = texts.iter().flat_map(|text| text.lines());
         let count = lines.clone().count();

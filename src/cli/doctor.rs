@@ -1,31 +1,32 @@
-//! `venom doctor`: looks at a service's machine and database from outside, whether it runs or not.
+//! `venom doctor`: looks at a service's machine and database from outside, whether it runs or not; or has a
+//! running service look at itself.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::client::Client;
-use super::database_file::DatabaseFile;
 use super::error::Error;
 use super::output::{one_line, print, print_json};
 use super::table::table;
-use super::target::announced;
-use crate::config::{self, Explained, Loaded, Sources};
+use super::target::{Target, announced};
+use crate::config::Loaded;
 use crate::doctor::{self, Depth, Finding, Probe, Report};
+use crate::state::count_tokens;
 
 const EXAMPLES: &str = "\
 Examples:
   venom doctor
   venom doctor --quick
   venom doctor --settings
+  venom doctor --url https://venom.lan:8000 --token-file token
   venom doctor --json | jq '.checks[] | select(.state != \"ok\")'
 
 It reads the whole database, which takes a while with millions of tasks; --quick leaves that out. The
 disk is measured with 4 KiB writes, each synced, to a file beside the database that is removed again.
 Exit code 1 says that a check failed; a warning is no failure.";
 
-/// Check the database, the disk, the clock and the settings.
+/// Check the settings, database, disk, files, certificate and clock.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Doctor {
@@ -38,47 +39,75 @@ pub(super) struct Doctor {
     /// Print JSON: healthy, checked_at, checks, settings
     #[arg(long)]
     json: bool,
+    /// Have the running service look at itself, as it can from afar; so does --url
+    #[arg(long)]
+    service: bool,
     #[command(flatten)]
-    database: DatabaseFile,
+    target: Target,
 }
 
 /// Looks at everything and prints what it finds.
 pub(super) async fn run(doctor: &Doctor) -> Result<(), Error> {
-    let report = match doctor.database.load() {
-        Ok(loaded) => Report::new(look(&loaded, doctor.quick).await, loaded.explained()),
-        Err(error) => Report::new(doctor::settings(Err(&error)), Vec::new()),
+    let report = match doctor.service || doctor.target.has_url() {
+        true => doctor.asked().await?,
+        false => json!(doctor.looked().await),
     };
     match doctor.json {
-        true => print_json(&json!(report))?,
+        true => print_json(&report)?,
         false => print(&text(&report, doctor.settings))?,
     }
-    match report.healthy {
+    match report["healthy"] == true {
         true => Ok(()),
         false => Err(Error::Said),
     }
 }
 
-async fn look(loaded: &Loaded, quick: bool) -> Vec<Finding> {
+impl Doctor {
+    /// What the service says of itself.
+    async fn asked(&self) -> Result<Value, Error> {
+        let client = self.target.client()?;
+        let path = format!("/api/v1/doctor?full={}", !self.quick);
+        client.get(&path).await
+    }
+
+    /// What is found from here.
+    async fn looked(&self) -> Report {
+        match self.target.load() {
+            Ok(loaded) => {
+                let checks = look(&self.target, &loaded, self.quick).await;
+                Report::new(checks, loaded.explained())
+            }
+            Err(error) => Report::new(doctor::settings(Err(&error)), Vec::new()),
+        }
+    }
+}
+
+async fn look(target: &Target, loaded: &Loaded, quick: bool) -> Vec<Finding> {
     let path = &loaded.settings.database_path;
     let depth = match quick {
         true => Depth::Quick,
         false => Depth::Full,
     };
+    let settings = &loaded.settings;
     let mut found = doctor::settings(Ok(&loaded.warnings));
-    found.push(service(path).await);
-    found.extend(doctor::machine(&loaded.settings, Probe::Thorough));
+    found.push(service(target, path).await);
+    // What keeps the tokens from being read is said of the database.
+    if let Ok(tokens) = count_tokens(path).await {
+        let is_running = announced(path).is_some();
+        found.push(doctor::access(settings, tokens, is_running));
+    }
+    found.extend(doctor::machine(settings, Probe::Thorough));
+    found.push(doctor::state_file(settings, !quick));
     found.extend(doctor::database(path, depth).await);
     found
 }
 
 /// Whether a service runs on the database and takes tasks.
-async fn service(database: &Path) -> Finding {
+async fn service(target: &Target, database: &Path) -> Finding {
     let Some(url) = announced(database) else {
         return doctor::service(None);
     };
-    let ca_file = Sources::from_process().of_client(config::CA_FILE);
-    let ca_file = ca_file.ok().flatten().map(|(path, _)| PathBuf::from(path));
-    let answer = match Client::new(&url, None, ca_file.as_deref()) {
+    let answer = match target.client_of(&url) {
         Ok(client) => client.get("/readyz").await,
         Err(error) => Err(error),
     };
@@ -86,15 +115,17 @@ async fn service(database: &Path) -> Finding {
     doctor::service(Some((url.as_str(), answer)))
 }
 
-fn text(report: &Report, all: bool) -> String {
-    let mut lines: Vec<_> = report.checks.iter().map(line).collect();
-    let settings = report.settings.iter();
-    let shown = settings.filter(|setting| all || setting.is_set());
+fn text(report: &Value, all: bool) -> String {
+    let items = |name: &str| report[name].as_array().map_or(&[][..], Vec::as_slice);
+    let mut lines: Vec<_> = items("checks").iter().map(line).collect();
+    let settings = items("settings");
+    let shown = settings.iter();
+    let shown = shown.filter(|setting| all || setting["source"] != "default");
     let shown: Vec<_> = shown.map(cells).collect();
     if !shown.is_empty() {
         lines.push(format!("\n{}", table(&shown)));
     }
-    let rest = report.settings.len() - shown.len();
+    let rest = settings.len() - shown.len();
     if rest > 0 {
         lines.push(format!(
             "\n{rest} settings are left at their defaults; --settings shows them"
@@ -103,19 +134,20 @@ fn text(report: &Report, all: bool) -> String {
     lines.join("\n")
 }
 
-fn line(finding: &Finding) -> String {
-    let Finding { name, state, .. } = finding;
-    let message = one_line(&finding.message);
-    let advice = finding.advice.map(|advice| format!("; {advice}"));
+fn line(check: &Value) -> String {
+    let [state, name, message] = ["state", "name", "message"].map(|field| word(check, field));
+    let advice = check["advice"].as_str().map(one_line);
+    let advice = advice.map(|advice| format!("; {advice}"));
     let advice = advice.unwrap_or_default();
     format!("{state:<4} {name:<12} {message}{advice}")
 }
 
-fn cells(setting: &Explained) -> Vec<String> {
-    let place = setting.place.to_string();
-    vec![
-        setting.key.to_owned(),
-        one_line(&setting.value),
-        one_line(&place),
-    ]
+fn cells(setting: &Value) -> Vec<String> {
+    ["key", "value", "place"]
+        .map(|field| word(setting, field))
+        .to_vec()
+}
+
+fn word(object: &Value, field: &str) -> String {
+    one_line(object[field].as_str().unwrap_or("-"))
 }

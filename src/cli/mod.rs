@@ -18,6 +18,7 @@ mod doctor;
 mod emergency_stop;
 mod error;
 mod event_line;
+mod event_socket;
 mod explain;
 mod export;
 mod filter;
@@ -47,12 +48,14 @@ mod sent_token;
 mod serve;
 mod show;
 mod signals;
+mod stats;
 mod status;
 mod storage;
 mod submit;
 mod table;
 mod target;
 mod token;
+mod top;
 mod watch;
 
 use std::future::Future;
@@ -94,7 +97,9 @@ enum Command {
     Logs(logs::Logs),
     Explain(explain::Explain),
     Watch(watch::Watch),
+    Top(top::Top),
     Status(status::Status),
+    Stats(stats::Stats),
     Pause(pause::Pause),
     Resume(resume::Resume),
     Purge(purge::Purge),
@@ -147,7 +152,9 @@ fn dispatch(command: Command) -> Result<(), Error> {
         Command::Logs(logs) => on_one_thread(logs::run(&logs)),
         Command::Explain(explain) => on_one_thread(explain::run(&explain)),
         Command::Watch(watch) => on_one_thread(watch::run(&watch)),
+        Command::Top(top) => on_one_thread(top::run(&top)),
         Command::Status(status) => on_one_thread(status::run(&status)),
+        Command::Stats(stats) => on_one_thread(stats::run(&stats)),
         Command::Pause(pause) => on_one_thread(pause::run(&pause)),
         Command::Resume(resume) => on_one_thread(resume::run(&resume)),
         Command::Purge(purge) => on_one_thread(purge::run(&purge)),

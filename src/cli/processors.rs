@@ -37,15 +37,18 @@ pub(super) async fn run(processors: &Processors) -> Result<(), Error> {
         return print_json(&answer);
     }
     let list = answer.as_array().ok_or_else(|| client.not_a_service())?;
-    let heads = [
-        "NAME", "KIND", "RUNNING", "AT MOST", "WAITING", "RATE", "STATE",
-    ];
-    let mut rows = vec![heads.map(str::to_owned).to_vec()];
+    let mut rows = vec![HEADS.map(str::to_owned).to_vec()];
     rows.extend(list.iter().map(row));
     print(&table(&rows))
 }
 
-fn row(processor: &Value) -> Vec<String> {
+/// What a row says of a processor.
+pub(super) const HEADS: [&str; 7] = [
+    "NAME", "KIND", "RUNNING", "AT MOST", "WAITING", "RATE", "STATE",
+];
+
+/// A processor as a row under [`HEADS`].
+pub(super) fn row(processor: &Value) -> Vec<String> {
     let word = |name: &str| match &processor[name] {
         Value::Null => "-".to_owned(),
         Value::String(text) => text.clone(),

@@ -3,8 +3,9 @@
 use clap::Args;
 use serde_json::Value;
 
+use super::client::Client;
 use super::error::Error;
-use super::output::{one_line, print, print_json};
+use super::output::{one_line, print, print_json, say};
 use super::table::{age, table, wall_clock};
 use super::target::Target;
 use crate::models::{TaskId, Timestamp};
@@ -13,6 +14,7 @@ const EXAMPLES: &str = "\
 Examples:
   venom show 0190a6e2-7b5c-7d20-9a3c-5f2e8b1d4c6a
   venom show --json 0190a6e2-7b5c-7d20-9a3c-5f2e8b1d4c6a | jq -r .result
+  venom show --downstream 0190a6e2-7b5c-7d20-9a3c-5f2e8b1d4c6a
 
 Of a task that waits it also says why, as `venom explain` does. Its log is `venom logs ID`.";
 
@@ -23,7 +25,10 @@ pub(super) struct Show {
     /// The task's id
     #[arg(value_name = "ID")]
     id: TaskId,
-    /// Print the task as JSON
+    /// List the tasks that wait for it instead
+    #[arg(long)]
+    downstream: bool,
+    /// Print the task as JSON, or the list
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -34,6 +39,9 @@ pub(super) struct Show {
 pub(super) async fn run(show: &Show) -> Result<(), Error> {
     let client = show.target.client()?;
     let path = format!("/api/v1/tasks/{}", show.id);
+    if show.downstream {
+        return print_downstream(&client, &path, show.json).await;
+    }
     let task = client.get(&path).await?;
     if show.json {
         return print_json(&task);
@@ -45,6 +53,25 @@ pub(super) async fn run(show: &Show) -> Result<(), Error> {
         sheet.extend(row("waits", reason.to_owned()));
     }
     print(&table(&sheet))
+}
+
+/// Prints the tasks that wait for the one at `path`.
+async fn print_downstream(client: &Client, path: &str, json: bool) -> Result<(), Error> {
+    let answer = client.get(&format!("{path}/downstream")).await?;
+    if json {
+        return print_json(&answer);
+    }
+    let tasks = answer.as_array().ok_or_else(|| client.not_a_service())?;
+    if tasks.is_empty() {
+        say("No task waits for it.");
+        return Ok(());
+    }
+    let mut rows = vec![["ID", "STATUS", "PROCESSOR"].map(str::to_owned).to_vec()];
+    rows.extend(tasks.iter().map(|task| {
+        let text = |name: &str| one_line(task[name].as_str().unwrap_or("-"));
+        ["id", "status", "processor"].map(text).to_vec()
+    }));
+    print(&table(&rows))
 }
 
 /// Names and values; what a task does not have is left out.

@@ -13,7 +13,7 @@ use reqwest::Url;
 use super::client::Client;
 use super::error::Error;
 use super::sent_token::Token;
-use crate::config::{self, Overrides, Settings, Sources};
+use crate::config::{self, Loaded, Overrides, Settings, Sources};
 use crate::state::Lock;
 
 const HEADING: &str = "Which service";
@@ -116,20 +116,31 @@ impl Target {
         if let Some(url) = &self.url {
             return Ok(Found::Named(url.clone()));
         }
-        let mut sources = Sources::from_process();
+        let sources = Sources::from_process();
         if let Some((text, place)) = sources.of_client(config::URL)? {
             let url = service_url(&text).map_err(|reason| {
                 Error::Usage(format!("`VENOM_URL` {place}: found {text:?}, {reason}"))
             })?;
             return Ok(Found::Named(url));
         }
-        sources.config_file = self.config.clone();
-        sources.overrides = Overrides {
-            database_path: self.database.clone(),
-            ..Overrides::default()
-        };
-        let loaded = Settings::load(&sources)?;
-        Ok(Found::Configured(Box::new(loaded.settings)))
+        Ok(Found::Configured(Box::new(self.load()?.settings)))
+    }
+
+    /// The settings of the service on this machine.
+    pub fn load(&self) -> Result<Loaded, config::Error> {
+        Settings::load(&Sources {
+            config_file: self.config.clone(),
+            overrides: Overrides {
+                database_path: self.database.clone(),
+                ..Overrides::default()
+            },
+            ..Sources::from_process()
+        })
+    }
+
+    /// Whether the command line names the service's address.
+    pub fn has_url(&self) -> bool {
+        self.url.is_some()
     }
 }
 

@@ -4,32 +4,20 @@
 //! the service, it goes on from there.
 
 use std::io::{self, BufWriter, Write};
-use std::time::Duration;
 
 use clap::Args;
 use futures_util::{FutureExt, StreamExt};
-use reqwest::header::AUTHORIZATION;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
-use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+use tokio_tungstenite::tungstenite::Message;
 
 use super::backoff::Backoff;
-use super::client::{self, Client, Stream};
+use super::client::Client;
 use super::error::Error;
 use super::event_line::{Frame, line};
+use super::event_socket::{self, SILENCE, Socket};
 use super::output::say;
-use super::refusal;
 use super::target::Target;
 use crate::models::{EventType, TaskId};
-
-/// The service sends a ping every 20 seconds; a socket that is silent for longer is dead.
-const SILENCE: Duration = Duration::from_secs(60);
-/// How long a service may take to become a WebSocket.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The largest event, by far.
-const FRAME_LIMIT_BYTES: usize = 64 << 20;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -60,8 +48,6 @@ pub(super) struct Watch {
     #[command(flatten)]
     target: Target,
 }
-
-type Socket = WebSocketStream<Box<dyn Stream>>;
 
 /// Why a connection is over; both times it goes on after the last event.
 enum Ended {
@@ -99,39 +85,7 @@ async fn follow(watch: &Watch) -> Result<(), Error> {
 }
 
 async fn connect(client: &Client, watch: &Watch, since: Option<i64>) -> Result<Socket, Error> {
-    let address = address(client.url(), watch, since);
-    let config = WebSocketConfig::default().max_frame_size(Some(FRAME_LIMIT_BYTES));
-    let mut request = address
-        .into_client_request()
-        .map_err(|error| Error::Failed(format!("cannot watch {}: {error}", client.url())))?;
-    if let Some(token) = client.authorization() {
-        request.headers_mut().insert(AUTHORIZATION, token);
-    }
-    let connecting = async {
-        let stream = client.connect().await?;
-        client_async_with_config(request, stream, Some(config)).await
-    };
-    let slow = || Error::Unreachable(format!("{} takes too long to answer", client.url()));
-    match timeout(CONNECT_TIMEOUT, connecting).await {
-        Ok(Ok((socket, _))) => Ok(socket),
-        Ok(Err(SocketError::Io(error))) => Err(client::no_service(client.url(), &error)),
-        Ok(Err(SocketError::Http(answer))) => {
-            let reason = answer.body().as_deref().and_then(refusal::reason_in);
-            let words = reason.unwrap_or_else(|| {
-                let (url, status) = (client.url(), answer.status());
-                format!("{url} answers {status} and has no events to tell")
-            });
-            Err(match answer.status().is_server_error() {
-                true => Error::Unreachable(words),
-                false => Error::Failed(words),
-            })
-        }
-        Ok(Err(error)) => {
-            let url = client.url();
-            Err(Error::Unreachable(format!("cannot watch {url}: {error}")))
-        }
-        Err(_) => Err(slow()),
-    }
+    event_socket::connect(client, &query(watch, since)).await
 }
 
 /// Tries until it succeeds, or the service refuses.
@@ -152,8 +106,8 @@ async fn connect_again(
     }
 }
 
-/// Where the events are: the service's address, with what is asked for.
-fn address(url: &str, watch: &Watch, since: Option<i64>) -> String {
+/// What is asked for, as the query of the address.
+fn query(watch: &Watch, since: Option<i64>) -> String {
     let mut query = Vec::new();
     query.extend(since.map(|id| format!("since={id}")));
     if !watch.types.is_empty() {
@@ -161,10 +115,7 @@ fn address(url: &str, watch: &Watch, since: Option<i64>) -> String {
         query.push(format!("types={}", names.join(",")));
     }
     query.extend(watch.task.map(|id| format!("task_id={id}")));
-    // "http://…" becomes "ws://…"; nothing else gets this far.
-    let rest = url.strip_prefix("http").unwrap_or(url);
-    let mark = if query.is_empty() { "" } else { "?" };
-    format!("ws{rest}/ws/events{mark}{}", query.join("&"))
+    query.join("&")
 }
 
 /// Prints what arrives until the connection is over; `since` is the last event that was printed.

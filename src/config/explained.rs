@@ -6,25 +6,31 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::changes::for_each_setting;
 use super::{Auth, Durability, Loaded, LogFormat, Origins, Password, Place, Settings};
 
 /// One setting.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ExplainedSetting)]
 pub struct Explained {
     pub key: &'static str,
     /// Its value in words; a secret is not in it. Of tables, their names.
     pub value: String,
     #[serde(flatten)]
+    #[schema(value_type = PlaceTold)]
     pub place: Place,
 }
 
-impl Explained {
-    /// Whether anybody has set it.
-    pub fn is_set(&self) -> bool {
-        self.place != Place::Default
-    }
+/// How a [`Place`] is told.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes, and is never made")]
+struct PlaceTold {
+    /// The layer in a word: `default`, the name of a file, `environment`, `command line`.
+    source: String,
+    /// Where exactly, in words.
+    place: String,
 }
 
 impl Loaded {

@@ -12,6 +12,8 @@ use super::finding::Finding;
 
 /// With less free, a burst of tasks may fill the disk.
 const LITTLE_ROOM_BYTES: u64 = 1 << 30;
+/// With less free, the write-ahead log may not grow to its usual size.
+const NO_ROOM_BYTES: u64 = 64 << 20;
 /// What one commit writes at the least: a page.
 const WRITE_BYTES: usize = 4096;
 /// The file that is written to; its blocks are there before the measurement, as the log's are.
@@ -120,11 +122,17 @@ pub(super) fn room(folder: &Path) -> Finding {
         Ok(found) => found.f_bavail.saturating_mul(found.f_frsize),
         Err(error) => return Finding::warn("room", format!("{name}: {error}")),
     };
+    judge_room(free, &name.to_string())
+}
+
+fn judge_room(free: u64, name: &str) -> Finding {
+    const ADVICE: &str = "make room: on a full disk no task is accepted";
     let mib = free >> 20;
-    match free < LITTLE_ROOM_BYTES {
-        true => Finding::warn("room", format!("{mib} MiB are free at {name}"))
-            .advise("make room: on a full disk no task is accepted"),
-        false => Finding::ok("room", format!("{} GiB are free", mib >> 10)),
+    let message = format!("{mib} MiB are free at {name}");
+    match free {
+        ..NO_ROOM_BYTES => Finding::fail("room", message).advise(ADVICE),
+        NO_ROOM_BYTES..LITTLE_ROOM_BYTES => Finding::warn("room", message).advise(ADVICE),
+        LITTLE_ROOM_BYTES.. => Finding::ok("room", format!("{} GiB are free", mib >> 10)),
     }
 }
 
@@ -203,6 +211,14 @@ mod tests {
         ] {
             assert_eq!(judge(Path::new("/x"), kind).state, level, "{kind:x}");
         }
+    }
+
+    #[test]
+    fn little_room_is_a_warning_and_next_to_none_a_failure() {
+        let judged = |free| judge_room(free, "/x").state;
+        assert_eq!(judged(2 << 30), State::Ok);
+        assert_eq!(judged(500 << 20), State::Warn);
+        assert_eq!(judged(63 << 20), State::Fail);
     }
 
     #[test]

@@ -3,9 +3,11 @@
 use std::fmt;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// How good or bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = CheckState)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     Ok,
@@ -16,7 +18,7 @@ pub enum State {
 }
 
 /// What was found where.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Finding {
     /// What was looked at.
     pub name: &'static str,
@@ -55,15 +57,5 @@ impl Finding {
             message: message.to_string(),
             advice: None,
         }
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Ok => "ok",
-            Self::Warn => "warn",
-            Self::Fail => "fail",
-        })
     }
 }

@@ -4,17 +4,23 @@
 //! `venom doctor` looks from outside, beside a service or without one; [`Doctor`] looks from inside a
 //! running one, and takes care that looking does not hurt it.
 
+mod access;
 mod clock;
 mod database;
 mod disk;
+mod files;
 mod finding;
 mod machine;
 mod running;
+mod tls;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
+pub use access::access;
 pub use database::{Depth, database};
 pub use disk::Probe;
+pub use files::state_file;
 pub use finding::{Finding, State};
 pub use running::{Busy, Doctor};
 
@@ -22,7 +28,8 @@ use crate::config::{self, Explained, Settings};
 use crate::models::Timestamp;
 
 /// Everything that was found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = DoctorReport)]
 pub struct Report {
     /// Whether no check failed; a warning is no failure.
     pub healthy: bool,
@@ -46,14 +53,17 @@ impl Report {
 /// What is found on this machine for a service with these settings. Blocks while the disk is measured.
 pub fn machine(settings: &Settings, probe: Probe) -> Vec<Finding> {
     let folder = disk::folder_of(&settings.database_path);
-    vec![
+    let mut found = vec![
         machine::sqlite(),
         machine::open_files(settings.max_connections),
         disk::file_system(&folder),
         disk::room(&folder),
         disk::sync_latency(&folder, probe),
         clock::synchronised(),
-    ]
+    ];
+    found.extend(files::permissions(&settings.database_path));
+    found.extend(tls::look(settings, Timestamp::now().utc()));
+    found
 }
 
 /// How the reading of the settings went.

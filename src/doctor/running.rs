@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::database::{Depth, database};
 use super::disk::Probe;
 use super::finding::Finding;
-use super::{Report, machine, settings};
+use super::{Report, access, machine, settings, state_file};
 use crate::config::{Current, Settings, Sources};
 use crate::models::{Pause, Timestamp};
 use crate::state::{Bounds, StateManager};
@@ -77,8 +77,17 @@ impl Doctor {
         let mut checks = self.settings(&held).await;
         checks.push(self.service().await);
         checks.extend(self.pause().await);
+        // Without an answer there is a problem enough.
+        if let Ok(tokens) = self.state.valid_tokens().await {
+            checks.push(access(&held, tokens.len() as u64, true));
+        }
         let path = held.database_path.clone();
-        let looking = tokio::task::spawn_blocking(move || machine(&held, Probe::Gentle));
+        let full = matches!(depth, Depth::FullWithin(_));
+        let looking = tokio::task::spawn_blocking(move || {
+            let mut found = machine(&held, Probe::Gentle);
+            found.push(state_file(&held, full));
+            found
+        });
         // It only fails when the process ends.
         checks.extend(looking.await.unwrap_or_default());
         checks.extend(database(&path, depth).await);

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
+use utoipa::ToSchema;
 
 use super::Store;
 use super::files::{self, blocking};
@@ -57,7 +58,8 @@ impl From<io::Error> for Error {
 }
 
 /// What an import did.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ImportReport)]
 pub struct Report {
     /// Tasks that were not there before.
     pub imported: u64,
@@ -69,6 +71,7 @@ pub struct Report {
     /// not finished.
     pub conflict_count: u64,
     /// The ids of the first 1000 of them.
+    #[schema(value_type = Vec<Uuid>)]
     pub conflicts: Vec<TaskId>,
 }
 

@@ -7,6 +7,7 @@ use redis::RedisError;
 use redis::aio::MultiplexedConnection;
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::control::{self, MESSAGE_LIMIT};
 use super::flights::Flights;
@@ -44,7 +45,8 @@ pub enum Error {
 }
 
 /// How the Hive is, as this service knows it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = HiveStatus)]
 pub struct Status {
     #[serde(flatten)]
     pub link: HiveLink,
@@ -56,21 +58,25 @@ pub struct Status {
     /// Jobs of this service that have failed or were lost since it started; not those that were aborted.
     pub failed: u64,
     /// Nodes that report, this one included; `None` while Redis is away.
+    #[schema(required)]
     pub nodes: Option<usize>,
 }
 
 /// Both queues.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = HiveQueues)]
 pub struct QueueLengths {
     pub high: Length,
     pub background: Length,
 }
 
 /// A queue in Redis.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = HiveQueue)]
 pub struct Length {
     pub name: String,
     /// Jobs that wait or run; `None` while Redis is away.
+    #[schema(required)]
     pub length: Option<u64>,
 }
 

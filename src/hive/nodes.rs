@@ -9,6 +9,7 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{RedisError, Script};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::control::MESSAGE_LIMIT;
 use super::keys::NodeKeys;
@@ -30,7 +31,7 @@ const LAST_MS: f64 = 253_402_300_799_000.0;
 const NAME_CHARS: usize = 100;
 
 /// What a node does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeKind {
     /// It has a queue of its own, and sends tasks to workers.
@@ -50,7 +51,7 @@ impl NodeKind {
 }
 
 /// What a node says of itself.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Node {
     /// Another one at each start.
     pub id: String,
@@ -63,8 +64,10 @@ pub struct Node {
     /// Tasks that run.
     pub running: u64,
     /// The host's load of the last minute; `null` where that is not known.
+    #[schema(required)]
     pub load: Option<f64>,
     /// The most tasks that may run at once; `null` without limit.
+    #[schema(required)]
     pub max: Option<u64>,
     pub started_at: Timestamp,
     pub last_seen: Timestamp,
@@ -73,7 +76,8 @@ pub struct Node {
 }
 
 /// A node as it is listed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = HiveNode)]
 pub struct Listed {
     #[serde(flatten)]
     pub node: Node,

@@ -1,17 +1,19 @@
 //! The queue's condition.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Timestamp;
 
 /// Why and since when nothing is started.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Pause {
     pub since: Timestamp,
     /// It ends by itself at this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
     /// What the one who paused it said, or what the service says of an emergency stop.
+    #[schema(required)]
     pub reason: Option<String>,
     /// The name of the token of who paused it; absent where no token is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,7 +44,7 @@ impl Pause {
 }
 
 /// The answer of `GET /api/v1/queue/status`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct QueueStatus {
     pub paused: bool,
     /// Tasks that wait.
@@ -52,6 +54,7 @@ pub struct QueueStatus {
     /// Tasks that run.
     pub processing: u64,
     /// The most tasks that may run at once; `null` when limits are off.
+    #[schema(required)]
     pub limit: Option<u64>,
     /// Left out while the Hive is off.
     #[serde(default, skip_serializing_if = "HiveLink::is_off")]
@@ -59,7 +62,7 @@ pub struct QueueStatus {
 }
 
 /// Whether the Hive can take tasks.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum HiveLink {
     /// The settings do not ask for it.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Failure, TaskStatus, Timestamp};
@@ -11,36 +12,47 @@ use super::{Failure, TaskStatus, Timestamp};
 /// A task's public name: a UUID (version 7 for tasks submitted through the service).
 pub type TaskId = Uuid;
 
-/// A task with its log lines: the Task JSON of the contract, field for field.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A task with its log lines.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Task {
+    #[schema(value_type = Uuid)]
     pub id: TaskId,
     pub content: String,
     pub created_at: Timestamp,
     pub status: TaskStatus,
+    #[schema(required)]
     pub result: Option<String>,
     /// Log lines, oldest first.
     pub logs: Vec<String>,
     /// What the client sent besides the known fields stands under `request`.
+    #[schema(additional_properties)]
     pub context_history: Map<String, Value>,
+    #[schema(required, value_type = Option<Object>)]
     pub context_used: Option<Value>,
     pub processor: String,
     /// Higher runs first.
     pub priority: i64,
     /// Number of the last attempt that was started; 0 before the first.
+    #[schema(minimum = 0)]
     pub attempt: i64,
     pub max_attempts: i64,
     /// Not before this time.
     pub run_at: Timestamp,
+    #[schema(required)]
     pub started_at: Option<Timestamp>,
+    #[schema(required)]
     pub finished_at: Option<Timestamp>,
     /// Set exactly when `status` is `FAILED`.
+    #[schema(required)]
     pub failure: Option<Failure>,
     /// Message of the last failed attempt.
+    #[schema(required)]
     pub error: Option<String>,
     /// 0 to 1, as the processor reports it.
+    #[schema(required, minimum = 0, maximum = 1)]
     pub progress: Option<f64>,
     pub tags: Vec<String>,
+    #[schema(required)]
     pub session_id: Option<String>,
     /// Seconds that an attempt may take; left out, it is the processor's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,6 +65,7 @@ pub struct Task {
     pub unique_key: Option<String>,
     /// It runs when all of these have COMPLETED.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Uuid>)]
     pub after: Vec<TaskId>,
     /// Fields of an imported task that this service does not know; they leave again with the dump.
     #[serde(skip)]

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::timetable::Timetable;
 use crate::config::{Missed, ScheduleSettings, Settings, When};
@@ -14,26 +15,34 @@ use crate::state::Progress;
 const CONTENT_CHARS: usize = 100;
 
 /// One schedule and how far it has come.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Schedule)]
 pub struct Listed {
     pub name: String,
     pub enabled: bool,
     /// Null where it has `every`.
+    #[schema(required)]
     pub cron: Option<String>,
     /// Seconds; null where it has `cron`.
+    #[schema(required, value_type = Option<f64>)]
     pub every: Option<Value>,
     /// That of `cron`.
+    #[schema(required)]
     pub timezone: Option<String>,
     pub processor: String,
     /// The first 100 characters.
     pub content: String,
     pub missed: &'static str,
     /// Null for one that is disabled.
+    #[schema(required)]
     pub next_run: Option<Timestamp>,
     /// How far it has come: the last due time that was dealt with, or when it was first seen.
+    #[schema(required)]
     pub last_due: Option<Timestamp>,
+    #[schema(required, value_type = Option<Uuid>)]
     pub last_task_id: Option<TaskId>,
     /// When that task was made.
+    #[schema(required)]
     pub last_run: Option<Timestamp>,
 }
 

@@ -13,6 +13,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 use sqlx::{SqliteConnection, SqliteExecutor};
+use utoipa::ToSchema;
 
 use super::Error;
 use super::announce::Committed;
@@ -29,10 +30,12 @@ use crate::models::{Failure, TaskId, TaskStatus, Timestamp};
 const CHUNK_LINKS: i64 = 200;
 
 /// What an upstream task has left, for those that wait for it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Upstream {
+    #[schema(value_type = Uuid)]
     pub id: TaskId,
     pub status: TaskStatus,
+    #[schema(required)]
     pub result: Option<String>,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::ledger::Ledger;
 use super::limits::{Home, Rule};
@@ -23,13 +24,15 @@ pub struct Asked {
 pub type Explanation = Vec<Obstacle>;
 
 /// One thing that must change before the task can start.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Obstacle {
     /// The queue is paused.
     Paused {
         since: Timestamp,
+        #[schema(required)]
         until: Option<Timestamp>,
+        #[schema(required)]
         reason: Option<String>,
         /// The token's name of who paused it.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,7 +42,9 @@ pub enum Obstacle {
     ProcessorPaused {
         processor: String,
         since: Timestamp,
+        #[schema(required)]
         until: Option<Timestamp>,
+        #[schema(required)]
         reason: Option<String>,
         /// The token's name of who paused it.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,13 +53,18 @@ pub enum Obstacle {
     /// It is not due before this time.
     NotDue { run_at: Timestamp },
     /// Every place of the queue is taken.
-    NoFreeSlot { limit: u64, running: Vec<TaskId> },
+    NoFreeSlot {
+        limit: u64,
+        #[schema(value_type = Vec<Uuid>)]
+        running: Vec<TaskId>,
+    },
     /// The contents of running tasks take all the memory that they may.
     NoMemory { limit_bytes: usize },
     /// Every place of its processor is taken.
     ProcessorLimit {
         processor: String,
         limit: u64,
+        #[schema(value_type = Vec<Uuid>)]
         running: Vec<TaskId>,
     },
     /// Its processor has started as many as its rate allows.
@@ -67,6 +77,7 @@ pub enum Obstacle {
     KeyLimit {
         concurrency_key: String,
         limit: u64,
+        #[schema(value_type = Vec<Uuid>)]
         running: Vec<TaskId>,
     },
     /// Its concurrency key has started as many as its rate allows.
@@ -78,6 +89,7 @@ pub enum Obstacle {
     /// No outside worker asks for tasks of its processor: none is there, or all run something.
     NoWorker {
         processor: String,
+        #[schema(value_type = Vec<Uuid>)]
         running: Vec<TaskId>,
     },
     /// The Hive takes no tasks: it is off, or Redis is away.
@@ -90,16 +102,20 @@ pub enum Obstacle {
 }
 
 /// The condition of one processor.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct ProcessorStatus {
     pub running: u64,
     /// Tasks that wait, except for upstream tasks.
     pub pending: u64,
+    #[schema(required)]
     pub concurrency: Option<u64>,
+    #[schema(required)]
     pub rate: Option<String>,
     /// When its rate allows the next start, if it allows none now.
+    #[schema(required)]
     pub rate_frees_at: Option<Timestamp>,
     /// While it starts nothing.
+    #[schema(required)]
     pub paused: Option<Pause>,
 }
 

@@ -1,6 +1,7 @@
 //! The SQL that reads the journal: for listeners that catch up, and for those who follow one task.
 
 use sqlx::{SqliteConnection, SqliteExecutor};
+use utoipa::ToSchema;
 
 use super::Error;
 use super::text::Text;
@@ -128,14 +129,16 @@ pub(super) async fn task_rows_after(
 }
 
 /// One line of a task's log.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, ToSchema)]
 pub struct LogLine {
     pub id: i64,
+    #[schema(format = DateTime)]
     pub at: String,
     /// The type of the event whose line it is.
     #[serde(rename = "type")]
     pub kind: String,
     /// Who speaks, where it is not the service itself.
+    #[schema(required)]
     pub agent: Option<String>,
     pub line: String,
 }

@@ -88,5 +88,5 @@ pub use request::{Deleted, Due, PauseRequest, Paused, Purged, Resumed, Retried};
 pub use retention::Retention;
 pub use schedules::Progress;
 pub use stats::{Chart, Point, Summary, Window};
-pub use tokens::TokenStore;
+pub use tokens::{TokenStore, count_tokens};
 pub use waiters::Waiter;

@@ -20,6 +20,7 @@ use super::journal::Row;
 use super::ledger::Ledger;
 use super::limits::Limits;
 use super::orders::journal;
+use super::overview::LastCount;
 use super::reads::Interrupted;
 use super::reconfigure::recall_starts;
 use super::stats::Stats;
@@ -209,6 +210,7 @@ impl Opened {
             waiting_ended,
             by: None,
             stats,
+            last_count: LastCount::default(),
         };
         let handle = tokio::spawn(writer.run());
         Ok((state, handle, self.connections.lock))

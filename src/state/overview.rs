@@ -1,8 +1,14 @@
 //! What a person wants to see of everything at once: how many tasks there are, what the files take, what
 //! holds the queue, and what waits for a task. Only reads.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use serde::Serialize;
 use sqlx::SqlitePool;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+use utoipa::ToSchema;
 
 use super::handle::StateManager;
 use super::text::Text;
@@ -12,8 +18,14 @@ use crate::models::{Pause, TaskId, TaskStatus, Timestamp};
 /// The most downstream tasks that are named.
 const DOWNSTREAM_LIMIT: i64 = 1000;
 
+/// With fewer tasks than this they are counted whenever somebody asks.
+const MANY: i64 = 100_000;
+/// Of many, a count holds for this many times as long as it took: it never takes more than a twentieth of
+/// one reader's time, however many ask.
+const HOLDS_FACTOR: u32 = 20;
+
 /// How many tasks have each status.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub struct Counts {
     pub pending: i64,
@@ -22,37 +34,83 @@ pub struct Counts {
     pub failed: i64,
 }
 
+/// The last count, and the lock by which those who ask meanwhile share the next one.
+pub(super) type LastCount = Arc<Mutex<Option<Counted>>>;
+
+/// What was counted, when, and how long that took.
+#[derive(Debug)]
+pub(super) struct Counted {
+    counts: Counts,
+    at: Instant,
+    took: Duration,
+}
+
+impl Counted {
+    fn holds(&self, now: Instant) -> bool {
+        let Counts {
+            pending,
+            processing,
+            completed,
+            failed,
+        } = self.counts;
+        pending + processing + completed + failed >= MANY
+            && now.duration_since(self.at) < self.took * HOLDS_FACTOR
+    }
+}
+
 /// A task that waits for another one.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Downstream {
+    #[schema(value_type = Uuid)]
     pub id: TaskId,
     pub status: TaskStatus,
     pub processor: String,
 }
 
 /// The database as a file.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct FileUse {
     pub database_bytes: i64,
     /// Part of it that holds nothing and is used for what comes next.
     pub free_bytes: i64,
     /// The task that arrived first of those that are there.
+    #[schema(required)]
     pub oldest_task: Option<Oldest>,
 }
 
 /// The task that arrived first.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = OldestTask)]
 pub struct Oldest {
+    #[schema(value_type = Uuid)]
     pub id: TaskId,
     pub created_at: Timestamp,
 }
 
 impl StateManager {
-    /// How many tasks have each status.
+    /// How many tasks have each status; of very many, as they were a moment ago.
     ///
     /// # Errors
     /// When they cannot be read.
     pub async fn counts(&self) -> Result<Counts, Error> {
+        let mut last = self.last_count.lock().await;
+        if let Some(counted) = &*last
+            && counted.holds(Instant::now())
+        {
+            return Ok(counted.counts.clone());
+        }
+        let begun = Instant::now();
+        let counts = self.count_tasks().await?;
+        let at = Instant::now();
+        *last = Some(Counted {
+            counts: counts.clone(),
+            at,
+            took: at.duration_since(begun),
+        });
+        Ok(counts)
+    }
+
+    async fn count_tasks(&self) -> Result<Counts, Error> {
         // COMPLETED is what is left, because no index holds it: each completion would have to pay for one.
         let row = sqlx::query!(
             r#"SELECT (SELECT count(*) FROM tasks) AS "all!: i64",
@@ -138,4 +196,31 @@ impl StateManager {
 
 async fn pragma(pool: &SqlitePool, question: &'static str) -> Result<i64, Error> {
     Ok(sqlx::query_scalar(question).fetch_one(pool).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(completed: i64) -> Counted {
+        Counted {
+            counts: Counts {
+                pending: 0,
+                processing: 0,
+                completed,
+                failed: 0,
+            },
+            at: Instant::now(),
+            took: Duration::from_millis(50),
+        }
+    }
+
+    #[test]
+    fn a_count_of_many_holds_for_a_while_and_one_of_few_never() {
+        let few = counted(MANY - 1);
+        assert!(!few.holds(few.at));
+        let many = counted(MANY);
+        assert!(many.holds(many.at + Duration::from_millis(999)));
+        assert!(!many.holds(many.at + Duration::from_secs(1)));
+    }
 }

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::{SqliteConnection, SqliteExecutor};
+use sqlx::{Connection, SqliteConnection, SqliteExecutor};
 use tokio::time::{Instant, sleep};
 
 use super::connect::{self, Lock, OpenError};
@@ -139,6 +139,31 @@ impl StateManager {
     pub async fn tokens_used(&self, names: Vec<String>) -> Result<(), Error> {
         self.ask(|reply| Order::TokensUsed(names, reply)).await
     }
+}
+
+/// How many tokens of the database at `path` are worth something; of one that is not there, none.
+///
+/// # Errors
+/// When it is no database of ours or cannot be read.
+pub async fn count_tokens(path: &Path) -> Result<u64, OpenError> {
+    if !path.exists() {
+        return Ok(0);
+    }
+    let mut conn = connect::open_to_read(path).await?;
+    let counted = count(&mut conn).await;
+    let _ = conn.close().await;
+    counted.map_err(|error| OpenError::sqlite(path, &error))
+}
+
+/// An older database has no such table yet.
+async fn count(conn: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
+    let tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'tokens'";
+    let tables: u64 = sqlx::query_scalar(tables).fetch_one(&mut *conn).await?;
+    if tables == 0 {
+        return Ok(0);
+    }
+    let valid = "SELECT count(*) FROM tokens WHERE revoked_at IS NULL";
+    sqlx::query_scalar(valid).fetch_one(conn).await
 }
 
 async fn valid(conn: impl SqliteExecutor<'_>) -> Result<Vec<(TokenHash, Grant)>, Error> {

@@ -106,7 +106,7 @@ fn every_command_has_help_with_examples() {
     let (_, commands) = help.split_once("Commands:\n").unwrap();
     let commands = commands.lines().map_while(|line| line.strip_prefix("  "));
     let names: Vec<_> = commands.filter_map(|line| line.split(' ').next()).collect();
-    assert_eq!(names.len(), 29, "{names:?}");
+    assert_eq!(names.len(), 31, "{names:?}");
     for name in names.into_iter().filter(|name| *name != "help") {
         let help = folder.succeed(&[name, "--help"]);
         assert!(help.contains(&format!("  venom {name}")), "{help}");

@@ -149,6 +149,7 @@ scripts! {
     browser_pages_are_accessible_in_both_themes: "pages.mjs",
     browser_brings_tasks_in_and_out: "data.mjs",
     browser_doctor_says_what_is_found_and_set: "doctor.mjs",
+    browser_the_document_can_be_read_and_tried_out: "docs.mjs",
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ async fn files_have_types_a_policy_and_tags() {
     let service = Service::start().await;
     for (path, kind) in [
         ("/", "text/html; charset=utf-8"),
+        ("/docs", "text/html; charset=utf-8"),
         ("/web/app.js", "text/javascript; charset=utf-8"),
         ("/web/app.css", "text/css; charset=utf-8"),
         ("/web/icon.svg", "image/svg+xml"),
@@ -40,7 +41,7 @@ async fn files_have_types_a_policy_and_tags() {
 #[tokio::test]
 async fn the_page_names_no_other_place() {
     let service = Service::start().await;
-    for path in ["/", "/web/app.css", "/web/app.js"] {
+    for path in ["/", "/web/app.css", "/web/app.js", "/docs", "/web/docs.js"] {
         let answer = service.get(path).await;
         let text = answer.text();
         assert!(

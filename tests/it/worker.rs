@@ -37,8 +37,11 @@ async fn a_claimed_task_is_told_of_and_completed() {
     let renewed = service.tell(task, "heartbeat", json!({})).await.expect(200);
     assert!(renewed["lease_expires_at"].as_str() > before.as_str());
     for (verb, fields) in [
-        ("log", json!({ "line": "one" })),
-        ("log", json!({ "lines": ["two", "three\nfour"] })),
+        ("log", json!({ "line": "one", "lines": null })),
+        (
+            "log",
+            json!({ "line": null, "lines": ["two", "three\nfour"] }),
+        ),
         ("progress", json!({ "progress": 0.5 })),
     ] {
         let renewed = service.tell(task, verb, fields).await.expect(200);
@@ -261,6 +264,9 @@ async fn one_call_adds_a_thousand_lines_at_most() {
         assert_eq!(problem["msg"], msg);
         assert_eq!(problem["input"], 1001);
     }
+    let both = json!({ "line": "x", "lines": ["x"] });
+    let problem = service.tell(&task, "log", both).await.problem();
+    assert_eq!(problem["msg"], "Give either line or lines");
     let enough = json!({ "line": "x\n".repeat(1000) });
     service.tell(&task, "log", enough).await.expect(200);
     service.complete(&task, "").await;

@@ -4,6 +4,7 @@
 mod create;
 mod list;
 mod revoke;
+mod whoami;
 
 use std::path::PathBuf;
 
@@ -20,6 +21,7 @@ Examples:
   venom token create thumbnails --role operate --processor thumbnail
   venom token list
   venom token revoke ci
+  venom token whoami
 
 Whether a service asks for tokens is its setting `auth`: on loopback it does not, unless it is
 `required`. A command sends the token of --token-file, VENOM_TOKEN or VENOM_TOKEN_FILE.";
@@ -37,6 +39,7 @@ enum Command {
     Create(create::Create),
     List(list::List),
     Revoke(revoke::Revoke),
+    Whoami(whoami::Whoami),
 }
 
 /// Which database is meant.
@@ -88,5 +91,6 @@ pub(super) fn run(token: &Token) -> Result<(), Error> {
         Command::Create(create) => on_one_thread(create::run(create)),
         Command::List(list) => on_one_thread(list::run(list)),
         Command::Revoke(revoke) => on_one_thread(revoke::run(revoke)),
+        Command::Whoami(whoami) => on_one_thread(whoami::run(whoami)),
     }
 }

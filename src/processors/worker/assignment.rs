@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
 use crate::models::{OfferId, Task, TaskId, Timestamp};
 use crate::state::Upstream;
@@ -29,7 +30,8 @@ pub(super) struct Taken {
 }
 
 /// A task as the answer to a poll holds it: the task JSON, and the terms on which it is lent.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AssignedTask)]
 pub struct Assigned {
     #[serde(flatten)]
     task: Task,

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
 use super::Error;
 use super::batch::Report;
+use super::overview::LastCount;
 use super::request::{Order, Reply, Request};
 use super::search::Searches;
 use super::stats::Stats;
@@ -37,6 +38,7 @@ pub struct StateManager {
     /// In whose name it asks; `None` is nobody in particular.
     pub(super) by: Option<Arc<str>>,
     pub(super) stats: Stats,
+    pub(super) last_count: LastCount,
 }
 
 impl StateManager {

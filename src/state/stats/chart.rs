@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Summary;
 use super::tally::Step;
 use crate::models::{Timestamp, UnknownName};
 
 /// How far a chart looks back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub enum Window {
     #[serde(rename = "5m")]
     FiveMinutes,
@@ -69,7 +70,7 @@ impl FromStr for Window {
 }
 
 /// What happened in a window.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Chart {
     pub window: Window,
     pub step_seconds: i64,
@@ -82,7 +83,7 @@ pub struct Chart {
 }
 
 /// What happened in one step.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Point {
     /// When the step begins.
     pub at: Timestamp,
@@ -93,8 +94,10 @@ pub struct Point {
     pub failed: u64,
     pub retried: u64,
     /// How long the tasks that started in it had been due; `None` if none started.
+    #[schema(required)]
     pub wait_seconds: Option<Summary>,
     /// How long the attempts that ended in it had run; `None` if none ended.
+    #[schema(required)]
     pub run_seconds: Option<Summary>,
 }
 

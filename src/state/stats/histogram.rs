@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Shortest time that is told apart from nothing.
 const SHORTEST_SECONDS: f64 = 1e-4;
@@ -18,7 +19,7 @@ pub(super) struct Histogram {
 }
 
 /// What a histogram says, in seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Summary {
     pub mean: f64,
     pub p50: f64,

@@ -3,6 +3,7 @@
 mod arq;
 mod backend;
 mod database;
+mod document;
 mod gate;
 mod hive_worker;
 mod http;
@@ -21,6 +22,7 @@ mod ws;
 pub use arq::Arq;
 pub use backend::{Backend, Call};
 pub use database::Database;
+pub use document::{Document, Operation};
 pub use hive_worker::{HiveWorker, Yard, put, result_text};
 pub use http::Answer;
 pub use redis::{Redis, Reply};

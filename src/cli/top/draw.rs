@@ -1,0 +1,311 @@
+//! Where everything stands on the screen.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Style, Stylize};
+use ratatui::text::Line;
+use ratatui::widgets::{Paragraph, Row, Sparkline, Table, TableState, Wrap};
+use serde_json::Value;
+
+use super::board::{Board, Mode};
+use super::panes;
+use crate::cli::output::one_line;
+use crate::cli::processors;
+use crate::cli::status;
+use crate::models::{TaskStatus, Timestamp};
+
+const BARS: u16 = 30;
+const EVENTS: u16 = 5;
+const MOST_PROCESSORS: u16 = 6;
+/// Characters of an id, and the width from which on there is room for all of them.
+const LONG_ID: u16 = 36;
+const SHORT_ID: u16 = 13;
+const WIDE: u16 = 110;
+/// Below it there is room for the tasks alone.
+const SMALL: u16 = 16;
+
+/// Draws everything on a terminal of any size.
+pub(super) fn draw(frame: &mut Frame, board: &Board) {
+    let [top, middle, bottom] = Layout::vertical([
+        Constraint::Length(4),
+        Constraint::Fill(1),
+        Constraint::Length(1),
+    ])
+    .areas(frame.area());
+    head(frame, top, board);
+    match &board.mode {
+        Mode::Help => lines(frame, middle, panes::HELP.map(str::to_owned).to_vec()),
+        Mode::Task { from } => task(frame, middle, board, *from),
+        _ => everything(frame, middle, board),
+    }
+    frame.render_widget(foot(board), bottom);
+}
+
+/// Which service it is, its state, its counts and its rate.
+fn head(frame: &mut Frame, area: Rect, board: &Board) {
+    let [name, state, counts, rate] = Layout::vertical([Constraint::Length(1); 4]).areas(area);
+    let status = &board.seen.status;
+    let version = status["version"].as_str().unwrap_or_default();
+    let url = &board.seen.url;
+    let text = one_line(&format!("venom {version}  {url}"));
+    frame.render_widget(Line::from(text).bold(), name);
+    frame.render_widget(condition(board), state);
+    if status.is_object() {
+        frame.render_widget(Line::from(panes::counts(status)), counts);
+    }
+    if let Some((words, bars)) = panes::rate(&board.seen.chart) {
+        let [left, right] =
+            Layout::horizontal([Constraint::Fill(1), Constraint::Length(BARS)]).areas(rate);
+        frame.render_widget(Line::from(words), left);
+        let newest = bars.len().saturating_sub(BARS.into());
+        frame.render_widget(Sparkline::default().data(&bars[newest..]), right);
+    }
+}
+
+/// The banner: trouble before a pause before nothing.
+fn condition(board: &Board) -> Line<'static> {
+    if let Some(trouble) = &board.trouble {
+        return Line::from(format!(" trying again: {} ", one_line(trouble)))
+            .reversed()
+            .red();
+    }
+    let status = &board.seen.status;
+    match (status.is_object(), board.is_paused()) {
+        (false, _) => Line::from("asking …"),
+        (true, false) => Line::from("queue open").green(),
+        (true, true) => {
+            let words = format!(" QUEUE {} ", status::queue(status));
+            let line = Line::from(words).reversed();
+            match status["pause"]["emergency_stop"] == true {
+                true => line.red(),
+                false => line.yellow(),
+            }
+        }
+    }
+}
+
+/// The processors, the tasks and the events.
+fn everything(frame: &mut Frame, area: Rect, board: &Board) {
+    if area.height < SMALL {
+        return tasks(frame, area, board);
+    }
+    let rows = u16::try_from(board.seen.processors.len()).unwrap_or(u16::MAX);
+    let [above, middle, below] = Layout::vertical([
+        Constraint::Length(rows.min(MOST_PROCESSORS) + 2),
+        Constraint::Fill(1),
+        Constraint::Length(EVENTS + 1),
+    ])
+    .areas(area);
+    processors(frame, above, &board.seen.processors);
+    tasks(frame, middle, board);
+    events(frame, below, board);
+}
+
+/// Those with work come first, as there may be more than there is room for.
+fn processors(frame: &mut Frame, area: Rect, list: &[Value]) {
+    let mut list: Vec<_> = list.iter().collect();
+    let work =
+        |it: &&Value| it["running"].as_u64().unwrap_or(0) + it["pending"].as_u64().unwrap_or(0);
+    list.sort_by_key(|it| std::cmp::Reverse(work(it)));
+    let rows = list.into_iter().map(panes::processor).map(Row::new);
+    let widths = [
+        Constraint::Fill(2),
+        Constraint::Length(8),
+        Constraint::Length(7),
+        Constraint::Length(7),
+        Constraint::Length(9),
+        Constraint::Length(7),
+        Constraint::Fill(3),
+    ];
+    let head = Row::new(processors::HEADS).style(Style::new().bold());
+    frame.render_widget(Table::new(rows, widths).header(head), area);
+}
+
+fn tasks(frame: &mut Frame, area: Rect, board: &Board) {
+    let [title, list] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
+    let (now, status) = (Timestamp::now(), board.seen.wanted.status);
+    let rows = board.seen.tasks.iter();
+    let id = match list.width < WIDE {
+        true => SHORT_ID,
+        false => LONG_ID,
+    };
+    let row = |task| {
+        let mut cells = panes::task(task, status, now);
+        cells[0] = panes::end_of(&cells[0], id.into());
+        Row::new(cells)
+    };
+    let rows = rows.map(row);
+    let widths = [
+        Constraint::Length(id),
+        Constraint::Length(12),
+        Constraint::Length(7),
+        Constraint::Length(5),
+        Constraint::Fill(1),
+    ];
+    let head = Row::new(panes::heads(status)).style(Style::new().bold());
+    let table = Table::new(rows, widths)
+        .header(head)
+        .row_highlight_style(Style::new().reversed());
+    let mut state = TableState::new().with_selected(Some(board.chosen));
+    frame.render_widget(views(board), title);
+    frame.render_stateful_widget(table, list, &mut state);
+}
+
+/// ` running  [waiting]  failed  completed `, and what is searched for.
+fn views(board: &Board) -> Line<'static> {
+    let name = |status, word: &str| match status == board.wanted.status {
+        true => format!("[{word}]"),
+        false => format!(" {word} "),
+    };
+    let mut words = [
+        name(TaskStatus::Processing, "running"),
+        name(TaskStatus::Pending, "waiting"),
+        name(TaskStatus::Failed, "failed"),
+        name(TaskStatus::Completed, "completed"),
+    ]
+    .join(" ");
+    if !board.wanted.words.is_empty() {
+        words += &format!("   with {:?}", one_line(&board.wanted.words));
+    }
+    Line::from(words).cyan()
+}
+
+fn events(frame: &mut Frame, area: Rect, board: &Board) {
+    let room = usize::from(area.height.saturating_sub(1));
+    let newest = board.events.len().saturating_sub(room);
+    let mut shown = vec![Line::from("EVENTS").bold()];
+    let events = board.events.iter().skip(newest);
+    shown.extend(events.map(|event| Line::from(event.as_str())));
+    frame.render_widget(Paragraph::new(shown), area);
+}
+
+fn task(frame: &mut Frame, area: Rect, board: &Board, from: usize) {
+    let shown = match board.look() {
+        Some(look) => panes::look(look, Timestamp::now()),
+        None => vec!["asking …".to_owned()],
+    };
+    let from = from.min(shown.len().saturating_sub(1));
+    lines(frame, area, shown[from..].to_vec());
+}
+
+fn lines(frame: &mut Frame, area: Rect, lines: Vec<String>) {
+    let lines: Vec<_> = lines.into_iter().map(Line::from).collect();
+    frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), area);
+}
+
+/// What was done, what is asked, or which keys there are.
+fn foot(board: &Board) -> Line<'static> {
+    match (&board.done, &board.mode) {
+        (Some(words), _) => Line::from(one_line(words)).bold(),
+        (None, Mode::Sure(_, question)) => {
+            Line::from(format!("{question} y does it, any other key does not")).bold()
+        }
+        (None, Mode::Search(words)) => Line::from(format!("search: {}▏", one_line(words))).bold(),
+        (None, Mode::Task { .. }) => Line::from("Esc back   Up Down scroll   Ctrl-C end").dim(),
+        (None, Mode::Help) => Line::from("any key goes back").dim(),
+        (None, Mode::Tasks) => {
+            Line::from("q end  Enter look  Tab other tasks  / search  p pause or resume  ? help")
+                .dim()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+    use serde_json::json;
+
+    use super::super::ask::{Look, Seen};
+    use super::*;
+
+    fn board() -> Board {
+        Board {
+            seen: Seen {
+                url: "http://x".to_owned(),
+                status: json!({"paused": false, "pending": 1, "active": 1, "limit": 5}),
+                processors: vec![
+                    json!({"name": "echo", "kind": "echo", "running": 1, "pending": 1}),
+                ],
+                chart: json!({"step_seconds": 5, "points": [{"completed": 1}]}),
+                tasks: vec![json!({"id": "T1", "processor": "echo", "attempt": 1,
+                                   "max_attempts": 3, "progress": 0.4, "content": "words"})],
+                task: Some(Look {
+                    task: json!({"id": "T1", "logs": ["line"]}),
+                    why: "It runs.".to_owned(),
+                }),
+                ..Seen::default()
+            },
+            ..Board::default()
+        }
+    }
+
+    fn drawn(board: &Board, width: u16, height: u16) -> String {
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        terminal.draw(|frame| draw(frame, board)).unwrap();
+        terminal.backend().to_string()
+    }
+
+    #[test]
+    fn eighty_by_twenty_four_has_room_for_everything() {
+        let mut board = board();
+        board
+            .events
+            .push_back("12:00:00 TASK_CREATED T1".to_owned());
+        let shown = drawn(&board, 80, 24);
+        for part in [
+            "http://x",
+            "queue open",
+            "running 1 of 5",
+            "a second",
+            "starts tasks",
+            "[running]",
+            "T1",
+            "1 of 3",
+            "40 % words",
+            "TASK_CREATED",
+            "? help",
+        ] {
+            assert!(shown.contains(part), "{part}: {shown}");
+        }
+    }
+
+    #[test]
+    fn no_size_and_no_mode_is_too_much() {
+        let mut board = board();
+        board.trouble = Some("gone".to_owned());
+        for mode in [
+            Mode::Tasks,
+            Mode::Task { from: 500 },
+            Mode::Help,
+            Mode::Search("x".to_owned()),
+        ] {
+            board.mode = mode;
+            for (width, height) in [(1, 1), (3, 2), (20, 5), (80, 15), (300, 100)] {
+                drawn(&board, width, height);
+            }
+            assert!(drawn(&board, 80, 24).contains("trying again: gone"));
+        }
+        drawn(&Board::default(), 80, 24);
+    }
+
+    #[test]
+    fn a_pause_and_an_emergency_stop_have_a_banner() {
+        let mut board = board();
+        board.seen.status = json!({"paused": true, "pause": {"reason": "lunch"}});
+        assert!(drawn(&board, 80, 24).contains("QUEUE paused: lunch"));
+        board.seen.status = json!({"paused": true, "pause": {"emergency_stop": true}});
+        assert!(drawn(&board, 80, 24).contains("QUEUE stopped by an emergency stop"));
+    }
+
+    #[test]
+    fn a_task_is_shown_from_near() {
+        let mut board = board();
+        board.mode = Mode::Task { from: 0 };
+        let shown = drawn(&board, 80, 24);
+        assert!(
+            shown.contains("It runs.") && shown.contains("  line"),
+            "{shown}"
+        );
+    }
+}

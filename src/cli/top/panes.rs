@@ -1,0 +1,220 @@
+//! What stands in each part of the screen, as cells and lines. Texts of others have lost their control
+//! characters here.
+
+use serde_json::Value;
+
+use super::ask::Look;
+use crate::cli::output::one_line;
+use crate::cli::processors;
+use crate::cli::table::{age, first_words, wall_clock};
+use crate::models::{TaskStatus, Timestamp};
+
+/// Steps of the chart that the rate is taken from: a minute, without the one that goes on.
+const STEPS: usize = 12;
+const TEXT_CHARS: usize = 200;
+
+/// `3.4 completed and 0.0 failed a second`, and how many completed in each step; `None` where the token may
+/// not see it.
+pub(super) fn rate(chart: &Value) -> Option<(String, Vec<u64>)> {
+    let points = chart["points"].as_array()?;
+    let length = chart["step_seconds"].as_f64()?;
+    let whole = &points[..points.len().saturating_sub(1)];
+    let minute = &whole[whole.len().saturating_sub(STEPS)..];
+    let count = |point: &Value, name: &str| point[name].as_u64().unwrap_or(0);
+    let rate = |name: &str| {
+        let sum: u64 = minute.iter().map(|point| count(point, name)).sum();
+        // Exact as far as it is shown.
+        #[expect(clippy::cast_precision_loss, reason = "as said")]
+        let rate = sum as f64 / (minute.len().max(1) as f64 * length);
+        rate
+    };
+    let words = format!(
+        "{:.1} completed and {:.1} failed a second",
+        rate("completed"),
+        rate("failed")
+    );
+    Some((
+        words,
+        points
+            .iter()
+            .map(|point| count(point, "completed"))
+            .collect(),
+    ))
+}
+
+/// `pending 3   running 2 of 5   completed 7   failed 1`
+pub(super) fn counts(status: &Value) -> String {
+    let limit = match &status["limit"] {
+        Value::Null => String::new(),
+        limit => format!(" of {limit}"),
+    };
+    let mut words = format!(
+        "pending {}   running {}{limit}",
+        status["pending"], status["active"]
+    );
+    for (word, name) in [("completed", "COMPLETED"), ("failed", "FAILED")] {
+        if let Some(count) = status["tasks"][name].as_i64() {
+            words += &format!("   {word} {count}");
+        }
+    }
+    words
+}
+
+pub(super) fn processor(processor: &Value) -> Vec<String> {
+    let row = processors::row(processor);
+    row.iter().map(|cell| one_line(cell)).collect()
+}
+
+/// What the rows of tasks of a status say.
+pub(super) fn heads(status: TaskStatus) -> [&'static str; 5] {
+    match status {
+        TaskStatus::Pending => ["WAITING", "PROCESSOR", "ATTEMPT", "SINCE", "CONTENT"],
+        TaskStatus::Processing => ["RUNNING", "PROCESSOR", "ATTEMPT", "SINCE", "CONTENT"],
+        TaskStatus::Failed => ["FAILED", "PROCESSOR", "ATTEMPT", "AGO", "ERROR"],
+        TaskStatus::Completed => ["COMPLETED", "PROCESSOR", "ATTEMPT", "AGO", "RESULT"],
+    }
+}
+
+pub(super) fn task(task: &Value, status: TaskStatus, now: Timestamp) -> Vec<String> {
+    let (time, text) = match status {
+        TaskStatus::Pending => ("created_at", "content"),
+        TaskStatus::Processing => ("started_at", "content"),
+        TaskStatus::Failed => ("finished_at", "error"),
+        TaskStatus::Completed => ("finished_at", "result"),
+    };
+    let word = |name: &str| first_words(task[name].as_str().unwrap_or("-"), TEXT_CHARS);
+    let progress = task["progress"]
+        .as_f64()
+        .filter(|_| status == TaskStatus::Processing);
+    let progress = progress.map(|part| format!("{:.0} % ", part * 100.0));
+    vec![
+        word("id"),
+        word("processor"),
+        format!("{} of {}", task["attempt"], task["max_attempts"]),
+        age(&task[time], now),
+        progress.unwrap_or_default() + &word(text),
+    ]
+}
+
+/// The last characters of an id, as those of one moment begin alike.
+pub(super) fn end_of(id: &str, characters: usize) -> String {
+    let length = id.chars().count();
+    if length <= characters {
+        return id.to_owned();
+    }
+    let end = id.chars().skip(length - (characters - 1));
+    ['…'].into_iter().chain(end).collect()
+}
+
+/// A task from near: what it is, why it does not run, and its log, newest line last.
+pub(super) fn look(look: &Look, now: Timestamp) -> Vec<String> {
+    let task = &look.task;
+    let mut lines = vec![one_line(&look.why)];
+    let text = |name: &str| task[name].as_str().map(one_line);
+    let moment = |name: &str| {
+        let time = task[name].as_str()?;
+        Some(format!(
+            "{} ({} ago)",
+            wall_clock(time),
+            age(&task[name], now)
+        ))
+    };
+    for (name, value) in [
+        ("id", text("id")),
+        ("status", text("status")),
+        ("failure", text("failure")),
+        ("processor", text("processor")),
+        ("created", moment("created_at")),
+        ("started", moment("started_at")),
+        ("finished", moment("finished_at")),
+        ("error", text("error")),
+    ] {
+        lines.extend(value.map(|value| format!("{name:<10} {value}")));
+    }
+    for name in ["content", "result"] {
+        let text = task[name].as_str();
+        lines.extend(text.map(|text| format!("{name:<10} {}", first_words(text, 2_000))));
+    }
+    let log = task["logs"].as_array();
+    let log = log.map_or(&[][..], Vec::as_slice);
+    lines.push(format!("{:<10} {} lines", "log", log.len()));
+    lines.extend(
+        log.iter()
+            .filter_map(Value::as_str)
+            .map(|line| format!("  {}", one_line(line))),
+    );
+    lines
+}
+
+pub(super) const HELP: [&str; 12] = [
+    "Up, Down, PageUp, PageDown, Home, End   choose a task",
+    "Enter                                   look at it: why it waits, its log",
+    "Esc                                     back; out of a search; at last the end",
+    "Tab, Shift-Tab                          running, waiting, failed, completed tasks",
+    "/                                       search in content, result and error",
+    "p                                       pause the queue, or resume it; asks first",
+    "q, Ctrl-C                               end",
+    "",
+    "The rate is that of the last minute, the bars are the completed tasks of the last five.",
+    "What is older than a lost connection stays on the screen until the service is back.",
+    "",
+    "Any key goes back.",
+];
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_rate_is_that_of_the_last_whole_minute() {
+        let point = |completed: u64| json!({"completed": completed, "failed": 0});
+        let mut points = vec![point(1000); 3];
+        points.extend(vec![point(5); 12]);
+        points.push(point(1000));
+        let (words, bars) = rate(&json!({"step_seconds": 5, "points": points})).unwrap();
+        assert_eq!(words, "1.0 completed and 0.0 failed a second");
+        assert_eq!(bars.len(), 16);
+        assert_eq!(
+            rate(&json!({"step_seconds": 5, "points": []}))
+                .unwrap()
+                .1
+                .len(),
+            0
+        );
+        assert!(rate(&Value::Null).is_none());
+    }
+
+    #[test]
+    fn the_end_of_an_id_is_shown() {
+        assert_eq!(end_of("T1", 3), "T1");
+        assert_eq!(end_of("0190-abcd", 5), "…abcd");
+    }
+
+    #[test]
+    fn texts_of_others_are_tame() {
+        let wild = "a\u{1b}[31m\nb";
+        let now = Timestamp::now();
+        let wild_task = json!({"id": wild, "processor": wild, "content": wild, "error": wild,
+                               "result": wild, "status": wild, "logs": [wild]});
+        let seen = Look {
+            task: wild_task.clone(),
+            why: wild.to_owned(),
+        };
+        let mut lines = look(&seen, now);
+        lines.extend(processor(
+            &json!({"name": wild, "kind": wild, "rate": wild}),
+        ));
+        for status in [
+            TaskStatus::Pending,
+            TaskStatus::Failed,
+            TaskStatus::Completed,
+        ] {
+            lines.extend(task(&wild_task, status, now));
+        }
+        for line in lines {
+            assert!(!line.contains(char::is_control), "{line:?}");
+        }
+    }
+}
