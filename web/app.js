@@ -1,7 +1,8 @@
 // The frame around the pages: navigation, search, live state, theme, keys.
 import { html, render, signal, useEffect, useRef } from "./html.js";
 import { logout } from "./api.js";
-import { connection, held, liveOn, missed, overviewError, setLive, start } from "./live.js";
+import { connection, epoch, held, liveOn, missed, overviewError, setLive, start } from "./live.js";
+import { number } from "./format.js";
 import { go, route, tasksHash } from "./router.js";
 import { OUT, isIn, session } from "./session.js";
 import { PauseBanner, Question, Words, attempt } from "./ui.js";
@@ -46,9 +47,10 @@ function setTheme(next) {
 const CONNECTION = { live: "Live", connecting: "Connecting", away: "Connection lost, trying again", polling: "Looks every 3 s" };
 
 function LiveState() {
-  const words = liveOn.value ? CONNECTION[connection.value] : `Paused${held.value > 0 ? `, ${held.value} new` : ""}`;
+  const words = liveOn.value ? CONNECTION[connection.value] : "Paused";
   return html`<span class=${`live is-${liveOn.value ? connection.value : "paused"}`} role="status">${words}</span>
-    <button type="button" id="live" aria-pressed=${!liveOn.value} onClick=${() => setLive(!liveOn.value)}>${
+    ${!liveOn.value && held.value > 0 && html`<span class="held">${number(held.value)} new</span>`}
+    <button type="button" id="live" onClick=${() => setLive(!liveOn.value)}>${
       liveOn.value ? "Pause updates" : "Resume updates"}</button>`;
 }
 
@@ -133,7 +135,7 @@ function Inside() {
       <button type="button" onClick=${() => { missed.value = 0; }}>Dismiss</button></div>`}
     <main id="main" tabindex="-1">
       ${Page === null ? html`<h1>No such page</h1><p><a href="#/">Overview</a></p>`
-        : first === "tasks" && second ? html`<${TaskPage} key=${second} id=${second}/>` : html`<${Page} key=${first}/>`}
+        : first === "tasks" && second ? html`<${TaskPage} key=${`${second} ${epoch.value}`} id=${second}/>` : html`<${Page} key=${first}/>`}
     </main>`;
 }
 

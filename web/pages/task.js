@@ -79,14 +79,14 @@ function useLog(id, changed) {
   useEffect(() => {
     const abort = new AbortController();
     read(abort.signal);
-    const stop = follow((events, lost) => {
-      const own = lost > 0 ? [] : events.filter((event) => event.data.task_id === id);
-      if (own.length === 0 && lost === 0) return;
+    const stop = follow((events, mayMiss) => {
+      const own = events.filter((event) => event.data.task_id === id);
+      if (own.length === 0 && !mayMiss) return;
       const text = own.filter((event) => event.type === "TASK_OUTPUT").map((event) => event.data.text).join("");
       if (text) setLog((old) => ({ ...old, output: old.output + text }));
       if (own.some((event) => event.type === "TASK_STARTED")) setLog((old) => ({ ...old, output: text }));
       read(abort.signal);
-      if (lost > 0 || own.some((event) => event.type !== "TASK_LOG" && event.type !== "TASK_OUTPUT")) changed();
+      if (mayMiss || own.some((event) => event.type !== "TASK_LOG" && event.type !== "TASK_OUTPUT")) changed();
     });
     return () => { stop(); abort.abort(); };
   }, [id]);
@@ -118,12 +118,16 @@ function Actions({ task, look }) {
   </div><${Why} role=${isFinal ? "admin" : "operate"}/>`;
 }
 
-// What a new task needs to be like this one. Its time has passed, and its unique key is its own.
+// What a new task needs to be like this one, also the fields that the service only keeps. Its time has passed, and
+// its unique key is its own.
 function copyOf(task) {
+  const { request } = task.context_history;
   const { content, processor, priority, max_attempts, tags, session_id, timeout, concurrency_key } = task;
-  const copy = { content, processor, priority, max_attempts, tags, session_id, timeout, concurrency_key };
+  const copy = { ...isObject(request) ? request : {}, content, processor, priority, max_attempts, tags, session_id, timeout, concurrency_key };
   return Object.fromEntries(Object.entries(copy).filter(([, value]) => value !== null && value !== undefined));
 }
+
+const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
 function Explain({ id }) {
   const { value, error } = useLoaded(() => api.explain(id), [id, useThrottled(changes.value, 2000)]);
