@@ -91,9 +91,9 @@ export async function logout() {
 export const get = async (path, query, signal, more) => (await call("GET", path, { query, signal, ...more })).answer;
 export const post = async (path, body, query) => (await call("POST", path, { body, query })).answer;
 
-// A page of tasks; `next` is the cursor of the one after it.
+// A page of tasks without their logs; `next` is the cursor of the one after it.
 export async function listTasks(query, signal) {
-  const { answer, headers } = await call("GET", "tasks", { query, signal });
+  const { answer, headers } = await call("GET", "tasks", { query: { ...query, logs: false }, signal });
   const link = /<([^>]*)>; rel="next"/.exec(headers.get("Link") ?? "");
   const next = link && new URL(link[1], document.baseURI).searchParams.get("cursor");
   const total = headers.get("X-Total-Count");
@@ -102,8 +102,8 @@ export async function listTasks(query, signal) {
 
 const taskPath = (id) => `tasks/${encodeURIComponent(id)}`;
 export const task = {
-  show: (id, signal) => get(taskPath(id), {}, signal),
-  logs: (id, since, limit, signal) => get(`${taskPath(id)}/logs`, { since, limit }, signal),
+  show: (id, signal) => get(taskPath(id), { logs: false }, signal),
+  logs: (id, part, signal) => get(`${taskPath(id)}/logs`, part, signal),
   explain: (id, signal) => get(`${taskPath(id)}/explain`, {}, signal),
   downstream: (id, signal) => get(`${taskPath(id)}/downstream`, {}, signal),
   retry: (id) => post(`${taskPath(id)}/retry`),

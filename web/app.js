@@ -96,6 +96,15 @@ const Brand = () => html`<a class="brand" href="#/"><img src="web/icon.svg" alt=
 
 const useTitle = (title) => useEffect(() => { document.title = `${title} – Venom Core`; }, [title]);
 
+// Whoever goes to another page stands at its beginning, also with a screen reader.
+function useFocus(page) {
+  const shown = useRef(page);
+  useEffect(() => {
+    if (shown.current !== page) document.getElementById("main").focus();
+    shown.current = page;
+  }, [page]);
+}
+
 function App() {
   if (session.value === OUT) return html`<${Outside}/><${Words}/>`;
   return html`${isIn() ? html`<${Inside}/><${Question}/><${Help}/>` : html`<${Unknown}/>`}<${Words}/>`;
@@ -116,6 +125,7 @@ const Trouble = () => overviewError.value && html`<div class="banner stop" role=
 function Inside() {
   const { parts } = route.value;
   const [first = "", second] = parts;
+  useFocus(parts.join("/"));
   const [, name, Page] = PAGES.find(([path]) => path === first) ?? [null, "No such page", null];
   useTitle(second ? `Task ${second.slice(-8)}` : name);
   return html`
