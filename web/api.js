@@ -8,6 +8,9 @@ export class ApiError extends Error {
   }
 }
 
+// Milliseconds that an answer to a GET may take; the service ends its own searches before that.
+const PATIENCE = 15_000;
+
 // Relative, so that the dashboard also works behind a proxy's path.
 const base = "api/v1/";
 
@@ -24,7 +27,7 @@ function sentence(status, body) {
 export async function call(method, path, options = {}) {
   const proof = isIn() ? session.value.csrf_token : null;
   const response = await send(method, path, proof, options);
-  const answer = await read(response);
+  const answer = await read(response).catch((error) => { throw unanswered(error); });
   if (response.status === 401) session.value = OUT;
   // Another tab may have logged in with another token, and changed the cookie of all.
   if (response.status === 403 && method !== "GET" && await renew() !== proof) return call(method, path, options);
@@ -32,7 +35,7 @@ export async function call(method, path, options = {}) {
   return { answer, headers: response.headers };
 }
 
-async function send(method, path, proof, { query, body, file, type = "application/json", signal }) {
+async function send(method, path, proof, { query, body, file, type = "application/json", signal, patience = PATIENCE }) {
   const address = new URL(base + path, document.baseURI);
   for (const [name, value] of Object.entries(query ?? {})) {
     if (value !== "" && value !== null && value !== undefined) address.searchParams.set(name, value);
@@ -41,11 +44,22 @@ async function send(method, path, proof, { query, body, file, type = "applicatio
   if (body !== undefined || file !== undefined) headers["Content-Type"] = type;
   if (proof && method !== "GET") headers["X-CSRF-Token"] = proof;
   try {
-    return await fetch(address, { method, signal, headers, body: file ?? (body === undefined ? undefined : JSON.stringify(body)) });
+    return await fetch(address, { method, signal: method === "GET" ? within(patience, signal) : signal, headers, body: file ?? (body === undefined ? undefined : JSON.stringify(body)) });
   } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new ApiError(0, "The service cannot be reached.");
+    throw unanswered(error);
   }
+}
+
+function within(patience, signal) {
+  if (patience === null) return signal;
+  const limit = AbortSignal.timeout(patience);
+  return signal ? AbortSignal.any([signal, limit]) : limit;
+}
+
+// What is said of a request without an answer; one that was given up needs no words.
+function unanswered(error) {
+  if (error.name === "AbortError" || error instanceof ApiError) return error;
+  return new ApiError(0, error.name === "TimeoutError" ? "The service does not answer." : "The service cannot be reached.");
 }
 
 async function read(response) {
@@ -74,12 +88,12 @@ export async function logout() {
   session.value = OUT;
 }
 
-export const get = async (path, query, signal) => (await call("GET", path, { query, signal })).answer;
+export const get = async (path, query, signal, more) => (await call("GET", path, { query, signal, ...more })).answer;
 export const post = async (path, body, query) => (await call("POST", path, { body, query })).answer;
 
-// A page of tasks; `next` is the cursor of the one after it.
+// A page of tasks without their logs; `next` is the cursor of the one after it.
 export async function listTasks(query, signal) {
-  const { answer, headers } = await call("GET", "tasks", { query, signal });
+  const { answer, headers } = await call("GET", "tasks", { query: { ...query, logs: false }, signal });
   const link = /<([^>]*)>; rel="next"/.exec(headers.get("Link") ?? "");
   const next = link && new URL(link[1], document.baseURI).searchParams.get("cursor");
   const total = headers.get("X-Total-Count");
@@ -88,8 +102,8 @@ export async function listTasks(query, signal) {
 
 const taskPath = (id) => `tasks/${encodeURIComponent(id)}`;
 export const task = {
-  show: (id, signal) => get(taskPath(id), {}, signal),
-  logs: (id, since, limit, signal) => get(`${taskPath(id)}/logs`, { since, limit }, signal),
+  show: (id, signal) => get(taskPath(id), { logs: false }, signal),
+  logs: (id, part, signal) => get(`${taskPath(id)}/logs`, part, signal),
   explain: (id, signal) => get(`${taskPath(id)}/explain`, {}, signal),
   downstream: (id, signal) => get(`${taskPath(id)}/downstream`, {}, signal),
   retry: (id) => post(`${taskPath(id)}/retry`),

@@ -1,7 +1,8 @@
 // The frame around the pages: navigation, search, live state, theme, keys.
 import { html, render, signal, useEffect, useRef } from "./html.js";
 import { logout } from "./api.js";
-import { connection, held, liveOn, missed, overviewError, setLive, start } from "./live.js";
+import { connection, epoch, held, liveOn, missed, overviewError, setLive, start } from "./live.js";
+import { number } from "./format.js";
 import { go, route, tasksHash } from "./router.js";
 import { OUT, isIn, session } from "./session.js";
 import { PauseBanner, Question, Words, attempt } from "./ui.js";
@@ -46,9 +47,10 @@ function setTheme(next) {
 const CONNECTION = { live: "Live", connecting: "Connecting", away: "Connection lost, trying again", polling: "Looks every 3 s" };
 
 function LiveState() {
-  const words = liveOn.value ? CONNECTION[connection.value] : `Paused${held.value > 0 ? `, ${held.value} new` : ""}`;
+  const words = liveOn.value ? CONNECTION[connection.value] : "Paused";
   return html`<span class=${`live is-${liveOn.value ? connection.value : "paused"}`} role="status">${words}</span>
-    <button type="button" id="live" aria-pressed=${!liveOn.value} onClick=${() => setLive(!liveOn.value)}>${
+    ${!liveOn.value && held.value > 0 && html`<span class="held">${number(held.value)} new</span>`}
+    <button type="button" id="live" onClick=${() => setLive(!liveOn.value)}>${
       liveOn.value ? "Pause updates" : "Resume updates"}</button>`;
 }
 
@@ -62,7 +64,7 @@ function Search() {
     go(ID.test(words) ? `#/tasks/${words}` : tasksHash({ q: words }));
   };
   return html`<form role="search" class="search" onSubmit=${search}>
-    <input id="search" name="q" type="search" placeholder="Search tasks, or an id ( / )" aria-label="Search tasks"/>
+    <input id="search" name="q" type="search" placeholder="Words or an id ( / )" aria-label="Search tasks"/>
   </form>`;
 }
 
@@ -94,6 +96,15 @@ const Brand = () => html`<a class="brand" href="#/"><img src="web/icon.svg" alt=
 
 const useTitle = (title) => useEffect(() => { document.title = `${title} – Venom Core`; }, [title]);
 
+// Whoever goes to another page stands at its beginning, also with a screen reader.
+function useFocus(page) {
+  const shown = useRef(page);
+  useEffect(() => {
+    if (shown.current !== page) document.getElementById("main").focus();
+    shown.current = page;
+  }, [page]);
+}
+
 function App() {
   if (session.value === OUT) return html`<${Outside}/><${Words}/>`;
   return html`${isIn() ? html`<${Inside}/><${Question}/><${Help}/>` : html`<${Unknown}/>`}<${Words}/>`;
@@ -114,6 +125,7 @@ const Trouble = () => overviewError.value && html`<div class="banner stop" role=
 function Inside() {
   const { parts } = route.value;
   const [first = "", second] = parts;
+  useFocus(parts.join("/"));
   const [, name, Page] = PAGES.find(([path]) => path === first) ?? [null, "No such page", null];
   useTitle(second ? `Task ${second.slice(-8)}` : name);
   return html`
@@ -133,7 +145,7 @@ function Inside() {
       <button type="button" onClick=${() => { missed.value = 0; }}>Dismiss</button></div>`}
     <main id="main" tabindex="-1">
       ${Page === null ? html`<h1>No such page</h1><p><a href="#/">Overview</a></p>`
-        : first === "tasks" && second ? html`<${TaskPage} key=${second} id=${second}/>` : html`<${Page} key=${first}/>`}
+        : first === "tasks" && second ? html`<${TaskPage} key=${`${second} ${epoch.value}`} id=${second}/>` : html`<${Page} key=${first}/>`}
     </main>`;
 }
 

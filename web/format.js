@@ -6,8 +6,10 @@ export function duration(seconds) {
   if (seconds === null || seconds === undefined || Number.isNaN(seconds)) return "–";
   if (seconds < 0) seconds = 0;
   if (seconds < 0.001) return "under 1 ms";
-  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
-  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+  if (seconds < 0.9995) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  seconds = Math.round(seconds);
+  if (seconds < 60) return `${seconds} s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`;
   if (seconds < DAY) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
   return `${Math.floor(seconds / DAY)} d ${Math.floor((seconds % DAY) / 3600)} h`;
@@ -16,7 +18,7 @@ export function duration(seconds) {
 // Seconds from one RFC 3339 time to another, to the microsecond (Date knows milliseconds only).
 export function between(from, to) {
   if (!from || !to) return null;
-  const micros = (time) => Number(/\.(\d{6})/.exec(time)?.[1] ?? 0);
+  const micros = (time) => Number((/\.(\d+)/.exec(time)?.[1] ?? "").slice(0, 6).padEnd(6, "0"));
   const whole = (time) => Math.floor(Date.parse(time) / 1000);
   return whole(to) - whole(from) + (micros(to) - micros(from)) / 1e6;
 }
@@ -28,8 +30,9 @@ export function ago(time) {
   return `${coarse(seconds)} ago`;
 }
 
-function coarse(seconds) {
-  if (seconds < 60) return `${Math.round(seconds)} s`;
+function coarse(exact) {
+  const seconds = Math.round(exact);
+  if (seconds < 60) return `${seconds} s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
   if (seconds < DAY) return `${Math.floor(seconds / 3600)} h`;
   return `${Math.floor(seconds / DAY)} d`;
@@ -68,4 +71,34 @@ export function oneLine(text, limit = 160) {
   const start = String(text ?? "").slice(0, limit * 4).replace(/\s+/g, " ").trim();
   const letters = Array.from(start);
   return letters.length > limit || text?.length > limit * 4 ? `${letters.slice(0, limit).join("")}…` : start;
+}
+
+// A mark of JSON, a string, or a number or word.
+const TOKEN = /[{}[\],:]|"[^"\\]*(?:\\.[^"\\]*)*"|[^\s{}[\],:"]+/g;
+// Deeper than this the indents would be longer than the text.
+const DEPTH = 100;
+
+// JSON with indents, null if it is none. The tokens stay as they are written: a number is not made another one by
+// reading it, and of two fields of one name none is lost.
+export function indented(text) {
+  try {
+    JSON.parse(text);
+  } catch {
+    return null;
+  }
+  const parts = [];
+  let depth = 0;
+  let before = "";
+  const line = () => `\n${"  ".repeat(depth)}`;
+  for (const [token] of text.matchAll(TOKEN)) {
+    const isEnd = token === "}" || token === "]";
+    if (isEnd) depth -= 1;
+    const isEmpty = isEnd && (before === "{" || before === "[");
+    if (before !== "" && (isEnd || before === "{" || before === "[" || before === ",") && !isEmpty) parts.push(line());
+    parts.push(token === ":" ? ": " : token);
+    if (token === "{" || token === "[") depth += 1;
+    if (depth > DEPTH) return null;
+    before = token;
+  }
+  return parts.join("");
 }

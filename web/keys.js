@@ -5,6 +5,27 @@ import { isIn } from "./session.js";
 
 export const isHelpOpen = signal(false);
 
+// Single letters can be turned off, for those whose speech or screen reader types them.
+const KEPT = "venom.keys";
+const areOn = signal(kept() !== "off");
+
+function kept() {
+  try {
+    return localStorage.getItem(KEPT);
+  } catch {
+    return null;
+  }
+}
+
+function turn(on) {
+  areOn.value = on;
+  try {
+    localStorage.setItem(KEPT, on ? "on" : "off");
+  } catch {
+    // It holds for this visit then.
+  }
+}
+
 const KEYS = [
   ["/", "search tasks"],
   ["j or ↓", "next row"],
@@ -27,6 +48,7 @@ export function Help() {
   return html`<dialog ref=${dialog} aria-labelledby="keys" onClose=${() => { isHelpOpen.value = false; }}>
     <h2 id="keys">Keyboard</h2>
     <table><tbody>${KEYS.map(([key, what]) => html`<tr key=${key}><th scope="row"><kbd>${key}</kbd></th><td>${what}</td></tr>`)}</tbody></table>
+    <label class="check"><input type="checkbox" id="keys-on" checked=${areOn.value} onChange=${(event) => turn(event.target.checked)}/> Letters and signs alone do this</label>
     <div class="buttons"><button type="button" class="main" onClick=${() => { isHelpOpen.value = false; }}>Close</button></div>
   </dialog>`;
 }
@@ -64,6 +86,7 @@ export function listenToKeys() {
       if (event.key === "Escape" && target.id === "search") target.blur();
       return;
     }
+    if (event.key.length === 1 && !areOn.value) return;
     const isArrow = event.key.startsWith("Arrow");
     if (isArrow && !row()) return;
     const action = event.key === "Enter" && target.matches("[data-row]") ? ACTIONS.o : ACTIONS[event.key];

@@ -20,6 +20,8 @@ const PATIENCE = 500;
 // Events that the list of recent ones keeps, and that are held while live updates are paused.
 const RECENT = 200;
 const HELD = 5000;
+// Characters kept of each text of an event.
+const TEXT = 1000;
 // Log lines and progress change no list of tasks.
 const QUIET = new Set(["TASK_LOG", "TASK_PROGRESS", "TASK_OUTPUT", "SYSTEM_LOG"]);
 
@@ -33,18 +35,22 @@ export const overview = signal(null);
 export const overviewError = signal(null);
 // Grows whenever a list of tasks may have changed.
 export const changes = signal(0);
+// Grows when the service's journal is another than before, as after a restore: nothing that was shown counts.
+export const epoch = signal(0);
 // Events that went by unseen, because this listener or the browser was too slow.
 export const missed = signal(0);
 
 let position = null;
 let waiting = [];
 let dropped = 0;
+// Whether something may have happened that no event will tell, as between the first list and the socket.
+let isUnsure = false;
 let socket = null;
 let patience = PATIENCE;
 let retrying = null;
 const followers = new Set();
 
-// Calls `follower` with each batch of events; returns what ends that.
+// Calls `follower` with each batch of events, and whether more than these may have happened; returns what ends that.
 export function follow(follower) {
   followers.add(follower);
   return () => followers.delete(follower);
@@ -90,23 +96,60 @@ function connect(task) {
     if (isFirst) {
       isFirst = false;
       patience = PATIENCE;
-      if (position === null) position = event.id;
-      connection.value = "live";
-      look();
+      greet(event.id);
       return;
     }
     // The last words at a stop carry the place of an event that has been told.
     if (event.type === "EVENTS_MISSED") dropped += event.data.to - event.data.from + 1;
-    else if (event.id > position || event.type === "SYSTEM_LOG") waiting.push(event);
+    else if (event.id > position || event.type === "SYSTEM_LOG") waiting.push(brief(event));
     position = Math.max(position, event.id);
     if (waiting.length > HELD) dropped += waiting.splice(0, waiting.length - HELD).length;
   };
-  own.onclose = () => {
-    if (own !== socket) return;
-    connection.value = "away";
-    retrying = setTimeout(() => connectAgain(own, task), patience);
-    patience = Math.min(patience * 2, 5000);
-  };
+  own.onclose = () => { if (own === socket) lose(own, task); };
+}
+
+function lose(own, task) {
+  connection.value = "away";
+  clearTimeout(retrying);
+  retrying = setTimeout(() => connectAgain(own, task), patience);
+  patience = Math.min(patience * 2, 5000);
+}
+
+// The first frame says how far the journal is. If that is less far than what was heard, an older database has been
+// restored: its next events count, and what was shown does not.
+function greet(newest) {
+  patience = PATIENCE;
+  if (position !== null && newest < position) {
+    waiting = [];
+    dropped = 0;
+    position = newest;
+    batch(() => { recent.value = []; epoch.value += 1; });
+  }
+  position ??= newest;
+  connection.value = "live";
+  isUnsure = true;
+  look();
+}
+
+// What is held of an event while updates are paused is bounded in number, so its texts are cut.
+function brief(event) {
+  const { line, content, error } = event.data;
+  if (!isLong(line) && !isLong(content) && !isLong(error)) return event;
+  const data = { ...event.data };
+  for (const name of ["line", "content", "error"]) if (isLong(data[name])) data[name] = data[name].slice(0, TEXT);
+  return { ...event, data, message: event.message.slice(0, TEXT) };
+}
+
+const isLong = (text) => text?.length > TEXT;
+
+// A service that hangs does not close its socket. It is left, and another one is opened; the events that came in
+// time are not asked for again.
+function leave() {
+  const silent = socket;
+  if (connection.value !== "live" || silent === null) return;
+  silent.onclose = null;
+  silent.close();
+  lose(silent, scope.value);
 }
 
 // A page is not told why its socket was closed. If the token counts no more, the session says so and ends.
@@ -119,6 +162,7 @@ async function connectAgain(closed, task) {
 function forget() {
   waiting = [];
   dropped = 0;
+  isUnsure = false;
   batch(() => {
     held.value = 0;
     missed.value = 0;
@@ -133,7 +177,9 @@ function deliver() {
     if (held.value !== waiting.length + dropped) held.value = waiting.length + dropped;
     return;
   }
-  if (waiting.length === 0 && dropped === 0) return;
+  if (waiting.length === 0 && dropped === 0 && !isUnsure) return;
+  const mayMiss = dropped > 0 || isUnsure;
+  isUnsure = false;
   const events = waiting;
   const lost = dropped;
   waiting = [];
@@ -142,9 +188,9 @@ function deliver() {
     held.value = 0;
     if (lost > 0) missed.value += lost;
     recent.value = events.slice(-RECENT).reverse().concat(recent.value).slice(0, RECENT);
-    if (lost > 0 || events.some((event) => !QUIET.has(event.type))) changes.value += 1;
+    if (mayMiss || events.some((event) => !QUIET.has(event.type))) changes.value += 1;
   });
-  for (const follower of followers) follower(events, lost);
+  for (const follower of followers) follower(events, mayMiss);
 }
 
 let isLooking = false;
@@ -168,6 +214,7 @@ export async function look() {
     overviewError.value = null;
   } catch (error) {
     if (isIn()) overviewError.value = error.message;
+    if (error.status === 0) leave();
   }
   took = Date.now() - looked;
   isLooking = false;

@@ -134,32 +134,39 @@ export const Failed = ({ error, again }) => html`<p class="problem" role="alert"
 export const Empty = ({ children }) => html`<p class="empty">${children}</p>`;
 
 // Looks anew when `trigger` changes, one look at a time, and keeps what it had meanwhile.
-export function useLoaded(load, trigger) {
-  const [state, setState] = useState({ value: null, error: null });
-  const run = useRef({ isBusy: false, isWanted: false, isGone: false, load: null });
-  run.current.load = load;
+//
+// What is looked for is named by `address`. With another one a look that is under way is given up; `isOld` is
+// true for as long as `value` is still that of the address before.
+export function useLoaded(load, trigger, address = "") {
+  const [state, setState] = useState({ value: null, of: null, error: null, failed: null });
+  const run = useRef({ request: null, isWanted: false });
+  Object.assign(run.current, { load, address });
+  const giveUp = () => {
+    run.current.request?.abort();
+    run.current.request = null;
+  };
   const look = async () => {
     const now = run.current;
-    if (now.isBusy) {
-      now.isWanted = true;
-      return;
-    }
-    now.isBusy = true;
-    do {
+    now.isWanted = true;
+    if (now.request) return;
+    const request = new AbortController();
+    now.request = request;
+    while (now.isWanted && now.request === request) {
       now.isWanted = false;
-      const asked = now.load;
+      const of = now.address;
       try {
-        const value = await asked();
-        if (!now.isGone && asked === now.load || !now.isWanted) setState({ value, error: null });
+        const value = await now.load(request.signal);
+        if (now.request === request) setState({ value, of, error: null, failed: null });
       } catch (error) {
-        if (error.name !== "AbortError") setState((old) => ({ value: old.value, error: error.message }));
+        if (now.request === request) setState((old) => ({ ...old, error: error.message, failed: of }));
       }
-    } while (now.isWanted && !now.isGone);
-    now.isBusy = false;
+    }
+    if (now.request === request) now.request = null;
   };
-  useEffect(() => { look(); }, trigger);
-  useEffect(() => () => { run.current.isGone = true; }, []);
-  return { ...state, look };
+  useEffect(() => giveUp, [address]);
+  useEffect(() => { look(); }, [address, ...trigger]);
+  const { value, of, error, failed } = state;
+  return { value, isOld: value !== null && of !== address, error: failed === address ? error : null, look };
 }
 
 // The same at most once a second, for what changes with every event.

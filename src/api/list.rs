@@ -20,7 +20,7 @@ const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 /// The parameters of a list.
 pub(super) fn parameters() -> Vec<&'static str> {
-    [&["limit", "cursor", "order"], &FILTERS[..]].concat()
+    [&["limit", "cursor", "order", "logs"], &FILTERS[..]].concat()
 }
 
 /// The page that `query` asks for.
@@ -29,7 +29,9 @@ pub(super) async fn page(api: &Api, caller: &Caller, query: &Query) -> Result<Re
     caller.confine(&mut filter)?;
     let limit = query.count("limit", TASKS_LIMIT)?.unwrap_or(TASKS);
     let (order, cursor) = (order(query)?, cursor(query)?);
-    let page = api.state.tasks_of(&filter, order, cursor, limit).await?;
+    let with_logs = query.flag("logs", true)?;
+    let page = api.state.tasks_of(&filter, order, cursor, limit, with_logs);
+    let page = page.await?;
     let mut response = (total_count(page.total), Json(page.tasks)).into_response();
     if let Some(next) = page.next {
         let query = query.with("cursor", &next.to_string());

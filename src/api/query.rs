@@ -90,6 +90,12 @@ impl Query {
         }
     }
 
+    /// The parameter as `true` or `false`; `default` if it was not given.
+    pub fn flag(&self, name: &str, default: bool) -> Result<bool, ApiError> {
+        let flag = self.get(name, "bool_parsing", "true or false")?;
+        Ok(flag.unwrap_or(default))
+    }
+
     /// The parameter read as a `T`; `expected` says what that is.
     pub fn get<T: std::str::FromStr>(
         &self,

@@ -13,7 +13,7 @@ use super::error::{ApiError, Refusal};
 use super::extract::TaskIdPath;
 use super::query::{NoParameters, Query};
 use crate::models::TaskId;
-use crate::state::{Deleted, LogLine, Retried};
+use crate::state::{Deleted, LogLine, LogPart, Retried};
 
 /// Log lines in an answer, if the request does not say.
 const LINES: u32 = 1000;
@@ -102,15 +102,16 @@ pub(super) async fn logs(
     uri: Uri,
     TaskIdPath(task_id): TaskIdPath,
 ) -> Result<Json<Vec<LogLine>>, ApiError> {
-    let query = Query::parse(uri.query(), &["since", "limit"])?;
+    let query = Query::parse(uri.query(), &["since", "limit", "tail", "steps"])?;
     let since = query.get("since", "int_parsing", "an event id, a whole number")?;
-    let limit = query.count("limit", LINES_LIMIT)?.unwrap_or(LINES);
+    let part = LogPart {
+        since: since.unwrap_or(0),
+        limit: query.count("limit", LINES_LIMIT)?.unwrap_or(LINES),
+        tail: query.flag("tail", false)?,
+        steps: query.flag("steps", false)?,
+    };
     if api.state.task_state(task_id).await?.is_none() {
         return Err(ApiError::NotFound("Task not found"));
     }
-    let lines = api
-        .state
-        .task_log(task_id, since.unwrap_or(0), limit)
-        .await?;
-    Ok(Json(lines))
+    Ok(Json(api.state.task_log(task_id, part).await?))
 }

@@ -96,7 +96,7 @@ pub(super) async fn create(
 /// With `wait` it answers when the task has finished, or with the task as it is when the time is over.
 #[utoipa::path(
     get, path = "/api/v1/tasks/{task_id}", tag = "Tasks", operation_id = "get_task",
-    params(parameters::TaskIdParameter, parameters::WaitParameter),
+    params(parameters::TaskIdParameter, parameters::WaitParameter, parameters::WithLogsParameter),
     responses((status = 200, description = "The task", body = Task)),
 )]
 pub(super) async fn show(
@@ -105,11 +105,15 @@ pub(super) async fn show(
     uri: Uri,
     TaskIdPath(task_id): TaskIdPath,
 ) -> Result<Json<Task>, ApiError> {
-    let wait = wait::of(&Query::parse(uri.query(), &["wait"])?)?;
+    let query = Query::parse(uri.query(), &["wait", "logs"])?;
+    let (wait, with_logs) = (wait::of(&query)?, query.flag("logs", true)?);
     if let Some(wait) = wait {
         wait::until_finished(&api, task_id, wait).await?;
     }
-    let task = api.state.task(task_id).await?;
+    let task = match with_logs {
+        true => api.state.task(task_id).await?,
+        false => api.state.task_without_logs(task_id).await?,
+    };
     // While it waited, an import may have put another processor's task in its place.
     let task = task.filter(|task| caller.covers(&task.processor));
     task.map(Json).ok_or(ApiError::NotFound("Task not found"))
@@ -121,7 +125,11 @@ pub(super) async fn show(
 /// processors. With any, it is a page of the tasks that pass the filter.
 #[utoipa::path(
     get, path = "/api/v1/tasks", tag = "Tasks", operation_id = "list_tasks",
-    params(parameters::PageParameters, parameters::FilterParameters),
+    params(
+        parameters::PageParameters,
+        parameters::WithLogsParameter,
+        parameters::FilterParameters
+    ),
     responses((status = 200, description = "Tasks", body = Vec<Task>, headers(
         ("Link" = String, description = "The next page, if there is one: `<…>; rel=\"next\"`"),
         ("X-Total-Count" = i64, description = "Tasks on all pages, where that is cheap to know"),
@@ -141,7 +149,7 @@ pub(super) async fn list(
     // takes them.
     let first = api
         .state
-        .tasks_of(&everything, Order::NewestFirst, None, PAGE);
+        .tasks_of(&everything, Order::NewestFirst, None, PAGE, true);
     let first = first.await?;
     let total = list::total_count(first.total);
     let pages = stream::unfold(Listing::First(first), move |listing| {

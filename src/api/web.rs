@@ -53,11 +53,20 @@ pub(super) fn serve(path: &str, asked: &HeaderMap) -> Result<Response, ApiError>
             HeaderValue::from_static("no-referrer"),
         ),
     ];
-    let known = asked.get(header::IF_NONE_MATCH);
-    if known.is_some_and(|known| known == tag) {
+    if is_known(asked, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
     Ok((headers, Body::from(file.data.into_owned())).into_response())
+}
+
+/// Whether the browser has the file of this tag. It may name several; a proxy that compresses marks them as weak.
+fn is_known(asked: &HeaderMap, tag: &HeaderValue) -> bool {
+    let lists = asked.get_all(header::IF_NONE_MATCH).iter();
+    lists
+        .filter_map(|list| list.to_str().ok())
+        .flat_map(|list| list.split(','))
+        .map(str::trim)
+        .any(|known| known == "*" || tag == known.strip_prefix("W/").unwrap_or(known))
 }
 
 fn tag(file: &EmbeddedFile) -> HeaderValue {

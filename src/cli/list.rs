@@ -70,15 +70,19 @@ pub(super) async fn run(list: &List) -> Result<(), Error> {
 }
 
 impl List {
-    /// Without a filter or a limit it is the service's list of all, read as far as it is shown.
+    /// As JSON, without a filter or a limit, it is the service's list of all, read as far as it is shown.
     fn path(&self) -> String {
         let mut parameters = self.filter.parameters();
         let limit = match self.all {
             true => PAGE,
             false => self.limit.unwrap_or(SHOWN).min(PAGE),
         };
-        if self.limit.is_some() || !parameters.is_empty() {
+        if self.limit.is_some() || !parameters.is_empty() || !self.json {
             parameters.push(("limit", limit.to_string()));
+        }
+        // The table shows no log.
+        if !self.json {
+            parameters.push(("logs", "false".to_owned()));
         }
         with_query("/api/v1/tasks", &parameters)
     }

@@ -143,33 +143,75 @@ pub struct LogLine {
     pub line: String,
 }
 
-/// One task's log lines after row `since`, oldest first.
+struct LineRow {
+    id: i64,
+    at: Text,
+    kind: Text,
+    agent: Option<Text>,
+    line: Text,
+}
+
+impl From<LineRow> for LogLine {
+    fn from(row: LineRow) -> Self {
+        Self {
+            id: row.id,
+            at: row.at.into(),
+            kind: row.kind.into(),
+            agent: row.agent.map(String::from),
+            line: row.line.into(),
+        }
+    }
+}
+
+/// Which lines of a log are wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct LogPart {
+    /// Those after the one with this id.
+    pub since: i64,
+    /// At most so many.
+    pub limit: u32,
+    /// If there are more, the last ones instead of the first.
+    pub tail: bool,
+    /// Only those that tell what became of the task, without what its processor printed.
+    pub steps: bool,
+}
+
+/// The lines that come in this order.
+macro_rules! query_lines {
+    ($order:literal, $id:expr, $part:expr) => {
+        sqlx::query_as!(
+            LineRow,
+            r#"SELECT id AS "id!", at AS "at!: Text", type AS "kind!: Text",
+                      agent AS "agent: Text", message AS "line!: Text"
+                 FROM logs
+                WHERE task_id = ?1 AND id > ?2 AND message IS NOT NULL
+                  AND (NOT ?3 OR type <> 'TASK_LOG')
+                ORDER BY "#
+                + $order
+                + " LIMIT ?4",
+            $id,
+            $part.since,
+            $part.steps,
+            $part.limit
+        )
+    };
+}
+
+/// A part of one task's log, oldest line first.
 pub(super) async fn task_log(
     conn: impl SqliteExecutor<'_>,
     task: TaskId,
-    since: i64,
-    limit: u32,
+    part: LogPart,
 ) -> Result<Vec<LogLine>, Error> {
     let id = task.hyphenated().to_string();
-    let rows = sqlx::query!(
-        r#"SELECT id AS "id!", at AS "at!: Text", type AS "kind!: Text", agent AS "agent: Text",
-                  message AS "line!: Text"
-             FROM logs WHERE task_id = ?1 AND id > ?2 AND message IS NOT NULL
-            ORDER BY id LIMIT ?3"#,
-        id,
-        since,
-        limit
-    )
-    .fetch_all(conn)
-    .await?;
-    let lines = rows.into_iter().map(|row| LogLine {
-        id: row.id,
-        at: row.at.into(),
-        kind: row.kind.into(),
-        agent: row.agent.map(String::from),
-        line: row.line.into(),
-    });
-    Ok(lines.collect())
+    let mut rows = match part.tail {
+        true => query_lines!("id DESC", id, part).fetch_all(conn).await?,
+        false => query_lines!("id", id, part).fetch_all(conn).await?,
+    };
+    if part.tail {
+        rows.reverse();
+    }
+    Ok(rows.into_iter().map(LogLine::from).collect())
 }
 
 /// A start of an attempt, for the rates.

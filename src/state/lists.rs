@@ -54,25 +54,26 @@ struct FoundRow {
     finished_at: Option<super::text::Text>,
 }
 
-/// A page beyond row `cursor` with at most `limit` tasks, and fewer where they are large.
+/// A page beyond row `cursor` with at most `limit` tasks, if wanted with their logs; fewer where they are large.
 pub(super) async fn page(
     conn: &mut SqliteConnection,
     filter: &TaskFilter,
     order: Order,
     cursor: Option<i64>,
     limit: u32,
+    with_logs: bool,
 ) -> Result<Page, Error> {
     // One transaction, so that no task changes between being found and being read.
     let mut snapshot = conn.begin().await?;
     let limit = i64::from(limit);
     let found = find(&mut snapshot, filter, order, cursor, i64::MAX, limit + 1).await?;
     let mut seqs: Vec<i64> = found.iter().map(|task| task.seq).collect();
-    let fitting = reads::rows_of_a_page(&mut snapshot, &seqs)
+    let fitting = reads::rows_of_a_page(&mut snapshot, &seqs, with_logs)
         .await?
         .min(limit) as usize;
     let has_more = fitting < seqs.len();
     seqs.truncate(fitting);
-    let tasks = reads::tasks_at(&mut snapshot, &seqs, order).await?;
+    let tasks = reads::tasks_at(&mut snapshot, &seqs, order, with_logs).await?;
     let total = match filter.is_status_alone() {
         true => Some(count(&mut snapshot, filter.status).await?),
         false => None,

@@ -77,7 +77,7 @@ pub use explain::{Asked, Explanation, Obstacle, ProcessorStatus};
 pub use fates::{Fate, fates};
 pub use files::{beside, wal_bytes};
 pub use handle::StateManager;
-pub use history::{LogLine, Said};
+pub use history::{LogLine, LogPart, Said};
 pub use import::ImportReport;
 pub use limits::{Home, Limits, Rule};
 pub use lists::Page;

@@ -44,9 +44,10 @@ struct TaskRow {
     logs: Text,
 }
 
-/// The columns of [`TaskRow`], before the query's own `WHERE` and its arguments.
+/// The columns of [`TaskRow`], before the query's own `WHERE` and its arguments; `$logs` is one more condition for
+/// the log lines.
 macro_rules! query_tasks {
-    ($tail:literal, $($argument:expr),*) => {
+    ($logs:literal, $tail:literal, $($argument:expr),*) => {
         sqlx::query_as!(
             TaskRow,
             r#"SELECT seq AS "seq!", id AS "id!: Text", content AS "content!: Text",
@@ -65,7 +66,7 @@ macro_rules! query_tasks {
                       context_used AS "context_used: Text", extra AS "extra!: Text",
                       (SELECT json_group_array(message)
                          FROM (SELECT message FROM logs
-                                WHERE task_id = tasks.id AND message IS NOT NULL
+                                WHERE task_id = tasks.id AND message IS NOT NULL "# + $logs + r#"
                                 ORDER BY id)) AS "logs!: Text"
                  FROM tasks "# + $tail,
             $($argument),*
@@ -73,10 +74,14 @@ macro_rules! query_tasks {
     };
 }
 
-/// The task of this id.
-pub(super) async fn task(conn: impl SqliteExecutor<'_>, id: TaskId) -> Result<Option<Task>, Error> {
+/// The task of this id, if wanted with its log.
+pub(super) async fn task(
+    conn: impl SqliteExecutor<'_>,
+    id: TaskId,
+    with_logs: bool,
+) -> Result<Option<Task>, Error> {
     let id = id.hyphenated().to_string();
-    let row = query_tasks!("WHERE id = ?1", id)
+    let row = query_tasks!("AND ?2", "WHERE id = ?1", id, with_logs)
         .fetch_optional(conn)
         .await?;
     row.map(|row| row.into_task().map(|(_, task)| task))
@@ -115,8 +120,8 @@ pub(super) async fn tasks_after(
     )
     .fetch_all(&mut *conn)
     .await?;
-    let limit = rows_of_a_page(&mut conn, &seqs).await?;
-    let rows = query_tasks!("WHERE seq > ?1 ORDER BY seq LIMIT ?2", after, limit)
+    let limit = rows_of_a_page(&mut conn, &seqs, true).await?;
+    let rows = query_tasks!("", "WHERE seq > ?1 ORDER BY seq LIMIT ?2", after, limit)
         .fetch_all(&mut *conn)
         .await?;
     rows.into_iter().map(TaskRow::into_task).collect()
@@ -138,23 +143,31 @@ pub(super) async fn tasks_before(
     )
     .fetch_all(&mut *conn)
     .await?;
-    let limit = rows_of_a_page(&mut conn, &seqs).await?;
-    let rows = query_tasks!("WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2", before, limit)
-        .fetch_all(&mut *conn)
-        .await?;
+    let limit = rows_of_a_page(&mut conn, &seqs, true).await?;
+    let rows = query_tasks!(
+        "",
+        "WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2",
+        before,
+        limit
+    )
+    .fetch_all(&mut *conn)
+    .await?;
     rows.into_iter().map(TaskRow::into_task).collect()
 }
 
-/// The tasks of these row numbers, in this order.
+/// The tasks of these row numbers, in this order, if wanted with their logs.
 pub(super) async fn tasks_at(
     conn: &mut SqliteConnection,
     seqs: &[i64],
     order: Order,
+    with_logs: bool,
 ) -> Result<Vec<Task>, Error> {
     let seqs = serde_json::to_string(seqs)?;
     let rows = query_tasks!(
+        "AND ?2",
         "WHERE seq IN (SELECT value FROM jsonb_each(?1)) ORDER BY seq",
-        seqs
+        seqs,
+        with_logs
     )
     .fetch_all(conn)
     .await?;
@@ -173,6 +186,7 @@ pub(super) async fn tasks_at(
 pub(super) async fn rows_of_a_page(
     conn: &mut SqliteConnection,
     seqs: &[i64],
+    with_logs: bool,
 ) -> Result<i64, Error> {
     let count = seqs.len() as i64;
     let seqs = serde_json::to_string(seqs)?;
@@ -186,14 +200,16 @@ pub(super) async fn rows_of_a_page(
                             + octet_length(context_history)
                             + coalesce(octet_length(context_used), 0) + octet_length(extra)
                             + coalesce((SELECT sum(octet_length(message) + ?4) FROM logs
-                                         WHERE task_id = tasks.id AND message IS NOT NULL), 0)
+                                         WHERE task_id = tasks.id AND message IS NOT NULL
+                                           AND ?5), 0)
                          FROM tasks WHERE seq = ?1 ->> page.row), 0)
                  FROM page WHERE page.row < ?2 AND page.bytes <= ?3)
            SELECT max(row) AS "rows!: i64" FROM page WHERE bytes <= ?3"#,
         seqs,
         count,
         PAGE_BYTES,
-        LINE_BYTES
+        LINE_BYTES,
+        with_logs
     )
     .fetch_one(conn)
     .await?;

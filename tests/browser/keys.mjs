@@ -10,6 +10,8 @@ visit(async (page) => {
   await page.locator(".counters").waitFor();
   await page.keyboard.press("t");
   await page.waitForURL(/#\/tasks/);
+  // Who goes to another page stands at its beginning.
+  await until("the page has the focus", () => page.evaluate(() => document.activeElement.id === "main"));
   await until("three rows", async () => (await rows(page).count()) === 3);
   await page.keyboard.press("j");
   await until("the first row", async () => (await focused(page)).includes("three"));
@@ -44,6 +46,19 @@ visit(async (page) => {
   await page.keyboard.press("p");
   await page.keyboard.press("n");
   await page.waitForURL(/#\/submit/);
+
+  // Keys that are signs can be turned off, also for the next visit.
+  await page.locator("#help").click();
+  await page.locator("#keys-on").uncheck();
+  await page.locator("dialog[open]").getByRole("button", { name: "Close" }).click();
+  await page.reload();
+  await page.locator("main h1").waitFor();
+  for (const key of ["t", "p", "?", "/"]) await page.keyboard.press(key);
+  same([new URL(page.url()).hash, await page.locator("#live").textContent(), await page.locator("dialog[open]").count()],
+    ["#/submit", "Pause updates", 0]);
+  await page.locator("#help").click();
+  await page.locator("#keys-on").check();
+  await page.keyboard.press("Escape");
 
   // A theme that was chosen is there again at the next visit.
   const light = await ground(page);

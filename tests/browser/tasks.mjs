@@ -114,7 +114,9 @@ visit(async (page) => {
   // Paused, the list stands still and says what it holds back.
   await button(page, "Pause updates").click();
   await submit({ content: "not yet" });
-  await page.locator(".live").getByText("Paused, 1 new").waitFor();
+  await page.locator(".held").getByText("1 new").waitFor();
+  // Spoken is the change of the state, not each event.
+  same(await page.getByRole("status").filter({ hasText: "Paused" }).textContent(), "Paused");
   same(await page.getByText("not yet").count(), 0);
   await button(page, "Resume updates").click();
   await seen(page, "not yet");

@@ -366,3 +366,31 @@ pub fn ids(tasks: &Value) -> Vec<String> {
         .map(|task| task["id"].as_str().expect("an id").to_owned())
         .collect()
 }
+
+#[tokio::test]
+async fn logs_are_left_out_where_they_are_not_wanted() {
+    let service = with_all_kinds().await;
+    let whole = service.get("/api/v1/tasks?limit=3").await;
+    let page = service.get("/api/v1/tasks?limit=3&logs=false").await;
+    let (whole, brief) = (whole.expect(200), page.expect(200));
+    for (whole, brief) in whole
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(brief.as_array().unwrap())
+    {
+        assert!(!whole["logs"].as_array().unwrap().is_empty());
+        let mut expected = whole.clone();
+        expected["logs"] = json!([]);
+        assert_eq!(brief, &expected);
+        let path = format!("/api/v1/tasks/{}", whole["id"].as_str().unwrap());
+        let one = service.get(&format!("{path}?logs=false")).await.expect(200);
+        assert_eq!(one, expected);
+        let one = service.get(&format!("{path}?logs=true")).await.expect(200);
+        assert_eq!(&one, whole);
+    }
+    let next = next(&page).expect("a next page");
+    assert!(next.contains("logs=false"), "{next}");
+    service.get("/api/v1/tasks?logs=no").await.problem();
+    service.ends_well().await;
+}

@@ -96,7 +96,29 @@ async fn a_tasks_lines_come_with_ids_and_times_and_in_pages() {
         paged.extend(page.iter().cloned());
     }
     assert_eq!(&paged, all);
-    for wrong in ["since=x", "limit=0", "limit=10001", "page=1"] {
+    let part = async |query: &str| {
+        let path = format!("/api/v1/tasks/{id}/logs?{query}");
+        service.get(&path).await.expect(200)
+    };
+    let last = &all[all.len() - 2..];
+    assert_eq!(part("tail=true&limit=2").await, json!(last));
+    assert_eq!(part("tail=true").await, json!(all));
+    let since = format!("tail=true&since={}", last[0]["id"]);
+    assert_eq!(part(&since).await, json!([last[1]]));
+    let steps = all.iter().filter(|line| line["type"] != "TASK_LOG");
+    let steps: Vec<_> = steps.collect();
+    assert!(steps.len() >= 2 && steps.len() < all.len());
+    assert_eq!(part("steps=true").await, json!(steps));
+    let end = &steps[steps.len() - 1..];
+    assert_eq!(part("steps=true&tail=true&limit=1").await, json!(end));
+    for wrong in [
+        "since=x",
+        "limit=0",
+        "limit=10001",
+        "page=1",
+        "tail=2",
+        "steps=",
+    ] {
         let answer = service
             .get(&format!("/api/v1/tasks/{id}/logs?{wrong}"))
             .await;

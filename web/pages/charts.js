@@ -21,7 +21,7 @@ const CHARTS = [
 export function Charts() {
   const [name, setName] = useState("5m");
   const tick = useTick(WINDOWS.find(([window]) => window === name)[2]);
-  const { value, error, look } = useLoaded(() => get("stats", { window: name }), [name, tick]);
+  const { value, error, look } = useLoaded((signal) => get("stats", { window: name }, signal), [tick], name);
   return html`<section aria-label="Charts" class="charts">
     <div class="buttons" role="group" aria-label="Window of the charts"><span>Last</span>${WINDOWS.map(([window, words]) => html`<button key=${window} type="button"
       aria-pressed=${window === name} onClick=${() => setName(window)}>${words}</button>`)}</div>

@@ -22,7 +22,7 @@ function Report() {
   const { value, error, look } = useLoaded(async () => {
     setBusy(true);
     try {
-      return await get("doctor", { full: isFull });
+      return await get("doctor", { full: isFull }, undefined, { patience: null });
     } finally {
       setBusy(false);
     }

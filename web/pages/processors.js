@@ -1,25 +1,35 @@
 // The processors: their limits, what they do at this moment, and their own pause.
-import { html } from "../html.js";
+import { html, useState } from "../html.js";
 import { get, post } from "../api.js";
 import { changes } from "../live.js";
-import { dateTime, number } from "../format.js";
+import { dateTime, number, plural } from "../format.js";
 import { gate } from "../session.js";
 import { Failed, Why, askPause, attempt, pauseWords, useLoaded, useThrottled } from "../ui.js";
 
+// Rows that are drawn; more are found by their names.
+const SHOWN = 200;
+// Up to so many one sees without a search.
+const FEW = 20;
+
 export function Processors() {
+  const [part, setPart] = useState("");
   const { value, error, look } = useLoaded(() => get("processors"), [useThrottled(changes.value)]);
   const act = async (verb, processor, terms = {}) => { await attempt(() => post(`queue/${verb}`, { processor, ...terms })); look(); };
   const pause = async (name) => {
     const terms = await askPause(`Pause processor ${name}?`, "Nothing more of it is started; what runs goes on, and new tasks wait.");
     if (terms) act("pause", name, terms);
   };
+  const found = (value ?? []).filter((it) => it.name.includes(part.trim()));
   return html`<h1>Processors</h1>
     <${Why} role="operate"/>
     ${error && html`<${Failed} error=${error} again=${look}/>`}
+    ${value?.length > FEW && html`<form class="filters" role="search" aria-label="Processors" onSubmit=${(event) => event.preventDefault()}>
+      <label>Part of the name<input name="part" type="search" autocomplete="off" value=${part} onInput=${(event) => setPart(event.target.value)}/></label>
+      <span class="total" role="status">${found.length > SHOWN ? `${SHOWN} of ${plural(found.length, "processor")} shown` : plural(found.length, "processor")}</span></form>`}
     ${value && html`<div class="scroll" tabindex="0" role="region" aria-label="Processors"><table>
       <thead><tr><th scope="col">Name</th><th scope="col">Kind</th><th scope="col">Running</th><th scope="col">Waiting</th>
         <th scope="col">At once</th><th scope="col">Rate</th><th scope="col">State</th><th scope="col"><span class="unseen">Actions</span></th></tr></thead>
-      <tbody>${value.map((it) => html`<tr key=${it.name} data-row tabindex="-1">
+      <tbody>${found.slice(0, SHOWN).map((it) => html`<tr key=${it.name} data-row tabindex="-1">
         <th scope="row"><a href=${`#/tasks?processor=${encodeURIComponent(it.name)}`}>${it.name}</a></th>
         <td>${it.kind ?? html`<span class="failure">not configured</span>`}</td>
         <td class="number">${number(it.running)}</td><td class="number">${number(it.pending)}</td>

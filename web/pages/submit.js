@@ -11,6 +11,7 @@ export const prefill = signal(null);
 
 const words = (text) => text.split(",").map((word) => word.trim()).filter(Boolean);
 const NUMBERS = ["priority", "delay", "max_attempts", "timeout"];
+const KNOWN = new Set(["content", "tags", "run_at", "after"]);
 const TEXTS = ["processor", "session_id", "concurrency_key", "unique_key"];
 
 // Other fields than the form has: the task keeps them in its context.
@@ -24,6 +25,12 @@ function others(text) {
   }
   if (value === null || typeof value !== "object" || Array.isArray(value)) throw new Error('Other fields: expected a JSON object, such as {"language": "de"}');
   return value;
+}
+
+// What a task that is run again has besides, as it stands in the form.
+function kept(start) {
+  const others = Object.entries(start).filter(([name]) => !KNOWN.has(name) && !NUMBERS.includes(name) && !TEXTS.includes(name));
+  return others.length === 0 ? "" : JSON.stringify(Object.fromEntries(others));
 }
 
 // The request: fields that were left empty are the service's to fill in.
@@ -59,6 +66,8 @@ export function Submit() {
     return value;
   });
   const { value: processors } = useLoaded(() => get("processors"), []);
+  const own = ownProcessors();
+  const [chosen, choose] = useState(start.processor ?? own?.[0] ?? "");
   const [isBusy, setBusy] = useState(false);
   const submit = async (event) => {
     event.preventDefault();
@@ -73,16 +82,18 @@ export function Submit() {
   };
   const field = (name, label, hint, more = {}) => html`<label key=${name}>${label}${hint && html` <small>${hint}</small>`}
     <input name=${name} defaultValue=${start[name] ?? ""} autocomplete="off" ...${more}/></label>`;
-  const names = (processors ?? []).filter((it) => it.kind !== null).map((it) => it.name);
+  // The chosen one is always among them: before the others are known, and also if it is not configured any more.
+  const known = (processors ?? []).filter((it) => it.kind !== null).map((it) => it.name);
+  const names = [...new Set([...known, ...own ?? [], chosen])].filter(Boolean);
   return html`<h1>Submit a task</h1>
     <${Why} role="submit"/>
     <form class="submit" onSubmit=${submit}>
       <label>Content <textarea name="content" rows="8" dir="auto" defaultValue=${start.content ?? ""}></textarea></label>
       <label class="check"><input type="checkbox" name="lines"/> One task for each line, all of them or none (up to 10,000)</label>
       <div class="grid">
-        <label>Processor <select name="processor" key=${names.length}>
-          ${!ownProcessors() && html`<option value="">default</option>`}
-          ${names.map((name) => html`<option key=${name} value=${name} selected=${name === start.processor}>${name}</option>`)}</select></label>
+        <label>Processor <select name="processor" value=${chosen} onChange=${(event) => choose(event.target.value)}>
+          ${!own && html`<option value="">default</option>`}
+          ${names.map((name) => html`<option key=${name} value=${name}>${name}${processors && !known.includes(name) ? " (not configured)" : ""}</option>`)}</select></label>
         ${field("priority", "Priority", "-100 to 100, higher first", { type: "number", min: -100, max: 100 })}
         ${field("max_attempts", "Attempts at most", "1 to 1000", { type: "number", min: 1, max: 1000 })}
         ${field("timeout", "Timeout", "seconds", { type: "number", min: 0, step: "any" })}
@@ -95,7 +106,7 @@ export function Submit() {
         ${field("after", "After", "ids, with commas")}
       </div>
       <label>Other fields <small>a JSON object, which the task keeps in its context</small>
-        <textarea name="others" rows="2" spellcheck=${false} placeholder='{"language": "de"}'></textarea></label>
+        <textarea name="others" rows="2" spellcheck=${false} defaultValue=${kept(start)} placeholder='{"language": "de"}'></textarea></label>
       <div class="buttons"><button type="submit" class="main" disabled=${isBusy} ...${gate("submit")}>Submit task</button></div>
     </form>`;
 }

@@ -2,7 +2,7 @@
 import { html, useEffect, useRef, useState } from "../html.js";
 import { task as api } from "../api.js";
 import { changes, follow } from "../live.js";
-import { between, bytes, clock, dateTime, duration, number, plural } from "../format.js";
+import { between, bytes, clock, dateTime, duration, indented, number, plural } from "../format.js";
 import { go } from "../router.js";
 import { gate } from "../session.js";
 import { Ago, Copy, Failed, Progress, Status, TaskLink, Why, ask, attempt, useLoaded, useThrottled } from "../ui.js";
@@ -35,24 +35,33 @@ export function TaskPage({ id }) {
     <section aria-labelledby="content"><h2 id="content">Content</h2><${Text} text=${task.content} what="Content"/></section>
     ${log.output && task.status === "PROCESSING" && html`<section aria-labelledby="output"><h2 id="output">Answer so far</h2><${Text} text=${log.output} what="Answer"/></section>`}
     ${task.result !== null && html`<section aria-labelledby="result"><h2 id="result">Result</h2><${Text} text=${task.result} what="Result"/></section>`}
-    <section aria-labelledby="log"><h2 id="log">Log</h2><${Log} ...${log}/></section>
+    <section aria-labelledby="log"><h2 id="log">Log</h2><${Log} id=${id} ...${log}/></section>
     ${Object.keys(task.context_history).length > 0 && html`<section aria-labelledby="history"><h2 id="history">Context</h2>
       <${Text} text=${JSON.stringify(task.context_history)} what="Context"/></section>`}`;
 }
 
-// The task's journal: the lines that are stored, then those that come. `changed` is called when more than
+// The task's journal: the last lines that are stored and all its steps, then what comes. `changed` is called when more than
 // the log has changed.
 function useLog(id, changed) {
-  const [log, setLog] = useState({ lines: [], steps: [], output: "", last: 0, isWhole: false, cut: 0, error: null });
-  const run = useRef({ last: 0, isBusy: false, isWanted: false });
+  const [log, setLog] = useState({ lines: [], steps: [], output: "", last: 0, isWhole: false, isCut: false, error: null });
+  const run = useRef({ last: null, isBusy: false, isWanted: false });
   const add = (rows) => setLog((old) => {
     const fresh = rows.filter((row) => row.id > old.last);
     if (fresh.length === 0) return old;
     const lines = old.lines.concat(fresh);
     const cut = Math.max(0, lines.length - SHOWN);
     const steps = old.steps.concat(fresh.filter((row) => row.type !== "TASK_LOG"));
-    return { ...old, lines: lines.slice(cut), cut: old.cut + cut, steps, last: fresh.at(-1).id };
+    return { ...old, lines: lines.slice(cut), isCut: old.isCut || cut > 0, steps, last: fresh.at(-1).id };
   });
+  const begin = async (signal) => {
+    const part = { limit: SHOWN, tail: true };
+    const lines = await api.logs(id, part, signal);
+    const isCut = lines.length === SHOWN;
+    const earlier = isCut ? await api.logs(id, { ...part, steps: true }, signal) : [];
+    run.current.last = lines.at(-1)?.id ?? 0;
+    setLog((old) => ({ ...old, isCut, steps: earlier.filter((row) => row.id < lines[0].id) }));
+    add(lines);
+  };
   const read = async (signal) => {
     const now = run.current;
     if (now.isBusy) {
@@ -63,9 +72,10 @@ function useLog(id, changed) {
     try {
       do {
         now.isWanted = false;
+        if (now.last === null) await begin(signal);
         let rows;
         do {
-          rows = await api.logs(id, now.last, LINES, signal);
+          rows = await api.logs(id, { since: now.last, limit: LINES }, signal);
           if (rows.length > 0) now.last = rows.at(-1).id;
           add(rows);
         } while (rows.length === LINES);
@@ -79,14 +89,14 @@ function useLog(id, changed) {
   useEffect(() => {
     const abort = new AbortController();
     read(abort.signal);
-    const stop = follow((events, lost) => {
-      const own = lost > 0 ? [] : events.filter((event) => event.data.task_id === id);
-      if (own.length === 0 && lost === 0) return;
+    const stop = follow((events, mayMiss) => {
+      const own = events.filter((event) => event.data.task_id === id);
+      if (own.length === 0 && !mayMiss) return;
       const text = own.filter((event) => event.type === "TASK_OUTPUT").map((event) => event.data.text).join("");
       if (text) setLog((old) => ({ ...old, output: old.output + text }));
       if (own.some((event) => event.type === "TASK_STARTED")) setLog((old) => ({ ...old, output: text }));
       read(abort.signal);
-      if (lost > 0 || own.some((event) => event.type !== "TASK_LOG" && event.type !== "TASK_OUTPUT")) changed();
+      if (mayMiss || own.some((event) => event.type !== "TASK_LOG" && event.type !== "TASK_OUTPUT")) changed();
     });
     return () => { stop(); abort.abort(); };
   }, [id]);
@@ -118,12 +128,16 @@ function Actions({ task, look }) {
   </div><${Why} role=${isFinal ? "admin" : "operate"}/>`;
 }
 
-// What a new task needs to be like this one. Its time has passed, and its unique key is its own.
+// What a new task needs to be like this one, also the fields that the service only keeps. Its time has passed, and
+// its unique key is its own.
 function copyOf(task) {
+  const { request } = task.context_history;
   const { content, processor, priority, max_attempts, tags, session_id, timeout, concurrency_key } = task;
-  const copy = { content, processor, priority, max_attempts, tags, session_id, timeout, concurrency_key };
+  const copy = { ...isObject(request) ? request : {}, content, processor, priority, max_attempts, tags, session_id, timeout, concurrency_key };
   return Object.fromEntries(Object.entries(copy).filter(([, value]) => value !== null && value !== undefined));
 }
+
+const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
 function Explain({ id }) {
   const { value, error } = useLoaded(() => api.explain(id), [id, useThrottled(changes.value, 2000)]);
@@ -209,22 +223,12 @@ function Text({ text, what }) {
   return html`<div class="text"><div class="buttons">
       <${Copy} text=${text} what=${what}/>
       ${pretty !== null && html`<button type="button" aria-pressed=${isPretty} onClick=${() => setPretty(!isPretty)}>Pretty JSON</button>`}
-      ${isLong && html`<button type="button" aria-pressed=${isWhole} onClick=${() => setWhole(!isWhole)}>${isWhole ? "Show less" : `Show all ${number(shown.length)} characters`}</button>`}
+      ${isLong && html`<button type="button" onClick=${() => setWhole(!isWhole)}>${isWhole ? "Show less" : `Show all ${number(shown.length)} characters`}</button>`}
     </div>
     <pre dir="auto" tabindex="0" role="group" aria-label=${what}>${isLong && !isWhole ? `${shown.slice(0, TEXT_LIMIT)}…` : shown}</pre></div>`;
 }
 
-// Indented JSON. Numbers too large for JavaScript would be changed by it, so such a text stays as it came.
-function indented(text) {
-  try {
-    const value = JSON.parse(text);
-    return /\d{16,}/.test(text) ? null : JSON.stringify(value, null, 2);
-  } catch {
-    return null;
-  }
-}
-
-function Log({ lines, cut, isWhole, error }) {
+function Log({ id, lines, isCut, isWhole, error }) {
   const box = useRef();
   const [isFollowing, setFollowing] = useState(true);
   useEffect(() => {
@@ -235,7 +239,7 @@ function Log({ lines, cut, isWhole, error }) {
   const size = lines.reduce((sum, row) => sum + row.line.length, 0);
   return html`<div class="buttons"><label><input type="checkbox" checked=${isFollowing} onChange=${(event) => setFollowing(event.target.checked)}/> Follow</label>
       <${Copy} text=${lines.map((row) => row.line).join("\n")} what="Log"/>
-      <span class="total">${plural(lines.length, "line")}, ${bytes(size)}${cut > 0 ? `; ${number(cut)} earlier ones are not shown` : ""}</span></div>
+      <span class="total">${plural(lines.length, "line")}, ${bytes(size)}${isCut && html`; these are the last ones, <code>venom logs ${id}</code> prints all`}</span></div>
     <div class="log" ref=${box} tabindex="0" role="log" aria-label="Log lines" aria-live="off">${lines.map((row) => html`<div key=${row.id}>
       <time datetime=${row.at} title=${dateTime(row.at)}>${clock(row.at)}</time><span dir="auto">${row.line.length > TEXT_LIMIT ? `${row.line.slice(0, TEXT_LIMIT)}… (${number(row.line.length)} characters)` : row.line}</span></div>`)}</div>`;
 }

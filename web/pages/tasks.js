@@ -40,31 +40,61 @@ export function Tasks() {
   const filters = read(query);
   const cursor = query.get("cursor") ?? "";
   const address = query.toString();
-  const trigger = useThrottled(changes.value);
-  const { value, error, look } = useLoaded(
-    () => listTasks({ ...asked(filters), cursor, limit: PAGE }), [address, trigger]);
-  const [selected, setSelected] = useState(new Set());
-  useEffect(() => setSelected(new Set()), [address]);
-  const tasks = value?.tasks ?? [];
+  const { value, isOld, error, look } = useLoaded(
+    (signal) => listTasks({ ...asked(filters), cursor, limit: PAGE }, signal), [useThrottled(changes.value)], address);
+  const { shown, selected, setSelected, fresh, showFresh } = useSelection(value?.tasks ?? [], address);
   const set = (changed) => replace(tasksHash({ ...filters, ...changed }));
-  const chosen = tasks.filter((task) => selected.has(task.id));
   return html`
     <h1>Tasks</h1>
     <${Filters} filters=${filters} set=${set}/>
-    <${Bulk} filters=${filters} chosen=${chosen} done=${() => { setSelected(new Set()); look(); }}/>
+    <${Bulk} filters=${filters} chosen=${isOld ? [] : [...selected.values()]} isOff=${isOld} done=${() => { setSelected(new Map()); look(); }}/>
     ${error && html`<${Failed} error=${error} again=${look}/>`}
-    ${value && html`<${Table} ...${{ tasks, selected, setSelected }}/>`}
-    ${!value && !error && html`<p class="empty">Loading…</p>`}
+    ${fresh > 0 && !isOld && html`<p class="fresh" role="status">The list stands still while tasks are selected. ${number(fresh)} new,
+      <button type="button" id="fresh" onClick=${showFresh}>show</button></p>`}
+    ${value && html`<div class=${isOld ? "old" : ""} inert=${isOld} aria-busy=${isOld}>
+      <${Table} tasks=${isOld ? value.tasks : shown} ...${{ selected, setSelected }}/></div>`}
+    ${(!value || isOld) && !error && html`<p class="empty">Loading…</p>`}
     <div class="pages">
-      <span>${value && (value.total !== null ? plural(value.total, "task") : `${plural(tasks.length, "task")} on this page`)}</span>
+      <span>${value && !isOld && (value.total !== null ? plural(value.total, "task") : `${plural(value.tasks.length, "task")} on this page`)}</span>
       ${cursor && html`<a class="button" href=${tasksHash(filters)}>First page</a>`}
-      ${value?.next && html`<a class="button" id="next" href=${tasksHash({ ...filters, cursor: value.next })}>Next page</a>`}
+      ${value?.next && !isOld && html`<a class="button" id="next" href=${tasksHash({ ...filters, cursor: value.next })}>Next page</a>`}
     </div>`;
 }
 
+// What is selected, tasks by their ids. Meanwhile no row moves under the hand: those that stand there are kept up
+// to date, and `fresh` counts those that would have come.
+function useSelection(tasks, address) {
+  const [selection, setSelection] = useState({ tasks: new Map(), rows: null });
+  useEffect(() => setSelection({ tasks: new Map(), rows: null }), [address]);
+  const latest = new Map(tasks.map((task) => [task.id, task]));
+  const current = (task) => latest.get(task.id) ?? task;
+  const shown = selection.rows ? selection.rows.map(current) : tasks;
+  const selected = new Map([...selection.tasks].map(([id, task]) => [id, current(task)]));
+  const standing = new Set(shown.map((task) => task.id));
+  return {
+    shown,
+    selected,
+    setSelected: (chosen) => setSelection({ tasks: chosen, rows: chosen.size > 0 ? shown : null }),
+    fresh: tasks.filter((task) => !standing.has(task.id)).length,
+    showFresh: () => setSelection({ tasks: selected, rows: tasks }),
+  };
+}
+
+// A field that waits for Enter or for the next field; what is being typed outlives repaints.
+function Typed({ label, value, set, ...field }) {
+  const [typed, setTyped] = useState(null);
+  useEffect(() => setTyped(null), [value]);
+  const done = (event) => {
+    setTyped(null);
+    set(event.target.value.trim());
+  };
+  return html`<label>${label}<input ...${field} value=${typed ?? value}
+    onInput=${(event) => setTyped(event.target.value)} onChange=${done}/></label>`;
+}
+
 function Filters({ filters, set }) {
-  const text = (name, label, more = {}) => html`<label key=${name}>${label}
-    <input name=${name} value=${filters[name]} ...${more} onChange=${(event) => set({ [name]: event.target.value.trim() })}/></label>`;
+  const text = (name, label, more = {}) => html`<${Typed} key=${name} label=${label} name=${name} value=${filters[name]}
+    set=${(value) => set({ [name]: value })} ...${more}/>`;
   const choice = (name, label, all, values) => html`<label key=${name}>${label}
     <select name=${name} value=${filters[name]} onChange=${(event) => set({ [name]: event.target.value })}>
       <option value="">${all}</option>${values.map((value) => html`<option key=${value} value=${value}>${value}</option>`)}</select></label>`;
@@ -86,7 +116,7 @@ function Filters({ filters, set }) {
   </form>`;
 }
 
-function Bulk({ filters, chosen, done }) {
+function Bulk({ filters, chosen, isOff, done }) {
   const { order, ...filter } = filters;
   const isFiltered = Object.values(filter).some(Boolean);
   const selected = async (verb) => {
@@ -117,7 +147,7 @@ function Bulk({ filters, chosen, done }) {
       disabled=${chosen.length === 0} ...${gate(role)} onClick=${() => selected(verb)}>${name} selected</button>`)}
     <span class="or">${isFiltered ? "or all that match:" : "set a filter to act on all that match"}</span>
     ${isFiltered && Object.entries(VERBS).map(([verb, { name, danger, role }]) => html`<button key=${`all-${verb}`} type="button"
-      class=${danger ? "danger" : ""} ...${gate(role)} onClick=${() => matching(verb)}>${name} all</button>`)}
+      class=${danger ? "danger" : ""} disabled=${isOff} ...${gate(role)} onClick=${() => matching(verb)}>${name} all</button>`)}
   </div><${Why} role="admin"/>`;
 }
 
@@ -142,21 +172,20 @@ async function eachOf(tasks, verb) {
 
 export function Table({ tasks, selected, setSelected }) {
   if (tasks.length === 0) return html`<${Empty}>No task here.</${Empty}>`;
-  const toggle = (ids, on) => {
-    const next = new Set(selected);
-    for (const id of ids) on ? next.add(id) : next.delete(id);
+  const toggle = (some, on) => {
+    const next = new Map(selected);
+    for (const task of some) on ? next.set(task.id, task) : next.delete(task.id);
     setSelected(next);
   };
-  const ids = tasks.map((task) => task.id);
-  const all = selected && ids.every((id) => selected.has(id));
+  const all = selected && tasks.every((task) => selected.has(task.id));
   return html`<div class="scroll" tabindex="0" role="region" aria-label="List of tasks"><table class="tasks">
     <thead><tr>
-      ${selected && html`<th scope="col"><input type="checkbox" aria-label="Select all on this page" checked=${all} onChange=${(event) => toggle(ids, event.target.checked)}/></th>`}
+      ${selected && html`<th scope="col"><input type="checkbox" aria-label="Select all on this page" checked=${all} onChange=${(event) => toggle(tasks, event.target.checked)}/></th>`}
       <th scope="col">Task</th><th scope="col">Status</th><th scope="col">Processor</th>
       <th scope="col">Content</th><th scope="col">Attempt</th><th scope="col">Ran</th><th scope="col">Created</th></tr></thead>
     <tbody>${tasks.map((task) => html`<tr key=${task.id} data-row tabindex="-1">
       ${selected && html`<td><input type="checkbox" aria-label=${`Select task ${task.id}`} checked=${selected.has(task.id)}
-        onChange=${(event) => toggle([task.id], event.target.checked)}/></td>`}
+        onChange=${(event) => toggle([task], event.target.checked)}/></td>`}
       <td><a class="id" href=${`#/tasks/${task.id}`} title=${task.id}>…${task.id.slice(-8)}</a></td>
       <td><${Status} task=${task}/></td>
       <td>${task.processor}</td>

@@ -107,6 +107,20 @@ pub struct LogParameters {
     /// Lines in the answer.
     #[param(required = false, minimum = 1, maximum = 10_000, default = 1000)]
     limit: u32,
+    /// If there are more, the last lines instead of the first.
+    #[param(required = false, default = false)]
+    tail: bool,
+    /// Only what tells what became of the task, without what its processor printed.
+    #[param(required = false, default = false)]
+    steps: bool,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct WithLogsParameter {
+    /// `false` leaves the log lines out: `logs` is empty then.
+    #[param(required = false, default = true)]
+    logs: bool,
 }
 
 #[derive(IntoParams)]

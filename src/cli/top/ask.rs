@@ -157,6 +157,7 @@ async fn look(client: &Client, wanted: &Wanted) -> Result<Seen, Error> {
     let mut parameters = vec![
         ("status", wanted.status.as_str().to_owned()),
         ("limit", TASKS.to_string()),
+        ("logs", "false".to_owned()),
     ];
     if !wanted.words.is_empty() {
         parameters.push(("q", wanted.words.clone()));

@@ -12,7 +12,8 @@ use crate::models::{
 };
 use crate::state::request::Order;
 use crate::state::{
-    Chart, Error, LogLine, Page, Said, Upstream, Window, chains, history, lists, reads, waiting,
+    Chart, Error, LogLine, LogPart, Page, Said, Upstream, Window, chains, history, lists, reads,
+    waiting,
 };
 
 /// How long a search waits for the full-text index.
@@ -24,7 +25,15 @@ impl StateManager {
     /// # Errors
     /// When it cannot be read.
     pub async fn task(&self, id: TaskId) -> Result<Option<Task>, Error> {
-        reads::task(&self.read, id).await
+        reads::task(&self.read, id, true).await
+    }
+
+    /// The task of this id, with no line of its log.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn task_without_logs(&self, id: TaskId) -> Result<Option<Task>, Error> {
+        reads::task(&self.read, id, false).await
     }
 
     /// The trace that the task in row `seq` belongs to, if it came in with one that can be read.
@@ -60,7 +69,8 @@ impl StateManager {
         reads::tasks_before(&self.read, before, limit).await
     }
 
-    /// The tasks of a filter: a page of at most `limit` (fewer where they are large) beyond row `cursor`.
+    /// The tasks of a filter: a page of at most `limit` (fewer where they are large) beyond row `cursor`, if
+    /// wanted with their logs.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -70,14 +80,15 @@ impl StateManager {
         order: ListOrder,
         cursor: Option<i64>,
         limit: u32,
+        with_logs: bool,
     ) -> Result<Page, Error> {
         self.index_is_current(filter).await?;
         if filter.is_empty() {
             let mut conn = self.read.acquire().await?;
-            return lists::page(&mut conn, filter, order, cursor, limit).await;
+            return lists::page(&mut conn, filter, order, cursor, limit, with_logs).await;
         }
         let mut search = self.searches.begin().await?;
-        lists::page(&mut search, filter, order, cursor, limit).await
+        lists::page(&mut search, filter, order, cursor, limit, with_logs).await
     }
 
     /// Has everything indexed that was stored before, if the filter looks for words. After
@@ -155,17 +166,12 @@ impl StateManager {
         history::task_rows_after(&self.read, id, since, limit).await
     }
 
-    /// One task's log lines after row `since`, at most `limit`.
+    /// A part of one task's log, oldest line first.
     ///
     /// # Errors
-    /// When they cannot be read.
-    pub async fn task_log(
-        &self,
-        task: TaskId,
-        since: i64,
-        limit: u32,
-    ) -> Result<Vec<LogLine>, Error> {
-        history::task_log(&self.read, task, since, limit).await
+    /// When it cannot be read.
+    pub async fn task_log(&self, task: TaskId, part: LogPart) -> Result<Vec<LogLine>, Error> {
+        history::task_log(&self.read, task, part).await
     }
 
     /// A task's upstream tasks, with what they have left.
