@@ -220,7 +220,7 @@ fn admit(
         from,
         is_foreign: cors.is_allowed(),
     };
-    guard::check(door.hosts, cors.is_allowed(), method, headers).map_err(refuse)?;
+    guard::check(door.hosts, &visit).map_err(refuse)?;
     let preflight = cors.preflight(method, headers);
     let caller = match preflight {
         Some(_) => Ok(Caller::default()),

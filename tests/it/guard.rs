@@ -47,6 +47,79 @@ async fn a_foreign_page_can_neither_read_nor_listen() {
     service.ends_well().await;
 }
 
+async fn read_with(service: &Service, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let mut request = service.request(Method::GET, path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    Answer::of(request).await
+}
+
+/// No script, picture or frame of another site gets as far as a long poll, a search or a socket.
+#[tokio::test]
+async fn a_foreign_page_cannot_even_have_something_fetched() {
+    let service = Service::start().await;
+    for path in [
+        "/api/v1/export",
+        "/api/v1/tasks?q=hello",
+        "/ws/events",
+        "/metrics",
+        "/healthz",
+        "/",
+    ] {
+        for site in ["cross-site", "same-site", "unheard-of", ""] {
+            let fetched: [&[(&str, &str)]; 4] = [
+                &[("sec-fetch-site", site)],
+                &[
+                    ("sec-fetch-site", site),
+                    ("sec-fetch-mode", "no-cors"),
+                    ("sec-fetch-dest", "image"),
+                ],
+                &[
+                    ("sec-fetch-site", site),
+                    ("sec-fetch-mode", "navigate"),
+                    ("sec-fetch-dest", "iframe"),
+                ],
+                &[
+                    ("sec-fetch-site", site),
+                    ("sec-fetch-mode", "websocket"),
+                    ("sec-fetch-dest", "websocket"),
+                ],
+            ];
+            for headers in fetched {
+                let answer = read_with(&service, path, headers).await;
+                assert_eq!(answer.status, 403, "{path} {headers:?}");
+            }
+        }
+    }
+    let answer = submit_with(&service, &[("sec-fetch-site", "unheard-of")]).await;
+    answer.sentence(403);
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_link_on_a_foreign_page_leads_to_what_is_open() {
+    let service = Service::start().await;
+    let link = [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-mode", "navigate"),
+        ("sec-fetch-dest", "document"),
+    ];
+    for path in ["/", "/docs", "/openapi.json", "/healthz"] {
+        let answer = read_with(&service, path, &link).await;
+        assert_eq!(answer.status, 200, "{path}");
+    }
+    for path in ["/api/v1/export", "/api/v1/tasks", "/metrics"] {
+        read_with(&service, path, &link).await.sentence(403);
+        for site in ["same-origin", "none"] {
+            let own = [("sec-fetch-site", site)];
+            assert_eq!(read_with(&service, path, &own).await.status, 200, "{path}");
+        }
+    }
+    submit_with(&service, &link).await.sentence(403);
+    service.ends_well().await;
+}
+
 #[tokio::test]
 async fn programs_and_the_own_page_are_not_refused() {
     let service = Service::start().await;
