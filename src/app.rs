@@ -228,7 +228,6 @@ impl App {
             doctor: self.doctor,
             access: self.access.clone(),
             quota: Arc::clone(&quota),
-            is_secure: self.tls.is_some(),
             body_limit_bytes: self.settings.body_limit_bytes,
             request_timeout: self.settings.request_timeout,
             spool_folder: folder_of(&self.settings.database_path),
