@@ -242,7 +242,7 @@ impl App {
             self.listener,
             api::app(api, &self.traces),
             Door {
-                hosts: Hosts::of(self.address.ip()),
+                hosts: Hosts::of(self.address.ip(), self.access.is_open()),
                 access: self.access,
                 quota,
                 current: self.current.clone(),

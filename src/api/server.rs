@@ -225,7 +225,7 @@ fn admit(
         from,
         is_foreign: cors.is_allowed(),
     };
-    guard::check(door.hosts, &visit).map_err(refuse)?;
+    guard::check(&door.hosts, &settings.hosts, &visit).map_err(refuse)?;
     let preflight = cors.preflight(method, headers);
     let caller = match preflight {
         Some(_) => Ok(Caller::default()),

@@ -19,13 +19,13 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use utoipa::ToSchema;
 
+use super::Shared;
 use super::caller::Caller;
 use super::document::requests;
 use super::error::{ApiError, Refusal};
 use super::extract::{SmallJsonBody, parse_object};
 use super::fields::Fields;
 use super::query::NoParameters;
-use super::Shared;
 use crate::models::{Grant, Role};
 
 const COOKIE: &[u8] = b"venom_token=";
@@ -93,7 +93,9 @@ pub(super) async fn login(
         return Ok(Json(nobody()).into_response());
     }
     let token = token.trim();
-    let key = api.quota.judge(api.access.find(token.as_bytes()), from.address)?;
+    let key = api
+        .quota
+        .judge(api.access.find(token.as_bytes()), from.address)?;
     let session = Json(somebody(&key.grant, Some(token.as_bytes())));
     Ok(([(header::SET_COOKIE, cookie(from, token, ""))], session).into_response())
 }
