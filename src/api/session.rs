@@ -1,7 +1,8 @@
 //! A browser's login: the token, in a cookie that no script can read.
 //!
 //! The cookie holds the token itself: a login ends when the token is revoked, outlives a restart, and
-//! nothing has to be remembered. A browser sends cookies by itself, also for pages it should not, so
+//! nothing has to be remembered. The price: browsers send cookies to every port of a host name, so another
+//! server there gets the token. A browser sends cookies by itself, also for pages it should not, so
 //! whoever changes something by cookie sends with it what `GET /api/v1/session` says, which no page of
 //! another origin can read.
 
