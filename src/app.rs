@@ -228,7 +228,6 @@ impl App {
             doctor: self.doctor,
             access: self.access.clone(),
             quota: Arc::clone(&quota),
-            is_secure: self.tls.is_some(),
             body_limit_bytes: self.settings.body_limit_bytes,
             request_timeout: self.settings.request_timeout,
             spool_folder: folder_of(&self.settings.database_path),
@@ -243,7 +242,7 @@ impl App {
             self.listener,
             api::app(api, &self.traces),
             Door {
-                hosts: Hosts::of(self.address.ip()),
+                hosts: Hosts::of(self.address.ip(), self.access.is_open()),
                 access: self.access,
                 quota,
                 current: self.current.clone(),

@@ -89,8 +89,6 @@ pub struct Api {
     pub access: Access,
     /// What clients have used up.
     pub quota: Arc<Quota>,
-    /// Whether clients come by TLS.
-    pub is_secure: bool,
     /// Largest request body, except for an import.
     pub body_limit_bytes: usize,
     /// Time a client may take to send a request's body.

@@ -8,7 +8,8 @@ use crate::models::Role;
 /// What a request needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Need {
-    /// Nothing: anybody may ask.
+    /// Nothing: anybody may ask, and a link on any page may lead there. The pages and the document say what is
+    /// public anyway.
     Nothing,
     /// A token of at least this role.
     Token {

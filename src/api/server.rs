@@ -187,8 +187,13 @@ fn answer(
             if caller.is_known() {
                 extensions.insert(caller);
             }
-            if request.uri().path() == session::LOGIN {
-                request.extensions_mut().insert(session::From(from));
+            if session::sets_cookie(request.uri().path()) {
+                let (peer, headers) = (seat.peer, request.headers());
+                let is_secure = door.tls.is_some()
+                    || visitor::is_over_tls(peer, headers, &settings.trusted_proxies);
+                let address = from;
+                let from = session::From { address, is_secure };
+                request.extensions_mut().insert(from);
             }
             Either::Left(app.clone().call(request))
         }
@@ -220,7 +225,7 @@ fn admit(
         from,
         is_foreign: cors.is_allowed(),
     };
-    guard::check(door.hosts, cors.is_allowed(), method, headers).map_err(refuse)?;
+    guard::check(&door.hosts, &settings.hosts, &visit).map_err(refuse)?;
     let preflight = cors.preflight(method, headers);
     let caller = match preflight {
         Some(_) => Ok(Caller::default()),

@@ -1,7 +1,8 @@
 //! A browser's login: the token, in a cookie that no script can read.
 //!
 //! The cookie holds the token itself: a login ends when the token is revoked, outlives a restart, and
-//! nothing has to be remembered. A browser sends cookies by itself, also for pages it should not, so
+//! nothing has to be remembered. The price: browsers send cookies to every port of a host name, so another
+//! server there gets the token. A browser sends cookies by itself, also for pages it should not, so
 //! whoever changes something by cookie sends with it what `GET /api/v1/session` says, which no page of
 //! another origin can read.
 
@@ -19,24 +20,35 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use utoipa::ToSchema;
 
+use super::Shared;
 use super::caller::Caller;
 use super::document::requests;
 use super::error::{ApiError, Refusal};
 use super::extract::{SmallJsonBody, parse_object};
 use super::fields::Fields;
 use super::query::NoParameters;
-use super::{Api, Shared};
 use crate::models::{Grant, Role};
 
 const COOKIE: &[u8] = b"venom_token=";
 const CSRF_HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
 
 /// Where a login is handed in.
-pub(super) const LOGIN: &str = "/api/v1/login";
+const LOGIN: &str = "/api/v1/login";
+
+const LOGOUT: &str = "/api/v1/logout";
+
+/// Whether this call sets the cookie, and so has to know whence it comes.
+pub(super) fn sets_cookie(path: &str) -> bool {
+    matches!(path, LOGIN | LOGOUT)
+}
 
 /// From where it comes.
 #[derive(Clone, Copy)]
-pub(super) struct From(pub IpAddr);
+pub(super) struct From {
+    pub address: IpAddr,
+    /// Whether the browser speaks TLS, with the service or with a proxy of ours.
+    pub is_secure: bool,
+}
 
 /// Who asks.
 #[derive(Serialize, ToSchema)]
@@ -71,7 +83,7 @@ pub(super) struct Session {
 )]
 pub(super) async fn login(
     State(api): Shared,
-    Extension(From(from)): Extension<From>,
+    Extension(from): Extension<From>,
     _: NoParameters,
     SmallJsonBody(body): SmallJsonBody,
 ) -> Result<Response, ApiError> {
@@ -82,9 +94,11 @@ pub(super) async fn login(
         return Ok(Json(nobody()).into_response());
     }
     let token = token.trim();
-    let key = api.quota.judge(api.access.find(token.as_bytes()), from)?;
+    let key = api
+        .quota
+        .judge(api.access.find(token.as_bytes()), from.address)?;
     let session = Json(somebody(&key.grant, Some(token.as_bytes())));
-    Ok(([(header::SET_COOKIE, cookie(&api, token, ""))], session).into_response())
+    Ok(([(header::SET_COOKIE, cookie(from, token, ""))], session).into_response())
 }
 
 /// Log a browser out.
@@ -96,8 +110,8 @@ pub(super) async fn login(
         ("Set-Cookie" = String, description = "An empty cookie"),
     ))),
 )]
-pub(super) async fn logout(State(api): Shared, _: NoParameters) -> Response {
-    let gone = cookie(&api, "", "; Max-Age=0");
+pub(super) async fn logout(Extension(from): Extension<From>, _: NoParameters) -> Response {
+    let gone = cookie(from, "", "; Max-Age=0");
     (StatusCode::NO_CONTENT, [(header::SET_COOKIE, gone)]).into_response()
 }
 
@@ -134,8 +148,8 @@ fn somebody(grant: &Grant, cookie: Option<&[u8]>) -> Session {
 }
 
 /// Only this origin's pages make the browser send it, and no script can read it.
-fn cookie(api: &Api, token: &str, more: &str) -> HeaderValue {
-    let secure = if api.is_secure { "; Secure" } else { "" };
+fn cookie(from: From, token: &str, more: &str) -> HeaderValue {
+    let secure = if from.is_secure { "; Secure" } else { "" };
     let cookie = format!("venom_token={token}; Path=/; HttpOnly; SameSite=Strict{secure}{more}");
     let mut value = HeaderValue::try_from(cookie).expect("a known token is plain text");
     value.set_sensitive(true);

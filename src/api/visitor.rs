@@ -27,6 +27,16 @@ pub(super) fn address(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> I
     address
 }
 
+/// Whether a proxy of ours says that it was asked over TLS. Of several the first, which the browser talks to,
+/// is heard; were that invented, the browser would merely keep its cookie from plain HTTP.
+pub(super) fn is_over_tls(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> bool {
+    let peer = peer.to_canonical();
+    let is_ours = proxies.iter().any(|network| network.contains(&peer));
+    let said = headers.get("x-forwarded-proto");
+    let first = said.and_then(|said| said.as_bytes().split(|byte| *byte == b',').next());
+    is_ours && first.is_some_and(|scheme| scheme.trim_ascii().eq_ignore_ascii_case(b"https"))
+}
+
 /// An address, as some proxies write it with a port.
 fn parse(hop: &[u8]) -> Option<IpAddr> {
     let hop = std::str::from_utf8(hop).ok()?.trim();
@@ -74,6 +84,23 @@ mod tests {
             seen("127.0.0.1", &["192.0.2.9, unknown, 10.0.0.2"]),
             "10.0.0.2"
         );
+    }
+
+    #[test]
+    fn tls_is_what_a_proxy_of_ours_says_of_the_browser() {
+        let is_over_tls = |peer: &str, said: &'static str| {
+            let headers = HeaderMap::from_iter([(
+                "x-forwarded-proto".parse().unwrap(),
+                said.parse().unwrap(),
+            )]);
+            let proxies = ["127.0.0.1/32".parse().unwrap()];
+            super::is_over_tls(peer.parse().unwrap(), &headers, &proxies)
+        };
+        assert!(is_over_tls("127.0.0.1", "https"));
+        assert!(is_over_tls("::ffff:127.0.0.1", "HTTPS, http"));
+        assert!(!is_over_tls("127.0.0.1", "http, https"));
+        assert!(!is_over_tls("127.0.0.1", ""));
+        assert!(!is_over_tls("192.0.2.1", "https"));
     }
 
     #[test]

@@ -24,6 +24,7 @@ macro_rules! for_each_setting {
             restart tls_cert_file,
             restart tls_key_file,
             live rate_limit,
+            live hosts,
             live trusted_proxies,
             live cors_origins,
             restart database_path,

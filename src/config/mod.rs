@@ -75,6 +75,9 @@ pub struct Settings {
     /// How many requests a client may make: a token, or an address where none is asked for. Default: any
     /// number. `VENOM_RATE_LIMIT`
     pub rate_limit: Option<Rate>,
+    /// Names under which the service may be addressed, besides its own, where it does not answer to any.
+    /// Default: none. `VENOM_HOSTS`
+    pub hosts: Vec<String>,
     /// Proxies of which `X-Forwarded-For` is believed: addresses and networks. Default: none.
     /// `VENOM_TRUSTED_PROXIES`
     pub trusted_proxies: Vec<IpNet>,
@@ -250,6 +253,7 @@ impl Default for Settings {
             tls_cert_file: None,
             tls_key_file: None,
             rate_limit: None,
+            hosts: Vec::new(),
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
             database_path: "./data/venom.db".into(),

@@ -43,6 +43,7 @@ pub(super) fn read(table: &mut Table<'_>) -> Result<Settings, Error> {
         tls_cert_file: OPTIONAL_PATH,
         tls_key_file: OPTIONAL_PATH,
         rate_limit: REQUEST_RATE,
+        hosts: HOST_NAMES,
         trusted_proxies: NETWORKS,
         cors_origins: ORIGINS,
         database_path: PATH,

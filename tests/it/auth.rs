@@ -562,6 +562,27 @@ async fn a_browser_logs_in_and_out() {
 }
 
 #[tokio::test]
+async fn the_cookie_of_a_login_through_a_proxy_with_tls_stays_there() {
+    for (proxies, said, is_secure) in [
+        ("[\"127.0.0.1\"]", "https", true),
+        ("[\"127.0.0.1\"]", "http", false),
+        ("[\"192.0.2.1\"]", "https", false),
+    ] {
+        let setup = closed().setting("trusted_proxies", proxies);
+        let token = setup.create_token(&["alice", "--role", "read"]);
+        let service = setup.start().await;
+        for path in ["/api/v1/login", "/api/v1/logout"] {
+            let request = service.request(Method::POST, path);
+            let request = request.header("x-forwarded-proto", said);
+            let answer = Answer::of(request.json(&json!({ "token": token }))).await;
+            let cookie = answer.headers["set-cookie"].to_str().unwrap();
+            let found = cookie.split("; ").any(|part| part == "Secure");
+            assert_eq!(found, is_secure, "{proxies} {said} {path}: {cookie}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn where_no_token_is_asked_for_nobody_logs_in() {
     let service = Service::start().await;
     let session = service.get("/api/v1/session").await.expect(200);

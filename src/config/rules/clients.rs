@@ -33,6 +33,21 @@ fn network(text: &str) -> Option<IpNet> {
     }
 }
 
+pub(in crate::config) const HOST_NAMES: Rule<Vec<String>> = Rule::new(
+    "a list of host names in small letters such as [\"build.lan\"], without port or wildcard; in a \
+     variable, commas between them",
+    |value| list(value)?.into_iter().map(host_name).collect(),
+);
+
+/// The text, if it is just a name, as a browser writes it.
+fn host_name(text: String) -> Option<String> {
+    let url = Url::parse(&format!("http://{text}")).ok()?;
+    let is_plain = text
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    (is_plain && url.domain() == Some(text.as_str())).then_some(text)
+}
+
 pub(in crate::config) const ORIGINS: Rule<Vec<String>> = Rule::new(
     "a list of exact origins such as [\"https://app.example.org\"]: http or https, a host in small \
      letters, a port unless it is the usual one, and nothing else; in a variable, commas between them",

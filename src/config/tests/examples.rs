@@ -105,6 +105,7 @@ fn the_example_of_dotenv_shows_every_variable_at_its_default() {
         ("tls_key_file", "VENOM_TLS_KEY_FILE"),
         ("otlp_endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT"),
         ("otlp_headers", "OTEL_EXPORTER_OTLP_HEADERS"),
+        ("hosts", "VENOM_HOSTS"),
         ("trusted_proxies", "VENOM_TRUSTED_PROXIES"),
         ("cors_origins", "VENOM_CORS_ORIGINS"),
     ] {

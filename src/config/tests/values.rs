@@ -109,11 +109,13 @@ fn finished_tasks_are_kept_for_ever_or_for_a_time() {
 fn clients_are_named_by_lists_or_by_texts_with_commas() {
     let origins = ["https://app.example.org", "http://localhost:3000"];
     let in_file = setup().toml(
-        "trusted_proxies = ['127.0.0.1', '10.0.0.0/8', '::1']\n\
+        "hosts = ['build.lan', 'venom']\n\
+         trusted_proxies = ['127.0.0.1', '10.0.0.0/8', '::1']\n\
          cors_origins = ['https://app.example.org', 'http://localhost:3000']\n\
          rate_limit = '100/s'",
     );
     let in_variables = setup()
+        .variable("VENOM_HOSTS", "build.lan, venom")
         .variable("VENOM_TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8,::1")
         .variable("VENOM_CORS_ORIGINS", &origins.join(","))
         .variable("VENOM_RATE_LIMIT", "100/s");
@@ -122,6 +124,7 @@ fn clients_are_named_by_lists_or_by_texts_with_commas() {
             .map(ToString::to_string)
             .collect();
         assert_eq!(proxies, ["127.0.0.1/32", "10.0.0.0/8", "::1/128"]);
+        assert_eq!(settings.hosts, ["build.lan", "venom"]);
         assert_eq!(settings.cors_origins, origins);
         assert_eq!(settings.rate_limit.unwrap().to_string(), "100/s");
     }
@@ -137,6 +140,18 @@ fn ranges_hold_in_the_file_and_in_variables() {
         ),
         ("max_connections", vec!["0"]),
         ("rate_limit", vec!["0/s", "100", "100001/s", "5/week"]),
+        (
+            "hosts",
+            vec![
+                "*",
+                "*.lan",
+                "Build.lan",
+                "build.lan:8000",
+                "http://build.lan",
+                "10.0.0.1",
+                "a b",
+            ],
+        ),
         ("trusted_proxies", vec!["proxy", "10.0.0.0/33"]),
         (
             "cors_origins",
