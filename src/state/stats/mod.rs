@@ -233,7 +233,7 @@ mod tests {
         let later = time.after(MONTH);
         series.count(later, instant, &[Happened::Created]);
         series.forget_useless(later.after(30 * MINUTE), instant + 30 * MINUTE);
-        assert_eq!(series.steps.len(), 1, "a step of the day");
+        assert_eq!(series.steps.len(), 2, "of the hour and the day");
         assert_eq!(created(&series, later.after(30 * MINUTE)), 1);
     }
 }
