@@ -16,6 +16,10 @@ use crate::models::Failure;
 /// Stands for every processor that is not configured, and for rows that other programs insert.
 pub const OTHER: &str = "other";
 
+/// Bounds of waiting and running times in seconds: each processor has two series for each of them, and alerts
+/// are set at the long ones.
+const PERIODS: [f64; 7] = [0.01, 0.1, 1.0, 10.0, 60.0, 300.0, 1800.0];
+
 /// The metrics of one service; clone it freely.
 #[derive(Clone)]
 pub struct Metrics {
@@ -35,8 +39,8 @@ pub struct Metrics {
 
 /// The metrics of one processor.
 pub struct OfProcessor {
-    name: String,
-    failed: IntCounterVec,
+    /// By kind of failure, in the order of [`Failure::ALL`].
+    failed: [IntCounter; Failure::ALL.len()],
     pub created: IntCounter,
     pub claims: IntCounter,
     pub completed: IntCounter,
@@ -87,18 +91,18 @@ impl Default for Metrics {
             ),
             retries: counter(
                 "venom_task_retries_total",
-                "Attempts after which the task waits again.",
+                "Attempts after which the task waits again: failed, held off or interrupted.",
                 processor,
             ),
             wait: histogram(
                 "venom_task_wait_seconds",
                 "Time from when a task was due to its start.",
-                bounds(0.001, 4.0, 12),
+                PERIODS.to_vec(),
             ),
             run: histogram(
                 "venom_task_run_seconds",
                 "Time that an attempt ran.",
-                bounds(0.001, 4.0, 12),
+                PERIODS.to_vec(),
             ),
             commit: plain(
                 "venom_commit_seconds",
@@ -121,11 +125,12 @@ impl Metrics {
         self.registry.gather()
     }
 
+    /// All of them are there from here on, at zero: an increase that begins with a first failure is seen.
     fn of(&self, name: &str) -> OfProcessor {
         let label = &[name];
+        let failed = |failure: Failure| self.failed.with_label_values(&[name, failure.as_str()]);
         OfProcessor {
-            name: name.to_owned(),
-            failed: self.failed.clone(),
+            failed: Failure::ALL.map(failed),
             created: self.created.with_label_values(label),
             claims: self.claims.with_label_values(label),
             completed: self.completed.with_label_values(label),
@@ -134,13 +139,26 @@ impl Metrics {
             run: self.run.with_label_values(label),
         }
     }
+
+    /// Nothing is told any more of a processor that is not configured any more.
+    fn forget(&self, name: &str) {
+        let label = &[name];
+        for counter in [&self.created, &self.claims, &self.completed, &self.retries] {
+            let _ = counter.remove_label_values(label);
+        }
+        for failure in Failure::ALL {
+            let _ = (self.failed).remove_label_values(&[name, failure.as_str()]);
+        }
+        for histogram in [&self.wait, &self.run] {
+            let _ = histogram.remove_label_values(label);
+        }
+    }
 }
 
 impl OfProcessor {
     /// So many tasks have failed.
     pub fn failed(&self, failure: Failure, count: u64) {
-        let labels = &[self.name.as_str(), failure.as_str()];
-        self.failed.with_label_values(labels).inc_by(count);
+        self.failed[failure as usize].inc_by(count);
     }
 }
 
@@ -159,7 +177,13 @@ impl ByProcessor {
     /// From now on these are configured.
     pub fn configure<'a>(&mut self, names: impl Iterator<Item = &'a String>) {
         let metrics = &self.metrics;
-        self.configured = names.map(|name| (name.clone(), metrics.of(name))).collect();
+        let configured: HashMap<_, _> =
+            names.map(|name| (name.clone(), metrics.of(name))).collect();
+        let gone = self.configured.keys();
+        for name in gone.filter(|name| *name != OTHER && !configured.contains_key(*name)) {
+            metrics.forget(name);
+        }
+        self.configured = configured;
     }
 
     pub fn of(&self, processor: &str) -> &OfProcessor {

@@ -4,19 +4,26 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use prometheus::core::Collector;
-use prometheus::{IntCounter, IntGauge, IntGaugeVec, Opts, Registry, TEXT_FORMAT, TextEncoder};
+use prometheus::{
+    GaugeVec, IntCounter, IntGauge, IntGaugeVec, Opts, Registry, TEXT_FORMAT, TextEncoder,
+};
+use tokio::time::timeout;
 
 use super::error::ApiError;
 use super::query::NoParameters;
 use super::{Api, Shared};
 use crate::metrics::OTHER;
-use crate::models::{HiveLink, QueueStatus};
-use crate::state::ProcessorStatus;
+use crate::models::HiveLink;
+use crate::state::{Load, ProcessorStatus};
+
+/// How long the Writer may take to answer. While the storage hangs, what it alone knows is left out.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Metrics for Prometheus.
 #[utoipa::path(
@@ -25,13 +32,15 @@ use crate::state::ProcessorStatus;
         content_type = "text/plain; version=0.0.4", example = "venom_queue_paused 0\n")),
 )]
 pub(super) async fn metrics(State(api): Shared, _: NoParameters) -> Result<Response, ApiError> {
-    let queue = api.state.queue_status().await?;
-    let processors = of_processors(&api).await?;
+    let load = timeout(PATIENCE, api.state.load()).await;
+    let load = load.ok().transpose()?;
     let now = Snapshot::default();
-    now.queue(&queue, &processors);
-    now.processors(&processors);
+    if let Some(load) = &load {
+        now.queue(load);
+        now.processors(&of_processors(&api, load));
+    }
     now.listeners(&api);
-    now.hive(&api, &queue.hive);
+    now.hive(&api, load.as_ref().map(|load| &load.status.hive));
     now.files(&api.database_path).await;
     let mut families = api.metrics.gather();
     families.extend(now.0.gather());
@@ -47,11 +56,13 @@ struct Condition {
     pending: u64,
     running: u64,
     is_paused: bool,
+    oldest_due_seconds: f64,
 }
 
 impl Condition {
-    fn and(self, status: &ProcessorStatus) -> Self {
+    fn and(self, status: &ProcessorStatus, oldest_due_seconds: f64) -> Self {
         Self {
+            oldest_due_seconds: self.oldest_due_seconds.max(oldest_due_seconds),
             pending: self.pending + status.pending,
             running: self.running + status.running,
             is_paused: self.is_paused || status.paused.is_some(),
@@ -60,22 +71,23 @@ impl Condition {
 }
 
 /// The configured processors, and all others as one.
-async fn of_processors(api: &Api) -> Result<BTreeMap<String, Condition>, ApiError> {
+fn of_processors(api: &Api, load: &Load) -> BTreeMap<String, Condition> {
     let settings = api.current.get();
     let names = settings.processors.keys().map(String::as_str);
     let mut conditions: BTreeMap<String, Condition> = names
         .chain([OTHER])
         .map(|name| (name.to_owned(), Condition::default()))
         .collect();
-    for (name, status) in api.state.processors().await? {
-        let name = match settings.processors.contains_key(&name) {
+    for (name, status) in &load.processors {
+        let oldest = load.oldest_due_seconds.get(name).copied();
+        let name = match settings.processors.contains_key(name) {
             true => name.as_str(),
             false => OTHER,
         };
         let condition = conditions.entry(name.to_owned()).or_default();
-        *condition = condition.and(&status);
+        *condition = condition.and(status, oldest.unwrap_or(0.0));
     }
-    Ok(conditions)
+    conditions
 }
 
 /// The metrics of one call.
@@ -83,7 +95,8 @@ async fn of_processors(api: &Api) -> Result<BTreeMap<String, Condition>, ApiErro
 struct Snapshot(Registry);
 
 impl Snapshot {
-    fn queue(&self, queue: &QueueStatus, processors: &BTreeMap<String, Condition>) {
+    fn queue(&self, load: &Load) {
+        let queue = &load.status;
         self.gauge(
             "venom_queue_paused",
             "Whether the queue is paused.",
@@ -93,11 +106,10 @@ impl Snapshot {
             let help = "Tasks that may run at once; not there while limits are off.";
             self.gauge("venom_queue_slots", help, limit);
         }
-        let in_line: u64 = processors.values().map(|it| it.pending).sum();
         self.gauge(
             "venom_tasks_blocked",
             "Tasks that wait for other tasks; they are not among venom_tasks.",
-            queue.pending.saturating_sub(in_line),
+            load.blocked,
         );
     }
 
@@ -112,6 +124,14 @@ impl Snapshot {
             "Whether the processor is paused or held by itself.",
             &["processor"],
         );
+        let oldest = GaugeVec::new(
+            Opts::new(
+                "venom_oldest_due_task_seconds",
+                "For how long the task has been due that has been due longest; 0 if none is.",
+            ),
+            &["processor"],
+        );
+        let oldest = self.add(oldest);
         for (name, condition) in processors {
             let set = |status: &str, count: u64| {
                 tasks.with_label_values(&[name, status]).set(signed(count));
@@ -120,6 +140,8 @@ impl Snapshot {
             set("PROCESSING", condition.running);
             let paused = paused.with_label_values(&[name]);
             paused.set(i64::from(condition.is_paused));
+            let oldest = oldest.with_label_values(&[name]);
+            oldest.set(condition.oldest_due_seconds);
         }
     }
 
@@ -143,13 +165,15 @@ impl Snapshot {
     }
 
     /// Nothing while the Hive is off.
-    fn hive(&self, api: &Api, link: &HiveLink) {
+    fn hive(&self, api: &Api, link: Option<&HiveLink>) {
         let Some(hive) = &api.hive else {
             return;
         };
         let jobs = hive.jobs();
-        let connected = u64::from(*link == HiveLink::Connected);
-        self.gauge("venom_hive_connected", "Whether Redis answers.", connected);
+        if let Some(link) = link {
+            let connected = u64::from(*link == HiveLink::Connected);
+            self.gauge("venom_hive_connected", "Whether Redis answers.", connected);
+        }
         self.gauge(
             "venom_hive_jobs_in_flight",
             "Jobs of this service that have not ended.",

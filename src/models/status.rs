@@ -77,6 +77,17 @@ impl TaskStatus {
 }
 
 impl Failure {
+    /// All kinds, in the order of their declaration.
+    pub const ALL: [Self; 7] = [
+        Self::Error,
+        Self::Timeout,
+        Self::Aborted,
+        Self::Purged,
+        Self::EmergencyStop,
+        Self::Lost,
+        Self::Upstream,
+    ];
+
     /// The name in the database and on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {

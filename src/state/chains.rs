@@ -122,6 +122,7 @@ impl Writer {
     fn wait_in_line(&mut self, tasks: &[Waiting], now: Timestamp) {
         for task in tasks {
             self.ledger.lanes.add(task.lane(), task.place(), now);
+            self.ready.note(task.seq, now);
         }
         self.more_to_claim = true;
     }

@@ -9,12 +9,12 @@ use crate::models::{ClaimedTask, Failure, Outcome, Timestamp};
 
 impl Writer {
     /// Waiting tasks have been claimed.
-    pub(super) fn count_claimed(&self, applied: &Applied, now: Timestamp) {
-        let claimed = applied.claimed.iter().zip(&applied.due);
-        let waited = claimed.map(|(task, due)| {
-            let seconds = now.seconds_since(*due).max(0.0);
-            self.count_claim(task, seconds)
-        });
+    pub(super) fn count_claimed(&mut self, applied: &Applied, now: Timestamp) {
+        let mut waited = Vec::with_capacity(applied.claimed.len());
+        for (task, due) in applied.claimed.iter().zip(&applied.due) {
+            let seconds = now.seconds_since(self.ready.take(due)).max(0.0);
+            waited.push(self.count_claim(task, seconds));
+        }
         self.stats.count(now, waited);
     }
 

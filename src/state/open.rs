@@ -22,6 +22,7 @@ use super::limits::Limits;
 use super::orders::journal;
 use super::overview::LastCount;
 use super::reads::Interrupted;
+use super::ready::Ready;
 use super::reconfigure::recall_starts;
 use super::stats::Stats;
 use super::waiters::Waiters;
@@ -42,6 +43,10 @@ const CRASHES_UNTIL_LOST: i64 = 3;
 /// A database that is open and locked, and not yet served.
 pub struct Opened {
     connections: Connections,
+    /// Interrupted tasks that run again.
+    requeued: Vec<Interrupted>,
+    /// Interrupted tasks that have failed as `lost`.
+    lost: Vec<Interrupted>,
 }
 
 /// With what the Writer starts.
@@ -77,7 +82,11 @@ pub type WriterHandle = JoinHandle<Result<(), Error>>;
 /// One sentence for the person who starts the service.
 pub async fn open(path: &Path, durability: Durability) -> Result<Opened, OpenError> {
     let connections = connect::open(path, durability).await?;
-    Ok(Opened { connections })
+    Ok(Opened {
+        connections,
+        requeued: Vec::new(),
+        lost: Vec::new(),
+    })
 }
 
 impl Opened {
@@ -133,10 +142,12 @@ impl Opened {
         }
         journal(&mut tx, rows, time).await?;
         tx.commit().await?;
-        Ok(Recovered {
+        let recovered = Recovered {
             requeued: again.len(),
             lost: lost.len(),
-        })
+        };
+        (self.requeued, self.lost) = (again, lost);
+        Ok(recovered)
     }
 
     /// Starts the Writer. Nothing is claimed until somebody asks for claims.
@@ -154,6 +165,14 @@ impl Opened {
             .fetch_one(&mut *conn)
             .await?;
         let meters = ByProcessor::new(start.metrics, start.limits.homes.keys());
+        let mut ready = Ready::new(Timestamp::now());
+        for task in &self.requeued {
+            meters.of(&task.processor).retries.inc();
+            ready.note(task.attempt.seq, Timestamp::now());
+        }
+        for task in &self.lost {
+            meters.of(&task.processor).failed(Failure::Lost, 1);
+        }
         let mut ledger = read_ledger(conn, start.limits).await?;
         ledger.hive = start.hive;
         // What became final when nobody could go through those that wait for it.
@@ -179,6 +198,7 @@ impl Opened {
             index,
             stats: stats.clone(),
             meters,
+            ready,
             claims: None,
             by: None,
             chores,

@@ -56,6 +56,8 @@ impl Writer {
             }
             Order::EndImport(reply) => {
                 let ended = self.forget_missing().await;
+                // So that no start looks through the rows of a whole dump.
+                self.stats.store_soon();
                 answer(reply, ended)
             }
             Order::SubmitScheduled(due, reply) => {
@@ -104,6 +106,10 @@ impl Writer {
             Order::Tell(level, message, data, reply) => {
                 let told = self.tell(level, &message, data).await;
                 answer(reply, told)
+            }
+            Order::Load(oldest, reply) => {
+                let load = self.load(&oldest, Timestamp::now());
+                answer(reply, Ok(load))
             }
             Order::Processors(reply) => {
                 let processors = self.ledger.processors(Timestamp::now());
@@ -269,6 +275,7 @@ impl Writer {
         };
         let written = written.await;
         let (imported, committed) = end(&mut self.conn, written).await?;
+        self.ready.note_import(time);
         for ((processor, key), count) in &imported.pending {
             let lane = LaneName {
                 processor,

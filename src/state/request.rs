@@ -11,6 +11,8 @@ use super::batch::{Once, Submission};
 use super::explain::{Asked, Explanation, ProcessorStatus};
 use super::import::ImportReport;
 use super::lists::Found;
+use super::load::Load;
+use super::ready::DueTask;
 use super::reconfigure::Reconfigured;
 use crate::models::{
     ClaimedTask, HiveLink, NewTask, OfferId, Pause, QueueStatus, Task, TaskId, Timestamp,
@@ -78,6 +80,8 @@ pub(super) enum Order {
     SetHiveLink(HiveLink, Reply<()>),
     /// A sentence for everybody who listens, with its level and its data.
     Tell(&'static str, String, Value, Reply<()>),
+    /// What waits and runs, in one answer. These are tasks of each processor that wait longest.
+    Load(Vec<(String, DueTask)>, Reply<Load>),
     /// The condition of every processor.
     Processors(Reply<HashMap<String, ProcessorStatus>>),
     /// Other settings of the queue.

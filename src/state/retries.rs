@@ -23,13 +23,16 @@ impl Writer {
     pub(super) async fn release(&mut self, releases: Releases) -> Result<(), Error> {
         match self.write_releases(&releases).await {
             Ok(released) => {
-                for (attempt, _, reply) in releases {
+                for (attempt, again, reply) in releases {
                     let freed = self.ledger.remove_running(&attempt);
                     let waiting = released.waiting.get(&attempt.seq);
                     self.count_retried(freed.filter(|_| waiting.is_some()), released.time);
                     if let Some(task) = waiting {
                         let lanes = &mut self.ledger.lanes;
                         lanes.add(task.lane(), task.place(), released.time);
+                        if again.run_at.is_none() {
+                            self.ready.note(task.seq, released.time);
+                        }
                     }
                     if let Some(reply) = reply {
                         let _ = reply.send(waiting.is_some());

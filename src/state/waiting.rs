@@ -8,6 +8,7 @@ use sqlx::{SqliteConnection, SqliteExecutor};
 
 use super::Error;
 use super::lanes::{Front, LaneName, Lanes, Place};
+use super::ready::DueTask;
 use super::text::Text;
 use crate::models::{Attempt, TaskId, Timestamp};
 
@@ -288,6 +289,56 @@ fn counted_place(text: &str) -> Option<Place> {
         run_at.parse().ok()?,
         seq.parse().ok()?,
     ))
+}
+
+/// Of each processor the tasks among which the one is that has been due longest: the earliest of each key and
+/// priority, found by one seek each, and of very many keys only some.
+pub(super) async fn oldest_due(
+    conn: impl SqliteExecutor<'_>,
+    now: &str,
+) -> Result<Vec<(String, DueTask)>, Error> {
+    let rows = sqlx::query!(
+        r#"WITH RECURSIVE levels(seq) AS (
+               SELECT (SELECT seq FROM tasks
+                        WHERE finished_at IS NULL AND status = 'PENDING' AND blocked = 0
+                        ORDER BY processor, concurrency_key, priority DESC, run_at LIMIT 1)
+               UNION ALL
+               SELECT coalesce(
+                   (SELECT seq FROM tasks
+                     WHERE finished_at IS NULL AND status = 'PENDING' AND blocked = 0
+                       AND processor = me.processor AND concurrency_key IS me.concurrency_key
+                       AND priority < me.priority
+                     ORDER BY priority DESC, run_at LIMIT 1),
+                   (SELECT seq FROM tasks
+                     WHERE finished_at IS NULL AND status = 'PENDING' AND blocked = 0
+                       AND processor = me.processor
+                       AND concurrency_key > coalesce(me.concurrency_key, '')
+                     ORDER BY concurrency_key, priority DESC, run_at LIMIT 1),
+                   (SELECT seq FROM tasks
+                     WHERE finished_at IS NULL AND status = 'PENDING' AND blocked = 0
+                       AND processor > me.processor
+                     ORDER BY processor, concurrency_key, priority DESC, run_at LIMIT 1))
+                 FROM levels JOIN tasks AS me ON me.seq = levels.seq
+                LIMIT 10000)
+           SELECT seq AS "seq!", processor AS "processor!: Text", run_at AS "run_at!: Text",
+                  (upstream IS NOT NULL OR uncounted > 0) AS "was_held!: bool",
+                  source = 'import' AS "is_imported!: bool"
+             FROM levels JOIN tasks USING (seq)
+            WHERE run_at <= ?1"#,
+        now
+    )
+    .fetch_all(conn)
+    .await?;
+    let oldest = rows.into_iter().map(|row| {
+        let due = DueTask {
+            seq: row.seq,
+            run_at: row.run_at.time_or_now(),
+            was_held: row.was_held,
+            is_imported: row.is_imported,
+        };
+        (row.processor.into(), due)
+    });
+    Ok(oldest.collect())
 }
 
 /// How many tasks of its lane start before a waiting task: those that are due and come first. Those that

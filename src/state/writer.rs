@@ -25,6 +25,7 @@ use super::counter::Counter;
 use super::index::Index;
 use super::journal::Row;
 use super::ledger::Ledger;
+use super::ready::Ready;
 use super::request::{Order, Request};
 use super::settle::Written;
 use super::stats::Stats;
@@ -56,6 +57,8 @@ pub(super) struct Writer {
     /// What happened when.
     pub stats: Stats,
     pub meters: ByProcessor,
+    /// Since when waiting tasks are due.
+    pub ready: Ready,
     /// Where claimed tasks go.
     pub claims: Option<mpsc::UnboundedSender<Vec<ClaimedTask>>>,
     /// In whose name the order is that is obeyed at this moment.

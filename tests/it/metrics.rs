@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
+use venom_core::models::{Failure, Timestamp};
 
 use crate::support::{Service, Setup};
 
@@ -19,6 +20,12 @@ impl Service {
     /// The value of this series, labels included.
     async fn metric(&self, series: &str) -> Option<f64> {
         value_of(&self.metrics().await, series)
+    }
+
+    /// How long the tasks of this processor had been due when they started, all together.
+    async fn waited(&self, processor: &str) -> f64 {
+        let sum = format!("venom_task_wait_seconds_sum{{processor=\"{processor}\"}}");
+        self.metric(&sum).await.expect("a processor")
     }
 }
 
@@ -286,6 +293,201 @@ async fn dashboard_and_alerts_speak_of_metrics_that_are_there() {
         .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
     for name in all {
         assert!(shown.contains(name), "{name} is on no panel");
+    }
+    service.ends_well().await;
+}
+
+fn time(task: &Value, name: &str) -> Timestamp {
+    task[name].as_str().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn every_kind_of_failure_is_there_before_the_first() {
+    let service = Service::start().await;
+    let text = service.metrics().await;
+    for processor in ["echo", "other"] {
+        for failure in Failure::ALL {
+            let series = format!(
+                "venom_tasks_failed_total{{failure=\"{failure}\",processor=\"{processor}\"}}"
+            );
+            assert_eq!(value_of(&text, &series), Some(0.0), "{series}\n{text}");
+        }
+    }
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn what_a_crash_has_interrupted_is_counted() {
+    let mut service = Service::with_gates().await;
+    let id = service.submit_to_gate("dies three times").await;
+    let again = "venom_task_retries_total{processor=\"gate\"}";
+    let lost = "venom_tasks_failed_total{failure=\"lost\",processor=\"gate\"}";
+    for attempt in [2, 3] {
+        service = service.kill9().await.start().await;
+        assert_eq!(service.metric(again).await, Some(1.0));
+        assert_eq!(service.metric(lost).await, Some(0.0));
+        service.at_gate_again(&id, attempt).await;
+    }
+    service = service.kill9().await.start().await;
+    assert_eq!(service.metric(again).await, Some(0.0));
+    assert_eq!(service.metric(lost).await, Some(1.0));
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn while_the_storage_hangs_the_rest_is_told() {
+    let service = Service::start().await;
+    let mut holder = service.database().await;
+    holder.run("BEGIN IMMEDIATE").await.unwrap();
+    let task = json!({"content": "waits for the storage"});
+    let submit = async {
+        loop {
+            service.post_json("/api/v1/tasks", &task).await;
+        }
+    };
+    let told = crate::support::eventually("the Writer hangs", || async {
+        let text = service.metrics().await;
+        (!text.contains("venom_tasks{")).then_some(text)
+    });
+    let text = tokio::select! {
+        () = submit => unreachable!("it goes on and on"),
+        text = told => text,
+    };
+    for there in [
+        "venom_tasks_created_total{processor=\"echo\"}",
+        "venom_database_size_bytes",
+    ] {
+        assert!(value_of(&text, there).is_some(), "{there}\n{text}");
+    }
+    assert_eq!(value_of(&text, "venom_queue_paused"), None);
+    holder.run("ROLLBACK").await.unwrap();
+    service.drained().await;
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn under_load_nobody_seems_to_wait_for_others() {
+    let service = Service::start().await;
+    let tasks = vec![json!({"content": "one of many"}); 1000];
+    let batch = json!({ "tasks": tasks });
+    let submit = async {
+        for _ in 0..5 {
+            let path = "/api/v1/tasks/batch";
+            service.post_json(path, &batch).await.expect(201);
+        }
+    };
+    let scrape = async {
+        for _ in 0..100 {
+            assert_eq!(service.metric("venom_tasks_blocked").await, Some(0.0));
+        }
+    };
+    tokio::join!(submit, scrape);
+    service.drained().await;
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_processor_that_a_reload_removes_has_no_series_any_more() {
+    let spare = "[processors.spare]\nkind = \"echo\"\n";
+    let service = Setup::new().table(spare).start().await;
+    assert!(service.metrics().await.contains("processor=\"spare\""));
+    service.rewrite(|text| text.replace(spare, ""));
+    service.reload_well().await;
+    let text = service.metrics().await;
+    assert!(!text.contains("processor=\"spare\""), "{text}");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_task_that_waited_for_another_was_due_when_that_ended() {
+    let service = Service::with_gates().await;
+    let first = service.submit_to_gate("first").await;
+    let after = json!({"content": "second", "after": [first]});
+    let second = service.submit_json(&after).await;
+    let first = service.open_gate(&first).await;
+    let second = service.finished(&second).await;
+    let most = time(&second, "started_at").seconds_since(time(&first, "finished_at"));
+    let waited = service.waited("echo").await;
+    assert!((0.0..=most).contains(&waited), "{waited} of {most}");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_task_that_was_interrupted_is_due_from_the_start() {
+    let service = Service::with_gates().await;
+    let id = service.submit_to_gate("interrupted").await;
+    let stopped = service.kill9().await;
+    let before = Timestamp::now();
+    let service = stopped.start().await;
+    service.at_gate_again(&id, 2).await;
+    let most = time(&service.task(&id).await, "started_at").seconds_since(before);
+    let waited = service.waited("gate").await;
+    assert!((0.0..=most).contains(&waited), "{waited} of {most}");
+    service.say_again(&id, 2, "open").await;
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn an_imported_task_is_due_from_the_import() {
+    let service = Service::start().await;
+    service.pause().await;
+    service.submit("imported").await;
+    let dump = service.get("/api/v1/export").await.expect(200).to_string();
+    let today = Timestamp::now().to_string();
+    let dump = dump.replace(&today[..10], "2020-01-01");
+    let service = Service::start().await;
+    let before = Timestamp::now();
+    let answer = service.post_text("/api/v1/import", dump).await.expect(200);
+    assert_eq!(answer["imported"], 1, "{answer}");
+    service.resume().await;
+    service.drained().await;
+    let most = Timestamp::now().seconds_since(before);
+    let waited = service.waited("echo").await;
+    assert!((0.0..=most).contains(&waited), "{waited} of {most}");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn the_oldest_task_that_is_due_is_shown() {
+    let service = Service::with_gates().await;
+    service.pause().await;
+    let later = json!({"content": "later", "delay": 3600, "processor": "gate"});
+    service.submit_json(&later).await;
+    let before = Timestamp::now();
+    for (key, priority) in [(None, 0), (None, 5), (Some("a"), 0), (Some("b"), 7)] {
+        let task = json!({"content": "due", "concurrency_key": key, "priority": priority});
+        service.submit_json(&task).await;
+    }
+    let oldest = |name: &str| format!("venom_oldest_due_task_seconds{{processor=\"{name}\"}}");
+    let echo = service.metric(&oldest("echo")).await.unwrap();
+    let most = Timestamp::now().seconds_since(before);
+    assert!(echo > 0.0 && echo <= most, "{echo} of {most}");
+    assert_eq!(service.metric(&oldest("gate")).await, Some(0.0));
+    service.resume().await;
+    crate::support::eventually("none is due", || async {
+        (service.metric(&oldest("echo")).await == Some(0.0)).then_some(())
+    })
+    .await;
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn the_dashboard_keeps_to_the_chosen_processors() {
+    let service = busy().await;
+    let text = service.metrics().await;
+    let by_processor = |name: &str| {
+        let mut series = text.lines().filter(|line| line.starts_with(name));
+        series.any(|line| line.contains("processor=\""))
+    };
+    let dashboard = std::fs::read_to_string(docs("grafana.json")).unwrap();
+    let dashboard: Value = serde_json::from_str(&dashboard).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let targets = panels.flat_map(|panel| panel["targets"].as_array().into_iter().flatten());
+    for query in targets.map(|target| target["expr"].as_str().unwrap()) {
+        let chosen = query.matches("processor=~\"$processor\"").count();
+        let all = query.matches("venom_").count();
+        let is_by_processor = names(query).into_iter().any(by_processor);
+        assert!(!is_by_processor || chosen == all, "{query}");
     }
     service.ends_well().await;
 }

@@ -225,3 +225,24 @@ async fn what_is_too_old_or_spoilt_is_not_shown() {
     assert_eq!(service.counted().await, [1, 1, 1, 0, 0]);
     service.ends_well().await;
 }
+
+#[tokio::test]
+async fn imported_tasks_are_not_counted_by_the_next_start_either() {
+    let service = Service::start().await;
+    service.pause().await;
+    service.submit("imported").await;
+    let dump = service.get("/api/v1/export").await.expect(200).to_string();
+    for crashes in [false, true] {
+        let service = Service::start().await;
+        service.pause().await;
+        let answer = service.post_text("/api/v1/import", dump.clone()).await;
+        assert_eq!(answer.expect(200)["imported"], 1);
+        let stopped = match crashes {
+            true => service.kill9().await,
+            false => service.stop().await,
+        };
+        let service = stopped.start().await;
+        assert_eq!(service.counted().await, [0, 0, 0, 0, 0], "{crashes}");
+        service.ends_well().await;
+    }
+}

@@ -10,10 +10,10 @@ const SHORTEST_SECONDS: f64 = 1e-4;
 /// Bins in which a time doubles: each is 9 % wide, so its middle is wrong by 5 % at most.
 const BINS_PER_DOUBLING: f64 = 8.0;
 
-/// Times in bins that grow with the time, up to five days.
+/// Times in bins that grow with the time. A task may wait ten years: that is bin 332.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Histogram {
-    bins: BTreeMap<u8, u64>,
+    bins: BTreeMap<u16, u64>,
     sum: f64,
     max: f64,
 }
@@ -30,7 +30,7 @@ pub struct Summary {
 /// A time and the bin that it falls into.
 #[derive(Clone, Copy)]
 pub(in crate::state) struct Measured {
-    bin: u8,
+    bin: u16,
     seconds: f64,
 }
 
@@ -41,7 +41,7 @@ impl Measured {
         let bin = ((seconds / SHORTEST_SECONDS).log2() * BINS_PER_DOUBLING).floor();
         // The conversion keeps within the type's bounds.
         Self {
-            bin: bin as u8,
+            bin: bin as u16,
             seconds,
         }
     }
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn quantiles_are_right_within_a_twentieth() {
-        for unit in [0.001, 0.37, 60.0] {
+        for unit in [0.001, 0.37, 60.0, 864_000.0] {
             let found = summary((1..=1000).map(|n| f64::from(n) * unit));
             assert!((found.p50 / (500.0 * unit) - 1.0).abs() < 0.05, "{found:?}");
             assert!((found.p95 / (950.0 * unit) - 1.0).abs() < 0.05, "{found:?}");

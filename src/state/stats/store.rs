@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 use tokio::time::Instant;
 
 use super::tally::Step;
-use super::{Happened, Place, Stats, Window};
+use super::{Happened, Stats};
 use crate::models::{EventType, Timestamp};
 use crate::state::text::Text;
 use crate::state::transaction::{begin, end};
@@ -39,11 +39,12 @@ impl Stats {
         stats
             .count_journal(conn, counted.max(newest - ROWS), newest)
             .await?;
-        stats.lock().forget_old(Timestamp::now());
+        stats.lock().counted = counted;
         Ok(stats)
     }
 
-    /// Counts what the journal says after row `after`, up to row `upto`.
+    /// Counts what the journal says after row `after`, up to row `upto`. It does not say since when a task was
+    /// due that waited for others, was held off or interrupted, so these waits are left out.
     async fn count_journal(
         &self,
         conn: &mut SqliteConnection,
@@ -55,15 +56,20 @@ impl Stats {
             .to_string();
         let mut rows = sqlx::query!(
             r#"SELECT logs.type AS "kind!: Text", logs.at AS "at!: Text",
-                      iif(logs.type = 'TASK_STARTED' AND tasks.started_at = logs.at,
+                      iif(logs.type = 'TASK_STARTED' AND tasks.started_at = logs.at
+                              AND tasks.upstream IS NULL AND tasks.uncounted = 0
+                              AND tasks.source <> 'import',
                           tasks.run_at, NULL) AS "due: Text",
                       iif(logs.type <> 'TASK_STARTED' AND tasks.finished_at = logs.at
                               AND tasks.failure IS NOT 'purged',
                           tasks.started_at, NULL) AS "began: Text"
                  FROM logs LEFT JOIN tasks
-                   ON logs.type IN ('TASK_STARTED', 'TASK_COMPLETED', 'TASK_FAILED', 'TASK_ABORTED')
+                   ON logs.type IN ('TASK_CREATED', 'TASK_STARTED', 'TASK_COMPLETED', 'TASK_FAILED',
+                                    'TASK_ABORTED')
                       AND tasks.id = logs.task_id
-                WHERE logs.id > ?1 AND logs.id <= ?2 AND logs.at >= ?3 ORDER BY logs.id"#,
+                WHERE logs.id > ?1 AND logs.id <= ?2 AND logs.at >= ?3
+                  AND NOT (logs.type = 'TASK_CREATED' AND tasks.source IS 'import')
+                ORDER BY logs.id"#,
             after,
             upto,
             oldest
@@ -77,7 +83,10 @@ impl Stats {
             let since = |time: Option<Text>| Some(at.seconds_since(time?.parse().ok()?));
             let waited = since(row.due).map(Happened::waited);
             let ran = since(row.began).map(Happened::ran);
-            self.count(at, [kind, waited, ran].into_iter().flatten());
+            let happened: Vec<_> = [kind, waited, ran].into_iter().flatten().collect();
+            if !happened.is_empty() {
+                self.lock().count_at(at, &happened);
+            }
         }
         Ok(())
     }
@@ -128,10 +137,9 @@ impl Writer {
 
     /// Stores the counts that have changed. All that was committed until here is in them.
     pub(in crate::state) async fn store_stats(&mut self) -> Result<(), Error> {
-        let now = Timestamp::now();
-        let (places, changed) = {
+        let (places, changed, gone, counted) = {
             let mut series = self.stats.lock();
-            series.forget_old(now);
+            series.forget_useless(Timestamp::now(), Instant::now());
             let places = series.unstored.clone();
             let steps = places.iter().filter_map(|place| {
                 let (length, at) = place;
@@ -140,29 +148,33 @@ impl Writer {
             (
                 places.clone(),
                 serde_json::to_string(&steps.collect::<Vec<_>>())?,
+                serde_json::to_string(&series.gone)?,
+                series.counted,
             )
         };
-        if !places.is_empty() {
-            let counted = self.bus.head();
+        let head = self.bus.head();
+        if !places.is_empty() || gone != "[]" || counted < head {
             let conn = &mut self.conn;
             begin(conn).await?;
-            let written = write(conn, &changed, counted, now).await;
+            let written = write(conn, &changed, &gone, head).await;
             end(conn, written).await?;
         }
         let mut series = self.stats.lock();
         // The Writer alone counts, so nothing was added meanwhile.
         series.unstored.clear();
+        series.gone.clear();
+        series.counted = head;
         series.due = None;
         Ok(())
     }
 }
 
-/// Writes these steps (a JSON list) and forgets the old ones, inside the caller's transaction.
+/// Writes these steps and forgets those (JSON lists), inside the caller's transaction.
 async fn write(
     conn: &mut SqliteConnection,
     steps: &str,
+    gone: &str,
     counted: i64,
-    now: Timestamp,
 ) -> Result<(), Error> {
     sqlx::query!(
         "INSERT OR REPLACE INTO stats (step_seconds, at, counts)
@@ -171,15 +183,11 @@ async fn write(
     )
     .execute(&mut *conn)
     .await?;
-    for window in Window::ALL {
-        let (length, first): Place = (window.step_seconds(), window.first_step(now));
-        sqlx::query!(
-            "DELETE FROM stats WHERE step_seconds = ?1 AND at < ?2",
-            length,
-            first
-        )
-        .execute(&mut *conn)
-        .await?;
-    }
+    sqlx::query!(
+        "DELETE FROM stats WHERE (step_seconds, at) IN (SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1))",
+        gone
+    )
+    .execute(&mut *conn)
+    .await?;
     writes::set_meta(conn, meta::STATS_EVENT, &counted.to_string()).await
 }

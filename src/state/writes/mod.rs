@@ -15,8 +15,9 @@ use sqlx::sqlite::SqliteQueryResult;
 use sqlx::{Either, SqliteConnection};
 
 use super::Error;
+use super::ready::DueTask;
 use super::text::Text;
-use crate::models::{Attempt, ClaimedTask, TaskId, Terms, Timestamp};
+use crate::models::{Attempt, ClaimedTask, TaskId, Terms};
 pub(super) use arrays::{
     FinishAttempt, InsertLog, InsertOnce, InsertStart, InsertTask, SetProgress, hex,
 };
@@ -57,8 +58,8 @@ pub(super) struct Applied {
     pub first_seq: i64,
     /// The claimed tasks that were still waiting.
     pub claimed: Vec<ClaimedTask>,
-    /// Since when each of them was due.
-    pub due: Vec<Timestamp>,
+    /// What says since when each of them was due.
+    pub due: Vec<DueTask>,
     /// Id of the first journal row; the others follow without a gap, in the order given.
     pub first_log: i64,
     /// Journal rows written: fewer than given if a guard kept some out.
@@ -125,7 +126,7 @@ macro_rules! transaction {
                       concurrency_key AS "concurrency_key: Text",
                       coalesce(max_attempts, 1) AS "max_attempts!: i64", uncounted AS "uncounted!",
                       timeout AS "timeout: f64", upstream IS NOT NULL AS "has_upstream!: bool",
-                      run_at AS "run_at!: Text";"#
+                      run_at AS "run_at!: Text", source = 'import' AS "is_imported!: bool";"#
             + $late +
             r#"
             INSERT INTO logs (task_id, type, agent, message, data, at)
@@ -226,9 +227,19 @@ struct ClaimedRow {
     timeout: Option<f64>,
     has_upstream: bool,
     run_at: Text,
+    is_imported: bool,
 }
 
 impl ClaimedRow {
+    fn due(&self) -> DueTask {
+        DueTask {
+            seq: self.seq,
+            run_at: self.run_at.time_or_now(),
+            was_held: self.has_upstream || self.uncounted > 0,
+            is_imported: self.is_imported,
+        }
+    }
+
     fn into_task(self) -> Result<ClaimedTask, Error> {
         Ok(ClaimedTask {
             attempt: Attempt {
@@ -263,7 +274,7 @@ async fn applied(
         match answer {
             Either::Left(statement) => done.push(statement),
             Either::Right(row) => {
-                due.push(row.run_at.time_or_now());
+                due.push(row.due());
                 claimed.push(row.into_task()?);
             }
         }
