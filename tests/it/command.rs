@@ -232,15 +232,15 @@ async fn a_result_beyond_the_limit_is_cut_and_says_so() {
 #[tokio::test]
 async fn a_script_gets_none_of_the_services_secrets() {
     let secret = [
-        "REDIS_PASSWORD",
-        "VENOM_REDIS_PASSWORD",
-        "VENOM_TOKEN",
-        "OTEL_EXPORTER_OTLP_HEADERS",
-        "NOTIFY_SOCKET",
-        "WATCHDOG_PID",
-        "WATCHDOG_USEC",
-        "HOOK_SECRET",
-        "MODEL_KEY",
+        ("REDIS_PASSWORD", "secret"),
+        ("VENOM_REDIS_PASSWORD", "secret"),
+        ("VENOM_TOKEN", "secret"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=secret"),
+        ("NOTIFY_SOCKET", "/nowhere"),
+        ("WATCHDOG_PID", "60000000"),
+        ("WATCHDOG_USEC", "60000000"),
+        ("HOOK_SECRET", "secret"),
+        ("MODEL_KEY", "secret"),
     ];
     let setup = Setup::new()
         .table("[processors.all]\nkind = \"command\"\nprogram = \"env\"")
@@ -257,14 +257,9 @@ async fn a_script_gets_none_of_the_services_secrets() {
              model = \"m\"\napi_key_env = \"MODEL_KEY\"",
         )
         .variable("PLAIN", "stays");
-    let setup = secret.iter().fold(setup, |setup, name| {
-        let value = if name.starts_with("WATCHDOG") {
-            "60000000"
-        } else {
-            "/nowhere"
-        };
-        setup.variable(name, value)
-    });
+    let setup = secret
+        .iter()
+        .fold(setup, |setup, (name, value)| setup.variable(name, value));
     let service = setup.start().await;
     let environment = async |processor: &str| {
         let id = service.submit_to(processor, "").await;
@@ -273,7 +268,7 @@ async fn a_script_gets_none_of_the_services_secrets() {
     };
     let all = environment("all").await;
     assert!(all.contains("PLAIN=stays"), "{all}");
-    for name in secret {
+    for (name, _) in secret {
         assert!(
             !all.lines()
                 .any(|line| line.starts_with(&format!("{name}="))),
