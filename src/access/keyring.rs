@@ -80,6 +80,11 @@ impl Key {
         self.homes.add(network);
     }
 
+    /// Somebody was let in by it.
+    pub fn mark_used(&self) {
+        self.used.store(true, Ordering::Relaxed);
+    }
+
     pub(super) fn take_used(&self) -> bool {
         self.used.swap(false, Ordering::Relaxed)
     }
@@ -140,8 +145,6 @@ impl Access {
     /// What somebody's token opens, if it is worth anything.
     pub fn find(&self, token: &[u8]) -> Option<Arc<Key>> {
         let keyring = self.0.as_ref()?.borrow();
-        let key = keyring.find(token)?;
-        key.used.store(true, Ordering::Relaxed);
-        Some(Arc::clone(key))
+        keyring.find(token).map(Arc::clone)
     }
 }

@@ -72,7 +72,8 @@ const OWN_NAMES_ONLY: &str = "This service asks for no token, so it answers to a
                               names another host.";
 
 /// Whether the request may pass: the error is for one that a page of another origin makes, or one
-/// under a name that is neither ours nor among the `names` of the settings. Pages of an origin that the settings let in pass; their `Origin` has to say so.
+/// under a name that is neither ours nor among the `names` of the settings. Pages of an origin that the
+/// settings let in pass; their `Origin` has to say so.
 pub(super) fn check(hosts: &Hosts, names: &[String], visit: &Visit) -> Result<(), ApiError> {
     let headers = visit.headers;
     let host = headers

@@ -2,7 +2,6 @@
 //! moment: that is asked for at each call and not kept.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ use super::query::NoParameters;
 use super::{Api, Shared};
 use crate::metrics::OTHER;
 use crate::models::HiveLink;
-use crate::state::{Load, ProcessorStatus};
+use crate::state::{Load, ProcessorStatus, wal_bytes};
 
 /// How long the Writer may take to answer. While the storage hangs, what it alone knows is left out.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -192,8 +191,6 @@ impl Snapshot {
     }
 
     async fn files(&self, database: &Path) {
-        let mut wal = OsString::from(database);
-        wal.push("-wal");
         self.gauge(
             "venom_database_size_bytes",
             "Size of the database's file.",
@@ -202,7 +199,7 @@ impl Snapshot {
         self.gauge(
             "venom_wal_size_bytes",
             "Size of the database's write-ahead log.",
-            size_of(Path::new(&wal)).await,
+            wal_bytes(database),
         );
     }
 

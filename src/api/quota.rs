@@ -73,6 +73,7 @@ impl Quota {
     ) -> Result<Arc<Key>, ApiError> {
         let network = Network::of(from);
         if let Some(key) = found.as_ref().filter(|key| key.is_at_home(network)) {
+            key.mark_used();
             return Ok(Arc::clone(key));
         }
         if let Some(wait) = self.failures.empty_for(&network, FAILURES) {
@@ -81,6 +82,7 @@ impl Quota {
         match found {
             Some(key) => {
                 key.settle(network);
+                key.mark_used();
                 Ok(key)
             }
             None => match self.failures.take(network, FAILURES) {

@@ -1,4 +1,5 @@
-//! Root's commands on a database that is in somebody else's folder: they act with that user's rights.
+//! Root's `backup`, `restore` and `token` on a database in somebody else's folder: they act with that user's
+//! rights.
 //!
 //! Whoever owns a folder decides what the names in it lead to, also between two looks at them. With the
 //! rights of the owner a command can be led nowhere where the owner could not go alone, and what it makes
@@ -84,12 +85,14 @@ mod linux {
         }
     }
 
-    /// The user besides root who decides what `path` leads to, and the group: the owner of its folder, or
-    /// of a link on the way there.
+    /// The user besides root who decides what `path` leads to, and the group: the owner of its folder, of a
+    /// link on the way there, or of a folder above one of root's.
     fn stranger(path: &Path) -> io::Result<Option<(u32, u32)>> {
         let mut ahead = parts(&std::path::absolute(path)?);
         let mut at = PathBuf::from("/");
         let mut folder = at.metadata()?;
+        // Whoever owns a folder further up can put another one in the place of those below.
+        let mut above = None;
         let mut links = 0;
         while let Some(part) = ahead.pop() {
             at.push(part);
@@ -115,9 +118,15 @@ mod linux {
                 ahead.extend(parts(&target));
             } else if found.is_dir() {
                 folder = found;
+                if folder.uid() != 0 {
+                    above.get_or_insert((folder.uid(), folder.gid()));
+                }
             }
         }
-        Ok((folder.uid() != 0).then(|| (folder.uid(), folder.gid())))
+        Ok(match folder.uid() {
+            0 => above,
+            user => Some((user, folder.gid())),
+        })
     }
 
     /// The names of a path, the last one first.

@@ -9,6 +9,8 @@ use chrono::Utc;
 use tempfile::NamedTempFile;
 use tokio_util::sync::CancellationToken;
 
+use crate::state::behind_links;
+
 /// A draft that nobody has written to for so long is a crashed service's.
 const LEFTOVER_AGE: Duration = Duration::from_secs(600);
 /// The same of a backup, which is read through for long after the last write.
@@ -213,7 +215,7 @@ fn resolve(path: &Path) -> io::Result<PathBuf> {
     match fs::canonicalize(path) {
         Ok(found) if fs::metadata(&found)?.is_file() => Ok(found),
         Ok(_) => Err(not_a_file()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(path.to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(behind_links(path)),
         Err(error) => Err(error),
     }
 }

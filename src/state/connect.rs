@@ -291,7 +291,7 @@ async fn lay_out(
     options: &SqliteConnectOptions,
 ) -> Result<(SqliteConnection, Lock), OpenError> {
     check_version()?;
-    if let Some(folder) = path
+    if let Some(folder) = behind_links(path)
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
     {

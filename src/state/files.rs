@@ -4,9 +4,12 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The file that SQLite or the service keeps beside a database under its name and `suffix`.
+use super::connect::behind_links;
+
+/// The file that SQLite or the service keeps beside a database under its name and `suffix`. Where the
+/// database's name is a link, it is beside the file itself.
 pub fn beside(database: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(database);
+    let mut name = OsString::from(behind_links(database));
     name.push(suffix);
     PathBuf::from(name)
 }

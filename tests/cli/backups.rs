@@ -413,4 +413,14 @@ fn a_database_can_be_made_behind_a_link() {
     }
     assert!(!folder.path("data/venom.db.lock").exists());
     folder.succeed(&["submit", "--wait", "one"]);
+    let status = folder.json(&["status", "--json"]);
+    let wal = status["storage"]["wal_bytes"].as_u64();
+    assert!(wal.is_some_and(|bytes| bytes > 0), "{status}");
+    folder.succeed(&["backup", "backup.db"]);
+    assert_eq!(service.stop(), 0);
+    // A new disk: what is restored comes to where the link leads.
+    std::fs::remove_dir_all(folder.path("disk")).unwrap();
+    folder.succeed(&["restore", "backup.db"]);
+    assert_eq!(contents(&folder, "disk/real.db"), "one");
+    assert!(folder.path("data/venom.db").is_symlink());
 }

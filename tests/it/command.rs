@@ -232,10 +232,11 @@ async fn a_result_beyond_the_limit_is_cut_and_says_so() {
 #[tokio::test]
 async fn a_script_gets_none_of_the_services_secrets() {
     let secret = [
-        ("REDIS_PASSWORD", "secret"),
+        ("Redis_Password", "secret"),
         ("VENOM_REDIS_PASSWORD", "secret"),
         ("VENOM_TOKEN", "secret"),
-        ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=secret"),
+        ("VENOM_OTLP_HEADERS", "api-key=secret"),
+        ("OTEL_EXPORTER_OTLP_LOGS_HEADERS", "api-key=secret"),
         ("NOTIFY_SOCKET", "/nowhere"),
         ("WATCHDOG_PID", "60000000"),
         ("WATCHDOG_USEC", "60000000"),

@@ -129,7 +129,7 @@ pub(super) fn command(
     attempt: i64,
 ) -> Command {
     let mut command = Command::new(&settings.program);
-    for name in withheld.names() {
+    for name in withheld.found() {
         command.env_remove(name);
     }
     command

@@ -2,16 +2,18 @@
 //! the service. A processor's `env` may set them all the same.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::sync::{PoisonError, RwLock};
 
 use crate::config::Settings;
 
-/// Those that are withheld whatever the settings say.
-const ALWAYS: [&str; 11] = [
+/// Those that are withheld whatever the settings say. Settings are found under names of any case, so these are too.
+const ALWAYS: [&str; 12] = [
     "VENOM_TOKEN",
     "VENOM_TOKEN_FILE",
     "REDIS_PASSWORD",
     "VENOM_REDIS_PASSWORD",
+    "VENOM_OTLP_HEADERS",
     "OTEL_EXPORTER_OTLP_HEADERS",
     "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
     "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
@@ -22,23 +24,29 @@ const ALWAYS: [&str; 11] = [
     "WATCHDOG_USEC",
 ];
 
-/// The names of these variables; those that processors have their secrets in change with the settings.
+/// The names of these variables; those that processors have their secrets in come with the settings.
 #[derive(Default)]
 pub(in crate::processors) struct Withheld(RwLock<BTreeSet<String>>);
 
 impl Withheld {
-    /// From now on also those where any processor of these settings finds a secret.
+    /// From now on also those where any processor of these settings finds a secret. Those of earlier
+    /// settings stay: the service has them in its environment until it ends.
     pub fn configure(&self, settings: &Settings) {
         let processors = settings.processors.values();
         let secrets = processors.filter_map(|processor| processor.kind.secret_variable());
-        let names = secrets.map(str::to_owned).collect();
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = names;
+        let names = secrets.map(str::to_owned);
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.extend(names);
     }
 
-    /// All of them.
-    pub fn names(&self) -> Vec<String> {
+    /// Those of them that the service has, as they are spelled.
+    pub fn found(&self) -> Vec<OsString> {
         let of_processors = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let always = ALWAYS.iter().copied().map(str::to_owned);
-        always.chain(of_processors.iter().cloned()).collect()
+        let names = std::env::vars_os().map(|(name, _)| name);
+        let is_withheld = |name: &OsString| {
+            let is = |other: &str| name.eq_ignore_ascii_case(other);
+            ALWAYS.into_iter().any(is) || of_processors.iter().any(|other| is(other))
+        };
+        names.filter(is_withheld).collect()
     }
 }
