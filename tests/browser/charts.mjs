@@ -2,11 +2,15 @@
 import { button, finished, open, order, same, submit, until, visit } from "./lib.mjs";
 
 const summary = (page, title) => page.getByRole("img", { name: new RegExp(`^${title} in the last`) }).getAttribute("aria-label");
-const says = (page, title, words) => until(`${title}: ${words}`, async () => (await summary(page, title)).includes(words));
+const says = (page, title, words) => until(`${title}: ${words}`, async () => (await summary(page, title)).search(words) >= 0);
+// Three are completed, and a step may end between two of them.
+const COUNTS = /completed at most [123], failed at most 1/;
 
 // Pixels of the curves' own colours, which are none of the axes'.
 const drawn = (page) => page.evaluate(() => {
   const canvas = document.querySelector(".plot canvas");
+  // Between two windows there is none.
+  if (canvas === null) return 0;
   const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
   let count = 0;
   for (let at = 0; at < pixels.length; at += 4) {
@@ -25,7 +29,7 @@ visit(async (page) => {
   for (const [name, steps] of [["hour", "1 min 0 s"], ["day", "15 min 0 s"]]) {
     await window(name).click();
     await says(page, "Tasks", `in the last ${name}, in steps of ${steps}`);
-    await says(page, "Tasks", "completed at most 3, failed at most 1, retried at most 1");
+    await says(page, "Tasks", new RegExp(`${COUNTS.source}, retried at most 1`));
     await says(page, "Run time", "max at most");
     await until("curves are drawn", async () => (await drawn(page)) > 20);
   }
@@ -39,6 +43,6 @@ visit(async (page) => {
   await order({ do: "restart" });
   await page.reload();
   await window("hour").click();
-  await says(page, "Tasks", "completed at most 3, failed at most 1");
+  await says(page, "Tasks", COUNTS);
   same(await page.locator(".legend").count(), 3);
 });

@@ -10,11 +10,12 @@ use tokio::process::Command;
 
 use crate::support::{Service, Setup};
 
-/// All of its checks but `positive_data_acceptance`: what is right by its form may still name a processor
-/// that is not configured.
+/// All of its checks but two. `positive_data_acceptance`: what is right by its form may still name a processor
+/// that is not configured. `ignored_auth`: it sends so many wrong tokens that the service answers 429 to them,
+/// where it wants 401; `document` tries the roles.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
     response_headers_conformance,response_schema_conformance,negative_data_rejection,\
-    missing_required_header,unsupported_method,allow_header_conformance,ignored_auth";
+    missing_required_header,unsupported_method,allow_header_conformance";
 
 /// Far more than it takes.
 const PATIENCE: Duration = Duration::from_secs(600);
