@@ -321,6 +321,12 @@ fn root_is_not_led_astray_by_links_in_the_folder_of_another() {
     folder.succeed(&["backup", "--database", "home/venom.db", "roots/copy.db"]);
     let mode = folder.path("roots/copy.db").metadata().unwrap();
     assert_eq!((mode.uid(), mode.mode() & 0o777), (0, 0o600));
+    // A folder of root's in his own may be another one at the next look.
+    std::fs::create_dir(folder.path("home/deep")).unwrap();
+    let restore = ["restore", "backup.db", "--database", "home/deep/venom.db"];
+    assert_eq!(folder.run(&restore).code, 1);
+    let deep = std::fs::read_dir(folder.path("home/deep")).unwrap();
+    assert_eq!(deep.count(), 0);
 }
 
 #[test]

@@ -277,4 +277,9 @@ async fn a_script_gets_none_of_the_services_secrets() {
         );
     }
     assert!(environment("own").await.contains("HOOK_SECRET=its own"));
+    // Nor when the settings speak of it no more.
+    service.rewrite(|text| text.replace("secret_env = \"HOOK_SECRET\"", ""));
+    service.reload_well().await;
+    let all = environment("all").await;
+    assert!(!all.contains("HOOK_SECRET="), "{all}");
 }
