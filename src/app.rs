@@ -396,7 +396,9 @@ pub fn limits(settings: &Settings) -> Limits {
         rate: settings.rate,
     };
     let home = |kind: &ProcessorKind| match kind {
-        ProcessorKind::Worker(_) => Home::Elsewhere,
+        ProcessorKind::Worker(worker) => Home::Elsewhere {
+            lease: worker.lease,
+        },
         ProcessorKind::Hive(_) => Home::Hive,
         ProcessorKind::Echo
         | ProcessorKind::Command(_)

@@ -64,9 +64,17 @@ pub(super) async fn claim(
         return Err(Error::Stopping.into());
     }
     let (desk, state) = (api.registry.desk(), api.state.clone());
-    let poll = Poll::new(desk, state, claim.processors, claim.limit);
+    let poll = Poll::new(desk, state);
     let worker = claim.worker.as_deref();
-    let tasks = poll.tasks(claim.wait, worker, &api.stopping).await?;
+    let tasks = poll
+        .tasks(
+            claim.processors,
+            claim.limit,
+            claim.wait,
+            worker,
+            &api.stopping,
+        )
+        .await?;
     if tasks.is_empty() && api.stopping.is_cancelled() {
         return Err(Error::Stopping.into());
     }
@@ -206,10 +214,34 @@ async fn renew(
     task_id: TaskId,
     (attempt, call): (i64, Call),
 ) -> Result<Json<Lease>, ApiError> {
-    match api.registry.desk().call(task_id, attempt, call).await {
+    match tell(api, task_id, attempt, call).await? {
         Ok(lease_expires_at) => Ok(Json(Lease { lease_expires_at })),
         Err(Over) => Err(over(api, task_id, attempt).await),
     }
+}
+
+/// Passes a call on to its attempt. One that runs and has no seat yet, because it or the service has just
+/// begun, is waited for.
+async fn tell(
+    api: &Api,
+    task_id: TaskId,
+    attempt: i64,
+    call: Call,
+) -> Result<Result<Timestamp, Over>, ApiError> {
+    let desk = api.registry.desk();
+    if !desk.has(task_id, attempt) && runs(api, task_id, attempt).await? == Some(true) {
+        tokio::select! {
+            () = desk.seated(task_id, attempt) => {}
+            () = api.stopping.cancelled() => {}
+        }
+    }
+    Ok(desk.call(task_id, attempt, call).await)
+}
+
+/// Whether this attempt of the task runs; `None` if there is no such task.
+async fn runs(api: &Api, task_id: TaskId, attempt: i64) -> Result<Option<bool>, ApiError> {
+    let task = api.state.task_attempt(task_id).await?;
+    Ok(task.map(|task| task == (TaskStatus::Processing, attempt)))
 }
 
 /// Passes a call on that ends the attempt; what the task has become when that is stored. A stop may have
@@ -221,7 +253,7 @@ async fn end(
     call: Call,
 ) -> Result<Result<TaskStatus, Over>, ApiError> {
     let waiter = api.state.wait_for_end(task_id);
-    if let Err(over) = api.registry.desk().call(task_id, attempt, call).await {
+    if let Err(over) = tell(api, task_id, attempt, call).await? {
         return Ok(Err(over));
     }
     tokio::select! {
@@ -232,12 +264,17 @@ async fn end(
     }
 }
 
-/// Why an attempt cannot be spoken of: 404 without such a task, else 409.
+/// Why an attempt cannot be spoken of: 404 without such a task, 503 if the attempt runs and nobody hears
+/// for it at this moment, else 409.
 async fn over(api: &Api, task_id: TaskId, attempt: i64) -> ApiError {
-    match api.state.task_state(task_id).await {
-        Err(error) => error.into(),
+    match runs(api, task_id, attempt).await {
+        Err(error) => error,
         Ok(None) => ApiError::NotFound("Task not found"),
-        Ok(Some(_)) => {
+        Ok(Some(true)) if api.stopping.is_cancelled() => Error::Stopping.into(),
+        Ok(Some(true)) => ApiError::Unavailable(format!(
+            "Attempt {attempt} of this task is just beginning or ending; try again."
+        )),
+        Ok(Some(false)) => {
             let detail = format!(
                 "Attempt {attempt} of this task does not run: it has ended, was stopped, or its lease \
                  ran out."

@@ -36,8 +36,25 @@ pub struct Terms {
     pub timeout: Option<Duration>,
     /// Whether it waited for other tasks, whose results are its processor's to read.
     pub has_upstream: bool,
-    /// The offer of an outside worker that it answers.
-    pub offer: Option<OfferId>,
+    /// Set for an attempt that an outside worker runs.
+    pub lease: Option<Lease>,
+}
+
+/// The terms on which an outside worker has an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The worker loses the attempt when it is silent for this long.
+    pub length: Duration,
+    pub origin: LeaseOrigin,
+}
+
+/// How the service knows of a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaseOrigin {
+    /// The attempt answers this offer.
+    Offer(OfferId),
+    /// The attempt began at this time, before the service started.
+    Restart(Timestamp),
 }
 
 /// Names what an outside worker has asked for, while it waits.

@@ -13,7 +13,7 @@ mod task;
 mod timestamp;
 mod trace;
 
-pub use attempt::{Again, Attempt, ClaimedTask, OfferId, Outcome, Terms};
+pub use attempt::{Again, Attempt, ClaimedTask, Lease, LeaseOrigin, OfferId, Outcome, Terms};
 pub use event::{Event, EventType, FIRST_FRAME_MESSAGE};
 pub use filter::{Order, TaskFilter};
 pub use grant::{Grant, Role, Token, TokenHash};

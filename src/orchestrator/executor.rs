@@ -1,6 +1,7 @@
 //! The executor: one claimed task in, exactly one outcome out.
 //!
-//! A result, an error, a panic, a timeout or a stop each become one outcome, handed to the Writer. An
+//! A result, an error, a panic, a timeout or a stop each become one outcome, handed to the Writer. The one
+//! exception: what an outside worker has when the service stops is left to it, without an outcome. An
 //! attempt that was told to stop waits until its outcome is stored, so that who stopped it reads the
 //! truth afterwards.
 
@@ -13,7 +14,9 @@ use tokio::time::timeout;
 
 use super::running::StopSignal;
 use crate::config::Backoff;
-use crate::models::{Again, Attempt, ClaimedTask, Failure, Outcome, Terms, Timestamp};
+use crate::models::{
+    Again, Attempt, ClaimedTask, Failure, Lease, LeaseOrigin, Outcome, Terms, Timestamp,
+};
 use crate::processors::{Context, Entry, Next, Remote, RunError};
 use crate::queue::StopReason;
 use crate::state::StateManager;
@@ -25,11 +28,22 @@ const A_MOMENT: Duration = Duration::from_secs(1);
 /// five seconds between SIGTERM and SIGKILL.
 pub(super) const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
-/// An attempt that has ended.
+/// An attempt that has ended, or that the service has left.
 pub(super) struct Ended {
     pub attempt: Attempt,
     /// Set if a stop decided the outcome.
     pub stopped_by: Option<StopReason>,
+    /// An outside worker goes on with it while the service is away: there is no outcome.
+    pub goes_on: bool,
+}
+
+/// How an attempt's run is over.
+enum Run {
+    Ended(Outcome),
+    /// A stop has decided the outcome.
+    Stopped(Outcome, StopReason),
+    /// An outside worker goes on with it.
+    GoesOn,
 }
 
 /// Runs the attempt by its processor, if that is configured, and hands in its outcome.
@@ -42,14 +56,24 @@ pub(super) async fn execute(
 ) -> Ended {
     let attempt = task.attempt;
     let span = begin_span(&traces, &task, &state).await;
-    let (outcome, stopped_by) = run(task, entry, &signal, &state, span.clone()).await;
+    let (outcome, reason) = match run(task, entry, &signal, &state, span.clone()).await {
+        Run::Ended(outcome) => (outcome, None),
+        Run::Stopped(outcome, reason) => (outcome, Some(reason)),
+        Run::GoesOn => {
+            return Ended {
+                attempt,
+                stopped_by: None,
+                goes_on: true,
+            };
+        }
+    };
     if let Some(span) = span {
         span.end_attempt(&outcome);
     }
     if let Outcome::Failed { failure, error } = &outcome {
         tracing::info!(task_id = %attempt.task_id, attempt = attempt.number, %failure, error_length = error.len(), "task failed");
     }
-    let stopped_by = match stopped_by {
+    let stopped_by = match reason {
         None => {
             state.finish(attempt, outcome).await;
             None
@@ -63,6 +87,7 @@ pub(super) async fn execute(
     Ended {
         attempt,
         stopped_by,
+        goes_on: false,
     }
 }
 
@@ -82,11 +107,12 @@ async fn run(
     signal: &StopSignal,
     state: &StateManager,
     span: Option<Span>,
-) -> (Outcome, Option<StopReason>) {
+) -> Run {
     let Some(entry) = entry else {
-        return (Outcome::Again(not_configured(&task.processor)), None);
+        return Run::Ended(Outcome::Again(not_configured(&task.processor)));
     };
     let limit = task.terms.timeout.or(entry.timeout);
+    let lease = task.terms.lease;
     let terms = Attempted {
         number: task.attempt.number,
         terms: task.terms.clone(),
@@ -108,20 +134,39 @@ async fn run(
     tokio::select! {
         biased;
         () = signal.token.cancelled() => {}
-        ended = &mut run => return (terms.outcome_of(ended), None),
-        () = tokio::time::sleep(limit.unwrap_or_default()), if limit.is_some() => {
+        ended = &mut run => return Run::Ended(terms.outcome_of(ended)),
+        () = tokio::time::sleep(time_left(limit, lease)), if limit.is_some() => {
             signal.token.cancel();
         }
     }
     // What it returns now does not matter: the stop has decided. Dropping it ends what is left.
-    let _ = timeout(STOP_PATIENCE, run).await;
-    match signal.reason() {
-        None => {
+    let left = timeout(STOP_PATIENCE, run).await;
+    let goes_on = |error: &RunError| error.next == Next::GoesOn;
+    match (signal.reason(), left) {
+        (None, _) => {
             let seconds = limit.unwrap_or_default().as_secs_f64();
             let error = format!("timed out after {seconds} s");
-            (terms.retry_or_fail(Failure::Timeout, error), None)
+            Run::Ended(terms.retry_or_fail(Failure::Timeout, error))
         }
-        Some(reason) => (stopped(reason), Some(reason)),
+        (Some(StopReason::Shutdown), Ok(Ok(Err(error)))) if goes_on(&error) => Run::GoesOn,
+        (Some(reason), _) => Run::Stopped(stopped(reason), reason),
+    }
+}
+
+/// How long the attempt may still take. One that an outside worker went on with while the service was away
+/// has the length of its lease at least, so that a result that was ready in time can be handed in.
+fn time_left(limit: Option<Duration>, lease: Option<Lease>) -> Duration {
+    let limit = limit.unwrap_or_default();
+    match lease {
+        Some(Lease {
+            length,
+            origin: LeaseOrigin::Restart(since),
+        }) => {
+            let past = Timestamp::now().seconds_since(since);
+            let past = Duration::try_from_secs_f64(past).unwrap_or_default();
+            limit.saturating_sub(past).max(length)
+        }
+        _ => limit,
     }
 }
 
@@ -168,7 +213,7 @@ impl Attempted {
             Next::TimedOut => self.retry_or_fail(Failure::Timeout, message),
             Next::Lost => self.retry_or_fail(Failure::Lost, message),
             Next::GiveUp => failed(Failure::Error, message),
-            Next::Uncounted => Outcome::Again(Again::uncounted(message)),
+            Next::Uncounted | Next::GoesOn => Outcome::Again(Again::uncounted(message)),
             Next::Hold(until) => Outcome::Again(Again {
                 run_at: Some(until),
                 hold: Some(until),

@@ -2,7 +2,7 @@
 //!
 //! One loop owns the running set. A claimed task is in it before any order about it is heard, because
 //! the loop takes claims before orders; an executor leaves it only when its outcome is with the
-//! Writer.
+//! Writer, or when an outside worker goes on with its attempt while the service stops.
 
 mod executor;
 mod recovery;
@@ -37,6 +37,8 @@ pub struct Orchestrator {
     orders: mpsc::Receiver<StopOrder>,
     executors: JoinSet<Ended>,
     running: RunningSet,
+    /// Attempts that were left to outside workers at the stop.
+    left: u64,
     traces: Traces,
 }
 
@@ -53,11 +55,13 @@ impl Orchestrator {
             orders,
             executors: JoinSet::new(),
             running: RunningSet::default(),
+            left: 0,
             traces,
         }
     }
 
-    /// Runs tasks until `stop`, then lets the running ones go on for `grace` and gives the rest back.
+    /// Runs tasks until `stop`, then lets the running ones go on for `grace` and gives the rest back, but
+    /// for those that outside workers have: they go on without the service, and it does not wait for them.
     /// `draining` is cancelled when nothing is started any more.
     ///
     /// # Errors
@@ -89,26 +93,39 @@ impl Orchestrator {
         }
         // Their grace would be as long as the others', and they need none.
         self.running.stop_remote(StopReason::Shutdown);
-        self.drain(Instant::now() + grace).await;
+        self.drain(Instant::now() + grace, Self::has_work_here)
+            .await;
         self.running.stop_all(StopReason::Shutdown);
         // Every processor leaves when it is told to, or is dropped by its executor. What is left then
         // waits for a storage that takes no writes; its tasks run again at the next start.
         let patience = Instant::now() + STOP_PATIENCE + OUTCOME_PATIENCE;
-        if self.drain(patience).await {
+        if self
+            .drain(patience, |this| !this.executors.is_empty())
+            .await
+        {
             self.outcomes_stored().await;
+        }
+        if self.left > 0 {
+            let attempts = self.left;
+            tracing::info!(attempts, "outside workers go on with what they have");
         }
         Ok(())
     }
 
-    /// Waits for the running attempts, until `deadline`; whether all have ended.
-    async fn drain(&mut self, deadline: Instant) -> bool {
+    /// Whether anything runs that does not go on without the service.
+    fn has_work_here(&self) -> bool {
+        self.executors.len() > self.running.leased()
+    }
+
+    /// Waits for running attempts while `is_more`, until `deadline`; whether it came to its end.
+    async fn drain(&mut self, deadline: Instant, is_more: fn(&Self) -> bool) -> bool {
         // A deadline that has passed must win even over a steady stream of ends.
-        let drained = tokio::time::timeout_at(deadline, self.drain_all()).await;
+        let drained = tokio::time::timeout_at(deadline, self.drain_while(is_more)).await;
         drained.is_ok()
     }
 
-    async fn drain_all(&mut self) {
-        while !self.executors.is_empty() {
+    async fn drain_while(&mut self, is_more: fn(&Self) -> bool) {
+        while is_more(self) {
             tokio::select! {
                 Some(ended) = self.executors.join_next() => self.settle(ended),
                 Some(order) = self.orders.recv() => self.obey(order),
@@ -124,7 +141,7 @@ impl Orchestrator {
                 .state
                 .queue_status()
                 .await
-                .is_ok_and(|status| status.active > 0)
+                .is_ok_and(|status| status.active > self.left)
             {
                 tokio::time::sleep(OUTCOME_PAUSE).await;
             }
@@ -134,11 +151,15 @@ impl Orchestrator {
 
     fn start(&mut self, tasks: Vec<ClaimedTask>) {
         for task in tasks {
-            let entry = self.registry.get(&task.processor);
+            let is_leased = task.terms.lease.is_some();
+            let entry = match is_leased {
+                true => Some(self.registry.leased(&task.processor)),
+                false => self.registry.get(&task.processor),
+            };
             let is_remote = entry
                 .as_ref()
                 .is_some_and(|entry| entry.processor.is_remote());
-            let signal = self.running.add(task.attempt, is_remote);
+            let signal = self.running.add(task.attempt, is_remote, is_leased);
             let (state, traces) = (self.state.clone(), self.traces.clone());
             self.executors
                 .spawn(executor::execute(task, entry, signal, state, traces));
@@ -147,7 +168,10 @@ impl Orchestrator {
 
     fn settle(&mut self, ended: Result<Ended, JoinError>) {
         match ended {
-            Ok(ended) => self.running.remove(ended),
+            Ok(ended) => {
+                self.left += u64::from(ended.goes_on);
+                self.running.remove(ended);
+            }
             // An executor catches its processor's panics and is never cancelled.
             Err(error) => tracing::error!(%error, "an executor ended without an outcome"),
         }

@@ -6,7 +6,7 @@ use crate::processors::{self, Registry};
 use crate::state::{Error, Opened, Recovered};
 
 /// Ends whatever still runs of interrupted attempts, then lets their tasks wait again (or fail as
-/// `lost`).
+/// `lost`). Attempts that outside workers have are not interrupted.
 ///
 /// The order matters: a task must not run again beside what is left of its last attempt.
 ///

@@ -14,6 +14,8 @@ use crate::queue::StopReason;
 #[derive(Default)]
 pub(super) struct RunningSet {
     entries: HashMap<TaskId, Entry>,
+    /// How many of them outside workers have.
+    leased: usize,
     /// Orders to stop everything that have not been answered.
     sweeps: Vec<Sweep>,
 }
@@ -22,6 +24,8 @@ struct Entry {
     attempt: Attempt,
     /// What it has started goes on elsewhere, without the service.
     is_remote: bool,
+    /// An outside worker has it.
+    is_leased: bool,
     signal: StopSignal,
     waiting: Vec<oneshot::Sender<bool>>,
 }
@@ -65,16 +69,24 @@ impl StopSignal {
 }
 
 impl RunningSet {
-    pub fn add(&mut self, attempt: Attempt, is_remote: bool) -> StopSignal {
+    pub fn add(&mut self, attempt: Attempt, is_remote: bool, is_leased: bool) -> StopSignal {
         let signal = StopSignal::default();
         let entry = Entry {
             attempt,
             is_remote,
+            is_leased,
             signal: signal.clone(),
             waiting: Vec::new(),
         };
-        self.entries.insert(attempt.task_id, entry);
+        let earlier = self.entries.insert(attempt.task_id, entry);
+        self.leased += usize::from(is_leased);
+        self.leased -= usize::from(earlier.is_some_and(|earlier| earlier.is_leased));
         signal
+    }
+
+    /// How many attempts outside workers have.
+    pub fn leased(&self) -> usize {
+        self.leased
     }
 
     /// Whether there was such an attempt.
@@ -126,6 +138,7 @@ impl RunningSet {
         if self.entries.get(&id).is_some_and(is_this)
             && let Some(entry) = self.entries.remove(&id)
         {
+            self.leased -= usize::from(entry.is_leased);
             for reply in entry.waiting {
                 let _ = reply.send(ended.stopped_by == Some(StopReason::Abort));
             }

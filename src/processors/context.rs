@@ -6,7 +6,9 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::RunError;
-use crate::models::{ClaimedTask, OfferId, Task, TaskId, TaskStatus, Timestamp, TraceContext};
+use crate::models::{
+    Attempt, ClaimedTask, Lease, Task, TaskId, TaskStatus, Timestamp, TraceContext,
+};
 use crate::state::{Error, StateManager, Upstream};
 use crate::traces::Span;
 
@@ -123,9 +125,14 @@ impl Context {
         &self.task.content
     }
 
-    /// The offer of an outside worker that the attempt answers.
-    pub fn offer(&self) -> Option<OfferId> {
-        self.task.terms.offer
+    /// The attempt as the state knows it.
+    pub fn attempt_id(&self) -> Attempt {
+        self.task.attempt
+    }
+
+    /// The terms on which an outside worker has the attempt.
+    pub fn lease(&self) -> Option<Lease> {
+        self.task.terms.lease
     }
 
     /// The task as clients see it, for processors that hand all of it on.
@@ -233,6 +240,11 @@ impl Context {
             Home::State(state) => state.note(self.task.attempt, name, value).await,
             Home::Elsewhere(_) => self.mention(name, &value.to_string()),
         }
+    }
+
+    #[cfg(test)]
+    pub fn stop(&self) {
+        self.stop.cancel();
     }
 
     /// Resolves when the attempt has to end: abort, timeout, emergency stop or shutdown.

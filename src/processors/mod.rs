@@ -64,6 +64,9 @@ pub enum Next {
     /// Another attempt, if the task has one left; without one the task is `lost`: whoever ran it has
     /// gone silent.
     Lost,
+    /// Said when it is stopped: whoever runs the attempt outside can go on with it without the service. If
+    /// only the service stops, the next start takes the attempt up again.
+    GoesOn,
 }
 
 impl RunError {

@@ -89,6 +89,24 @@ impl Registry {
         self.is_worker(name) || entry.is_some_and(|entry| entry.processor.is_remote())
     }
 
+    /// What runs an attempt that an outside worker has, whatever its processor has become since.
+    pub fn leased(&self, name: &str) -> Entry {
+        let worker = || Arc::new(Worker::new(self.desk()));
+        match self.get(name) {
+            Some(entry) if self.is_worker(name) => entry,
+            Some(entry) => Entry {
+                processor: worker(),
+                ..entry
+            },
+            None => Entry {
+                processor: worker(),
+                timeout: None,
+                max_attempts: 1,
+                backoff: Backoff::default(),
+            },
+        }
+    }
+
     /// Where those programs get their tasks.
     pub fn desk(&self) -> Arc<Desk> {
         Arc::clone(&self.shared.desk)
@@ -166,7 +184,7 @@ fn build(kind: &ProcessorKind, shared: &Shared) -> Arc<dyn Processor> {
         }
         ProcessorKind::Webhook(webhook) => Arc::new(Webhook::new(webhook.clone())),
         ProcessorKind::Llm(llm) => Arc::new(Llm::new(llm.clone())),
-        ProcessorKind::Worker(worker) => Arc::new(Worker::new(worker, Arc::clone(&shared.desk))),
+        ProcessorKind::Worker(_) => Arc::new(Worker::new(Arc::clone(&shared.desk))),
         ProcessorKind::Hive(hive) => Arc::new(Hive::new(hive.clone(), Arc::clone(&shared.carrier))),
     }
 }

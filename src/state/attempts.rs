@@ -17,7 +17,7 @@ pub(super) async fn release_crashed_if_running(
     sqlx::query!(
         "UPDATE tasks
             SET status = 'PENDING', uncounted = uncounted + 1, crashes = crashes + 1,
-                started_at = NULL, progress = NULL
+                started_at = NULL, progress = NULL, leased_until = NULL
            FROM jsonb_each(?1) AS running
           WHERE tasks.seq = running.value ->> 0 AND tasks.attempt = running.value ->> 1
             AND +tasks.status = 'PROCESSING'",
@@ -63,7 +63,7 @@ pub(super) async fn retry_attempts_if_running(
     let rows = serde_json::to_string(attempts)?;
     let waiting = sqlx::query!(
         r#"UPDATE tasks
-              SET status = 'PENDING', started_at = NULL, progress = NULL,
+              SET status = 'PENDING', started_at = NULL, progress = NULL, leased_until = NULL,
                   run_at = coalesce(ended.value ->> 2, run_at),
                   error = coalesce(ended.value ->> 3, error),
                   uncounted = uncounted + (ended.value ->> 3 IS NULL)
@@ -119,7 +119,7 @@ pub(super) async fn fail_lost(
     sqlx::query!(
         "UPDATE tasks
             SET status = 'FAILED', failure = 'lost', error = ?2, finished_at = ?3,
-                crashes = crashes + 1
+                crashes = crashes + 1, leased_until = NULL
            FROM jsonb_each(?1) AS running
           WHERE tasks.seq = running.value ->> 0 AND +tasks.status = 'PROCESSING'",
         rows,

@@ -234,7 +234,7 @@ impl Plan {
         claimed.sort_by_cached_key(index);
         for task in claimed {
             let chosen = index(task).map(|index| self.claims[index].slot);
-            task.terms.offer = chosen.and_then(|slot| slot.offer);
+            task.terms.lease = chosen.and_then(|slot| slot.lease);
         }
     }
 }

@@ -176,7 +176,7 @@ impl Ledger {
 
     fn explain_place(&self, processor: &str, now: Timestamp, obstacles: &mut Vec<Obstacle>) {
         match self.limits().home(processor) {
-            Some(Home::Elsewhere) => self.explain_offers(processor, obstacles),
+            Some(Home::Elsewhere { .. }) => self.explain_offers(processor, obstacles),
             Some(Home::Hive) => {
                 if self.hive != HiveLink::Connected {
                     let hive = self.hive.clone();

@@ -12,7 +12,7 @@ use super::lanes::{LaneName, Lanes};
 use super::limits::{Home, Limits, Rule};
 use super::rate::Starts;
 use super::room::{Bytes, Change, Offer, Room, TASK_BYTES};
-use crate::models::{Attempt, ClaimedTask, HiveLink, Pause, QueueStatus, TaskId, Timestamp};
+use crate::models::{Attempt, ClaimedTask, HiveLink, Lease, Pause, QueueStatus, TaskId, Timestamp};
 
 /// The queue as the Writer knows it.
 #[derive(Debug)]
@@ -226,21 +226,27 @@ impl Ledger {
             })
     }
 
+    /// An attempt has started.
     pub fn add_running(&mut self, task: &ClaimedTask, now: Timestamp) {
+        self.remember_start(&task.processor, task.concurrency_key.as_deref(), now);
+        self.recall_running(task, now);
+    }
+
+    /// An attempt has been running since then. Its start is not counted for the rates.
+    pub fn recall_running(&mut self, task: &ClaimedTask, since: Timestamp) {
         // Another program can make a running row wait again; its place goes to the new attempt.
         if let Some(earlier) = self.running.get(&task.attempt.seq).map(|slot| slot.attempt) {
             self.remove_running(&earlier);
         }
-        let home = self.limits.home(&task.processor).unwrap_or(Home::Here);
+        let home = match task.terms.lease {
+            // Whatever its processor is by now.
+            Some(Lease { length, .. }) => Home::Elsewhere { lease: length },
+            None => self.limits.home(&task.processor).unwrap_or(Home::Here),
+        };
         let bytes = task.content.len() + TASK_BYTES;
         add_one(&mut self.running_by_processor, &task.processor);
-        if let Some(rate) = self.limits.processor(&task.processor).rate {
-            let starts = self.processor_starts.entry(task.processor.clone());
-            starts.or_default().push(now, rate);
-        }
         if let Some(key) = &task.concurrency_key {
             add_one(&mut self.running_by_key, key);
-            self.add_key_start(key, now);
         }
         let slot = Slot {
             attempt: task.attempt,
@@ -248,7 +254,7 @@ impl Ledger {
             key: task.concurrency_key.clone(),
             home,
             bytes,
-            since: now,
+            since,
         };
         self.running_here += slot.places();
         self.running_bytes.add(home, bytes);
@@ -261,7 +267,7 @@ impl Ledger {
         self.key_starts.clear();
     }
 
-    /// A start of before this process, for the rates.
+    /// A start, for the rates.
     pub fn remember_start(&mut self, processor: &str, key: Option<&str>, at: Timestamp) {
         if let Some(rate) = self.limits.processor(processor).rate {
             let starts = self.processor_starts.entry(processor.to_owned());

@@ -28,8 +28,9 @@ pub struct Limits {
 pub enum Home {
     /// In places of the queue's.
     Here,
-    /// Outside: they start when somebody offers to run them, and take no place of the queue's.
-    Elsewhere,
+    /// Outside: they start when somebody offers to run them, and take no place of the queue's. A worker
+    /// loses an attempt after silence of this length.
+    Elsewhere { lease: Duration },
     /// Behind Redis: they start while it is connected, and take no place of the queue's.
     Hive,
 }

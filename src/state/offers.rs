@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::room::Offer;
 use super::writer::Writer;
-use crate::models::OfferId;
+use crate::models::{Lease, LeaseOrigin, OfferId};
 
 impl Writer {
     /// Up to `limit` tasks of these processors have somebody to run them.
@@ -23,9 +23,9 @@ impl Writer {
         ended.map(|offer| offer.left).sum()
     }
 
-    /// A task has started that answers this offer.
-    pub(super) fn take_offer(&mut self, offer: Option<OfferId>) {
-        let Some(id) = offer else {
+    /// A task has started on these terms: its offer has room for one less.
+    pub(super) fn take_offer(&mut self, lease: Option<Lease>) {
+        let Some(LeaseOrigin::Offer(id)) = lease.map(|lease| lease.origin) else {
             return;
         };
         for offer in self.ledger.offers.iter_mut().filter(|it| it.id == id) {

@@ -18,7 +18,7 @@ use super::handle::PERMIT_BYTES;
 use super::index::Index;
 use super::journal::Row;
 use super::ledger::Ledger;
-use super::limits::Limits;
+use super::limits::{Home, Limits};
 use super::orders::journal;
 use super::overview::LastCount;
 use super::reads::Interrupted;
@@ -31,7 +31,7 @@ use super::{Error, StateManager, attempts, chains, closed, history, meta, reads,
 use crate::config::Durability;
 use crate::events::Bus;
 use crate::metrics::{ByProcessor, Metrics};
-use crate::models::{Failure, HiveLink, TaskId, Timestamp};
+use crate::models::{ClaimedTask, Failure, HiveLink, TaskId, Timestamp};
 
 /// Requests that may wait for the Writer.
 const REQUEST_MESSAGES: usize = 16_384;
@@ -90,8 +90,8 @@ pub async fn open(path: &Path, durability: Durability) -> Result<Opened, OpenErr
 }
 
 impl Opened {
-    /// Tasks that were running when the service died. Since it owns the file, it knows that none of
-    /// them is in any hands any more.
+    /// Tasks that were running when the service died, but for those that outside workers have. Since it
+    /// owns the file, it knows that none of them is in any hands any more.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -104,7 +104,8 @@ impl Opened {
     }
 
     /// Lets every interrupted task wait again, or fail as `lost` after the third crash under it. Tasks of
-    /// processors that run outside are not lost by it: they cannot take the service down.
+    /// processors that run outside are not lost by it: they cannot take the service down. What outside
+    /// workers have is theirs as before.
     ///
     /// # Errors
     /// When it could not be stored; then nothing was changed.
@@ -175,6 +176,7 @@ impl Opened {
         }
         let mut ledger = read_ledger(conn, start.limits).await?;
         ledger.hive = start.hive;
+        let recalled = recall_leases(conn, &mut ledger).await?;
         // What became final when nobody could go through those that wait for it.
         let chores = ledger.upstream.iter().copied().map(Chore::Resolve);
         let chores = chores.collect();
@@ -200,6 +202,7 @@ impl Opened {
             meters,
             ready,
             claims: None,
+            recalled,
             by: None,
             chores,
             stalled: Vec::new(),
@@ -235,6 +238,24 @@ impl Opened {
         let handle = tokio::spawn(writer.run());
         Ok((state, handle, self.connections.lock))
     }
+}
+
+/// The attempts that outside workers go on with. Each gets the lease that its processor has by now, or
+/// the one of its claim if the processor is none for workers any more.
+async fn recall_leases(
+    conn: &mut SqliteConnection,
+    ledger: &mut Ledger,
+) -> Result<Vec<ClaimedTask>, Error> {
+    let leased = reads::leased(conn).await?;
+    let recalled = leased.into_iter().map(|(mut task, since)| {
+        let home = ledger.limits().home(&task.processor);
+        if let (Some(Home::Elsewhere { lease }), Some(own)) = (home, &mut task.terms.lease) {
+            own.length = lease;
+        }
+        ledger.recall_running(&task, since);
+        task
+    });
+    Ok(recalled.collect())
 }
 
 /// The queue as the database has it.

@@ -22,6 +22,11 @@ impl Writer {
     pub async fn obey(&mut self, order: Order) -> Result<(), Error> {
         match order {
             Order::Claim(claims, reply) => {
+                let recalled = std::mem::take(&mut self.recalled);
+                if !recalled.is_empty() {
+                    // Who asks for claims waits for them.
+                    let _ = claims.send(recalled);
+                }
                 self.claims = Some(claims);
                 self.ledger.claiming = true;
                 self.more_to_claim = true;

@@ -1,16 +1,22 @@
 //! The SQL that only reads. Runs on the read pool (or inside a transaction of the Writer's).
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use sqlx::{SqliteConnection, SqliteExecutor, SqlitePool};
 
 use super::Error;
 use super::text::Text;
-use crate::models::{Attempt, Order, Task, TaskId, TaskStatus, Timestamp};
+use crate::models::{
+    Attempt, ClaimedTask, Lease, LeaseOrigin, Order, Task, TaskId, TaskStatus, Terms, Timestamp,
+};
 
 /// Texts read in one page of tasks, log lines among them.
 const PAGE_BYTES: i64 = 4 * 1024 * 1024;
+/// What the settings allow; another program may have written anything.
+const SHORTEST_LEASE: Duration = Duration::from_secs(1);
+const LONGEST_LEASE: Duration = Duration::from_hours(24);
 /// What a log line takes besides its text.
 const LINE_BYTES: i64 = 32;
 
@@ -265,6 +271,22 @@ pub(super) async fn task_state(
         .transpose()
 }
 
+/// A task's status and the number of its last attempt.
+pub(super) async fn task_attempt(
+    conn: impl SqliteExecutor<'_>,
+    id: TaskId,
+) -> Result<Option<(TaskStatus, i64)>, Error> {
+    let id = id.hyphenated().to_string();
+    let row = sqlx::query!(
+        r#"SELECT status AS "status!: Text", attempt AS "attempt!" FROM tasks WHERE id = ?1"#,
+        id
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(|row| Ok((parse(&row.status, "status")?, row.attempt)))
+        .transpose()
+}
+
 /// The processor of a task.
 pub(super) async fn task_processor(
     conn: impl SqliteExecutor<'_>,
@@ -288,12 +310,13 @@ pub(super) struct Interrupted {
     pub crashes: i64,
 }
 
-/// Every row that says it is running.
+/// Every row that says it is running, but for those that outside workers have.
 pub(super) async fn processing(conn: impl SqliteExecutor<'_>) -> Result<Vec<Interrupted>, Error> {
     let rows = sqlx::query!(
         r#"SELECT seq AS "seq!", id AS "id!: Text", attempt AS "attempt!",
                   processor AS "processor!: Text", crashes AS "crashes!"
-             FROM tasks WHERE finished_at IS NULL AND status = 'PROCESSING'"#
+             FROM tasks
+            WHERE finished_at IS NULL AND status = 'PROCESSING' AND leased_until IS NULL"#
     )
     .fetch_all(conn)
     .await?;
@@ -308,6 +331,54 @@ pub(super) async fn processing(conn: impl SqliteExecutor<'_>) -> Result<Vec<Inte
                 processor: row.processor.into(),
                 crashes: row.crashes,
             })
+        })
+        .collect()
+}
+
+/// Every attempt that an outside worker has, without the task's content; with the time it began.
+pub(super) async fn leased(
+    conn: impl SqliteExecutor<'_>,
+) -> Result<Vec<(ClaimedTask, Timestamp)>, Error> {
+    let rows = sqlx::query!(
+        r#"SELECT seq AS "seq!", id AS "id!: Text", attempt AS "attempt!",
+                  processor AS "processor!: Text", concurrency_key AS "concurrency_key: Text",
+                  coalesce(max_attempts, 1) AS "max_attempts!: i64", uncounted AS "uncounted!",
+                  timeout AS "timeout: f64", upstream IS NOT NULL AS "has_upstream!: bool",
+                  coalesce(started_at, leased_until) AS "started_at!: Text",
+                  leased_until AS "leased_until!: Text"
+             FROM tasks
+            WHERE finished_at IS NULL AND status = 'PROCESSING' AND leased_until IS NOT NULL"#
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let since = row.started_at.time_or_now();
+            let seconds = row.leased_until.time_or_now().seconds_since(since);
+            let length = Duration::try_from_secs_f64(seconds).unwrap_or(SHORTEST_LEASE);
+            let task = ClaimedTask {
+                attempt: Attempt {
+                    seq: row.seq,
+                    task_id: row.id.parse_id()?,
+                    number: row.attempt,
+                },
+                content: String::new(),
+                processor: row.processor.into(),
+                concurrency_key: row.concurrency_key.map(String::from),
+                terms: Terms {
+                    max_attempts: row.max_attempts,
+                    uncounted: row.uncounted,
+                    timeout: row
+                        .timeout
+                        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+                    has_upstream: row.has_upstream,
+                    lease: Some(Lease {
+                        length: length.clamp(SHORTEST_LEASE, LONGEST_LEASE),
+                        origin: LeaseOrigin::Restart(since),
+                    }),
+                },
+            };
+            Ok((task, since))
         })
         .collect()
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::lanes::LaneName;
 use super::ledger::Ledger;
 use super::limits::{Home, Limits};
-use crate::models::{OfferId, Timestamp};
+use crate::models::{Lease, LeaseOrigin, OfferId, Timestamp};
 
 /// What a task in the running set costs in memory besides its content, roughly.
 pub(super) const TASK_BYTES: usize = 1024;
@@ -62,7 +62,7 @@ impl Bytes {
         match home {
             Home::Here => Some(&mut self.here),
             Home::Hive => Some(&mut self.hive),
-            Home::Elsewhere => None,
+            Home::Elsewhere { .. } => None,
         }
     }
 }
@@ -88,8 +88,8 @@ pub(super) struct Offer {
 /// A place that was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slot {
-    /// For a task that runs elsewhere: the offer that it answers.
-    pub offer: Option<OfferId>,
+    /// For a task that an outside worker runs.
+    pub lease: Option<Lease>,
 }
 
 impl Room {
@@ -134,15 +134,16 @@ impl Room {
         match home {
             Home::Here => {
                 self.tasks -= 1;
-                Some(Slot { offer: None })
+                Some(Slot { lease: None })
             }
-            Home::Elsewhere => {
+            Home::Elsewhere { lease: length } => {
                 let offer = self.offers_for(lane.processor).next()?;
                 offer.left -= 1;
-                let offer = Some(offer.id);
-                Some(Slot { offer })
+                let origin = LeaseOrigin::Offer(offer.id);
+                let lease = Some(Lease { length, origin });
+                Some(Slot { lease })
             }
-            Home::Hive => Some(Slot { offer: None }),
+            Home::Hive => Some(Slot { lease: None }),
         }
     }
 
@@ -152,7 +153,7 @@ impl Room {
             None => 0,
             Some(Home::Here) if self.bytes.here == 0 => 0,
             Some(Home::Here) => self.tasks,
-            Some(Home::Elsewhere) => {
+            Some(Home::Elsewhere { .. }) => {
                 let takes = |offer: &&Offer| offer.processors.iter().any(|name| name == processor);
                 let offers = self.offers.iter().filter(takes);
                 offers.map(|offer| offer.left).sum()
@@ -221,7 +222,7 @@ mod tests {
             uncounted: 0,
             timeout: None,
             has_upstream: false,
-            offer: None,
+            lease: None,
         };
         let task = ClaimedTask {
             attempt,
@@ -253,7 +254,7 @@ mod tests {
         let mut planned = room(&ledger);
         for _ in 0..3 {
             let slot = planned.take(&ledger, FAR, 1);
-            assert_eq!(slot, Some(Slot { offer: None }));
+            assert_eq!(slot, Some(Slot { lease: None }));
         }
         assert!(planned.take(&ledger, NEAR, 1).is_some());
         assert_eq!(planned.take(&ledger, NEAR, 1), None);

@@ -6,7 +6,7 @@ use super::batch::{Batch, Claim, Plan, Report};
 use super::journal::Row;
 use super::lanes::LaneName;
 use super::ledger::Ledger;
-use super::writes::{FinishAttempt, InsertOnce, InsertStart, InsertTask, SetProgress};
+use super::writes::{FinishAttempt, InsertOnce, InsertStart, InsertTask, SetLease, SetProgress};
 use crate::models::{Attempt, ClaimedTask, Outcome, TaskId, TaskStatus, Terms, Timestamp};
 
 impl Batch {
@@ -173,6 +173,22 @@ impl Batch {
             .collect()
     }
 
+    /// The starts that outside workers get, and until when.
+    pub fn lease_rows(plan: &Plan, now: Timestamp) -> Vec<SetLease> {
+        let at_once = plan.tasks.iter();
+        let at_once = at_once.filter_map(|(id, slot)| Some((*id, 1, (*slot)?.lease?)));
+        let claimed = plan.claims.iter().filter_map(|claim| {
+            let Attempt {
+                task_id, number, ..
+            } = claim.attempt;
+            Some((task_id, number, claim.slot.lease?))
+        });
+        at_once
+            .chain(claimed)
+            .map(|(task_id, attempt, lease)| SetLease(task_id, attempt, now.after(lease.length)))
+            .collect()
+    }
+
     /// The submissions that start at once, as their executors get them; `first_seq` is the row number
     /// of the first submission.
     pub fn started(&self, plan: &Plan, first_seq: i64) -> Vec<ClaimedTask> {
@@ -196,7 +212,7 @@ impl Batch {
                         uncounted: 0,
                         timeout: task.timeout,
                         has_upstream: !task.after.is_empty(),
-                        offer: (*slot)?.offer,
+                        lease: (*slot)?.lease,
                     },
                 })
             })

@@ -125,9 +125,13 @@ impl Writer {
         }
         let mut claimed = started;
         claimed.extend(waiting);
-        for task in &claimed {
+        for task in &mut claimed {
             self.ledger.add_running(task, now);
-            self.take_offer(task.terms.offer);
+            self.take_offer(task.terms.lease);
+            if task.terms.lease.is_some() {
+                // The worker gets it with the answer to its claim; nobody else needs it.
+                task.content = String::new();
+            }
         }
         self.more_to_claim = self.may_claim();
         if let (Some(claims), false) = (&self.claims, claimed.is_empty()) {

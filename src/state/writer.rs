@@ -61,6 +61,8 @@ pub(super) struct Writer {
     pub ready: Ready,
     /// Where claimed tasks go.
     pub claims: Option<mpsc::UnboundedSender<Vec<ClaimedTask>>>,
+    /// Attempts that outside workers have had since before this start, for whoever takes claims first.
+    pub recalled: Vec<ClaimedTask>,
     /// In whose name the order is that is obeyed at this moment.
     pub by: Option<Arc<str>>,
     pub chores: VecDeque<Chore>,
@@ -246,6 +248,7 @@ impl Writer {
             progress: batch.progress_rows(),
             finished: batch.finish_rows(),
             claims: plan.claims.iter().map(|claim| claim.attempt.seq).collect(),
+            leases: Batch::lease_rows(&plan, time),
             starts: batch.start_rows(&plan, &self.ledger, time),
             logs: rows.iter().map(Row::to_insert).collect(),
         };

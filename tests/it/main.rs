@@ -75,4 +75,5 @@ mod web;
 mod webhook;
 mod worker;
 mod worker_ends;
+mod worker_leases;
 mod worker_program;

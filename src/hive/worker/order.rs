@@ -120,7 +120,7 @@ impl Order {
                 uncounted: 0,
                 timeout: None,
                 has_upstream: !upstream.is_empty(),
-                offer: None,
+                lease: None,
             },
         };
         let at = Timestamp::from_unix_seconds(self.job.enqueue_time_ms / 1000);

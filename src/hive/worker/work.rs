@@ -175,7 +175,9 @@ impl Workplace {
         match next {
             Next::Retry | Next::GiveUp | Next::Lost => Ending::Raised(failed(&message)),
             Next::TimedOut => Ending::Raised(Exception::timeout()),
-            Next::Uncounted => Ending::Again(Some(Timestamp::now().after(UNCOUNTED_PAUSE))),
+            Next::Uncounted | Next::GoesOn => {
+                Ending::Again(Some(Timestamp::now().after(UNCOUNTED_PAUSE)))
+            }
             Next::Hold(until) => {
                 self.places.hold(function, until);
                 Ending::Again(Some(until))

@@ -1,12 +1,13 @@
 //! `worker`: waits while a program outside runs the task.
 //!
-//! Such a program polls: it offers to run up to so many tasks of some processors ([`Poll`]). A task that
-//! starts for an offer reaches its processor like any other, which lays it on the [`Desk`]; the poll
-//! takes it from there and answers with it. From then on the program speaks of the attempt by
-//! [`Desk::call`], and each word but the last renews its lease.
+//! Such a program claims tasks: it offers to run up to so many of some processors ([`Poll`]). A task that
+//! starts for an offer has a lease from the transaction that starts it. Its attempt takes a seat at the
+//! [`Desk`] and tells the claim, which answers with the committed row. From then on the program speaks of
+//! the attempt by [`Desk::call`], and each word but the last renews its lease.
 //!
-//! What nobody takes within two seconds goes back and costs no attempt. What was taken is the
-//! program's: its silence for the length of a lease is a lost attempt.
+//! What a claim does not take, because its client has gone, goes back and costs no attempt. What was taken
+//! is the program's, also while the service is away: a stop leaves it, and the next start seats the attempt
+//! again with its whole lease. The program's silence for the length of a lease is a lost attempt.
 
 mod assignment;
 mod call;
@@ -20,80 +21,112 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 pub use assignment::Assigned;
 pub use call::{Call, Over};
 pub use desk::Desk;
 pub use poll::Poll;
 
-use self::assignment::{Assignment, Taken};
+use self::assignment::Assignment;
 use self::call::Incoming;
 use super::{Context, Next, Processor, RunError};
-use crate::config::WorkerSettings;
-use crate::models::Timestamp;
-
-/// How long a started task waits to be taken, if the poll that it started for has gone.
-const PATIENCE: Duration = Duration::from_secs(2);
+use crate::models::{LeaseOrigin, OfferId, Timestamp};
 
 /// Has each task run by a program outside.
 pub(super) struct Worker {
-    lease: Duration,
     desk: Arc<Desk>,
 }
 
+/// An attempt that a program outside has.
+struct Held {
+    lease: Duration,
+    /// The worker's name, if it is known.
+    worker: Option<String>,
+}
+
 impl Worker {
-    /// A processor for one `[processors.NAME]` table; all of a service share one desk.
-    pub fn new(settings: &WorkerSettings, desk: Arc<Desk>) -> Self {
-        let lease = settings.lease;
-        Self { lease, desk }
+    /// A processor for any number of `[processors.NAME]` tables; all of a service share one desk.
+    pub fn new(desk: Arc<Desk>) -> Self {
+        Self { desk }
     }
 
-    async fn hand_over(&self, context: &Context) -> Result<Taken, RunError> {
-        let (sender, mut taken) = oneshot::channel();
-        self.desk.arrive(Assignment {
-            offer: context.offer(),
-            task: context.task().await?,
-            upstream: context.upstream().await?,
-            trace: context.trace(),
-            lease: self.lease,
-            taken: sender,
-        });
-        if let Ok(Ok(taken)) = timeout(PATIENCE, &mut taken).await {
-            return Ok(taken);
+    /// Runs the attempt to its end, or leaves it to the program when it is stopped.
+    async fn run(&self, context: &Context) -> Result<String, RunError> {
+        let Some(lease) = context.lease() else {
+            // The settings have just changed.
+            let because = "did not begin: its processor has just become one of kind worker";
+            return Err(RunError::with(because, Next::Uncounted));
+        };
+        let mut seat = self.desk.seat(context.task_id(), context.attempt());
+        let (worker, first_line) = match lease.origin {
+            LeaseOrigin::Offer(claim) => {
+                let worker = self.assign(claim, lease.length, context).await?;
+                let line = match &worker {
+                    Some(name) => format!("Taken by the worker {name}"),
+                    None => "Taken by a worker".to_owned(),
+                };
+                (worker, Some(line))
+            }
+            LeaseOrigin::Restart(_) => (None, None),
+        };
+        let lease = lease.length;
+        let held = Held { lease, worker };
+        tokio::select! {
+            biased;
+            () = context.stopped() => Err(RunError::with("was stopped", Next::GoesOn)),
+            ended = held.serve(context, first_line, &mut seat.calls) => ended,
         }
-        // It may be taken at this very moment: closed, it either was or never is.
-        taken.close();
-        taken.try_recv().map_err(|_| {
+    }
+
+    /// Gives the attempt to the claim that it began for; the worker's name, if it has said one.
+    async fn assign(
+        &self,
+        claim: OfferId,
+        lease: Duration,
+        context: &Context,
+    ) -> Result<Option<String>, RunError> {
+        let (sender, mut taken) = oneshot::channel();
+        let assignment = Assignment {
+            attempt: context.attempt_id(),
+            lease,
+            trace: context.trace(),
+            taken: sender,
+        };
+        self.desk.assign(claim, assignment);
+        let answer = tokio::select! {
+            biased;
+            answer = &mut taken => answer.ok(),
+            () = context.stopped() => {
+                // It may be taken at this very moment: closed, it either was or never is.
+                taken.close();
+                taken.try_recv().ok()
+            }
+        };
+        answer.ok_or_else(|| {
             let because = "was not taken: the worker that asked for it has gone";
             RunError::with(because, Next::Uncounted)
         })
     }
+}
 
-    async fn run(&self, context: &Context) -> Result<String, RunError> {
-        let mut seat = self.desk.seat(context.task_id(), context.attempt());
-        let taken = self.hand_over(context).await?;
-        let line = match &taken.worker {
-            Some(name) => format!("Taken by the worker {name}"),
-            None => "Taken by a worker".to_owned(),
-        };
-        context.log(line).await;
-        self.serve(context, &mut seat.calls, taken).await
-    }
-
+impl Held {
     /// Does as the worker says until it completes, fails or is silent for too long.
     async fn serve(
         &self,
         context: &Context,
+        first_line: Option<String>,
         calls: &mut mpsc::Receiver<Incoming>,
-        taken: Taken,
     ) -> Result<String, RunError> {
-        let mut lease_end = taken.lease_end;
+        let mut lease_end = Instant::now() + self.lease;
+        if let Some(line) = first_line {
+            context.log(line).await;
+        }
         loop {
             let Incoming { call, reply } = tokio::select! {
                 biased;
                 Some(incoming) = calls.recv() => incoming,
-                () = sleep_until(lease_end) => return Err(self.lost(taken.worker.as_deref())),
+                () = sleep_until(lease_end) => return Err(self.lost()),
             };
             let result = match call {
                 Call::Heartbeat => None,
@@ -119,8 +152,8 @@ impl Worker {
         }
     }
 
-    fn lost(&self, worker: Option<&str>) -> RunError {
-        let who = match worker {
+    fn lost(&self) -> RunError {
+        let who = match &self.worker {
             Some(name) => format!("the worker {name}"),
             None => "the worker that had it".to_owned(),
         };
@@ -132,13 +165,6 @@ impl Worker {
 
 impl Processor for Worker {
     fn run<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<String, RunError>> {
-        async move {
-            tokio::select! {
-                biased;
-                () = context.stopped() => Err(RunError::with("was stopped", Next::Uncounted)),
-                ended = Worker::run(self, context) => ended,
-            }
-        }
-        .boxed()
+        Worker::run(self, context).boxed()
     }
 }

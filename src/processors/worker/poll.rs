@@ -1,107 +1,113 @@
-//! One worker's wait for tasks, from its offer to its answer.
+//! One worker's claim, from its offer to its answer.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::PATIENCE;
 use super::assignment::{Assigned, Assignment};
 use super::desk::Desk;
 use crate::models::OfferId;
 use crate::state::{Error, StateManager};
 
-/// A wait for tasks. Dropped before it has answered, it takes none: what has started for it goes to
-/// another poll or back.
+/// How long a claim waits for attempts that have begun for it. They are on their way, so this only ends
+/// when the service does not work.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A claim that waits for tasks. Dropped before it has answered, it takes none: what has started for it
+/// goes back.
 pub struct Poll {
     desk: Arc<Desk>,
     state: StateManager,
     id: OfferId,
-    processors: Vec<String>,
-    limit: usize,
-    news: Arc<Notify>,
+    assignments: mpsc::UnboundedReceiver<Assignment>,
     /// The Writer may know of the offer.
     is_offered: bool,
 }
 
 impl Poll {
-    /// Up to `limit` tasks of these processors are wanted.
-    pub fn new(
-        desk: Arc<Desk>,
-        state: StateManager,
-        processors: Vec<String>,
-        limit: usize,
-    ) -> Self {
-        let news = Arc::new(Notify::new());
-        let id = desk.join(&processors, limit, Arc::clone(&news));
+    pub fn new(desk: Arc<Desk>, state: StateManager) -> Self {
+        let (id, assignments) = desk.join();
         Self {
             desk,
             state,
             id,
-            processors,
-            limit,
-            news,
+            assignments,
             is_offered: false,
         }
     }
 
-    /// What is there, or the first that come; nothing when `wait` is over or at `stop`. `worker` is a
-    /// name for the tasks' logs.
+    /// Up to `limit` tasks of these processors: what is there, or the first that come; nothing when `wait`
+    /// is over or at `stop`. `worker` is a name for the tasks' logs.
     ///
     /// # Errors
-    /// When the Writer is gone.
+    /// When the Writer is gone, or the tasks cannot be read.
     pub async fn tasks(
         mut self,
+        processors: Vec<String>,
+        limit: usize,
         wait: Duration,
         worker: Option<&str>,
         stop: &CancellationToken,
     ) -> Result<Vec<Assigned>, Error> {
-        if self.desk.count(self.id).0 == 0 {
-            self.offer(wait, stop).await?;
-        }
-        let mut got = self.desk.leave(self.id);
-        got.sort_by_key(Assignment::place);
-        let got = got.into_iter();
-        Ok(got.filter_map(|task| task.take(worker)).collect())
-    }
-
-    async fn offer(&mut self, wait: Duration, stop: &CancellationToken) -> Result<(), Error> {
-        let limit = self.limit as u64;
+        let limit = limit as u64;
         self.is_offered = true;
-        let offered = self.state.offer(self.id, self.processors.clone(), limit);
-        offered.await?;
-        tokio::select! {
-            () = self.until(|got, arrived| got > 0 || arrived > 0) => {}
-            () = tokio::time::sleep(wait) => {}
-            () = stop.cancelled() => {}
-        }
+        self.state.offer(self.id, processors, limit).await?;
+        let first = tokio::select! {
+            first = self.assignments.recv() => first,
+            () = tokio::time::sleep(wait) => None,
+            () = stop.cancelled() => None,
+        };
         let left = self.state.withdraw(self.id).await?;
         self.is_offered = false;
-        // The others that have started are on their way, unless they were stopped on it.
-        let started = limit.saturating_sub(left);
-        let _ = timeout(PATIENCE, self.until(|_, arrived| arrived >= started)).await;
-        Ok(())
+        let mut assignments: Vec<_> = first.into_iter().collect();
+        while (assignments.len() as u64) < limit.saturating_sub(left)
+            && let Ok(Some(next)) = timeout(PATIENCE, self.assignments.recv()).await
+        {
+            assignments.push(next);
+        }
+        self.answer(assignments, worker).await
     }
 
-    /// Waits until it holds of the tasks that lie there and those that have arrived.
-    async fn until(&self, holds: impl Fn(usize, u64) -> bool) {
-        loop {
-            let (got, arrived) = self.desk.count(self.id);
-            if holds(got, arrived) {
-                return;
-            }
-            self.news.notified().await;
+    /// The tasks as they are committed, the most urgent first.
+    async fn answer(
+        &self,
+        assignments: Vec<Assignment>,
+        worker: Option<&str>,
+    ) -> Result<Vec<Assigned>, Error> {
+        if assignments.is_empty() {
+            return Ok(Vec::new());
         }
+        let attempts: Vec<_> = assignments.iter().map(|it| it.attempt).collect();
+        let mut tasks = self.state.tasks_of_attempts(&attempts).await?;
+        tasks.sort_by_key(|task| (-task.priority, task.run_at, task.id));
+        let assignments = assignments.into_iter();
+        let mut assignments: HashMap<_, _> = assignments
+            .map(|it| ((it.attempt.task_id, it.attempt.number), it))
+            .collect();
+        let mut assigned = Vec::with_capacity(tasks.len());
+        for task in tasks {
+            // Another attempt than the one that began for this claim is somebody else's.
+            let Some(assignment) = assignments.remove(&(task.id, task.attempt)) else {
+                continue;
+            };
+            let upstream = match task.after.is_empty() {
+                true => Vec::new(),
+                false => self.state.upstream(task.id).await?,
+            };
+            assigned.extend(assignment.take(task, upstream, worker));
+        }
+        Ok(assigned)
     }
 }
 
 impl Drop for Poll {
     fn drop(&mut self) {
-        let left: Vec<Assignment> = self.desk.leave(self.id);
-        self.desk.put_back(left);
+        self.desk.leave(self.id);
         if let (true, Ok(runtime)) = (self.is_offered, Handle::try_current()) {
             let (state, id) = (self.state.clone(), self.id);
             runtime.spawn(async move { state.withdraw(id).await });

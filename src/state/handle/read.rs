@@ -8,7 +8,8 @@ use tokio::time::timeout;
 use super::StateManager;
 use crate::events::Journal;
 use crate::models::{
-    Event, Order as ListOrder, Task, TaskFilter, TaskId, TaskStatus, Timestamp, TraceContext,
+    Attempt, Event, Order as ListOrder, Task, TaskFilter, TaskId, TaskStatus, Timestamp,
+    TraceContext,
 };
 use crate::state::request::Order;
 use crate::state::{
@@ -115,6 +116,24 @@ impl StateManager {
         id: TaskId,
     ) -> Result<Option<(TaskStatus, Option<String>)>, Error> {
         reads::task_state(&self.read, id).await
+    }
+
+    /// A task's status and the number of its last attempt; `None` if there is no such task.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn task_attempt(&self, id: TaskId) -> Result<Option<(TaskStatus, i64)>, Error> {
+        reads::task_attempt(&self.read, id).await
+    }
+
+    /// The tasks of these attempts as they are, with their logs, in the order of their row numbers.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn tasks_of_attempts(&self, attempts: &[Attempt]) -> Result<Vec<Task>, Error> {
+        let seqs: Vec<_> = attempts.iter().map(|attempt| attempt.seq).collect();
+        let mut conn = self.read.acquire().await?;
+        reads::tasks_at(&mut conn, &seqs, ListOrder::OldestFirst, true).await
     }
 
     /// A task's processor.

@@ -17,7 +17,8 @@ const SECOND_LOOK: Duration = Duration::from_secs(1);
 
 impl StateManager {
     /// From now on, tasks that may run are started and sent to the returned channel: the standing
-    /// demand for work.
+    /// demand for work. First come the attempts that outside workers have had since before the start of
+    /// the service.
     ///
     /// # Errors
     /// When the Writer is gone.

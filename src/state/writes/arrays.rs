@@ -81,6 +81,10 @@ pub(in crate::state) fn hex(bytes: &[u8]) -> String {
 #[derive(Serialize)]
 pub(in crate::state) struct SetProgress(pub i64, pub i64, pub f64);
 
+/// The lease of an outside worker on an attempt that begins: task_id, attempt, leased_until.
+#[derive(Serialize)]
+pub(in crate::state) struct SetLease(pub TaskId, pub i64, pub Timestamp);
+
 /// The end of an attempt: seq, attempt, status, result, failure, error.
 #[derive(Serialize)]
 pub(in crate::state) struct FinishAttempt<'a>(

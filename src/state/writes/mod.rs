@@ -19,7 +19,7 @@ use super::ready::DueTask;
 use super::text::Text;
 use crate::models::{Attempt, ClaimedTask, TaskId, Terms};
 pub(super) use arrays::{
-    FinishAttempt, InsertLog, InsertOnce, InsertStart, InsertTask, SetProgress, hex,
+    FinishAttempt, InsertLog, InsertOnce, InsertStart, InsertTask, SetLease, SetProgress, hex,
 };
 
 /// What one transaction of the Writer consists of.
@@ -35,6 +35,8 @@ pub(super) struct Changes<'a> {
     pub finished: Vec<FinishAttempt<'a>>,
     /// Row numbers of waiting tasks to start.
     pub claims: Vec<i64>,
+    /// Starts that outside workers get.
+    pub leases: Vec<SetLease>,
     /// Starts that rates look back on.
     pub starts: Vec<InsertStart<'a>>,
     pub logs: Vec<InsertLog<'a>>,
@@ -46,6 +48,7 @@ impl Changes<'_> {
         self.once.is_empty()
             && self.links.is_empty()
             && self.progress.is_empty()
+            && self.leases.is_empty()
             && self.starts.is_empty()
             && !self.tasks.iter().any(InsertTask::is_planned)
     }
@@ -113,13 +116,14 @@ macro_rules! transaction {
             UPDATE tasks
                SET status = ended.value ->> 2, result = ended.value ->> 3,
                    failure = ended.value ->> 4, error = coalesce(ended.value ->> 5, error),
-                   finished_at = now
+                   finished_at = now, leased_until = NULL
               FROM jsonb_each(?) AS ended CROSS JOIN (SELECT ? AS now)
              WHERE tasks.seq = ended.value ->> 0 AND tasks.attempt = ended.value ->> 1
                AND +tasks.status = 'PROCESSING';
 
             UPDATE tasks
-               SET status = 'PROCESSING', attempt = attempt + 1, started_at = ?, progress = NULL
+               SET status = 'PROCESSING', attempt = attempt + 1, started_at = ?, progress = NULL,
+                   leased_until = NULL
              WHERE seq IN (SELECT value FROM jsonb_each(?)) AND +status = 'PENDING'
             RETURNING seq AS "seq!", id AS "id!: Text", attempt AS "attempt!",
                       processor AS "processor!: Text", content AS "content!: Text",
@@ -165,6 +169,7 @@ async fn run_transaction(
     let once = serde_json::to_string(&changes.once)?;
     let links = serde_json::to_string(&changes.links)?;
     let progress = serde_json::to_string(&changes.progress)?;
+    let leases = serde_json::to_string(&changes.leases)?;
     let starts = serde_json::to_string(&changes.starts)?;
     // Those whose time is over go with the next: nobody pays who has no rate.
     let over = if changes.starts.is_empty() { "" } else { now };
@@ -193,6 +198,11 @@ async fn run_transaction(
            AND +tasks.status = 'PROCESSING';
         "#,
         r#"
+        UPDATE tasks SET leased_until = leased.value ->> 2
+          FROM jsonb_each(?) AS leased
+         WHERE tasks.id = leased.value ->> 0 AND tasks.attempt = leased.value ->> 1
+           AND +tasks.status = 'PROCESSING';
+
         DELETE FROM starts WHERE until <= ?;
 
         INSERT OR IGNORE INTO starts (until, task_id, attempt, at, processor, concurrency_key)
@@ -207,7 +217,7 @@ async fn run_transaction(
         (planned, now, once, now, links, progress),
         finished,
         claims,
-        (over, starts, now),
+        (leases, over, starts, now),
         logs,
         now
     );
@@ -257,7 +267,7 @@ impl ClaimedRow {
                     .timeout
                     .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
                 has_upstream: self.has_upstream,
-                offer: None,
+                lease: None,
             },
         })
     }
@@ -268,7 +278,7 @@ async fn applied(
     changes: &Changes<'_>,
     mut answers: BoxStream<'_, Result<Either<SqliteQueryResult, ClaimedRow>, sqlx::Error>>,
 ) -> Result<Applied, Error> {
-    let mut done = Vec::with_capacity(12);
+    let mut done = Vec::with_capacity(13);
     let (mut claimed, mut due) = (Vec::new(), Vec::new());
     while let Some(answer) = answers.try_next().await? {
         match answer {
@@ -290,6 +300,7 @@ async fn applied(
             _progress,
             _finished,
             _claims,
+            _leases,
             _over,
             _starts,
             logs,

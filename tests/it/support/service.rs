@@ -344,6 +344,12 @@ impl Stopped {
         Self(self.0.setting(key, value))
     }
 
+    /// The same, to be started with other tables in `venom.toml`.
+    pub fn with_tables(mut self, tables: &str) -> Self {
+        tables.clone_into(&mut self.0.tables);
+        self
+    }
+
     /// The database it left.
     pub async fn database(&self) -> Database {
         Database::open(&self.0.database_path()).await

@@ -7,19 +7,25 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use super::super::{Desk, Poll, Worker};
-use crate::config::{Durability, WorkerSettings};
+use super::super::{Call, Desk, Poll, Worker};
+use crate::config::Durability;
 use crate::models::{HiveLink, NewTask};
 use crate::processors::{Context, Next};
 use crate::state::{self, Home, Limits, Start, StateManager};
+
+/// The offer for which it has started.
+const OFFER: u64 = 3;
 
 /// The attempt of a task that has started for an offer of nobody's.
 async fn orphan(folder: &TempDir) -> (StateManager, Context) {
     let path = folder.path().join("venom.db");
     let opened = state::open(&path, Durability::Normal).await.unwrap();
+    let home = Home::Elsewhere {
+        lease: Duration::from_secs(60),
+    };
     let start = Start {
         limits: Limits {
-            homes: [("outside".to_owned(), Home::Elsewhere)].into(),
+            homes: [("outside".to_owned(), home)].into(),
             ..Limits::default()
         },
         metrics: crate::metrics::Metrics::default(),
@@ -37,7 +43,7 @@ async fn orphan(folder: &TempDir) -> (StateManager, Context) {
         .await
         .unwrap();
     state
-        .offer(99, vec!["outside".to_owned()], 1)
+        .offer(OFFER, vec!["outside".to_owned()], 1)
         .await
         .unwrap();
     let mut claimed = claims.recv().await.unwrap();
@@ -46,38 +52,68 @@ async fn orphan(folder: &TempDir) -> (StateManager, Context) {
     (state, context)
 }
 
-fn worker(desk: &Arc<Desk>) -> Worker {
-    let lease = Duration::from_secs(60);
-    Worker::new(&WorkerSettings { lease }, Arc::clone(desk))
-}
-
 #[tokio::test]
-async fn it_goes_back_at_no_cost_if_nobody_else_comes() {
-    let folder = TempDir::new().unwrap();
-    let (_state, context) = orphan(&folder).await;
-    let error = worker(&Arc::default()).run(&context).await.unwrap_err();
-    assert_eq!(error.next, Next::Uncounted);
-}
-
-#[tokio::test]
-async fn it_is_the_next_pollers_if_one_comes() {
+async fn it_goes_back_at_no_cost() {
     let folder = TempDir::new().unwrap();
     let (state, context) = orphan(&folder).await;
-    let desk = Arc::default();
-    let worker = worker(&desk);
-    let next = async {
-        let processors = vec!["outside".to_owned()];
-        let stop = CancellationToken::new();
-        loop {
-            let poll = Poll::new(Arc::clone(&desk), state.clone(), processors.clone(), 1);
-            let tasks = poll.tasks(Duration::ZERO, None, &stop).await.unwrap();
-            if !tasks.is_empty() {
-                return tasks.len();
-            }
-        }
-    };
+    let worker = Worker::new(Arc::default());
+    let error = worker.run(&context).await.unwrap_err();
+    assert_eq!(error.next, Next::Uncounted);
+    state.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn it_goes_back_if_the_claim_goes_while_it_is_on_its_way() {
+    let folder = TempDir::new().unwrap();
+    let (state, context) = orphan(&folder).await;
+    let desk = Arc::<Desk>::default();
+    // Offers are numbered from 1; the attempt has begun for this one.
+    let polls: Vec<_> = (0..OFFER)
+        .map(|_| Poll::new(Arc::clone(&desk), state.clone()))
+        .collect();
+    let worker = Worker::new(desk);
+    let run = worker.run(&context);
+    tokio::pin!(run);
     tokio::select! {
-        ended = worker.run(&context) => panic!("{ended:?}"),
-        taken = next => assert_eq!(taken, 1),
+        biased;
+        ended = &mut run => panic!("nobody has answered: {ended:?}"),
+        () = tokio::task::yield_now() => {}
+    }
+    drop(polls);
+    assert_eq!(run.await.unwrap_err().next, Next::Uncounted);
+    state.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stop_leaves_what_is_taken_and_gives_back_what_is_not() {
+    for is_taken in [true, false] {
+        let folder = TempDir::new().unwrap();
+        let (state, context) = orphan(&folder).await;
+        let desk = Arc::<Desk>::default();
+        let mut claims: Vec<_> = (0..OFFER).map(|_| desk.join()).collect();
+        let (_, mut assignments) = claims.pop().unwrap();
+        let worker = Worker::new(Arc::clone(&desk));
+        let run = worker.run(&context);
+        let stop = async {
+            let assignment = assignments.recv().await.unwrap();
+            let unanswered = match is_taken {
+                true => {
+                    assignment.taken.send(None).unwrap();
+                    let (task, attempt) = (context.task_id(), context.attempt());
+                    desk.call(task, attempt, Call::Heartbeat).await.unwrap();
+                    None
+                }
+                false => Some(assignment),
+            };
+            context.stop();
+            unanswered
+        };
+        let (ended, _unanswered) = tokio::join!(run, stop);
+        let next = match is_taken {
+            true => Next::GoesOn,
+            false => Next::Uncounted,
+        };
+        assert_eq!(ended.unwrap_err().next, next);
+        state.close().await.unwrap();
     }
 }

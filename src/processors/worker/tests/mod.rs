@@ -1,83 +1,58 @@
-//! The desk: which poll gets a task, and what becomes of those whose poll has gone.
+//! The desk: which claim gets an attempt, and which attempt hears a call.
 
 mod late;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::assignment::{Assignment, Taken};
+use super::assignment::Assignment;
 use super::call::{Call, Over};
 use super::desk::Desk;
-use crate::models::OfferId;
+use crate::models::Attempt;
 
-fn assignment(processor: &str, offer: OfferId) -> (Assignment, oneshot::Receiver<Taken>) {
-    let time = "2026-01-31T12:00:00.000000Z";
-    let task = json!({
-        "id": Uuid::now_v7(), "content": "", "created_at": time, "status": "PROCESSING",
-        "result": null, "logs": [], "context_history": {}, "context_used": null,
-        "processor": processor, "priority": 0, "attempt": 1, "max_attempts": 1, "run_at": time,
-        "started_at": time, "finished_at": null, "failure": null, "error": null, "progress": null,
-        "tags": [], "session_id": null,
-    });
+fn assignment() -> (Assignment, oneshot::Receiver<Option<String>>) {
     let (taken, is_taken) = oneshot::channel();
     let assignment = Assignment {
-        offer: Some(offer),
-        task: serde_json::from_value(task).unwrap(),
-        upstream: Vec::new(),
-        trace: None,
+        attempt: Attempt {
+            seq: 1,
+            task_id: Uuid::now_v7(),
+            number: 1,
+        },
         lease: Duration::from_secs(60),
+        trace: None,
         taken,
     };
     (assignment, is_taken)
 }
 
-fn join(desk: &Desk, processor: &str, limit: usize) -> OfferId {
-    desk.join(&[processor.to_owned()], limit, Arc::new(Notify::new()))
-}
-
-#[test]
-fn a_task_goes_to_the_poll_that_it_started_for_and_else_to_another() {
+#[tokio::test]
+async fn an_attempt_goes_to_the_claim_that_it_began_for_or_back() {
     let desk = Desk::default();
-    let first = join(&desk, "a", 1);
-    let second = join(&desk, "a", 1);
-    let other = join(&desk, "b", 1);
-    let tasks: Vec<_> = (0..3).map(|_| assignment("a", second)).collect();
-    let (tasks, _taken): (Vec<_>, Vec<_>) = tasks.into_iter().unzip();
-    for task in tasks {
-        desk.arrive(task);
-    }
-    // Nobody gets more than it asked for, and all have arrived.
-    assert_eq!(desk.count(second), (1, 3));
-    assert_eq!(desk.count(first), (1, 0));
-    assert_eq!(desk.count(other), (0, 0));
-    // The third waits for the next.
-    assert_eq!(desk.leave(join(&desk, "a", 5)).len(), 1);
-}
+    let (first, mut of_first) = desk.join();
+    let (second, mut of_second) = desk.join();
+    let (wanted, mut is_taken) = assignment();
+    let task = wanted.attempt.task_id;
+    desk.assign(second, wanted);
+    assert!(of_first.try_recv().is_err());
+    let got = of_second.try_recv().unwrap();
+    assert_eq!(got.attempt.task_id, task);
+    // Not answered yet.
+    assert!(is_taken.try_recv().is_err());
+    got.taken.send(Some("blue".to_owned())).unwrap();
+    assert_eq!(is_taken.await.unwrap().as_deref(), Some("blue"));
 
-#[test]
-fn what_a_poll_leaves_behind_is_for_the_next() {
-    let desk = Desk::default();
-    let cut_off = join(&desk, "a", 2);
-    let (wanted, mut is_taken) = assignment("a", cut_off);
-    let (ended, gone) = assignment("a", cut_off);
-    desk.arrive(wanted);
-    desk.arrive(ended);
-    drop(gone);
-    desk.put_back(desk.leave(cut_off));
-    assert_eq!(desk.count(cut_off), (0, 0));
-
-    let other = join(&desk, "b", 2);
-    assert_eq!(desk.count(other), (0, 0));
-    let next = join(&desk, "a", 2);
-    let got = desk.leave(next).into_iter();
-    let taken: Vec<_> = got.filter_map(|task| task.take(Some("blue"))).collect();
-    // The attempt that has ended meanwhile is nobody's.
-    assert_eq!(taken.len(), 1);
-    assert_eq!(is_taken.try_recv().unwrap().worker.as_deref(), Some("blue"));
+    // A claim that goes gives back what it has, and gets no more.
+    let (wanted, is_taken) = assignment();
+    desk.assign(first, wanted);
+    desk.leave(first);
+    drop(of_first);
+    is_taken.await.unwrap_err();
+    let (wanted, is_taken) = assignment();
+    desk.assign(first, wanted);
+    is_taken.await.unwrap_err();
 }
 
 #[tokio::test]
@@ -95,4 +70,26 @@ async fn a_call_reaches_its_own_attempt_alone() {
     assert_eq!(tokio::join!(call, unanswered).0, Err(Over));
     drop(second);
     assert_eq!(desk.call(task, 2, Call::Heartbeat).await, Err(Over));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_waits_for_the_seat_of_an_attempt_that_begins() {
+    let desk = Arc::<Desk>::default();
+    let task = Uuid::now_v7();
+    let waiting = tokio::spawn({
+        let desk = Arc::clone(&desk);
+        async move {
+            desk.seated(task, 1).await;
+            desk.has(task, 1)
+        }
+    });
+    tokio::task::yield_now().await;
+    let _other = desk.seat(Uuid::now_v7(), 1);
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished());
+    let _seat = desk.seat(task, 1);
+    assert!(waiting.await.unwrap());
+    // Not for ever.
+    desk.seated(task, 2).await;
+    assert!(!desk.has(task, 2));
 }
