@@ -34,7 +34,7 @@ async fn a_stop_gives_back_what_was_taken_last_and_does_not_wait_for_each() {
     const PUT: &str = "for i = 1, 60 do \
         redis.call('SET', 'arq:job:j' .. i, cjson.encode({t = cjson.null, f = 'gate', \
             a = {'j' .. i, 'j' .. i}, k = cjson.decode('{}'), et = 1})) \
-        redis.call('ZADD', KEYS[1], i, 'j' .. i) end \
+        redis.call('ZADD', KEYS[1], i + 1, 'j' .. i) end \
         redis.call('ZADD', 'arq:abort', 5, 'j60')";
     let redis = Redis::start().await;
     let relay = Relay::start(&redis).await;

@@ -117,6 +117,49 @@ async fn a_python_client_aborts_what_runs_and_what_waits() {
     }
 }
 
+/// ARQ's client makes such a job due first, and marks it then.
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn a_deferred_job_that_a_python_client_aborts_never_runs() {
+    for arq in Arq::both(HIGH) {
+        let redis = Redis::start().await;
+        let yard = Yard::new();
+        let _worker = yard.worker(&redis, "a").await;
+        for (prefix, pause_ms) in [("plain", "0"), ("paused", "1"), ("slow", "100")] {
+            let words = ["abort_deferred", prefix, "upper", "10", pause_ms];
+            let aborted = arq.client(&redis, &words).await;
+            assert_eq!(
+                (aborted, yard.ledger()),
+                (json!(10), Vec::new()),
+                "{prefix}"
+            );
+        }
+        assert_eq!(redis.command(&["ZCARD", HIGH]).await.number(), 0);
+        assert_eq!(redis.command(&["ZCARD", "arq:abort"]).await.number(), 0);
+    }
+}
+
+/// Whoever has put the score 1 there and marks nothing wants the job run, also if a mark of an earlier job of that id
+/// was left behind.
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn a_job_of_the_score_one_runs_if_no_abort_follows() {
+    let redis = Redis::start().await;
+    let yard = Yard::new();
+    let flags = ["--max-jobs", "1"];
+    let _worker = yard.worker_with(&redis, "a", &flags, "").await;
+    redis.command(&["ZADD", "arq:abort", "5", "marked"]).await;
+    let body = r#"{"t": null, "f": "upper", "a": ["marked", "marked"], "k": {}, "et": 1000000}"#;
+    redis.command(&["SET", "arq:job:marked", body]).await;
+    redis.command(&["ZADD", HIGH, "1", "marked"]).await;
+    put(&redis, HIGH, "unmarked", "upper", "unmarked", "1").await;
+    put(&redis, HIGH, "early", "upper", "early", "-inf").await;
+    for id in ["marked", "unmarked", "early"] {
+        let end = result_text(&redis, id).await;
+        assert!(end.contains(&id.to_uppercase()), "{end}");
+    }
+}
+
 #[tokio::test]
 #[ignore = "needs redis-server and arq: scripts/test installs them"]
 async fn the_job_of_a_killed_worker_is_taken_over_when_its_claim_expires() {

@@ -94,6 +94,8 @@ pub(super) struct Batch {
     pub is_cut: bool,
     /// When the first of the jobs is due that are not due yet, in Unix milliseconds.
     pub next_due_ms: Option<f64>,
+    /// The ids of due jobs that were passed over because a client may be about to abort them.
+    pub passed_over: Vec<Vec<u8>>,
 }
 
 /// How a claim stands.
@@ -106,6 +108,8 @@ pub(super) enum Standing {
     Lost,
 }
 
+/// What `take.lua` answers.
+type Answer = (Option<f64>, bool, Vec<Row>, Vec<Vec<u8>>);
 type Row = (Vec<u8>, usize, Option<Vec<u8>>, u64, i64, Option<f64>);
 
 impl Claims {
@@ -134,9 +138,10 @@ impl Claims {
         self.queues.get(claim.queue).map_or("", String::as_str)
     }
 
-    /// Claims up to `wanted` jobs that are due. Waits for Redis; to be dropped only when the process ends, or
+    /// Claims up to `wanted` jobs that are due; of those that a client may be about to abort only the ones in
+    /// `passed_over_enough`. Waits for Redis; to be dropped only when the process ends, or
     /// what was claimed runs nowhere until the claims expire.
-    pub async fn take(&self, wanted: usize) -> Batch {
+    pub async fn take(&self, wanted: usize, passed_over_enough: &[Vec<u8>]) -> Batch {
         let number = self.takes.fetch_add(1, Ordering::Relaxed);
         let token: Arc<str> = format!("{}:{number}", self.worker).into();
         let answer = self.ask(|| {
@@ -152,9 +157,12 @@ impl Claims {
                 .arg(LONGEST_BODY)
                 .arg(LONGEST_ID)
                 .arg(BATCH_BYTES);
+            for id in passed_over_enough {
+                call.arg(id);
+            }
             call
         });
-        let (next_due_ms, is_cut, rows): (Option<f64>, bool, Vec<Row>) = answer.await;
+        let (next_due_ms, is_cut, rows, passed_over): Answer = answer.await;
         let jobs = rows.into_iter().map(|row| {
             let (id, queue, body, length, start, aborted_at_ms) = row;
             Taken {
@@ -172,6 +180,7 @@ impl Claims {
             jobs: jobs.collect(),
             is_cut,
             next_due_ms,
+            passed_over,
         }
     }
 

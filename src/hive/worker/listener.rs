@@ -33,10 +33,11 @@ impl Ear for Listener {
         if !matches!(event, b"zadd" | b"zincr") {
             return;
         }
-        match key == keys::ABORT {
-            true => self.waker.care.notify_one(),
-            false => self.waker.jobs.notify_one(),
+        // A mark of an abort is for a running job, or for one that was passed over until its mark is there.
+        if key == keys::ABORT {
+            self.waker.care.notify_one();
         }
+        self.waker.jobs.notify_one();
     }
 
     fn order(&self, payload: &[u8]) {

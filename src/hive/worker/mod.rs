@@ -3,9 +3,10 @@
 //! `claims` is what it says to Redis, `order` what a job asks for, `work` the life of one, `places` when it may
 //! begin, `running` those that run, `health` what clients of ARQ see of the worker, `unheeded` which settings it does
 //! not follow. `role` is the worker as a node of the Hive, and `pause` what it was ordered not to start. `taker` is the
-//! loop that takes jobs, `care` the one that looks after them, and `listener` wakes both. Here all of it is put
+//! loop that takes jobs, `abort_grace` the jobs that it passes over for a moment, `care` the one that looks after them, and `listener` wakes both. Here all of it is put
 //! together, and taken apart at a stop.
 
+mod abort_grace;
 mod care;
 mod claims;
 mod health;

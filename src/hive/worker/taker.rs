@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::super::job::now_ms;
 use super::LAST_ANSWER;
+use super::abort_grace::AbortGrace;
 use super::claims::Batch;
 use super::listener::Waker;
 use super::work::{Counts, Workplace};
@@ -37,6 +38,7 @@ impl Taker<'_> {
     /// Takes jobs until `stop`.
     pub async fn run(&self, stop: &CancellationToken) {
         let mut pace = Pace::default();
+        let mut grace = AbortGrace::default();
         loop {
             if let Some(rest) = pace.rest(&self.workplace.counts) {
                 tokio::select! {
@@ -52,14 +54,15 @@ impl Taker<'_> {
                 () = stop.cancelled() => return,
                 () = self.workplace.pauses.over() => {}
             }
-            let Some(batch) = self.take(wanted, stop).await else {
+            let Some(batch) = self.take(wanted, &grace.over(), stop).await else {
                 return;
             };
             let has_all = batch.jobs.len() < wanted && !batch.is_cut;
-            let next_due_ms = batch.next_due_ms;
+            grace.note(&batch);
+            let due = batch.next_due_ms.map_or(POLL, until);
+            let pause = grace.left().map_or(due, |left| left.min(due)).min(POLL);
             self.start(batch, room, stop).await;
             if has_all {
-                let pause = next_due_ms.map_or(POLL, |due| until(due).min(POLL));
                 tokio::select! {
                     () = stop.cancelled() => {}
                     () = self.waker.jobs.notified() => {}
@@ -86,8 +89,13 @@ impl Taker<'_> {
 
     /// Jobs that are due. What Redis has been asked for is waited for even at a stop, so that no claim is
     /// forgotten; `None` if it does not answer then.
-    async fn take(&self, wanted: usize, stop: &CancellationToken) -> Option<Batch> {
-        let take = self.workplace.claims.take(wanted);
+    async fn take(
+        &self,
+        wanted: usize,
+        passed_over_enough: &[Vec<u8>],
+        stop: &CancellationToken,
+    ) -> Option<Batch> {
+        let take = self.workplace.claims.take(wanted, passed_over_enough);
         tokio::pin!(take);
         tokio::select! {
             batch = &mut take => Some(batch),

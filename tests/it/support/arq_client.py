@@ -8,6 +8,8 @@
     abort JOB_ID                               whether the job was cancelled, once it has ended
     result_now JOB_ID                          like result, with a timeout of 0
     abort_now JOB_ID                           like abort, with a timeout of 0: {"error": "TimeoutError: "} in time
+    abort_deferred PREFIX FUNCTION COUNT MS    how many of so many deferred jobs an abort has cancelled, with a pause between
+                                               the two commands of each
     info JOB_ID                                what is known of the job, with the names that ARQ gives it, or null
     queued JOB_ID                              the same for all jobs of the queue, whatever the job's id
     results JOB_ID                             the same for all results
@@ -47,6 +49,22 @@ async def enqueue_many(redis, prefix, function, count):
     return sum(job is not None for jobs in enqueued for job in jobs)
 
 
+async def abort_deferred(redis, prefix, function, count, pause):
+    mark = redis.zadd
+
+    async def mark_later(*words):
+        await asyncio.sleep(pause / 1000)
+        return await mark(*words)
+
+    redis.zadd = mark_later
+    cancelled = 0
+    for number in range(count):
+        id = f"{prefix}{number}"
+        job = await redis.enqueue_job(function, id, id, _job_id=id, _defer_by=3600)
+        cancelled += await job.abort(poll_delay=0.02)
+    return cancelled
+
+
 def plain(value):
     """What JSON has no word for: times in ms, exceptions."""
     if isinstance(value, datetime):
@@ -67,6 +85,9 @@ async def main():
     if VERB == "enqueue_many":
         function, count = sys.argv[6:]
         return await enqueue_many(redis, JOB_ID, function, int(count))
+    if VERB == "abort_deferred":
+        function, count, pause = sys.argv[6:]
+        return await abort_deferred(redis, JOB_ID, function, int(count), float(pause))
     job = Job(JOB_ID, redis, _queue_name=QUEUE, _deserializer=deserializer)
     if VERB == "send":
         call, options = json.loads(sys.argv[6])
