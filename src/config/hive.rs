@@ -17,6 +17,9 @@ pub struct HiveProcessorSettings {
     pub queue: HiveQueue,
     /// How jobs and results are written, which the workers must be set up for. Default pickle.
     pub codec: HiveCodec,
+    /// Whether the function stores a result in Redis. Without one a task is COMPLETED when its job has ended.
+    /// Default true.
+    pub expects_result: bool,
 }
 
 /// Which of the Hive's two queues a job goes to.
@@ -82,6 +85,7 @@ pub(super) fn processor(table: &mut Table<'_>) -> Result<HiveProcessorSettings, 
         codec: table
             .take("codec", rules::HIVE_CODEC)?
             .unwrap_or(HiveCodec::Pickle),
+        expects_result: table.take("expects_result", rules::SWITCH)?.unwrap_or(true),
     })
 }
 

@@ -31,6 +31,12 @@ pub(super) struct Ends {
     sweep: Arc<Notify>,
 }
 
+/// A job that an attempt has sent, or goes on with.
+pub(super) struct SentJob {
+    pub id: String,
+    pub queue: String,
+}
+
 /// Why a job may still run.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotEnded {
@@ -60,14 +66,14 @@ impl Ends {
         }
     }
 
-    /// Ends the job that is the current one of the turn's task; whether there is one. What fails because Redis is
-    /// away is owed from then on.
+    /// Ends the job that is the current one of the turn's task, or the one that was `sent` if Redis knows of none;
+    /// whether there is one. What fails because Redis is away is owed from then on.
     ///
     /// # Errors
     /// Why the job may still run.
-    pub async fn end(&self, turn: &Turn) -> Result<bool, NotEnded> {
+    pub async fn end(&self, turn: &Turn, sent: Option<&SentJob>) -> Result<bool, NotEnded> {
         let task = turn.task();
-        let ended = self.try_to_end(task).await;
+        let ended = self.try_to_end(task, sent).await;
         if matches!(ended, Err(NotEnded::Away)) {
             self.owed().insert(task);
             self.sweep.notify_one();
@@ -80,7 +86,7 @@ impl Ends {
     /// Ends what is owed of the turn's task before another attempt begins, which would go on with it.
     pub async fn settle(&self, turn: &Turn) {
         while self.owed().contains(&turn.task()) {
-            if let Err(error) = self.end(turn).await {
+            if let Err(error) = self.end(turn, None).await {
                 tracing::debug!(task_id = %turn.task(), %error, "the job of an earlier attempt was not ended");
             }
         }
@@ -96,9 +102,9 @@ impl Ends {
         self.sweep.notified().await;
     }
 
-    async fn try_to_end(&self, task: TaskId) -> Result<bool, NotEnded> {
+    async fn try_to_end(&self, task: TaskId, sent: Option<&SentJob>) -> Result<bool, NotEnded> {
         let mut progress = Progress::default();
-        let aborted = timeout(ABORT_PATIENCE, self.abort(task, &mut progress)).await;
+        let aborted = timeout(ABORT_PATIENCE, self.abort(task, sent, &mut progress)).await;
         let why = match aborted {
             Ok(Ok(())) => return Ok(progress.job.is_some()),
             Ok(Err(error)) => NotEnded::Refused(error),
@@ -118,8 +124,13 @@ impl Ends {
     }
 
     /// Takes the job back, or has its worker abort it and waits for that.
-    async fn abort(&self, task: TaskId, progress: &mut Progress) -> Result<(), RedisError> {
-        progress.job = self.current(task).await?;
+    async fn abort(
+        &self,
+        task: TaskId,
+        sent: Option<&SentJob>,
+        progress: &mut Progress,
+    ) -> Result<(), RedisError> {
+        progress.job = self.current(task, sent).await?;
         let Some(job) = &progress.job else {
             return Ok(());
         };
@@ -128,20 +139,31 @@ impl Ends {
         if is_gone {
             return Ok(());
         }
-        while !matches!(job.news().await, News::Landed | News::Gone) {}
+        self.flights.look_at(job.id());
+        while !matches!(
+            job.news().await,
+            News::Landed | News::Ended { .. } | News::Gone
+        ) {}
         // ARQ never takes back the mark of an abort that came too late.
         self.line.ask(&scripts::forget(task, job, false)).await
     }
 
-    /// The task's current job, listened to.
-    async fn current(&self, task: TaskId) -> Result<Option<Ticket>, RedisError> {
+    /// The task's current job, or the one that was sent, listened to.
+    async fn current(
+        &self,
+        task: TaskId,
+        sent: Option<&SentJob>,
+    ) -> Result<Option<Ticket>, RedisError> {
         let mut read = redis::cmd("GETRANGE");
         read.arg(keys::current(task)).arg(0).arg(NAME_LIMIT);
         let named: Vec<u8> = self.line.ask(&read).await?;
         let named = String::from_utf8_lossy(&named);
-        Ok(keys::named_job(task, &named).map(|(id, queue)| {
+        let named = keys::named_job(task, &named);
+        // A Redis that was emptied names none, and a worker may run the job all the same.
+        let named = named.or_else(|| sent.map(|sent| (sent.id.as_str(), sent.queue.as_str())));
+        Ok(named.map(|(id, queue)| {
             let job = self.flights.board(id.to_owned(), queue);
-            job.sent();
+            job.was_sent();
             job
         }))
     }

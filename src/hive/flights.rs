@@ -20,7 +20,16 @@ pub(super) struct Flights(Arc<Shared>);
 #[derive(Default)]
 struct Shared {
     flights: Mutex<HashMap<String, Arc<Flight>>>,
+    wanted: Mutex<Wanted>,
     look: Notify,
+}
+
+/// The jobs that somebody wants looked at soon.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub all: bool,
+    /// By their ids.
+    pub jobs: Vec<String>,
 }
 
 /// One job that is out.
@@ -37,6 +46,11 @@ struct Known {
     claimed_since: Option<Instant>,
     /// What of that was told.
     told: Option<Instant>,
+    /// When it was last known to be in Redis.
+    seen_at: Option<Instant>,
+    /// Since when Redis knows nothing of it.
+    forgotten_since: Option<Instant>,
+    is_forgotten_told: bool,
     end: Option<News>,
 }
 
@@ -49,6 +63,10 @@ pub(super) enum News {
     Released,
     /// It has a result.
     Landed,
+    /// It has ended and has no result. `had_none` if it cannot have had one for long.
+    Ended { had_none: bool },
+    /// Redis knows nothing of it any more; the worker that has begun it may still send its result.
+    Forgotten,
     /// Nothing is left of it, not even a result.
     Gone,
     /// Its worker has had it for longer than one may.
@@ -64,8 +82,17 @@ pub(super) enum Standing {
     /// A worker has it that extends its claim as long as it lives.
     Kept,
     Queued,
+    /// A worker has ended it, and there is no result.
+    Ended,
+    /// Redis knows nothing of it.
     Gone,
 }
+
+/// How long ago a job was in Redis that has ended and cannot have had a result for long.
+const PROMPT: Duration = Duration::from_secs(2);
+/// How long a job is looked for that Redis does not know, before it counts as gone: a worker that was not heard of
+/// claims what it runs again.
+const RECLAIMED_WITHIN: Duration = Duration::from_secs(2);
 
 /// A look at jobs.
 #[derive(Clone, Copy, Debug)]
@@ -106,25 +133,41 @@ impl Flights {
             key.strip_prefix(keys::IN_PROGRESS),
         );
         let (id, standing) = match (result, claim, event) {
-            (Some(id), _, b"set") => (id, Standing::Landed),
-            (_, Some(id), b"set") => (id, Standing::Claimed),
-            (_, Some(id), b"del") => (id, Standing::Queued),
+            (Some(id), _, b"set") => (id, Some(Standing::Landed)),
+            (_, Some(id), b"set") => (id, Some(Standing::Claimed)),
+            // Its worker has given it back, or has ended it without a result.
+            (_, Some(id), b"del") => (id, None),
             _ => return,
         };
         let flight = self.flights().get(id).cloned();
-        if let Some(flight) = flight {
-            flight.hear(standing, None);
+        match (flight, standing) {
+            (Some(flight), Some(standing)) => flight.hear(standing, None),
+            (Some(flight), None) if flight.is_open() => self.look_at(id),
+            _ => {}
         }
+    }
+
+    /// Has this job looked at soon.
+    pub fn look_at(&self, id: &str) {
+        self.wanted_jobs().jobs.push(id.to_owned());
+        self.0.look.notify_one();
     }
 
     /// Has all jobs looked at soon.
     pub fn look_at_all(&self) {
+        self.wanted_jobs().all = true;
         self.0.look.notify_one();
     }
 
-    /// Resolves when somebody wants all jobs looked at.
-    pub async fn wanted(&self) {
+    /// The jobs that somebody wants looked at, as soon as there are any.
+    pub async fn wanted(&self) -> Wanted {
         self.0.look.notified().await;
+        std::mem::take(&mut *self.wanted_jobs())
+    }
+
+    fn wanted_jobs(&self) -> MutexGuard<'_, Wanted> {
+        let wanted = &self.0.wanted;
+        wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many jobs are out.
@@ -132,27 +175,37 @@ impl Flights {
         self.flights().len()
     }
 
-    /// The ids of all jobs that have been sent, by queue.
-    pub fn by_queue(&self) -> HashMap<String, Vec<String>> {
+    /// The ids of the wanted jobs that have been sent, by queue.
+    pub fn by_queue(&self, wanted: &Wanted) -> HashMap<String, Vec<String>> {
+        let flights = self.flights();
         let mut ids: HashMap<String, Vec<String>> = HashMap::new();
-        for (id, flight) in self.flights().iter() {
+        let mut add = |id: &String, flight: &Flight| {
             if !flight.known().is_sent {
-                continue;
+                return;
             }
             match ids.get_mut(&flight.queue) {
                 Some(ids) => ids.push(id.clone()),
                 None => drop(ids.insert(flight.queue.clone(), vec![id.clone()])),
             }
+        };
+        match wanted.all {
+            true => flights.iter().for_each(|(id, flight)| add(id, flight)),
+            false => {
+                let found = wanted.jobs.iter();
+                let found = found.filter_map(|id| Some((id, flights.get(id)?)));
+                found.for_each(|(id, flight)| add(id, flight));
+            }
         }
         ids
     }
 
-    /// Somebody has looked at this job.
-    pub fn see(&self, id: &str, standing: Standing, look: Look) {
+    /// Somebody has looked at this job; whether it has to be looked at again soon.
+    pub fn see(&self, id: &str, standing: Standing, look: Look) -> bool {
         let flight = self.flights().get(id).cloned();
-        if let Some(flight) = flight {
+        flight.is_some_and(|flight| {
             flight.hear(standing, Some(look));
-        }
+            flight.is_to_be_confirmed()
+        })
     }
 
     fn flights(&self) -> MutexGuard<'_, HashMap<String, Arc<Flight>>> {
@@ -166,12 +219,34 @@ impl Flight {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether its end is not known yet.
+    fn is_open(&self) -> bool {
+        self.known().end.is_none()
+    }
+
+    /// Whether Redis does not know it and no worker is known to have begun it: that may be told soon.
+    fn is_to_be_confirmed(&self) -> bool {
+        let known = self.known();
+        known.end.is_none() && known.forgotten_since.is_some() && known.claimed_since.is_none()
+    }
+
     /// By an event, or by a look.
     fn hear(&self, standing: Standing, look: Option<Look>) {
         let mut known = self.known();
+        let seen_before = known.seen_at;
+        if !matches!(standing, Standing::Gone | Standing::Ended) {
+            known.seen_at = Some(Instant::now());
+            known.forgotten_since = None;
+            known.is_forgotten_told = false;
+        }
         match standing {
             Standing::Landed => known.end = Some(News::Landed),
-            Standing::Gone => known.end = Some(News::Gone),
+            Standing::Ended => {
+                let is_prompt = |at: Instant| at.elapsed() <= PROMPT;
+                let had_none = seen_before.is_some_and(is_prompt);
+                known.end = Some(News::Ended { had_none });
+            }
+            Standing::Gone => known.miss(look),
             Standing::Queued => {
                 let is_older = |look: Look| known.claimed_since.is_some_and(|at| at > look.began);
                 if !look.is_some_and(is_older) {
@@ -191,7 +266,7 @@ impl Flight {
                 }
             }
         }
-        let has_news = known.end.is_some() || known.told != known.claimed_since;
+        let has_news = known.has_news();
         drop(known);
         // A look that finds all as it was wakes nobody: there may be very many.
         if has_news {
@@ -208,7 +283,37 @@ impl Flight {
                 None => News::Released,
             });
         }
+        if known.end.is_none() && known.is_forgotten_untold() {
+            known.is_forgotten_told = true;
+            return Some(News::Forgotten);
+        }
         known.end.take()
+    }
+}
+
+impl Known {
+    /// A look has found nothing of it. A worker that has begun it gets the time that one may have a job for.
+    fn miss(&mut self, look: Option<Look>) {
+        let Some(look) = look else {
+            return;
+        };
+        let since = *self.forgotten_since.get_or_insert(look.began);
+        let patience = match self.claimed_since {
+            Some(_) => look.patience.max(RECLAIMED_WITHIN),
+            None => RECLAIMED_WITHIN,
+        };
+        if look.began.duration_since(since) >= patience {
+            self.end = Some(News::Gone);
+        }
+    }
+
+    fn is_forgotten_untold(&self) -> bool {
+        let may_come_back = self.forgotten_since.is_some() && self.claimed_since.is_some();
+        may_come_back && !self.is_forgotten_told
+    }
+
+    fn has_news(&self) -> bool {
+        self.end.is_some() || self.told != self.claimed_since || self.is_forgotten_untold()
     }
 }
 
@@ -225,6 +330,13 @@ impl Ticket {
 
     /// The job is in Redis from now on.
     pub fn sent(&self) {
+        let mut known = self.flight.known();
+        known.is_sent = true;
+        known.seen_at = Some(Instant::now());
+    }
+
+    /// The job was in Redis before; it may have ended long ago.
+    pub fn was_sent(&self) {
         self.flight.known().is_sent = true;
     }
 
@@ -274,10 +386,15 @@ mod tests {
     async fn boarded() -> (Flights, Ticket) {
         let flights = Flights::default();
         let ticket = flights.board(ID.to_owned(), "q");
-        assert!(flights.by_queue().is_empty());
+        assert!(flights.by_queue(&ALL).is_empty());
         ticket.sent();
         (flights, ticket)
     }
+
+    const ALL: Wanted = Wanted {
+        all: true,
+        jobs: Vec::new(),
+    };
 
     #[tokio::test]
     async fn starts_releases_and_results_are_heard_and_nothing_else() {
@@ -287,9 +404,15 @@ mod tests {
         flights.hear("arq:in-progress:a:1", b"set");
         assert_eq!(ticket.news().await, News::Started);
         flights.hear("arq:in-progress:a:1", b"expire");
+        flights.hear("arq:in-progress:other:1", b"del");
         flights.hear("arq:in-progress:a:1", b"del");
+        let wanted = flights.wanted().await;
+        assert_eq!(flights.by_queue(&wanted)["q"], [ID]);
+        flights.see(ID, Standing::Queued, look(600));
         assert_eq!(ticket.news().await, News::Released);
         flights.hear("arq:result:a:1", b"set");
+        flights.hear("arq:in-progress:a:1", b"del");
+        assert_eq!(*flights.wanted_jobs(), Wanted::default());
         assert_eq!(ticket.news().await, News::Landed);
     }
 
@@ -360,10 +483,43 @@ mod tests {
         let taken_over = flights.board(ID.to_owned(), "q");
         taken_over.sent();
         drop(ticket);
-        assert_eq!(flights.by_queue()["q"], [ID]);
-        flights.see(ID, Standing::Gone, look(0));
-        assert_eq!(taken_over.news().await, News::Gone);
+        assert_eq!(flights.by_queue(&ALL)["q"], [ID]);
+        flights.see(ID, Standing::Landed, look(0));
+        assert_eq!(taken_over.news().await, News::Landed);
         drop(taken_over);
-        assert!(flights.by_queue().is_empty());
+        assert!(flights.by_queue(&ALL).is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_that_redis_has_forgotten_is_gone_when_nobody_claims_it_again() {
+        let (flights, ticket) = boarded().await;
+        assert!(flights.see(ID, Standing::Gone, look(600)));
+        assert!(!flights.see(ID, Standing::Queued, look(600)));
+        assert!(flights.see(ID, Standing::Gone, look(600)));
+        tokio::time::advance(RECLAIMED_WITHIN).await;
+        assert!(!flights.see(ID, Standing::Gone, look(600)));
+        assert_eq!(ticket.news().await, News::Gone);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_worker_of_a_job_that_redis_has_forgotten_keeps_its_time() {
+        let (flights, ticket) = boarded().await;
+        flights.see(ID, Standing::Claimed, look(600));
+        assert_eq!(ticket.news().await, News::Started);
+        for news in [News::Forgotten, News::Gone] {
+            flights.see(ID, Standing::Gone, look(600));
+            assert_eq!(ticket.news().await, news);
+            tokio::time::advance(Duration::from_secs(600)).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_that_was_there_just_now_has_had_no_result() {
+        for (seconds, had_none) in [(1, true), (60, false)] {
+            let (flights, ticket) = boarded().await;
+            tokio::time::advance(Duration::from_secs(seconds)).await;
+            flights.see(ID, Standing::Ended, look(600));
+            assert_eq!(ticket.news().await, News::Ended { had_none });
+        }
     }
 }

@@ -8,8 +8,29 @@ use super::wire::{Codec, Exception, Job, JobResult, Value};
 use crate::config::HiveProcessorSettings;
 use crate::processors::{Context, Next, RunError};
 
-/// What is said of a job that somebody else has aborted.
-pub(super) const ABORTED: &str = "aborted by another client of the Hive";
+/// Why a job has brought no result.
+pub(super) enum Unsuccessful {
+    /// Somebody else has aborted it.
+    Aborted,
+    Failed(RunError),
+}
+
+impl From<RunError> for Unsuccessful {
+    fn from(error: RunError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Unsuccessful> for RunError {
+    fn from(unsuccessful: Unsuccessful) -> Self {
+        match unsuccessful {
+            Unsuccessful::Aborted => {
+                Self::with("aborted by another client of the Hive", Next::GiveUp)
+            }
+            Unsuccessful::Failed(error) => error,
+        }
+    }
+}
 
 /// Unix time, in ms.
 pub(super) fn now_ms() -> u64 {
@@ -54,7 +75,7 @@ fn payload(content: &str) -> Value {
 }
 
 /// What a result says.
-pub(super) fn outcome(bytes: &[u8], codec: Codec) -> Result<String, RunError> {
+pub(super) fn outcome(bytes: &[u8], codec: Codec) -> Result<String, Unsuccessful> {
     let result = JobResult::from_bytes(bytes, codec)
         .map_err(|error| RunError::new(format!("its result cannot be read: {error}")))?;
     if result.success {
@@ -62,11 +83,11 @@ pub(super) fn outcome(bytes: &[u8], codec: Codec) -> Result<String, RunError> {
     }
     let exception = Exception::of(&result.value);
     if exception.is_cancelled() {
-        return Err(RunError::with(ABORTED, Next::GiveUp));
+        return Err(Unsuccessful::Aborted);
     }
     let next = match exception.is_timeout() {
         true => Next::TimedOut,
         false => Next::Retry,
     };
-    Err(RunError::with(exception.to_string(), next))
+    Err(RunError::with(exception.to_string(), next).into())
 }

@@ -37,7 +37,12 @@ pub(super) fn named_job(task_id: TaskId, named: &str) -> Option<(&str, &str)> {
 
 /// The id of an attempt's job.
 pub(super) fn job_id(task_id: TaskId, attempt: i64) -> String {
-    format!("{task_id}:{attempt}")
+    format!("{}{attempt}", job_prefix(task_id))
+}
+
+/// What the ids of a task's jobs begin with.
+pub(super) fn job_prefix(task_id: TaskId) -> String {
+    format!("{task_id}:")
 }
 
 /// The names of what the nodes of one Hive share. A Hive is who listens to one control channel: others may be on

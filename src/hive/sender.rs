@@ -4,8 +4,8 @@
 //! asked, and hands out the job of an attempt that was interrupted, if that is still there: so a task is not
 //! run twice because the service has stopped or died, between the two stores or later.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -14,9 +14,9 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::ends::Ends;
+use super::ends::{Ends, SentJob};
 use super::flights::{Flights, News, Ticket};
-use super::job::{ABORTED, body, now_ms, outcome};
+use super::job::{Unsuccessful, body, now_ms, outcome};
 use super::keys;
 use super::link::{Line, PAUSE};
 use super::scripts::{self, Scripts, passes};
@@ -26,7 +26,7 @@ use crate::config::{HiveCodec, HiveProcessorSettings, HiveQueue};
 use crate::processors::{Carrier, Context, Next, RunError};
 
 /// How long a job may wait for a worker: its body expires then, as ARQ has it.
-const EXPIRES: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(super) const EXPIRES: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long the job of a task that has completed is still known as its job.
 const REMEMBERED: Duration = Duration::from_secs(3600);
 /// Bytes of a result that are read.
@@ -39,6 +39,13 @@ const READ_AT_ONCE: usize = 1024;
 const LARGE: u32 = (RESULT_LIMIT as usize / SMALL) as u32;
 /// How much later than a worker a service may hear of an order to both.
 const ORDER_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What is said of a job that has ended and has no result any more.
+const EXPIRED: &str =
+    "it has ended, and its result has expired or was not stored (keep_result of the worker)";
+/// What is said of a job that has ended and never had a result.
+const NO_RESULT: &str = "the job has ended, and its worker has stored no result, so whether it succeeded is not known: \
+     set keep_result of the function or of the worker above 0, or expects_result = false for this processor";
 
 /// Carries attempts to the Hive's workers.
 pub(super) struct Sender {
@@ -107,6 +114,9 @@ struct Errand<'a> {
     turn: &'a Turn,
     queue: &'a str,
     codec: Codec,
+    /// Its function leaves a result in Redis.
+    expects_result: bool,
+    sent: OnceLock<SentJob>,
 }
 
 impl Sender {
@@ -129,6 +139,8 @@ impl Sender {
                 HiveCodec::Json => Codec::Json,
                 HiveCodec::Msgpack => Codec::Msgpack,
             },
+            expects_result: settings.expects_result,
+            sent: OnceLock::new(),
         };
         let body = body(settings, context, errand.codec).await?;
         tokio::select! {
@@ -144,10 +156,12 @@ impl Sender {
             ended = self.send_and_follow(&errand, body) => {
                 match &ended {
                     Ok(_) => drop(self.tally.completed.fetch_add(1, Ordering::Relaxed)),
-                    Err(error) if error.message == ABORTED => {}
-                    Err(_) => drop(self.tally.failed.fetch_add(1, Ordering::Relaxed)),
+                    Err(Unsuccessful::Aborted) => {}
+                    Err(Unsuccessful::Failed(_)) => {
+                        self.tally.failed.fetch_add(1, Ordering::Relaxed);
+                    }
                 }
-                ended
+                ended.map_err(RunError::from)
             }
         }
     }
@@ -156,15 +170,19 @@ impl Sender {
         &self,
         errand: &Errand<'_>,
         body: Vec<u8>,
-    ) -> Result<String, RunError> {
+    ) -> Result<String, Unsuccessful> {
         self.ends.settle(errand.turn).await;
         let ticket = self.send(errand, body).await?;
+        let _ = errand.sent.set(SentJob {
+            id: ticket.id().to_owned(),
+            queue: ticket.queue().to_owned(),
+        });
         self.follow(errand, &ticket).await
     }
 
     /// Ends the job; a word in the task's log if it may still run.
     async fn end(&self, errand: &Errand<'_>) {
-        if let Err(why) = self.ends.end(errand.turn).await {
+        if let Err(why) = self.ends.end(errand.turn, errand.sent.get()).await {
             let line = format!("The job may still run: {why}");
             errand.context.log(line).await;
         }
@@ -197,7 +215,8 @@ impl Sender {
             .arg(body)
             .arg(EXPIRES.as_millis() as u64)
             .arg(now_ms())
-            .arg(context.task_id().to_string());
+            .arg(context.task_id().to_string())
+            .arg(u8::from(!errand.expects_result));
         loop {
             let mut connection = self.line.clone().connection().await;
             let sent = enqueue.invoke_async::<String>(&mut connection).await;
@@ -212,7 +231,7 @@ impl Sender {
                     let line = format!("Goes on with job {earlier} of an interrupted attempt");
                     context.log(line).await;
                     let ticket = self.flights.board(earlier.to_owned(), queue);
-                    ticket.sent();
+                    ticket.was_sent();
                     // It may have ended before anybody listened.
                     self.flights.look_at_all();
                     return Ok(ticket);
@@ -226,7 +245,7 @@ impl Sender {
     }
 
     /// Waits for the job's end, and tells of its start.
-    async fn follow(&self, errand: &Errand<'_>, ticket: &Ticket) -> Result<String, RunError> {
+    async fn follow(&self, errand: &Errand<'_>, ticket: &Ticket) -> Result<String, Unsuccessful> {
         let context = errand.context;
         let mut ends_at = None;
         loop {
@@ -237,7 +256,7 @@ impl Sender {
                     self.end(errand).await;
                     let seconds = context.limit().unwrap_or_default().as_secs_f64();
                     let message = format!("timed out {seconds} s after a worker began");
-                    return Err(RunError::with(message, Next::TimedOut));
+                    return Err(RunError::with(message, Next::TimedOut).into());
                 }
             };
             match news {
@@ -252,7 +271,7 @@ impl Sender {
                 }
                 News::Landed => {
                     if let Some(result) = self.result(errand, ticket).await? {
-                        let is_aborted = matches!(&result, Err(error) if error.message == ABORTED);
+                        let is_aborted = matches!(result, Err(Unsuccessful::Aborted));
                         // An emergency stop may have reached the worker before this service: then this waits
                         // no longer than for that.
                         if is_aborted {
@@ -261,9 +280,14 @@ impl Sender {
                         return result;
                     }
                     // It has expired since: nothing is left.
-                    return self
-                        .lost(errand, ticket, false, "its result has expired")
-                        .await;
+                    return self.lost(errand, ticket, false, EXPIRED).await;
+                }
+                News::Ended { had_none } => {
+                    return self.without_result(errand, ticket, had_none).await;
+                }
+                News::Forgotten => {
+                    let line = "Redis knows the job no more; its worker may still send the result";
+                    context.log(line.to_owned()).await;
                 }
                 News::Gone => {
                     let what = "it is not in Redis any more, and has no result";
@@ -285,7 +309,7 @@ impl Sender {
         &self,
         errand: &Errand<'_>,
         ticket: &Ticket,
-    ) -> Result<Option<Result<String, RunError>>, RunError> {
+    ) -> Result<Option<Result<String, Unsuccessful>>, RunError> {
         let key = format!("{}{}", keys::RESULT, ticket.id());
         let start_of = |limit: isize| {
             let mut read = redis::cmd("GETRANGE");
@@ -308,23 +332,17 @@ impl Sender {
             0..=SMALL => outcome(&bytes, codec),
             length if length > RESULT_LIMIT as usize => {
                 let message = "its result is larger than 16 MiB";
-                Err(RunError::with(message, Next::GiveUp))
+                Err(RunError::with(message, Next::GiveUp).into())
             }
             _ => {
                 let read = spawn_blocking(move || outcome(&bytes, codec)).await;
-                read.unwrap_or_else(|error| Err(RunError::new(error.to_string())))
+                read.unwrap_or_else(|error| Err(RunError::new(error.to_string()).into()))
             }
         };
         drop(permit);
         // What it has become is known; the rest is for the case that the service dies before it is stored.
         let noted = match &outcome {
-            Ok(_) => {
-                let mut remember = redis::cmd("PEXPIRE");
-                remember
-                    .arg(keys::current(errand.context.task_id()))
-                    .arg(REMEMBERED.as_millis() as u64);
-                self.ask::<()>(&remember).await
-            }
+            Ok(_) => self.remember(errand).await,
             Err(_) => self.forget(errand, ticket, false).await,
         };
         if let Err(error) = noted {
@@ -333,18 +351,47 @@ impl Sender {
         Ok(Some(outcome))
     }
 
+    /// The job has ended, and Redis has no result of it.
+    async fn without_result(
+        &self,
+        errand: &Errand<'_>,
+        ticket: &Ticket,
+        had_none: bool,
+    ) -> Result<String, Unsuccessful> {
+        if !errand.expects_result {
+            let line = "The job has ended, and has no result (expects_result = false)";
+            errand.context.log(line.to_owned()).await;
+            if let Err(error) = self.remember(errand).await {
+                tracing::debug!(error = error.message, "a job's end was not noted in Redis");
+            }
+            return Ok(String::new());
+        }
+        if !had_none {
+            return self.lost(errand, ticket, false, EXPIRED).await;
+        }
+        self.forget(errand, ticket, false).await?;
+        // Another attempt would run the function again, to the same end.
+        Err(RunError::with(NO_RESULT, Next::GiveUp).into())
+    }
+
+    /// For the case that the service dies before the outcome is stored: the next attempt finds this job.
+    async fn remember(&self, errand: &Errand<'_>) -> Result<(), RunError> {
+        let mut remember = redis::cmd("PEXPIRE");
+        remember
+            .arg(keys::current(errand.context.task_id()))
+            .arg(REMEMBERED.as_millis() as u64);
+        self.ask(&remember).await
+    }
+
     async fn lost(
         &self,
         errand: &Errand<'_>,
         ticket: &Ticket,
         has_claim: bool,
         what: &str,
-    ) -> Result<String, RunError> {
+    ) -> Result<String, Unsuccessful> {
         self.forget(errand, ticket, has_claim).await?;
-        Err(RunError::with(
-            format!("the job is lost: {what}"),
-            Next::Lost,
-        ))
+        Err(RunError::with(format!("the job is lost: {what}"), Next::Lost).into())
     }
 
     /// The next attempt sends a job of its own, and a worker that still has this one finds it gone.

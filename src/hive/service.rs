@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use redis::RedisError;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::ends::Ends;
-use super::flights::{Flights, Look, Standing};
+use super::flights::{Flights, Look, Standing, Wanted};
 use super::handle::Handle;
 use super::keys::{self, NodeKeys};
 use super::link::{Ear, Line, Link, LinkError};
 use super::member::{Inbox, Member, Orders};
 use super::nodes::{self, Node, NodeKind};
 use super::scripts::Scripts;
-use super::sender::{QueueNames, Sender, Tally};
+use super::sender::{EXPIRES, QueueNames, Sender, Tally};
 use super::service_role::ServiceRole;
 use super::sweeper::Sweeper;
 use super::turns::Turns;
@@ -31,6 +31,8 @@ use crate::state::StateManager;
 const LOOK_INTERVAL: Duration = Duration::from_secs(10);
 /// The same, where Redis tells nothing.
 const BLIND_INTERVAL: Duration = Duration::from_millis(500);
+/// When a job is looked at again that Redis does not know.
+const CONFIRM_INTERVAL: Duration = Duration::from_millis(500);
 /// Jobs that one command looks at.
 const LOOK_JOBS: usize = 500;
 
@@ -204,28 +206,43 @@ struct Looker {
 
 impl Looker {
     async fn run(mut self, hears: Arc<AtomicBool>) {
+        let all = || Wanted {
+            all: true,
+            jobs: Vec::new(),
+        };
+        let mut next_look = Instant::now();
         loop {
+            let wanted = tokio::select! {
+                () = sleep_until(next_look) => all(),
+                wanted = self.flights.wanted() => wanted,
+            };
+            let mut unconfirmed = false;
+            for (queue, ids) in self.flights.by_queue(&wanted) {
+                for ids in ids.chunks(LOOK_JOBS) {
+                    match self.look(&queue, ids).await {
+                        Ok(again) => unconfirmed |= again,
+                        Err(error) => tracing::debug!(%error, "the jobs could not be looked at"),
+                    }
+                }
+            }
             let interval = match hears.load(Ordering::Relaxed) {
                 true => LOOK_INTERVAL,
                 false => BLIND_INTERVAL,
             };
-            tokio::select! {
-                () = sleep(interval) => {}
-                () = self.flights.wanted() => {}
+            if wanted.all {
+                next_look = Instant::now() + interval;
             }
-            for (queue, ids) in self.flights.by_queue() {
-                for ids in ids.chunks(LOOK_JOBS) {
-                    if let Err(error) = self.look(&queue, ids).await {
-                        tracing::debug!(%error, "the jobs could not be looked at");
-                    }
-                }
+            if unconfirmed {
+                next_look = next_look.min(Instant::now() + CONFIRM_INTERVAL);
             }
         }
     }
 
-    async fn look(&mut self, queue: &str, ids: &[String]) -> Result<(), RedisError> {
+    /// Looks at some jobs of a queue; whether one of them has to be looked at again soon.
+    async fn look(&mut self, queue: &str, ids: &[String]) -> Result<bool, RedisError> {
         let mut connection = self.line.connection().await;
         let mut asked = self.scripts.look.key(queue);
+        asked.arg(EXPIRES.as_millis() as u64);
         for id in ids {
             asked.arg(id);
         }
@@ -234,16 +251,18 @@ impl Looker {
             patience: self.zombie,
         };
         let standings: String = asked.invoke_async(&mut connection).await?;
+        let mut again = false;
         for (id, standing) in ids.iter().zip(standings.chars()) {
             let standing = match standing {
                 'r' => Standing::Landed,
                 'p' => Standing::Claimed,
                 'k' => Standing::Kept,
                 'q' => Standing::Queued,
+                'e' => Standing::Ended,
                 _ => Standing::Gone,
             };
-            self.flights.see(id, standing, look);
+            again |= self.flights.see(id, standing, look);
         }
-        Ok(())
+        Ok(again)
     }
 }

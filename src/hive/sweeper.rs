@@ -104,7 +104,7 @@ impl Sweeper {
     async fn end_all(&self, turns: Vec<Turn>) {
         let ends = turns.into_iter().map(async |turn| {
             let task_id = turn.task();
-            match self.ends.end(&turn).await {
+            match self.ends.end(&turn, None).await {
                 Ok(true) => tracing::info!(%task_id, "ended a job that nobody wants any more"),
                 Ok(false) => {}
                 Err(error) => {

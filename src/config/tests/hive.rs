@@ -87,7 +87,7 @@ fn a_processor_has_the_defaults_of_the_hive() {
         "hive_task_timeout = 20\nhive_max_retries = 7\n\
          [processors.plain]\nkind = 'hive'\nfunction = 'app.jobs.run_2'\n\
          [processors.own]\nkind = 'Hive'\nfunction = '_f'\nqueue = 'High'\ncodec = 'msgpack'\n\
-         timeout = 5\nmax_attempts = 1\nconcurrency = 3\n",
+         expects_result = false\n         timeout = 5\nmax_attempts = 1\nconcurrency = 3\n",
     );
     let processors = setup.settings().processors;
 
@@ -99,6 +99,7 @@ fn a_processor_has_the_defaults_of_the_hive() {
         function: "app.jobs.run_2".to_owned(),
         queue: HiveQueue::ByPriority,
         codec: HiveCodec::Pickle,
+        expects_result: true,
     };
     assert_eq!(plain.kind, ProcessorKind::Hive(kind));
 
@@ -109,6 +110,7 @@ fn a_processor_has_the_defaults_of_the_hive() {
         function: "_f".to_owned(),
         queue: HiveQueue::High,
         codec: HiveCodec::Msgpack,
+        expects_result: false,
     };
     assert_eq!(own.kind, ProcessorKind::Hive(kind));
 }

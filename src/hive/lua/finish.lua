@@ -4,9 +4,14 @@
 -- the answer was lost.
 local id = ARGV[1]
 local owner = redis.pcall('GET', 'arq:in-progress:' .. id)
--- A claim that has expired is still ours as long as nobody has started the job again.
-if owner ~= ARGV[2] and (owner or redis.pcall('GET', 'arq:retry:' .. id) ~= ARGV[3]) then
-    return redis.pcall('GET', 'arq:result:' .. id) == ARGV[4] and 1 or 0
+if owner ~= ARGV[2] then
+    -- A claim that has expired is still ours as long as nobody has started the job again; so is one that Redis has
+    -- forgotten with the whole job, unless somebody has ended it since.
+    local starts = redis.pcall('GET', 'arq:retry:' .. id)
+    local is_forgotten = not starts and redis.call('EXISTS', 'arq:result:' .. id) == 0
+    if owner or not (starts == ARGV[3] or is_forgotten) then
+        return redis.pcall('GET', 'arq:result:' .. id) == ARGV[4] and 1 or 0
+    end
 end
 redis.call('SET', 'arq:result:' .. id, ARGV[4], 'PX', ARGV[5])
 -- Of another type they hold nothing of this job.

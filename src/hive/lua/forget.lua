@@ -11,7 +11,13 @@ if redis.call('EXISTS', 'arq:result:' .. id) == 1 then
     return
 end
 redis.pcall('ZREM', KEYS[2], id)
-redis.call('DEL', 'arq:job:' .. id, 'arq:retry:' .. id)
+redis.call('DEL', 'arq:job:' .. id)
+-- A worker that was cut off and comes back must find that its job was ended, and not that Redis has forgotten it.
+if (tonumber(redis.pcall('GET', 'arq:retry:' .. id)) or 0) > 0 then
+    redis.call('SETEX', 'arq:retry:' .. id, 88400, 0)
+else
+    redis.call('DEL', 'arq:retry:' .. id)
+end
 if ARGV[2] == '1' then
     redis.call('DEL', 'arq:in-progress:' .. id)
 end

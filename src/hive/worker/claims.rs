@@ -184,13 +184,15 @@ impl Claims {
         }
     }
 
-    /// How these claims stand; `extended` puts off their end. One that has expired is taken again if nobody
-    /// else has it.
+    /// How these claims stand; `extended` puts off their end. One that has expired, or that Redis has
+    /// forgotten, is taken again if nobody else has it.
     pub async fn keep(&self, claims: &[Claim], extended: bool) -> Vec<Standing> {
         let extension = if extended { millis(CLAIM) } else { 0 };
         let answer = self.ask(|| {
             let mut call = self.keep.prepare_invoke();
-            call.arg(extension).arg(millis(CLAIM));
+            call.arg(extension)
+                .arg(millis(CLAIM))
+                .arg(STARTS_COUNTED.as_secs());
             for claim in claims {
                 call.arg(&claim.id).arg(&*claim.token).arg(claim.start);
             }

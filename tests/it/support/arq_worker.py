@@ -101,6 +101,11 @@ async def too_slow(ctx, task_id, payload):
     await asyncio.Event().wait()
 
 
+async def quiet(ctx, task_id, payload):
+    """As gate; its result is not kept."""
+    return await gate(ctx, task_id, payload)
+
+
 async def unserialisable(ctx, task_id, payload):
     note("run", ctx, task_id)
     return threading.Lock()
@@ -113,7 +118,7 @@ async def ready(ctx):
 serializer, deserializer = CODECS[CODEC]
 FUNCTIONS = [ok, structured, fail, fail_once, retry_once, retry_later, gate, stubborn, unserialisable]
 Worker(
-    [*FUNCTIONS, func(too_slow, timeout=0.2), func(retry_always, max_tries=3)],
+    [*FUNCTIONS, func(too_slow, timeout=0.2), func(retry_always, max_tries=3), func(quiet, keep_result=0)],
     queue_name=QUEUE,
     redis_settings=RedisSettings.from_dsn(URL),
     on_startup=ready,
