@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::error::Error;
 use super::rules;
 use super::secret::{self, Secret};
+use super::signing_key::{EXPECTED_KEY, signing_key};
 use super::table::Table;
 
 /// The child process of a `command` processor.
@@ -28,7 +29,8 @@ pub struct CommandSettings {
 pub struct WebhookSettings {
     /// Begins with `http://` or `https://`, without user and password. Always set.
     pub url: String,
-    /// What requests are signed with. Default: they are not. `secret_env` or `secret_file`
+    /// What requests are signed with: a key in base64, with or without `whsec_` before it. Default: they are
+    /// not signed. `secret_env` or `secret_file`
     pub secret: Option<Secret>,
     /// Sent along with every request. Default: none.
     pub headers: BTreeMap<String, String>,
@@ -122,7 +124,7 @@ pub(super) fn command(table: &mut Table<'_>) -> Result<CommandSettings, Error> {
 pub(super) fn webhook(table: &mut Table<'_>) -> Result<WebhookSettings, Error> {
     Ok(WebhookSettings {
         url: table.require("url", rules::URL)?,
-        secret: secret::read(table, "secret_env", "secret_file")?,
+        secret: signing_secret(table)?,
         headers: match table.take_table("headers", rules::HEADERS)? {
             Some(headers) => headers
                 .read_all(rules::HEADER_NAMES, rules::HEADER)?
@@ -134,6 +136,28 @@ pub(super) fn webhook(table: &mut Table<'_>) -> Result<WebhookSettings, Error> {
             .take("response_limit_bytes", rules::BODY_BYTES)?
             .unwrap_or(1 << 20),
     })
+}
+
+/// Where the secret stands that requests are signed with. One that can be read already has to be a key; one
+/// that cannot may come later, and is checked by the first attempt.
+fn signing_secret(table: &mut Table<'_>) -> Result<Option<Secret>, Error> {
+    let secret = secret::read(table, "secret_env", "secret_file")?;
+    if let Some(secret) = &secret
+        && secret.can_be_read_now()
+        && let Ok(text) = secret.reveal()
+        && let Err(wrong) = signing_key(&text)
+    {
+        let (key, place) = match secret {
+            Secret::Env(name) => ("secret_env", format!("the variable `{name}`")),
+            Secret::File(path) => ("secret_file", format!("the file `{}`", path.display())),
+        };
+        return Err(table.refuse(
+            key,
+            format!("{place}, whose value is {wrong}"),
+            EXPECTED_KEY,
+        ));
+    }
+    Ok(secret)
 }
 
 pub(super) fn llm(table: &mut Table<'_>) -> Result<LlmSettings, Error> {

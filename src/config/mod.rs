@@ -26,6 +26,7 @@ mod reader;
 mod rules;
 mod schedules;
 mod secret;
+mod signing_key;
 mod sources;
 mod table;
 #[cfg(test)]
@@ -52,6 +53,7 @@ pub use processors::{ProcessorKind, ProcessorSettings};
 pub use rate::{ParseRateError, Rate};
 pub use schedules::{Missed, ScheduleSettings, When, parse_cron};
 pub use secret::Secret;
+pub use signing_key::{EXPECTED_KEY, signing_key};
 pub use sources::{Overrides, Sources};
 
 /// The settings of one service.

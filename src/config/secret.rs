@@ -19,6 +19,14 @@ pub enum Secret {
 }
 
 impl Secret {
+    /// Whether reading it neither waits nor takes anything away, as it would from a pipe.
+    pub(super) fn can_be_read_now(&self) -> bool {
+        match self {
+            Self::Env(_) => true,
+            Self::File(path) => path.is_file(),
+        }
+    }
+
     /// The secret as it is at this moment, without blanks around it; else a sentence that says where it
     /// is missing. A variable that the process does not have is looked for in the `.env` of the working
     /// directory, as settings are. Reads files.

@@ -210,6 +210,13 @@ impl Attempted {
         };
         match next {
             Next::Retry => self.retry_or_fail(Failure::Error, message),
+            Next::RetryAt(earliest) => {
+                let mut outcome = self.retry_or_fail(Failure::Error, message);
+                if let Outcome::Again(again) = &mut outcome {
+                    again.run_at = again.run_at.max(Some(earliest));
+                }
+                outcome
+            }
             Next::TimedOut => self.retry_or_fail(Failure::Timeout, message),
             Next::Lost => self.retry_or_fail(Failure::Lost, message),
             Next::GiveUp => failed(Failure::Error, message),

@@ -53,6 +53,8 @@ pub struct RunError {
 pub enum Next {
     /// Another attempt, if the task has one left.
     Retry,
+    /// The same, but not before this time, and not before the pause of the processor's own.
+    RetryAt(Timestamp),
     /// None: it would fail again.
     GiveUp,
     /// The attempt does not count, and the whole processor starts nothing until then.

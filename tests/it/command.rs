@@ -240,7 +240,7 @@ async fn a_script_gets_none_of_the_services_secrets() {
         ("NOTIFY_SOCKET", "/nowhere"),
         ("WATCHDOG_PID", "60000000"),
         ("WATCHDOG_USEC", "60000000"),
-        ("HOOK_SECRET", "secret"),
+        ("HOOK_SECRET", "c2VjcmV0"),
         ("MODEL_KEY", "secret"),
     ];
     let setup = Setup::new()

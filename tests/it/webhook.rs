@@ -90,13 +90,13 @@ async fn it_signs_with_a_secret_from_wherever_that_stands() {
         .table(&webhook("filed", &url, "secret_file = \"secret.txt\""))
         .table(&webhook("missing", &url, "secret_env = \"NO_SECRET\""));
     let write = |name, text| std::fs::write(setup.folder().join(name), text).expect("a file");
-    write(".env", "OTHER_SECRET=raw-bytes\n");
-    write("secret.txt", " from-a-file \n");
+    write(".env", "OTHER_SECRET=cGxhaW4ga2V5\n");
+    write("secret.txt", " ZnJvbSBhIGZpbGU \n");
     let service = setup.start().await;
     let keys = [
         ("encoded", "sign here"),
-        ("plain", "raw-bytes"),
-        ("filed", "from-a-file"),
+        ("plain", "plain key"),
+        ("filed", "from a file"),
     ];
     for (processor, key) in keys {
         let id = service.submit_to(processor, "sign this").await;
@@ -338,6 +338,186 @@ async fn a_server_that_never_has_time_is_asked_less_and_less_often() {
     assert_eq!(
         (&task["result"], &task["attempt"]),
         (&json!("at last"), &json!(4))
+    );
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn answers_are_asked_for_without_compression_and_never_stored_compressed() {
+    let backend = Backend::start().await;
+    let service = service(&backend, &attempts(2)).await;
+    let gzip =
+        b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03K9\xbc-\xef\xf0\n.\x00\xf0Qu$\x07\x00\x00\x00";
+    let deflate = b"x\x9cK9\xbc-\xef\xf0\n.\x00\x10>\x03\xc1";
+    for (encoding, body) in [("gzip", &gzip[..]), ("deflate", &deflate[..])] {
+        let id = service.submit_to("hook", "").await;
+        let call = backend.next().await;
+        assert_eq!(call.header("accept-encoding"), Some("identity"));
+        let headers = format!("Content-Encoding: {encoding}\r\n");
+        call.answer_bytes("200 OK", &headers, body).await;
+        let task = service.finished(&id).await;
+        assert_eq!(task["result"], "dönè\n", "{encoding}: {task}");
+    }
+    for (headers, body, error) in [
+        (
+            "Content-Encoding: br\r\n",
+            &b"\x0b\x02\x80hello\x03"[..],
+            "compressed as `br`",
+        ),
+        (
+            "Content-Encoding: zstd\r\n",
+            b"(\xb5/\xfd\x04X",
+            "compressed as `zstd`",
+        ),
+        ("", gzip, "compressed as `gzip`"),
+    ] {
+        let id = service.submit_to("hook", "").await;
+        let call = backend.next().await;
+        call.answer_bytes("200 OK", headers, body).await;
+        let task = service.finished(&id).await;
+        assert_failed(&task, error);
+        assert_eq!(task["attempt"], 1);
+    }
+    let id = service.submit_to("hook", "").await;
+    let call = backend.next().await;
+    let headers = "Content-Encoding: br\r\n";
+    call.answer_bytes("404 Not Found", headers, b"\x0b\x02\x80hello\x03")
+        .await;
+    let task = service.finished(&id).await;
+    assert_eq!(task["error"], "answered 404 Not Found");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_request_on_a_kept_connection_that_dies_is_sent_again_within_its_attempt() {
+    let backend = Backend::start().await;
+    let service = service(&backend, "max_attempts = 1\n").await;
+    let id = service.submit_to("hook", "first").await;
+    let kept = backend.next().await.answer_and_keep("200 OK", "one").await;
+    assert_eq!(service.finished(&id).await["result"], "one");
+    let id = service.submit_to("hook", "second").await;
+    drop(kept.next().await);
+    let call = backend.next().await;
+    assert_eq!(call.header("webhook-id"), Some(id.as_str()));
+    assert_eq!(call.header("venom-attempt"), Some("1"));
+    call.answer("200 OK", "", "two").await;
+    let task = service.finished(&id).await;
+    assert_eq!(
+        (&task["result"], &task["attempt"]),
+        (&json!("two"), &json!(1)),
+        "{task}"
+    );
+    // A connection that was opened for the request says more: perhaps the request ends the server.
+    let id = service.submit_to("hook", "third").await;
+    drop(backend.next().await);
+    assert_failed(&service.finished(&id).await, "the request failed");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_had_begun_on_a_kept_connection_is_not_asked_for_again() {
+    let backend = Backend::start().await;
+    let service = service(&backend, "max_attempts = 1\n").await;
+    let id = service.submit_to("hook", "first").await;
+    let kept = backend.next().await.answer_and_keep("200 OK", "one").await;
+    service.finished(&id).await;
+    let id = service.submit_to("hook", "second").await;
+    let mut call = kept.next().await;
+    call.say("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly a part")
+        .await;
+    drop(call);
+    assert_failed(&service.finished(&id).await, "the answer broke off");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn retry_after_of_a_failing_server_delays_the_next_attempt_and_nothing_else() {
+    let backend = Backend::start().await;
+    let service = service(&backend, &attempts(2)).await;
+    let mut listener = service.listen("").await;
+    for (status, header) in [
+        ("500 Internal Server Error", "Retry-After: 60"),
+        ("502 Bad Gateway", "Retry-After: 60"),
+        ("529 Overloaded", "retry-after-ms: 60000"),
+        ("504 Gateway Timeout", "x-ms-retry-after-ms: 60000"),
+    ] {
+        let id = service.submit_to("hook", "").await;
+        let call = backend.next().await;
+        call.answer(status, &format!("{header}\r\n"), "").await;
+        let events = listener.until("TASK_RETRYING", &id).await;
+        let event = events.last().expect("one event");
+        let wait = wait_of(event);
+        assert!((30.0..=60.5).contains(&wait), "{status}: {wait}");
+        assert!(
+            event["data"]["error"].as_str().is_some(),
+            "it counts: {event}"
+        );
+        // The processor goes on with other tasks.
+        let other = service.submit_to("hook", "").await;
+        backend.next().await.answer("200 OK", "", "done").await;
+        assert_eq!(service.finished(&other).await["result"], "done");
+    }
+    service.purge().await;
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn retry_after_in_milliseconds_holds_the_processor_of_a_busy_server() {
+    let backend = Backend::start().await;
+    let service = service(&backend, "max_attempts = 1\n").await;
+    let mut listener = service.listen("").await;
+    let id = service.submit_to("hook", "").await;
+    let headers = "retry-after-ms: 1500\r\nRetry-After: 3600\r\n";
+    backend
+        .next()
+        .await
+        .answer("429 Too Many Requests", headers, "")
+        .await;
+    let events = listener.until("TASK_RETRYING", &id).await;
+    let wait = wait_of(events.last().expect("one event"));
+    assert!((0.0..=2.0).contains(&wait), "{wait}");
+    backend.next().await.answer("200 OK", "", "done").await;
+    assert_eq!(service.finished(&id).await["result"], "done");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_secret_that_is_no_key_stops_the_start_and_a_late_one_the_attempt() {
+    for (secret, wrong) in [
+        ("whsec_", "an empty key"),
+        ("whsec_not base64", "not base64"),
+        ("raw-bytes", "not base64"),
+    ] {
+        let table = webhook(
+            "hook",
+            "http://127.0.0.1:9/",
+            "secret_env = \"HOOK_SECRET\"",
+        );
+        let setup = Setup::new().variable("HOOK_SECRET", secret).table(&table);
+        let (status, log) = setup.start_and_fail().await;
+        assert_eq!(status.code(), Some(1), "{log}");
+        for word in [
+            "processors.hook.secret_env",
+            "`HOOK_SECRET`",
+            wrong,
+            "expected a key in base64",
+        ] {
+            assert!(log.contains(word), "no {word:?} in: {log}");
+        }
+        assert!(
+            !log.contains("raw-bytes") && !log.contains("not base64\" "),
+            "{log}"
+        );
+    }
+    let table = webhook("hook", "http://127.0.0.1:9/", "secret_file = \"late.txt\"");
+    let setup = Setup::new().table(&table);
+    let path = setup.folder().join("late.txt");
+    let service = setup.start().await;
+    std::fs::write(&path, "raw-bytes\n").expect("a file");
+    let id = service.submit_to("hook", "").await;
+    assert_failed(
+        &service.finished(&id).await,
+        "the webhook's secret is not base64; expected a key in base64",
     );
     service.ends_well().await;
 }

@@ -173,7 +173,9 @@ impl Workplace {
             Ended::ByItself(Err(error)) => error,
         };
         match next {
-            Next::Retry | Next::GiveUp | Next::Lost => Ending::Raised(failed(&message)),
+            Next::Retry | Next::RetryAt(_) | Next::GiveUp | Next::Lost => {
+                Ending::Raised(failed(&message))
+            }
             Next::TimedOut => Ending::Raised(Exception::timeout()),
             Next::Uncounted | Next::GoesOn => {
                 Ending::Again(Some(Timestamp::now().after(UNCOUNTED_PAUSE)))

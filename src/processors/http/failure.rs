@@ -3,12 +3,13 @@
 use std::error::Error;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{HeaderMap, HeaderName, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
 use tokio::time::timeout;
 
 use super::Secrets;
+use super::encoding::encoding_left;
 use crate::models::Timestamp;
 use crate::processors::text::text;
 use crate::processors::{Next, RunError};
@@ -17,6 +18,12 @@ use crate::processors::{Next, RunError};
 const LONGEST_HOLD: Duration = Duration::from_secs(86_400);
 /// `Retry-After: 0` must not become a loop without a pause.
 const SHORTEST_HOLD: Duration = Duration::from_secs(1);
+
+/// The same in milliseconds, as OpenAI and Azure send it beside the rounded `Retry-After`.
+const IN_MILLISECONDS: [HeaderName; 2] = [
+    HeaderName::from_static("retry-after-ms"),
+    HeaderName::from_static("x-ms-retry-after-ms"),
+];
 
 /// Of the body of such an answer, so much is looked at, for so long.
 const BODY_BYTES: usize = 16 * 1024;
@@ -33,7 +40,9 @@ pub(super) async fn of_answer(response: Response, secrets: &Secrets) -> RunError
     if status.is_redirection() {
         message.push_str(" (redirects are not followed)");
     }
-    if let Some(words) = words_of(&start_of_body(response).await, secrets) {
+    if encoding_left(response.headers()).is_none()
+        && let Some(words) = words_of(&start_of_body(response).await, secrets)
+    {
         message.push_str(&format!(": {words}"));
     }
     RunError::with(message, next)
@@ -70,29 +79,36 @@ fn root(error: &dyn Error) -> String {
 fn next_after(status: StatusCode, retry_after: Option<Timestamp>) -> Next {
     match status.as_u16() {
         429 | 503 => retry_after.map_or(Next::Retry, Next::Hold),
-        408 | 425 | 500..=599 => Next::Retry,
+        408 | 425 | 500..=599 => retry_after.map_or(Next::Retry, Next::RetryAt),
         _ => Next::GiveUp,
     }
 }
 
-/// The time that `Retry-After` names, in seconds or as a date, within the limits of a hold.
+/// The time before which the server wants no other request, within the limits of a hold. The first header
+/// that can be read counts, the most exact one first.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wanted = match seconds(value) {
-        Some(seconds) => now.after(Duration::from_secs(seconds)),
-        None => date(value)?,
+    let said = |name: &HeaderName| Some(headers.get(name)?.to_str().ok()?.trim());
+    let in_milliseconds = |name| Some(now.after(pause(said(name)?, 1e-3)?));
+    let in_seconds_or_date = || {
+        let said = said(&RETRY_AFTER)?;
+        pause(said, 1.0)
+            .map(|pause| now.after(pause))
+            .or_else(|| date(said))
     };
+    let wanted = IN_MILLISECONDS.iter().find_map(in_milliseconds);
+    let wanted = wanted.or_else(in_seconds_or_date)?;
     Some(wanted.clamp(now.after(SHORTEST_HOLD), now.after(LONGEST_HOLD)))
 }
 
-/// Whole seconds, rounded up: some servers send a fraction, though they should not. More than a number
-/// holds is still more than the longest hold.
-fn seconds(text: &str) -> Option<u64> {
+/// A number of `unit`s of a second; some servers send a fraction, though they should not. More than a
+/// duration holds is still more than the longest hold.
+fn pause(text: &str, unit: f64) -> Option<Duration> {
     let is_number = text
         .bytes()
         .all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let seconds: f64 = text.parse().ok().filter(|_| is_number)?;
-    Some(seconds.ceil() as u64)
+    let count: f64 = text.parse().ok().filter(|_| is_number)?;
+    let seconds = (count * unit).min(LONGEST_HOLD.as_secs_f64());
+    Duration::try_from_secs_f64(seconds).ok()
 }
 
 fn date(text: &str) -> Option<Timestamp> {
@@ -144,8 +160,9 @@ mod tests {
             assert_eq!(next(status, Some(later)), Next::Hold(later));
             assert_eq!(next(status, None), Next::Retry);
         }
-        for status in [408, 425, 500, 502, 504, 599] {
-            assert_eq!(next(status, Some(later)), Next::Retry, "{status}");
+        for status in [408, 425, 500, 502, 504, 529, 599] {
+            assert_eq!(next(status, Some(later)), Next::RetryAt(later), "{status}");
+            assert_eq!(next(status, None), Next::Retry, "{status}");
         }
         for status in [301, 302, 307, 400, 401, 403, 404, 410, 422] {
             assert_eq!(next(status, Some(later)), Next::GiveUp, "{status}");
@@ -159,12 +176,29 @@ mod tests {
         assert_eq!(hold("30"), Some(30.0));
         assert_eq!(hold("Sun, 09 Sep 2001 01:47:00 GMT"), Some(20.0));
         assert_eq!(hold("0"), Some(1.0));
-        assert_eq!(hold("1.5"), Some(2.0));
+        assert_eq!(hold("1.5"), Some(1.5));
         assert_eq!(hold("Sun, 09 Sep 2001 01:00:00 GMT"), Some(1.0));
         assert_eq!(hold("99999999999999999999999"), Some(86_400.0));
         for nonsense in ["soon", "-5", "1e3", "1.2.3", ".", ""] {
             assert_eq!(hold(nonsense), None, "{nonsense}");
         }
+    }
+
+    #[test]
+    fn milliseconds_are_more_exact_than_seconds() {
+        let now = Timestamp::from_unix_seconds(1_000_000_000).unwrap();
+        let hold = |values: &[(&'static str, &str)]| {
+            let headers = values
+                .iter()
+                .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
+            Some(retry_after(&HeaderMap::from_iter(headers), now)?.seconds_since(now))
+        };
+        assert_eq!(hold(&[("retry-after-ms", "2500")]), Some(2.5));
+        let both = [("retry-after", "3"), ("x-ms-retry-after-ms", "2500")];
+        assert_eq!(hold(&both), Some(2.5));
+        assert_eq!(hold(&[("retry-after-ms", "20")]), Some(1.0));
+        let unreadable = [("retry-after-ms", "soon"), ("retry-after", "3")];
+        assert_eq!(hold(&unreadable), Some(3.0));
     }
 
     #[test]

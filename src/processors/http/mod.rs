@@ -1,10 +1,12 @@
 //! What the processors that call another service have in common: the client, and what an answer means.
 //!
 //! HTTP/1.1 with connections kept for a while, no redirects. `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`
-//! and `NO_PROXY` of the environment are obeyed.
+//! and `NO_PROXY` of the environment are obeyed. Requests ask for answers without compression.
 
+mod encoding;
 mod failure;
 mod holds;
+mod reuse;
 mod secrets;
 mod traced;
 
@@ -12,18 +14,22 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use reqwest::{Client, Response, redirect};
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
+use reqwest::{Client, RequestBuilder, Response, redirect};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::sync::OnceCell;
 
+use self::encoding::encoding_left;
 use self::failure::of_answer;
 use self::holds::Holds;
+use self::reuse::{NoteConnections, ended_before_an_answer, noting_connections};
 use super::{Next, RunError};
 use crate::models::Timestamp;
 use crate::tls;
 
+pub(super) use self::encoding::compressed_as;
 pub(super) use self::failure::of_transport;
 pub(super) use self::secrets::{Secrets, reveal};
 pub(super) use self::traced::Call;
@@ -39,6 +45,8 @@ pub(super) struct Http {
     is_secure: bool,
     ca_file: Option<PathBuf>,
     client: OnceCell<Client>,
+    /// One that keeps no connections.
+    unpooled: OnceCell<Client>,
     holds: Mutex<Holds>,
 }
 
@@ -49,6 +57,7 @@ impl Http {
             is_secure: url.to_ascii_lowercase().starts_with("https"),
             ca_file,
             client: OnceCell::new(),
+            unpooled: OnceCell::new(),
             holds: Mutex::default(),
         }
     }
@@ -58,10 +67,34 @@ impl Http {
     /// # Errors
     /// When the certificates to trust cannot be read; the next call tries again.
     pub async fn client(&self) -> Result<&Client, RunError> {
-        self.client.get_or_try_init(|| self.connect()).await
+        let client = || self.connect(usize::MAX);
+        self.client.get_or_try_init(client).await
     }
 
-    /// An answer that is a success.
+    /// Sends a request of the [`client`](Self::client). One whose connection had served another request
+    /// and ended before the answer began is sent once more, on a connection of its own.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn send(&self, request: RequestBuilder) -> Result<Response, reqwest::Error> {
+        let (client, request) = request.build_split();
+        let request = request?;
+        let copy = request.try_clone();
+        let (answer, opened_one) = noting_connections(client.execute(request)).await;
+        match (answer, copy) {
+            (Err(error), Some(copy)) if !opened_one && ended_before_an_answer(&error) => {
+                tracing::debug!(%error, "a kept connection was closed; sending the request again");
+                let unpooled = self.unpooled.get_or_try_init(|| self.connect(0)).await;
+                match unpooled {
+                    Ok(client) => client.execute(copy).await,
+                    Err(_) => Err(error),
+                }
+            }
+            (answer, _) => answer,
+        }
+    }
+
+    /// An answer that is a success and whose body can be read.
     ///
     /// # Errors
     /// What it means if it is none. A hold is longer than the one before, unless there was a success.
@@ -72,7 +105,10 @@ impl Http {
     ) -> Result<Response, RunError> {
         if response.status().is_success() {
             self.holds().end();
-            return Ok(response);
+            return match encoding_left(response.headers()) {
+                None => Ok(response),
+                Some(encoding) => Err(compressed(&encoding)),
+            };
         }
         let mut error = of_answer(response, secrets).await;
         if let Next::Hold(until) = &mut error.next {
@@ -85,8 +121,12 @@ impl Http {
         self.holds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn connect(&self) -> Result<Client, RunError> {
+    async fn connect(&self, kept_connections: usize) -> Result<Client, RunError> {
+        let plainly = HeaderValue::from_static("identity");
         let client = tls::client(self.authorities().await?)
+            .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, plainly)]))
+            .connector_layer(NoteConnections)
+            .pool_max_idle_per_host(kept_connections)
             .redirect(redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE_CONNECTION)
@@ -104,6 +144,16 @@ impl Http {
         let read = read.await.map_err(|error| error.to_string()).flatten();
         read.map_err(|message| RunError::with(message, Next::GiveUp))
     }
+}
+
+/// The error of a success whose body nobody here can read. The other side has done its work, and would
+/// answer another attempt in the same way.
+pub(super) fn compressed(encoding: &str) -> RunError {
+    let message = format!(
+        "the answer is compressed as `{encoding}`, though the request asked for none; have the server \
+         send it plain, or as gzip or deflate"
+    );
+    RunError::with(message, Next::GiveUp)
 }
 
 fn read_authorities(ca_file: Option<&Path>) -> Result<RootCertStore, String> {

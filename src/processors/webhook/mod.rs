@@ -10,15 +10,19 @@
 //!   but do not replace these.
 //! - While traces are on, `traceparent` and `tracestate` name the trace that the task belongs to.
 //! - A task may be posted more than once: after a timeout or a crash nobody knows whether the other
-//!   side has done its work.
+//!   side has done its work. A request whose connection had served another one and ended before the answer
+//!   began is sent once more within the same attempt: servers close idle connections at any moment.
 //!
 //! What an answer means:
-//! - 2xx completes the task with the body, to `response_limit_bytes`.
+//! - 2xx completes the task with the body, to `response_limit_bytes`. Requests ask for a body without
+//!   compression. One in gzip or deflate is undone; in any other encoding it fails the task for good.
 //! - 429 and 503 with `Retry-After` hold the whole processor until then, for a day at most, and cost
 //!   no attempt. Such answers that follow each other hold it for longer each time, up to a minute where
 //!   the server asks for less. Without `Retry-After` they are errors like other 5xx, 408, 425, timeouts
 //!   and connections that are refused, break off or cannot be trusted: the task is tried again if it has
-//!   attempts left.
+//!   attempts left. `Retry-After` of these is the earliest time of the next attempt.
+//! - `Retry-After` is a number of seconds or a date; `retry-after-ms` and `x-ms-retry-after-ms` are read
+//!   before it.
 //! - Everything else, redirects included, fails the task for good.
 //!
 //! An attempt that has to end drops its connection.
@@ -31,9 +35,9 @@ use reqwest::{RequestBuilder, Response};
 
 use self::message::Message;
 use self::signature::Key;
-use super::http::{Call, Http, Secrets, of_transport, reveal};
+use super::http::{Call, Http, Secrets, compressed, compressed_as, of_transport, reveal};
 use super::{Context, Next, Processor, RunError, text};
-use crate::config::WebhookSettings;
+use crate::config::{EXPECTED_KEY, WebhookSettings};
 
 /// What is read beyond the limit, so that a character that straddles it is seen as one.
 const SLACK_BYTES: usize = 4;
@@ -56,7 +60,8 @@ impl Webhook {
         let message = Message::of(context).await?;
         let request = self.request(message, key.as_ref()).await?;
         let call = Call::post(context, &self.settings.url);
-        let response = request.headers(call.headers()).send().await;
+        let request = request.headers(call.headers());
+        let response = self.http.send(request).await;
         call.answered(&response);
         let response = response.map_err(of_transport)?;
         let response = self.http.success(response, &secrets).await?;
@@ -75,8 +80,8 @@ impl Webhook {
         };
         let secret = reveal(secret, "the webhook's secret").await?;
         secrets.add(&secret);
-        let key = Key::read(&secret).ok_or_else(|| {
-            let message = "the webhook's secret begins with whsec_, but what follows is no base64";
+        let key = Key::read(&secret).map_err(|wrong| {
+            let message = format!("the webhook's secret is {wrong}; expected {EXPECTED_KEY}");
             RunError::with(message, Next::GiveUp)
         })?;
         Ok((Some(key), secrets))
@@ -103,7 +108,10 @@ impl Webhook {
             let room = limit + SLACK_BYTES - body.len();
             body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         }
-        Ok(text::result(&body, limit))
+        match compressed_as(&body) {
+            None => Ok(text::result(&body, limit)),
+            Some(format) => Err(compressed(format)),
+        }
     }
 }
 

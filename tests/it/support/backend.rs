@@ -28,6 +28,17 @@ pub struct Call {
     stream: Box<dyn Stream>,
 }
 
+/// A connection on which the client may send another request.
+pub struct Kept(Box<dyn Stream>);
+
+impl Kept {
+    /// The next request on this connection.
+    pub async fn next(self) -> Call {
+        let call = in_time("a request on a kept connection", Call::read(self.0)).await;
+        call.expect("a request on a kept connection")
+    }
+}
+
 impl Backend {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await;
@@ -103,6 +114,25 @@ impl Call {
         );
         self.say(&format!("{head}\r\n{body}")).await;
         let _ = self.stream.shutdown().await;
+    }
+
+    /// Answers with a body of bytes.
+    pub async fn answer_bytes(mut self, status: &str, headers: &str, body: &[u8]) {
+        let length = body.len();
+        let head = format!(
+            "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n"
+        );
+        self.say(&head).await;
+        let _ = self.stream.write_all(body).await;
+        let _ = self.stream.shutdown().await;
+    }
+
+    /// Answers and keeps the connection for another request.
+    pub async fn answer_and_keep(mut self, status: &str, body: &str) -> Kept {
+        let length = body.len();
+        let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n");
+        self.say(&(head + body)).await;
+        Kept(self.stream)
     }
 
     /// Begins a stream of server-sent events.

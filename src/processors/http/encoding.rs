@@ -1,0 +1,62 @@
+//! Answers that are compressed although no request asks for that.
+//!
+//! gzip and deflate are undone by the client, which then takes `Content-Encoding` away. What is left in it
+//! cannot be undone here, and bytes that nobody can read must not become a result.
+
+use reqwest::header::{CONTENT_ENCODING, HeaderMap};
+
+/// Longest name of an encoding that a message shows.
+const SHOWN: usize = 40;
+
+/// How files begin that are compressed, for answers whose headers do not say so.
+const BEGINNINGS: [(&[u8], &str); 4] = [
+    (&[0x1F, 0x8B], "gzip"),
+    (&[0x28, 0xB5, 0x2F, 0xFD], "zstd"),
+    (&[0xFD, b'7', b'z', b'X', b'Z', 0], "xz"),
+    (b"BZh", "bzip2"),
+];
+
+/// The encoding in which a body still is.
+pub(super) fn encoding_left(headers: &HeaderMap) -> Option<String> {
+    let values = headers.get_all(CONTENT_ENCODING).iter();
+    let names = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let names = names.map(|name| String::from_utf8_lossy(name).trim().to_owned());
+    let mut left = names.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("identity"));
+    let name: String = left.next()?.chars().take(SHOWN).collect();
+    Some(name.replace(char::is_control, " "))
+}
+
+/// The format of a body that is a compressed file, by how it begins.
+pub(in crate::processors) fn compressed_as(body: &[u8]) -> Option<&'static str> {
+    let is_text = std::str::from_utf8(body).is_ok();
+    let mut found = BEGINNINGS
+        .iter()
+        .filter(|(begin, _)| body.starts_with(begin));
+    found.next().filter(|_| !is_text).map(|(_, name)| *name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identity_is_no_encoding() {
+        let left = |value: &str| {
+            let value = value.parse().unwrap();
+            encoding_left(&HeaderMap::from_iter([(CONTENT_ENCODING, value)]))
+        };
+        assert_eq!(left("identity"), None);
+        assert_eq!(left(""), None);
+        assert_eq!(left("br").as_deref(), Some("br"));
+        assert_eq!(left("Identity, zstd").as_deref(), Some("zstd"));
+        assert_eq!(encoding_left(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn a_text_that_begins_like_a_compressed_file_is_a_text() {
+        assert_eq!(compressed_as(b"BZhello"), None);
+        assert_eq!(compressed_as(b"BZh91AY&SY\xFF\xFE"), Some("bzip2"));
+        assert_eq!(compressed_as(&[0x1F, 0x8B, 8, 0]), Some("gzip"));
+        assert_eq!(compressed_as(b""), None);
+    }
+}
