@@ -316,7 +316,8 @@ async fn an_answer_that_is_cut_in_an_event_counts_if_it_had_said_that_it_is_whol
     assert_eq!(task["result"], "whole", "{task}");
     let half = delta("half") + "data: {\"choices\":[{\"delta\":{\"content\":\" an ans";
     let task = answered(&backend, &service, &half).await;
-    assert_eq!(task["error"], "the answer broke off before it was whole");
+    let expected = "the answer broke off before it was whole; so far it was: half";
+    assert_eq!(task["error"], expected);
     service.ends_well().await;
 }
 
@@ -376,5 +377,211 @@ async fn an_address_with_a_query_keeps_it() {
     assert!(call.head.starts_with(expected), "{}", call.head);
     whole(call, "here").await;
     assert_eq!(service.finished(&id).await["result"], "here");
+    service.ends_well().await;
+}
+
+/// What becomes of a task that is answered by this body, under this type of content.
+async fn answered_as(backend: &Backend, service: &Service, kind: &str, body: &str) -> Value {
+    let id = service.submit_to("model", "").await;
+    let headers = match kind {
+        "" => String::new(),
+        kind => format!("Content-Type: {kind}\r\n"),
+    };
+    let call = backend.next().await;
+    call.answer("200 OK", &headers, body).await;
+    service.finished(&id).await
+}
+
+#[tokio::test]
+async fn a_failure_that_is_told_after_a_200_is_none_the_less_a_failure() {
+    let backend = Backend::start().await;
+    let service = service(&backend, "max_attempts = 1\n").await;
+    for (body, error) in [
+        (
+            "data: {\"object\":\"error\",\"message\":\"engine died\",\"code\":500}\n\ndata: [DONE]\n\n",
+            "the model's server failed: engine died",
+        ),
+        (
+            "event: error\ndata: {\"message\":\"out of memory\"}\n\ndata: [DONE]\n\n",
+            "the model's server failed: out of memory",
+        ),
+        (
+            "event: error\ndata: slot unavailable\n\n",
+            "the model's server failed: slot unavailable",
+        ),
+        (
+            "error: {\"code\":500,\"message\":\"context shift\"}\n\n",
+            "the model's server failed: context shift",
+        ),
+        (
+            "data: {\"detail\":\"Not authenticated\"}\n\n",
+            "the model's server failed: Not authenticated",
+        ),
+        (
+            "{\"detail\":\"Not authenticated\"}",
+            "the model's server failed: Not authenticated",
+        ),
+        (
+            "[{\"error\":{\"code\":400,\"message\":\"API key not valid\"}}]",
+            "the model's server failed: API key not valid",
+        ),
+        (
+            "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"error\"}]}\n\ndata: [DONE]\n\n",
+            "the model's server failed: finish_reason error",
+        ),
+        (
+            "data: [DONE]\n\n",
+            "the answer has no text, no finish_reason and no usage: data: [DONE]",
+        ),
+        (
+            "<html><body>Sign in</body></html>",
+            "the answer has no text, no finish_reason and no usage: <html><body>Sign in</body></html>",
+        ),
+        (
+            "{\"choices\":[]}",
+            "the answer has no text, no finish_reason and no usage: {\"choices\":[]}",
+        ),
+        ("", "the answer is empty"),
+        (
+            "data: upstream gone\n\n",
+            "the answer has an event in it that cannot be read (expected value at line 1 column 1): \
+             upstream gone",
+        ),
+    ] {
+        let task = answered_as(&backend, &service, "text/event-stream", body).await;
+        assert_eq!(task["status"], "FAILED", "{body}: {task}");
+        assert_eq!(task["error"], error, "{body}");
+        assert_eq!(task["result"], Value::Null);
+    }
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_failure_after_some_text_shows_what_came() {
+    let backend = Backend::start().await;
+    let service = service(&backend, "").await;
+    let body = delta("half an answer")
+        + "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"error\"}]}\n\n";
+    let task = answered(&backend, &service, &body).await;
+    let expected = "the model's server failed: finish_reason error; so far it was: half an answer";
+    assert_eq!(task["error"], expected, "{task}");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_refused_question_is_not_asked_again_and_a_busy_server_is() {
+    let backend = Backend::start().await;
+    let attempts = "max_attempts = 2\nbackoff = { first = 0, jitter = 0 }\n";
+    let service = service(&backend, attempts).await;
+    let refused = "data: {\"error\":{\"code\":400,\"message\":\"too long\"}}\n\n";
+    let task = answered(&backend, &service, refused).await;
+    assert_eq!(
+        (&task["status"], &task["attempt"]),
+        (&json!("FAILED"), &json!(1)),
+        "{task}"
+    );
+    let id = service.submit_to("model", "").await;
+    let call = backend.next().await;
+    call.answer("200 OK", "", "data: [DONE]\n\n").await;
+    whole(backend.next().await, "the second time").await;
+    let task = service.finished(&id).await;
+    assert_eq!(
+        (&task["result"], &task["attempt"]),
+        (&json!("the second time"), &json!(2))
+    );
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn the_body_decides_what_it_is_and_not_its_type_of_content() {
+    let backend = Backend::start().await;
+    let service = service(&backend, "").await;
+    let document = "\n {\"choices\":[{\"message\":{\"content\":\"text\"}}]}";
+    let stream = delta("text") + "data: [DONE]\n\n";
+    let kinds = [
+        "text/event-stream",
+        "application/json",
+        "Application/JSON; charset=utf-8",
+        "text/plain",
+        "",
+    ];
+    for kind in kinds {
+        for body in [document, &stream] {
+            let task = answered_as(&backend, &service, kind, body).await;
+            assert_eq!(task["result"], "text", "{kind}: {body}: {task}");
+        }
+    }
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_finish_reason_of_null_ends_no_answer() {
+    let backend = Backend::start().await;
+    let service = service(&backend, "").await;
+    let none =
+        "data: {\"choices\":[{\"delta\":{\"content\":\"x\"},\"finish_reason\":\"null\"}]}\n\n";
+    let task = answered(&backend, &service, none).await;
+    let expected = "the answer broke off before it was whole; so far it was: x";
+    assert_eq!(task["error"], expected, "{task}");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn the_log_says_what_a_result_does_not_show() {
+    let backend = Backend::start().await;
+    let service = service(&backend, "").await;
+    for (message, reason, result, line) in [
+        (
+            json!({ "content": "cut sh" }),
+            "length",
+            "cut sh",
+            "reached its limit of tokens (finish_reason `length`)",
+        ),
+        (
+            json!({ "content": "cut" }),
+            "content_filter",
+            "cut",
+            "content filter stopped it",
+        ),
+        (
+            json!({ "content": null, "refusal": "I cannot." }),
+            "stop",
+            "I cannot.",
+            "The model refused",
+        ),
+        (
+            json!({ "content": null, "reasoning_content": "hmm" }),
+            "stop",
+            "",
+            "all of it is reasoning (3 characters)",
+        ),
+        (
+            json!({ "content": null, "tool_calls": [{ "function": { "name": "get_weather" } }] }),
+            "tool_calls",
+            "",
+            "called tools, and this processor runs none: `get_weather`",
+        ),
+        (
+            json!({ "content": "" }),
+            "stop",
+            "",
+            "The answer has no text",
+        ),
+    ] {
+        for part in ["message", "delta"] {
+            let mut choice = json!({ "index": 0, "finish_reason": reason });
+            choice[part] = message.clone();
+            let chunk = json!({ "choices": [choice] });
+            let body = format!("data: {chunk}\n\ndata: [DONE]\n\n");
+            let task = answered_as(&backend, &service, "text/event-stream", &body).await;
+            assert_eq!(
+                (&task["status"], &task["result"]),
+                (&json!("COMPLETED"), &json!(result)),
+                "{task}"
+            );
+            let logs = task["logs"].to_string();
+            assert!(logs.contains(line), "{line}: {logs}");
+        }
+    }
     service.ends_well().await;
 }

@@ -1,17 +1,23 @@
-//! The answer, gathered from the events of a stream. Pure.
+//! The answer, gathered from its events. Pure.
 //!
 //! Servers follow the API more or less, and an answer that was paid for is not thrown away for a number
 //! in another form: what is odd and can be done without counts as absent.
 
 use serde_json::Value;
 
+use super::events::Event;
+use super::failure::{self, Failure};
 use super::mend::mend;
+use super::remarks::Unread;
 use crate::processors::without_nul;
 
 /// The result takes this much of an answer.
-const LIMIT_BYTES: usize = 16 << 20;
+pub(super) const LIMIT_BYTES: usize = 16 << 20;
 
 const DONE: &str = "[DONE]";
+
+/// What servers write for a `finish_reason` that is none.
+const NO_REASON: [&str; 4] = ["", "none", "null", "undefined"];
 
 /// What has come of an answer.
 #[derive(Default)]
@@ -21,8 +27,13 @@ pub(super) struct Answer {
     /// As the server calls it.
     pub model: Option<String>,
     pub finish_reason: Option<String>,
+    /// What came beside the text.
+    pub unread: Unread,
+    /// The result takes no more.
+    pub is_cut: bool,
     is_done: bool,
-    is_cut: bool,
+    /// The text came in one piece.
+    is_one_message: bool,
 }
 
 /// Tokens, as far as the server has counted them.
@@ -34,14 +45,11 @@ pub(super) struct Usage {
 }
 
 /// Why an event is none that belongs to an answer.
-#[derive(Debug, PartialEq, thiserror::Error)]
+#[derive(Debug, PartialEq)]
 pub(super) enum Fault {
     /// With the parser's words.
-    #[error("the answer has an event in it that cannot be read: {0}")]
     Unreadable(String),
-    /// With the server's own words, which are not fit to be shown as they are.
-    #[error("the model's server failed: {0}")]
-    Failed(String),
+    Failed(Failure),
 }
 
 impl Usage {
@@ -57,42 +65,44 @@ impl Usage {
         let sum = || Some(self.prompt_tokens?.saturating_add(self.completion_tokens?));
         self.total_tokens.or_else(sum)
     }
+
+    fn is_known(&self) -> bool {
+        self.total()
+            .or(self.prompt_tokens)
+            .or(self.completion_tokens)
+            .is_some()
+    }
 }
 
 impl Answer {
-    /// Takes the data of one event; by what the text has grown.
+    /// Takes one event; by what the text has grown.
     ///
     /// # Errors
     /// When it is none that belongs to an answer, or says that the server has failed.
-    pub fn take(&mut self, data: &str) -> Result<String, Fault> {
-        let data = data.trim();
+    pub fn take(&mut self, event: &Event) -> Result<String, Fault> {
+        let data = event.data.trim();
         if data == DONE {
             self.is_done = true;
         }
-        if data.is_empty() || data == DONE {
+        if data == DONE || data.is_empty() && !event.is_failure {
             return Ok(String::new());
         }
-        let chunk = read(data)?;
-        if let Some(error) = chunk.get("error").filter(|error| !error.is_null()) {
-            return Err(Fault::Failed(error_message(error)));
-        }
-        let model = chunk["model"].as_str().map(str::to_owned);
-        self.model = model.or(self.model.take());
-        if chunk["usage"].is_object() {
-            self.usage = Usage::of(&chunk["usage"]);
+        if event.is_failure && !data.starts_with('{') {
+            return Err(Fault::Failed(Failure {
+                words: data.to_owned(),
+                is_final: false,
+            }));
         }
         let mut grown = String::new();
-        for choice in chunk["choices"].as_array().into_iter().flatten() {
-            if choice["index"].as_f64().unwrap_or_default() == 0.0 {
-                grown.push_str(&self.take_choice(choice));
-            }
+        for object in &read(data)? {
+            grown.push_str(&self.take_object(object, event.is_failure)?);
         }
         Ok(grown)
     }
 
     /// Whether nothing is missing.
     pub fn is_whole(&self) -> bool {
-        self.is_done || self.is_cut || self.finish_reason.is_some()
+        self.has_ended() || self.is_one_message || self.finish_reason.is_some()
     }
 
     /// Whether nothing that follows matters.
@@ -100,16 +110,71 @@ impl Answer {
         self.is_done || self.is_cut
     }
 
+    /// Whether there is nothing by which it could be known as the answer of a model.
+    pub fn is_nothing(&self) -> bool {
+        self.text.is_empty() && self.finish_reason.is_none() && !self.usage.is_known()
+    }
+
+    fn take_object(&mut self, object: &Value, is_failure: bool) -> Result<String, Fault> {
+        if let Some(failure) = failure::told_by(object, is_failure) {
+            return Err(Fault::Failed(failure));
+        }
+        let model = object["model"].as_str().map(str::to_owned);
+        self.model = model.or(self.model.take());
+        for usage in [&object["x_groq"]["usage"], &object["usage"]] {
+            if usage.is_object() {
+                self.usage = Usage::of(usage);
+            }
+        }
+        let mut grown = String::new();
+        for choice in object["choices"].as_array().into_iter().flatten() {
+            if choice["index"].as_f64().unwrap_or_default() == 0.0 {
+                if let Some(failure) = failure::of_choice(choice) {
+                    return Err(Fault::Failed(failure));
+                }
+                grown.push_str(&self.take_choice(choice));
+            }
+        }
+        Ok(grown)
+    }
+
     fn take_choice(&mut self, choice: &Value) -> String {
-        let reason = choice["finish_reason"].as_str();
-        let reason = reason.filter(|reason| !reason.is_empty());
+        let reason = choice["finish_reason"].as_str().map(str::trim);
+        let reason = reason.filter(|reason| {
+            !NO_REASON
+                .iter()
+                .any(|none| none.eq_ignore_ascii_case(reason))
+        });
         self.finish_reason = reason.map(str::to_owned).or(self.finish_reason.take());
-        // The first is in a stream, the second in a document.
-        let message = match choice["delta"].is_object() {
-            true => &choice["delta"],
-            false => &choice["message"],
+        let (delta, message) = (&choice["delta"], &choice["message"]);
+        let said = match delta.is_object() {
+            true => delta,
+            false => message,
         };
-        self.grow(without_nul(&text_of(&message["content"])))
+        self.unread.take(said);
+        let mut grown = match (said.is_object(), choice["text"].as_str()) {
+            // The older API of completions.
+            (false, Some(text)) => text.to_owned(),
+            _ => text_of(&said["content"]),
+        };
+        grown.push_str(said["refusal"].as_str().unwrap_or_default());
+        let mut grown = self.grow(without_nul(&grown));
+        if message.is_object() {
+            self.is_one_message = true;
+            if delta.is_object() {
+                grown.push_str(&self.complete(&text_of(&message["content"])));
+            }
+        }
+        grown
+    }
+
+    /// Some servers end a stream by the whole text. Takes what was missing of it.
+    fn complete(&mut self, whole: &str) -> String {
+        let whole = without_nul(whole);
+        match whole.strip_prefix(self.text.as_str()) {
+            Some(missing) => self.grow(missing.to_owned()),
+            None => String::new(),
+        }
     }
 
     fn grow(&mut self, mut grown: String) -> String {
@@ -124,21 +189,23 @@ impl Answer {
     }
 }
 
-fn read(data: &str) -> Result<Value, Fault> {
-    let chunk = serde_json::from_str(data).or_else(|_| serde_json::from_str(&mend(data)));
-    let chunk: Value = chunk.map_err(|error| Fault::Unreadable(error.to_string()))?;
-    match chunk.is_object() {
-        true => Ok(chunk),
+/// The objects in the data of an event: usually one, a list of them, or one for each line.
+fn read(data: &str) -> Result<Vec<Value>, Fault> {
+    let all = |json: &str| -> serde_json::Result<Vec<Value>> {
+        serde_json::Deserializer::from_str(json)
+            .into_iter()
+            .collect()
+    };
+    let values = all(data).or_else(|_| all(&mend(data)));
+    let values = values.map_err(|error| Fault::Unreadable(error.to_string()))?;
+    let objects = values.into_iter().flat_map(|value| match value {
+        Value::Array(values) => values,
+        value => vec![value],
+    });
+    let objects: Vec<_> = objects.collect();
+    match objects.iter().all(Value::is_object) {
+        true => Ok(objects),
         false => Err(Fault::Unreadable("it is no object".to_owned())),
-    }
-}
-
-/// The message of an error object, in whatever shape the server has it.
-fn error_message(error: &Value) -> String {
-    let message = error.get("message").unwrap_or(error);
-    match message.as_str() {
-        Some(text) => text.to_owned(),
-        None => message.to_string(),
     }
 }
 
@@ -147,9 +214,15 @@ fn text_of(content: &Value) -> String {
     let Some(parts) = content.as_array() else {
         return content.as_str().unwrap_or_default().to_owned();
     };
-    let is_text = |part: &&Value| part["type"].as_str().is_none_or(|kind| kind == "text");
-    let texts = parts.iter().filter(is_text);
-    texts.filter_map(|part| part["text"].as_str()).collect()
+    let texts = parts.iter().filter_map(|part| {
+        match part["type"].as_str() {
+            None | Some("text" | "output_text") => &part["text"],
+            Some("refusal") => &part["refusal"],
+            Some(_) => &Value::Null,
+        }
+        .as_str()
+    });
+    texts.collect()
 }
 
 /// A number of things, also where it is written as `3.0`.
@@ -175,20 +248,27 @@ mod tests {
         )
     }
 
+    fn take(answer: &mut Answer, data: &str) -> Result<String, Fault> {
+        answer.take(&Event {
+            data: data.to_owned(),
+            is_failure: false,
+        })
+    }
+
     #[test]
     fn deltas_make_a_text_and_the_last_event_the_count() {
         let mut answer = Answer::default();
         let first = r#"{"model":"m-1","choices":[{"delta":{"role":"assistant"}}],"usage":null}"#;
-        assert_eq!(answer.take(first).unwrap(), "");
-        assert_eq!(answer.take(&delta("Hel")).unwrap(), "Hel");
-        assert_eq!(answer.take(&delta("lo")).unwrap(), "lo");
+        assert_eq!(take(&mut answer, first).unwrap(), "");
+        assert_eq!(take(&mut answer, &delta("Hel")).unwrap(), "Hel");
+        assert_eq!(take(&mut answer, &delta("lo")).unwrap(), "lo");
         assert!(!answer.is_whole());
         let last = r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#;
-        answer.take(last).unwrap();
+        take(&mut answer, last).unwrap();
         assert!(answer.is_whole() && !answer.has_ended());
         let usage = r#"{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}"#;
-        answer.take(usage).unwrap();
-        answer.take("[DONE]").unwrap();
+        take(&mut answer, usage).unwrap();
+        take(&mut answer, "[DONE]").unwrap();
         assert!(answer.has_ended());
         assert_eq!(answer.text, "Hello");
         assert_eq!(answer.usage.total(), Some(5));
@@ -199,14 +279,80 @@ mod tests {
     #[test]
     fn an_error_in_the_stream_is_one() {
         let mut answer = Answer::default();
-        let failed = |words: &str| Err(Fault::Failed(words.to_owned()));
-        let error = answer.take(r#"{"error":{"message":"overloaded","code":503}}"#);
-        assert_eq!(error, failed("overloaded"));
-        let error = answer.take(r#"{"error":"no such model"}"#);
-        assert_eq!(error, failed("no such model"));
-        for nonsense in ["<html>", "3", "{\"choices\":[", "[]"] {
-            let error = answer.take(nonsense);
+        let words = |taken: Result<String, Fault>| match taken {
+            Err(Fault::Failed(failure)) => failure.words,
+            other => panic!("{other:?}"),
+        };
+        let error = take(
+            &mut answer,
+            r#"{"error":{"message":"overloaded","code":503}}"#,
+        );
+        assert_eq!(words(error), "overloaded");
+        let error = take(&mut answer, r#"[{"error":{"message":"in a list"}}]"#);
+        assert_eq!(words(error), "in a list");
+        let error = take(&mut answer, r#"{"choices":[{"finish_reason":"error"}]}"#);
+        assert_eq!(words(error), "finish_reason error");
+        for (data, expected) in [
+            ("out of memory", "out of memory"),
+            (r#"{"message":"m"}"#, "m"),
+            ("", ""),
+        ] {
+            let (data, is_failure) = (data.to_owned(), true);
+            assert_eq!(words(answer.take(&Event { data, is_failure })), expected);
+        }
+        for nonsense in ["<html>", "3", "{\"choices\":[", "[3]"] {
+            let error = take(&mut answer, nonsense);
             assert!(matches!(error, Err(Fault::Unreadable(_))), "{nonsense}");
+        }
+        assert!(answer.is_nothing());
+    }
+
+    #[test]
+    fn a_reason_that_is_none_ends_nothing() {
+        let mut answer = Answer::default();
+        for none in ["null", "None", "", " "] {
+            let choice = format!(r#"{{"choices":[{{"delta":{{}},"finish_reason":"{none}"}}]}}"#);
+            take(&mut answer, &choice).unwrap();
+            assert!(!answer.is_whole(), "{none:?}");
+        }
+    }
+
+    #[test]
+    fn a_whole_message_at_the_end_of_a_stream_is_taken_once() {
+        let mut answer = Answer::default();
+        take(&mut answer, &delta("Hel")).unwrap();
+        let last = r#"{"choices":[{"delta":{},"message":{"content":"Hello"}}]}"#;
+        assert_eq!(take(&mut answer, last).unwrap(), "lo");
+        let other = r#"{"choices":[{"delta":{},"message":{"content":"Goodbye"}}]}"#;
+        assert_eq!(take(&mut answer, other).unwrap(), "");
+        assert_eq!(answer.text, "Hello");
+        assert!(answer.is_whole());
+    }
+
+    #[test]
+    fn texts_stand_in_several_places() {
+        for (json, expected) in [
+            (
+                r#"{"choices":[{"text":"completed","finish_reason":"stop"}]}"#,
+                "completed",
+            ),
+            (
+                r#"{"choices":[{"message":{"content":null,"refusal":"No."}}]}"#,
+                "No.",
+            ),
+            (r#"{"choices":[{"delta":{"refusal":"No."}}]}"#, "No."),
+            (
+                r#"{"choices":[{"message":{"content":[{"type":"output_text","text":"a"},
+                 {"type":"refusal","refusal":"b"},{"type":"thinking","text":"c"}]}}]}"#,
+                "ab",
+            ),
+            (
+                "{\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n{\"choices\":[{\"delta\":{\"content\":\"b\"}}]}",
+                "ab",
+            ),
+        ] {
+            let mut answer = Answer::default();
+            assert_eq!(take(&mut answer, json).unwrap(), expected, "{json}");
         }
     }
 
@@ -220,7 +366,7 @@ mod tests {
             ("\"3\"", None),
         ] {
             let usage = format!(r#"{{"usage":{{"total_tokens":{total}}}}}"#);
-            assert_eq!(answer.take(&usage).unwrap(), "");
+            assert_eq!(take(&mut answer, &usage).unwrap(), "");
             assert_eq!(answer.usage.total(), expected, "{total}");
         }
     }
@@ -230,11 +376,11 @@ mod tests {
         let mut answer = Answer::default();
         let piece = delta(&"ä".repeat(1 << 20));
         for _ in 0..8 {
-            answer.take(&piece).unwrap();
+            take(&mut answer, &piece).unwrap();
         }
         assert!(!answer.has_ended());
         assert_eq!(
-            answer.take(&piece).unwrap(),
+            take(&mut answer, &piece).unwrap(),
             "\n[result cut at 16777216 bytes]"
         );
         assert!(answer.has_ended());

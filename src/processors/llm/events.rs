@@ -1,63 +1,90 @@
-//! Server-sent events out of bytes: pure, and bounded whatever comes.
+//! The events of an answer out of its bytes: pure, and bounded whatever comes.
 //!
-//! Only `data` matters here. Lines end with LF, CR or CRLF, chunks end anywhere.
+//! Servers name one type of content and send another, so the first byte decides: `{` and `[` begin JSON, one
+//! document or one for each line, and all of it is one event at the end. Everything else is a stream of
+//! server-sent events. Of these `data` matters, and whether they tell of a failure. Lines end with LF, CR
+//! or CRLF, chunks end anywhere.
 
 /// An event that takes more is no part of an answer. A document that is not streamed may hold all of it.
 const LIMIT_BYTES: usize = 32 << 20;
 
+/// So much of the beginning is kept for a message about an answer of which nothing can be used.
+const BEGINNING_BYTES: usize = 1024;
+
 /// What may stand before the first line of a text.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// Cuts a stream into the data of its events.
+/// One event of an answer.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Event {
+    pub data: String,
+    /// Its name says that something has failed.
+    pub is_failure: bool,
+}
+
+/// Cuts an answer into its events.
 #[derive(Default)]
 pub(super) struct Events {
+    shape: Shape,
     line: Vec<u8>,
     data: Vec<u8>,
     /// The event has a `data` line, perhaps an empty one.
     has_data: bool,
+    is_failure: bool,
     after_cr: bool,
-    /// The first line has ended.
-    has_begun: bool,
-    /// All of it is the data of one event.
-    is_one: bool,
+    beginning: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Shape {
+    /// Nothing but white space has come.
+    #[default]
+    Unknown,
+    Stream,
+    Document,
 }
 
 impl Events {
-    /// Takes everything as it is, for one event at the end.
-    pub fn of_one() -> Self {
-        Self {
-            is_one: true,
-            has_data: true,
-            ..Self::default()
-        }
-    }
-
-    /// Takes a chunk; the data of each event that it completes.
+    /// Takes a chunk; the events that it completes.
     ///
     /// # Errors
     /// When an event is larger than any that belongs here.
-    pub fn push(&mut self, chunk: &[u8]) -> Result<Vec<String>, &'static str> {
+    pub fn push(&mut self, chunk: &[u8]) -> Result<Vec<Event>, &'static str> {
         if self.line.len() + self.data.len() + chunk.len() > LIMIT_BYTES {
             return Err("the answer has an event of more than 32 MiB in it");
         }
-        let mut events = Vec::new();
-        if self.is_one {
-            self.data.extend_from_slice(chunk);
-            return Ok(events);
+        let room = BEGINNING_BYTES - self.beginning.len();
+        self.beginning
+            .extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if self.shape == Shape::Stream {
+            return Ok(self.push_lines(chunk));
         }
-        for &byte in chunk {
-            let after_cr = std::mem::replace(&mut self.after_cr, byte == b'\r');
-            match byte {
-                b'\n' if after_cr => {}
-                b'\n' | b'\r' => events.extend(self.end_line()),
-                _ => self.line.push(byte),
-            }
+        self.data.extend_from_slice(chunk);
+        if self.shape == Shape::Unknown
+            && let Some(first) = first_byte(&self.data)
+        {
+            self.shape = match first {
+                b'{' | b'[' => Shape::Document,
+                _ => Shape::Stream,
+            };
         }
-        Ok(events)
+        if self.shape != Shape::Stream {
+            return Ok(Vec::new());
+        }
+        let all = std::mem::take(&mut self.data);
+        Ok(self.push_lines(all.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&all)))
     }
 
-    /// What stands at the end without the empty line that should follow it.
-    pub fn rest(&mut self) -> Option<String> {
+    /// What stands at the end without the empty line that should follow it; all of a document.
+    pub fn rest(&mut self) -> Option<Event> {
+        if self.shape == Shape::Document {
+            let data = std::mem::take(&mut self.data);
+            let data = data.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&data);
+            return Some(Event {
+                data: String::from_utf8_lossy(data).into_owned(),
+                is_failure: false,
+            });
+        }
         let event = match self.line.is_empty() {
             true => None,
             false => self.end_line(),
@@ -65,33 +92,85 @@ impl Events {
         event.or_else(|| self.end_event())
     }
 
-    fn end_line(&mut self) -> Option<String> {
-        let mut line = std::mem::take(&mut self.line);
-        if !std::mem::replace(&mut self.has_begun, true) && line.starts_with(BYTE_ORDER_MARK) {
-            line.drain(..BYTE_ORDER_MARK.len());
+    /// Whether events come as they are made, so that the last one may be half an event.
+    pub fn is_stream(&self) -> bool {
+        self.shape != Shape::Document
+    }
+
+    /// How the answer began, as it came.
+    pub fn beginning(&self) -> String {
+        String::from_utf8_lossy(&self.beginning).into_owned()
+    }
+
+    fn push_lines(&mut self, bytes: &[u8]) -> Vec<Event> {
+        let mut events = Vec::new();
+        for &byte in bytes {
+            let after_cr = std::mem::replace(&mut self.after_cr, byte == b'\r');
+            match byte {
+                b'\n' if after_cr => {}
+                b'\n' | b'\r' => events.extend(self.end_line()),
+                _ => self.line.push(byte),
+            }
         }
+        events
+    }
+
+    fn end_line(&mut self) -> Option<Event> {
+        let line = std::mem::take(&mut self.line);
         if line.is_empty() {
             return self.end_event();
         }
-        let value = match line.strip_prefix(b"data")? {
-            [] => &[],
-            [b':', b' ', value @ ..] | [b':', value @ ..] => value,
-            _ => return None,
-        };
+        let colon = line.iter().position(|byte| *byte == b':');
+        let (field, value) = line.split_at(colon.unwrap_or(line.len()));
+        let value = value.strip_prefix(b":").unwrap_or(value);
+        let value = value.strip_prefix(b" ").unwrap_or(value);
+        match field {
+            b"event" => self.is_failure = names_a_failure(value),
+            b"data" => self.add_data(value),
+            // llama.cpp tells of its failures in a field of this name.
+            b"error" => {
+                self.is_failure = true;
+                self.add_data(value);
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn add_data(&mut self, value: &[u8]) {
         if std::mem::replace(&mut self.has_data, true) {
             self.data.push(b'\n');
         }
         self.data.extend_from_slice(value);
-        None
     }
 
-    fn end_event(&mut self) -> Option<String> {
+    fn end_event(&mut self) -> Option<Event> {
         let data = std::mem::take(&mut self.data);
+        let is_failure = std::mem::take(&mut self.is_failure);
         let has_data = std::mem::take(&mut self.has_data);
-        let is_marked = self.is_one && data.starts_with(BYTE_ORDER_MARK);
-        let begin = if is_marked { BYTE_ORDER_MARK.len() } else { 0 };
-        has_data.then(|| String::from_utf8_lossy(&data[begin..]).into_owned())
+        (has_data || is_failure).then(|| Event {
+            data: String::from_utf8_lossy(&data).into_owned(),
+            is_failure,
+        })
     }
+}
+
+/// The first byte that is no white space, behind a mark of the byte order.
+fn first_byte(bytes: &[u8]) -> Option<u8> {
+    if BYTE_ORDER_MARK.starts_with(bytes) {
+        return None;
+    }
+    let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+    text.iter()
+        .copied()
+        .find(|byte| !byte.is_ascii_whitespace())
+}
+
+/// Whether an event of this name says that something has failed: `error`, `exception`, `response.failed`.
+fn names_a_failure(name: &[u8]) -> bool {
+    let name = name.trim_ascii().to_ascii_lowercase();
+    let ends = [b"error".as_slice(), b"exception", b"failed"];
+    ends.iter().any(|end| name.ends_with(end))
 }
 
 #[cfg(test)]
@@ -105,7 +184,7 @@ mod tests {
             found.extend(events.push(chunk).unwrap());
         }
         found.extend(events.rest());
-        found
+        found.into_iter().map(|event| event.data).collect()
     }
 
     #[test]
@@ -126,9 +205,7 @@ mod tests {
     fn a_mark_before_the_first_line_belongs_to_no_event() {
         let text = "\u{feff}data: one\n\n\u{feff}data: none\n\ndata: \u{feff}two\n\n";
         assert_eq!(all(&[text.as_bytes()]), ["one", "\u{feff}two"]);
-        let mut document = Events::of_one();
-        document.push("\u{feff}{}".as_bytes()).unwrap();
-        assert_eq!(document.rest().as_deref(), Some("{}"));
+        assert_eq!(all(&["\u{feff}{}".as_bytes()]), ["{}"]);
     }
 
     #[test]
@@ -140,10 +217,44 @@ mod tests {
     }
 
     #[test]
-    fn a_document_is_one_event() {
-        let mut events = Events::of_one();
-        assert_eq!(events.push(b"{\n\n").unwrap(), [""; 0]);
-        assert_eq!(events.push(b"}").unwrap(), [""; 0]);
-        assert_eq!(events.rest().as_deref(), Some("{\n\n}"));
+    fn what_begins_as_json_is_one_event_wherever_it_is_cut() {
+        for text in [
+            "{\n\n}",
+            " \r\n [1,\n\n2]",
+            "\u{feff}\n{\"data\": \"data: x\"}",
+        ] {
+            let expected = [text.trim_start_matches('\u{feff}')];
+            assert_eq!(all(&[text.as_bytes()]), expected);
+            let single: Vec<_> = text.as_bytes().chunks(1).collect();
+            assert_eq!(all(&single), expected);
+        }
+        assert_eq!(all(&[b" \n \n"]), [""; 0]);
+        assert_eq!(all(&[]), [""; 0]);
+    }
+
+    #[test]
+    fn names_and_fields_tell_of_failures() {
+        let failures = |text: &str| {
+            let mut events = Events::default();
+            let mut found = events.push(text.as_bytes()).unwrap();
+            found.extend(events.rest());
+            let found = found.into_iter();
+            let failures: Vec<_> = found.map(|event| (event.data, event.is_failure)).collect();
+            failures
+        };
+        let told = |data: &str, is_failure| (data.to_owned(), is_failure);
+        let text = "event: error\ndata: x\n\ndata: y\n\nerror: z\n\nevent: message\ndata: w\n\n";
+        let expected = [
+            told("x", true),
+            told("y", false),
+            told("z", true),
+            told("w", false),
+        ];
+        assert_eq!(failures(text), expected);
+        assert_eq!(failures("event:Error\n\n"), [told("", true)]);
+        assert_eq!(
+            failures("event: response.failed\ndata: 1"),
+            [told("1", true)]
+        );
     }
 }

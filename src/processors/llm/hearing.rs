@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use reqwest::Response;
-use reqwest::header::CONTENT_TYPE;
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::{Answer, Fault};
-use super::events::Events;
+use super::events::{Event, Events};
 use super::growth::Growth;
 use crate::processors::http::{Secrets, of_transport};
-use crate::processors::{Context, RunError};
+use crate::processors::{Context, Next, RunError};
 
-/// So long after the end of its text an answer may still say what it took.
+/// So long after its `finish_reason`, or after the last text that follows it, an answer may still say what it
+/// took.
 const PATIENCE_FOR_USAGE: Duration = Duration::from_secs(5);
 
 /// An answer on its way.
@@ -21,8 +21,7 @@ pub(super) struct Hearing<'a> {
     answer: &'a mut Answer,
     growth: Growth<'a>,
     secrets: &'a Secrets,
-    is_stream: bool,
-    /// When it is over, whatever else might come: set once nothing is missing.
+    /// When it is over, whatever else might come: set once nothing is missing, and again with each text.
     ends_at: Option<Instant>,
 }
 
@@ -34,7 +33,6 @@ impl<'a> Hearing<'a> {
             answer,
             growth: Growth::new(context),
             secrets,
-            is_stream: true,
             ends_at: None,
         }
     }
@@ -42,17 +40,13 @@ impl<'a> Hearing<'a> {
     /// Hears the answer to its end.
     ///
     /// # Errors
-    /// When it breaks off, cannot be read, or says that the server has failed.
+    /// When it breaks off, cannot be read, says that the server has failed, or is no answer at all.
     pub async fn hear(mut self, mut response: Response) -> Result<(), RunError> {
-        self.is_stream = is_stream(&response);
-        if !self.is_stream {
-            self.events = Events::of_one();
-        }
         let heard = loop {
             match self.hear_more(&mut response).await {
                 Ok(false) => {}
-                Ok(true) => break Ok(()),
-                Err(error) => break Err(error),
+                Ok(true) => break self.check_content(),
+                Err(error) => break Err(self.with_what_came(error)),
             }
         };
         self.growth.tell().await;
@@ -61,6 +55,7 @@ impl<'a> Hearing<'a> {
 
     /// Hears what comes next; `true` if that was the end.
     async fn hear_more(&mut self, response: &mut Response) -> Result<bool, RunError> {
+        let length = self.answer.text.len();
         let chunk = self.growth.beside(in_time(self.ends_at, response.chunk()));
         let has_ended = match chunk.await {
             Some(Ok(Some(chunk))) => self.take(&chunk),
@@ -71,43 +66,83 @@ impl<'a> Hearing<'a> {
             Some(Err(error)) => Err(of_transport(error)),
         };
         self.growth.tell_if_due().await;
-        if self.answer.is_whole() {
-            self.ends_at
-                .get_or_insert_with(|| Instant::now() + PATIENCE_FOR_USAGE);
+        let has_grown = self.answer.text.len() > length;
+        if self.answer.is_whole() && (self.ends_at.is_none() || has_grown) {
+            self.ends_at = Some(Instant::now() + PATIENCE_FOR_USAGE);
         }
         has_ended
     }
 
     /// Takes in bytes of the answer; `true` if nothing that follows matters.
     fn take(&mut self, chunk: &[u8]) -> Result<bool, RunError> {
-        for data in self.events.push(chunk).map_err(RunError::new)? {
-            let grown = self.answer.take(&data);
-            self.growth.add(grown.map_err(|fault| self.error(fault))?);
+        for event in self.events.push(chunk).map_err(RunError::new)? {
+            let grown = self.answer.take(&event);
+            let grown = grown.map_err(|fault| self.error(fault, &event))?;
+            self.growth.add(grown);
         }
         Ok(self.answer.has_ended())
     }
 
     /// Takes in what the connection ended with, which may be the half of an event.
     fn take_rest(&mut self) -> Result<(), RunError> {
-        let data = self.events.rest().unwrap_or_default();
-        match self.answer.take(&data) {
+        let event = self.events.rest().unwrap_or_default();
+        match self.answer.take(&event) {
             Ok(grown) => self.growth.add(grown),
-            Err(Fault::Unreadable(_)) if self.answer.is_whole() || self.is_stream => {}
-            Err(fault) => return Err(self.error(fault)),
+            Err(Fault::Unreadable(_)) if self.answer.is_whole() || self.events.is_stream() => {}
+            Err(fault) => return Err(self.error(fault, &event)),
         }
-        match self.answer.is_whole() {
+        match self.answer.is_whole() || self.answer.is_nothing() {
             true => Ok(()),
             false => Err(broken_off()),
         }
     }
 
-    fn error(&self, fault: Fault) -> RunError {
-        let shown = |words: String| self.secrets.words(&words).unwrap_or_default();
-        let fault = match fault {
-            Fault::Unreadable(words) => Fault::Unreadable(shown(words)),
-            Fault::Failed(words) => Fault::Failed(shown(words)),
+    /// Refuses an answer that has nothing of a model's in it: an error that says no word of one, a page of
+    /// HTML, `[DONE]` alone.
+    fn check_content(&self) -> Result<(), RunError> {
+        if !self.answer.is_nothing() {
+            return Ok(());
+        }
+        let message = match self.secrets.words(&self.events.beginning()) {
+            Some(words) => {
+                format!("the answer has no text, no finish_reason and no usage: {words}")
+            }
+            None => "the answer is empty".to_owned(),
         };
-        RunError::new(fault.to_string())
+        Err(RunError::new(message))
+    }
+
+    fn error(&self, fault: Fault, event: &Event) -> RunError {
+        let shown = |words: &str| self.secrets.words(words).unwrap_or_default();
+        match fault {
+            Fault::Unreadable(because) => RunError::new(format!(
+                "the answer has an event in it that cannot be read ({}): {}",
+                shown(&because),
+                shown(&event.data)
+            )),
+            Fault::Failed(failure) => {
+                let next = match failure.is_final {
+                    true => Next::GiveUp,
+                    false => Next::Retry,
+                };
+                let words = match shown(&failure.words) {
+                    words if words.is_empty() => "it does not say why".to_owned(),
+                    words => words,
+                };
+                RunError::with(format!("the model's server failed: {words}"), next)
+            }
+        }
+    }
+
+    /// The error of an answer that had begun, with how it began.
+    fn with_what_came(&self, error: RunError) -> RunError {
+        match self.secrets.words(&self.answer.text) {
+            None => error,
+            Some(words) => {
+                let message = format!("{}; so far it was: {words}", error.message);
+                RunError { message, ..error }
+            }
+        }
     }
 }
 
@@ -115,16 +150,93 @@ fn broken_off() -> RunError {
     RunError::new("the answer broke off before it was whole")
 }
 
-/// A server that knows no streams answers with one JSON document.
-fn is_stream(response: &Response) -> bool {
-    let kind = response.headers().get(CONTENT_TYPE);
-    !kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"))
-}
-
 /// What `work` comes to; `None` if it does not by then.
 async fn in_time<T>(end: Option<Instant>, work: impl Future<Output = T>) -> Option<T> {
     match end {
         None => Some(work.await),
         Some(end) => timeout_at(end, work).await.ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures_util::stream;
+    use tokio::time::sleep;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::models::{Attempt, ClaimedTask, TaskId, Terms, Timestamp};
+    use crate::processors::Sent;
+
+    fn context() -> Context {
+        let task = ClaimedTask {
+            attempt: Attempt {
+                seq: 0,
+                task_id: TaskId::nil(),
+                number: 1,
+            },
+            content: String::new(),
+            processor: "model".to_owned(),
+            concurrency_key: None,
+            terms: Terms {
+                max_attempts: 1,
+                uncounted: 0,
+                timeout: None,
+                has_upstream: false,
+                lease: None,
+            },
+        };
+        let sent = Sent {
+            at: Timestamp::now(),
+            upstream: Vec::new(),
+            trace: None,
+        };
+        Context::of_sent(task, CancellationToken::new(), sent)
+    }
+
+    fn delta(text: &str, reason: &str) -> String {
+        format!(
+            "data: {{\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}},\"finish_reason\":{reason}}}]}}\n\n"
+        )
+    }
+
+    /// What is heard of chunks that come after so many seconds each.
+    async fn heard(chunks: Vec<(u64, String)>) -> Result<String, RunError> {
+        let chunks = stream::unfold(chunks.into_iter(), |mut chunks| async move {
+            let (seconds, chunk) = chunks.next()?;
+            sleep(Duration::from_secs(seconds)).await;
+            Some((Ok::<_, Infallible>(chunk), chunks))
+        });
+        let body = reqwest::Body::wrap_stream(chunks);
+        let response = Response::from(axum::http::Response::new(body));
+        let (context, secrets) = (context(), Secrets::default());
+        let mut answer = Answer::default();
+        let hearing = Hearing::new(&context, &mut answer, &secrets);
+        hearing.hear(response).await.map(|()| answer.text)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn text_after_the_first_finish_reason_belongs_to_the_answer() {
+        let chunks = vec![
+            (0, delta("one", "\"stop\"")),
+            (4, delta(", two", "null")),
+            (4, delta(", three", "null")),
+            (4, "data: {\"choices\":[]}\n\n".to_owned()),
+            // No text came with the last one, so this is too late.
+            (4, delta(", four", "null")),
+        ];
+        assert_eq!(heard(chunks).await.unwrap(), "one, two, three");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_goes_on_is_waited_for_until_it_says_that_it_ends() {
+        let chunks = vec![
+            (0, delta("one", "\"null\"")),
+            (60, delta(", two", "null")),
+            (60, "data: [DONE]\n\n".to_owned()),
+        ];
+        assert_eq!(heard(chunks).await.unwrap(), "one, two");
     }
 }

@@ -6,8 +6,15 @@
 //!   to 16 MiB. Of several choices it is the first. An attempt that fails has told what it has told;
 //!   the next one begins the answer anew.
 //! - Only an answer that says that it is whole is a result: one that stops without a `finish_reason`
-//!   or `[DONE]` has broken off, and the task is tried again if it has attempts left. After a
-//!   `finish_reason` the rest, which may be the count of tokens, has five seconds to come.
+//!   or `[DONE]` has broken off, and the task is tried again if it has attempts left. A message that
+//!   came in one piece is whole. After a `finish_reason` the rest, which may be more text and the count
+//!   of tokens, may pause for five seconds.
+//! - After a status of 200 a server can tell of its failure in the answer alone: `failure` knows the shapes.
+//!   An answer without text, `finish_reason` and usage is a failure too. One that says that the question
+//!   is refused fails for good, every other is tried again. The error shows what came.
+//! - The first byte of the body decides whether it is JSON or a stream; `Content-Type` is not read.
+//! - A refusal is a result. What is cut, and what comes beside the text (reasoning, calls of tools), is a line
+//!   of the task's log.
 //! - Answers with another status than 2xx, and broken connections, mean what they mean to a `webhook`.
 //! - `context_history.llm` is what it took: `model`, `prompt_tokens`, `completion_tokens`,
 //!   `total_tokens`, `finish_reason`, `attempt`. A server that does not count leaves null, and the
@@ -17,15 +24,17 @@
 //!   beyond the limit together; the time after it makes up for that. An answer without counts, and one
 //!   that broke off, counts a token for four bytes.
 //!
-//! `request` is what is sent, `hearing` takes what comes, `events`, `mend` and `answer` read it, `growth`
-//! tells it, `budget` counts.
+//! `request` is what is sent, `hearing` takes what comes, `events`, `mend`, `failure` and `answer` read it,
+//! `growth` tells it, `remarks` says what it leaves out, `budget` counts.
 
 mod answer;
 mod budget;
 mod events;
+mod failure;
 mod growth;
 mod hearing;
 mod mend;
+mod remarks;
 mod request;
 
 use futures_util::future::{BoxFuture, FutureExt};
@@ -109,7 +118,7 @@ impl Llm {
             .header(ACCEPT, "text/event-stream")
             .headers(call.headers())
             .body(question);
-        let response = request.send().await;
+        let response = self.http.send(request).await;
         call.answered(&response);
         let response = response.map_err(of_transport)?;
         let response = self.http.success(response, &secrets).await?;
@@ -121,6 +130,9 @@ impl Llm {
         if usage.total().is_none() {
             let line = "The model's server did not say how many tokens it took";
             context.log(line.to_owned()).await;
+        }
+        for line in remarks::of(answer) {
+            context.log(line).await;
         }
         let note = json!({
             "model": answer.model.as_ref().unwrap_or(&self.settings.model),

@@ -1,0 +1,228 @@
+//! What a result does not show of its answer, as lines for the task's log. Pure.
+
+use serde_json::Value;
+
+use super::answer::{Answer, LIMIT_BYTES};
+
+/// Names of tools that a line shows, and characters of each.
+const TOOLS: usize = 8;
+const NAME_CHARACTERS: usize = 64;
+
+/// Values of `finish_reason` for an answer that has reached its longest length.
+const TOO_LONG: [&str; 4] = [
+    "length",
+    "max_tokens",
+    "model_context_window_exceeded",
+    "model_length",
+];
+
+/// Values of `finish_reason` for an answer that a filter has stopped.
+const FILTERED: [&str; 8] = [
+    "blocklist",
+    "content_filter",
+    "guardrail_intervened",
+    "prohibited_content",
+    "recitation",
+    "safety",
+    "sensitive",
+    "spii",
+];
+
+/// What comes beside the text of an answer.
+#[derive(Default)]
+pub(super) struct Unread {
+    reasoning_characters: usize,
+    tools: Vec<String>,
+    has_tools: bool,
+    is_refusal: bool,
+}
+
+impl Unread {
+    /// Takes note of a message, or of a part of one.
+    pub fn take(&mut self, message: &Value) {
+        let reasoning = ["reasoning_content", "reasoning", "thinking"];
+        let texts = reasoning
+            .iter()
+            .filter_map(|field| message[*field].as_str());
+        self.reasoning_characters += texts.map(characters).max().unwrap_or(0);
+        for part in message["content"].as_array().into_iter().flatten() {
+            match part["type"].as_str() {
+                Some("thinking" | "reasoning") => self.reasoning_characters += thought(part),
+                Some("refusal") => self.is_refusal = true,
+                _ => {}
+            }
+        }
+        self.is_refusal |= message["refusal"]
+            .as_str()
+            .is_some_and(|text| !text.is_empty());
+        let calls = message["tool_calls"].as_array().into_iter().flatten();
+        let functions = calls.map(|call| &call["function"]);
+        for function in functions.chain([&message["function_call"]]) {
+            if function.is_object() {
+                self.take_tool(function["name"].as_str().unwrap_or_default());
+            }
+        }
+    }
+
+    fn take_tool(&mut self, name: &str) {
+        self.has_tools = true;
+        let shown: String = name.chars().take(NAME_CHARACTERS).collect();
+        let shown = shown.replace(|c: char| c.is_control() || c == '`', " ");
+        if !shown.is_empty() && self.tools.len() < TOOLS && !self.tools.contains(&shown) {
+            self.tools.push(shown);
+        }
+    }
+}
+
+/// A line for each thing that a reader of the result would not know.
+pub(super) fn of(answer: &Answer) -> Vec<String> {
+    let mut lines = Vec::new();
+    let unread = &answer.unread;
+    if answer.is_cut {
+        lines.push(format!(
+            "The answer is cut: a result takes {LIMIT_BYTES} bytes"
+        ));
+    }
+    match answer.finish_reason.as_deref() {
+        Some(reason) if is_one_of(reason, &TOO_LONG) => lines.push(format!(
+            "The answer is cut: the model reached its limit of tokens (finish_reason `{reason}`)"
+        )),
+        Some(reason) if is_one_of(reason, &FILTERED) => lines.push(format!(
+            "The answer is cut: the server's content filter stopped it (finish_reason `{reason}`)"
+        )),
+        None if !answer.text.is_empty() && !answer.is_cut => {
+            lines.push("The model's server did not say why the answer ends here".to_owned());
+        }
+        _ => {}
+    }
+    if unread.is_refusal {
+        lines.push("The model refused: the result is its refusal".to_owned());
+    }
+    if unread.has_tools {
+        let names: Vec<_> = unread
+            .tools
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect();
+        let names = match names.is_empty() {
+            true => String::new(),
+            false => format!(": {}", names.join(", ")),
+        };
+        lines.push(format!(
+            "The model called tools, and this processor runs none{names}"
+        ));
+    }
+    if answer.text.is_empty() {
+        lines.push(match unread.reasoning_characters {
+            0 => "The answer has no text".to_owned(),
+            count => format!(
+                "The answer has no text: all of it is reasoning ({count} characters), which is not kept"
+            ),
+        });
+    }
+    lines
+}
+
+fn is_one_of(reason: &str, known: &[&str]) -> bool {
+    known.iter().any(|known| known.eq_ignore_ascii_case(reason))
+}
+
+/// The characters of a part that holds reasoning, as a text or as a list of texts.
+fn thought(part: &Value) -> usize {
+    let list = part["thinking"].as_array().into_iter().flatten();
+    let texts = [&part["text"], &part["thinking"]].into_iter();
+    let texts = texts.chain(list.map(|item| &item["text"]));
+    texts.filter_map(Value::as_str).map(characters).sum()
+}
+
+fn characters(text: &str) -> usize {
+    text.chars().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::events::Event;
+    use super::*;
+
+    fn remarks(json: &str) -> Vec<String> {
+        let mut answer = Answer::default();
+        let (data, is_failure) = (json.to_owned(), false);
+        answer.take(&Event { data, is_failure }).unwrap();
+        of(&answer)
+    }
+
+    fn message(message: &str, reason: &str) -> String {
+        format!(r#"{{"choices":[{{"message":{message},"finish_reason":"{reason}"}}]}}"#)
+    }
+
+    #[test]
+    fn an_ordinary_answer_needs_no_line() {
+        assert!(remarks(&message(r#"{"content":"x","reasoning":"hm"}"#, "stop")).is_empty());
+        assert!(
+            remarks(&message(
+                r#"{"content":"x","refusal":null,"tool_calls":[]}"#,
+                "eos"
+            ))
+            .is_empty()
+        );
+    }
+
+    #[test]
+    fn each_line_says_what_is_missing_and_why() {
+        for (message, reason, expected) in [
+            (
+                r#"{"content":"x"}"#,
+                "length",
+                vec![
+                    "The answer is cut: the model reached its limit of tokens (finish_reason `length`)",
+                ],
+            ),
+            (
+                r#"{"content":"x"}"#,
+                "SAFETY",
+                vec![
+                    "The answer is cut: the server's content filter stopped it (finish_reason `SAFETY`)",
+                ],
+            ),
+            (
+                r#"{"content":"x"}"#,
+                "null",
+                vec!["The model's server did not say why the answer ends here"],
+            ),
+            (
+                r#"{"refusal":"No."}"#,
+                "stop",
+                vec!["The model refused: the result is its refusal"],
+            ),
+            (r#"{"content":""}"#, "stop", vec!["The answer has no text"]),
+            (
+                r#"{"reasoning_content":"hmm"}"#,
+                "stop",
+                vec![
+                    "The answer has no text: all of it is reasoning (3 characters), which is not kept",
+                ],
+            ),
+            (
+                r#"{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}]}"#,
+                "stop",
+                vec![
+                    "The answer has no text: all of it is reasoning (2 characters), which is not kept",
+                ],
+            ),
+            (
+                r#"{"tool_calls":[{"function":{"name":"f"}},{"function":{"arguments":"{}"}}],"function_call":null}"#,
+                "tool_calls",
+                vec![
+                    "The model called tools, and this processor runs none: `f`",
+                    "The answer has no text",
+                ],
+            ),
+        ] {
+            assert_eq!(
+                remarks(&super::tests::message(message, reason)),
+                expected,
+                "{message}"
+            );
+        }
+    }
+}
