@@ -11,6 +11,7 @@ use super::document::parameters;
 use super::error::ApiError;
 use super::filter::FILTERS;
 use super::query::Query;
+use super::task::retry_at;
 use super::{Shared, filter};
 use crate::models::TaskFilter;
 use crate::state::Bulk;
@@ -30,10 +31,10 @@ pub(super) struct BulkDone {
 
 /// Have the tasks of a filter that have FAILED wait again.
 ///
-/// At least one filter is needed.
+/// At least one filter is needed. Tasks that never began keep their `run_at` if that lies ahead.
 #[utoipa::path(
     post, path = "/api/v1/tasks/retry", tag = "Tasks", operation_id = "retry_tasks",
-    params(parameters::FilterParameters, parameters::DryRunParameter),
+    params(parameters::FilterParameters, parameters::DryRunParameter, parameters::NowParameter),
     responses((status = 200, description = "How many they were", body = BulkDone)),
 )]
 pub(super) async fn retry(
@@ -41,9 +42,10 @@ pub(super) async fn retry(
     caller: Caller,
     uri: Uri,
 ) -> Result<Json<BulkDone>, ApiError> {
-    let (filter, dry_run) = read(&caller, &uri)?;
+    let query = Query::parse(uri.query(), &[&FILTERS[..], &["dry_run", "now"]].concat())?;
+    let (filter, dry_run) = read_from(&query, &caller)?;
     let state = api.state.in_name_of(caller.name());
-    let done = state.retry_all(&filter, dry_run).await?;
+    let done = state.retry_all(&filter, retry_at(&query)?, dry_run).await?;
     Ok(answer(done, dry_run, "wait again"))
 }
 
@@ -94,10 +96,14 @@ pub(super) async fn abort(
 
 fn read(caller: &Caller, uri: &Uri) -> Result<(TaskFilter, bool), ApiError> {
     let query = Query::parse(uri.query(), &[&FILTERS[..], &["dry_run"]].concat())?;
-    let dry_run = query.get("dry_run", "bool_parsing", "true or false")?;
-    let mut filter = filter::read_some(&query)?;
+    read_from(&query, caller)
+}
+
+fn read_from(query: &Query, caller: &Caller) -> Result<(TaskFilter, bool), ApiError> {
+    let dry_run = query.flag("dry_run", false)?;
+    let mut filter = filter::read_some(query)?;
     caller.confine(&mut filter)?;
-    Ok((filter, dry_run.unwrap_or(false)))
+    Ok((filter, dry_run))
 }
 
 fn answer(done: Bulk, dry_run: bool, what: &str) -> Json<BulkDone> {

@@ -1,5 +1,7 @@
 //! What can be done with one task besides reading it: retry, delete, read its log.
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
@@ -13,7 +15,7 @@ use super::error::{ApiError, Refusal};
 use super::extract::TaskIdPath;
 use super::query::{NoParameters, Query};
 use crate::models::TaskId;
-use crate::state::{Deleted, LogLine, LogPart, Retried};
+use crate::state::{Deleted, LogLine, LogPart, Retried, RetryAt};
 
 /// Log lines in an answer, if the request does not say.
 const LINES: u32 = 1000;
@@ -27,23 +29,27 @@ pub(super) struct TaskDone {
     success: bool,
     #[schema(value_type = Uuid)]
     task_id: TaskId,
-    message: &'static str,
+    #[schema(value_type = String)]
+    message: Cow<'static, str>,
 }
 
 impl TaskDone {
-    pub fn new(task_id: TaskId, message: &'static str) -> Json<Self> {
+    pub fn new(task_id: TaskId, message: impl Into<Cow<'static, str>>) -> Json<Self> {
         Json(Self {
             success: true,
             task_id,
-            message,
+            message: message.into(),
         })
     }
 }
 
 /// Have a task that has FAILED wait again.
+///
+/// One that never began, because it was purged or stopped while it waited, keeps its `run_at` if that lies
+/// ahead.
 #[utoipa::path(
     post, path = "/api/v1/tasks/{task_id}/retry", tag = "Tasks", operation_id = "retry_task",
-    params(parameters::TaskIdParameter),
+    params(parameters::TaskIdParameter, parameters::NowParameter),
     responses(
         (status = 200, description = "It waits again", body = TaskDone),
         (status = 409, description = "It has not FAILED, or another task has its `unique_key`",
@@ -53,17 +59,33 @@ impl TaskDone {
 pub(super) async fn retry(
     State(api): Shared,
     caller: Caller,
-    _: NoParameters,
+    uri: Uri,
     TaskIdPath(task_id): TaskIdPath,
 ) -> Result<Json<TaskDone>, ApiError> {
-    match api.state.in_name_of(caller.name()).retry(task_id).await? {
-        Retried::Done => Ok(TaskDone::new(task_id, "The task waits again.")),
+    let at = retry_at(&Query::parse(uri.query(), &["now"])?)?;
+    let state = api.state.in_name_of(caller.name());
+    match state.retry(task_id, at).await? {
+        Retried::Done { later: None } => Ok(TaskDone::new(task_id, "The task waits again.")),
+        Retried::Done { later: Some(time) } => {
+            let message = format!(
+                "The task waits again, and starts not before {time}; with now=true it starts at once."
+            );
+            Ok(TaskDone::new(task_id, message))
+        }
         Retried::Missing => Err(ApiError::NotFound("Task not found")),
         Retried::NotFailed => {
             let detail = "Only a task that has FAILED can be retried.".to_owned();
             Err(ApiError::Status(StatusCode::CONFLICT, detail))
         }
     }
+}
+
+/// When a retried task starts, as the parameter `now` says.
+pub(super) fn retry_at(query: &Query) -> Result<RetryAt, ApiError> {
+    Ok(match query.flag("now", false)? {
+        true => RetryAt::Now,
+        false => RetryAt::AsGiven,
+    })
 }
 
 /// Delete a finished task, with its log.

@@ -35,6 +35,7 @@ pub(super) fn task_of(
     let content = fields.required_text("content");
     let processor = fields.processor(registry, caller);
     let entry = registry.get(processor.as_deref().unwrap_or(&registry.default_name()));
+    let (run_at, delay) = start(&mut fields);
     let task = NewTask {
         content,
         processor: processor.unwrap_or_else(|| registry.default_name()),
@@ -44,7 +45,8 @@ pub(super) fn task_of(
         max_attempts: fields
             .whole("max_attempts", 1, 1000)
             .unwrap_or_else(|| entry.map_or(1, |entry| entry.max_attempts)),
-        run_at: run_at(&mut fields),
+        run_at,
+        delay,
         timeout: timeout(&mut fields),
         concurrency_key: fields.key("concurrency_key"),
         unique_key: fields.key("unique_key"),
@@ -58,8 +60,8 @@ pub(super) fn task_of(
     Ok(NewTask { request, ..task })
 }
 
-/// When it may start: `run_at`, or `delay` seconds from now.
-fn run_at(fields: &mut Fields) -> Option<Timestamp> {
+/// When it may start: at `run_at`, or `delay` from now; the delay with it.
+fn start(fields: &mut Fields) -> (Option<Timestamp>, Option<Duration>) {
     let run_at = fields.time("run_at");
     let msg = "Input should be a number of seconds, 0 or more, at most ten years";
     let delay = fields.read("delay", "float_range", msg, |value| {
@@ -67,13 +69,14 @@ fn run_at(fields: &mut Fields) -> Option<Timestamp> {
         (0.0..=DELAY_LIMIT).contains(&seconds).then_some(seconds)
     });
     let Some(delay) = delay else {
-        return run_at;
+        return (run_at, None);
     };
     if let Some(run_at) = run_at {
         let msg = "Give either run_at or delay";
         fields.refuse("run_at", "value_error", msg, serde_json::json!(run_at));
     }
-    (delay > 0.0).then(|| Timestamp::now().after(Duration::from_secs_f64(delay)))
+    let delay = (delay > 0.0).then(|| Duration::from_secs_f64(delay));
+    (delay.map(|delay| Timestamp::now().after(delay)), delay)
 }
 
 fn timeout(fields: &mut Fields) -> Option<Duration> {

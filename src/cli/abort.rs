@@ -33,6 +33,7 @@ pub(super) async fn run(abort: &Abort) -> Result<(), Error> {
         one: &|id| (Method::POST, format!("/api/v1/queue/task/{id}/abort")),
         done: "Task aborted.",
         many: (Method::POST, "/api/v1/tasks/abort"),
+        with: None,
         asks: !abort.yes,
     };
     abort.chosen.apply(&verb).await

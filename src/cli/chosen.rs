@@ -42,6 +42,8 @@ pub(super) struct Verb<'a> {
     pub done: &'a str,
     /// The call for those that a filter finds.
     pub many: (Method, &'a str),
+    /// A parameter of that call besides the filter.
+    pub with: Option<(&'static str, &'static str)>,
     /// Whether to ask first, at a terminal, before it is done to all that a filter finds.
     pub asks: bool,
 }
@@ -131,6 +133,7 @@ impl Chosen {
 
     async fn call(&self, client: &Client, verb: &Verb<'_>, dry_run: bool) -> Result<Value, Error> {
         let mut parameters = self.filter.parameters();
+        parameters.extend(verb.with.map(|(name, value)| (name, value.to_owned())));
         if dry_run {
             parameters.push(("dry_run", "true".to_owned()));
         }

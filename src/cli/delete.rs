@@ -33,6 +33,7 @@ pub(super) async fn run(delete: &Delete) -> Result<(), Error> {
         one: &|id| (Method::DELETE, format!("/api/v1/tasks/{id}")),
         done: "Task deleted.",
         many: (Method::DELETE, "/api/v1/tasks"),
+        with: None,
         asks: !delete.yes,
     };
     delete.chosen.apply(&verb).await

@@ -11,7 +11,9 @@ Examples:
   venom retry 0190a6e2-7b5c-7d20-9a3c-5f2e8b1d4c6a
   venom retry --failed --processor summarise --dry-run
   venom retry --failure timeout --since 2026-01-31T00:00:00Z
+  venom retry --failure purged --now
 
+A task that never began keeps the time that it was given with --delay or --at, if that lies ahead.
 Only tasks that FAILED can be retried. The exit code is 1 if one of several ids was refused.";
 
 /// Let tasks that FAILED run again.
@@ -20,15 +22,22 @@ Only tasks that FAILED can be retried. The exit code is 1 if one of several ids 
 pub(super) struct Retry {
     #[command(flatten)]
     chosen: Chosen,
+    /// Start at once also what never began and was submitted for a later time
+    #[arg(long)]
+    now: bool,
 }
 
 /// Gives the orders.
 pub(super) async fn run(retry: &Retry) -> Result<(), Error> {
     let verb = Verb {
         name: "Retry",
-        one: &|id| (Method::POST, format!("/api/v1/tasks/{id}/retry")),
+        one: &|id| {
+            let query = if retry.now { "?now=true" } else { "" };
+            (Method::POST, format!("/api/v1/tasks/{id}/retry{query}"))
+        },
         done: "The task waits again.",
         many: (Method::POST, "/api/v1/tasks/retry"),
+        with: retry.now.then_some(("now", "true")),
         asks: false,
     };
     retry.chosen.apply(&verb).await

@@ -6,6 +6,9 @@ use super::finding::Finding;
 
 /// This program was not there before.
 const EARLIEST_YEAR: i32 = 2025;
+/// The advice where something was written by a clock that was ahead.
+pub(super) const SET_IT_RIGHT: &str =
+    "set the clock right; a service that runs puts right what waits for it";
 /// A clock that is set back by less is one that is kept in time.
 const TOLERANCE_SECONDS: i64 = 5;
 
@@ -31,7 +34,7 @@ pub(super) fn against_journal(newest: &str, now: DateTime<Utc>) -> Option<Findin
     let ahead = (newest - now).num_seconds();
     (ahead > TOLERANCE_SECONDS).then(|| {
         let message = format!("the newest event is {ahead} s in the future: it was set back");
-        Finding::warn("clock", message).advise("set it right; tasks wait for times that are past")
+        Finding::warn("clock", message).advise(SET_IT_RIGHT)
     })
 }
 

@@ -85,6 +85,10 @@ fn describe(path: &Path, audit: &Audit, depth: Depth) -> Vec<Finding> {
             format!("all {rules} rules hold for every task"),
         ));
     }
+    for ahead in &audit.ahead {
+        let message = format!("{} {}, such as {}", ahead.rows, ahead.what, ahead.example);
+        findings.push(Finding::warn("clock", message).advise(clock::SET_IT_RIGHT));
+    }
     let newest = audit.newest.as_deref();
     findings.extend(newest.and_then(|newest| clock::against_journal(newest, Utc::now())));
     findings.extend(large_wal(path));

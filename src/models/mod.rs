@@ -4,6 +4,7 @@
 //! time is written, what an event looks like on the wire) live beside it.
 
 mod attempt;
+mod clock;
 mod event;
 mod filter;
 mod grant;
@@ -14,6 +15,7 @@ mod timestamp;
 mod trace;
 
 pub use attempt::{Again, Attempt, ClaimedTask, Lease, LeaseOrigin, OfferId, Outcome, Terms};
+pub use clock::{Clock, Reading};
 pub use event::{Event, EventType, FIRST_FRAME_MESSAGE};
 pub use filter::{Order, TaskFilter};
 pub use grant::{Grant, Role, Token, TokenHash};

@@ -37,6 +37,22 @@ impl Pause {
         }
     }
 
+    /// The pause as it stands after the clock was set back to `now`. One that has begun under the earlier
+    /// clock lasts no longer than it was to last when it began.
+    pub fn begun_by(self, now: Timestamp) -> Self {
+        if self.since <= now {
+            return self;
+        }
+        let until = self
+            .until
+            .map(|until| now.shifted(until.seconds_since(self.since)));
+        Self {
+            since: now,
+            until,
+            ..self
+        }
+    }
+
     /// Whether it still stands at `now`.
     pub fn holds_at(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| until > now)

@@ -112,6 +112,9 @@ pub struct NewTask {
     pub max_attempts: i64,
     /// Not before this time; `None` stands for at once.
     pub run_at: Option<Timestamp>,
+    /// What `run_at` was worked out from, if it was: the task waits no longer than that, whatever becomes of
+    /// the clock.
+    pub delay: Option<Duration>,
     pub timeout: Option<Duration>,
     pub concurrency_key: Option<String>,
     pub unique_key: Option<String>,
@@ -133,6 +136,7 @@ impl NewTask {
             session_id: None,
             max_attempts: 1,
             run_at: None,
+            delay: None,
             timeout: None,
             concurrency_key: None,
             unique_key: None,

@@ -49,6 +49,15 @@ impl Timestamp {
         Self(earlier.unwrap_or_default().trunc_subsecs(6))
     }
 
+    /// The time this many seconds later; earlier if they are negative.
+    pub fn shifted(self, seconds: f64) -> Self {
+        match Duration::try_from_secs_f64(seconds.abs()) {
+            Ok(period) if seconds < 0.0 => self.before(period),
+            Ok(period) => self.after(period),
+            Err(_) => self,
+        }
+    }
+
     /// Without the fraction of its second.
     pub fn whole_seconds(self) -> Self {
         Self(self.0.trunc_subsecs(0))

@@ -77,8 +77,9 @@ fn describe(
         When::Every(period) => (None, None, Some(seconds(period.as_secs_f64()))),
     };
     let last_due = progress.map(|progress| progress.last_due);
-    let mark = last_due.unwrap_or(now);
-    let next = || Timetable::new(&schedule.when).next(mark, mark.max(now));
+    // One in the future is of a clock that was ahead; it counts from now.
+    let mark = last_due.unwrap_or(now).min(now);
+    let next = || Timetable::new(&schedule.when).next(mark, now);
     let task = progress.and_then(|progress| progress.last_task);
     Listed {
         name: name.to_owned(),

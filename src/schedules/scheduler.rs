@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, json};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::timetable::{Step, Timetable};
 use crate::config::{Current, Missed, ScheduleSettings, Settings};
-use crate::models::{NewTask, Timestamp};
+use crate::models::{Clock, NewTask, Reading, Timestamp};
 use crate::state::{Due, Error, Progress, StateManager};
 
 /// The longest sleep, so that a clock that was set is noticed.
@@ -43,6 +43,9 @@ struct Served {
     since: Timestamp,
     /// Whether the times before `since` are passed over, whatever the settings say of missed ones.
     passes_over: bool,
+    /// While the mark lies in the future, because the clock was set back: since when it is known to. Due times
+    /// count from then.
+    from: Option<Timestamp>,
 }
 
 impl Scheduler {
@@ -54,7 +57,7 @@ impl Scheduler {
             current,
             settings: Arc::clone(&settings),
             served: BTreeMap::new(),
-            clock: Clock::new(),
+            clock: Clock::trusted(Reading::now()),
             failing: false,
         };
         scheduler.take(settings);
@@ -92,8 +95,8 @@ impl Scheduler {
 
     /// One step of each schedule; how long nothing is due then.
     async fn tick(&mut self) -> Duration {
-        let now = Timestamp::now();
-        if self.clock.has_leapt(now) {
+        let Reading { time: now, instant } = Reading::now();
+        if self.clock.moved(now, instant).abs() > LEAP_SECONDS {
             for served in self.served.values_mut() {
                 served.since = now;
                 served.passes_over = false;
@@ -113,8 +116,13 @@ impl Scheduler {
         }
     }
 
-    async fn step_all(&self, now: Timestamp) -> Result<Duration, Error> {
+    async fn step_all(&mut self, now: Timestamp) -> Result<Duration, Error> {
         let progress = self.state.schedule_progress().await?;
+        for (name, served) in &mut self.served {
+            if let Some(progress) = progress.get(name) {
+                served.look_at_mark(progress.last_due, now);
+            }
+        }
         let mut pause = Ok(NAP);
         for (name, served) in &self.served {
             let stepped = self.step(name, served, progress.get(name), now).await;
@@ -147,6 +155,7 @@ impl Scheduler {
             schedule: name.to_owned(),
             time,
             task,
+            turns_back: served.from.is_some(),
         };
         if let Some(task_id) = self.state.submit_scheduled(due).await? {
             tracing::debug!(schedule = name, due = %time, %task_id, "a schedule was due");
@@ -175,16 +184,19 @@ impl Scheduler {
 
 impl Served {
     fn new(settings: &ScheduleSettings, before: Option<Self>, now: Timestamp) -> Self {
-        let (since, passes_over) = match before {
-            None => (now, false),
-            Some(before) if before.is_same(settings) => (before.since, before.passes_over),
-            Some(_) => (now, true),
+        let (since, passes_over, from) = match before {
+            None => (now, false, None),
+            Some(before) if before.is_same(settings) => {
+                (before.since, before.passes_over, before.from)
+            }
+            Some(_) => (now, true, None),
         };
         Self {
             timetable: Timetable::new(&settings.when),
             settings: settings.clone(),
             since,
             passes_over,
+            from,
         }
     }
 
@@ -193,7 +205,20 @@ impl Served {
         self.settings.enabled && self.settings.when == settings.when
     }
 
+    /// Notices that the mark lies in the future, or does no longer. A mark that is the next due time itself is
+    /// left alone: the clock was set back by less than an interval, and that time has had its task.
+    fn look_at_mark(&mut self, mark: Timestamp, now: Timestamp) {
+        let is_next = || self.timetable.next(now, now) == Some(mark);
+        self.from = match self.from.filter(|from| *from <= now) {
+            _ if mark <= now || is_next() => None,
+            None => Some(now),
+            known => known,
+        };
+    }
+
     fn step(&self, mark: Timestamp, now: Timestamp) -> Step {
+        // Nothing was missed before a time from which on due times count.
+        let (mark, since) = self.from.map_or((mark, self.since), |from| (from, from));
         let passes_over = self.passes_over || !self.settings.enabled;
         let missed = if passes_over {
             Missed::Skip
@@ -201,40 +226,13 @@ impl Served {
             self.settings.missed
         };
         if self.settings.enabled {
-            return self.timetable.step(mark, self.since, now, missed);
+            return self.timetable.step(mark, since, now, missed);
         }
         match self.timetable.step(mark, now, now, missed) {
             // Due at this very moment: it will have been passed over at the next look.
             Step::Submit(_) => Step::Wait(None),
             step => step,
         }
-    }
-}
-
-/// Tells the time that passes from the time that is set.
-struct Clock {
-    seen: Timestamp,
-    /// Stands still while the machine is asleep.
-    steady: Instant,
-}
-
-impl Clock {
-    fn new() -> Self {
-        Self {
-            seen: Timestamp::now(),
-            steady: Instant::now(),
-        }
-    }
-
-    /// Whether more or less time has passed on the clock than in truth, since the last look.
-    fn has_leapt(&mut self, now: Timestamp) -> bool {
-        let shown = now.seconds_since(self.seen);
-        let passed = self.steady.elapsed().as_secs_f64();
-        *self = Self {
-            seen: now,
-            steady: Instant::now(),
-        };
-        (shown - passed).abs() > LEAP_SECONDS
     }
 }
 
@@ -305,10 +303,46 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_is_noticed() {
-        let mut clock = Clock::new();
-        assert!(!clock.has_leapt(Timestamp::now()));
-        assert!(clock.has_leapt(Timestamp::now().after(Duration::from_secs(600))));
-        assert!(clock.has_leapt(Timestamp::now()));
+    fn a_mark_in_the_future_counts_from_now() {
+        let mut served = Served::new(&every(10), None, at(0));
+        let mark = at(400 * 86_400);
+        served.look_at_mark(mark, at(3));
+        assert_eq!(served.step(mark, at(3)), Step::Wait(Some(at(13))));
+        served.look_at_mark(mark, at(12));
+        assert_eq!(served.step(mark, at(12)), Step::Wait(Some(at(13))));
+        // A reload that leaves the times alone changes nothing.
+        let mut served = Served::new(&every(10), Some(served), at(12));
+        served.look_at_mark(mark, at(13));
+        assert_eq!(served.step(mark, at(13)), Step::Submit(at(13)));
+        served.look_at_mark(at(13), at(13));
+        assert_eq!(served.step(at(13), at(14)), Step::Wait(Some(at(23))));
+        // Set back once more.
+        served.look_at_mark(at(13), at(-100));
+        assert_eq!(served.step(at(13), at(-100)), Step::Wait(Some(at(-90))));
+        // The clock is right again before anything was due.
+        served.look_at_mark(at(13), at(14));
+        assert_eq!(served.step(at(13), at(14)), Step::Wait(Some(at(23))));
+    }
+
+    #[test]
+    fn a_cron_time_that_the_clock_shows_again_has_its_task() {
+        let daily = ScheduleSettings {
+            when: When::Cron {
+                expression: "0 12 * * *".to_owned(),
+                timezone: "UTC".to_owned(),
+            },
+            ..every(1)
+        };
+        let time = |text: &str| text.parse::<Timestamp>().unwrap();
+        let noon = time("2026-05-01T12:00:00Z");
+        let mut served = Served::new(&daily, None, noon);
+        let before = time("2026-05-01T11:59:58Z");
+        served.look_at_mark(noon, before);
+        let tomorrow = Step::Wait(Some(time("2026-05-02T12:00:00Z")));
+        assert_eq!(served.step(noon, before), tomorrow);
+        // Of a mark that is further ahead nothing is known.
+        served.look_at_mark(time("2028-01-01T12:00:00Z"), before);
+        let step = served.step(time("2028-01-01T12:00:00Z"), before);
+        assert_eq!(step, Step::Wait(Some(noon)));
     }
 }

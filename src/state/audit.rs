@@ -9,10 +9,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
-use sqlx::{Connection, Row, SqliteConnection};
+use sqlx::query::Query;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Connection, Row, Sqlite, SqliteConnection};
 
 use super::connect::{self, OpenError};
 use super::files::wal_bytes;
+use crate::models::Timestamp;
 
 /// Instructions of SQLite after which an audit with bounds looks whether it is to go on.
 const STEPS: i32 = 1000;
@@ -107,6 +110,34 @@ pub const INVARIANTS: [(&str, &str); 13] = [
     ),
 ];
 
+/// What stands in the future of a clock, whose time is the parameter: rows that were written while it was
+/// ahead.
+const AHEAD: [(&str, &str); 3] = [
+    (
+        "waiting tasks that were submitted without a delay and are not due yet",
+        "SELECT id FROM tasks
+          WHERE finished_at IS NULL AND status = 'PENDING' AND run_at > ?1 AND run_at <= created_at",
+    ),
+    (
+        "schedules that have come further than the clock",
+        "SELECT name FROM schedules WHERE last_due > ?1",
+    ),
+    (
+        "pauses that began in the future",
+        "SELECT 'of the queue' FROM meta WHERE key = 'pause' AND value ->> '$.since' > ?1
+         UNION ALL
+         SELECT 'of ' || each.key FROM meta, json_each(meta.value) AS each
+          WHERE meta.key = 'closed' AND each.value ->> '$.since' > ?1",
+    ),
+];
+/// The same, for which all rows have to be read.
+const FINISHED_AHEAD: (&str, &str) = (
+    "tasks that finished in the future, and are kept until then and as long as others",
+    "SELECT id FROM tasks WHERE finished_at > ?1",
+);
+/// What is ahead by less is of a clock that is kept in time.
+const TOLERANCE: Duration = Duration::from_secs(5);
+
 /// What an [`audit`] has found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Audit {
@@ -118,6 +149,8 @@ pub struct Audit {
     pub damage: Vec<String>,
     /// Rules that rows break; not looked at in a damaged file.
     pub broken: Vec<Broken>,
+    /// What stands in the future.
+    pub ahead: Vec<Broken>,
     /// Why not everything was looked at.
     pub stopped: Option<Stopped>,
 }
@@ -137,13 +170,13 @@ pub enum Stopped {
     WalTooLarge,
 }
 
-/// A rule of [`INVARIANTS`] that does not hold.
+/// Rows that should not be there: those that break a rule of [`INVARIANTS`], or stand in the future.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
     /// The rows that should not be there, in words.
     pub what: &'static str,
     pub rows: u64,
-    /// The id of one of them.
+    /// The id or the name of one of them.
     pub example: String,
 }
 
@@ -259,29 +292,42 @@ async fn inspect(conn: &mut SqliteConnection) -> Result<Audit, sqlx::Error> {
     }
     let mut found = count(&mut *conn).await?;
     for (what, sql) in INVARIANTS {
-        if let Some(broken) = check(&mut *conn, what, sql).await? {
+        if let Some(broken) = check(&mut *conn, what, sqlx::query(sql)).await? {
             found.broken.push(broken);
         }
     }
+    found.ahead.extend(ahead(conn, FINISHED_AHEAD).await?);
     Ok(found)
 }
 
 async fn count(conn: &mut SqliteConnection) -> Result<Audit, sqlx::Error> {
     let tasks = sqlx::query_scalar("SELECT count(*) FROM tasks");
     let newest = sqlx::query_scalar("SELECT at FROM logs ORDER BY id DESC LIMIT 1");
-    Ok(Audit {
+    let mut found = Audit {
         tasks: tasks.fetch_one(&mut *conn).await?,
-        newest: newest.fetch_optional(conn).await?,
+        newest: newest.fetch_optional(&mut *conn).await?,
         ..Audit::default()
-    })
+    };
+    for rows in AHEAD {
+        found.ahead.extend(ahead(&mut *conn, rows).await?);
+    }
+    Ok(found)
+}
+
+async fn ahead(
+    conn: &mut SqliteConnection,
+    (what, sql): (&'static str, &'static str),
+) -> Result<Option<Broken>, sqlx::Error> {
+    let now = Timestamp::now().after(TOLERANCE).to_string();
+    check(conn, what, sqlx::query(sql).bind(now)).await
 }
 
 async fn check(
     conn: &mut SqliteConnection,
     what: &'static str,
-    sql: &'static str,
+    rows: Query<'static, Sqlite, SqliteArguments>,
 ) -> Result<Option<Broken>, sqlx::Error> {
-    let mut rows = sqlx::query(sql).fetch(conn);
+    let mut rows = rows.fetch(conn);
     let mut broken: Option<Broken> = None;
     while let Some(row) = rows.try_next().await? {
         match &mut broken {

@@ -11,7 +11,7 @@ use serde_json::json;
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::lists::{self, Found};
-use super::request::{Change, Order};
+use super::request::{Change, Order, RetryAt};
 use super::search::Search;
 use super::text::Text;
 use super::writer::Writer;
@@ -106,9 +106,14 @@ impl StateManager {
     ///
     /// # Errors
     /// When something could not be stored; some tasks may have been retried then.
-    pub async fn retry_all(&self, filter: &TaskFilter, dry_run: bool) -> Result<Bulk, Error> {
+    pub async fn retry_all(
+        &self,
+        filter: &TaskFilter,
+        at: RetryAt,
+        dry_run: bool,
+    ) -> Result<Bulk, Error> {
         match with_status(filter, TaskStatus::Failed) {
-            Some(filter) => self.change_all(&filter, Change::Retry, dry_run).await,
+            Some(filter) => self.change_all(&filter, Change::Retry(at), dry_run).await,
             None => Ok(Bulk::default()),
         }
     }
@@ -180,7 +185,7 @@ impl StateManager {
 impl Writer {
     pub(super) async fn change(&mut self, change: Change, found: &[Found]) -> Result<u64, Error> {
         match change {
-            Change::Retry => self.retry_found(found).await,
+            Change::Retry(at) => self.retry_found(found, at).await,
             Change::Delete => self.delete_found(found).await,
         }
     }

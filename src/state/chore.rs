@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::announce::Committed;
 use super::chains::Progress;
+use super::clock::RepairTimes;
 use super::journal::Row;
 use super::lanes::LaneName;
 use super::orders::{answer, journal};
@@ -23,6 +24,8 @@ pub(super) enum Chore {
     Purge(Purge),
     /// Goes through those that wait for this task, if it is final.
     Resolve(TaskId),
+    /// Puts right what a clock that was set back would let wait.
+    RepairTimes(RepairTimes),
 }
 
 /// A purge.
@@ -60,6 +63,7 @@ impl Writer {
     pub(super) async fn work_on(&mut self, chore: Chore) -> Result<(), Error> {
         match chore {
             Chore::Purge(purge) => self.work_on_purge(purge).await,
+            Chore::RepairTimes(repair) => self.work_on_times(repair).await,
             Chore::Resolve(task) => match self.resolve_chunk(task).await {
                 Err(error @ Error::Corrupt(_)) => Err(error),
                 Err(error) => {

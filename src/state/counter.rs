@@ -151,6 +151,9 @@ impl Writer {
         let taken = match count.ended {
             Some(Ok((lanes, blocked))) => {
                 self.ledger.lanes.replace(lanes);
+                if (self.times_forgotten).is_some_and(|time| time >= count.begun) {
+                    self.ledger.lanes.forget_times();
+                }
                 let blocked = blocked + self.ledger.blocked;
                 self.ledger.blocked = blocked.saturating_sub(count.blocked);
                 self.data_version = count.version;

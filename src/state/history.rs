@@ -229,9 +229,14 @@ pub(super) struct Start {
 pub(super) async fn starts_since(
     conn: &mut SqliteConnection,
     since: Timestamp,
+    now: Timestamp,
 ) -> Result<Vec<Start>, Error> {
     let mut starts = kept_starts(conn, since).await?;
     starts.extend(journalled_starts(conn, since).await?);
+    for start in &mut starts {
+        // The clock was set back since: it counts for no longer than one of this moment.
+        start.at = start.at.min(now);
+    }
     // One task starts once at a time.
     starts.sort_by_key(|start| (start.at, start.task_id));
     starts.dedup_by_key(|start| (start.at, start.task_id));

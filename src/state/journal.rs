@@ -81,12 +81,12 @@ impl Row {
 
     pub fn created(task_id: TaskId, task: &NewTask, now: &str) -> Self {
         let line = format!("Task started: {now}");
-        Self::of_task(
-            EventType::TaskCreated,
-            task_id,
-            Some(line),
-            preview(&task.content),
-        )
+        let mut data = preview(&task.content);
+        if let Some(delay) = task.delay {
+            data.pop();
+            data.push_str(&format!(",\"delay\":{}}}", delay.as_secs_f64()));
+        }
+        Self::of_task(EventType::TaskCreated, task_id, Some(line), data)
     }
 
     pub fn imported(task_id: TaskId, content: &str, line: Option<String>, at: Timestamp) -> Self {
@@ -182,6 +182,26 @@ impl Row {
         let error = error.unwrap_or(because);
         let data = json!({ "attempt": attempt, "run_at": run_at, "error": error }).to_string();
         Self::of_task(EventType::TaskRetrying, task_id, Some(line), data)
+    }
+
+    /// The task waits again because somebody wants that, and not before `run_at` if that lies ahead.
+    pub fn retried_by_hand(
+        task_id: TaskId,
+        attempt: i64,
+        run_at: Timestamp,
+        now: Timestamp,
+    ) -> Self {
+        let because = match attempt {
+            0 => "did not begin and was retried by hand",
+            _ => "failed and was retried by hand",
+        };
+        let now_text = now.to_string();
+        let mut row = Self::retrying(task_id, attempt, because, None, None, &now_text);
+        if run_at > now {
+            row.data =
+                json!({ "attempt": attempt, "run_at": run_at, "error": because }).to_string();
+        }
+        row
     }
 
     /// The row as the database takes it.

@@ -261,6 +261,18 @@ impl Ledger {
         self.running.insert(task.attempt.seq, slot);
     }
 
+    /// The clock was set: everything is as long ago as it was.
+    pub fn shift(&mut self, seconds: f64) {
+        for slot in self.running.values_mut() {
+            slot.since = slot.since.shifted(seconds);
+        }
+        let starts = self.processor_starts.values_mut();
+        for starts in starts.chain(self.key_starts.values_mut()) {
+            starts.shift(seconds);
+        }
+        self.lanes.forget_times();
+    }
+
     /// No start is known any more.
     pub fn forget_starts(&mut self) {
         self.processor_starts.clear();

@@ -1,4 +1,5 @@
-//! Retry by hand: tasks that have FAILED wait again, with all their attempts before them.
+//! Retry by hand: tasks that have FAILED wait again, with all their attempts before them. One that never
+//! began keeps the time that it was given, if that lies ahead.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -10,7 +11,7 @@ use super::attempts::Waiting;
 use super::journal::Row;
 use super::lists::Found;
 use super::orders::journal;
-use super::request::Retried;
+use super::request::{Retried, RetryAt};
 use super::text::Text;
 use super::transaction::{begin, end};
 use super::writer::Writer;
@@ -27,7 +28,7 @@ struct Revived {
 }
 
 impl Writer {
-    pub(super) async fn retry(&mut self, task: TaskId) -> Result<Retried, Error> {
+    pub(super) async fn retry(&mut self, task: TaskId, at: RetryAt) -> Result<Retried, Error> {
         match self.status_of(task).await? {
             None => return Ok(Retried::Missing),
             Some(TaskStatus::Failed) => {}
@@ -39,21 +40,24 @@ impl Writer {
         let time = Timestamp::now();
         let conn = &mut self.conn;
         begin(conn).await?;
-        let written = revive(conn, &[task], time, self.by.as_deref()).await;
+        let written = revive(conn, &[task], at, time, self.by.as_deref()).await;
         let (revived, committed) = end(&mut self.conn, written).await.map_err(taken)?;
         self.count_revived(&revived, committed).await;
-        Ok(Retried::Done)
+        let starts_at = revived.first().map(|task| task.waiting.run_at);
+        Ok(Retried::Done {
+            later: starts_at.filter(|run_at| *run_at > time),
+        })
     }
 
     /// Retries those of these tasks that have failed as they were found; how many.
-    pub(super) async fn retry_found(&mut self, found: &[Found]) -> Result<u64, Error> {
+    pub(super) async fn retry_found(&mut self, found: &[Found], at: RetryAt) -> Result<u64, Error> {
         let time = Timestamp::now();
         let conn = &mut self.conn;
         begin(conn).await?;
         let written = async {
             let tasks = bulk::retriable(conn, found).await?;
             let tasks = without_hindered(conn, tasks).await?;
-            revive(conn, &tasks, time, self.by.as_deref()).await
+            revive(conn, &tasks, at, time, self.by.as_deref()).await
         };
         let written = written.await;
         let (revived, committed) = end(&mut self.conn, written).await?;
@@ -173,23 +177,20 @@ pub(super) fn taken(error: Error) -> Error {
 async fn revive(
     conn: &mut SqliteConnection,
     tasks: &[TaskId],
+    at: RetryAt,
     time: Timestamp,
     by: Option<&str>,
 ) -> Result<(Vec<Revived>, Committed), Error> {
     let now = time.to_string();
     let ids = serde_json::to_string(tasks)?;
     let mut upstream = wait_for_upstream(conn, &ids).await?;
-    let mut revived = make_pending(conn, &ids, &now).await?;
+    let mut revived = make_pending(conn, &ids, at, &now).await?;
     for task in &mut revived {
         task.upstream = upstream.remove(&task.id).unwrap_or_default();
     }
-    let rows = revived.iter().map(|task| {
-        let because = match task.attempt {
-            0 => "did not begin and was retried by hand",
-            _ => "failed and was retried by hand",
-        };
-        Row::retrying(task.id, task.attempt, because, None, None, &now).by(by)
-    });
+    let rows = revived
+        .iter()
+        .map(|task| Row::retried_by_hand(task.id, task.attempt, task.waiting.run_at, time).by(by));
     let committed = journal(conn, rows.collect(), time).await?;
     Ok((revived, committed))
 }
@@ -233,19 +234,23 @@ async fn wait_for_upstream(
 async fn make_pending(
     conn: &mut SqliteConnection,
     ids: &str,
+    at: RetryAt,
     now: &str,
 ) -> Result<Vec<Revived>, Error> {
+    let keeps = at == RetryAt::AsGiven;
     let rows = sqlx::query!(
         r#"UPDATE tasks
               SET status = 'PENDING', failure = NULL, finished_at = NULL, started_at = NULL,
-                  result = NULL, progress = NULL, run_at = ?2, uncounted = attempt, crashes = 0,
+                  result = NULL, progress = NULL,
+                  run_at = iif(?3 AND attempt = 0, max(run_at, ?2), ?2), uncounted = attempt, crashes = 0,
                   blocked = (SELECT count(*) FROM links WHERE downstream = tasks.id)
             WHERE id IN (SELECT value FROM jsonb_each(?1)) AND +status = 'FAILED'
         RETURNING id AS "id!: Text", seq AS "seq!", attempt AS "attempt!",
                   processor AS "processor!: Text", concurrency_key AS "key: Text",
                   priority AS "priority!", run_at AS "run_at!: Text""#,
         ids,
-        now
+        now,
+        keeps
     )
     .fetch_all(conn)
     .await?;

@@ -1,6 +1,6 @@
 //! From a path to a running Writer: open, recover, start.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::checkpoint::Checkpointer;
 use super::chore::Chore;
+use super::clock::{self, RepairTimes};
 use super::connect::{self, Connections, Lock, OpenError};
 use super::counter::Counter;
 use super::handle::PERMIT_BYTES;
@@ -31,7 +32,7 @@ use super::{Error, StateManager, attempts, chains, closed, history, meta, reads,
 use crate::config::Durability;
 use crate::events::Bus;
 use crate::metrics::{ByProcessor, Metrics};
-use crate::models::{ClaimedTask, Failure, HiveLink, TaskId, Timestamp};
+use crate::models::{ClaimedTask, Clock, Failure, HiveLink, Reading, TaskId, Timestamp};
 
 /// Requests that may wait for the Writer.
 const REQUEST_MESSAGES: usize = 16_384;
@@ -47,6 +48,8 @@ pub struct Opened {
     requeued: Vec<Interrupted>,
     /// Interrupted tasks that have failed as `lost`.
     lost: Vec<Interrupted>,
+    /// The latest time that the journal knows of what the service did before.
+    newest: Option<Timestamp>,
 }
 
 /// With what the Writer starts.
@@ -81,11 +84,14 @@ pub type WriterHandle = JoinHandle<Result<(), Error>>;
 /// # Errors
 /// One sentence for the person who starts the service.
 pub async fn open(path: &Path, durability: Durability) -> Result<Opened, OpenError> {
-    let connections = connect::open(path, durability).await?;
+    let mut connections = connect::open(path, durability).await?;
+    let newest = clock::newest(&mut connections.write).await;
+    let newest = newest.map_err(|error| OpenError::sqlite(path, &error))?;
     Ok(Opened {
         connections,
         requeued: Vec::new(),
         lost: Vec::new(),
+        newest,
     })
 }
 
@@ -179,7 +185,11 @@ impl Opened {
         let recalled = recall_leases(conn, &mut ledger).await?;
         // What became final when nobody could go through those that wait for it.
         let chores = ledger.upstream.iter().copied().map(Chore::Resolve);
-        let chores = chores.collect();
+        let mut chores: VecDeque<_> = chores.collect();
+        let now = Reading::now();
+        if clock::was_set_back(self.newest, now.time) {
+            chores.push_front(Chore::RepairTimes(RepairTimes::default()));
+        }
         let bus = Bus::new(history::newest_event(&mut *conn).await?);
         let index = Index::recall(&mut *conn).await?;
         let stats = Stats::recall(&mut *conn).await?;
@@ -216,6 +226,8 @@ impl Opened {
             data_version,
             counter: Counter::new(self.connections.read_options),
             next_poll: Instant::now(),
+            clock: Clock::trusted(now),
+            times_forgotten: None,
             next_count: Instant::now(),
         };
         // What an import has left that did not come to its end.
@@ -234,6 +246,7 @@ impl Opened {
             by: None,
             stats,
             last_count: LastCount::default(),
+            newest_at_start: self.newest,
         };
         let handle = tokio::spawn(writer.run());
         Ok((state, handle, self.connections.lock))

@@ -69,8 +69,8 @@ impl Writer {
                 let submitted = self.submit_scheduled(*due).await;
                 answer(reply, submitted)
             }
-            Order::Retry(task, reply) => {
-                let retried = self.retry(task).await;
+            Order::Retry(task, at, reply) => {
+                let retried = self.retry(task, at).await;
                 answer(reply, retried)
             }
             Order::Delete(task, reply) => {
@@ -232,7 +232,12 @@ impl Writer {
         reads::newest_seq(&mut self.conn).await
     }
 
-    async fn tell(&mut self, level: &str, message: &str, data: Value) -> Result<(), Error> {
+    pub(super) async fn tell(
+        &mut self,
+        level: &str,
+        message: &str,
+        data: Value,
+    ) -> Result<(), Error> {
         let row = Row::told(level, message, data).by(self.by.as_deref());
         let conn = &mut self.conn;
         begin(conn).await?;

@@ -32,6 +32,13 @@ impl Starts {
         self.0.get(oldest_out).map(|start| start.after(rate.per))
     }
 
+    /// The clock was set: the starts are as long ago as they were.
+    pub fn shift(&mut self, seconds: f64) {
+        for start in &mut self.0 {
+            *start = start.shifted(seconds);
+        }
+    }
+
     /// Whether all tokens are back, so that nothing need be remembered.
     pub fn is_idle(&self, now: Timestamp, rate: Rate) -> bool {
         self.returned(now, rate) == self.0.len()
@@ -96,6 +103,21 @@ mod tests {
         assert_eq!(starts.free(at(10), rate), 1);
         assert!(!starts.is_idle(at(13), rate));
         assert!(starts.is_idle(at(14), rate));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_changes_no_wait() {
+        let rate = Rate {
+            starts: 1,
+            per: Duration::from_secs(10),
+        };
+        let mut starts = Starts::default();
+        starts.push(at(0), rate);
+        for moved in [-600, 3600, 86_400 * 400] {
+            starts.shift(moved as f64);
+            assert_eq!(starts.frees_at(at(4 + moved), rate), Some(at(10 + moved)));
+            starts.shift(-moved as f64);
+        }
     }
 
     #[test]

@@ -52,6 +52,14 @@ impl Ready {
         self.imported = now;
     }
 
+    /// The clock was set: everything is as long ago as it was.
+    pub fn shift(&mut self, seconds: f64) {
+        let noted = self.since.values_mut();
+        for time in noted.chain([&mut self.start, &mut self.imported]) {
+            *time = time.shifted(seconds);
+        }
+    }
+
     /// Since when the task is due.
     pub fn since(&self, task: &DueTask) -> Timestamp {
         let held = task.was_held.then_some(self.start);

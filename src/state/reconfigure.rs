@@ -65,8 +65,8 @@ pub(super) async fn recall_starts(
     let Some(period) = ledger.limits().longest_period() else {
         return Ok(());
     };
-    let since = Timestamp::now().before(period);
-    let starts = history::starts_since(conn, since).await?;
+    let now = Timestamp::now();
+    let starts = history::starts_since(conn, now.before(period), now).await?;
     ledger.forget_starts();
     for start in starts {
         ledger.remember_start(&start.processor, start.key.as_deref(), start.at);

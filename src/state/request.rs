@@ -59,7 +59,7 @@ pub(super) enum Order {
     /// skipped.
     SubmitScheduled(Box<Due>, Reply<Option<TaskId>>),
     /// A task that has FAILED waits again.
-    Retry(TaskId, Reply<Retried>),
+    Retry(TaskId, RetryAt, Reply<Retried>),
     /// Deletes a final task with its journal.
     Delete(TaskId, Reply<Deleted>),
     /// Changes those of these tasks that are still as they were found; how many.
@@ -97,7 +97,7 @@ pub(super) enum Order {
 /// What is done to many tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    Retry,
+    Retry(RetryAt),
     Delete,
 }
 
@@ -156,12 +156,26 @@ pub struct Due {
     pub time: Timestamp,
     /// `None` skips the time.
     pub task: Option<NewTask>,
+    /// The schedule has come further than to `time`, by a clock that was ahead, and is to go on from there.
+    pub turns_back: bool,
+}
+
+/// When a task starts that is retried by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryAt {
+    /// As soon as it may, but for a task that never began: not before its `run_at`.
+    AsGiven,
+    /// As soon as it may.
+    Now,
 }
 
 /// The answer to a retry by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retried {
-    Done,
+    Done {
+        /// It does not start before this time, which it was given when it was submitted.
+        later: Option<Timestamp>,
+    },
     /// There is no such task.
     Missing,
     /// It has not FAILED.

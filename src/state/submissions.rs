@@ -63,7 +63,8 @@ impl Writer {
 
     /// Makes the task of a due time once, also if the service dies between the two writes.
     pub(super) async fn submit_scheduled(&mut self, due: Due) -> Result<Option<TaskId>, Error> {
-        if schedules::is_past(&mut self.conn, &due.schedule, due.time).await? {
+        let is_past = schedules::is_past(&mut self.conn, &due.schedule, due.time).await?;
+        if is_past && !due.turns_back {
             return Ok(None);
         }
         let Some(task) = due.task else {

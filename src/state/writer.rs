@@ -33,7 +33,7 @@ use super::waiters::Waiters;
 use super::writes::{self, Changes};
 use crate::events::Bus;
 use crate::metrics::ByProcessor;
-use crate::models::{ClaimedTask, TaskId, Timestamp};
+use crate::models::{ClaimedTask, Clock, TaskId, Timestamp};
 
 /// Messages taken from one inbox in a turn.
 const BATCH_MESSAGES: usize = 1024;
@@ -85,6 +85,10 @@ pub(super) struct Writer {
     /// Counts the waiting tasks when other programs have written.
     pub counter: Counter,
     pub next_poll: Instant,
+    /// The clock as it was at the last turn.
+    pub clock: Clock,
+    /// When what is known of times was forgotten last.
+    pub times_forgotten: Option<Instant>,
     /// When waiting tasks may be counted again: counting takes at most a twentieth of the time.
     pub next_count: Instant,
 }
@@ -140,6 +144,7 @@ impl Writer {
                 Request::Order(order, by) => orders.push((order, by)),
             }
         }
+        self.look_at_clock().await?;
         self.take_count().await?;
         if Instant::now() >= self.next_poll {
             self.ledger.lanes.forget_ahead();

@@ -23,3 +23,19 @@ fn what_a_filter_finds_is_counted_then_changed() {
     assert_eq!(left[0]["content"], "one");
     assert_eq!(left.as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn what_never_began_is_retried_for_its_time_or_for_now() {
+    let folder = Folder::new();
+    let _service = folder.serve();
+    folder.succeed(&["pause"]);
+    let id = folder.succeed(&["submit", "--delay", "30d", "later"]);
+    folder.succeed(&["purge"]);
+    folder.succeed(&["resume"]);
+    let said = folder.run(&["retry", &id]);
+    assert!(said.err.contains("starts not before"), "{said:?}");
+    folder.succeed(&["purge"]);
+    folder.succeed(&["retry", "--failed", "--now"]);
+    let logs = folder.succeed(&["logs", "--follow", &id]);
+    assert!(logs.contains("Processing completed"), "{logs}");
+}

@@ -265,3 +265,75 @@ async fn finished_tasks_can_be_deleted_with_their_logs_and_no_others() {
     service.open_gate(&running).await;
     service.ends_well().await;
 }
+
+/// A time that a retry keeps.
+const LATER: &str = "2999-01-01T00:00:00.000000Z";
+
+#[tokio::test]
+async fn a_retry_keeps_the_time_of_what_never_began_unless_it_is_to_start_now() {
+    let service = Service::start().await;
+    let later = json!({"content": "later", "run_at": LATER});
+    let (one, other) = (
+        service.submit_json(&later).await,
+        service.submit_json(&later).await,
+    );
+    service.emergency_stop().await;
+    service.resume().await;
+    let said = retry(&service, &one).await.expect(200);
+    let message = said["message"].as_str().expect("a sentence");
+    assert!(message.contains(LATER), "{message}");
+    let path = "/api/v1/tasks/retry?failure=purged";
+    let done = service.post(path).await.expect(200);
+    assert_eq!(done["changed"], 1);
+    // A task that comes after them has run, and they have not.
+    let plain = service.submit("plain").await;
+    service.finished(&plain).await;
+    for id in [&one, &other] {
+        let task = service.task(id).await;
+        assert_eq!(
+            (&task["status"], &task["run_at"]),
+            (&json!("PENDING"), &json!(LATER))
+        );
+    }
+    let events = service.replay().await;
+    let retried = events.iter().filter(|it| it["type"] == "TASK_RETRYING");
+    let times: Vec<_> = retried.map(|it| it["data"]["run_at"].clone()).collect();
+    assert_eq!(times, [LATER, LATER]);
+
+    service.purge().await;
+    let now = format!("/api/v1/tasks/{one}/retry?now=true");
+    let said = service.post(&now).await.expect(200);
+    assert_eq!(said["message"], "The task waits again.");
+    let path = "/api/v1/tasks/retry?failure=purged&now=true";
+    let done = service.post(path).await.expect(200);
+    assert_eq!(done["changed"], 1);
+    for id in [&one, &other] {
+        assert_eq!(service.finished(id).await["status"], "COMPLETED");
+    }
+    let problem = service.post(&now.replace("true", "soon")).await.problem();
+    assert_eq!(problem["loc"], json!(["query", "now"]));
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_retry_of_what_has_begun_or_was_due_starts_at_once() {
+    let settings = "max_attempts = 2\nbackoff = { first = 3600, max = 3600 }";
+    let service = Setup::new().gate_processor("gate", settings).start().await;
+    let mut listener = service.listen("").await;
+    let begun = service.submit_to("gate", "begun").await;
+    service.say(&begun, "fail once").await;
+    listener.until("TASK_RETRYING", &begun).await;
+    service.pause().await;
+    let due = service.submit("due").await;
+    service.purge().await;
+    service.resume().await;
+    for id in [&begun, &due] {
+        let said = retry(&service, id).await.expect(200);
+        assert_eq!(said["message"], "The task waits again.");
+    }
+    service.say_again(&begun, 2, "open").await;
+    for id in [&begun, &due] {
+        assert_eq!(service.finished(id).await["status"], "COMPLETED");
+    }
+    service.ends_well().await;
+}

@@ -7,6 +7,7 @@ mod browser;
 mod bulk;
 mod chains;
 mod clients;
+mod clock;
 mod command;
 mod confined;
 mod connections;

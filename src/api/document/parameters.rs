@@ -100,6 +100,14 @@ pub struct DryRunParameter {
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
+pub struct NowParameter {
+    /// Start at once what never began, too, and not at the `run_at` that it was submitted with.
+    #[param(required = false, default = false)]
+    now: bool,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct LogParameters {
     /// Lines after the one with this id.
     #[param(required = false, default = 0)]

@@ -17,9 +17,11 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
-use crate::models::Timestamp;
+use crate::models::{Clock, Reading, Timestamp};
 use crate::state::{Rule, Starts};
 
+/// A clock that moves less by itself makes no job wait for long.
+const STEP_SECONDS: f64 = 0.5;
 /// The shortest and the longest time for which a job goes back to the queue.
 const SHORT: Duration = Duration::from_millis(50);
 const LONG: Duration = Duration::from_secs(5);
@@ -29,7 +31,13 @@ pub(super) struct Places {
     /// Jobs that may wait at a time.
     most_waiting: usize,
     closed: CancellationToken,
-    gates: Mutex<HashMap<String, Gate>>,
+    gates: Mutex<Gates>,
+}
+
+/// The gates of all processors, and the clock by which they go.
+struct Gates {
+    by_processor: HashMap<String, Gate>,
+    clock: Clock,
 }
 
 /// What becomes of a job that asks for a place.
@@ -95,7 +103,10 @@ impl Places {
         Self {
             most_waiting: max_jobs / 2,
             closed: CancellationToken::new(),
-            gates: Mutex::new(gates.collect()),
+            gates: Mutex::new(Gates {
+                by_processor: gates.collect(),
+                clock: Clock::trusted(Reading::now()),
+            }),
         }
     }
 
@@ -133,7 +144,7 @@ impl Places {
 
     /// Nothing of this processor begins until then; its jobs that wait go back.
     pub fn hold(&self, processor: &str, until: Timestamp) {
-        if let Some(gate) = self.gates().get_mut(processor) {
+        if let Some(gate) = self.gates().by_processor.get_mut(processor) {
             gate.held_until = Some(until);
             for bell in &gate.line {
                 bell.notify_one();
@@ -148,12 +159,18 @@ impl Places {
 
     fn ask(&self, processor: &str, bell: &Bell) -> Answer {
         let mut gates = self.gates();
+        let Reading { time, instant } = Reading::now();
+        let moved = gates.clock.moved(time, instant);
+        let gates = &mut gates.by_processor;
+        if moved.abs() >= STEP_SECONDS {
+            gates.values_mut().for_each(|gate| gate.shift(moved));
+        }
         let waiting: usize = gates.values().map(|gate| gate.line.len()).sum();
         let gate = gates.entry(processor.to_owned()).or_default();
-        gate.ask(bell, waiting < self.most_waiting, Timestamp::now())
+        gate.ask(bell, waiting < self.most_waiting, time)
     }
 
-    fn gates(&self) -> MutexGuard<'_, HashMap<String, Gate>> {
+    fn gates(&self) -> MutexGuard<'_, Gates> {
         self.gates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -203,6 +220,17 @@ impl Gate {
             .or_else(|| token_at().map(Obstacle::NoToken))
     }
 
+    /// The clock was set: what has started is as long ago as it was, and a hold as long as it was.
+    fn shift(&mut self, seconds: f64) {
+        self.starts.shift(seconds);
+        for time in [&mut self.last_start, &mut self.held_until]
+            .into_iter()
+            .flatten()
+        {
+            *time = time.shifted(seconds);
+        }
+    }
+
     fn start(&mut self, now: Timestamp) {
         self.running += 1;
         self.last_start = Some(now);
@@ -243,7 +271,7 @@ struct Seat<'a> {
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
-        if let Some(gate) = self.places.gates().get_mut(self.processor) {
+        if let Some(gate) = self.places.gates().by_processor.get_mut(self.processor) {
             gate.leave_line(&self.bell);
         }
     }
@@ -251,7 +279,7 @@ impl Drop for Seat<'_> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        if let Some(gate) = self.places.gates().get_mut(self.processor) {
+        if let Some(gate) = self.places.gates().by_processor.get_mut(self.processor) {
             gate.running -= 1;
             gate.wake_next();
         }
@@ -357,7 +385,10 @@ mod tests {
         let places = Places {
             most_waiting: 2,
             closed: CancellationToken::new(),
-            gates: Mutex::new(HashMap::from([("a".to_owned(), gate(Some(1), None))])),
+            gates: Mutex::new(Gates {
+                by_processor: HashMap::from([("a".to_owned(), gate(Some(1), None))]),
+                clock: Clock::trusted(Reading::now()),
+            }),
         };
         let stop = CancellationToken::new();
         let Entrance::Open(place) = places.enter("a", &stop).await else {
@@ -380,7 +411,7 @@ mod tests {
         let (waits, ()) = tokio::join!(waits, async { places.close() });
         assert!(matches!(waits, Entrance::Closed));
         drop(second);
-        assert!(places.gates()["a"].line.is_empty());
-        assert_eq!(places.gates()["a"].running, 0);
+        assert!(places.gates().by_processor["a"].line.is_empty());
+        assert_eq!(places.gates().by_processor["a"].running, 0);
     }
 }

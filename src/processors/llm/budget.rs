@@ -5,14 +5,14 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::models::Timestamp;
+use tokio::time::Instant;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// What was spent lately, oldest first.
 pub(super) struct Budget {
     per_minute: Option<u64>,
-    spent: VecDeque<(Timestamp, u64)>,
+    spent: VecDeque<(Instant, u64)>,
 }
 
 impl Budget {
@@ -25,28 +25,27 @@ impl Budget {
     }
 
     /// Takes tokens, whether there are enough or not.
-    pub fn spend(&mut self, now: Timestamp, tokens: u64) {
+    pub fn spend(&mut self, now: Instant, tokens: u64) {
         if self.per_minute.is_some() {
             self.spent.push_back((now, tokens));
         }
     }
 
-    /// When there is a token again, if there is none.
-    pub fn frees_at(&mut self, now: Timestamp) -> Option<Timestamp> {
+    /// How long it is until there is a token again, if there is none.
+    pub fn frees_in(&mut self, now: Instant) -> Option<Duration> {
         let per_minute = self.per_minute?;
-        let returned = now.before(MINUTE);
-        self.spent.retain(|(at, _)| *at > returned);
+        self.spent.retain(|(at, _)| *at + MINUTE > now);
         let spent = self.spent.iter().map(|(_, tokens)| *tokens);
         let mut out = spent.fold(0, u64::saturating_add);
-        let mut frees_at = None;
+        let mut frees_in = None;
         for (at, tokens) in &self.spent {
             if out < per_minute {
                 break;
             }
             out = out.saturating_sub(*tokens);
-            frees_at = Some(at.after(MINUTE));
+            frees_in = Some(*at + MINUTE - now);
         }
-        frees_at
+        frees_in
     }
 }
 
@@ -54,36 +53,41 @@ impl Budget {
 mod tests {
     use super::*;
 
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_unix_seconds(1_000_000 + seconds).unwrap()
+    /// A number of seconds.
+    fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
     }
 
     #[test]
     fn tokens_come_back_a_minute_after_they_were_spent() {
+        let start = Instant::now();
+        let at = |seconds| start + s(seconds);
         let mut budget = Budget::new(Some(100));
-        assert_eq!(budget.frees_at(at(0)), None);
+        assert_eq!(budget.frees_in(at(0)), None);
         budget.spend(at(0), 60);
-        assert_eq!(budget.frees_at(at(1)), None);
+        assert_eq!(budget.frees_in(at(1)), None);
         budget.spend(at(10), 40);
-        assert_eq!(budget.frees_at(at(11)), Some(at(60)));
-        assert_eq!(budget.frees_at(at(60)), None);
+        assert_eq!(budget.frees_in(at(11)), Some(s(49)));
+        assert_eq!(budget.frees_in(at(60)), None);
     }
 
     #[test]
     fn what_was_overdrawn_is_waited_for() {
+        let start = Instant::now();
+        let at = |seconds| start + s(seconds);
         let mut budget = Budget::new(Some(100));
         budget.spend(at(0), 50);
         budget.spend(at(5), 500);
-        assert_eq!(budget.frees_at(at(6)), Some(at(65)));
-        assert_eq!(budget.frees_at(at(64)), Some(at(65)));
-        assert_eq!(budget.frees_at(at(65)), None);
+        assert_eq!(budget.frees_in(at(6)), Some(s(59)));
+        assert_eq!(budget.frees_in(at(64)), Some(s(1)));
+        assert_eq!(budget.frees_in(at(65)), None);
     }
 
     #[test]
     fn without_a_limit_nothing_is_remembered() {
         let mut budget = Budget::new(None);
-        budget.spend(at(0), u64::MAX);
-        assert_eq!(budget.frees_at(at(0)), None);
+        budget.spend(Instant::now(), u64::MAX);
+        assert_eq!(budget.frees_in(Instant::now()), None);
         assert!(budget.spent.is_empty());
     }
 }

@@ -42,6 +42,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Response, Url};
 use serde_json::json;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::time::Instant;
 
 use self::answer::Answer;
 use self::budget::Budget;
@@ -89,17 +90,18 @@ impl Llm {
         };
         let estimate = (asked + answer.text.len()).div_ceil(BYTES_PER_TOKEN);
         let used = answer.usage.total().unwrap_or(estimate as u64);
-        self.budget().spend(Timestamp::now(), used);
+        self.budget().spend(Instant::now(), used);
         heard?;
         self.note(context, &answer).await;
         Ok(answer.text)
     }
 
     fn check_budget(&self) -> Result<(), RunError> {
-        let Some(until) = self.budget().frees_at(Timestamp::now()) else {
+        let Some(pause) = self.budget().frees_in(Instant::now()) else {
             return Ok(());
         };
         let message = "has to wait: the tokens of this minute are used up";
+        let until = Timestamp::now().after(pause);
         Err(RunError::with(message, Next::Hold(until)))
     }
 

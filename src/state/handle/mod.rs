@@ -19,6 +19,7 @@ use super::search::Searches;
 use super::stats::Stats;
 use super::waiters::Waiters;
 use crate::events::Bus;
+use crate::models::Timestamp;
 
 /// Unit in which the memory of waiting submissions is counted.
 pub(super) const PERMIT_BYTES: usize = 1024;
@@ -39,6 +40,8 @@ pub struct StateManager {
     pub(super) by: Option<Arc<str>>,
     pub(super) stats: Stats,
     pub(super) last_count: LastCount,
+    /// The latest time that the journal knew of when the service started.
+    pub(super) newest_at_start: Option<Timestamp>,
 }
 
 impl StateManager {

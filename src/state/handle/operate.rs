@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use super::StateManager;
 use crate::models::{HiveLink, QueueStatus, TaskId};
-use crate::state::request::{Deleted, Order, PauseRequest, Paused, Purged, Resumed, Retried};
+use crate::state::request::{
+    Deleted, Order, PauseRequest, Paused, Purged, Resumed, Retried, RetryAt,
+};
 use crate::state::{Asked, Error, Explanation, ProcessorStatus, Reconfigured, meta, reads};
 
 impl StateManager {
@@ -123,12 +125,12 @@ impl StateManager {
         self.ask(|reply| Order::SetLimits(change, reply)).await
     }
 
-    /// Lets a task wait again that has FAILED, with all its attempts before it.
+    /// Lets a task wait again that has FAILED, with all its attempts before it; until when, if it never began.
     ///
     /// # Errors
     /// When it could not be stored, or another task has its unique key.
-    pub async fn retry(&self, task: TaskId) -> Result<Retried, Error> {
-        self.ask(|reply| Order::Retry(task, reply)).await
+    pub async fn retry(&self, task: TaskId, at: RetryAt) -> Result<Retried, Error> {
+        self.ask(|reply| Order::Retry(task, at, reply)).await
     }
 
     /// Deletes a final task with its journal.

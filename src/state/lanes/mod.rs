@@ -242,6 +242,17 @@ impl Lanes {
         }
     }
 
+    /// What is known of times does not hold any more: the clock was set, or tasks are due at other times.
+    pub fn forget_times(&mut self) {
+        self.wake_all();
+        for lanes in self.processors.values_mut() {
+            lanes.ahead.forget();
+            if let Some(lane) = &mut lanes.plain {
+                lane.front = Front::Unknown;
+            }
+        }
+    }
+
     fn join(&mut self, name: LaneName<'_>, came: Lane) {
         self.note(name, came.count as i64);
         self.total += came.count;

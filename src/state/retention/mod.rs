@@ -4,6 +4,9 @@
 //! A loop beside the Writer that finds the rows on the read pool and hands them to the Writer in small
 //! chunks, with a rest after each, so that others hardly notice.
 //!
+//! After the clock was set, nothing goes by its age until the clock has been steady for a while: what is
+//! deleted by a wrong clock does not come back with the right one.
+//!
 //! It looks at the rows stretch by stretch and remembers of each since when nothing in it has finished:
 //! until that is long enough ago, the stretch is left alone. So a sweep costs what it deletes, however
 //! much is kept, and no row stands in the way of others.
@@ -20,13 +23,15 @@ use super::lists::Found;
 use super::request::{Change, Order};
 use super::schedules::OWN_KEY;
 use super::{Error, StateManager};
-use crate::models::Timestamp;
+use crate::models::{Clock, Reading, Timestamp};
 use stretch::{Old, Stretch, completed_before, end_of_stretch, failed_before, join, stretch_at};
 
 /// Time between two sweeps.
 const PERIOD: Duration = Duration::from_secs(60);
 /// How long the answer to an `Idempotency-Key` is kept.
 const KEYS_KEPT: Duration = Duration::from_hours(24);
+/// A clock that is further than this from the newest event at a start is not believed at once.
+const KNOWN_SECONDS: f64 = 3600.0;
 /// Rows deleted in one transaction.
 const CHUNK_ROWS: i64 = 100;
 /// Pages given back in one transaction.
@@ -47,8 +52,9 @@ impl StateManager {
         let _ = stop
             .run_until_cancelled(async {
                 let mut known = Vec::new();
+                let mut clock = self.clock_at_start();
                 loop {
-                    if let Err(error) = self.sweep(retention(), &mut known).await {
+                    if let Err(error) = self.sweep(retention(), &mut clock, &mut known).await {
                         tracing::warn!(%error, "old tasks could not be deleted; it is tried again");
                     }
                     tokio::time::sleep(PERIOD).await;
@@ -57,8 +63,54 @@ impl StateManager {
             .await;
     }
 
-    async fn sweep(&self, retention: Retention, known: &mut Vec<Stretch>) -> Result<(), Error> {
-        let now = Timestamp::now();
+    /// A clock to delete by: one that is far ahead of what the journal knows may be wrong, or the service has
+    /// not run for long.
+    fn clock_at_start(&self) -> Clock {
+        let now = Reading::now();
+        let far = |newest: Timestamp| now.time.seconds_since(newest).abs() > KNOWN_SECONDS;
+        match self.newest_at_start.filter(|newest| far(*newest)) {
+            None => Clock::trusted(now),
+            Some(newest) => {
+                tracing::info!(
+                    "the newest event is of {newest}, so nothing is deleted by age until the clock has \
+                     been steady for 10 minutes"
+                );
+                Clock::new(now.time, now.instant)
+            }
+        }
+    }
+
+    async fn sweep(
+        &self,
+        retention: Retention,
+        clock: &mut Clock,
+        known: &mut Vec<Stretch>,
+    ) -> Result<(), Error> {
+        let Reading { time, instant } = Reading::now();
+        if clock.was_set(time, instant) {
+            // What is known of the stretches is of another clock.
+            known.clear();
+        }
+        if clock.is_steady(instant) {
+            self.delete_by_age(retention, time, known).await?;
+        } else {
+            tracing::debug!("nothing is deleted by age before the clock has been steady");
+        }
+        let mut left = i64::MAX;
+        loop {
+            let before = std::mem::replace(&mut left, self.ask_and_rest(Order::Shrink).await?);
+            if left <= SPARE_PAGES || left >= before {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn delete_by_age(
+        &self,
+        retention: Retention,
+        now: Timestamp,
+        known: &mut Vec<Stretch>,
+    ) -> Result<(), Error> {
         let deleted = self.delete_old(retention, now, known).await?;
         if deleted > 0 {
             tracing::info!(tasks = deleted, "old tasks deleted");
@@ -69,13 +121,7 @@ impl StateManager {
             .await?
             > 0
         {}
-        let mut left = i64::MAX;
-        loop {
-            let before = std::mem::replace(&mut left, self.ask_and_rest(Order::Shrink).await?);
-            if left <= SPARE_PAGES || left >= before {
-                return Ok(());
-            }
-        }
+        Ok(())
     }
 
     /// Deletes what has been kept long enough; how many. `known` is what the last sweep has seen, and

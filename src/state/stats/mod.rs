@@ -5,7 +5,6 @@
 //! `stats` only makes the counts outlive the process, and the journal what was not stored in time.
 
 mod chart;
-mod clock;
 mod histogram;
 mod store;
 mod tally;
@@ -16,13 +15,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
 pub use chart::{Chart, Point, Window};
-use clock::Clock;
 pub use histogram::Summary;
 use histogram::{Histogram, Measured};
 pub(super) use tally::Happened;
 use tally::Step;
 
-use crate::models::Timestamp;
+use crate::models::{Clock, Timestamp};
 
 /// The counts, shared by the Writer, who adds to them, and the handles, who read them. Each locks for
 /// moments.

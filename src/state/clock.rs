@@ -1,0 +1,430 @@
+//! What the Writer does when the clock was set.
+//!
+//! Most waiting is for a length of time: a retry for its pause, a rate for its window, a delay. They are
+//! stored as times of day, because these survive a restart. When the clock is set back, those that were
+//! worked out by the earlier clock lie too far ahead, and what was submitted without a delay waits for a
+//! time that was the present once. So the Writer compares the clock with the time that passes in each turn,
+//! and at a start with the journal, and puts such times right. What a person has chosen by the time of day
+//! (`run_at`) stays as it is.
+
+use sqlx::SqliteConnection;
+
+use super::Error;
+use super::chore::Chore;
+use super::closed::{self, Closed};
+use super::text::Text;
+use super::transaction::{begin, end};
+use super::writer::Writer;
+use super::{meta, reads, writes};
+use crate::models::{Pause, Reading, Timestamp};
+
+/// A clock that moves less by itself makes nobody wait for long.
+const STEP_SECONDS: f64 = 0.5;
+/// A clock that was set by more is told of; nothing is deleted by age then, until it has been steady.
+const LEAP_SECONDS: f64 = 120.0;
+/// Rows looked through in one chunk: a few milliseconds.
+const CHUNK_ROWS: i64 = 5000;
+
+/// The repair of waiting tasks after the clock was set back, from the newest row to the oldest.
+#[derive(Default)]
+pub(super) struct RepairTimes {
+    /// The newest row that was not looked at yet; `None` before the first chunk.
+    upto: Option<i64>,
+    repaired: u64,
+}
+
+impl Writer {
+    /// Notices that the clock was set since the last turn.
+    ///
+    /// # Errors
+    /// Only [`Error::Corrupt`].
+    pub(super) async fn look_at_clock(&mut self) -> Result<(), Error> {
+        let Reading { time, instant } = Reading::now();
+        let moved = self.clock.moved(time, instant);
+        if moved.abs() < STEP_SECONDS {
+            return Ok(());
+        }
+        self.ledger.shift(moved);
+        self.ready.shift(moved);
+        self.times_forgotten = Some(instant);
+        self.more_to_claim = true;
+        if moved < 0.0 {
+            self.chores
+                .push_front(Chore::RepairTimes(RepairTimes::default()));
+        }
+        let words = words_of(moved);
+        tracing::warn!("{words}");
+        let data = serde_json::json!({ "clock_moved_seconds": moved.round() });
+        match self.tell("WARNING", &words, data).await {
+            Err(error @ Error::Corrupt(_)) => Err(error),
+            Err(error) => {
+                self.note_failure(&error);
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Does one chunk of a repair.
+    pub(super) async fn work_on_times(&mut self, mut repair: RepairTimes) -> Result<(), Error> {
+        match self.repair_chunk(&mut repair).await {
+            Err(error @ Error::Corrupt(_)) => Err(error),
+            Err(error) => {
+                self.note_failure(&error);
+                self.stalled.push(Chore::RepairTimes(repair));
+                Ok(())
+            }
+            Ok(()) if repair.upto == Some(0) => {
+                if repair.repaired > 0 {
+                    let tasks = repair.repaired;
+                    tracing::info!(
+                        tasks,
+                        "waiting tasks start as if the clock had not been set"
+                    );
+                }
+                Ok(())
+            }
+            Ok(()) => {
+                self.chores.push_front(Chore::RepairTimes(repair));
+                Ok(())
+            }
+        }
+    }
+
+    async fn repair_chunk(&mut self, repair: &mut RepairTimes) -> Result<(), Error> {
+        let time = Timestamp::now();
+        let (is_first, upto) = match repair.upto {
+            Some(upto) => (false, upto),
+            None => (true, reads::newest_seq(&mut self.conn).await?),
+        };
+        let after = (upto - CHUNK_ROWS).max(0);
+        let ahead = tasks_ahead(&mut self.conn, after, upto, time).await?;
+        let sooner: Vec<_> = ahead
+            .iter()
+            .filter_map(|task| Some((task.seq, task.run_at, task.sooner(time)?)))
+            .collect();
+        if is_first {
+            self.repair_the_rest(time).await?;
+        }
+        if !sooner.is_empty() {
+            set_run_at(&mut self.conn, &sooner).await?;
+            self.ledger.lanes.forget_times();
+            self.times_forgotten = Some(tokio::time::Instant::now());
+            self.more_to_claim = true;
+        }
+        repair.upto = Some(after);
+        repair.repaired += sooner.len() as u64;
+        Ok(())
+    }
+
+    /// Pauses and holds, the starts that rates count, and the age of idempotency keys.
+    async fn repair_the_rest(&mut self, time: Timestamp) -> Result<(), Error> {
+        let begun = |pause: &Pause| pause.clone().begun_by(time);
+        let pause = self.ledger.pause.as_ref().map(begun);
+        let closed = self.ledger.closed.iter();
+        let closed: Closed = closed
+            .map(|(name, pause)| (name.clone(), begun(pause)))
+            .collect();
+        let conn = &mut self.conn;
+        begin(conn).await?;
+        let written = async {
+            if let Some(pause) = pause
+                .as_ref()
+                .filter(|pause| self.ledger.pause.as_ref() != Some(pause))
+            {
+                let pause = serde_json::to_string(pause)?;
+                writes::set_meta(conn, meta::PAUSE, &pause).await?;
+            }
+            if closed != self.ledger.closed {
+                closed::remember(conn, &closed).await?;
+            }
+            repair_starts(conn, time).await?;
+            repair_keys(conn, time).await
+        };
+        let written = written.await;
+        end(&mut self.conn, written).await?;
+        self.ledger.pause = pause;
+        self.ledger.closed = closed;
+        Ok(())
+    }
+}
+
+/// The latest time that the journal has among its last rows, but for those of imports, which happened
+/// elsewhere.
+pub(super) async fn newest(conn: &mut SqliteConnection) -> Result<Option<Timestamp>, sqlx::Error> {
+    let newest = sqlx::query_scalar!(
+        r#"SELECT max(at) AS "at: Text"
+             FROM (SELECT at, task_id, type FROM logs ORDER BY id DESC LIMIT 200) AS last
+            WHERE type NOT IN ('TASK_CREATED', 'TASK_LOG')
+               OR NOT EXISTS (SELECT 1 FROM tasks
+                               WHERE tasks.id = last.task_id AND source = 'import')"#
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(newest.and_then(|at| at.parse().ok()))
+}
+
+/// Whether the clock was set back while the service did not run, whose journal's latest time is `newest`;
+/// says so.
+pub(super) fn was_set_back(newest: Option<Timestamp>, now: Timestamp) -> bool {
+    let Some(newest) = newest else {
+        return false;
+    };
+    let moved = now.seconds_since(newest);
+    if moved >= -STEP_SECONDS {
+        return false;
+    }
+    tracing::warn!("{}", words_of(moved));
+    true
+}
+
+fn words_of(moved: f64) -> String {
+    let seconds = moved.abs().round().max(1.0);
+    let held = match moved.abs() > LEAP_SECONDS {
+        true => "; nothing is deleted by age until it has been steady for 10 minutes",
+        false => "",
+    };
+    match moved < 0.0 {
+        true => format!(
+            "the clock was set back by {seconds} s: tasks without a run_at, retries and rates wait no \
+             longer for that, run_at and cron follow the clock{held}"
+        ),
+        false => format!(
+            "the clock is {seconds} s ahead of the time that has passed: it was set, or the machine was \
+             asleep{held}"
+        ),
+    }
+}
+
+/// A waiting task whose `run_at` lies ahead, and what the journal says last of its time.
+#[derive(Debug)]
+struct TaskAhead {
+    seq: i64,
+    run_at: Timestamp,
+    created_at: Timestamp,
+    last: Option<Said>,
+}
+
+/// The newest journal row that is about when a task starts.
+#[derive(Debug)]
+struct Said {
+    kind: String,
+    at: Timestamp,
+    /// Of a retry: when it starts.
+    run_at: Option<Timestamp>,
+    /// Of a submission: the seconds that it waits.
+    delay: Option<f64>,
+    attempt: Option<i64>,
+}
+
+impl TaskAhead {
+    /// When it may start if it waits from `now` on for as long as it was to wait at all; `None` if its time
+    /// is right, or was chosen by the time of day.
+    fn sooner(&self, now: Timestamp) -> Option<Timestamp> {
+        let (from, until) = match &self.last {
+            Some(said) if said.kind == "TASK_UPDATED" => return None,
+            Some(said) if said.kind == "TASK_RETRYING" => {
+                let until = said.run_at.unwrap_or(said.at);
+                if said.attempt == Some(0) && until > said.at {
+                    // Retried by hand before it ever began: it keeps the time that it was given.
+                    return None;
+                }
+                (said.at, until)
+            }
+            said => {
+                let delay = said.as_ref().and_then(|said| said.delay).unwrap_or(0.0);
+                (self.created_at, self.created_at.shifted(delay))
+            }
+        };
+        if self.run_at > until {
+            return None;
+        }
+        let sooner = now.shifted(until.seconds_since(from).max(0.0));
+        (sooner < self.run_at).then_some(sooner)
+    }
+}
+
+/// The waiting tasks after row `after` and up to row `upto` that are not due at `now`.
+async fn tasks_ahead(
+    conn: &mut SqliteConnection,
+    after: i64,
+    upto: i64,
+    now: Timestamp,
+) -> Result<Vec<TaskAhead>, Error> {
+    let now = now.to_string();
+    let rows = sqlx::query!(
+        r#"SELECT seq AS "seq!", run_at AS "run_at!: Text", created_at AS "created_at!: Text",
+                  (SELECT json_array(type, at, data ->> '$.run_at', data ->> '$.delay',
+                                     data ->> '$.attempt')
+                     FROM logs
+                    WHERE task_id = tasks.id
+                      AND type IN ('TASK_CREATED', 'TASK_RETRYING', 'TASK_UPDATED')
+                    ORDER BY logs.id DESC LIMIT 1) AS "said: Text"
+             FROM tasks NOT INDEXED
+            WHERE seq > ?1 AND seq <= ?2 AND status = 'PENDING' AND run_at > ?3"#,
+        after,
+        upto,
+        now
+    )
+    .fetch_all(conn)
+    .await?;
+    let rows = rows.into_iter().filter_map(|row| {
+        Some(TaskAhead {
+            seq: row.seq,
+            run_at: row.run_at.parse().ok()?,
+            created_at: row.created_at.parse().ok()?,
+            last: row.said.and_then(|said| said_in(&said)),
+        })
+    });
+    Ok(rows.collect())
+}
+
+/// `[type, at, run_at, delay, attempt]`; the last three may be null.
+fn said_in(json: &str) -> Option<Said> {
+    type Columns = (
+        String,
+        Timestamp,
+        Option<Timestamp>,
+        Option<f64>,
+        Option<i64>,
+    );
+    let (kind, at, run_at, delay, attempt): Columns = serde_json::from_str(json).ok()?;
+    Some(Said {
+        kind,
+        at,
+        run_at,
+        delay,
+        attempt,
+    })
+}
+
+/// Sets when tasks start that still wait as they were found: (seq, run_at as found, run_at).
+async fn set_run_at(
+    conn: &mut SqliteConnection,
+    tasks: &[(i64, Timestamp, Timestamp)],
+) -> Result<(), Error> {
+    let tasks = serde_json::to_string(tasks)?;
+    sqlx::query!(
+        "UPDATE tasks SET run_at = sooner.value ->> 2
+           FROM jsonb_each(?1) AS sooner
+          WHERE tasks.seq = sooner.value ->> 0 AND +tasks.run_at = sooner.value ->> 1
+            AND +tasks.status = 'PENDING'",
+        tasks
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Starts of a time that is yet to come count from now on.
+async fn repair_starts(conn: &mut SqliteConnection, time: Timestamp) -> Result<(), Error> {
+    let now = time.to_string();
+    let starts = sqlx::query!(
+        r#"SELECT task_id AS "task_id!: Text", attempt AS "attempt!", at AS "at!: Text",
+                  until AS "until!: Text"
+             FROM starts WHERE at > ?1"#,
+        now
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    for start in starts {
+        let (at, until) = (start.at.time_or_now(), start.until.time_or_now());
+        let until_now = time.shifted(until.seconds_since(at)).to_string();
+        let (task_id, until) = (&*start.task_id, &*start.until);
+        sqlx::query!(
+            "UPDATE OR REPLACE starts SET at = ?1, until = ?2
+              WHERE until = ?3 AND task_id = ?4 AND attempt = ?5",
+            now,
+            until_now,
+            until,
+            task_id,
+            start.attempt
+        )
+        .execute(&mut *conn)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Keys of a time that is yet to come would be kept until a day after it.
+async fn repair_keys(conn: &mut SqliteConnection, time: Timestamp) -> Result<(), Error> {
+    let now = time.to_string();
+    sqlx::query!(
+        "UPDATE idempotency SET created_at = ?1 WHERE created_at > ?1",
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        format!("2026-05-01T{text}Z").parse().unwrap()
+    }
+
+    fn task(run_at: &str, said: Option<Said>) -> TaskAhead {
+        TaskAhead {
+            seq: 1,
+            run_at: at(run_at),
+            created_at: at("10:00:00"),
+            last: said,
+        }
+    }
+
+    fn said(kind: &str, moment: &str, run_at: Option<&str>) -> Option<Said> {
+        Some(Said {
+            kind: kind.to_owned(),
+            at: at(moment),
+            run_at: run_at.map(at),
+            delay: None,
+            attempt: Some(1),
+        })
+    }
+
+    /// When a task may start on a clock that shows 09:50.
+    fn sooner(task: &TaskAhead) -> Option<Timestamp> {
+        task.sooner(at("09:50:00"))
+    }
+
+    #[test]
+    fn what_was_submitted_without_a_delay_is_ready_and_a_delay_is_no_longer_than_it_was() {
+        let created = || said("TASK_CREATED", "10:00:00", None);
+        assert_eq!(sooner(&task("10:00:00", None)), Some(at("09:50:00")));
+        assert_eq!(sooner(&task("09:55:00", created())), Some(at("09:50:00")));
+        assert_eq!(sooner(&task("10:00:30", created())), None, "a run_at");
+        let delayed = created().map(|said| Said {
+            delay: Some(30.0),
+            ..said
+        });
+        assert_eq!(sooner(&task("10:00:30", delayed)), Some(at("09:50:30")));
+    }
+
+    #[test]
+    fn a_retry_waits_no_longer_than_its_pause() {
+        let retrying = |run_at| said("TASK_RETRYING", "10:05:00", Some(run_at));
+        let paused = task("10:05:10", retrying("10:05:10"));
+        assert_eq!(sooner(&paused), Some(at("09:50:10")));
+        let at_once = task("10:05:00", retrying("10:05:00"));
+        assert_eq!(sooner(&at_once), Some(at("09:50:00")));
+        // It was brought forward before, and needs no more of that.
+        assert_eq!(sooner(&task("09:50:05", retrying("10:05:10"))), None);
+        let by_sql = task("11:00:00", retrying("10:05:10"));
+        assert_eq!(sooner(&by_sql), None);
+    }
+
+    #[test]
+    fn a_time_that_somebody_has_chosen_stays() {
+        let changed = task("10:05:00", said("TASK_UPDATED", "10:01:00", None));
+        assert_eq!(sooner(&changed), None);
+        let kept = said("TASK_RETRYING", "10:01:00", Some("10:05:00"));
+        let kept = kept.map(|said| Said {
+            attempt: Some(0),
+            ..said
+        });
+        assert_eq!(sooner(&task("10:05:00", kept)), None);
+    }
+}
