@@ -78,6 +78,9 @@ async fn write(
         bytes
     };
     say(format_args!("{} is written: {bytes} bytes", path.display()));
+    if let Some(warning) = dump::too_large_for_the_original(path, bytes) {
+        say(format_args!("warning: {warning}"));
+    }
     Ok(())
 }
 

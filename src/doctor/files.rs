@@ -11,7 +11,7 @@ use rustix::fs::{Access, access};
 use super::disk::folder_of;
 use super::finding::Finding;
 use crate::config::Settings;
-use crate::dump::format;
+use crate::dump::{format, too_large_for_the_original};
 use crate::state::beside;
 
 const PERMISSIONS: &str = "permissions";
@@ -91,6 +91,13 @@ pub fn state_file(settings: &Settings, full: bool) -> Finding {
     if access(&folder, Access::WRITE_OK | Access::EXEC_OK).is_err() {
         return unusable(format!("nothing can be written in {}", folder.display()));
     }
+    let bytes = file.as_ref().map_or(0, Metadata::len);
+    if let Some(warning) = too_large_for_the_original(path, bytes) {
+        return Finding::warn(STATE_FILE, warning).advise(
+            "if nobody goes back to it, `state_dump = \"off\"` ends this; else `retention_completed` and \
+             `retention_failed` delete what is old",
+        );
+    }
     Finding::ok(
         STATE_FILE,
         match file.and_then(|file| file.modified().ok()) {
@@ -106,10 +113,11 @@ pub fn state_file(settings: &Settings, full: bool) -> Finding {
 fn read(path: &Path) -> Result<(), String> {
     let open = |error: io::Error| format!("cannot be read: {error}");
     let file = File::open(path).map_err(open)?;
-    let found = format::inspect(file, || Ok(()));
-    found
-        .map(drop)
-        .map_err(|error| format!("no dump of ours: {error}"))
+    match format::inspect(file, || Ok(())) {
+        // There is nothing in it that could be lost.
+        Ok(_) | Err(format::Error::Empty) => Ok(()),
+        Err(error) => Err(format!("no dump of ours: {error}")),
+    }
 }
 
 fn unusable(message: String) -> Finding {

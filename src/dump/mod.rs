@@ -9,6 +9,8 @@
 //! of the file. [`StateFile`] is the file at `STATE_FILE_PATH` and sees to it that nothing there is
 //! ever lost; [`Periodic`] decides when it is written.
 
+use std::path::Path;
+
 pub mod export;
 mod files;
 pub mod format;
@@ -22,6 +24,23 @@ mod test_store;
 pub(crate) use files::{
     Draft, keep_aside, put_aside, remove_all_leftovers, remove_leftover_backups,
 };
+
+/// The largest file that the original reads. A larger one it refuses, starts with no tasks, and then writes
+/// its own over it.
+pub const ORIGINAL_LIMIT_BYTES: u64 = 10 << 20;
+
+/// What to tell whoever means to go back to the original, if this file is too large for it.
+pub fn too_large_for_the_original(path: &Path, bytes: u64) -> Option<String> {
+    (bytes > ORIGINAL_LIMIT_BYTES).then(|| {
+        let mib = bytes as f64 / f64::from(1 << 20);
+        format!(
+            "{} has {mib:.1} MiB; the original reads at most {} MiB: it would start without tasks and \
+             overwrite the file",
+            path.display(),
+            ORIGINAL_LIMIT_BYTES >> 20
+        )
+    })
+}
 
 pub use export::{export, export_file, export_stream};
 pub use import::{import_file, import_open};

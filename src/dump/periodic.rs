@@ -1,17 +1,21 @@
-//! When the state file is written: after changes, seldom enough, and at a clean stop.
+//! When the state file is written: soon after the first change, then seldom enough, and at a clean stop.
 
+use std::future::pending;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::Store;
 use super::export::Report;
 use super::state_file::{Error, StateFile};
+use super::{Store, too_large_for_the_original};
 
 /// So long after a change a dump waits for more, so that a short task is in it with its end.
 const SETTLE: Duration = Duration::from_millis(200);
+/// The same for the first dump of a run, after which there may be none for long.
+const FIRST_SETTLE: Duration = Duration::from_secs(1);
 /// After a dump that took t, the next begins 100 t later at the earliest: under 1 % of the time.
 const REST_FACTOR: u32 = 100;
 
@@ -29,36 +33,41 @@ pub struct Periodic<S> {
     interval: Duration,
     /// The id of the newest journal row.
     changes: watch::Receiver<i64>,
-    /// What that was when the last successful dump of this run began.
+    /// When this run began, and the newest journal row then.
+    start: (Instant, i64),
+    /// What the newest row was when the last successful dump of this run began.
     written: Option<i64>,
-    last: Last,
+    /// The last dump, if there was one in this run.
+    last: Option<Last>,
     /// Whether the last dump failed; it is warned of once.
     failing: bool,
+    /// Whether the last dump was too large for the original; it is warned of once.
+    too_large: bool,
 }
 
 impl<S: Store> Periodic<S> {
-    /// Dumps `store` to `file` when `changes`, the id of the newest journal row, has grown, at most
-    /// every `interval`; zero: only when [`Self::final_dump`] is called.
+    /// Dumps `store` to `file` when `changes`, the id of the newest journal row, has grown: the first time
+    /// within seconds, then at most every `interval`; zero: only when [`Self::final_dump`] is called.
     ///
-    /// The first dump of a run needs no change: a crash may have left the file behind the state.
+    /// After an `interval` the first dump of a run needs no change: a crash may have left the file behind
+    /// the state.
     pub fn new(
         store: S,
         file: StateFile,
         interval: Duration,
         changes: watch::Receiver<i64>,
     ) -> Self {
-        let now = Instant::now();
+        let start = (Instant::now(), *changes.borrow());
         Self {
             store,
             file,
             interval,
             changes,
+            start,
             written: None,
-            last: Last {
-                began: now,
-                ended: now,
-            },
+            last: None,
             failing: false,
+            too_large: false,
         }
     }
 
@@ -72,15 +81,40 @@ impl<S: Store> Periodic<S> {
 
     async fn write_after_changes(&mut self) {
         loop {
-            let written = self.written;
-            let changed = self.changes.wait_for(|newest| Some(*newest) != written);
-            if changed.await.is_err() {
-                // The state has no more to say, so this waits for the stop.
-                return std::future::pending().await;
+            match self.last {
+                None => self.first_is_due().await,
+                Some(last) => {
+                    let written = self.written;
+                    self.has_changed(|newest| Some(newest) != written).await;
+                    sleep_until(next_dump_at(self.interval, Instant::now(), last)).await;
+                }
             }
-            sleep_until(next_dump_at(self.interval, Instant::now(), self.last)).await;
             let dumped = self.dump().await;
             self.log(dumped);
+        }
+    }
+
+    /// Waits for the first change of this run and what comes with it, but no longer than the interval.
+    async fn first_is_due(&mut self) {
+        let (began, newest) = self.start;
+        // A time that no clock can show: never without a change.
+        let latest = began.checked_add(self.interval);
+        let latest = latest.map_or_else(|| pending().boxed(), |time| sleep_until(time).boxed());
+        let settle = FIRST_SETTLE.min(self.interval);
+        let changed = async {
+            self.has_changed(|now| now != newest).await;
+            sleep(settle).await;
+        };
+        tokio::select! {
+            () = changed => {}
+            () = latest => {}
+        }
+    }
+
+    async fn has_changed(&mut self, is_new: impl Fn(i64) -> bool) {
+        if self.changes.wait_for(|it| is_new(*it)).await.is_err() {
+            // The state has no more to say, so this waits for the stop.
+            pending().await
         }
     }
 
@@ -97,11 +131,23 @@ impl<S: Store> Periodic<S> {
         let began = Instant::now();
         let written = self.file.write(&self.store).await;
         let ended = Instant::now();
-        self.last = Last { began, ended };
-        if written.is_ok() {
+        self.last = Some(Last { began, ended });
+        if let Ok(report) = &written {
             self.written = Some(newest);
+            self.note_size(report.bytes);
         }
         written
+    }
+
+    fn note_size(&mut self, bytes: u64) {
+        let warning = too_large_for_the_original(self.file.path(), bytes);
+        if let (Some(warning), false) = (&warning, self.too_large) {
+            tracing::warn!(
+                "{warning}; retention_completed and retention_failed keep it small, and with \
+                 state_dump = \"off\" it is not written"
+            );
+        }
+        self.too_large = warning.is_some();
     }
 
     fn log(&mut self, dumped: Result<Report, Error>) {

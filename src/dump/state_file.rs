@@ -19,7 +19,7 @@ use crate::state;
 /// What became of the file at the start.
 #[derive(Debug, PartialEq, Eq)]
 pub enum FirstStart {
-    /// There is no file, or this is not the first start.
+    /// There is no file, there is nothing in it, or this is not the first start.
     NothingToDo,
     /// It was imported.
     Imported(import::Report),
@@ -58,7 +58,7 @@ enum Standing {
 /// What has to happen to a file before another one takes its place.
 #[derive(Debug)]
 enum Found {
-    /// None there, or one that is out of date.
+    /// None there, one without anything in it, or one that is out of date.
     Replaceable,
     Damaged(format::Error),
     Foreign,
@@ -113,6 +113,10 @@ impl StateFile {
                 FirstStart::Imported(report)
             }
             Err(import::Error::State(error)) => return Err(error),
+            Err(import::Error::Damaged(format::Error::Empty)) => {
+                tracing::info!("{} is empty: there is nothing to import", path.display());
+                FirstStart::NothingToDo
+            }
             Err(import::Error::Damaged(reason)) => self.put_damaged_aside(&reason).await,
             Err(import::Error::Unreadable(error)) => {
                 tracing::error!(
@@ -222,7 +226,7 @@ fn look_at(path: &Path, dropped: &CancellationToken) -> io::Result<Found> {
         Ok(())
     });
     match author {
-        Ok(Author::Ours) => Ok(Found::Replaceable),
+        Ok(Author::Ours) | Err(format::Error::Empty) => Ok(Found::Replaceable),
         Ok(Author::Foreign) => Ok(Found::Foreign),
         Err(format::Error::Io(error)) => Err(error),
         Err(error) => Ok(Found::Damaged(error)),

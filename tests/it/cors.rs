@@ -28,6 +28,29 @@ async fn preflight(service: &Service, origin: &str) -> Answer {
 }
 
 #[tokio::test]
+async fn the_line_of_the_guide_lets_the_originals_front_end_in() {
+    let readme = include_str!("../../README.md");
+    let (_, guide) = readme
+        .split_once("\n## Move over from state_dump.json")
+        .expect("it is there");
+    let lines = guide
+        .lines()
+        .find_map(|line| line.strip_prefix("cors_origins = "));
+    let service = Setup::new()
+        .setting("cors_origins", lines.expect("the line"))
+        .start()
+        .await;
+    for port in [3000, 3100] {
+        for host in ["localhost", "127.0.0.1"] {
+            let origin = format!("http://{host}:{port}");
+            let answer = preflight(&service, &origin).await;
+            assert_eq!(answer.status, 204, "{origin}");
+            assert_eq!(answer.headers["access-control-allow-origin"], origin);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_page_that_is_let_in_asks_first_and_then_shows_its_token() {
     let setup = Setup::new()
         .setting("auth", "\"required\"")

@@ -318,6 +318,39 @@ async fn the_state_file_follows_changes_while_the_service_runs() {
 }
 
 #[tokio::test]
+async fn the_first_change_is_in_the_state_file_soon_and_a_large_one_is_warned_of() {
+    let setup = Setup::new().variable("STATE_DUMP_INTERVAL", "3600");
+    let setup = setup.setting("body_limit_bytes", 12 << 20);
+    // Left by `touch`: it is empty, not damaged.
+    std::fs::write(setup.state_file(), "").unwrap();
+    let service = setup.start().await;
+    let large = "x".repeat((10 << 20) - 100);
+    let id = service.submit(&large).await;
+    crate::support::eventually("the task is in the state file", || async {
+        let text = std::fs::read(service.setup().state_file()).unwrap_or_default();
+        let dump: Value = serde_json::from_slice(&text).unwrap_or_default();
+        (dump["tasks"][0]["id"] == *id).then_some(())
+    })
+    .await;
+    let report = service.get("/api/v1/doctor").await.expect(200);
+    let checks = report["checks"].as_array().unwrap();
+    let found = checks.iter().find(|check| check["name"] == "state file");
+    let found = found.unwrap();
+    assert_eq!(found["state"], "warn");
+    let stopped = service.ends_well().await;
+    let log = stopped.setup().log();
+    let warnings = log
+        .lines()
+        .filter(|line| line.contains("the original reads"));
+    assert_eq!(warnings.count(), 1, "once");
+    assert!(!log.contains("damaged"), "{log}");
+    let files = std::fs::read_dir(stopped.setup().folder()).unwrap();
+    let names = files.map(|file| file.unwrap().file_name());
+    let kept = names.filter(|name| name.to_string_lossy().starts_with("state_dump.json"));
+    assert_eq!(kept.count(), 1, "nothing was put aside");
+}
+
+#[tokio::test]
 async fn of_tasks_with_one_unique_key_only_one_comes_in() {
     let service = paused().await;
     let task = json!({"content": "here", "unique_key": "taken"});

@@ -17,6 +17,7 @@ pub(super) struct Meter {
     read: Cell<u64>,
     limit: Cell<Option<u64>>,
     exceeded: Cell<bool>,
+    has_text: Cell<bool>,
 }
 
 impl Meter {
@@ -34,6 +35,18 @@ impl Meter {
     /// From here on, any amount may be read.
     pub(super) fn allow_all(&self) {
         self.limit.set(None);
+    }
+
+    /// Whether there was anything but white space and a byte order mark.
+    pub(super) fn has_text(&self) -> bool {
+        self.has_text.get()
+    }
+
+    fn look_for_text(&self, bytes: &[u8]) {
+        if !self.has_text.get() {
+            self.has_text
+                .set(!bytes.iter().all(u8::is_ascii_whitespace));
+        }
     }
 
     /// Whether reading failed because of the limit.
@@ -91,6 +104,7 @@ impl<R: Read> Read for Input<R> {
             self.ready.clear();
             self.taken = 0;
             self.filter.push(&self.raw[..read], &mut self.ready);
+            self.meter.look_for_text(&self.ready);
         }
         let rest = &self.ready[self.taken..];
         let count = rest.len().min(buffer.len());

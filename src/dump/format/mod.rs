@@ -55,7 +55,7 @@ const KNOWN_FIELDS: [&str; 24] = [
 /// Why a file could not be read to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nothing in it, not even an empty list of tasks.
+    /// Nothing in it but white space, not even an empty list of tasks.
     #[error("the file is empty")]
     Empty,
     /// No JSON, or JSON of another shape than a dump's; serde_json says where.

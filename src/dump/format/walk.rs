@@ -61,7 +61,7 @@ impl Position {
             too_large(place)
         } else if error.is_io() {
             Error::Io(error.into())
-        } else if self.meter.read() == 0 {
+        } else if !self.meter.has_text() {
             Error::Empty
         } else {
             Error::Json {

@@ -112,6 +112,24 @@ async fn changes_are_dumped_at_most_every_interval() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_first_change_is_dumped_within_seconds_and_the_next_after_the_interval() {
+    for interval in [INTERVAL, Duration::MAX] {
+        let bench = Bench::start(TestStore::default(), interval);
+        sleep(seconds(5)).await;
+        assert_eq!(bench.store.exports(), 0, "nothing has changed");
+        bench.store.add(task(1, "hello"));
+        bench.change();
+        sleep(seconds(2)).await;
+        assert_eq!(bench.store.exports(), 1);
+        bench.change();
+        sleep(seconds(27)).await;
+        assert_eq!(bench.store.exports(), 1);
+        sleep(seconds(3)).await;
+        assert_eq!(bench.store.exports(), 1 + usize::from(interval == INTERVAL));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_final_dump_is_written_only_if_there_is_need() {
     let bench = Bench::start(TestStore::default(), INTERVAL);
     sleep(seconds(31)).await;

@@ -163,3 +163,28 @@ async fn a_write_that_is_given_up_moves_nothing() {
     );
     assert!(others(&folder).is_empty());
 }
+
+#[tokio::test]
+async fn a_file_without_anything_in_it_is_not_damaged() {
+    for text in ["", "\n", " \r\n\t", "\u{feff}\n"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state_dump.json");
+        fs::write(&path, text).unwrap();
+        let mut file = StateFile::new(&path);
+        let store = TestStore::default();
+        let done = file.first_start(&store, "echo").await.unwrap();
+        assert_eq!(done, FirstStart::NothingToDo, "{text:?}");
+        assert!(others(&folder).is_empty(), "{text:?}");
+
+        let store = TestStore::holding(vec![task(1, "hello")]);
+        assert_eq!(file.write(&store).await.unwrap().tasks, 1);
+        assert!(others(&folder).is_empty(), "{text:?}");
+    }
+    // Zeros are what a power cut leaves of a file.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state_dump.json");
+    fs::write(&path, [0; 100]).unwrap();
+    let (mut file, store) = (StateFile::new(&path), TestStore::default());
+    let done = file.first_start(&store, "echo").await.unwrap();
+    assert!(matches!(done, FirstStart::PutAside(_)));
+}
