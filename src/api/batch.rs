@@ -61,16 +61,12 @@ pub(super) struct BatchCreated {
 }
 
 /// Submit many tasks: all of them or none.
+///
+/// The body may also be lines of JSON with one task each, as `application/x-ndjson`.
 #[utoipa::path(
     post, path = "/api/v1/tasks/batch", tag = "Tasks", operation_id = "submit_batch",
     params(parameters::IdempotencyParameter),
-    request_body(
-        description = "As JSON, or as lines of JSON with one task each",
-        content(
-            (requests::BatchRequest = "application/json"),
-            (String = "application/x-ndjson", example = "{\"content\": \"one\"}\n{\"content\": \"two\"}\n"),
-        ),
-    ),
+    request_body = requests::BatchRequest,
     responses(
         (status = 201, description = "All are accepted", body = BatchCreated),
         (status = 409, description = "Another task has the `unique_key` of one of them", body = Taken),

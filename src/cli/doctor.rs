@@ -125,11 +125,9 @@ fn text(report: &Value, all: bool) -> String {
     if !shown.is_empty() {
         lines.push(format!("\n{}", table(&shown)));
     }
-    let rest = settings.len() - shown.len();
-    if rest > 0 {
-        lines.push(format!(
-            "\n{rest} settings are left at their defaults; --settings shows them"
-        ));
+    if shown.len() < settings.len() {
+        let rest = "\nall other settings are left at their defaults; --settings shows them";
+        lines.push(rest.to_owned());
     }
     lines.join("\n")
 }

@@ -16,6 +16,7 @@ mod many;
 mod mistakes;
 mod orders;
 mod parity;
+mod readme;
 mod service;
 mod settings;
 mod show;

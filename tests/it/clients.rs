@@ -29,13 +29,27 @@ async fn documented() -> (Service, String, PathBuf) {
     (service, token, document)
 }
 
-async fn run(what: &str, command: &mut Command) {
+/// The first block of this language in a section of the README that holds `word`, for a service at `url`.
+fn example(language: &str, word: &str, url: &str) -> String {
+    let readme = include_str!("../../README.md");
+    let fence = format!("\n```{language}\n");
+    let blocks = readme.split(&fence).skip(1);
+    let mut blocks = blocks.filter_map(|rest| rest.split("\n```").next());
+    let block = blocks.find(|block| block.contains(word));
+    let block = block.unwrap_or_else(|| panic!("an example with {word}"));
+    assert!(block.contains("http://127.0.0.1:8000"), "{block}");
+    block.replace("http://127.0.0.1:8000", url)
+}
+
+/// Runs a program that has to succeed; what it said.
+async fn run(what: &str, command: &mut Command) -> String {
     let command = command.stdin(Stdio::null()).kill_on_drop(true);
     let done = in_time(what, command.output()).await;
     let done = done.unwrap_or_else(|error| panic!("{what}: {error}; scripts/test installs it"));
     let said = [&done.stdout[..], &done.stderr[..]].concat();
     let said = String::from_utf8_lossy(&said);
     assert!(done.status.success(), "{what}: {said}");
+    said.into_owned()
 }
 
 #[tokio::test]
@@ -47,17 +61,30 @@ async fn client_in_python_is_made_from_the_document_and_works() {
     let mut generate = Command::new(generator);
     let generate = generate.args(["generate", "--meta", "none", "--path"]);
     let generate = generate.arg(&document).arg("--output-path");
-    run(
+    let said = run(
         "the generator",
         generate.arg(folder.join("made/venom_client")),
-    )
-    .await;
+    );
+    let said = said.await;
+    // Nothing is left out.
+    for word in ["WARNING", "Unable to", "removal"] {
+        assert!(!said.contains(word), "{said}");
+    }
     let mut program = Command::new(target("python-client-venv/bin/python"));
     let program = program
         .arg(source("client.py"))
         .env("PYTHONPATH", folder.join("made"));
     let program = program.env("VENOM", service.url("")).env("TOKEN", &token);
     run("the program", program).await;
+
+    // The README's own, for a service that asks for no token.
+    let open = Service::start().await;
+    let mut program = Command::new(target("python-client-venv/bin/python"));
+    let program = program.env("PYTHONPATH", folder.join("made")).arg("-c");
+    let program = program.arg(example("python", "venom_client", &open.url("")));
+    let said = run("the README's program", program).await;
+    assert_eq!(said, "Processed: hello\n");
+    open.stop().await;
     service.stop().await;
 }
 

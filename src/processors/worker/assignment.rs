@@ -30,7 +30,18 @@ pub struct Assigned {
     upstream: Vec<Upstream>,
     /// `traceparent` and `tracestate`, while traces are on.
     #[serde(flatten)]
+    #[schema(value_type = CarriedTrace)]
     trace: Option<TraceContext>,
+}
+
+/// The trace that an attempt belongs to, while traces are on.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes, and is never made")]
+struct CarriedTrace {
+    #[schema(nullable = false)]
+    traceparent: Option<String>,
+    #[schema(nullable = false)]
+    tracestate: Option<String>,
 }
 
 impl Assignment {
