@@ -313,6 +313,7 @@ impl App {
         if let Ok(Err(error)) = orchestrator.await {
             tracing::error!(%error, "running tasks could not be given back");
         }
+        self.registry.end_leftovers().await;
         closing.cancel();
         let _ = server.await;
         listeners.close().await;

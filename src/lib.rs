@@ -38,6 +38,7 @@
 //! - [`models`]: the words of the service as plain data
 //! - [`config`] and [`logging`]: every setting; the log
 //! - [`traces`]: spans for OpenTelemetry, and what of them a task carries along
+//! - [`terminal`]: what programs print for a terminal, as text that is safe anywhere
 //! - [`tls`]: whom the program's own HTTP clients trust, and what the service shows to its own
 //! - [`systemd`]: word to systemd, ready, alive and stopping
 //!
@@ -63,5 +64,6 @@ pub mod reload;
 pub mod schedules;
 pub mod state;
 pub mod systemd;
+pub mod terminal;
 pub mod tls;
 pub mod traces;

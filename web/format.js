@@ -66,9 +66,15 @@ export const number = (count) => Number(count).toLocaleString("en");
 
 export const plural = (count, one, more = `${one}s`) => `${number(count)} ${count === 1 ? one : more}`;
 
+// Control characters besides tab and line ends as pictures of themselves: they are shown, not obeyed.
+export function visible(text) {
+  return text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, (letter) => String.fromCharCode(0x2400 + letter.charCodeAt(0)))
+    .replace(/\u007f/g, "\u2421").replace(/[\u0080-\u009f]/g, "\ufffd");
+}
+
 // One line of at most `limit` characters, for tables; never cut within an emoji.
 export function oneLine(text, limit = 160) {
-  const start = String(text ?? "").slice(0, limit * 4).replace(/\s+/g, " ").trim();
+  const start = visible(String(text ?? "").slice(0, limit * 4).replace(/\s+/g, " ").trim());
   const letters = Array.from(start);
   return letters.length > limit || text?.length > limit * 4 ? `${letters.slice(0, limit).join("")}…` : start;
 }

@@ -23,7 +23,7 @@ const HELD = 5000;
 // Characters kept of each text of an event.
 const TEXT = 1000;
 // Log lines and progress change no list of tasks.
-const QUIET = new Set(["TASK_LOG", "TASK_PROGRESS", "TASK_OUTPUT", "SYSTEM_LOG"]);
+const QUIET = new Set(["TASK_LOG", "TASK_LIVE_LINE", "TASK_PROGRESS", "TASK_OUTPUT", "SYSTEM_LOG"]);
 
 // connecting, live, away, or polling where there is no socket.
 export const connection = signal("connecting");
@@ -101,7 +101,8 @@ function connect(task) {
     }
     // The last words at a stop carry the place of an event that has been told.
     if (event.type === "EVENTS_MISSED") dropped += event.data.to - event.data.from + 1;
-    else if (event.id > position || event.type === "SYSTEM_LOG") waiting.push(brief(event));
+    // A live line is in no journal, and has the place of what was told before it.
+    else if (event.id > position || event.type === "SYSTEM_LOG" || event.type === "TASK_LIVE_LINE") waiting.push(brief(event));
     position = Math.max(position, event.id);
     if (waiting.length > HELD) dropped += waiting.splice(0, waiting.length - HELD).length;
   };
@@ -133,9 +134,11 @@ function greet(newest) {
 
 // What is held of an event while updates are paused is bounded in number, so its texts are cut.
 function brief(event) {
-  const { line, content, error } = event.data;
-  if (!isLong(line) && !isLong(content) && !isLong(error)) return event;
+  const { line, ansi, content, error } = event.data;
+  if (!isLong(line) && !isLong(ansi) && !isLong(content) && !isLong(error)) return event;
   const data = { ...event.data };
+  // Colours that are cut in the middle would be none.
+  if (isLong(ansi)) delete data.ansi;
   for (const name of ["line", "content", "error"]) if (isLong(data[name])) data[name] = data[name].slice(0, TEXT);
   return { ...event, data, message: event.message.slice(0, TEXT) };
 }
@@ -187,7 +190,7 @@ function deliver() {
   batch(() => {
     held.value = 0;
     if (lost > 0) missed.value += lost;
-    recent.value = events.slice(-RECENT).reverse().concat(recent.value).slice(0, RECENT);
+    recent.value = events.filter((event) => event.type !== "TASK_LIVE_LINE").slice(-RECENT).reverse().concat(recent.value).slice(0, RECENT);
     if (mayMiss || events.some((event) => !QUIET.has(event.type))) changes.value += 1;
   });
   for (const follower of followers) follower(events, mayMiss);

@@ -23,8 +23,8 @@ use super::error::{ApiError, Problem};
 use super::extract::TaskIdPath;
 use super::news::{Run, in_runs};
 use super::{Api, Shared};
-use crate::events::{Feed, Filter};
-use crate::models::{TaskId, TaskStatus, Timestamp};
+use crate::events::{Delivery, Feed, Filter};
+use crate::models::{Event, EventType, TaskId, TaskStatus, Timestamp};
 use crate::state::{Error, StateManager};
 
 /// Journal rows in one update.
@@ -35,7 +35,8 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Follow one task until it has finished.
 ///
 /// Server-sent events: `task_update` (`task_id`, `status`, `logs` since the last one, `result`, `timestamp`),
-/// `task_output` (`text` by which an answer has grown), `heartbeat`, and last `task_finished`, or
+/// `task_output` (`text` by which an answer has grown), `task_live_line` (`line`, how a line stands that has not
+/// ended), `heartbeat`, and last `task_finished`, or
 /// `task_missing` if it is deleted meanwhile.
 #[utoipa::path(
     get, path = "/api/v1/tasks/{task_id}/stream", tag = "Events", operation_id = "stream_task",
@@ -187,7 +188,15 @@ impl Follower {
     async fn wait(&mut self) -> Option<sse::Event> {
         tokio::select! {
             () = self.api.closing.cancelled() => self.next = Next::End,
-            _ = self.feed.next() => self.next = Next::Look,
+            news = self.feed.next() => {
+                if let Ok([Delivery::Event(event)]) = news.as_deref()
+                    && event.kind == EventType::TaskLiveLine
+                {
+                    // What was read since may have taken its place.
+                    return (event.id >= self.seen).then(|| self.live_line(event));
+                }
+                self.next = Next::Look;
+            }
             () = sleep_until(self.heartbeat) => return Some(self.beat().await),
         }
         None
@@ -222,6 +231,22 @@ impl Follower {
         sse::Event::default()
             .event("task_output")
             .id(self.seen.to_string())
+            .data(data.to_string())
+    }
+
+    /// How a line stands that has not ended. It has no id: whoever comes back is shown the next one.
+    fn live_line(&self, event: &Event) -> sse::Event {
+        let mut data = json!({
+            "task_id": self.task_id,
+            "line": event.message,
+            "timestamp": event.at,
+        });
+        let more: Option<serde_json::Value> = serde_json::from_str(&event.data).ok();
+        if let Some(ansi) = more.and_then(|more| more.get("ansi").cloned()) {
+            data["ansi"] = ansi;
+        }
+        sse::Event::default()
+            .event("task_live_line")
             .data(data.to_string())
     }
 

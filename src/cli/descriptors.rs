@@ -1,5 +1,6 @@
 //! Open files: the soft limit of most systems, 1024, is less than the connections we promise.
 
+use crate::processors::remember_file_limit;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Files beside connections: the database, and the pipes of child processes.
@@ -9,8 +10,7 @@ const LEAST_RESERVE: u64 = 256;
 
 /// Raises the soft limit on open files as far as it is needed and allowed.
 ///
-/// Not simply to the hard limit, which may be a billion: children inherit it, and some programs
-/// walk through every number up to it.
+/// Not simply to the hard limit, which may be a billion. Programs of tasks keep the limit of before.
 pub(super) fn raise_limit(max_connections: usize) {
     let connections = max_connections as u64;
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
@@ -19,6 +19,8 @@ pub(super) fn raise_limit(max_connections: usize) {
     // No limit is what `None` means.
     let mut limit = current.unwrap_or(u64::MAX);
     if limit < allowed {
+        // Before the service's own is another: no program is started yet.
+        remember_file_limit(Rlimit { current, maximum });
         let raised = Rlimit {
             current: Some(allowed),
             maximum,

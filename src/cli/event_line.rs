@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::output::one_line;
+use super::paint::Paint;
 
 /// An event as it arrives.
 #[derive(Debug, Deserialize)]
@@ -31,32 +32,58 @@ impl Frame {
         self.kind == "SYSTEM_LOG"
     }
 
+    /// Whether it says how a line stands that has not ended.
+    pub fn is_live_line(&self) -> bool {
+        self.kind == "TASK_LIVE_LINE"
+    }
+
     fn text(&self, name: &str) -> &str {
         self.data.get(name).and_then(Value::as_str).unwrap_or("")
     }
 }
 
+/// The same in the colours of a log line, where stdout has them.
+pub(super) fn painted(frame: &Frame, paint: Paint) -> String {
+    let has_colors = frame.data.contains_key("ansi");
+    match frame.kind.as_str() {
+        "TASK_LOG" | "TASK_LIVE_LINE" if has_colors => {
+            let (line, words) = (before_words(frame), paint.line(&frame.data));
+            format!("{} {words}", one_line(&line))
+        }
+        _ => line(frame),
+    }
+}
+
 /// Time (by the clock on the wall), type, task, and what matters most in an event of its type.
 pub(super) fn line(frame: &Frame) -> String {
-    let time = match DateTime::parse_from_rfc3339(&frame.timestamp) {
-        Ok(time) => time.with_timezone(&Local).format("%H:%M:%S").to_string(),
-        Err(_) => frame.timestamp.clone(),
-    };
-    let mut line = format!("{time} {}", frame.kind);
     let words = match frame.kind.as_str() {
         "TASK_CREATED" => frame.text("content").to_owned(),
-        "TASK_LOG" => frame.text("line").to_owned(),
+        "TASK_LOG" | "TASK_LIVE_LINE" => frame.text("line").to_owned(),
         "TASK_FAILED" => format!("{}: {}", frame.text("failure"), frame.text("error")),
         kind if kind.starts_with("TASK_") => fields(&frame.data),
         "SYSTEM_LOG" => frame.message.clone(),
         _ => format!("{} {}", frame.message, fields(&frame.data)),
     };
-    for part in [frame.text("task_id"), words.trim_end()] {
-        if !part.is_empty() {
-            let _ = write!(line, " {part}");
-        }
+    let mut line = before_words(frame);
+    let words = words.trim_end();
+    if !words.is_empty() {
+        let _ = write!(line, " {words}");
     }
     one_line(&line)
+}
+
+/// Time, type and task.
+fn before_words(frame: &Frame) -> String {
+    let time = match DateTime::parse_from_rfc3339(&frame.timestamp) {
+        Ok(time) => time.with_timezone(&Local).format("%H:%M:%S").to_string(),
+        Err(_) => frame.timestamp.clone(),
+    };
+    let mut line = format!("{time} {}", frame.kind);
+    let task = frame.text("task_id");
+    if !task.is_empty() {
+        let _ = write!(line, " {task}");
+    }
+    line
 }
 
 /// `attempt=1 run_at=…`

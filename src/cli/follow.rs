@@ -21,6 +21,16 @@ pub(super) trait Follower {
     /// The newest event that is known already; the stream begins after it.
     fn seen(&self) -> i64;
 
+    /// Whether it shows how lines stand that have not ended.
+    fn shows_live_lines(&self) -> bool {
+        false
+    }
+
+    /// A line that has not ended stands so.
+    fn show_live_line(&mut self, _: &Value) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Something may have happened.
     async fn look(&mut self, client: &Client) -> Result<(), Error>;
 }
@@ -79,8 +89,19 @@ async fn stream_once(
     let seen = follower.seen().to_string();
     let stream = client.send(request.header("last-event-id", seen)).await?;
     let mut chunks = stream.bytes_stream();
-    while let Ok(Some(Ok(_))) = timeout(SILENCE, chunks.next()).await {
-        follower.look(client).await?;
+    let mut live_lines = LiveLines::default();
+    while let Ok(Some(Ok(chunk))) = timeout(SILENCE, chunks.next()).await {
+        if !follower.shows_live_lines() {
+            follower.look(client).await?;
+            continue;
+        }
+        let (last, has_more) = live_lines.read(&chunk);
+        if has_more {
+            follower.look(client).await?;
+        }
+        if let Some(line) = last {
+            follower.show_live_line(&line)?;
+        }
     }
     // However the stream ends, the task itself says whether there is more to come. What led to this
     // is in its log by now.
@@ -89,6 +110,65 @@ async fn stream_once(
     Ok(task)
 }
 
+/// Finds live lines in a stream of server-sent events.
+#[derive(Default)]
+struct LiveLines {
+    /// What has come of an event that is not whole.
+    begun: Vec<u8>,
+}
+
+impl LiveLines {
+    /// The last live line of the events that a chunk ends, and whether it ends others.
+    fn read(&mut self, chunk: &[u8]) -> (Option<Value>, bool) {
+        const LIMIT_BYTES: usize = 1 << 20;
+        self.begun.extend_from_slice(chunk);
+        let (mut last, mut has_more) = (None, false);
+        while let Some(end) = self.begun.windows(2).position(|two| two == b"\n\n") {
+            let event: Vec<u8> = self.begun.drain(..end + 2).collect();
+            match live_line(&event) {
+                Some(line) => last = Some(line),
+                None => has_more = true,
+            }
+        }
+        if self.begun.len() > LIMIT_BYTES {
+            // Others are looked at by their rows, so nothing of them is needed.
+            self.begun.clear();
+            has_more = true;
+        }
+        (last, has_more)
+    }
+}
+
+fn live_line(event: &[u8]) -> Option<Value> {
+    let event = str::from_utf8(event).ok()?;
+    let is_one = |line: &str| line.strip_prefix("event:").map(str::trim) == Some("task_live_line");
+    if !event.lines().any(is_one) {
+        return None;
+    }
+    let data = event.lines().find_map(|line| line.strip_prefix("data:"))?;
+    serde_json::from_str(data).ok()
+}
+
 fn is_final(task: &Value) -> bool {
     matches!(task["status"].as_str(), Some("COMPLETED" | "FAILED"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn live_lines_are_found_among_events_in_any_pieces() {
+        let stream = "event: task_update\nid: 1\ndata: {}\n\nevent: task_live_line\n\
+                      data: {\"line\":\"10%\"}\n\nevent: task_live_line\ndata: {\"line\":\"20%\"}\n\n";
+        let (last, has_more) = LiveLines::default().read(stream.as_bytes());
+        assert_eq!(last.map(|line| line["line"].clone()), Some("20%".into()));
+        assert!(has_more);
+        let mut live_lines = LiveLines::default();
+        let pieces = stream.as_bytes().chunks(7);
+        let found: Vec<_> = pieces
+            .filter_map(|piece| live_lines.read(piece).0)
+            .collect();
+        assert_eq!(found.len(), 2);
+    }
 }

@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::client::Client;
 use super::error::Error;
 use super::follow::{Follower, until_final};
-use super::output::{one_line, say};
+use super::output::say;
+use super::paint::{LiveLine, Paint};
 use super::table::wall_clock;
 use super::target::Target;
 use crate::models::TaskId;
@@ -49,6 +50,8 @@ pub(super) async fn run(logs: &Logs) -> Result<(), Error> {
         path: format!("/api/v1/tasks/{id}/logs"),
         since: 0,
         json: logs.json,
+        paint: Paint::of_stdout(),
+        live: LiveLine::default(),
     };
     tail.look(&client).await?;
     if !logs.follow {
@@ -66,11 +69,24 @@ struct Tail {
     /// The newest line that was printed.
     since: i64,
     json: bool,
+    paint: Paint,
+    live: LiveLine,
 }
 
 impl Follower for Tail {
     fn seen(&self) -> i64 {
         self.since
+    }
+
+    fn shows_live_lines(&self) -> bool {
+        self.paint.is_terminal && !self.json
+    }
+
+    fn show_live_line(&mut self, line: &Value) -> Result<(), Error> {
+        let words = self.paint.line(line);
+        let mut out = io::stdout().lock();
+        let shown = self.live.show(&mut out, &words);
+        shown.map_err(|error| Error::of_stdout(&error))
     }
 
     /// Prints every line after the last one.
@@ -89,7 +105,10 @@ impl Follower for Tail {
                 text.push('\n');
             }
             let mut out = io::stdout().lock();
-            out.write_all(text.as_bytes())
+            // The service shows a line again that goes on.
+            self.live
+                .clear(&mut out)
+                .and_then(|()| out.write_all(text.as_bytes()))
                 .and_then(|()| out.flush())
                 .map_err(|error| Error::of_stdout(&error))?;
             if lines.len() < PAGE {
@@ -105,7 +124,7 @@ impl Tail {
             return line.to_string();
         }
         let at = wall_clock(line["at"].as_str().unwrap_or("-"));
-        let words = one_line(line["line"].as_str().unwrap_or_default());
+        let words = self.paint.line(line);
         format!("{at}  {words}")
     }
 }

@@ -34,6 +34,7 @@ mod man;
 mod new_task;
 mod order;
 mod output;
+mod paint;
 mod pause;
 mod pause_terms;
 mod period;

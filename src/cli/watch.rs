@@ -13,9 +13,10 @@ use tokio_tungstenite::tungstenite::Message;
 use super::backoff::Backoff;
 use super::client::Client;
 use super::error::Error;
-use super::event_line::{Frame, line};
+use super::event_line::{Frame, painted};
 use super::event_socket::{self, SILENCE, Socket};
 use super::output::say;
+use super::paint::{LiveLine, Paint};
 use super::target::Target;
 use crate::models::{EventType, TaskId};
 
@@ -70,7 +71,7 @@ async fn follow(watch: &Watch) -> Result<(), Error> {
     let mut socket = connect(&client, watch, since).await?;
     say(format_args!("watching {}; Ctrl-C ends it", client.url()));
     loop {
-        let ended = listen(&mut socket, watch.json, &mut since)
+        let ended = listen(&mut socket, watch, &mut since)
             .await
             .map_err(|error| Error::of_stdout(&error))?;
         match ended {
@@ -119,8 +120,11 @@ fn query(watch: &Watch, since: Option<i64>) -> String {
 }
 
 /// Prints what arrives until the connection is over; `since` is the last event that was printed.
-async fn listen(socket: &mut Socket, json: bool, since: &mut Option<i64>) -> io::Result<Ended> {
+async fn listen(socket: &mut Socket, watch: &Watch, since: &mut Option<i64>) -> io::Result<Ended> {
     let mut out = BufWriter::new(io::stdout());
+    let paint = Paint::of_stdout();
+    let mut live = LiveLine::default();
+    let wants_live_lines = watch.types.contains(&EventType::TaskLiveLine);
     let mut is_first = true;
     loop {
         // What has come is written in one go, and before waiting for more.
@@ -144,10 +148,13 @@ async fn listen(socket: &mut Socket, json: bool, since: &mut Option<i64>) -> io:
             out.flush()?;
             return Ok(Ended::TooSlow);
         }
-        if json {
+        if watch.json {
             writeln!(out, "{text}")?;
-        } else if !is_first {
-            writeln!(out, "{}", line(&frame))?;
+        } else if frame.is_live_line() && paint.is_terminal {
+            live.show(&mut out, &painted(&frame, paint))?;
+        } else if !is_first && (wants_live_lines || !frame.is_live_line()) {
+            live.clear(&mut out)?;
+            writeln!(out, "{}", painted(&frame, paint))?;
         }
         // The service's own words carry its place in the journal, which may be ahead of ours. Only
         // the first are said before anything can have been left out.
@@ -156,6 +163,7 @@ async fn listen(socket: &mut Socket, json: bool, since: &mut Option<i64>) -> io:
         }
         is_first = false;
     }
+    live.clear(&mut out)?;
     out.flush()?;
     Ok(Ended::Lost)
 }

@@ -47,6 +47,8 @@ macro_rules! for_each_setting {
             restart idle_timeout,
             restart inbox_limit_bytes,
             live running_limit_bytes,
+            live task_log_limit_lines,
+            live task_log_limit_bytes,
             live retention_completed,
             live retention_failed,
             restart enable_hive,

@@ -137,6 +137,11 @@ pub struct Settings {
     /// Without queue limits: tasks are started until their contents take this many bytes. Default
     /// 256 MiB. `VENOM_RUNNING_LIMIT_BYTES`
     pub running_limit_bytes: usize,
+    /// Lines of its own that a task may store; then the last 1000 of each attempt. Default 10000.
+    /// `VENOM_TASK_LOG_LIMIT_LINES`
+    pub task_log_limit_lines: u64,
+    /// Bytes that these lines may have. Default 8 MiB. `VENOM_TASK_LOG_LIMIT_BYTES`
+    pub task_log_limit_bytes: usize,
     /// How long a COMPLETED task is kept once it has finished: seconds, or `30d`. Default: for ever.
     /// `VENOM_RETENTION_COMPLETED`
     pub retention_completed: Option<Duration>,
@@ -278,6 +283,8 @@ impl Default for Settings {
             idle_timeout: Duration::from_secs(75),
             inbox_limit_bytes: 64 << 20,
             running_limit_bytes: 256 << 20,
+            task_log_limit_lines: 10_000,
+            task_log_limit_bytes: 8 << 20,
             retention_completed: None,
             retention_failed: None,
             enable_hive: false,

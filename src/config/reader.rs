@@ -63,6 +63,8 @@ pub(super) fn read(table: &mut Table<'_>) -> Result<Settings, Error> {
         idle_timeout: PERIOD,
         inbox_limit_bytes: MEMORY_BYTES,
         running_limit_bytes: MEMORY_BYTES,
+        task_log_limit_lines: LOG_LINES,
+        task_log_limit_bytes: MEMORY_BYTES,
         retention_completed: RETENTION,
         retention_failed: RETENTION,
         enable_hive: SWITCH,

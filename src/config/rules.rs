@@ -140,6 +140,10 @@ pub(super) const CONNECTIONS: Rule<usize> =
         whole(value, 1..=1_000_000)
     });
 
+pub(super) const LOG_LINES: Rule<u64> = Rule::new("a whole number from 1 to 1000000000", |value| {
+    whole(value, 1..=1_000_000_000)
+});
+
 pub(super) const BODY_BYTES: Rule<usize> = Rule::new(
     "a number of bytes from 1024 (1 KiB) to 268435456 (256 MiB)",
     |value| whole(value, 1 << 10..=256 << 20),

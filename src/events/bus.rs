@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 use crate::models::Event;
 
@@ -18,6 +18,9 @@ const RING_EVENTS: usize = 16_384;
 const RING_BYTES: usize = 16 * 1024 * 1024;
 /// Commits given to a listener at a time, so that the lock is held shortly.
 const BATCHES_AT_ONCE: usize = 32;
+
+/// Live lines that a listener may be behind; of more it sees the newest, as each replaces the one before.
+const LIVE_LINES: usize = 256;
 
 /// The events of one commit, in order of their ids.
 pub(super) type Batch = Arc<[Event]>;
@@ -35,6 +38,8 @@ struct Shared {
     places: Mutex<HashMap<u64, Arc<AtomicI64>>>,
     joined: AtomicU64,
     missed: AtomicU64,
+    /// Events that are in no journal; the id of each is the head at the time.
+    live_lines: broadcast::Sender<Batch>,
 }
 
 /// How the listeners are.
@@ -72,6 +77,7 @@ impl Bus {
             places: Mutex::default(),
             joined: AtomicU64::new(0),
             missed: AtomicU64::new(0),
+            live_lines: broadcast::Sender::new(LIVE_LINES),
         }))
     }
 
@@ -103,6 +109,16 @@ impl Bus {
     pub fn skip(&self, head: i64) {
         *self.ring() = Ring::default();
         self.0.head.send_replace(head);
+    }
+
+    /// Shows an event that is in no journal to those who listen at this moment. Its id is the head.
+    pub fn show(&self, event: Event) {
+        // An error says that nobody listens.
+        let _ = self.0.live_lines.send(Arc::from(vec![event]));
+    }
+
+    pub(super) fn live_lines(&self) -> broadcast::Receiver<Batch> {
+        self.0.live_lines.subscribe()
     }
 
     pub(super) fn join(&self) -> Listening {

@@ -6,11 +6,15 @@
 //! journal for it again and again would make everyone pay for the slowest. Since the position only
 //! ever moves forward, nothing is delivered twice; since ids have no gaps, nothing is left out
 //! unsaid.
+//!
+//! Live lines are in no journal. Each comes right after the event whose id it has, and is left out if the
+//! feed is past that.
 
 use std::collections::HashSet;
 use std::future::Future;
 use std::sync::Arc;
 
+use tokio::sync::broadcast::{self, error::TryRecvError};
 use tokio::sync::watch;
 
 use super::bus::{Batch, Bus, Listening, Since};
@@ -90,6 +94,9 @@ pub struct Feed<J> {
     /// Whether it has reached the bus once: from then on falling behind means missing events.
     live: bool,
     head: watch::Receiver<i64>,
+    live_lines: broadcast::Receiver<Batch>,
+    /// The live line that comes next.
+    next_live_line: Option<Batch>,
     listening: Listening,
 }
 
@@ -99,6 +106,7 @@ impl<J: Journal> Feed<J> {
     /// A `since` beyond the newest event counts as now.
     pub fn new(bus: &Bus, journal: J, filter: Filter, since: Option<i64>) -> Self {
         let listening = bus.join();
+        let live_lines = bus.live_lines();
         let head = bus.watch();
         let newest = *head.borrow();
         let position = since.map_or(newest, |since| since.clamp(0, newest));
@@ -110,6 +118,8 @@ impl<J: Journal> Feed<J> {
             position,
             live: false,
             head,
+            live_lines,
+            next_live_line: None,
             listening,
         }
     }
@@ -127,14 +137,25 @@ impl<J: Journal> Feed<J> {
         loop {
             // Who asks for more has taken what there was.
             self.listening.passed(self.position);
-            let upto = *self.head.borrow_and_update();
+            let mut upto = *self.head.borrow_and_update();
+            // After the head: a live line was shown before the head went past it, so it is here by now.
+            if let Some(line) = self.take_live_line() {
+                let id = line[0].id;
+                if id <= self.position {
+                    return Ok(vec![Delivery::Event(EventRef {
+                        batch: line,
+                        index: 0,
+                    })]);
+                }
+                upto = upto.min(id);
+                self.next_live_line = Some(line);
+            }
             if upto <= self.position {
-                // The bus lives in `self`, so its sender does too.
-                let _ = self.head.changed().await;
+                self.wait().await;
                 continue;
             }
             let deliveries = match self.bus.since(self.position) {
-                Since::Batches(batches) => self.follow(&batches),
+                Since::Batches(batches) => self.follow(&batches, upto),
                 Since::Gone {
                     oldest: Some(oldest),
                 } if self.live => vec![self.fall_behind(oldest)],
@@ -146,13 +167,40 @@ impl<J: Journal> Feed<J> {
         }
     }
 
-    fn follow(&mut self, batches: &[Batch]) -> Vec<Delivery> {
+    /// Waits for a commit or a live line. The bus lives in `self`, so their senders do too.
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.head.changed() => {}
+            line = self.live_lines.recv(), if self.next_live_line.is_none() => {
+                let line = line.ok();
+                self.next_live_line = line.filter(|line| self.filter.admits(&line[0]));
+            }
+        }
+    }
+
+    /// The next live line that the feed has not gone past.
+    fn take_live_line(&mut self) -> Option<Batch> {
+        loop {
+            if let Some(line) = self.next_live_line.take()
+                && line[0].id >= self.position
+            {
+                return Some(line);
+            }
+            match self.live_lines.try_recv() {
+                Ok(line) if self.filter.admits(&line[0]) => self.next_live_line = Some(line),
+                Ok(_) | Err(TryRecvError::Lagged(_)) => {}
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return None,
+            }
+        }
+    }
+
+    fn follow(&mut self, batches: &[Batch], upto: i64) -> Vec<Delivery> {
         self.live = true;
         let seen = self.position;
         let mut deliveries = Vec::new();
         for batch in batches {
             for (index, event) in batch.iter().enumerate() {
-                if deliveries.len() == CHUNK {
+                if deliveries.len() == CHUNK || event.id > upto {
                     return deliveries;
                 }
                 self.position = self.position.max(event.id);

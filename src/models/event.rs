@@ -36,6 +36,7 @@ pub enum EventType {
     TaskCreated,
     TaskStarted,
     TaskLog,
+    TaskLiveLine,
     TaskProgress,
     TaskOutput,
     TaskRetrying,
@@ -51,10 +52,11 @@ pub enum EventType {
 }
 
 impl EventType {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::TaskCreated,
         Self::TaskStarted,
         Self::TaskLog,
+        Self::TaskLiveLine,
         Self::TaskProgress,
         Self::TaskOutput,
         Self::TaskRetrying,
@@ -75,6 +77,7 @@ impl EventType {
             Self::TaskCreated => "TASK_CREATED",
             Self::TaskStarted => "TASK_STARTED",
             Self::TaskLog => "TASK_LOG",
+            Self::TaskLiveLine => "TASK_LIVE_LINE",
             Self::TaskProgress => "TASK_PROGRESS",
             Self::TaskOutput => "TASK_OUTPUT",
             Self::TaskRetrying => "TASK_RETRYING",
@@ -99,7 +102,7 @@ impl std::str::FromStr for EventType {
             .into_iter()
             .find(|kind| kind.as_str() == name)
             .ok_or_else(|| UnknownName {
-                expected: "TASK_CREATED, TASK_STARTED, TASK_LOG, TASK_PROGRESS, TASK_OUTPUT, \
+                expected: "TASK_CREATED, TASK_STARTED, TASK_LOG, TASK_LIVE_LINE, TASK_PROGRESS, TASK_OUTPUT, \
                            TASK_RETRYING, TASK_COMPLETED, TASK_FAILED, TASK_ABORTED, QUEUE_PAUSED, QUEUE_RESUMED, \
                            QUEUE_PURGED, EMERGENCY_STOP, SYSTEM_LOG, EVENTS_MISSED",
                 found: name.to_owned(),
@@ -161,7 +164,7 @@ impl Event {
             full.push_str(task_id.hyphenated().encode_lower(&mut [0; 36]));
             full.push('"');
         }
-        if self.kind == EventType::TaskLog {
+        if matches!(self.kind, EventType::TaskLog | EventType::TaskLiveLine) {
             full.push_str(if full.len() > 1 {
                 ",\"line\":"
             } else {

@@ -20,6 +20,7 @@ use crate::models::{
 use crate::processors::{Context, Entry, Next, Remote, RunError};
 use crate::queue::StopReason;
 use crate::state::StateManager;
+use crate::terminal::without_escapes;
 use crate::traces::{Span, Traces};
 
 /// How long a task waits again that was started while the settings changed.
@@ -118,7 +119,9 @@ async fn run(
         terms: task.terms.clone(),
         backoff: entry.backoff,
     };
-    let mut context = Context::new(task, signal.token.clone(), state.clone()).with_span(span);
+    let mut context = Context::new(task, signal.token.clone(), state.clone())
+        .with_span(span)
+        .with_log_limits(entry.log_limits);
     let is_remote = entry.processor.is_remote();
     if is_remote {
         let signal = signal.clone();
@@ -134,13 +137,17 @@ async fn run(
     tokio::select! {
         biased;
         () = signal.token.cancelled() => {}
-        ended = &mut run => return Run::Ended(terms.outcome_of(ended)),
+        ended = &mut run => {
+            context.end_log().await;
+            return Run::Ended(terms.outcome_of(ended));
+        }
         () = tokio::time::sleep(time_left(limit, lease)), if limit.is_some() => {
             signal.token.cancel();
         }
     }
     // What it returns now does not matter: the stop has decided. Dropping it ends what is left.
     let left = timeout(STOP_PATIENCE, run).await;
+    context.end_log().await;
     let goes_on = |error: &RunError| error.next == Next::GoesOn;
     match (signal.reason(), left) {
         (None, _) => {
@@ -208,6 +215,8 @@ impl Attempted {
                 panic_message(&*panic)
             )),
         };
+        // A program's error may have colours, and is read anywhere.
+        let message = without_escapes(&message).into_owned();
         match next {
             Next::Retry => self.retry_or_fail(Failure::Error, message),
             Next::RetryAt(earliest) => {

@@ -1,15 +1,18 @@
 //! What a processor sees of the attempt it runs.
 
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::RunError;
+use super::log_book::{Entry, LogBook, LogLimits};
 use crate::models::{
-    Attempt, ClaimedTask, Lease, Task, TaskId, TaskStatus, Timestamp, TraceContext,
+    Attempt, ClaimedTask, Lease, LeaseOrigin, Task, TaskId, TaskStatus, Timestamp, TraceContext,
 };
 use crate::state::{Error, StateManager, Upstream};
+use crate::terminal::{self, OutputLine};
 use crate::traces::Span;
 
 /// Between two tries to read what the storage does not give.
@@ -22,6 +25,9 @@ pub struct Context {
     home: Home,
     remote: Option<Remote>,
     span: Option<Span>,
+    log_limits: LogLimits,
+    /// Opened by the first line. Held for moments, never across an await.
+    log_book: Mutex<Option<Box<LogBook>>>,
 }
 
 /// Where the task is kept, and who hears of the attempt.
@@ -58,6 +64,8 @@ impl Context {
             home: Home::State(state),
             remote: None,
             span: None,
+            log_limits: LogLimits::NONE,
+            log_book: Mutex::new(None),
         }
     }
 
@@ -70,6 +78,8 @@ impl Context {
             home: Home::Elsewhere(sent),
             remote: None,
             span: None,
+            log_limits: LogLimits::NONE,
+            log_book: Mutex::new(None),
         }
     }
 
@@ -79,6 +89,11 @@ impl Context {
             remote: Some(remote),
             ..self
         }
+    }
+
+    /// The same, whose log has these limits.
+    pub fn with_log_limits(self, log_limits: LogLimits) -> Self {
+        Self { log_limits, ..self }
     }
 
     /// The same, as a span of a trace.
@@ -255,20 +270,86 @@ impl Context {
     /// Adds a line to the task's log. Waits while the Writer is behind, so that a chatty processor
     /// slows itself and nobody else.
     pub async fn log(&self, line: String) {
-        match &self.home {
-            Home::State(state) => {
-                let (attempt, agent) = (self.task.attempt, &self.task.processor);
-                state.log(attempt, agent, line).await;
-            }
-            Home::Elsewhere(_) => self.mention("log", &line),
+        if let Some(line) = terminal::line(line) {
+            self.log_line(line).await;
         }
+    }
+
+    /// The same with a line that has been read as a terminal shows it. Beyond the limits it is held until
+    /// [`Context::end_log`].
+    pub async fn log_line(&self, line: OutputLine) {
+        let Home::State(state) = &self.home else {
+            return self.mention("log", &line.text);
+        };
+        self.open_log_book(state).await;
+        let entry = self.with_log_book(|book| book.add(line, Instant::now()));
+        let (attempt, agent) = (self.task.attempt, &self.task.processor);
+        match entry {
+            None => {}
+            Some(Entry::Store(line)) => state.log(attempt, agent, line).await,
+            Some(Entry::Hold { words, show }) => {
+                if let Some(words) = words {
+                    let words = OutputLine::plain(words);
+                    state.log(attempt, agent, words).await;
+                }
+                if let Some(line) = show {
+                    state.show_live_line(attempt, agent, line).await;
+                }
+            }
+        }
+    }
+
+    /// Shows to those who watch how a line stands that has not ended. It is not stored.
+    pub async fn live_line(&self, line: OutputLine) {
+        if let Home::State(state) = &self.home {
+            let (attempt, agent) = (self.task.attempt, &self.task.processor);
+            state.show_live_line(attempt, agent, line).await;
+        }
+    }
+
+    /// Stores the lines that are still held. Called once, when the processor has ended.
+    pub async fn end_log(&self) {
+        let Home::State(state) = &self.home else {
+            return;
+        };
+        let held = self.with_log_book(LogBook::end).unwrap_or_default();
+        for line in held {
+            let (attempt, agent) = (self.task.attempt, &self.task.processor);
+            state.log(attempt, agent, line).await;
+        }
+    }
+
+    /// The limits hold for the task, so what earlier attempts have stored counts.
+    async fn open_log_book(&self, state: &StateManager) {
+        if self.with_log_book(|_| ()).is_some() {
+            return;
+        }
+        let is_resumed = self
+            .lease()
+            .is_some_and(|lease| matches!(lease.origin, LeaseOrigin::Restart(_)));
+        let (lines, bytes) = match self.attempt() {
+            1 if !is_resumed => (0, 0),
+            // A log that cannot be measured is no reason to lose what comes.
+            _ => state.log_size(self.task_id()).await.unwrap_or_default(),
+        };
+        let mut book = self.log_book.lock().unwrap_or_else(PoisonError::into_inner);
+        book.get_or_insert_with(|| Box::new(LogBook::new(self.log_limits, lines, bytes)));
+    }
+
+    fn with_log_book<T>(&self, work: impl FnOnce(&mut LogBook) -> T) -> Option<T> {
+        let mut book = self.log_book.lock().unwrap_or_else(PoisonError::into_inner);
+        book.as_deref_mut().map(work)
     }
 
     /// Sets the task's progress, 0 to 1. Waits while the Writer is behind.
     pub async fn progress(&self, progress: f64) {
         if let Home::State(state) = &self.home {
             let progress = progress.clamp(0.0, 1.0);
-            state.set_progress(self.task.attempt, progress).await;
+            self.open_log_book(state).await;
+            let is_new = |book: &mut LogBook| book.is_progress_new(progress, Instant::now());
+            if self.with_log_book(is_new).unwrap_or(true) {
+                state.set_progress(self.task.attempt, progress).await;
+            }
         }
     }
 

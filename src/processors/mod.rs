@@ -10,6 +10,7 @@ mod echo;
 mod hive;
 mod http;
 mod llm;
+mod log_book;
 mod registry;
 mod text;
 mod webhook;
@@ -17,9 +18,10 @@ pub mod worker;
 
 use futures_util::future::BoxFuture;
 
-pub use command::{die_with, kill_orphans};
+pub use command::{die_with, kill_orphans, remember_file_limit};
 pub use context::{Context, Remote, Sent};
 pub use hive::Carrier;
+pub use log_book::LogLimits;
 pub use registry::{Entry, Registry};
 pub use text::without_nul;
 

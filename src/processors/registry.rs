@@ -5,10 +5,11 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::Processor;
-use super::command::{Command, Guard, Withheld};
+use super::command::{Command, Guard, Sweeper, Withheld};
 use super::echo::Echo;
 use super::hive::{Carrier, Hive};
 use super::llm::Llm;
+use super::log_book::LogLimits;
 use super::webhook::Webhook;
 use super::worker::{Desk, Worker};
 use crate::config::{Backoff, ProcessorKind, ProcessorSettings, Settings};
@@ -22,6 +23,8 @@ pub struct Entry {
     /// Attempts of a task that says no number.
     pub max_attempts: i64,
     pub backoff: Backoff,
+    /// How much of a task's output is stored.
+    pub log_limits: LogLimits,
 }
 
 /// Every processor a task may name.
@@ -35,6 +38,7 @@ pub struct Registry {
 struct Shared {
     guard: Arc<Guard>,
     withheld: Arc<Withheld>,
+    sweeper: Arc<Sweeper>,
     desk: Arc<Desk>,
     carrier: Arc<OnceLock<Arc<dyn Carrier>>>,
 }
@@ -44,6 +48,7 @@ struct Configured {
     entries: HashMap<String, Entry>,
     settings: BTreeMap<String, ProcessorSettings>,
     default: String,
+    log_limits: LogLimits,
 }
 
 impl Registry {
@@ -103,6 +108,7 @@ impl Registry {
                 timeout: None,
                 max_attempts: 1,
                 backoff: Backoff::default(),
+                log_limits: self.configured().log_limits,
             },
         }
     }
@@ -117,6 +123,11 @@ impl Registry {
         if self.shared.carrier.set(carrier).is_err() {
             tracing::warn!("a second carrier of the Hive was given and is not used");
         }
+    }
+
+    /// Ends what finished attempts left running. Called when no more attempts run.
+    pub async fn end_leftovers(&self) {
+        self.shared.sweeper.sweep().await;
     }
 
     /// The processor of tasks that name none.
@@ -151,6 +162,10 @@ impl Registry {
 
 impl Configured {
     fn new(settings: &Settings, shared: &Shared, before: Option<&Self>) -> Self {
+        let log_limits = LogLimits {
+            lines: settings.task_log_limit_lines,
+            bytes: settings.task_log_limit_bytes as u64,
+        };
         let entries = settings.processors.iter().map(|(name, processor)| {
             let kept = before.and_then(|before| before.processor(name, &processor.kind));
             let entry = Entry {
@@ -158,6 +173,7 @@ impl Configured {
                 timeout: processor.timeout,
                 max_attempts: processor.max_attempts,
                 backoff: processor.backoff,
+                log_limits,
             };
             (name.clone(), entry)
         });
@@ -165,6 +181,7 @@ impl Configured {
             entries: entries.collect(),
             settings: settings.processors.clone(),
             default: settings.default_processor.clone(),
+            log_limits,
         }
     }
 
@@ -180,7 +197,8 @@ fn build(kind: &ProcessorKind, shared: &Shared) -> Arc<dyn Processor> {
         ProcessorKind::Echo => Arc::new(Echo),
         ProcessorKind::Command(command) => {
             let (guard, withheld) = (Arc::clone(&shared.guard), Arc::clone(&shared.withheld));
-            Arc::new(Command::new(command.clone(), guard, withheld))
+            let sweeper = Arc::clone(&shared.sweeper);
+            Arc::new(Command::new(command.clone(), guard, withheld, sweeper))
         }
         ProcessorKind::Webhook(webhook) => Arc::new(Webhook::new(webhook.clone())),
         ProcessorKind::Llm(llm) => Arc::new(Llm::new(llm.clone())),

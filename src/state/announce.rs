@@ -4,7 +4,8 @@ use super::journal::Row;
 use super::stats::Happened;
 use super::writer::Writer;
 use super::{Error, history};
-use crate::models::{Event, Timestamp};
+use crate::models::{Attempt, Event, Timestamp};
+use crate::terminal::OutputLine;
 
 /// What a committed transaction means outside the database.
 pub(super) struct Committed {
@@ -44,6 +45,17 @@ impl Writer {
             .map(|(id, row)| row.into_event(id, committed.time))
             .collect();
         self.bus.publish(events);
+    }
+
+    /// Tells how lines stand that have not ended, after what has been committed.
+    pub fn show_live_lines(&self, lines: Vec<(Attempt, String, OutputLine)>) {
+        for (attempt, agent, line) in lines {
+            if self.ledger.is_running(&attempt) {
+                let row = Row::live_line(attempt.task_id, agent, line);
+                let event = row.into_event(self.bus.head(), Timestamp::now());
+                self.bus.show(event);
+            }
+        }
     }
 
     /// Announces rows that other programs have written, up to `upto`.

@@ -16,6 +16,7 @@ use super::ledger::Ledger;
 use super::room::{Room, Slot};
 use super::waiting::OwnedLane;
 use crate::models::{Again, Attempt, NewTask, Outcome, TaskId, Timestamp};
+use crate::terminal::OutputLine;
 
 /// A task that somebody wants accepted.
 pub(super) struct Submission {
@@ -80,7 +81,13 @@ pub(super) enum Report {
     Line {
         attempt: Attempt,
         agent: String,
-        line: String,
+        line: OutputLine,
+    },
+    /// How a line stands that has not ended. It is told and not stored.
+    LiveLine {
+        attempt: Attempt,
+        agent: String,
+        line: OutputLine,
     },
     Progress {
         attempt: Attempt,
@@ -219,6 +226,39 @@ impl Batch {
                 _ => None,
             })
             .collect()
+    }
+
+    /// Takes the live lines out that nothing in the batch has made old: the next live line of their
+    /// attempt, the line that takes their place, or its end.
+    pub fn take_live_lines(&mut self) -> Vec<(Attempt, String, OutputLine)> {
+        let is_live = |report: &Report| matches!(report, Report::LiveLine { .. });
+        if !self.reports.iter().any(is_live) {
+            return Vec::new();
+        }
+        let mut shown: Vec<(Attempt, String, OutputLine)> = Vec::new();
+        let mut kept = Vec::with_capacity(self.reports.len());
+        for report in std::mem::take(&mut self.reports) {
+            let newer = match &report {
+                Report::LiveLine { attempt, .. } | Report::Finished { attempt, .. } => {
+                    Some(attempt)
+                }
+                Report::Line { attempt, line, .. } if line.replaces => Some(attempt),
+                _ => None,
+            };
+            if let Some(newer) = newer {
+                shown.retain(|(attempt, ..)| attempt != newer);
+            }
+            match report {
+                Report::LiveLine {
+                    attempt,
+                    agent,
+                    line,
+                } => shown.push((attempt, agent, line)),
+                report => kept.push(report),
+            }
+        }
+        self.reports = kept;
+        shown
     }
 
     /// Takes the notes out: (attempt, name, value).

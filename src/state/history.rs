@@ -128,6 +128,22 @@ pub(super) async fn task_rows_after(
         .collect())
 }
 
+/// How many lines its processor has added to a task's log, and their bytes.
+pub(super) async fn log_size(
+    conn: impl SqliteExecutor<'_>,
+    id: TaskId,
+) -> Result<(u64, u64), Error> {
+    let id = id.hyphenated().to_string();
+    let size = sqlx::query!(
+        r#"SELECT count(*) AS "lines!: i64", coalesce(sum(octet_length(message)), 0) AS "bytes!: i64"
+             FROM logs WHERE task_id = ?1 AND type = 'TASK_LOG'"#,
+        id
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok((size.lines.unsigned_abs(), size.bytes.unsigned_abs()))
+}
+
 /// One line of a task's log.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, ToSchema)]
 pub struct LogLine {
@@ -141,6 +157,9 @@ pub struct LogLine {
     #[schema(required)]
     pub agent: Option<String>,
     pub line: String,
+    /// The line with its colours, as `ESC [ … m`; only where it has any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ansi: Option<String>,
 }
 
 struct LineRow {
@@ -149,6 +168,7 @@ struct LineRow {
     kind: Text,
     agent: Option<Text>,
     line: Text,
+    ansi: Option<Text>,
 }
 
 impl From<LineRow> for LogLine {
@@ -159,6 +179,7 @@ impl From<LineRow> for LogLine {
             kind: row.kind.into(),
             agent: row.agent.map(String::from),
             line: row.line.into(),
+            ansi: row.ansi.map(String::from),
         }
     }
 }
@@ -182,7 +203,9 @@ macro_rules! query_lines {
         sqlx::query_as!(
             LineRow,
             r#"SELECT id AS "id!", at AS "at!: Text", type AS "kind!: Text",
-                      agent AS "agent: Text", message AS "line!: Text"
+                      agent AS "agent: Text", message AS "line!: Text",
+                      CASE WHEN data <> '{}' AND type = 'TASK_LOG' AND json_valid(data)
+                           THEN CAST(data ->> '$.ansi' AS TEXT) END AS "ansi: Text"
                  FROM logs
                 WHERE task_id = ?1 AND id > ?2 AND message IS NOT NULL
                   AND (NOT ?3 OR type <> 'TASK_LOG')

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::writes::InsertLog;
 use crate::models::{Attempt, Event, EventType, Failure, NewTask, TaskId, TaskStatus, Timestamp};
+use crate::terminal::OutputLine;
 
 /// Characters of a task's content that its TASK_CREATED event shows.
 const CONTENT_PREVIEW_CHARS: usize = 100;
@@ -118,10 +119,20 @@ impl Row {
         Self::of_task(EventType::TaskStarted, task_id, Some(line), data)
     }
 
-    pub fn line(task_id: TaskId, agent: String, line: String) -> Self {
+    pub fn line(task_id: TaskId, agent: String, line: OutputLine) -> Self {
+        let data = line_data(&line);
         Self {
             agent: Some(agent),
-            ..Self::of_task(EventType::TaskLog, task_id, Some(line), "{}".to_owned())
+            ..Self::of_task(EventType::TaskLog, task_id, Some(line.text), data)
+        }
+    }
+
+    /// How a line stands that has not ended; it is told and never written.
+    pub fn live_line(task_id: TaskId, agent: String, line: OutputLine) -> Self {
+        let data = line_data(&line);
+        Self {
+            agent: Some(agent),
+            ..Self::of_task(EventType::TaskLiveLine, task_id, Some(line.text), data)
         }
     }
 
@@ -231,6 +242,16 @@ impl Row {
         event.agent = self.agent;
         event.message = self.message;
         event
+    }
+}
+
+/// What a line has besides its text.
+fn line_data(line: &OutputLine) -> String {
+    match (&line.ansi, line.replaces) {
+        (None, false) => "{}".to_owned(),
+        (None, true) => r#"{"replaces":true}"#.to_owned(),
+        (Some(ansi), false) => json!({ "ansi": ansi }).to_string(),
+        (Some(ansi), true) => json!({ "ansi": ansi, "replaces": true }).to_string(),
     }
 }
 

@@ -124,7 +124,7 @@ impl Batch {
             Report::Line { attempt, .. }
             | Report::Progress { attempt, .. }
             | Report::Output { attempt, .. } => ledger.is_running(attempt),
-            Report::Note { .. } => false,
+            Report::Note { .. } | Report::LiveLine { .. } => false,
             Report::Finished { .. } => true,
         });
         rows.extend(told.filter_map(|report| report_row(report, now)));
@@ -256,7 +256,7 @@ fn report_row(report: &Report, now: &str) -> Option<Row> {
             text,
         } => Some(Row::output(attempt.task_id, agent.clone(), text)),
         Report::Progress { attempt, progress } => Some(Row::progress(attempt.task_id, *progress)),
-        Report::Note { .. } => None,
+        Report::Note { .. } | Report::LiveLine { .. } => None,
         Report::Finished {
             attempt,
             outcome,

@@ -137,6 +137,7 @@ impl Writer {
             submissions: std::mem::take(&mut self.deferred),
             reports,
         };
+        let live_lines = batch.take_live_lines();
         let mut orders = Vec::new();
         for request in requests {
             match request {
@@ -158,6 +159,7 @@ impl Writer {
         if !batch.is_empty() || self.may_claim() {
             self.store(batch).await?;
         }
+        self.show_live_lines(live_lines);
         for (order, by) in orders {
             if let Order::Close(reply) = order {
                 let closed = self.close().await;

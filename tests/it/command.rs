@@ -283,3 +283,53 @@ async fn a_script_gets_none_of_the_services_secrets() {
     let all = environment("all").await;
     assert!(!all.contains("HOOK_SECRET="), "{all}");
 }
+
+#[tokio::test]
+async fn what_left_the_group_ends_with_a_finished_attempt() {
+    // It closes its output, so nothing tells of it but its environment. The other one is to live on.
+    let leaving = script(
+        "leaving",
+        "",
+        "setsid sleep 1000 < /dev/null > /dev/null 2>&1 &
+         env -u VENOM_TASK_ID setsid sleep 1000 < /dev/null > /dev/null 2>&1 & echo $!; sleep 0.1",
+    );
+    let service = Setup::new().table(&leaving).start().await;
+    let id = service.submit_to("leaving", "").await;
+    let task = service.finished(&id).await;
+    gone(&id).await;
+    let kept = task["result"]
+        .as_str()
+        .and_then(|id| id.trim().parse().ok());
+    let kept = rustix::process::Pid::from_raw(kept.expect("a process id")).expect("not 0");
+    rustix::process::kill_process(kept, rustix::process::Signal::KILL).expect("it lives on");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn what_left_the_group_ends_with_the_service() {
+    let leaving = script(
+        "leaving",
+        "",
+        "setsid sleep 1000 < /dev/null > /dev/null 2>&1 & sleep 0.1",
+    );
+    let service = Setup::new().table(&leaving).start().await;
+    let id = service.submit_to("leaving", "").await;
+    service.finished(&id).await;
+    service.ends_well().await;
+    assert_eq!(of_task(&id), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_script_has_the_limit_of_files_that_the_service_was_started_with() {
+    let limits = script("limits", "", "ulimit -S -n; ulimit -H -n");
+    let launcher = ["sh", "-c", "ulimit -S -n 1000; exec \"$@\"", "sh"].map(str::to_owned);
+    let setup = Setup::new().table(&limits).launched_by(launcher.to_vec());
+    let service = setup.start().await;
+    let id = service.submit_to("limits", "").await;
+    let task = service.finished(&id).await;
+    let result = task["result"].as_str().expect("a result");
+    let (soft, hard) = result.split_once('\n').expect("two lines");
+    assert_eq!(soft, "1000");
+    assert_ne!(hard, "1000");
+    service.ends_well().await;
+}

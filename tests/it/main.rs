@@ -53,6 +53,7 @@ mod metrics;
 mod model;
 mod once;
 mod order;
+mod output;
 mod overview;
 mod pauses;
 mod processes;

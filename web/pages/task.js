@@ -1,8 +1,9 @@
 // One task: what it is, its timeline, its log as it grows, its texts, and what can be done with it.
 import { html, useEffect, useRef, useState } from "../html.js";
 import { task as api } from "../api.js";
+import { colored } from "../ansi.js";
 import { changes, follow } from "../live.js";
-import { between, bytes, clock, dateTime, duration, indented, number, plural } from "../format.js";
+import { between, bytes, clock, dateTime, duration, indented, number, plural, visible } from "../format.js";
 import { go } from "../router.js";
 import { gate } from "../session.js";
 import { Ago, Copy, Failed, Progress, Status, TaskLink, Why, ask, attempt, useLoaded, useThrottled } from "../ui.js";
@@ -11,6 +12,10 @@ import { prefill } from "./submit.js";
 // Log lines asked for at a time, and those that are shown.
 const LINES = 1000;
 const SHOWN = 2000;
+// Events after which the task itself is as it was.
+const LINES_ALONE = new Set(["TASK_LOG", "TASK_OUTPUT", "TASK_LIVE_LINE"]);
+// Whether an event takes the place of the line that is being printed.
+const endsLive = ({ type, data }) => data.replaces === true || !LINES_ALONE.has(type) && type !== "TASK_PROGRESS";
 // Of longer texts the beginning is shown first.
 const TEXT_LIMIT = 20_000;
 
@@ -43,7 +48,7 @@ export function TaskPage({ id }) {
 // The task's journal: the last lines that are stored and all its steps, then what comes. `changed` is called when more than
 // the log has changed.
 function useLog(id, changed) {
-  const [log, setLog] = useState({ lines: [], steps: [], output: "", last: 0, isWhole: false, isCut: false, error: null });
+  const [log, setLog] = useState({ lines: [], steps: [], output: "", live: null, last: 0, isWhole: false, isCut: false, error: null });
   const run = useRef({ last: null, isBusy: false, isWanted: false });
   const add = (rows) => setLog((old) => {
     const fresh = rows.filter((row) => row.id > old.last);
@@ -95,8 +100,11 @@ function useLog(id, changed) {
       const text = own.filter((event) => event.type === "TASK_OUTPUT").map((event) => event.data.text).join("");
       if (text) setLog((old) => ({ ...old, output: old.output + text }));
       if (own.some((event) => event.type === "TASK_STARTED")) setLog((old) => ({ ...old, output: text }));
+      const live = own.findLast((event) => event.type === "TASK_LIVE_LINE" || endsLive(event));
+      if (live) setLog((old) => ({ ...old, live: endsLive(live) || live.data.line === "" ? null : live.data }));
+      if (own.every((event) => event.type === "TASK_LIVE_LINE") && !mayMiss) return;
       read(abort.signal);
-      if (mayMiss || own.some((event) => event.type !== "TASK_LOG" && event.type !== "TASK_OUTPUT")) changed();
+      if (mayMiss || own.some((event) => !LINES_ALONE.has(event.type))) changed();
     });
     return () => { stop(); abort.abort(); };
   }, [id]);
@@ -225,15 +233,15 @@ function Text({ text, what }) {
       ${pretty !== null && html`<button type="button" aria-pressed=${isPretty} onClick=${() => setPretty(!isPretty)}>Pretty JSON</button>`}
       ${isLong && html`<button type="button" onClick=${() => setWhole(!isWhole)}>${isWhole ? "Show less" : `Show all ${number(shown.length)} characters`}</button>`}
     </div>
-    <pre dir="auto" tabindex="0" role="group" aria-label=${what}>${isLong && !isWhole ? `${shown.slice(0, TEXT_LIMIT)}…` : shown}</pre></div>`;
+    <pre dir="auto" tabindex="0" role="group" aria-label=${what}>${isLong && !isWhole ? `${visible(shown.slice(0, TEXT_LIMIT))}…` : visible(shown)}</pre></div>`;
 }
 
-function Log({ id, lines, isCut, isWhole, error }) {
+function Log({ id, lines, live, isCut, isWhole, error }) {
   const box = useRef();
   const [isFollowing, setFollowing] = useState(true);
   useEffect(() => {
     if (isFollowing && box.current) box.current.scrollTop = box.current.scrollHeight;
-  }, [lines, isFollowing]);
+  }, [lines, live, isFollowing]);
   if (error) return html`<${Failed} error=${error}/>`;
   if (!isWhole && lines.length === 0) return html`<p class="empty">Loading…</p>`;
   const size = lines.reduce((sum, row) => sum + row.line.length, 0);
@@ -241,5 +249,11 @@ function Log({ id, lines, isCut, isWhole, error }) {
       <${Copy} text=${lines.map((row) => row.line).join("\n")} what="Log"/>
       <span class="total">${plural(lines.length, "line")}, ${bytes(size)}${isCut && html`; these are the last ones, <code>venom logs ${id}</code> prints all`}</span></div>
     <div class="log" ref=${box} tabindex="0" role="log" aria-label="Log lines" aria-live="off">${lines.map((row) => html`<div key=${row.id}>
-      <time datetime=${row.at} title=${dateTime(row.at)}>${clock(row.at)}</time><span dir="auto">${row.line.length > TEXT_LIMIT ? `${row.line.slice(0, TEXT_LIMIT)}… (${number(row.line.length)} characters)` : row.line}</span></div>`)}</div>`;
+      <time datetime=${row.at} title=${dateTime(row.at)}>${clock(row.at)}</time><span dir="auto">${printed(row)}</span></div>`)}
+      ${live && html`<div key="live" class="live"><time>…</time><span dir="auto">${printed(live)}</span></div>`}</div>`;
 }
+
+const printed = ({ line, ansi }) => [
+  ansi ? colored(ansi, TEXT_LIMIT) : visible(line.slice(0, TEXT_LIMIT)),
+  line.length > TEXT_LIMIT && `… (${number(line.length)} characters)`,
+];

@@ -51,7 +51,11 @@ async fn listen(socket: &mut Socket, since: &mut Option<i64>, news: &Sender<News
         if !frame.is_system_log() {
             *last = frame.id.max(*last);
         }
-        if !is_greeting && news.send(News::Event(line(&frame))).await.is_err() {
+        // The list of events is of what has happened.
+        if !is_greeting
+            && !frame.is_live_line()
+            && news.send(News::Event(line(&frame))).await.is_err()
+        {
             return;
         }
         is_greeting = false;

@@ -183,6 +183,7 @@ impl Worker {
             };
             taker.run(&stop).await;
             leave(&workplace, &jobs, shutdown_grace).await;
+            workplace.registry.end_leftovers().await;
             let _ = timeout(LAST_ANSWER, health::end(line.clone(), &workplace)).await;
         };
         tokio::select! {

@@ -11,18 +11,18 @@
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 #[cfg(target_os = "linux")]
 use std::os::fd::OwnedFd;
 #[cfg(target_os = "linux")]
 use tokio::io::{Interest, unix::AsyncFd};
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Resource, Rlimit, Signal, setrlimit};
 use tokio::process::{Child, Command};
 
 use super::guard::Guard;
-use super::orphans::TASK_ID_VARIABLE;
+use super::orphans::{ATTEMPT_VARIABLE, TASK_ID_VARIABLE};
 use super::pipes::Pipes;
 use super::withheld::Withheld;
 use crate::config::CommandSettings;
@@ -78,6 +78,8 @@ impl Group {
     /// Asks every process of the group to end.
     pub(super) fn terminate(&self) {
         self.signal(Signal::TERM);
+        // A process that is stopped hears SIGTERM when it goes on.
+        self.signal(Signal::CONT);
     }
 
     /// Ends every process of the group, the leader too.
@@ -136,7 +138,7 @@ pub(super) fn command(
         .args(&settings.args)
         .envs(&settings.env)
         .env(TASK_ID_VARIABLE, task_id.to_string())
-        .env("VENOM_ATTEMPT", attempt.to_string())
+        .env(ATTEMPT_VARIABLE, attempt.to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -156,10 +158,23 @@ pub(super) fn command(
     command
 }
 
+/// How many files children may open, where the service has raised its own limit.
+static FILE_LIMIT: OnceLock<Rlimit> = OnceLock::new();
+
+/// Programs get this limit of open files, which the service had before it raised its own: some walk through
+/// every number up to it, and `select` knows 1024.
+pub fn remember_file_limit(limit: Rlimit) {
+    let _ = FILE_LIMIT.set(limit);
+}
+
 /// Runs in the child, before its program. Signals need nothing here: the standard library has
 /// emptied the mask and given SIGPIPE back its default.
 fn prepare_child(service: Pid) -> io::Result<()> {
     rustix::process::setsid()?;
+    if let Some(limit) = FILE_LIMIT.get() {
+        // With another limit it runs too.
+        let _ = setrlimit(Resource::Nofile, limit.clone());
+    }
     die_with(service)
 }
 

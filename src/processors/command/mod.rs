@@ -17,12 +17,18 @@
 //!   is also the result (to 1 MiB), without its last line end. The line `::progress 0.4` sets the
 //!   progress and is neither. Bytes that are not UTF-8, and NUL, become U+FFFD. When the service is
 //!   behind with its log, the program waits in its `write`.
+//! - A carriage return begins the line anew, so of a progress bar the last state is logged. While a line
+//!   has not ended, who watches sees how it stands. Colours are kept beside the line's text, and other
+//!   escape sequences are removed, from the result too.
 //! - Exit status 0 completes the task. Any other fails it with the last line of standard error that
 //!   is not blank, or else with the status or signal itself.
-//! - When the attempt has to end, its group gets SIGTERM and has five seconds before SIGKILL.
+//! - When the attempt has to end, its group gets SIGTERM, and SIGCONT in case it is stopped, and has five
+//!   seconds before SIGKILL.
 //! - What it leaves in the background ends with it: once it has exited, the rest of its group has
-//!   half a second to close the output, and is killed. A process that leaves the group on purpose
-//!   (`setsid`) outlives a finished attempt, but neither an aborted one nor the task's next.
+//!   half a second to close the output, and is killed. A process that has left the group (`setsid`) is
+//!   found by `VENOM_TASK_ID` in its environment and killed a second or two later (`sweeper`, Linux);
+//!   one that is to live on is started without that variable.
+//! - It may open as many files as the service was allowed to when it was started.
 //! - When the service dies, so do the program (Linux), its group (`guard`) and, before the task is
 //!   run again, anything else that it started (`orphans`).
 //!
@@ -36,6 +42,8 @@ mod orphans;
 mod output;
 mod pipes;
 mod run;
+mod start_error;
+mod sweeper;
 #[cfg(test)]
 mod tests;
 mod withheld;
@@ -52,10 +60,12 @@ use self::run::Run;
 use super::{Context, Processor, RunError};
 use crate::config::CommandSettings;
 use crate::models::TraceContext;
+use crate::terminal::OutputLine;
 
-pub use self::group::die_with;
+pub use self::group::{die_with, remember_file_limit};
 pub(super) use self::guard::Guard;
 pub use self::orphans::kill_orphans;
+pub(super) use self::sweeper::Sweeper;
 pub(super) use self::withheld::Withheld;
 
 /// From SIGTERM to SIGKILL.
@@ -69,20 +79,23 @@ pub struct Command {
     settings: CommandSettings,
     guard: Arc<Guard>,
     withheld: Arc<Withheld>,
+    sweeper: Arc<Sweeper>,
 }
 
 impl Command {
-    /// A processor for one `[processors.NAME]` table; all of a service share the guard and the names of the
-    /// variables that no program gets.
+    /// A processor for one `[processors.NAME]` table; all of a service share the guard, the names of the
+    /// variables that no program gets, and the sweeper.
     pub(super) fn new(
         settings: CommandSettings,
         guard: Arc<Guard>,
         withheld: Arc<Withheld>,
+        sweeper: Arc<Sweeper>,
     ) -> Self {
         Self {
             settings,
             guard,
             withheld,
+            sweeper,
         }
     }
 }
@@ -111,7 +124,11 @@ impl Processor for Command {
                 attempt: context.attempt(),
                 content: context.content(),
             };
-            run.to_end(context).await
+            let (task, attempt) = (context.task_id(), context.attempt());
+            self.sweeper.begins(task, attempt);
+            let ended = run.to_end(context).await;
+            self.sweeper.ended(task, attempt);
+            ended
         }
         .boxed()
     }
@@ -145,15 +162,21 @@ fn with_trace(settings: &mut CommandSettings, trace: TraceContext) {
 
 /// What a run needs of its [`Context`]; tests put a recorder in its place.
 trait Host: Sync {
-    fn log(&self, line: String) -> impl Future<Output = ()> + Send;
+    fn log(&self, line: OutputLine) -> impl Future<Output = ()> + Send;
+    /// Shows how a line stands that has not ended.
+    fn live_line(&self, line: OutputLine) -> impl Future<Output = ()> + Send;
     fn progress(&self, progress: f64) -> impl Future<Output = ()> + Send;
     /// Resolves when the run has to end, and at once from then on.
     fn stopped(&self) -> impl Future<Output = ()> + Send;
 }
 
 impl Host for Context {
-    async fn log(&self, line: String) {
-        Context::log(self, line).await;
+    async fn log(&self, line: OutputLine) {
+        Context::log_line(self, line).await;
+    }
+
+    async fn live_line(&self, line: OutputLine) {
+        Context::live_line(self, line).await;
     }
 
     async fn progress(&self, progress: f64) {

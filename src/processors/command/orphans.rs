@@ -2,13 +2,26 @@
 //!
 //! A group's end covers nearly everything. This covers the rest: what a killed service left behind,
 //! and processes that moved to a group of their own. Whoever starts a task's next attempt calls it
-//! first, so that two attempts of one task never run beside each other.
+//! first, so that two attempts of one task never run beside each other. What attempts leave that have
+//! ended by themselves is looked for by the `sweeper`.
 
 /// Names the task in the environment of its process and, inherited, of everything that starts.
 pub(super) const TASK_ID_VARIABLE: &str = "VENOM_TASK_ID";
+/// Numbers the attempt there.
+pub(super) const ATTEMPT_VARIABLE: &str = "VENOM_ATTEMPT";
 
 #[cfg(target_os = "linux")]
+pub(super) use linux::kill_leftovers;
+#[cfg(target_os = "linux")]
 pub use linux::kill_orphans;
+
+/// Kills what these attempts left running; see [`kill_orphans`].
+#[cfg(not(target_os = "linux"))]
+pub(super) fn kill_leftovers(
+    _attempts: &std::collections::HashSet<(crate::models::TaskId, i64)>,
+) -> std::io::Result<usize> {
+    Ok(0)
+}
 
 /// Kills what earlier attempts of these tasks left running. Only Linux lets us find it: here it
 /// finds nothing.
@@ -27,7 +40,7 @@ mod linux {
 
     use rustix::process::{Pid, Signal, getpgrp, getpid, kill_process};
 
-    use super::TASK_ID_VARIABLE;
+    use super::{ATTEMPT_VARIABLE, TASK_ID_VARIABLE};
     use crate::models::TaskId;
 
     /// How long to go on where processes die slowly or start others faster than they are found.
@@ -58,10 +71,31 @@ mod linux {
     /// another user is out of reach. Blocks for the time of two scans of `/proc`, and up to two
     /// seconds more where processes do not die at once.
     pub fn kill_orphans(tasks: &HashSet<TaskId>) -> io::Result<usize> {
+        if tasks.is_empty() {
+            return Ok(0);
+        }
+        kill_all(0, |task, _| tasks.contains(&task))
+    }
+
+    /// Kills (SIGKILL) what these attempts of this process left running, and returns how many processes
+    /// that were. Unlike [`kill_orphans`] it may be called while other attempts of the tasks run.
+    pub(in super::super) fn kill_leftovers(attempts: &HashSet<(TaskId, i64)>) -> io::Result<usize> {
+        if attempts.is_empty() {
+            return Ok(0);
+        }
+        // What is older than this process is none of its children's.
+        let since = start_time(getpid()).unwrap_or(0);
+        kill_all(since, |task, attempt| {
+            attempt.is_some_and(|attempt| attempts.contains(&(task, attempt)))
+        })
+    }
+
+    /// Kills what began after `since` (in the kernel's ticks) and belongs to attempts that `is_wanted` names.
+    fn kill_all(since: u64, is_wanted: impl Fn(TaskId, Option<i64>) -> bool) -> io::Result<usize> {
         let mut killed = HashSet::new();
         let started = Instant::now();
-        while !tasks.is_empty() && started.elapsed() < PATIENCE {
-            let mut found = orphans(&scan(tasks)?);
+        while started.elapsed() < PATIENCE {
+            let mut found = orphans(&scan(since, &is_wanted)?);
             found.retain(|&orphan| kill_process(orphan, Signal::KILL).is_ok());
             if found.is_empty() {
                 break;
@@ -73,8 +107,11 @@ mod linux {
         Ok(killed.len())
     }
 
-    /// Every process of the system but this one.
-    fn scan(tasks: &HashSet<TaskId>) -> io::Result<HashMap<Pid, Process>> {
+    /// Every process of the system but this one. Of older ones than `since` the environment is not read.
+    fn scan(
+        since: u64,
+        is_wanted: &impl Fn(TaskId, Option<i64>) -> bool,
+    ) -> io::Result<HashMap<Pid, Process>> {
         let mut processes = HashMap::new();
         for entry in fs::read_dir("/proc")? {
             let name = entry?.file_name();
@@ -83,42 +120,61 @@ mod linux {
                 continue;
             };
             // Processes come and go while we read, and those of the kernel have no group.
-            if let Some(group) = group_of(id) {
-                let origin = origin(id, tasks);
+            if let Some((group, started)) = group_and_start(id) {
+                let origin = match started >= since {
+                    true => origin(id, is_wanted),
+                    false => Origin::Stranger,
+                };
                 processes.insert(id, Process { group, origin });
             }
         }
         Ok(processes)
     }
 
-    /// From `<id> (<name>) <state> <parent> <group> …`, where the name may hold anything.
-    fn group_of(id: Pid) -> Option<Pid> {
+    /// From `<id> (<name>) <state> <parent> <group> …`, where the name may hold anything. The start is the
+    /// 22nd field, in ticks since the machine's own.
+    fn group_and_start(id: Pid) -> Option<(Pid, u64)> {
         let stat = fs::read(format!("/proc/{}/stat", id.as_raw_nonzero())).ok()?;
         let name_end = stat.iter().rposition(|&byte| byte == b')')?;
         let fields = str::from_utf8(&stat[name_end + 1..]).ok()?;
-        let group = fields.split_whitespace().nth(2)?.parse().ok()?;
-        Pid::from_raw(group)
+        let mut fields = fields.split_whitespace();
+        let group = Pid::from_raw(fields.nth(2)?.parse().ok()?)?;
+        let started = fields.nth(16)?.parse().ok()?;
+        Some((group, started))
     }
 
-    fn origin(id: Pid, tasks: &HashSet<TaskId>) -> Origin {
+    fn start_time(id: Pid) -> Option<u64> {
+        group_and_start(id).map(|(_, started)| started)
+    }
+
+    fn origin(id: Pid, is_wanted: &impl Fn(TaskId, Option<i64>) -> bool) -> Origin {
         let Ok(environment) = fs::read(format!("/proc/{}/environ", id.as_raw_nonzero())) else {
             return Origin::Stranger;
         };
         match task_of(&environment) {
-            Some(task) if tasks.contains(&task) => Origin::Task,
+            Some(task) if is_wanted(task, attempt_of(&environment)) => Origin::Task,
             None if environment.is_empty() => Origin::Unknown,
             _ => Origin::Stranger,
         }
     }
 
-    /// The task named in an environment: `NAME=value`, each ended by a NUL.
+    /// The task named in an environment.
     fn task_of(environment: &[u8]) -> Option<TaskId> {
+        TaskId::try_parse_ascii(variable(environment, TASK_ID_VARIABLE)?).ok()
+    }
+
+    fn attempt_of(environment: &[u8]) -> Option<i64> {
+        let value = variable(environment, ATTEMPT_VARIABLE)?;
+        str::from_utf8(value).ok()?.parse().ok()
+    }
+
+    /// The value of a variable: `NAME=value`, each ended by a NUL.
+    fn variable<'a>(environment: &'a [u8], name: &str) -> Option<&'a [u8]> {
         let mut variables = environment.split(|&byte| byte == 0);
-        let task = variables.find_map(|variable| {
-            let value = variable.strip_prefix(TASK_ID_VARIABLE.as_bytes())?;
+        variables.find_map(|variable| {
+            let value = variable.strip_prefix(name.as_bytes())?;
             value.strip_prefix(b"=")
-        })?;
-        TaskId::try_parse_ascii(task).ok()
+        })
     }
 
     /// The tasks' own processes and the others of their groups.

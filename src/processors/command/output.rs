@@ -1,13 +1,16 @@
 //! What a program's output means: lines for the log, progress, the result.
 //!
 //! Pure: bytes in, text out, and bounded whatever comes. A line is held until it ends, but no
-//! longer than [`LINE_LIMIT_BYTES`]; what follows in the same line goes to the result alone.
+//! longer than [`LINE_LIMIT_BYTES`]; what follows in the same line goes to the result alone. A carriage
+//! return begins the line anew, so a progress bar is one line however often it is printed.
 //! Everything that leaves is text that JSON and SQLite hold without loss: bytes that are not UTF-8,
 //! and NUL, which cuts a string short in many a reader of the database, become U+FFFD.
 
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use crate::processors::text::{result, text};
+use crate::terminal::{Line, OutputLine, without_escapes};
 
 /// The log takes this much of one line.
 pub(super) const LINE_LIMIT_BYTES: usize = 64 * 1024;
@@ -19,8 +22,13 @@ pub(super) const RESULT_LIMIT_BYTES: usize = 1024 * 1024;
 /// a character that straddles the limit is then seen as one and left out whole.
 const SLACK_BYTES: usize = 2;
 
+/// What begins so is meant for the service.
+const COMMAND_PREFIX: &[u8] = b"::";
 const PROGRESS_PREFIX: &[u8] = b"::progress ";
 const PROGRESS_RANGE: RangeInclusive<f64> = 0.0..=1.0;
+
+/// Characters of an unfinished line that are shown.
+const SHOWN_CHARS: usize = 1000;
 
 /// Cuts a stream into [`Piece`]s.
 #[derive(Default)]
@@ -47,6 +55,8 @@ enum Kind {
     Head,
     /// More of the line whose head was given.
     Rest,
+    /// A state of a line that the next one replaces: it ends in a carriage return.
+    Replaced,
 }
 
 impl Lines {
@@ -56,31 +66,45 @@ impl Lines {
         if std::mem::take(&mut self.handed_out) {
             self.buffer.clear();
         }
+        // A carriage return is half of a line end if a line feed follows, and that may be in this chunk.
+        if self.buffer.ends_with(b"\r") && chunk.first().is_some_and(|&byte| byte != b'\n') {
+            return Some(self.hand_out(End::Return));
+        }
         let room = LINE_LIMIT_BYTES + SLACK_BYTES - self.buffer.len();
-        let line_end = chunk.iter().position(|&byte| byte == b'\n');
-        let taken = line_end.map_or(chunk.len(), |at| at + 1).min(room);
+        let (taken, end) = match end_of_piece(chunk) {
+            Some((at, end)) if at <= room => (at, end),
+            _ => (chunk.len().min(room), End::None),
+        };
         self.buffer.extend_from_slice(&chunk[..taken]);
         *chunk = &chunk[taken..];
 
-        let ended = self.buffer.ends_with(b"\n");
         let full = taken == room;
-        let complete = ended || full || (self.in_long_line && taken > 0);
-        complete.then(|| self.hand_out(ended))
+        let complete = end != End::None || full || (self.in_long_line && taken > 0);
+        complete.then(|| self.hand_out(end))
     }
 
     /// The last line, if the stream did not end with a line end.
     pub(super) fn last(&mut self) -> Option<Piece<'_>> {
         let unfinished = !self.handed_out && !self.buffer.is_empty();
-        unfinished.then(|| self.hand_out(true))
+        unfinished.then(|| self.hand_out(End::Line))
     }
 
-    fn hand_out(&mut self, ended: bool) -> Piece<'_> {
-        let kind = match (self.in_long_line, ended) {
+    /// What has come of a line that has not ended.
+    fn unfinished(&self) -> &[u8] {
+        match self.handed_out || self.in_long_line {
+            true => &[],
+            false => &self.buffer,
+        }
+    }
+
+    fn hand_out(&mut self, end: End) -> Piece<'_> {
+        let kind = match (self.in_long_line, end) {
             (true, _) => Kind::Rest,
-            (false, true) => Kind::Line,
-            (false, false) => Kind::Head,
+            (false, End::Line) => Kind::Line,
+            (false, End::Return) => Kind::Replaced,
+            (false, End::None) => Kind::Head,
         };
-        self.in_long_line = !ended;
+        self.in_long_line = end == End::None;
         self.handed_out = true;
         Piece {
             raw: &self.buffer,
@@ -89,30 +113,96 @@ impl Lines {
     }
 }
 
+/// How a piece ends.
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    Line,
+    Return,
+    None,
+}
+
+/// Where the first line or state of a line ends for certain: after its line feed, or after a carriage
+/// return that something else follows.
+fn end_of_piece(chunk: &[u8]) -> Option<(usize, End)> {
+    let mut from = 0;
+    loop {
+        let at = chunk[from..]
+            .iter()
+            .position(|byte| matches!(byte, b'\n' | b'\r'))?
+            + from;
+        match (chunk[at], chunk.get(at + 1)) {
+            (b'\n', _) => return Some((at + 1, End::Line)),
+            (_, Some(b'\n')) => return Some((at + 2, End::Line)),
+            (_, Some(_)) => return Some((at + 1, End::Return)),
+            (_, None) => from = at + 1,
+        }
+    }
+}
+
+/// The lines of one stream as the log has them.
+#[derive(Default)]
+pub(super) struct Screen {
+    line: Line,
+    /// Whether what stands in the line is shown as the live line.
+    is_live: bool,
+}
+
+impl Screen {
+    /// The line that a piece ends, if it ends one that is to be logged.
+    pub(super) fn print(&mut self, piece: &Piece<'_>) -> Option<OutputLine> {
+        match piece.kind {
+            Kind::Rest => return None,
+            Kind::Replaced => {
+                self.line.feed(&text(piece.raw, LINE_LIMIT_BYTES).0);
+                return None;
+            }
+            Kind::Line | Kind::Head => {}
+        }
+        let raw = piece.raw.strip_suffix(b"\n").unwrap_or(piece.raw);
+        let printed = raw.iter().rposition(|&byte| byte != b'\r');
+        let (text, cut) = text(&raw[..printed.map_or(0, |at| at + 1)], LINE_LIMIT_BYTES);
+        self.line.feed(&text);
+        if cut {
+            self.line
+                .feed(&format!(" [line cut at {LINE_LIMIT_BYTES} bytes]"));
+        }
+        let replaces = self.is_live;
+        let line = self.line.end()?;
+        self.is_live = false;
+        Some(line.replacing(replaces))
+    }
+
+    /// The line that stands when the stream ends after a carriage return.
+    pub(super) fn end(&mut self) -> Option<OutputLine> {
+        match self.line.is_empty() {
+            true => None,
+            false => Some(self.line.end()?.replacing(self.is_live)),
+        }
+    }
+
+    /// The line as it stands, for those who watch. `None` if there is nothing that they do not see yet.
+    pub(super) fn live(&mut self, lines: &Lines) -> Option<OutputLine> {
+        let mut line = self.line.clone();
+        let unfinished = lines.unfinished();
+        if unfinished.starts_with(COMMAND_PREFIX) {
+            return None;
+        }
+        line.feed(&text(unfinished, LINE_LIMIT_BYTES).0);
+        let was_live = std::mem::replace(&mut self.is_live, !line.is_empty());
+        (was_live || self.is_live).then(|| line.shown(SHOWN_CHARS))
+    }
+}
+
 impl Piece<'_> {
     /// The progress that this line reports. `None` for anything but a well-formed
     /// `::progress <0 to 1>`: a mistyped one is more useful to its author in the log.
     pub(super) fn progress(&self) -> Option<f64> {
-        if self.kind != Kind::Line {
+        if !matches!(self.kind, Kind::Line | Kind::Replaced) {
             return None;
         }
         let number = str::from_utf8(self.raw.strip_prefix(PROGRESS_PREFIX)?).ok()?;
         let progress = number.trim().parse().ok()?;
         PROGRESS_RANGE.contains(&progress).then_some(progress)
-    }
-
-    /// The line as the log has it, without its line end; `None` for the rest of a long line.
-    pub(super) fn log_line(&self) -> Option<String> {
-        if self.kind == Kind::Rest {
-            return None;
-        }
-        let line = self.raw.strip_suffix(b"\n").unwrap_or(self.raw);
-        let printed = line.iter().rposition(|&byte| byte != b'\r');
-        let (mut text, cut) = text(&line[..printed.map_or(0, |at| at + 1)], LINE_LIMIT_BYTES);
-        if cut {
-            text.push_str(&format!(" [line cut at {LINE_LIMIT_BYTES} bytes]"));
-        }
-        Some(text)
     }
 }
 
@@ -131,14 +221,18 @@ impl ResultText {
     }
 
     /// The result: without the one line end that nearly every program prints last (`echo hi` means
-    /// `hi`), and with a closing line that says so if it was cut.
+    /// `hi`), without escape sequences, and with a closing line that says so if it was cut.
     pub(super) fn finish(self) -> String {
         let bytes = if self.overflowed {
             &self.bytes
         } else {
             without_line_end(&self.bytes)
         };
-        result(bytes, RESULT_LIMIT_BYTES)
+        let text = result(bytes, RESULT_LIMIT_BYTES);
+        match without_escapes(&text) {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(text) => text,
+        }
     }
 }
 

@@ -6,15 +6,21 @@
 
 use std::convert::Infallible;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::Host;
-use super::output::{Lines, Piece, ResultText};
+use super::output::{Lines, Piece, ResultText, Screen};
 
 const CHUNK_BYTES: usize = 16 * 1024;
+
+/// Between two looks at a line that is being printed: a bar that moves a thousand times a second is four
+/// events a second.
+const LIVE_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Our ends of a child's standard streams.
 pub(super) struct Pipes {
@@ -76,20 +82,33 @@ async fn read(
     mut pipe: impl AsyncRead + AsFd + Unpin,
     host: &impl Host,
     last_call: &CancellationToken,
-    mut keep: impl FnMut(&[u8], Option<&str>),
+    keep: impl FnMut(&[u8], Option<&str>),
 ) {
-    let mut lines = Lines::default();
+    let mut reader = Reader {
+        lines: Lines::default(),
+        screen: Screen::default(),
+        host,
+        keep,
+    };
     let mut chunk = vec![0; CHUNK_BYTES];
+    // When what stands in an unfinished line is to be shown.
+    let mut show_at = None;
     loop {
         let count = tokio::select! {
             biased;
             () = last_call.cancelled() => break,
+            () = sleep_until(show_at.unwrap_or_else(Instant::now)), if show_at.is_some() => {
+                show_at = None;
+                reader.show().await;
+                continue;
+            }
             count = pipe.read(&mut chunk) => count.unwrap_or(0),
         };
         if count == 0 {
             break;
         }
-        deliver(&chunk[..count], &mut lines, host, &mut keep).await;
+        reader.take(&chunk[..count]).await;
+        show_at.get_or_insert_with(|| Instant::now() + LIVE_INTERVAL);
     }
     // Not through tokio: its "nothing to read" can mean that it has not heard of the data yet.
     let mut waiting = bytes_waiting(&pipe);
@@ -99,11 +118,9 @@ async fn read(
             break;
         };
         waiting -= count;
-        deliver(&chunk[..count], &mut lines, host, &mut keep).await;
+        reader.take(&chunk[..count]).await;
     }
-    if let Some(piece) = lines.last() {
-        hand_on(piece, host, &mut keep).await;
-    }
+    reader.end().await;
 }
 
 /// What the pipe holds at this moment; it may grow, but not shrink, as we are its only reader.
@@ -112,23 +129,51 @@ fn bytes_waiting(pipe: &impl AsFd) -> usize {
     usize::try_from(waiting).unwrap_or(usize::MAX)
 }
 
-async fn deliver(
-    mut chunk: &[u8],
-    lines: &mut Lines,
-    host: &impl Host,
-    keep: &mut impl FnMut(&[u8], Option<&str>),
-) {
-    while let Some(piece) = lines.next(&mut chunk) {
-        hand_on(piece, host, keep).await;
+/// What one stream has said.
+struct Reader<'a, H, K> {
+    lines: Lines,
+    screen: Screen,
+    host: &'a H,
+    keep: K,
+}
+
+impl<H: Host, K: FnMut(&[u8], Option<&str>)> Reader<'_, H, K> {
+    async fn take(&mut self, mut chunk: &[u8]) {
+        while let Some(piece) = self.lines.next(&mut chunk) {
+            hand_on(piece, &mut self.screen, self.host, &mut self.keep).await;
+        }
+    }
+
+    /// Shows how the unfinished line stands.
+    async fn show(&mut self) {
+        if let Some(line) = self.screen.live(&self.lines) {
+            self.host.live_line(line).await;
+        }
+    }
+
+    /// The line that the stream ends with, if it ends without a line end.
+    async fn end(&mut self) {
+        if let Some(piece) = self.lines.last() {
+            hand_on(piece, &mut self.screen, self.host, &mut self.keep).await;
+        }
+        if let Some(line) = self.screen.end() {
+            (self.keep)(&[], Some(&line.text));
+            self.host.log(line).await;
+        }
     }
 }
 
-async fn hand_on(piece: Piece<'_>, host: &impl Host, keep: &mut impl FnMut(&[u8], Option<&str>)) {
+async fn hand_on(
+    piece: Piece<'_>,
+    screen: &mut Screen,
+    host: &impl Host,
+    keep: &mut impl FnMut(&[u8], Option<&str>),
+) {
     if let Some(progress) = piece.progress() {
         return host.progress(progress).await;
     }
-    let line = piece.log_line();
-    keep(piece.raw, line.as_deref());
+    let line = screen.print(&piece);
+    keep(piece.raw, line.as_ref().map(|line| line.text.as_str()));
     if let Some(line) = line {
         host.log(line).await;
     }

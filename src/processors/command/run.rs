@@ -19,10 +19,12 @@ use super::group::{Group, command};
 use super::guard::Guard;
 use super::orphans::kill_orphans;
 use super::pipes::{Kept, serve};
+use super::start_error;
 use super::withheld::Withheld;
 use super::{Host, RunError};
 use crate::config::CommandSettings;
 use crate::models::TaskId;
+use crate::terminal::OutputLine;
 
 /// After the leader's exit, the time for the rest of its group to end by itself: enough for a
 /// script's `tee` to write what it still holds, and short enough for a forgotten `sleep &`.
@@ -51,8 +53,8 @@ impl Run<'_> {
             self.kill_leftovers().await;
         }
         let command = command(self.settings, self.withheld, self.task_id, self.attempt);
-        let (mut group, pipes) =
-            Group::spawn(command, self.guard).map_err(|error| self.cannot_start(&error))?;
+        let (mut group, pipes) = Group::spawn(command, self.guard)
+            .map_err(|error| RunError::new(start_error::describe(self.settings, &error)))?;
         let last_call = CancellationToken::new();
         let mut pipes = pin!(maybe_done(serve(pipes, self.content, host, &last_call)));
 
@@ -115,18 +117,6 @@ impl Run<'_> {
         }
     }
 
-    fn cannot_start(&self, error: &io::Error) -> RunError {
-        let program = &self.settings.program;
-        // The operating system has one error for a missing program and a missing directory.
-        RunError::new(match &self.settings.working_directory {
-            Some(directory) if !directory.is_dir() => format!(
-                "cannot start `{program}`: its working directory `{}` is not there",
-                directory.display()
-            ),
-            _ => format!("cannot start `{program}`: {error}"),
-        })
-    }
-
     async fn judge(
         &self,
         status: io::Result<ExitStatus>,
@@ -146,7 +136,7 @@ impl Run<'_> {
         if status.signal().is_some() {
             // The program had no chance to print why: its last line alone would be a riddle.
             tokio::select! {
-                () = host.log(describe(status)) => {}
+                () = host.log(OutputLine::plain(describe(status))) => {}
                 () = host.stopped() => {}
             }
         }

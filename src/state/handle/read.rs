@@ -185,6 +185,14 @@ impl StateManager {
         history::task_rows_after(&self.read, id, since, limit).await
     }
 
+    /// How many lines its processor has added to a task's log, and their bytes.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn log_size(&self, task: TaskId) -> Result<(u64, u64), Error> {
+        history::log_size(&self.read, task).await
+    }
+
     /// A part of one task's log, oldest line first.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use crate::models::{Attempt, ClaimedTask, OfferId, Outcome, TaskId, TaskStatus};
 use crate::state::batch::Report;
 use crate::state::request::Order;
 use crate::state::{Error, Waiter, reads};
+use crate::terminal::OutputLine;
 
 /// How often the end of an attempt is looked for, besides waiting to be told.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
@@ -87,9 +88,24 @@ impl StateManager {
 
     /// Adds a line to a running attempt's log. Waits while the Writer is behind; a line of an
     /// attempt that has ended is dropped.
-    pub async fn log(&self, attempt: Attempt, agent: &str, line: String) {
+    pub async fn log(&self, attempt: Attempt, agent: &str, line: OutputLine) {
         let agent = agent.to_owned();
         self.report(Report::Line {
+            attempt,
+            agent,
+            line,
+        })
+        .await;
+    }
+
+    /// Tells those who listen how a line of a running attempt stands that has not ended. It is not stored.
+    /// Waits while the Writer is behind.
+    pub async fn show_live_line(&self, attempt: Attempt, agent: &str, line: OutputLine) {
+        if !self.bus.has_listeners() {
+            return;
+        }
+        let agent = agent.to_owned();
+        self.report(Report::LiveLine {
             attempt,
             agent,
             line,

@@ -50,6 +50,7 @@ impl Happened {
             EventType::TaskFailed | EventType::TaskAborted => Some(Self::Failed),
             EventType::TaskRetrying => Some(Self::Retried),
             EventType::TaskLog
+            | EventType::TaskLiveLine
             | EventType::TaskProgress
             | EventType::TaskOutput
             | EventType::QueuePaused

@@ -66,6 +66,26 @@ async fn a_stopped_program_may_say_goodbye() {
     attempt.host.line("bye").await;
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_program_that_is_stopped_hears_of_its_end() {
+    let attempt =
+        Attempt::script("trap 'echo bye; exit' TERM; echo ready $$; kill -STOP $$; sleep 1000");
+    let stop = async {
+        let program = attempt.host.process_id("ready").await;
+        let status = format!("/proc/{program}/status");
+        while !std::fs::read_to_string(&status)
+            .unwrap()
+            .contains("\nState:\tT")
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        attempt.host.stop.cancel();
+    };
+    attempt.run_beside(stop).await.unwrap_err();
+    attempt.host.line("bye").await;
+}
+
 #[tokio::test]
 async fn a_program_that_ignores_sigterm_is_killed_after_the_grace() {
     let attempt = Attempt {

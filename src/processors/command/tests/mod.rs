@@ -20,6 +20,7 @@ use super::run::Run;
 use super::withheld::Withheld;
 use crate::config::CommandSettings;
 use crate::models::TaskId;
+use crate::terminal::OutputLine;
 
 /// No test takes this long unless something hangs.
 const HANGS: Duration = Duration::from_secs(30);
@@ -84,10 +85,13 @@ impl Recorder {
 }
 
 impl Host for Recorder {
-    async fn log(&self, line: String) {
-        self.seen.send_modify(|seen| seen.push(Seen::Log(line)));
+    async fn log(&self, line: OutputLine) {
+        self.seen
+            .send_modify(|seen| seen.push(Seen::Log(line.text)));
         let _ = self.open.subscribe().wait_for(|&open| open).await;
     }
+
+    async fn live_line(&self, _: OutputLine) {}
 
     async fn progress(&self, progress: f64) {
         self.seen

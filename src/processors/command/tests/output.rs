@@ -1,23 +1,26 @@
 //! What bytes mean: no process here.
 
-use super::super::output::{LINE_LIMIT_BYTES, Lines, RESULT_LIMIT_BYTES, ResultText};
+use super::super::output::{LINE_LIMIT_BYTES, Lines, RESULT_LIMIT_BYTES, ResultText, Screen};
 
 /// What a stream that arrives in these chunks puts in the log, and its result.
 fn read(chunks: &[&[u8]]) -> (Vec<String>, String) {
     let mut lines = Lines::default();
+    let mut screen = Screen::default();
     let mut result = ResultText::default();
     let mut log = Vec::new();
     for chunk in chunks {
         let mut chunk: &[u8] = chunk;
         while let Some(piece) = lines.next(&mut chunk) {
-            log.extend(piece.log_line());
+            log.extend(screen.print(&piece));
             result.push(piece.raw);
         }
     }
     if let Some(piece) = lines.last() {
-        log.extend(piece.log_line());
+        log.extend(screen.print(&piece));
         result.push(piece.raw);
     }
+    log.extend(screen.end());
+    let log = log.into_iter().map(|line| line.text).collect();
     (log, result.finish())
 }
 
@@ -41,9 +44,61 @@ fn a_line_is_the_same_however_its_bytes_arrive() {
 }
 
 #[test]
-fn a_progress_bar_loses_its_last_carriage_return_only() {
-    assert_eq!(read(&[b"10%\r20%\r\r\n"]).0, ["10%\r20%"]);
-    assert_eq!(read(&[b"\r"]).0, [""]);
+fn of_a_progress_bar_the_last_state_is_logged() {
+    for (printed, expected) in [
+        (&b"10%\r20%\r\r\n"[..], &["20%"][..]),
+        (b"10%\r20%", &["20%"]),
+        (b"10%\r20%\r", &["20%"]),
+        (b"10%\r   \rdone\n", &["done"]),
+        (b"10%\r\x1b[K\nnext\n", &["next"]),
+        (b"one\r\ntwo\r\n\r\n", &["one", "two", ""]),
+        (b"\r", &[""]),
+        (b"10%\r::progress 0.2\r20%\n", &["20%"]),
+    ] {
+        assert_eq!(read(&[printed]).0, expected, "{printed:?}");
+        let bytes: Vec<&[u8]> = printed.chunks(1).collect();
+        assert_eq!(read(&bytes).0, expected, "{printed:?} byte by byte");
+    }
+    // Far more than one line may hold, and the last state is there.
+    let states: String = (0..=100_000)
+        .map(|state| format!("\rstate {state}"))
+        .collect();
+    assert_eq!(read(&[states.as_bytes()]).0, ["state 100000"]);
+    let (log, result) = read(&[b"10%\r20%\x1b[0m\n"]);
+    assert_eq!((log[0].as_str(), result.as_str()), ("20%", "10%\r20%"));
+}
+
+#[test]
+fn how_a_line_stands_is_shown_until_it_ends() {
+    let (mut lines, mut screen) = (Lines::default(), Screen::default());
+    let feed = |lines: &mut Lines, screen: &mut Screen, mut chunk: &[u8]| {
+        let mut logged = Vec::new();
+        while let Some(piece) = lines.next(&mut chunk) {
+            logged.extend(screen.print(&piece));
+        }
+        logged
+    };
+    assert_eq!(screen.live(&lines), None);
+    feed(&mut lines, &mut screen, b"10%\r\x1b[31m20");
+    let shown = screen.live(&lines).unwrap();
+    assert_eq!(shown.text, "20");
+    assert_eq!(shown.ansi.as_deref(), Some("\x1b[0;31m20\x1b[0m"));
+    let logged = feed(&mut lines, &mut screen, b"%\x1b[m\nnext\n");
+    assert!(logged[0].replaces && !logged[1].replaces, "{logged:?}");
+    assert_eq!(screen.live(&lines), None);
+    // What is erased is taken away; what is meant for the service is not shown.
+    feed(&mut lines, &mut screen, b"bar");
+    assert_eq!(screen.live(&lines).unwrap().text, "bar");
+    assert!(feed(&mut lines, &mut screen, b"\r\x1b[K\n").is_empty());
+    assert_eq!(screen.live(&lines).unwrap().text, "");
+    feed(&mut lines, &mut screen, b"::progress 0.");
+    assert_eq!(screen.live(&lines), None);
+}
+
+#[test]
+fn a_result_has_no_escape_sequences() {
+    let printed = b"\x1b[1mbold\x1b[0m\tand\x07 plain\r\n\x1b]0;title\x07end\n";
+    assert_eq!(read(&[printed]).1, "bold\tand plain\r\nend");
 }
 
 #[test]

@@ -1,0 +1,254 @@
+//! One line as it is printed, also in parts.
+
+use super::escape::{Escape, read_escape};
+use super::is_plain;
+use super::style::Style;
+
+/// A line of a task's output.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutputLine {
+    pub text: String,
+    /// The same with colours, as `ESC [ … m` and nothing else; `None` if it has none.
+    pub ansi: Option<String>,
+    /// Whether it takes the place of what was shown as the live line.
+    pub replaces: bool,
+}
+
+impl OutputLine {
+    /// A line without colours.
+    pub fn plain(text: String) -> Self {
+        Self {
+            text,
+            ..Self::default()
+        }
+    }
+
+    /// The same line, in place of the live line if `replaces`.
+    #[must_use]
+    pub fn replacing(self, replaces: bool) -> Self {
+        Self { replaces, ..self }
+    }
+
+    /// The bytes of its texts.
+    pub fn bytes(&self) -> usize {
+        self.text.len() + self.ansi.as_ref().map_or(0, String::len)
+    }
+}
+
+/// A line that is being printed. Colours go on from one line to the next, as on a terminal.
+#[derive(Clone, Debug, Default)]
+pub struct Line {
+    text: String,
+    /// From which byte of the text on it has which style. Empty while it has had none.
+    spans: Vec<(usize, Style)>,
+    style: Style,
+    /// The cursor stands at the beginning: what is printed next takes the place of the text.
+    returned: bool,
+    /// Something was printed that has been replaced or erased since.
+    replaced: bool,
+}
+
+impl Line {
+    /// Prints a part of the line.
+    pub fn feed(&mut self, text: &str) {
+        let is_styled = self.style != Style::default() || !self.spans.is_empty();
+        if !self.returned && !is_styled && is_plain(text) {
+            return self.text.push_str(text);
+        }
+        let mut rest = text;
+        while let Some(letter) = rest.chars().next() {
+            if let Some((escape, length)) = read_escape(rest) {
+                self.obey(&escape);
+                rest = &rest[length..];
+                continue;
+            }
+            match letter {
+                '\r' => self.returned = true,
+                '\u{8}' => self.step_back(1),
+                // NUL cuts a string short in many a reader of the database.
+                '\0' => self.print(char::REPLACEMENT_CHARACTER),
+                '\t' | '\n' => self.print(letter),
+                _ if letter.is_control() => {}
+                _ => self.print(letter),
+            }
+            rest = &rest[letter.len_utf8()..];
+        }
+    }
+
+    fn obey(&mut self, escape: &Escape<'_>) {
+        match escape {
+            Escape::Style(parameters) => self.style = self.style.after(parameters),
+            Escape::Return => self.returned = true,
+            Escape::Left(columns) => self.step_back(*columns),
+            Escape::EraseToEnd if self.returned => self.erase(),
+            Escape::EraseLine => self.erase(),
+            Escape::EraseToEnd | Escape::Other => {}
+        }
+    }
+
+    fn print(&mut self, letter: char) {
+        if std::mem::take(&mut self.returned) {
+            self.erase();
+        }
+        let shown = self.spans.last().map_or(Style::default(), |span| span.1);
+        if shown != self.style {
+            self.spans.push((self.text.len(), self.style));
+        }
+        self.text.push(letter);
+    }
+
+    /// A spinner prints over its last letters.
+    fn step_back(&mut self, columns: usize) {
+        for _ in 0..columns {
+            if self.text.pop().is_none() {
+                break;
+            }
+            self.replaced = true;
+        }
+        let end = self.text.len();
+        self.spans.retain(|span| span.0 < end);
+    }
+
+    fn erase(&mut self) {
+        self.replaced |= !self.text.is_empty();
+        self.text.clear();
+        self.spans.clear();
+        self.returned = false;
+    }
+
+    /// Whether nothing of it is shown.
+    pub fn is_empty(&self) -> bool {
+        self.text.trim().is_empty()
+    }
+
+    /// What is shown of it at this moment, to so many characters.
+    pub fn shown(&self, limit: usize) -> OutputLine {
+        let end = self.text.char_indices().nth(limit);
+        self.render(end.map_or(self.text.len(), |(end, _)| end))
+    }
+
+    /// The whole line, and begins the next one. `None` if all that was printed has been erased again.
+    pub fn end(&mut self) -> Option<OutputLine> {
+        if self.replaced {
+            // Bars cover what was longer before with blanks.
+            self.text.truncate(self.text.trim_end().len());
+            let end = self.text.len();
+            self.spans.retain(|span| span.0 < end);
+        }
+        let is_erased = self.replaced && self.text.is_empty();
+        let ansi = self.render(self.text.len()).ansi;
+        let text = std::mem::take(&mut self.text);
+        self.spans.clear();
+        (self.returned, self.replaced) = (false, false);
+        (!is_erased).then_some(OutputLine {
+            text,
+            ansi,
+            replaces: false,
+        })
+    }
+
+    fn render(&self, end: usize) -> OutputLine {
+        let text = &self.text[..end];
+        let has_style = self.spans.iter().any(|span| span.0 < end);
+        OutputLine {
+            text: text.to_owned(),
+            ansi: has_style.then(|| self.with_styles(text)),
+            replaces: false,
+        }
+    }
+
+    fn with_styles(&self, text: &str) -> String {
+        let mut styled = String::with_capacity(text.len() + 16 * self.spans.len());
+        let (mut style, mut from) = (Style::default(), 0);
+        for (at, next) in self.spans.iter().filter(|span| span.0 < text.len()) {
+            styled.push_str(&text[from..*at]);
+            next.write(style, &mut styled);
+            (style, from) = (*next, *at);
+        }
+        styled.push_str(&text[from..]);
+        Style::default().write(style, &mut styled);
+        styled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line_of(parts: &[&str]) -> Option<(String, Option<String>)> {
+        let mut line = Line::default();
+        for part in parts {
+            line.feed(part);
+        }
+        line.end().map(|line| (line.text, line.ansi))
+    }
+
+    #[test]
+    fn the_last_state_remains() {
+        for (parts, expected) in [
+            (&["10%\r20%"][..], Some("20%")),
+            (&["10%\r", "20%\r"], Some("20%")),
+            (&["long line\rshort   \r"], Some("short")),
+            (&["bar\r\u{1b}[K"], None),
+            (&["bar\r     \r"], None),
+            (&["bar\u{1b}[2K\u{1b}[1Gdone"], Some("done")),
+            (&["wait |\u{8}/\u{8}-"], Some("wait -")),
+            (&["bar\u{1b}[1000Ddone"], Some("done")),
+            (&["\u{1b}[1A\u{1b}[?25lup"], Some("up")),
+            (&[""], Some("")),
+            (&["   "], Some("   ")),
+            (&["a\0b\u{7}"], Some("a\u{FFFD}b")),
+        ] {
+            let found = line_of(parts).map(|(text, ansi)| {
+                assert_eq!(ansi, None, "{parts:?}");
+                text
+            });
+            assert_eq!(found.as_deref(), expected, "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn colours_are_kept_apart() {
+        for (text, plain, ansi) in [
+            (
+                "a \u{1b}[31mred\u{1b}[0m b",
+                "a red b",
+                Some("a \u{1b}[0;31mred\u{1b}[0m b"),
+            ),
+            ("\u{1b}[1;32mok", "ok", Some("\u{1b}[0;1;32mok\u{1b}[0m")),
+            ("plain\u{1b}[0m\u{1b}[m", "plain", None),
+            ("\u{1b}[31m\u{1b}[0mplain", "plain", None),
+            (
+                "\u{1b}[31mred\rplain?",
+                "plain?",
+                Some("\u{1b}[0;31mplain?\u{1b}[0m"),
+            ),
+        ] {
+            assert_eq!(
+                line_of(&[text]),
+                Some((plain.to_owned(), ansi.map(str::to_owned))),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn colours_go_on_in_the_next_line() {
+        let mut line = Line::default();
+        line.feed("\u{1b}[33mone");
+        line.end();
+        line.feed("two\u{1b}[0m");
+        let ansi = line.end().and_then(|line| line.ansi);
+        assert_eq!(ansi.as_deref(), Some("\u{1b}[0;33mtwo\u{1b}[0m"));
+    }
+
+    #[test]
+    fn what_is_shown_has_an_end() {
+        let mut line = Line::default();
+        line.feed("ab\u{1b}[1mcdef");
+        let shown = line.shown(3);
+        assert_eq!(shown.text, "abc");
+        assert_eq!(shown.ansi.as_deref(), Some("ab\u{1b}[0;1mc\u{1b}[0m"));
+        assert_eq!(line.shown(2).ansi, None);
+    }
+}

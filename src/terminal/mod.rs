@@ -1,0 +1,79 @@
+//! Text that programs print for a terminal, as text that is safe anywhere else.
+//!
+//! Escape sequences and control characters are removed: they move cursors, set titles and clear screens.
+//! Colours are kept apart, as sequences of a few fixed forms (`style`). A carriage return begins the line
+//! anew, as on a terminal, so of a progress bar the last state remains.
+
+mod escape;
+mod line;
+mod style;
+
+use std::borrow::Cow;
+
+pub use self::line::{Line, OutputLine};
+
+use self::escape::read_escape;
+
+/// One line as a terminal would show it at last.
+pub fn line(text: String) -> Option<OutputLine> {
+    if is_plain(&text) {
+        return Some(OutputLine::plain(text));
+    }
+    let mut line = Line::default();
+    line.feed(&text);
+    line.end()
+}
+
+/// The text without escape sequences and control characters; line ends, carriage returns and tabs stay.
+pub fn without_escapes(text: &str) -> Cow<'_, str> {
+    if is_plain(text) {
+        return Cow::Borrowed(text);
+    }
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(letter) = rest.chars().next() {
+        if let Some((_, length)) = read_escape(rest) {
+            rest = &rest[length..];
+            continue;
+        }
+        if !letter.is_control() || matches!(letter, '\n' | '\r' | '\t') {
+            kept.push(letter);
+        }
+        rest = &rest[letter.len_utf8()..];
+    }
+    Cow::Owned(kept)
+}
+
+/// Whether nothing in the text means anything to a terminal but line ends and tabs.
+fn is_plain(text: &str) -> bool {
+    // U+0080 to U+009F are control characters too, and begin with C2 in UTF-8.
+    let is_special = |byte: u8| (byte < 0x20 && byte != b'\n' && byte != b'\t') || byte == 0x7f;
+    !text.bytes().any(|byte| is_special(byte) || byte == 0xc2)
+        || !text
+            .chars()
+            .any(|letter| letter.is_control() && !matches!(letter, '\n' | '\t'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_and_controls_are_removed() {
+        for (text, expected) in [
+            ("plain\ttext\r\nnext", "plain\ttext\r\nnext"),
+            ("\u{1b}[31mred\u{1b}[0m", "red"),
+            ("\u{1b}]0;title\u{7}shown", "shown"),
+            ("\u{1b}]8;;http://x\u{1b}\\link\u{1b}]8;;\u{1b}\\", "link"),
+            ("\u{1b}]never ended\nnext", "never ended\nnext"),
+            ("\u{1b}(Bcharset\u{1b}=\u{1b}7", "charset"),
+            ("\u{9b}1mC1\u{85}\u{7f}\u{7}\u{8}", "C1"),
+            ("end\u{1b}", "end"),
+            ("cut\u{1b}[3", "cut"),
+            ("£ é 你 \u{1b}[1m€", "£ é 你 €"),
+        ] {
+            assert_eq!(without_escapes(text), expected, "{text:?}");
+        }
+        assert!(matches!(without_escapes("£ é"), Cow::Borrowed(_)));
+    }
+}
