@@ -1,11 +1,12 @@
-//! `.env`: a file that is shared with other programs, which write it in laxer ways than ours.
+//! `.env`: a file that is shared with other programs, and read as python-dotenv reads it, which the original
+//! does. A bare `$` is a letter, and `${NAME}` is what a line before or the environment says.
 //!
-//! The original's own example has lines that dotenvy refuses (`APP_NAME=Venom Meta-Intelligence`,
-//! without quotes). So a line that sets somebody else's variable is let be, however it is written,
-//! and a line that sets one of ours must be readable. Whatever could hide one of ours (a line that
-//! sets nothing, a quote that never closes) is a mistake. No message shows more than the line's
-//! number: what stands there may be a secret.
+//! A line that sets somebody else's variable is passed over, however it is written, and a line that sets one
+//! of ours must be readable. Whatever could hide one of ours (a line that sets nothing, a quote that never
+//! closes) is a mistake. No message shows more than the line's number: what stands there may be a secret.
 
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 use std::{fs, io};
@@ -14,13 +15,16 @@ use super::environment::{self, Variable};
 use super::error::{Error, Place};
 
 /// The variables of the file that could be read, in its order; none if there is no such file.
-pub(super) fn read(path: &Path) -> Result<Vec<Variable>, Error> {
+pub(super) fn read(
+    path: &Path,
+    environment: &[(OsString, OsString)],
+) -> Result<Vec<Variable>, Error> {
     // Python people keep whole virtual environments under this name.
     if path.is_dir() {
         return Ok(Vec::new());
     }
     match fs::read(path) {
-        Ok(bytes) => parse(path, &String::from_utf8_lossy(&bytes)),
+        Ok(bytes) => parse(path, &String::from_utf8_lossy(&bytes), environment),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(reason) => {
             let path = path.to_owned();
@@ -29,36 +33,68 @@ pub(super) fn read(path: &Path) -> Result<Vec<Variable>, Error> {
     }
 }
 
-fn parse(path: &Path, text: &str) -> Result<Vec<Variable>, Error> {
+fn parse(
+    path: &Path,
+    text: &str,
+    environment: &[(OsString, OsString)],
+) -> Result<Vec<Variable>, Error> {
     let file = File {
         path: path.into(),
         text: text.strip_prefix('\u{feff}').unwrap_or(text),
     };
-    let mut readable = String::new();
-    let mut places = Vec::new();
+    let mut known: HashMap<String, String> = environment
+        .iter()
+        .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value.to_str()?.to_owned())))
+        .collect();
+    let mut variables = Vec::new();
     for entry in file.entries()? {
-        let text = format!("{}\n", entry.text);
-        if is_readable(&text) {
-            readable.push_str(&text);
-            places.push(file.place(entry.line, entry.name));
-        } else if environment::concerns_us(entry.name) {
-            let reason = "this value cannot be read; put it in single quotes";
-            return Err(file.broken(entry.line, entry.name, reason));
-        }
+        let Some(value) = entry.value() else {
+            if environment::concerns_us(entry.name) {
+                let reason = "after the closing quote nothing but a comment may follow";
+                return Err(file.broken(entry.line, entry.name, reason));
+            }
+            continue;
+        };
+        let value = expand(&value, &known);
+        known.insert(entry.name.to_owned(), value.clone());
+        variables.push(Variable {
+            place: file.place(entry.line, entry.name),
+            name: entry.name.to_owned(),
+            value,
+        });
     }
-    // Once more and together, because a value may refer to those before it (`${DATA}/venom.db`),
-    // and, as dotenvy has it, to the environment of the process.
-    let pairs = dotenvy::from_read_iter(readable.as_bytes()).flatten();
-    let variables = pairs
-        .zip(places)
-        .map(|((name, value), place)| Variable { name, value, place });
-    Ok(variables.collect())
+    Ok(variables)
 }
 
-/// Whether dotenvy makes exactly one variable out of this.
-fn is_readable(text: &str) -> bool {
-    let mut pairs = dotenvy::from_read_iter(text.as_bytes());
-    matches!((pairs.next(), pairs.next()), (Some(Ok(_)), None))
+/// The value with each `${NAME}` and `${NAME:-default}` replaced by what is known; one that is not known
+/// is empty. Anything else stays as it is.
+fn expand(value: &str, known: &HashMap<String, String>) -> String {
+    let mut expanded = String::with_capacity(value.len());
+    let mut rest = value;
+    while let Some(start) = rest.find("${") {
+        let (before, reference) = rest.split_at(start);
+        expanded.push_str(before);
+        let inside = &reference[2..];
+        let Some(end) = inside.find('}') else {
+            rest = reference;
+            break;
+        };
+        let (name, default) = match inside[..end].split_once(":-") {
+            Some((name, default)) => (name, Some(default)),
+            None => (&inside[..end], None),
+        };
+        if name.contains(':') {
+            // No reference: `${` is as good as any other text.
+            expanded.push_str("${");
+            rest = inside;
+            continue;
+        }
+        let value = known.get(name).map(String::as_str).or(default);
+        expanded.push_str(value.unwrap_or_default());
+        rest = &inside[end + 1..];
+    }
+    expanded.push_str(rest);
+    expanded
 }
 
 struct File<'a> {
@@ -72,6 +108,64 @@ struct Entry<'a> {
     /// Where it begins; the first is 1.
     line: usize,
     text: &'a str,
+}
+
+impl Entry<'_> {
+    /// What stands after the `=`, without quotes, escapes and comments; `None` if something follows a quote.
+    fn value(&self) -> Option<String> {
+        let (_, value) = self.text.split_once('=')?;
+        let start = value.trim_start_matches([' ', '\t']);
+        match start.chars().next() {
+            Some(quote @ ('"' | '\'')) => quoted(&start[1..], quote),
+            _ => Some(unquoted(value).to_owned()),
+        }
+    }
+}
+
+/// The text up to the closing quote. In single quotes `\\` and `\'` are escapes, in double quotes more.
+fn quoted(text: &str, quote: char) -> Option<String> {
+    let mut value = String::new();
+    let mut letters = text.char_indices().peekable();
+    while let Some((at, letter)) = letters.next() {
+        if letter == quote {
+            let rest = text[at + 1..].trim_start();
+            return (rest.is_empty() || rest.starts_with('#')).then_some(value);
+        }
+        let escaped = letters.peek().filter(|_| letter == '\\');
+        match escaped.and_then(|(_, next)| unescaped(*next, quote)) {
+            Some(meant) => {
+                letters.next();
+                value.push(meant);
+            }
+            None => value.push(letter),
+        }
+    }
+    None
+}
+
+/// The letter that a backslash and this one stand for.
+fn unescaped(letter: char, quote: char) -> Option<char> {
+    Some(match letter {
+        '\\' | '\'' => letter,
+        _ if quote == '\'' => return None,
+        '"' => letter,
+        'a' => '\u{7}',
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'v' => '\u{b}',
+        _ => return None,
+    })
+}
+
+/// The text without a comment, which has a blank before its `#`.
+fn unquoted(text: &str) -> &str {
+    let line = text.lines().next().unwrap_or_default();
+    let is_comment = |(at, _): &(usize, &str)| line[..*at].ends_with(char::is_whitespace);
+    let comment = line.match_indices('#').find(is_comment);
+    line[..comment.map_or(line.len(), |(at, _)| at)].trim()
 }
 
 impl<'a> File<'a> {
@@ -169,5 +263,9 @@ fn name_in(line: &str) -> Option<&str> {
     let (name, _) = line.split_once('=')?;
     let name = name.trim();
     let name = name.strip_prefix("export ").unwrap_or(name).trim_start();
+    let inside = name
+        .strip_prefix('\'')
+        .and_then(|name| name.strip_suffix('\''));
+    let name = inside.unwrap_or(name);
     (!name.is_empty() && !name.contains(char::is_whitespace)).then_some(name)
 }

@@ -26,6 +26,7 @@ mod reader;
 mod rules;
 mod schedules;
 mod secret;
+mod service_links;
 mod signing_key;
 mod sources;
 mod table;
@@ -318,13 +319,16 @@ impl Settings {
     /// The first mistake found: an unreadable file, an unknown key, a bad value, or two settings
     /// that contradict each other. A value that a stronger layer replaces is not looked at.
     pub fn load(sources: &Sources) -> Result<Loaded, Error> {
-        let layers = sources.read()?;
+        let (layers, passed_over) = sources.read()?;
         let mut table = layers.table();
         let settings = reader::read(&mut table)?;
         let origins = table.finish()?;
         reader::check(&settings, &origins)?;
         Ok(Loaded {
-            warnings: hive::warnings(&settings),
+            warnings: passed_over
+                .into_iter()
+                .chain(hive::warnings(&settings))
+                .collect(),
             settings,
             origins,
         })

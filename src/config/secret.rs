@@ -58,7 +58,9 @@ fn reveal_variable(name: &str) -> Result<String, String> {
     if let Some(value) = value.filter(|value| !value.trim().is_empty()) {
         return Ok(value);
     }
-    let variables = dotenv::read(Path::new(".env")).map_err(|error| error.to_string())?;
+    let environment: Vec<_> = std::env::vars_os().collect();
+    let variables =
+        dotenv::read(Path::new(".env"), &environment).map_err(|error| error.to_string())?;
     let found = environment::value_of(name, &variables);
     Ok(found.map(|found| found.value.clone()).unwrap_or_default())
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::environment::{self, Variable};
 use super::error::{Error, Place};
 use super::layers::{Layer, Layers};
+use super::service_links::without_service_links;
 use super::{dotenv, file};
 
 /// Everything that [`Settings::load`](super::Settings::load) looks at, so that nothing of the
@@ -66,14 +67,13 @@ impl Sources {
         if let Some(variable) = environment::value_of(name, &environment) {
             return Ok(Some(named(variable)));
         }
-        let dotenv = dotenv::read(&self.directory.join(".env"))?;
-        Ok(environment::value_of(name, &dotenv).map(named))
+        Ok(environment::value_of(name, &self.dotenv()?).map(named))
     }
 
-    /// The layers.
-    pub(super) fn read(&self) -> Result<Layers, Error> {
-        let dotenv = dotenv::read(&self.directory.join(".env"))?;
-        let environment = self.variables();
+    /// The layers, and a sentence for the log where variables are passed over.
+    pub(super) fn read(&self) -> Result<(Layers, Option<String>), Error> {
+        let dotenv = self.dotenv()?;
+        let (environment, warning) = without_service_links(self.variables());
         let file = match self.config_file(&[&environment, &dotenv]) {
             Some(path) => file::layer(&self.directory.join(path), true)?,
             None => file::layer(&self.directory.join("venom.toml"), false)?,
@@ -84,7 +84,11 @@ impl Sources {
             environment::layer("environment", &environment)?,
             self.overrides.layer()?,
         ];
-        Ok(Layers::new(layers))
+        Ok((Layers::new(layers), warning))
+    }
+
+    fn dotenv(&self) -> Result<Vec<Variable>, Error> {
+        dotenv::read(&self.directory.join(".env"), &self.environment)
     }
 
     fn variables(&self) -> Vec<Variable> {

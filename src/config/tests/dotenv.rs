@@ -107,11 +107,113 @@ fn two_names_that_disagree_are_both_named() {
 fn a_line_of_ours_must_be_readable() {
     assert_eq!(
         setup()
-            .dotenv("A=1\nVENOM_DATABASE_PATH=./my data.db")
+            .dotenv("A=\"1\" 2\nVENOM_DATABASE_PATH=\"./my\" data.db")
             .mistake(),
         "cannot read the settings in HERE/.env, line 2 (VENOM_DATABASE_PATH): \
-         this value cannot be read; put it in single quotes"
+         after the closing quote nothing but a comment may follow"
     );
+}
+
+/// Lines and what python-dotenv makes of the setting among them, with `HOME=/home/venom` and
+/// `FROM_ENV=outside` in the environment.
+#[test]
+fn values_are_those_of_python_dotenv() {
+    let cases = [
+        ("VENOM_OTLP_SERVICE_NAME=abc$HOME123", "abc$HOME123"),
+        ("VENOM_OTLP_SERVICE_NAME=$HOME", "$HOME"),
+        ("VENOM_OTLP_SERVICE_NAME=\"a$HOME b\"", "a$HOME b"),
+        ("VENOM_OTLP_SERVICE_NAME='a$HOME b'", "a$HOME b"),
+        ("VENOM_OTLP_SERVICE_NAME=pa$$word", "pa$$word"),
+        ("VENOM_OTLP_SERVICE_NAME=$", "$"),
+        ("VENOM_OTLP_SERVICE_NAME=a$ b", "a$ b"),
+        ("VENOM_OTLP_SERVICE_NAME=${HOME}", "/home/venom"),
+        ("VENOM_OTLP_SERVICE_NAME=\"x${HOME}y\"", "x/home/venomy"),
+        ("VENOM_OTLP_SERVICE_NAME='x${HOME}y'", "x/home/venomy"),
+        ("VENOM_OTLP_SERVICE_NAME=${NOPE}", ""),
+        ("VENOM_OTLP_SERVICE_NAME=${NOPE:-fallback}", "fallback"),
+        ("VENOM_OTLP_SERVICE_NAME=${HOME:-fallback}", "/home/venom"),
+        ("VENOM_OTLP_SERVICE_NAME=${NOPE:-}", ""),
+        ("VENOM_OTLP_SERVICE_NAME=${EMPTY:-fallback}", "fallback"),
+        ("A=1\nVENOM_OTLP_SERVICE_NAME=${A}2", "12"),
+        ("FROM_ENV=file\nVENOM_OTLP_SERVICE_NAME=${FROM_ENV}", "file"),
+        ("VENOM_OTLP_SERVICE_NAME=${A}2\nA=1", "2"),
+        (
+            "VENOM_OTLP_SERVICE_NAME=one\nVENOM_OTLP_SERVICE_NAME=${VENOM_OTLP_SERVICE_NAME}two",
+            "onetwo",
+        ),
+        ("VENOM_OTLP_SERVICE_NAME=${A", "${A"),
+        ("VENOM_OTLP_SERVICE_NAME=a}b", "a}b"),
+        ("VENOM_OTLP_SERVICE_NAME=${}", ""),
+        ("VENOM_OTLP_SERVICE_NAME=\\${HOME}", "\\/home/venom"),
+        ("VENOM_OTLP_SERVICE_NAME=\"\\${HOME}\"", "\\/home/venom"),
+        ("A=$HOME\nVENOM_OTLP_SERVICE_NAME=${A}", "$HOME"),
+        ("A=${HOME}\nVENOM_OTLP_SERVICE_NAME=$A${A}", "$A/home/venom"),
+        ("VENOM_OTLP_SERVICE_NAME=${A:-${HOME}}", "${HOME}"),
+        ("VENOM_OTLP_SERVICE_NAME=a b c", "a b c"),
+        ("VENOM_OTLP_SERVICE_NAME= padded  ", "padded"),
+        ("VENOM_OTLP_SERVICE_NAME=a#b", "a#b"),
+        ("VENOM_OTLP_SERVICE_NAME=a #b", "a"),
+        ("VENOM_OTLP_SERVICE_NAME=a\t# b", "a"),
+        ("VENOM_OTLP_SERVICE_NAME=\"a #b\" # c", "a #b"),
+        ("VENOM_OTLP_SERVICE_NAME='a #b'#c", "a #b"),
+        ("VENOM_OTLP_SERVICE_NAME=# nothing", "# nothing"),
+        ("VENOM_OTLP_SERVICE_NAME= # nothing", ""),
+        ("VENOM_OTLP_SERVICE_NAME=\"\"", ""),
+        ("VENOM_OTLP_SERVICE_NAME=''", ""),
+        ("VENOM_OTLP_SERVICE_NAME=", ""),
+        ("VENOM_OTLP_SERVICE_NAME=\"a\\nb\"", "a\nb"),
+        ("VENOM_OTLP_SERVICE_NAME='a\\nb'", "a\\nb"),
+        ("VENOM_OTLP_SERVICE_NAME=a\\nb", "a\\nb"),
+        ("VENOM_OTLP_SERVICE_NAME=\"a\\tb\\\\c\\\"d\"", "a\tb\\c\"d"),
+        ("VENOM_OTLP_SERVICE_NAME='it\\'s'", "it's"),
+        ("VENOM_OTLP_SERVICE_NAME='a\\\\b'", "a\\b"),
+        ("VENOM_OTLP_SERVICE_NAME=\"a\\qb\"", "a\\qb"),
+        (
+            "VENOM_OTLP_SERVICE_NAME=\"\\a\\b\\f\\r\\v\"",
+            "\u{7}\u{8}\u{c}\r\u{b}",
+        ),
+        ("VENOM_OTLP_SERVICE_NAME=it's", "it's"),
+        ("VENOM_OTLP_SERVICE_NAME=a\\\\b", "a\\\\b"),
+        ("VENOM_OTLP_SERVICE_NAME=\"it\\'s\"", "it's"),
+        ("VENOM_OTLP_SERVICE_NAME=\"a\nb\"\nW=1", "a\nb"),
+        ("VENOM_OTLP_SERVICE_NAME='a\nb'", "a\nb"),
+        ("VENOM_OTLP_SERVICE_NAME='a' # c", "a"),
+        ("'VENOM_OTLP_SERVICE_NAME'=a", "a"),
+        ("export VENOM_OTLP_SERVICE_NAME=a", "a"),
+        ("export  VENOM_OTLP_SERVICE_NAME = a", "a"),
+        ("export 'VENOM_OTLP_SERVICE_NAME'=a", "a"),
+        ("VENOM_OTLP_SERVICE_NAME =a", "a"),
+        ("  VENOM_OTLP_SERVICE_NAME=a", "a"),
+        ("VENOM_OTLP_SERVICE_NAME\t=\ta", "a"),
+        ("VENOM_OTLP_SERVICE_NAME=\"a\r\nb\"", "a\r\nb"),
+        ("VENOM_OTLP_SERVICE_NAME=a\r\nW=b", "a"),
+        ("VENOM_OTLP_SERVICE_NAME=a=b=c", "a=b=c"),
+        ("VENOM_OTLP_SERVICE_NAME={\"a\": \"b\"}", "{\"a\": \"b\"}"),
+        ("VENOM_OTLP_SERVICE_NAME=[\"x\"]", "[\"x\"]"),
+        ("VENOM_OTLP_SERVICE_NAME=\"café\"", "café"),
+        ("VENOM_OTLP_SERVICE_NAME=\"\\u00e9\"", "\\u00e9"),
+        ("VENOM_OTLP_SERVICE_NAME=`date`", "`date`"),
+        ("VENOM_OTLP_SERVICE_NAME=\"${HOME}/x\" # y", "/home/venom/x"),
+        ("VENOM_OTLP_SERVICE_NAME=a;b", "a;b"),
+        ("VENOM_OTLP_SERVICE_NAME=a'b'c", "a'b'c"),
+        ("VENOM_OTLP_SERVICE_NAME=a\"b\"c", "a\"b\"c"),
+        ("VENOM_OTLP_SERVICE_NAME=\"a\\\\\"", "a\\"),
+        ("VENOM_OTLP_SERVICE_NAME=\"\\\\n\"", "\\n"),
+        ("VENOM_OTLP_SERVICE_NAME='\\\\n'", "\\n"),
+        ("VENOM_OTLP_SERVICE_NAME=\"a\\\\$HOME\"", "a\\$HOME"),
+    ];
+    for (lines, value) in cases {
+        let settings = setup()
+            .variable("HOME", "/home/venom")
+            .variable("FROM_ENV", "outside")
+            .dotenv(lines)
+            .settings();
+        let value = match value {
+            "" => "venom-core",
+            value => value,
+        };
+        assert_eq!(settings.otlp_service_name, value, "{lines:?}");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod mistakes;
 mod processors;
 mod rate;
 mod schedules;
+mod service_links;
 mod values;
 
 use std::fs;
