@@ -132,7 +132,7 @@ impl App {
         state_file
             .first_start(&state, &registry.default_name())
             .await?;
-        if let Err(error) = lock.announce(&url_of(address, tls.is_some())) {
+        if let Err(error) = lock.announce(&url_of(address, tls.is_some()), state.health().files()) {
             tracing::warn!(%error, "commands on this machine will not find the service by its database");
         }
         let hive = match settings.enable_hive {
@@ -286,6 +286,9 @@ impl App {
             }
         });
 
+        let files = self.state.health().files().clone();
+        let lock = tokio::spawn(self.lock.keep(files, closing.clone()));
+
         let systemd = tokio::spawn(systemd::report(
             self.state.clone(),
             stop.clone(),
@@ -326,9 +329,10 @@ impl App {
         {
             tracing::error!(%error, "the state was not dumped at the end");
         }
-        self.state.close().await?;
+        let closed = self.state.close().await;
         let _ = writer.await;
-        drop(self.lock);
+        drop(lock.await);
+        closed?;
         self.traces.stop().await;
         tracing::info!("stopped");
         Ok(())

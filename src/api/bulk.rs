@@ -25,8 +25,18 @@ pub(super) struct BulkDone {
     matched: u64,
     /// Those to which it was done.
     changed: u64,
+    /// Why it was not done to others, and to how many; left out where there is nothing to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skipped: Option<Skipped>,
     dry_run: bool,
     message: String,
+}
+
+/// Why something was not done to all tasks of a filter.
+#[derive(Serialize, ToSchema)]
+struct Skipped {
+    /// Not deleted: open tasks come after them and need their results.
+    needed: u64,
 }
 
 /// Have the tasks of a filter that have FAILED wait again.
@@ -91,7 +101,12 @@ pub(super) async fn abort(
             queue.abort_all(running).await?
         }
     };
-    Ok(answer(Bulk { matched, changed }, dry_run, "aborted"))
+    let done = Bulk {
+        matched,
+        changed,
+        needed: 0,
+    };
+    Ok(answer(done, dry_run, "aborted"))
 }
 
 fn read(caller: &Caller, uri: &Uri) -> Result<(TaskFilter, bool), ApiError> {
@@ -110,12 +125,20 @@ fn answer(done: Bulk, dry_run: bool, what: &str) -> Json<BulkDone> {
     let message = match dry_run {
         true if done.matched == 1 => "1 task matches; nothing was changed.".to_owned(),
         true => format!("{} tasks match; nothing was changed.", done.matched),
+        false if done.needed > 0 => format!(
+            "{} of {} tasks {what}; {} are kept, because open tasks need their results.",
+            done.changed, done.matched, done.needed
+        ),
         false => format!("{} of {} tasks {what}.", done.changed, done.matched),
     };
+    let skipped = (done.needed > 0).then_some(Skipped {
+        needed: done.needed,
+    });
     Json(BulkDone {
         success: true,
         matched: done.matched,
         changed: done.changed,
+        skipped,
         dry_run,
         message,
     })

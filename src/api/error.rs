@@ -118,7 +118,7 @@ impl From<state::Error> for ApiError {
             | state::Error::TooManySearches
             | state::Error::SearchTooLong => Self::Unavailable(sentence(&error.to_string())),
             state::Error::Taken { task_id } => Self::Taken(task_id, sentence(&error.to_string())),
-            state::Error::Conflict(_) => {
+            state::Error::Conflict(_) | state::Error::NoInput { .. } => {
                 Self::Status(StatusCode::CONFLICT, sentence(&error.to_string()))
             }
             state::Error::KeyReused => {

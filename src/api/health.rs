@@ -51,6 +51,9 @@ pub(super) async fn readyz(State(api): Shared) -> Result<Json<Readiness>, ApiErr
     if api.stopping.is_cancelled() {
         return Err(crate::state::Error::Stopping.into());
     }
+    if let Some(problem) = api.state.health().problem() {
+        return Err(crate::state::Error::Unavailable(problem).into());
+    }
     // Without Redis, tasks are accepted all the same.
     Ok(Json(Readiness {
         status: "ready",

@@ -94,7 +94,7 @@ pub(super) fn retry_at(query: &Query) -> Result<RetryAt, ApiError> {
     params(parameters::TaskIdParameter),
     responses(
         (status = 204, description = "It is gone"),
-        (status = 409, description = "It waits or runs", body = Refusal),
+        (status = 409, description = "It waits or runs, or an open task needs its result", body = Refusal),
     ),
 )]
 pub(super) async fn delete(
@@ -108,6 +108,13 @@ pub(super) async fn delete(
         Deleted::Missing => Err(ApiError::NotFound("Task not found")),
         Deleted::NotFinal => {
             let detail = "The task waits or runs; only a finished task can be deleted.".to_owned();
+            Err(ApiError::Status(StatusCode::CONFLICT, detail))
+        }
+        Deleted::NeededBy(downstream) => {
+            let detail = format!(
+                "The task {downstream} comes after this one, has not finished, and needs its result; delete this \
+                 one when that one has finished."
+            );
             Err(ApiError::Status(StatusCode::CONFLICT, detail))
         }
     }

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::error::Error;
 use crate::config::{Loaded, Overrides, Settings, Sources};
+use crate::state::check_in_place;
 
 const HEADING: &str = "Which database";
 
@@ -38,9 +39,11 @@ impl DatabaseFile {
         Ok(self.load()?.settings.database_path)
     }
 
-    /// Where the file is; fails if there is none.
+    /// Where the file is; fails if there is none, or if it is not the one that the running service has open.
     pub fn existing(&self) -> Result<PathBuf, Error> {
         let path = self.path()?;
+        // It may also be gone under a service that runs.
+        check_in_place(&path).map_err(|error| Error::Failed(error.to_string()))?;
         match path.exists() {
             true => Ok(path),
             false => Err(Error::Failed(format!(

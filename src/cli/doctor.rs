@@ -12,7 +12,7 @@ use super::table::table;
 use super::target::{Target, announced};
 use crate::config::Loaded;
 use crate::doctor::{self, Depth, Finding, Probe, Report};
-use crate::state::count_tokens;
+use crate::state::{check_in_place, count_tokens};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -91,14 +91,20 @@ async fn look(target: &Target, loaded: &Loaded, quick: bool) -> Vec<Finding> {
     let settings = &loaded.settings;
     let mut found = doctor::settings(Ok(&loaded.warnings));
     found.push(service(target, path).await);
+    let in_place = check_in_place(path);
     // What keeps the tokens from being read is said of the database.
-    if let Ok(tokens) = count_tokens(path).await {
+    if in_place.is_ok()
+        && let Ok(tokens) = count_tokens(path).await
+    {
         let is_running = announced(path).is_some();
         found.push(doctor::access(settings, tokens, is_running));
     }
     found.extend(doctor::machine(settings, Probe::Thorough));
     found.push(doctor::state_file(settings, !quick));
-    found.extend(doctor::database(path, depth).await);
+    found.extend(match in_place {
+        Ok(()) => doctor::database(path, depth).await,
+        Err(error) => vec![doctor::unusable(&error)],
+    });
     found
 }
 

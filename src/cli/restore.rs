@@ -56,6 +56,7 @@ pub(super) async fn run(restore: &Restore) -> Result<(), Error> {
         return Err(Error::Usage(format!("{from} is the database itself")));
     }
     let failed = |error| Error::Failed(format!("cannot write {to}: {error}"));
+    state::check_in_place(file).map_err(|error| Error::Failed(error.to_string()))?;
     let source = Source::open(file).await;
     let source = source.map_err(|error| Error::Failed(error.to_string()))?;
     let _rights = AsOwner::of(&database)?;

@@ -41,7 +41,8 @@ impl Storage {
             Found::Configured(settings) => settings,
         };
         let path = &settings.database_path;
-        if !create && !path.exists() {
+        // A service may run on a file that was removed: it still has the tasks.
+        if !create && !path.exists() && announced(path).is_none() {
             let path = path.display();
             return Err(Error::Failed(format!(
                 "there is no database {path}; name one with --database, or a service with --url"

@@ -14,7 +14,7 @@ use super::client::Client;
 use super::error::Error;
 use super::sent_token::Token;
 use crate::config::{self, Loaded, Overrides, Settings, Sources};
-use crate::state::Lock;
+use crate::state::{Lock, announced_address};
 
 const HEADING: &str = "Which service";
 
@@ -147,7 +147,7 @@ impl Target {
 /// The address that the service which owns a database has left beside it.
 pub(super) fn announced(database: &Path) -> Option<Url> {
     let text = fs::read_to_string(Lock::path_of(database)).ok()?;
-    service_url(text.trim()).ok()
+    service_url(announced_address(&text)).ok()
 }
 
 /// Where to reach a service with these settings.

@@ -26,6 +26,7 @@ pub use running::{Busy, Doctor};
 
 use crate::config::{self, Explained, Settings};
 use crate::models::Timestamp;
+use crate::state::OpenError;
 
 /// Everything that was found.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -64,6 +65,11 @@ pub fn machine(settings: &Settings, probe: Probe) -> Vec<Finding> {
     found.extend(files::permissions(&settings.database_path));
     found.extend(tls::look(settings, Timestamp::now().utc()));
     found
+}
+
+/// Why the database at its path is not looked at. The error says itself what to do.
+pub fn unusable(error: &OpenError) -> Finding {
+    Finding::fail("database", error)
 }
 
 /// How the reading of the settings went.

@@ -90,7 +90,11 @@ impl Doctor {
         });
         // It only fails when the process ends.
         checks.extend(looking.await.unwrap_or_default());
-        checks.extend(database(&path, depth).await);
+        checks.extend(match self.state.health().lost_file() {
+            // What is at the path is not what the service works with.
+            Some(lost) => vec![Finding::fail("database", lost.what()).advise(lost.advice())],
+            None => database(&path, depth).await,
+        });
         Report::new(checks, self.current.explained())
     }
 

@@ -132,7 +132,11 @@ async fn run(
     }
     // Who runs its tasks elsewhere knows when they begin there.
     let limit = limit.filter(|_| !is_remote);
-    let run = AssertUnwindSafe(async { entry.processor.run(&context).await }).catch_unwind();
+    let run = async {
+        context.check_upstream().await?;
+        entry.processor.run(&context).await
+    };
+    let run = AssertUnwindSafe(run).catch_unwind();
     tokio::pin!(run);
     tokio::select! {
         biased;
@@ -229,6 +233,7 @@ impl Attempted {
             Next::TimedOut => self.retry_or_fail(Failure::Timeout, message),
             Next::Lost => self.retry_or_fail(Failure::Lost, message),
             Next::GiveUp => failed(Failure::Error, message),
+            Next::NoInput => failed(Failure::Upstream, message),
             Next::Uncounted | Next::GoesOn => Outcome::Again(Again::uncounted(message)),
             Next::Hold(until) => Outcome::Again(Again {
                 run_at: Some(until),

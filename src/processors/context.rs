@@ -180,6 +180,24 @@ impl Context {
         self.read("its upstream", read).await
     }
 
+    /// Fails unless every task that it waited for has left it a result.
+    ///
+    /// # Errors
+    /// When one of them was deleted since, or is no longer COMPLETED: then the attempt must not begin.
+    pub(crate) async fn check_upstream(&self) -> Result<(), RunError> {
+        let Home::State(state) = &self.home else {
+            return Ok(());
+        };
+        if !self.task.terms.has_upstream {
+            return Ok(());
+        }
+        let read = || state.upstream_problem(self.task_id());
+        match self.read("its upstream", read).await? {
+            None => Ok(()),
+            Some(problem) => Err(RunError::no_input(problem)),
+        }
+    }
+
     /// As much of a task that is kept elsewhere as is known here.
     fn sent_task(&self, sent: &Sent) -> Task {
         Task {
@@ -229,6 +247,9 @@ impl Context {
                         () = self.stopped() => return Err(RunError::new("stopped while it was read")),
                         () = tokio::time::sleep(READ_PAUSE) => {}
                     }
+                }
+                Err(error @ Error::NoInput { .. }) => {
+                    return Err(RunError::no_input(error.to_string()));
                 }
                 read => {
                     let error = |error| RunError::new(format!("{what} cannot be read: {error}"));

@@ -71,12 +71,19 @@ pub enum Next {
     /// Said when it is stopped: whoever runs the attempt outside can go on with it without the service. If
     /// only the service stops, the next start takes the attempt up again.
     GoesOn,
+    /// None: the result of a task that it waited for is missing.
+    NoInput,
 }
 
 impl RunError {
     /// An error that another attempt may not meet.
     pub fn new(message: impl Into<String>) -> Self {
         Self::with(message, Next::Retry)
+    }
+
+    /// The result of a task that this one waited for is missing.
+    pub fn no_input(message: impl Into<String>) -> Self {
+        Self::with(message, Next::NoInput)
     }
 
     pub fn with(message: impl Into<String>, next: Next) -> Self {

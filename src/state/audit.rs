@@ -13,6 +13,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Connection, Row, Sqlite, SqliteConnection};
 
+use super::circles::{circles, links_of_waiting};
 use super::connect::{self, OpenError};
 use super::files::wal_bytes;
 use crate::models::Timestamp;
@@ -23,7 +24,7 @@ const STEPS: i32 = 1000;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// What is true of every database at every moment: each names a set of rows that has to be empty.
-pub const INVARIANTS: [(&str, &str); 13] = [
+pub const INVARIANTS: [(&str, &str); 14] = [
     (
         "tasks with an illegal status",
         "SELECT id FROM tasks
@@ -91,6 +92,16 @@ pub const INVARIANTS: [(&str, &str); 13] = [
             AND blocked <> (SELECT count(*) FROM links WHERE downstream = tasks.id)",
     ),
     (
+        "open tasks whose upstream tasks are not kept for them, or tasks that keep some without need",
+        "SELECT tasks.id FROM tasks, json_each(tasks.upstream) AS named
+          WHERE tasks.finished_at IS NULL AND tasks.upstream IS NOT NULL
+            AND NOT EXISTS (SELECT 1 FROM open_dependencies
+                             WHERE upstream = named.value AND downstream = tasks.id)
+         UNION ALL
+         SELECT downstream FROM open_dependencies
+          WHERE NOT EXISTS (SELECT 1 FROM tasks WHERE id = downstream AND finished_at IS NULL)",
+    ),
+    (
         "open tasks that share a unique key",
         "SELECT min(id) FROM tasks WHERE finished_at IS NULL AND unique_key IS NOT NULL
           GROUP BY unique_key HAVING count(*) > 1",
@@ -137,7 +148,6 @@ const FINISHED_AHEAD: (&str, &str) = (
 );
 /// What is ahead by less is of a clock that is kept in time.
 const TOLERANCE: Duration = Duration::from_secs(5);
-
 /// What an [`audit`] has found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Audit {
@@ -291,11 +301,18 @@ async fn inspect(conn: &mut SqliteConnection) -> Result<Audit, sqlx::Error> {
         });
     }
     let mut found = count(&mut *conn).await?;
+    // A database of an older version, as before an upgrade, has no such table yet.
+    let table = "SELECT count(*) FROM sqlite_schema WHERE name = 'open_dependencies'";
+    let has_dependencies: i64 = sqlx::query_scalar(table).fetch_one(&mut *conn).await?;
     for (what, sql) in INVARIANTS {
+        if has_dependencies == 0 && sql.contains("open_dependencies") {
+            continue;
+        }
         if let Some(broken) = check(&mut *conn, what, sqlx::query(sql)).await? {
             found.broken.push(broken);
         }
     }
+    found.broken.extend(check_circles(&mut *conn).await?);
     found.ahead.extend(ahead(conn, FINISHED_AHEAD).await?);
     Ok(found)
 }
@@ -320,6 +337,21 @@ async fn ahead(
 ) -> Result<Option<Broken>, sqlx::Error> {
     let now = Timestamp::now().after(TOLERANCE).to_string();
     check(conn, what, sqlx::query(sql).bind(now)).await
+}
+
+/// The one rule that no query can say in reasonable time.
+async fn check_circles(conn: &mut SqliteConnection) -> Result<Option<Broken>, sqlx::Error> {
+    let links = links_of_waiting(conn).await?;
+    let links: Vec<_> = links
+        .iter()
+        .map(|(upstream, downstream)| (&**upstream, &**downstream))
+        .collect();
+    let members = circles(&links);
+    Ok(members.first().map(|(example, _)| Broken {
+        what: "waiting tasks that wait for each other in a circle",
+        rows: members.len() as u64,
+        example: (*example).to_owned(),
+    }))
 }
 
 async fn check(

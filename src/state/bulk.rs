@@ -10,8 +10,9 @@ use std::collections::HashSet;
 use serde_json::json;
 use sqlx::{SqliteConnection, SqlitePool};
 
+use super::chains::needed_by;
 use super::lists::{self, Found};
-use super::request::{Change, Order, RetryAt};
+use super::request::{Change, Changed, Order, RetryAt};
 use super::search::Search;
 use super::text::Text;
 use super::writer::Writer;
@@ -32,6 +33,8 @@ pub struct Bulk {
     pub matched: u64,
     /// Those among them that were changed.
     pub changed: u64,
+    /// Those that were not deleted, because open tasks need their results.
+    pub needed: u64,
 }
 
 /// The tasks that pass a filter and were there at one moment, chunk by chunk.
@@ -129,6 +132,7 @@ impl StateManager {
                 let of_status = self.change_all(&filter, Change::Delete, dry_run).await?;
                 done.matched += of_status.matched;
                 done.changed += of_status.changed;
+                done.needed += of_status.needed;
             }
         }
         Ok(done)
@@ -171,35 +175,53 @@ impl StateManager {
             }
             done.matched += found.len() as u64;
             if !dry_run {
-                done.changed += self.change(change, found).await?;
+                let of_chunk = self.change(change, found).await?;
+                done.changed += of_chunk.changed;
+                done.needed += of_chunk.needed;
             }
         }
     }
 
-    /// Changes these tasks, as far as they are still as they were found; how many.
-    pub(super) async fn change(&self, change: Change, found: Vec<Found>) -> Result<u64, Error> {
+    /// Changes these tasks, as far as they are still as they were found.
+    pub(super) async fn change(&self, change: Change, found: Vec<Found>) -> Result<Changed, Error> {
         self.ask(|reply| Order::Change(change, found, reply)).await
     }
 }
 
 impl Writer {
-    pub(super) async fn change(&mut self, change: Change, found: &[Found]) -> Result<u64, Error> {
+    pub(super) async fn change(
+        &mut self,
+        change: Change,
+        found: &[Found],
+    ) -> Result<Changed, Error> {
         match change {
-            Change::Retry(at) => self.retry_found(found, at).await,
+            Change::Retry(at) => Ok(Changed {
+                changed: self.retry_found(found, at).await?,
+                needed: 0,
+            }),
             Change::Delete => self.delete_found(found).await,
         }
     }
 }
 
 impl Writer {
-    async fn delete_found(&mut self, found: &[Found]) -> Result<u64, Error> {
+    async fn delete_found(&mut self, found: &[Found]) -> Result<Changed, Error> {
         let ids = deletable(&mut self.conn, found).await?;
-        self.resolve_all(&ids).await?;
+        self.resolve_all(&serde_json::to_string(&ids)?).await?;
+        let kept = needed_by(&mut self.conn, &serde_json::to_string(&ids)?).await?;
+        let kept: HashSet<_> = kept.into_iter().map(|(upstream, _)| upstream).collect();
+        let (needed, free): (Vec<TaskId>, Vec<_>) =
+            ids.into_iter().partition(|id| kept.contains(id));
+        let ids = serde_json::to_string(&free)?;
         let told = |tasks| {
             let data = json!({ "done": "delete", "tasks": tasks });
             (format!("{tasks} tasks were deleted"), data)
         };
-        self.delete_and_tell(&ids, told).await
+        let changed = self.delete_and_tell(&ids, told).await?;
+        Ok(Changed {
+            changed,
+            needed: needed.len() as u64,
+        })
     }
 }
 
@@ -212,8 +234,8 @@ fn with_status(filter: &TaskFilter, status: TaskStatus) -> Option<TaskFilter> {
     })
 }
 
-/// Those that are final as they were found, as a JSON list of ids.
-async fn deletable(conn: &mut SqliteConnection, found: &[Found]) -> Result<String, Error> {
+/// Those that are final as they were found.
+async fn deletable(conn: &mut SqliteConnection, found: &[Found]) -> Result<Vec<TaskId>, Error> {
     let rows = rows_of(found)?;
     let ids = sqlx::query_scalar!(
         r#"SELECT tasks.id AS "id!: Text"
@@ -223,8 +245,7 @@ async fn deletable(conn: &mut SqliteConnection, found: &[Found]) -> Result<Strin
     )
     .fetch_all(conn)
     .await?;
-    let ids: Vec<&str> = ids.iter().map(|id| &**id).collect();
-    Ok(serde_json::to_string(&ids)?)
+    ids.iter().map(Text::parse_id).collect()
 }
 
 /// Those that have failed as they were found, one of each unique key, and no task that is not final has

@@ -5,9 +5,9 @@
 //! links: it unblocks who waited for a success, and fails who waited in vain. A link goes in the same
 //! transaction, so a crash between two chunks loses nothing: the next start goes through what is left.
 //!
-//! A task is deleted only after its links. A link to a task that is not there comes with a dump alone,
-//! and stands for one that had COMPLETED, or the task that waits would have failed: it goes when all of
-//! the dump is in.
+//! A task that an open one names in `after` is not deleted (`open_dependencies`, kept by triggers): the open one
+//! still needs its result. Another program can delete it all the same, and a dump may not hold it. Then who
+//! waits for it fails, and so does who starts later ([`problem_of`]): no task runs with half its input.
 
 use std::collections::HashSet;
 
@@ -19,6 +19,7 @@ use super::Error;
 use super::announce::Committed;
 use super::attempts::Waiting;
 use super::chore::Chore;
+use super::circles::{circles, links_of_waiting};
 use super::journal::Row;
 use super::orders::journal;
 use super::text::Text;
@@ -82,18 +83,23 @@ impl Writer {
         begin(conn).await?;
         let written = go_through(conn, upstream, time, &now).await;
         let (chunk, committed): (Chunk, Committed) = end(&mut self.conn, written).await?;
+        let progress = self.count_chunk(chunk, committed).await;
+        if progress == Progress::Done {
+            self.ledger.upstream.remove(&upstream);
+        }
+        Ok(progress)
+    }
+
+    async fn count_chunk(&mut self, chunk: Chunk, committed: Committed) -> Progress {
         self.ledger.blocked = (self.ledger.blocked)
             .saturating_sub((chunk.unblocked.len() + chunk.failed.len()) as u64);
-        self.wait_in_line(&chunk.unblocked, time);
+        self.wait_in_line(&chunk.unblocked, committed.time);
         for (task, processor) in &chunk.failed {
             self.meters.of(processor).failed(Failure::Upstream, 1);
             self.resolve(*task);
         }
-        if chunk.progress == Progress::Done {
-            self.ledger.upstream.remove(&upstream);
-        }
         self.publish(committed).await;
-        Ok(chunk.progress)
+        chunk.progress
     }
 
     /// Goes through all that wait for those of these tasks (a JSON list of ids) that are final.
@@ -104,17 +110,48 @@ impl Writer {
         Ok(())
     }
 
-    /// All of a dump is in: nobody waits any longer for tasks that are not there.
-    pub(super) async fn forget_missing(&mut self) -> Result<(), Error> {
-        for task in missing(&mut self.conn).await? {
+    /// Fails who waits in vain: for tasks that are not there, or in a circle. Not while a dump comes in, whose
+    /// tasks may come in any order.
+    pub(super) async fn fail_hopeless(&mut self) -> Result<(), Error> {
+        let missing = missing(&mut self.conn).await?;
+        self.fail_missing(missing).await?;
+        let links = links_of_waiting(&mut self.conn).await?;
+        let links = links.into_iter().filter_map(|(upstream, downstream)| {
+            Some((
+                TaskId::parse_str(&upstream).ok()?,
+                TaskId::parse_str(&downstream).ok()?,
+            ))
+        });
+        let circles = circles(&links.collect::<Vec<_>>());
+        for members in circles.chunks(CHUNK_LINKS as usize) {
             let time = Timestamp::now();
             let conn = &mut self.conn;
             begin(conn).await?;
-            let written = forget(conn, &task).await;
-            let unblocked = end(&mut self.conn, written).await?;
-            self.ledger.blocked = (self.ledger.blocked).saturating_sub(unblocked.len() as u64);
-            self.wait_in_line(&unblocked, time);
-            self.ledger.upstream.remove(&task.parse_id()?);
+            let written = fail_members(conn, members, time).await;
+            let (chunk, committed) = end(&mut self.conn, written).await?;
+            self.count_chunk(chunk, committed).await;
+        }
+        Ok(())
+    }
+
+    /// Fails who waits for these tasks, as far as they are not there.
+    pub(super) async fn fail_missing(&mut self, missing: Vec<TaskId>) -> Result<(), Error> {
+        for upstream in missing {
+            loop {
+                let time = Timestamp::now();
+                let conn = &mut self.conn;
+                begin(conn).await?;
+                let written = fail_without(conn, upstream, time).await;
+                let (chunk, committed): (Chunk, Committed) = end(&mut self.conn, written).await?;
+                match self.count_chunk(chunk, committed).await {
+                    Progress::More => {}
+                    Progress::NotFinal => break,
+                    Progress::Done => {
+                        self.ledger.upstream.remove(&upstream);
+                        break;
+                    }
+                }
+            }
         }
         Ok(())
     }
@@ -155,22 +192,115 @@ async fn go_through(
             let failed = chunk.failed.iter();
             rows.extend(failed.map(|(task, _)| Row::failed(*task, Failure::Upstream, &error, now)));
         }
-        // Not final (it was retried), or not there: see `forget_missing`.
+        // Not final (it was retried), or not there: see `fail_hopeless`.
         _ => {}
     }
     let committed = journal(conn, rows, time).await?;
     Ok((chunk, committed))
 }
 
-/// Unblocks all that wait for a task that is not there.
-async fn forget(conn: &mut SqliteConnection, upstream: &str) -> Result<Vec<Waiting>, Error> {
+/// Fails some of those that wait for a task that is not there; none if it is.
+async fn fail_without(
+    conn: &mut SqliteConnection,
+    upstream: TaskId,
+    time: Timestamp,
+) -> Result<(Chunk, Committed), Error> {
+    let id = upstream.hyphenated().to_string();
+    let now = time.to_string();
     let mut chunk = Chunk::default();
-    let mut unblocked = Vec::new();
-    while chunk.progress != Progress::Done {
-        let downstream = downstream_of(conn, upstream, &mut chunk).await?;
-        unblocked.extend(unblock(conn, upstream, &downstream).await?);
+    let is_there = sqlx::query_scalar!(r#"SELECT 1 AS "one!: i64" FROM tasks WHERE id = ?1"#, id)
+        .fetch_optional(&mut *conn)
+        .await?;
+    let mut rows = Vec::new();
+    if is_there.is_none() {
+        let downstream = downstream_of(conn, &id, &mut chunk).await?;
+        let error = is_missing(upstream);
+        chunk.failed = fail(conn, &downstream, &error, &now).await?;
+        let failed = chunk.failed.iter();
+        rows.extend(failed.map(|(task, _)| Row::failed(*task, Failure::Upstream, &error, &now)));
     }
-    Ok(unblocked)
+    let committed = journal(conn, rows, time).await?;
+    Ok((chunk, committed))
+}
+
+/// Fails tasks that wait in a circle, each with the one that it waits for.
+async fn fail_members(
+    conn: &mut SqliteConnection,
+    members: &[(TaskId, TaskId)],
+    time: Timestamp,
+) -> Result<(Chunk, Committed), Error> {
+    let now = time.to_string();
+    let mut chunk = Chunk::default();
+    let mut rows = Vec::new();
+    for (task, upstream) in members {
+        let error = match task == upstream {
+            true => "the task waits for itself".to_owned(),
+            false => format!(
+                "the task waits for itself in a circle: the upstream task {upstream} waits for it too"
+            ),
+        };
+        let id = serde_json::to_string(&[task])?;
+        let failed = fail(conn, &id, &error, &now).await?;
+        rows.extend(
+            failed
+                .iter()
+                .map(|(task, _)| Row::failed(*task, Failure::Upstream, &error, &now)),
+        );
+        chunk.failed.extend(failed);
+    }
+    let committed = journal(conn, rows, time).await?;
+    Ok((chunk, committed))
+}
+
+fn is_missing(upstream: TaskId) -> String {
+    Error::NoInput { task_id: upstream }.to_string()
+}
+
+/// Why a task that is about to run must not: the first of its upstream tasks that has left it no result, as a
+/// sentence.
+pub(super) async fn problem_of(
+    conn: impl SqliteExecutor<'_>,
+    task: TaskId,
+) -> Result<Option<String>, Error> {
+    let id = task.hyphenated().to_string();
+    let row = sqlx::query!(
+        r#"SELECT CAST(named.value AS TEXT) AS "id!: Text", up.status AS "status?: Text"
+             FROM tasks AS down CROSS JOIN json_each(down.upstream) AS named
+             LEFT JOIN tasks AS up ON up.id = named.value
+            WHERE down.id = ?1 AND up.status IS NOT 'COMPLETED' ORDER BY named.key LIMIT 1"#,
+        id
+    )
+    .fetch_optional(conn)
+    .await?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let upstream = row.id.parse_id()?;
+    Ok(Some(match row.status.as_deref() {
+        None => is_missing(upstream),
+        Some("FAILED") => format!("the upstream task {upstream} failed"),
+        Some(status) => {
+            format!("the upstream task {upstream} is {status} again, and so its result is missing")
+        }
+    }))
+}
+
+/// The first open task that names one of these tasks (a JSON list of ids) in `after`.
+pub(super) async fn needed_by(
+    conn: &mut SqliteConnection,
+    tasks: &str,
+) -> Result<Vec<(TaskId, TaskId)>, Error> {
+    let rows = sqlx::query!(
+        r#"SELECT upstream AS "upstream!: Text", min(downstream) AS "downstream!: Text"
+             FROM open_dependencies WHERE upstream IN (SELECT value FROM jsonb_each(?1))
+            GROUP BY upstream"#,
+        tasks
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| Ok((row.upstream.parse_id()?, row.downstream.parse_id()?)))
+        .collect()
 }
 
 /// Some of those that wait for the task, as a JSON list of their ids.
@@ -284,14 +414,14 @@ async fn final_and_awaited(conn: &mut SqliteConnection, tasks: &str) -> Result<V
 }
 
 /// The tasks that somebody waits for and that are not there.
-async fn missing(conn: &mut SqliteConnection) -> Result<Vec<Text>, Error> {
+pub(super) async fn missing(conn: &mut SqliteConnection) -> Result<Vec<TaskId>, Error> {
     let rows = sqlx::query_scalar!(
         r#"SELECT DISTINCT upstream AS "id!: Text" FROM links
             WHERE NOT EXISTS (SELECT 1 FROM tasks WHERE id = links.upstream)"#
     )
     .fetch_all(conn)
     .await?;
-    Ok(rows)
+    rows.iter().map(Text::parse_id).collect()
 }
 
 /// The tasks that a task still waits for, with their status if they are there.
@@ -320,16 +450,17 @@ pub(super) async fn awaited_by(
         .collect()
 }
 
-/// A task's upstream tasks, in the order in which it named them.
+/// A task's upstream tasks, in the order in which it named them. One that is not there is an error.
 pub(super) async fn upstream_of(
     conn: impl SqliteExecutor<'_>,
     task: TaskId,
 ) -> Result<Vec<Upstream>, Error> {
     let id = task.hyphenated().to_string();
     let rows = sqlx::query!(
-        r#"SELECT up.id AS "id!: Text", up.status AS "status!: Text", up.result AS "result: Text"
+        r#"SELECT CAST(named.value AS TEXT) AS "id!: Text", up.status AS "status?: Text",
+                  up.result AS "result?: Text"
              FROM tasks AS down CROSS JOIN json_each(down.upstream) AS named
-             CROSS JOIN tasks AS up ON up.id = named.value
+             LEFT JOIN tasks AS up ON up.id = named.value
             WHERE down.id = ?1 ORDER BY named.key"#,
         id
     )
@@ -337,9 +468,13 @@ pub(super) async fn upstream_of(
     .await?;
     rows.into_iter()
         .map(|row| {
-            let status = row.status.parse();
+            let id = row.id.parse_id()?;
+            let Some(status) = row.status else {
+                return Err(Error::NoInput { task_id: id });
+            };
+            let status = status.parse();
             Ok(Upstream {
-                id: row.id.parse_id()?,
+                id,
                 status: status.map_err(|_| Error::BadRow("tasks.status".to_owned()))?,
                 result: row.result.map(String::from),
             })

@@ -1,10 +1,9 @@
-//! Opening the database: the lock, the version of SQLite, the pragmas, the migrations.
+//! Opening the database: the version of SQLite, the pragmas, the migrations.
 //!
 //! Every way in which a file can be wrong ends here, in one sentence for the person who starts the
 //! service.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::Write;
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +13,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSy
 use sqlx::{ConnectOptions, SqliteConnection};
 
 use super::checkpoint;
+use super::lock::Lock;
+use super::open_files::OpenFiles;
 use super::search::Searches;
 use crate::config::Durability;
 
@@ -49,6 +50,17 @@ pub enum OpenError {
     },
     #[error("{} is in use by another venom process; one process owns a database at a time", path.display())]
     InUse { path: PathBuf },
+    #[error(
+        "{} is in use by another venom process, which knows the file by another name (a hard link) or has lost its \
+         lock file; name the database as that process does, or try again in a moment", path.display()
+    )]
+    OtherName { path: PathBuf },
+    #[error(
+        "{} is not the file that the running service has open: it was replaced or removed while the service runs. \
+         Put the file back that was there, or save the service's tasks with `venom export`; then start the service \
+         again", path.display()
+    )]
+    Replaced { path: PathBuf },
     #[error("{} is no Venom database: it holds other tables; choose another file with --database", path.display())]
     Foreign { path: PathBuf },
     #[error("{} was written by a newer version of venom (migration {migration}); install that version", path.display())]
@@ -70,63 +82,6 @@ impl OpenError {
     }
 }
 
-/// The exclusive right to the database; held while the service runs.
-///
-/// The operating system takes it back when the process ends, however it ends.
-#[derive(Debug)]
-pub struct Lock {
-    file: File,
-}
-
-impl Lock {
-    /// The lock file of a database: beside the file itself, whatever links lead to it.
-    pub fn path_of(database: &Path) -> PathBuf {
-        let mut name = behind_links(database).into_os_string();
-        name.push(".lock");
-        PathBuf::from(name)
-    }
-
-    /// Takes the right to the database, whether its file is there or not; its folder must be.
-    ///
-    /// # Errors
-    /// When another process has it, or the lock file cannot be written.
-    pub fn take(database: &Path) -> Result<Self, OpenError> {
-        let path = Self::path_of(database);
-        let mut options = OpenOptions::new();
-        options.read(true).write(true);
-        let file = open_own(&path, options).map_err(|source| OpenError::Lock {
-            path: path.clone(),
-            source,
-        })?;
-        match file.try_lock() {
-            Ok(()) => {
-                let _ = file.set_len(0);
-                Ok(Self { file })
-            }
-            Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
-                path: database.to_owned(),
-            }),
-            Err(TryLockError::Error(source)) => Err(OpenError::Lock { path, source }),
-        }
-    }
-
-    /// Leaves the service's address in the lock file, for commands on the same machine.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn announce(&mut self, url: &str) -> std::io::Result<()> {
-        self.file.set_len(0)?;
-        self.file.write_all(url.as_bytes())
-    }
-}
-
-impl Drop for Lock {
-    /// Takes the address back, so that commands do not look for a service that has stopped.
-    fn drop(&mut self) {
-        let _ = self.file.set_len(0);
-    }
-}
-
 /// An opened, migrated database.
 pub(super) struct Connections {
     pub write: SqliteConnection,
@@ -136,17 +91,23 @@ pub(super) struct Connections {
     pub options: SqliteConnectOptions,
     /// How one that only reads is opened.
     pub read_options: SqliteConnectOptions,
+    pub files: OpenFiles,
     pub lock: Lock,
 }
 
 /// Opens the database at `path`, creating it as needed.
 pub(super) async fn open(path: &Path, durability: Durability) -> Result<Connections, OpenError> {
     let options = write_options(path, durability);
-    let (write, lock) = lay_out(path, &options).await?;
+    let (mut write, lock) = lay_out(path, &options).await?;
     let sqlite = |error: sqlx::Error| OpenError::sqlite(path, &error);
+    let files = OpenFiles::of(path).map_err(|error| sqlite(sqlx::Error::Io(error)))?;
+    files.guard(&mut write).await.map_err(sqlite)?;
+    // All of them are opened now and stay: one that is opened later would read whatever file is there by then.
     let read = SqlitePoolOptions::new()
         .max_connections(READERS)
-        .min_connections(1)
+        .min_connections(READERS)
+        .idle_timeout(None)
+        .max_lifetime(None)
         .test_before_acquire(false)
         .connect_with(read_options(path))
         .await
@@ -154,9 +115,10 @@ pub(super) async fn open(path: &Path, durability: Durability) -> Result<Connecti
     Ok(Connections {
         write,
         read,
-        searches: Searches::new(read_options(path)),
+        searches: Searches::new(read_options(path), Some(files.clone())),
         options,
         read_options: read_options(path),
+        files,
         lock,
     })
 }
@@ -254,7 +216,7 @@ fn create(path: &Path) -> Result<(), OpenError> {
 /// Opens a file beside the database, or makes it, for its owner alone. It is no link: in a folder of another user
 /// one could lead anywhere.
 #[cfg(unix)]
-fn open_own(path: &Path, mut options: OpenOptions) -> std::io::Result<File> {
+pub(super) fn open_own(path: &Path, mut options: OpenOptions) -> std::io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
     let no_link = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
     options.mode(0o600).custom_flags(no_link);
@@ -269,7 +231,7 @@ fn open_own(path: &Path, mut options: OpenOptions) -> std::io::Result<File> {
 }
 
 #[cfg(not(unix))]
-fn open_own(path: &Path, mut options: OpenOptions) -> std::io::Result<File> {
+pub(super) fn open_own(path: &Path, mut options: OpenOptions) -> std::io::Result<File> {
     options.create(true).open(path)
 }
 
@@ -300,8 +262,9 @@ async fn lay_out(
             source,
         })?;
     }
-    let lock = Lock::take(path)?;
+    let mut lock = Lock::take(path)?;
     create(path)?;
+    lock.take_database(path)?;
     let sqlite = |error: sqlx::Error| OpenError::sqlite(path, &error);
     let mut write = options.connect().await.map_err(sqlite)?;
     if !is_ours(&mut write, path).await? {

@@ -10,14 +10,19 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::Error;
 use super::lanes::Lanes;
-use super::waiting;
 use super::writer::Writer;
-use crate::models::Timestamp;
+use super::{Error, chains, waiting};
+use crate::models::{TaskId, Timestamp};
 
-/// What was counted: the lanes, and the tasks that wait for others.
-type Counted = (Lanes, u64);
+/// What was counted.
+struct Counted {
+    lanes: Lanes,
+    /// Tasks that wait for others.
+    blocked: u64,
+    /// Tasks that are waited for and are not there: another program has deleted them.
+    missing: Vec<TaskId>,
+}
 
 /// Counts waiting tasks, one time after the other.
 pub(super) struct Counter {
@@ -111,9 +116,14 @@ impl Counter {
 }
 
 async fn count(conn: &mut SqliteConnection) -> Result<Counted, Error> {
-    let counted = waiting::count_waiting(&mut *conn, Timestamp::now()).await?;
+    let (lanes, blocked) = waiting::count_waiting(&mut *conn, Timestamp::now()).await?;
+    let missing = chains::missing(&mut *conn).await?;
     sqlx::query("COMMIT").execute(conn).await?;
-    Ok(counted)
+    Ok(Counted {
+        lanes,
+        blocked,
+        missing,
+    })
 }
 
 impl Writer {
@@ -133,7 +143,8 @@ impl Writer {
         let version: i64 = sqlx::query_scalar("PRAGMA data_version")
             .fetch_one(&mut self.conn)
             .await?;
-        if version != self.data_version {
+        // A count may open a connection, which must not find another file.
+        if version != self.data_version && self.health.lost_file().is_none() {
             self.counter.begin(version, self.ledger.blocked).await?;
             self.ledger.lanes.note_changes();
         }
@@ -149,15 +160,15 @@ impl Writer {
             return Ok(());
         };
         let taken = match count.ended {
-            Some(Ok((lanes, blocked))) => {
-                self.ledger.lanes.replace(lanes);
+            Some(Ok(counted)) => {
+                self.ledger.lanes.replace(counted.lanes);
                 if (self.times_forgotten).is_some_and(|time| time >= count.begun) {
                     self.ledger.lanes.forget_times();
                 }
-                let blocked = blocked + self.ledger.blocked;
+                let blocked = counted.blocked + self.ledger.blocked;
                 self.ledger.blocked = blocked.saturating_sub(count.blocked);
                 self.data_version = count.version;
-                self.publish_outside().await
+                self.look_at_foreign(counted.missing).await
             }
             Some(Err(error)) => {
                 self.ledger.lanes.forget_changes();
@@ -167,6 +178,16 @@ impl Writer {
         };
         self.next_count = Instant::now() + count.begun.elapsed() * 20;
         only_fatal(taken)
+    }
+}
+
+impl Writer {
+    async fn look_at_foreign(&mut self, missing: Vec<TaskId>) -> Result<(), Error> {
+        self.publish_outside().await?;
+        if Instant::now() >= self.importing_until {
+            self.fail_missing(missing).await?;
+        }
+        Ok(())
     }
 }
 

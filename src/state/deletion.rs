@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
 use super::announce::Committed;
+use super::chains::needed_by;
 use super::journal::Row;
 use super::orders::journal;
 use super::request::Deleted;
@@ -23,6 +24,9 @@ impl Writer {
         }
         let ids = serde_json::to_string(&[task])?;
         self.resolve_all(&ids).await?;
+        if let Some((_, downstream)) = needed_by(&mut self.conn, &ids).await?.pop() {
+            return Ok(Deleted::NeededBy(downstream));
+        }
         let told = |_| {
             let data = json!({ "done": "delete", "task_id": task });
             (format!("Task {task} was deleted"), data)
@@ -56,7 +60,7 @@ impl Writer {
 }
 
 /// Deletes the final ones among these tasks (a JSON list of ids), inside the caller's transaction; how
-/// many. Nobody may wait for them any more.
+/// many. No open task may need them any more.
 pub(super) async fn delete_rows(conn: &mut SqliteConnection, ids: &str) -> Result<u64, Error> {
     sqlx::query!(
         "DELETE FROM logs WHERE task_id IN

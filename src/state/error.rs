@@ -7,6 +7,7 @@
 
 use libsqlite3_sys as ffi;
 
+use super::open_files::REFUSAL;
 use crate::models::TaskId;
 
 /// A failed read or write of the state.
@@ -54,6 +55,9 @@ pub enum Error {
     /// The task is in no state for what was asked.
     #[error("{0}")]
     Conflict(String),
+    /// A task that another one waited for was deleted before that one had its result.
+    #[error("the upstream task {task_id} is not there any more, and so its result is missing")]
+    NoInput { task_id: TaskId },
     /// A row that the service cannot have written.
     #[error("a row of the database cannot be read: {0}")]
     BadRow(String),
@@ -82,6 +86,9 @@ impl From<sqlx::Error> for Error {
             .code()
             .and_then(|code| code.parse::<i32>().ok())
             .unwrap_or(0);
+        if code == ffi::SQLITE_CONSTRAINT_COMMITHOOK {
+            return Self::Unavailable(REFUSAL.to_owned());
+        }
         match code & 0xff {
             ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => {
                 Self::Unavailable("another program is writing to the database".to_owned())

@@ -109,13 +109,15 @@ impl fmt::Display for Hindrance {
                 f,
                 "its upstream task {upstream} is FAILED; retry that one first"
             ),
-            false => write!(f, "its upstream task {upstream} has been deleted"),
+            false => write!(
+                f,
+                "its upstream task {upstream} has been deleted, and so its result is missing; submit the task again"
+            ),
         }
     }
 }
 
-/// What would let these tasks fail again at once. Of an upstream task that is not there nobody knows
-/// how it ended, unless the task had once begun.
+/// What would let these tasks fail again at once: upstream tasks that have failed, or are not there any more.
 async fn hindrances(
     conn: &mut SqliteConnection,
     tasks: &[TaskId],
@@ -127,7 +129,7 @@ async fn hindrances(
              FROM jsonb_each(?1) AS chosen CROSS JOIN tasks AS down ON down.id = chosen.value
             CROSS JOIN json_each(down.upstream) AS named
              LEFT JOIN tasks AS up ON up.id = named.value
-            WHERE up.status = 'FAILED' OR (up.id IS NULL AND down.failure = 'upstream')"#,
+            WHERE up.status = 'FAILED' OR up.id IS NULL"#,
         ids
     )
     .fetch_all(conn)

@@ -13,13 +13,15 @@ use tokio::time::Instant;
 use super::checkpoint::Checkpointer;
 use super::chore::Chore;
 use super::clock::{self, RepairTimes};
-use super::connect::{self, Connections, Lock, OpenError};
+use super::connect::{self, Connections, OpenError};
 use super::counter::Counter;
 use super::handle::PERMIT_BYTES;
+use super::health::Health;
 use super::index::Index;
 use super::journal::Row;
 use super::ledger::Ledger;
 use super::limits::{Home, Limits};
+use super::lock::Lock;
 use super::orders::journal;
 use super::overview::LastCount;
 use super::reads::Interrupted;
@@ -195,6 +197,7 @@ impl Opened {
         let stats = Stats::recall(&mut *conn).await?;
         let checkpointer = Checkpointer::start(self.connections.options, bus.watch()).await?;
 
+        let health = Health::new(self.connections.files);
         let waiters = Waiters::default();
         let waiting_ended = Arc::<Notify>::default();
         let (requests, requests_inbox) = mpsc::channel(REQUEST_MESSAGES);
@@ -223,15 +226,18 @@ impl Opened {
             more_to_claim: false,
             held: Vec::new(),
             failing: false,
+            health: health.clone(),
+            is_folded: false,
             data_version,
             counter: Counter::new(self.connections.read_options),
             next_poll: Instant::now(),
             clock: Clock::trusted(now),
             times_forgotten: None,
             next_count: Instant::now(),
+            importing_until: Instant::now(),
         };
-        // What an import has left that did not come to its end.
-        writer.forget_missing().await?;
+        // What an import has left that did not come to its end, or another program has deleted.
+        writer.fail_hopeless().await?;
         let inbox_permits =
             (start.inbox_limit_bytes / PERMIT_BYTES).clamp(1, Semaphore::MAX_PERMITS);
         let state = StateManager {
@@ -247,6 +253,7 @@ impl Opened {
             stats,
             last_count: LastCount::default(),
             newest_at_start: self.newest,
+            health,
         };
         let handle = tokio::spawn(writer.run());
         Ok((state, handle, self.connections.lock))

@@ -1,8 +1,11 @@
 //! The Writer obeys: pause, resume, purge, emergency stop, import and the rest, each in a transaction
 //! of its own, after the batch it arrived with.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
+use tokio::time::Instant;
 
 use super::announce::Committed;
 use super::chore::{Chore, PurgeCause};
@@ -13,6 +16,9 @@ use super::transaction::{begin, end};
 use super::writer::{Writer, insert_rows};
 use super::{Error, import, meta, reads, retention, tokens, writes};
 use crate::models::{EventType, Pause, Timestamp};
+
+/// How long the next chunk of a dump may take to come.
+const BETWEEN_CHUNKS: Duration = Duration::from_mins(1);
 
 impl Writer {
     /// Carries out one order and answers it.
@@ -60,7 +66,8 @@ impl Writer {
                 answer(reply, submitted)
             }
             Order::EndImport(reply) => {
-                let ended = self.forget_missing().await;
+                self.importing_until = Instant::now();
+                let ended = self.fail_hopeless().await;
                 // So that no start looks through the rows of a whole dump.
                 self.stats.store_soon();
                 answer(reply, ended)
@@ -142,6 +149,7 @@ impl Writer {
                 replace,
                 reply,
             } => {
+                self.importing_until = Instant::now() + BETWEEN_CHUNKS;
                 let imported = self.import(tasks, replace).await;
                 answer(reply, imported)
             }

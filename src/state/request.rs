@@ -62,8 +62,8 @@ pub(super) enum Order {
     Retry(TaskId, RetryAt, Reply<Retried>),
     /// Deletes a final task with its journal.
     Delete(TaskId, Reply<Deleted>),
-    /// Changes those of these tasks that are still as they were found; how many.
-    Change(Change, Vec<Found>, Reply<u64>),
+    /// Changes those of these tasks that are still as they were found.
+    Change(Change, Vec<Found>, Reply<Changed>),
     /// Answers when everything is indexed that is in the journal at this moment.
     CatchUp(Reply<()>),
     /// Forgets some idempotency keys from before this time; how many.
@@ -99,6 +99,14 @@ pub(super) enum Order {
 pub enum Change {
     Retry(RetryAt),
     Delete,
+}
+
+/// What was done to some of many tasks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Changed {
+    pub changed: u64,
+    /// Tasks that were kept, because open tasks need their results.
+    pub needed: u64,
 }
 
 /// The answer to a pause.
@@ -190,4 +198,6 @@ pub enum Deleted {
     Missing,
     /// It waits or runs.
     NotFinal,
+    /// This open task needs its result.
+    NeededBy(TaskId),
 }

@@ -14,6 +14,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{Sqlite, SqliteConnection, SqlitePool};
 
 use super::Error;
+use super::open_files::{OpenFiles, REFUSAL};
 
 /// Searches at a time.
 const CONNECTIONS: u32 = 2;
@@ -28,17 +29,21 @@ const STEPS: i32 = 1000;
 #[derive(Clone)]
 pub(super) struct Searches {
     pool: SqlitePool,
+    /// The database that is searched; `None` for one that is no file.
+    files: Option<OpenFiles>,
 }
 
 impl Searches {
-    /// Opens each connection when it is needed first.
-    pub fn new(options: SqliteConnectOptions) -> Self {
+    /// Opens each connection when it is needed first, as long as `files` are at their paths.
+    pub fn new(options: SqliteConnectOptions, files: Option<OpenFiles>) -> Self {
         let pool = SqlitePoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(PATIENCE)
             .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None)
             .connect_lazy_with(options);
-        Self { pool }
+        Self { pool, files }
     }
 
     /// A connection for one search.
@@ -50,6 +55,15 @@ impl Searches {
     }
 
     async fn begin_within(&self, limit: Duration) -> Result<Search, Error> {
+        let opens_another = self.pool.num_idle() == 0 && self.pool.size() < CONNECTIONS;
+        if opens_another
+            && self
+                .files
+                .as_ref()
+                .is_some_and(|files| files.lost().is_some())
+        {
+            return Err(Error::Unavailable(REFUSAL.to_owned()));
+        }
         let mut conn = self.pool.acquire().await.map_err(|error| match error {
             sqlx::Error::PoolTimedOut => Error::TooManySearches,
             other => other.into(),
@@ -113,7 +127,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_search_ends_when_its_time_is_over() {
-        let searches = Searches::new(SqliteConnectOptions::new());
+        let searches = Searches::new(SqliteConnectOptions::new(), None);
         let mut search = searches
             .begin_within(Duration::ZERO)
             .await
@@ -124,7 +138,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_search_ends_with_whoever_asked_for_it() {
-        let searches = Searches::new(SqliteConnectOptions::new());
+        let searches = Searches::new(SqliteConnectOptions::new(), None);
         for _ in 0..3 * CONNECTIONS {
             let mut search = searches
                 .begin_within(Duration::from_hours(1))

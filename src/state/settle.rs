@@ -90,6 +90,7 @@ impl Writer {
     /// After the commit: the ledger, the executors, the listeners, the answers, in this order.
     pub async fn settle(&mut self, batch: Batch, written: Written) {
         if std::mem::take(&mut self.failing) {
+            self.health.succeeded();
             tracing::info!("writing works again");
         }
         let Written {
@@ -191,6 +192,7 @@ impl Writer {
 
     /// Says once that writing fails, until it works again.
     pub fn note_failure(&mut self, error: &Error) {
+        self.health.failed(error);
         if std::mem::replace(&mut self.failing, true) {
             tracing::debug!(%error, "writing failed again");
         } else {

@@ -8,7 +8,8 @@ use std::time::Duration;
 use sqlx::{Connection, SqliteConnection, SqliteExecutor};
 use tokio::time::{Instant, sleep};
 
-use super::connect::{self, Lock, OpenError};
+use super::connect::{self, OpenError};
+use super::lock::{Lock, check_in_place};
 use super::text::Text;
 use super::{Error, StateManager};
 use crate::models::{Grant, Role, Timestamp, Token, TokenHash};
@@ -38,7 +39,7 @@ impl TokenStore {
                     let _lock = Some(lock);
                     return Ok(Self { conn, _lock });
                 }
-                Err(OpenError::InUse { .. }) => {}
+                Err(OpenError::InUse { .. }) => check_in_place(path)?,
                 Err(error) => return Err(error),
             }
             let conn = connect::open_beside(path, "tokens").await;

@@ -12,7 +12,7 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::SqliteConnection;
+use sqlx::{Connection, Row as _, SqliteConnection};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
@@ -22,9 +22,11 @@ use super::batch::{Batch, Report, Submission};
 use super::checkpoint::Checkpointer;
 use super::chore::Chore;
 use super::counter::Counter;
+use super::health::Health;
 use super::index::Index;
 use super::journal::Row;
 use super::ledger::Ledger;
+use super::open_files::keep_log_at_close;
 use super::ready::Ready;
 use super::request::{Order, Request};
 use super::settle::Written;
@@ -81,6 +83,10 @@ pub(super) struct Writer {
     pub held: Vec<Report>,
     /// Whether the last write failed.
     pub failing: bool,
+    /// What others hear of the storage.
+    pub health: Health,
+    /// Whether the WAL was copied back since a file of the database was lost.
+    pub is_folded: bool,
     pub data_version: i64,
     /// Counts the waiting tasks when other programs have written.
     pub counter: Counter,
@@ -91,6 +97,8 @@ pub(super) struct Writer {
     pub times_forgotten: Option<Instant>,
     /// When waiting tasks may be counted again: counting takes at most a twentieth of the time.
     pub next_count: Instant,
+    /// A dump may come in until then: its tasks may name some that come later.
+    pub importing_until: Instant,
 }
 
 impl Writer {
@@ -125,6 +133,8 @@ impl Writer {
                 take_waiting(&mut self.reports, &mut reports);
             }
             if self.turn(requests, reports).await? == Turn::Last {
+                // The lock of the database is given back after this.
+                let _ = self.conn.close().await;
                 return Ok(());
             }
         }
@@ -150,6 +160,7 @@ impl Writer {
         if Instant::now() >= self.next_poll {
             self.ledger.lanes.forget_ahead();
             self.look_outside().await?;
+            self.fold_if_lost().await;
             self.end_pauses_if_any().await?;
             self.chores.extend(self.stalled.drain(..));
             self.next_poll = Instant::now() + self.poll_interval;
@@ -260,7 +271,9 @@ impl Writer {
             logs: rows.iter().map(Row::to_insert).collect(),
         };
         let begun = Instant::now();
+        let writing = self.health.write();
         let mut applied = writes::commit(&mut self.conn, &changes, &now).await?;
+        drop(writing);
         self.meters.committed(begun.elapsed(), batch.len());
         if applied.claimed.len() < plan.claims.len() {
             // Another program was faster.
@@ -319,10 +332,42 @@ impl Writer {
         if let Some(checkpointer) = self.checkpointer.take() {
             checkpointer.stop().await;
         }
+        self.is_folded = false;
+        self.fold_if_lost().await;
+        if let Some(lost) = self.health.lost_file() {
+            return Err(Error::Unavailable(lost.what()));
+        }
         sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
             .execute(&mut self.conn)
             .await?;
         Ok(())
+    }
+
+    /// Once a file of the database is lost, copies the WAL back into the open file, which is then whole by itself,
+    /// wherever it stands by now. A WAL that is still at its path is empty after that: it would damage a
+    /// file that was put in the database's place.
+    async fn fold_if_lost(&mut self) {
+        if self.health.lost_file().is_none() {
+            self.is_folded = false;
+            return;
+        }
+        if self.is_folded {
+            return;
+        }
+        let conn = &mut self.conn;
+        let folded = async {
+            keep_log_at_close(conn).await?;
+            sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+                .fetch_one(conn)
+                .await
+        };
+        match folded.await {
+            // 1 says that somebody still reads.
+            Ok(answer) => self.is_folded = answer.get::<i64, _>(0) == 0,
+            Err(error) => {
+                tracing::warn!(%error, "the write-ahead log could not be copied back; it is tried again")
+            }
+        }
     }
 }
 

@@ -67,7 +67,8 @@ fn a_killed_test_leaves_no_service() {
     // Between two rounds there is none; while the test stands still, one that answers stays.
     loop {
         test.signal(rustix::process::Signal::STOP);
-        let url = std::fs::read_to_string(&lock).unwrap();
+        let text = std::fs::read_to_string(&lock).unwrap();
+        let url = text.lines().next().unwrap_or_default();
         let address = url.trim_start_matches("http://");
         if std::net::TcpStream::connect(address).is_ok() {
             break;

@@ -101,7 +101,8 @@ impl Folder {
 
     /// The address of the service that runs here.
     pub fn url(&self) -> String {
-        self.read("data/venom.db.lock")
+        let text = self.read("data/venom.db.lock");
+        text.lines().next().unwrap_or_default().to_owned()
     }
 }
 

@@ -17,6 +17,7 @@ mod mistakes;
 mod orders;
 mod parity;
 mod readme;
+mod replaced;
 mod service;
 mod settings;
 mod show;

@@ -149,7 +149,7 @@ async fn a_failure_that_was_deleted_is_not_forgotten() {
 }
 
 #[tokio::test]
-async fn nobody_waits_for_a_task_that_was_deleted_at_once() {
+async fn a_task_is_kept_until_all_that_come_after_it_have_finished() {
     let service = Service::with_gates().await;
     let (one, two) = (
         service.submit_to_gate("1").await,
@@ -165,11 +165,11 @@ async fn nobody_waits_for_a_task_that_was_deleted_at_once() {
     }
     service.open_gate(&one).await;
     service.finished(&one).await;
-    service.delete(&one).await;
     service.open_gate(&two).await;
     service.finished(&two).await;
-    let bulk = service.request(Method::DELETE, "/api/v1/tasks?processor=gate");
-    assert_eq!(Answer::of(bulk).await.expect(200)["changed"], 1);
+    // `both` waits for `held` besides; the others may have run already.
+    let refused = service.request(Method::DELETE, &format!("/api/v1/tasks/{one}"));
+    Answer::of(refused).await.sentence(409);
 
     let why = reasons(&service, &both).await;
     let why = why.as_array().unwrap().iter();
@@ -181,7 +181,9 @@ async fn nobody_waits_for_a_task_that_was_deleted_at_once() {
     service.open_gate(&held).await;
     service.drained().await;
     let done = "SELECT count(*) FROM tasks WHERE status = 'COMPLETED'";
-    assert_eq!(service.database().await.number(done).await, 2002);
+    assert_eq!(service.database().await.number(done).await, 2004);
+    let bulk = service.request(Method::DELETE, "/api/v1/tasks?processor=gate");
+    assert_eq!(Answer::of(bulk).await.expect(200)["changed"], 3);
     service.ends_well().await;
 }
 
@@ -271,26 +273,235 @@ async fn a_chain_goes_out_with_the_dump_and_comes_in_again() {
     service.ends_well().await;
 }
 
+/// A task that has failed because the result of `upstream` is missing; it must not have run.
+async fn check_failed_without(service: &Service, id: &str, upstream: &str) {
+    let task = service.finished(id).await;
+    assert_eq!(
+        (&task["status"], &task["failure"], &task["result"]),
+        (&json!("FAILED"), &json!("upstream"), &Value::Null),
+        "{task}"
+    );
+    let error = task["error"].as_str().expect("an error");
+    assert!(error.contains(upstream), "{error}");
+}
+
 #[tokio::test]
-async fn an_upstream_task_that_is_not_in_the_dump_had_completed() {
+async fn a_dump_without_an_upstream_task_fails_who_waits_for_it() {
     let service = Service::with_gates().await;
     let gone = service.submit("gone").await;
     let held = service.submit_to_gate("held").await;
     let then = after(&service, &[&gone, &held], "echo").await;
+    let last = after(&service, &[&then], "echo").await;
     service.finished(&gone).await;
-    service.delete(&gone).await;
-    let dump = service.get("/api/v1/export").await;
+    let mut dump = service.get("/api/v1/export").await.expect(200);
+    let tasks = dump["tasks"].as_array_mut().expect("tasks");
+    tasks.retain(|task| task["id"] != gone.as_str());
     let other = Setup::new().gates().start().await;
-    let import = other.post_text("/api/v1/import", dump.text().to_owned());
+    let import = other.post_json("/api/v1/import", &dump);
     import.await.expect(200);
-    let why = reasons(&other, &then).await;
-    assert_eq!(why.as_array().unwrap().len(), 1, "{why}");
-    assert_eq!(why[0]["task_id"], json!(held));
+    check_failed_without(&other, &then, &gone).await;
+    check_failed_without(&other, &last, &then).await;
     other.say_again(&held, 2, "open").await;
-    assert_eq!(other.finished(&then).await["status"], "COMPLETED");
+    other.finished(&held).await;
     other.ends_well().await;
     service.open_gate(&held).await;
+    service.finished(&last).await;
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_dump_with_a_circle_fails_its_tasks_and_who_waits_for_them() {
+    let service = Service::start().await;
+    let id = |number: u32| format!("00000000-0000-4000-8000-{number:012}");
+    let task = |number, after: &[u32]| {
+        let after: Vec<_> = after.iter().map(|number| id(*number)).collect();
+        json!({ "id": id(number), "content": "round", "status": "PENDING", "after": after,
+                "created_at": "2026-01-01T00:00:00Z" })
+    };
+    let tasks = [
+        task(1, &[]),
+        task(2, &[1, 3]),
+        task(3, &[2]),
+        task(4, &[3]),
+        task(5, &[5]),
+        task(6, &[1]),
+    ];
+    let dump = json!({ "tasks": tasks });
+    let import = service.post_json("/api/v1/import", &dump).await;
+    assert_eq!(import.expect(200)["imported"], 6);
+    for (number, upstream) in [(2, 3), (3, 2), (4, 3), (5, 5)] {
+        let task = service.finished(&id(number)).await;
+        assert_eq!(task["failure"], "upstream", "{task}");
+        let error = task["error"].as_str().expect("an error");
+        assert!(error.contains(&id(upstream)) || number == 5, "{error}");
+        assert_eq!(error.contains("waits for itself"), number != 4, "{error}");
+    }
+    for number in [1, 6] {
+        assert_eq!(service.finished(&id(number)).await["status"], "COMPLETED");
+    }
+    let report = service.get("/api/v1/doctor?full=true").await.expect(200);
+    assert_eq!(report["healthy"], true, "{report}");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_circle_that_another_program_makes_is_a_finding_of_the_doctor() {
+    let service = Service::with_gates().await;
+    let held = service.submit_to_gate("held").await;
+    let one = after(&service, &[&held], "echo").await;
+    let two = after(&service, &[&one], "echo").await;
+    let circle = format!(
+        "INSERT INTO links VALUES ('{two}', '{one}');
+         UPDATE tasks SET blocked = blocked + 1 WHERE id = '{one}'"
+    );
+    service
+        .database()
+        .await
+        .run(&circle)
+        .await
+        .expect("no refusal");
+    let report = service.get("/api/v1/doctor?full=true").await.expect(200);
+    assert_eq!(report["healthy"], false);
+    assert!(report.to_string().contains("in a circle"), "{report}");
+    service.purge().await;
+    service.open_gate(&held).await;
+    let clean = "DELETE FROM links";
+    service
+        .database()
+        .await
+        .run(clean)
+        .await
+        .expect("no refusal");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn what_an_open_task_needs_is_not_deleted() {
+    let service = Service::with_gates().await;
+    let done = service.submit("done").await;
+    let other = service.submit("other").await;
+    service.finished(&done).await;
+    service.finished(&other).await;
+    let held = service.submit_to_gate("held").await;
+    let then = after(&service, &[&done, &held], "gate").await;
+    let refused = service.request(Method::DELETE, &format!("/api/v1/tasks/{done}"));
+    let sentence = Answer::of(refused).await.sentence(409);
+    assert!(sentence.contains(&then), "{sentence}");
+    let bulk = || service.request(Method::DELETE, "/api/v1/tasks?processor=echo");
+    let answer = Answer::of(bulk()).await.expect(200);
+    assert_eq!(
+        (&answer["matched"], &answer["changed"]),
+        (&json!(2), &json!(1))
+    );
+    assert_eq!(answer["skipped"], json!({ "needed": 1 }));
+    let message = answer["message"].as_str().expect("a sentence");
+    assert!(message.contains("need"), "{message}");
+    // Also while it runs, and only until it has ended.
+    service.open_gate(&held).await;
+    service.at_gate(&then).await;
+    assert_eq!(Answer::of(bulk()).await.expect(200)["changed"], 0);
+    service.open_gate(&then).await;
     service.finished(&then).await;
+    assert_eq!(Answer::of(bulk()).await.expect(200)["changed"], 1);
+    // What has failed and is retried by hand needs it again.
+    let first = service.submit("first").await;
+    service.finished(&first).await;
+    let fails = after(&service, &[&first], "gate").await;
+    service.say(&fails, "fail for good").await;
+    service.finished(&fails).await;
+    service.pause().await;
+    service
+        .post(&format!("/api/v1/tasks/{fails}/retry"))
+        .await
+        .expect(200);
+    let refused = service.request(Method::DELETE, &format!("/api/v1/tasks/{first}"));
+    assert!(Answer::of(refused).await.sentence(409).contains(&fails));
+    service.purge().await;
+    service.delete(&first).await;
+    let retry = service.post(&format!("/api/v1/tasks/{fails}/retry")).await;
+    assert!(retry.sentence(409).contains(&first));
+    let retry = service
+        .post("/api/v1/tasks/retry?processor=gate")
+        .await
+        .expect(200);
+    assert_eq!(
+        (&retry["matched"], &retry["changed"]),
+        (&json!(1), &json!(0))
+    );
+    service.resume().await;
+    service.ends_well().await;
+}
+
+/// Takes a task away as `sqlite3` would.
+async fn delete_by_sql(service: &Service, id: &str) {
+    let delete = format!(
+        "BEGIN; DELETE FROM logs WHERE task_id = '{id}'; DELETE FROM tasks WHERE id = '{id}'; COMMIT"
+    );
+    service
+        .database()
+        .await
+        .run(&delete)
+        .await
+        .expect("no refusal");
+}
+
+#[tokio::test]
+async fn a_task_whose_input_was_deleted_by_sql_fails_and_does_not_run() {
+    let table = "[processors.outside]\nkind = \"worker\"\nlease = 60\n";
+    let setup =
+        Setup::new().gate_processor("gate", "max_attempts = 2\nbackoff = { first = 0, max = 1 }");
+    let service = setup.table(table).start().await;
+    let done = service.submit("done").await;
+    service.finished(&done).await;
+    // Between two attempts.
+    let between = after(&service, &[&done], "gate").await;
+    service.at_gate(&between).await;
+    // Before its start.
+    service.pause().await;
+    let ready = after(&service, &[&done], "echo").await;
+    // For a worker.
+    let outside = after(&service, &[&done], "outside").await;
+    // While it waits for another one too.
+    let held = service.submit("held").await;
+    let blocked = after(&service, &[&done, &held], "echo").await;
+    delete_by_sql(&service, &done).await;
+    service.say(&between, "fail once").await;
+    service.left_gate(&between).await;
+    service.resume().await;
+    let claim = json!({ "processors": ["outside"], "wait": 2 });
+    let claimed = service.post_json("/api/v1/worker/claim", &claim).await;
+    assert!(!claimed.text().contains(&outside), "{}", claimed.text());
+    for id in [&between, &ready, &outside, &blocked] {
+        check_failed_without(&service, id, &done).await;
+    }
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn who_waits_for_a_task_that_is_deleted_by_sql_does_not_wait_for_ever() {
+    let service = Service::with_gates().await;
+    service.pause().await;
+    let first = service.submit("first").await;
+    let then = after(&service, &[&first], "echo").await;
+    let last = after(&service, &[&then], "echo").await;
+    delete_by_sql(&service, &first).await;
+    check_failed_without(&service, &then, &first).await;
+    check_failed_without(&service, &last, &then).await;
+    // While the service is away too.
+    let first = service.submit("first").await;
+    let then = after(&service, &[&first], "echo").await;
+    let stopped = service.stop().await;
+    let delete = format!(
+        "DELETE FROM logs WHERE task_id = '{first}'; DELETE FROM tasks WHERE id = '{first}'"
+    );
+    stopped
+        .database()
+        .await
+        .run(&delete)
+        .await
+        .expect("no refusal");
+    let service = stopped.start().await;
+    check_failed_without(&service, &then, &first).await;
     service.ends_well().await;
 }
 

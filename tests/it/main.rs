@@ -60,6 +60,7 @@ mod processes;
 mod queue;
 mod quota;
 mod reload;
+mod replaced;
 mod replay;
 mod retention;
 mod schedules;

@@ -65,6 +65,39 @@ async fn only_what_is_older_than_its_setting_is_deleted() {
 }
 
 #[tokio::test]
+async fn what_an_open_task_needs_is_passed_over() {
+    let setup = Setup::new().setting("state_dump", false);
+    let service = aged(setup, 10, 10).await.start().await;
+    let id = "SELECT id FROM tasks WHERE seq = 2";
+    let needed = service.database().await.text(id).await;
+    let then = service
+        .submit_json(&json!({ "content": "then", "after": [needed] }))
+        .await;
+    let stopped = service.stop().await;
+    let service = stopped
+        .with_setting("retention_completed", "\"1d\"")
+        .start()
+        .await;
+    let gone = |kept: Vec<i64>| {
+        let service = &service;
+        eventually("the old ones are gone", move || {
+            let kept = kept.clone();
+            async move { (seqs(service).await == kept).then_some(()) }
+        })
+    };
+    gone(vec![1, 2, 3, 5, 6, 7, 8, 9, 10, 11]).await;
+    service.resume().await;
+    assert_eq!(service.finished(&then).await["status"], "COMPLETED");
+    // Nobody needs it any more.
+    let service = service.stop().await.start().await;
+    eventually("the last of the old ones is gone", || async {
+        (seqs(&service).await == [1, 3, 5, 6, 7, 8, 9, 10, 11]).then_some(())
+    })
+    .await;
+    service.ends_well().await;
+}
+
+#[tokio::test]
 async fn a_row_from_the_future_stands_in_no_ones_way() {
     let setup = Setup::new()
         .setting("retention_completed", "\"1d\"")

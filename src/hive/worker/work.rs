@@ -173,7 +173,7 @@ impl Workplace {
             Ended::ByItself(Err(error)) => error,
         };
         match next {
-            Next::Retry | Next::RetryAt(_) | Next::GiveUp | Next::Lost => {
+            Next::Retry | Next::RetryAt(_) | Next::GiveUp | Next::Lost | Next::NoInput => {
                 Ending::Raised(failed(&message))
             }
             Next::TimedOut => Ending::Raised(Exception::timeout()),

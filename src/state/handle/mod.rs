@@ -13,6 +13,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
 use super::Error;
 use super::batch::Report;
+use super::health::Health;
 use super::overview::LastCount;
 use super::request::{Order, Reply, Request};
 use super::search::Searches;
@@ -42,6 +43,7 @@ pub struct StateManager {
     pub(super) last_count: LastCount,
     /// The latest time that the journal knew of when the service started.
     pub(super) newest_at_start: Option<Timestamp>,
+    pub(super) health: Health,
 }
 
 impl StateManager {
@@ -76,6 +78,11 @@ impl StateManager {
     /// In whose name this handle asks, if it is somebody in particular.
     pub fn asks_for(&self) -> Option<Arc<str>> {
         self.by.clone()
+    }
+
+    /// What is wrong with the storage, if something is.
+    pub fn health(&self) -> &Health {
+        &self.health
     }
 
     /// Where commits are announced.

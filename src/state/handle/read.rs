@@ -209,6 +209,14 @@ impl StateManager {
         chains::upstream_of(&self.read, task).await
     }
 
+    /// Why a task that is about to run must not: one of its upstream tasks has left it no result.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn upstream_problem(&self, task: TaskId) -> Result<Option<String>, Error> {
+        chains::problem_of(&self.read, task).await
+    }
+
     /// The tasks that a task still waits for, with their status if they are there.
     ///
     /// # Errors

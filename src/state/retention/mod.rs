@@ -186,8 +186,9 @@ impl StateManager {
     }
 
     async fn delete_found(&self, found: Vec<Found>) -> Result<u64, Error> {
-        self.ask_and_rest(|reply| Order::Change(Change::Delete, found, reply))
-            .await
+        // What open tasks need is kept for one of the next sweeps.
+        let order = |reply| Order::Change(Change::Delete, found, reply);
+        Ok(self.ask_and_rest(order).await?.changed)
     }
 
     /// The stretch after row `after` and up to row `upto` as it is; then a rest of the same length.

@@ -127,7 +127,8 @@ impl Setup {
             if let Some(status) = child.try_wait().expect("a child that can be waited for") {
                 panic!("the service did not start: {status}\n{}", self.log());
             }
-            let url = std::fs::read_to_string(&lock).unwrap_or_default();
+            let text = std::fs::read_to_string(&lock).unwrap_or_default();
+            let url = text.lines().next().unwrap_or_default().to_owned();
             async move { (!url.is_empty()).then_some(url) }
         })
         .await;
