@@ -104,7 +104,8 @@ impl Reloader {
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }
-        let (settings, changes) = self.current.get().reloaded(loaded.settings);
+        let (settings, mut changes) = self.current.get().reloaded(loaded.settings);
+        changes.warnings = loaded.warnings;
         if !changes.applied.is_empty() {
             self.apply(settings, &changes, by).await?;
         }

@@ -22,6 +22,8 @@ pub(super) struct ReloadDone {
     applied: Vec<String>,
     /// What has changed and waits for a restart.
     needs_restart: Vec<String>,
+    /// What may be wrong with the settings: a program that is not there, a switch that is off.
+    warnings: Vec<String>,
     message: &'static str,
 }
 
@@ -46,6 +48,7 @@ pub(super) async fn reload(
         success: true,
         applied: changes.applied,
         needs_restart: changes.needs_restart,
+        warnings: changes.warnings,
         message,
     }))
 }

@@ -25,7 +25,7 @@ pub(super) struct Reload {
     target: Target,
 }
 
-/// Gives the order and says what changed, and what waits for a restart.
+/// Gives the order and says what changed, what waits for a restart, and what may be wrong.
 pub(super) async fn run(reload: &Reload) -> Result<(), Error> {
     let client = reload.target.client()?;
     let answer = client.post("/api/v1/reload", None).await?;
@@ -33,7 +33,11 @@ pub(super) async fn run(reload: &Reload) -> Result<(), Error> {
         return print_json(&answer);
     }
     say(answer["message"].as_str().unwrap_or("Done."));
-    for (name, words) in [("applied", "applied"), ("needs_restart", "needs a restart")] {
+    for (name, words) in [
+        ("applied", "applied"),
+        ("needs_restart", "needs a restart"),
+        ("warnings", "warning"),
+    ] {
         for change in answer[name].as_array().into_iter().flatten() {
             say(format_args!("  {words}: {}", text(change)));
         }

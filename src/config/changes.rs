@@ -11,6 +11,8 @@ pub struct Changes {
     pub applied: Vec<String>,
     /// They hold from the next start on.
     pub needs_restart: Vec<String>,
+    /// What was noticed when the settings were read: [`super::Loaded::warnings`].
+    pub warnings: Vec<String>,
 }
 
 /// How a running service takes each setting; `explained` goes through them too. A setting that is missing

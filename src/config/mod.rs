@@ -21,6 +21,7 @@ mod keys;
 mod kinds;
 mod layers;
 mod processors;
+mod programs;
 mod rate;
 mod reader;
 mod rules;
@@ -32,6 +33,7 @@ mod sources;
 mod table;
 #[cfg(test)]
 mod tests;
+mod time_zones;
 mod values;
 
 use std::collections::BTreeMap;
@@ -56,11 +58,12 @@ pub use schedules::{Missed, ScheduleSettings, When, parse_cron};
 pub use secret::Secret;
 pub use signing_key::{EXPECTED_KEY, signing_key};
 pub use sources::{Overrides, Sources};
+pub use time_zones::{TimeZoneRules, time_zone, time_zone_rules};
 
 /// The settings of one service.
 ///
-/// The name of a field is its key in `venom.toml`; durations are written in seconds (`0.2`), sizes
-/// in bytes. Each field names its environment variable last; where that has no prefix, the same
+/// The name of a field is its key in `venom.toml`; durations are written in seconds (`0.2`) or with a
+/// unit (`"5m"`), sizes in bytes. Each field names its environment variable last; where that has no prefix, the same
 /// with `VENOM_` before it works too.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -243,7 +246,7 @@ pub enum LogFormat {
 #[derive(Clone, Debug)]
 pub struct Loaded {
     pub settings: Settings,
-    /// Sentences for the log: settings that do nothing without others.
+    /// Sentences for the log: settings that do nothing without others, programs that are not there.
     pub warnings: Vec<String>,
     /// What is not here is left at its default.
     pub origins: Origins,
@@ -324,11 +327,10 @@ impl Settings {
         let settings = reader::read(&mut table)?;
         let origins = table.finish()?;
         reader::check(&settings, &origins)?;
+        let warnings = passed_over.into_iter();
+        let warnings = warnings.chain(hive::warnings(&settings));
         Ok(Loaded {
-            warnings: passed_over
-                .into_iter()
-                .chain(hive::warnings(&settings))
-                .collect(),
+            warnings: warnings.chain(programs::warnings(&settings)).collect(),
             settings,
             origins,
         })

@@ -212,7 +212,7 @@ fn read_one(
 fn read_kind(name: &str, table: &mut Table<'_>) -> Result<ProcessorKind, Error> {
     let kind = match name {
         ECHO => table.take("kind", rules::KIND)?.unwrap_or(Kind::Echo),
-        _ => table.require("kind", rules::KIND)?,
+        _ => table.require_first("kind", rules::KIND)?,
     };
     if name == ECHO && kind != Kind::Echo {
         let expected = "\"echo\", as this processor is always there; choose another name";

@@ -17,7 +17,7 @@ use figment::value::{Dict, Tag, Value};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::values::{seconds, span, text, truth, whole, word};
+use super::values::{duration, text, truth, whole, word};
 use super::{Auth, Durability, LogFormat};
 pub(super) use clients::*;
 pub(super) use hive::*;
@@ -95,14 +95,15 @@ pub(super) const SWITCH: Rule<bool> = Rule::new(
     },
 );
 
-pub(super) const SECONDS: Rule<Duration> = Rule::new("a number of seconds, 0 or more", |value| {
-    seconds(value, 0.0)
-});
+pub(super) const SECONDS: Rule<Duration> = Rule::new(
+    "a number of seconds, 0 or more, or a text such as \"90s\", \"5m\" or \"2h\"",
+    |value| duration(value, 0.0),
+);
 
-pub(super) const PERIOD: Rule<Duration> =
-    Rule::new("a number of seconds, at least 0.001", |value| {
-        seconds(value, LEAST_PERIOD)
-    });
+pub(super) const PERIOD: Rule<Duration> = Rule::new(
+    "a number of seconds, at least 0.001, or a text such as \"90s\", \"5m\" or \"2h\"",
+    |value| duration(value, LEAST_PERIOD),
+);
 
 /// How long something is kept; `None` is for ever.
 pub(super) const RETENTION: Rule<Option<Duration>> = Rule::new(
@@ -110,7 +111,7 @@ pub(super) const RETENTION: Rule<Option<Duration>> = Rule::new(
      (units s, m, h, d)",
     |value| match word(value).as_deref() {
         Some("forever") => Some(None),
-        _ => span(value, 1.0).map(Some),
+        _ => duration(value, 1.0).map(Some),
     },
 );
 

@@ -91,12 +91,45 @@ pub fn parse_cron(expression: &str) -> Option<Cron> {
     if !expression.split_whitespace().all(complete) {
         return None;
     }
+    if !steps_fit(expression) {
+        return None;
+    }
     let parser = CronParser::builder().year(Year::Disallowed).build();
     let cron = parser.parse(expression).ok()?;
     let comes_true = cron
         .find_next_occurrence(&DateTime::UNIX_EPOCH, true)
         .is_ok();
     comes_true.then_some(cron)
+}
+
+/// Whether each step of a cron expression (`*/15`, `8-18/2`) is taken at least once in its field or range. A
+/// longer one would mean the first value alone: `*/90` minutes is once an hour.
+fn steps_fit(expression: &str) -> bool {
+    /// How many values the fields have: second, minute, hour, day, month, weekday.
+    const VALUES: [u32; 6] = [60, 60, 24, 31, 12, 7];
+    let fields: Vec<_> = expression.split_whitespace().collect();
+    let Some(unused) = VALUES.len().checked_sub(fields.len()) else {
+        return true;
+    };
+    let fields = fields.iter().zip(&VALUES[unused..]);
+    let mut items = fields.flat_map(|(field, values)| {
+        let items = field.trim_start_matches('+').split(',');
+        items.map(move |item| (item, *values))
+    });
+    items.all(|(item, values)| {
+        let Some((range, step)) = item.split_once('/') else {
+            return true;
+        };
+        let bounds = range.split_once('-');
+        let bounds = bounds.and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+        let values = match bounds {
+            Some((from, to)) => (u32::abs_diff(from, to)) + 1,
+            // A star, a first value, or names.
+            None => values,
+        };
+        // What is no number is for the parser to refuse.
+        step.parse::<u32>().map_or(true, |step| step <= values)
+    })
 }
 
 /// Every `[schedules.NAME]`; each may name any of the `processors`.

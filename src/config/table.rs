@@ -26,6 +26,9 @@ pub(super) struct Table<'a> {
     values: Dict,
     known: Vec<&'static str>,
     origins: BTreeMap<&'static str, Place>,
+    /// The mistake that a key without a default is not there. It waits for the end, because a key that is
+    /// misspelt is both missing and unknown, and only the second says where it stands.
+    missing: Option<Error>,
 }
 
 impl<'a> Table<'a> {
@@ -37,6 +40,7 @@ impl<'a> Table<'a> {
             values,
             known: Vec::new(),
             origins: BTreeMap::new(),
+            missing: None,
         }
     }
 
@@ -50,10 +54,30 @@ impl<'a> Table<'a> {
         self.read(key, &value, rule).map(Some)
     }
 
-    /// The value of `key`, which has no default.
-    pub fn require<T>(&mut self, key: &'static str, rule: Rule<T>) -> Result<T, Error> {
-        let value = self.take(key, rule)?;
-        value.ok_or_else(|| self.refuse(key, "nothing", rule.expected))
+    /// The value of `key`, which has no default. If it is not there, [`Self::finish`] says so.
+    pub fn require<T: Default>(&mut self, key: &'static str, rule: Rule<T>) -> Result<T, Error> {
+        if let Some(value) = self.take(key, rule)? {
+            return Ok(value);
+        }
+        let mistake = self.refuse(key, "nothing", rule.expected);
+        self.missing.get_or_insert(mistake);
+        Ok(T::default())
+    }
+
+    /// The value of `key`, which has no default and decides which others there are.
+    pub fn require_first<T>(&mut self, key: &'static str, rule: Rule<T>) -> Result<T, Error> {
+        if let Some(value) = self.take(key, rule)? {
+            return Ok(value);
+        }
+        let misspelt = self.values.iter();
+        let misspelt = misspelt.filter(|(name, _)| likeness(key, name) >= ALIKE);
+        match misspelt
+            .map(|(name, value)| self.unknown(name, value))
+            .next()
+        {
+            Some(mistake) => Err(mistake),
+            None => Err(self.refuse(key, "nothing", rule.expected)),
+        }
     }
 
     /// The table `key`, where there is one.
@@ -109,18 +133,23 @@ impl<'a> Table<'a> {
     }
 
     /// Where each key stands that was asked for and is set. Fails if a key is left that nobody
-    /// asked for.
+    /// asked for, or one is not there that has no default.
     pub fn finish(self) -> Result<BTreeMap<&'static str, Place>, Error> {
-        match self.values.iter().next() {
+        if let Some((key, value)) = self.values.iter().next() {
+            return Err(self.unknown(key, value));
+        }
+        match self.missing {
             None => Ok(self.origins),
-            Some((key, value)) => {
-                let place = self.place_of(key, value);
-                Err(Error::Unknown {
-                    hint: self.hint(key, &place),
-                    key: spelled(&self.path_of(key)),
-                    place,
-                })
-            }
+            Some(mistake) => Err(mistake),
+        }
+    }
+
+    fn unknown(&self, key: &str, value: &Value) -> Error {
+        let place = self.place_of(key, value);
+        Error::Unknown {
+            hint: self.hint(key, &place),
+            key: spelled(&self.path_of(key)),
+            place,
         }
     }
 
@@ -157,7 +186,7 @@ impl<'a> Table<'a> {
         let closest = self
             .known
             .iter()
-            .map(|key| (strsim::jaro(key, unknown), key))
+            .map(|key| (likeness(key, unknown), key))
             .filter(|(likeness, _)| *likeness >= ALIKE)
             .max_by(|(one, _), (other, _)| one.total_cmp(other));
         match closest.and_then(|(_, key)| spelled(key)) {
@@ -178,6 +207,14 @@ impl<'a> Table<'a> {
 
     fn place_of(&self, key: &str, value: &Value) -> Place {
         self.layers.place(value.tag(), &self.path_of(key))
+    }
+}
+
+/// How alike two names are, from 0 to 1. Jaro's measure thinks little of a slip in a short name: `ulr`.
+fn likeness(key: &str, name: &str) -> f64 {
+    match strsim::osa_distance(key, name) {
+        0 | 1 => 1.0,
+        _ => strsim::jaro(key, name),
     }
 }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use figment::value::Value;
 
+use crate::models::parse_duration;
+
 /// Longer than anyone waits; keeps sums of times from overflowing.
 const MOST_SECONDS: f64 = 1e9;
 /// Characters of a text that a message shows.
@@ -88,33 +90,12 @@ pub(super) fn number(value: &Value, range: RangeInclusive<f64>) -> Option<f64> {
     range.contains(&number).then_some(number)
 }
 
-/// A time of at least so many seconds.
-pub(super) fn seconds(value: &Value, least: f64) -> Option<Duration> {
-    number(value, least..=MOST_SECONDS).map(Duration::from_secs_f64)
-}
-
-/// A time that is too long to count in seconds: `90`, `"90"`, `"15m"`, `"1.5h"`, `"30d"`.
-pub(super) fn span(value: &Value, least: f64) -> Option<Duration> {
-    let Some(text) = value.as_str().map(str::trim) else {
-        return seconds(value, least);
+/// A duration of at least so many seconds: `90`, `"90"`, `"15m"`, `"1.5h"`, `"30d"`.
+pub(super) fn duration(value: &Value, least: f64) -> Option<Duration> {
+    let duration = match value.as_str() {
+        Some(text) => parse_duration(text)?,
+        None => Duration::from_secs_f64(number(value, least..=MOST_SECONDS)?),
     };
-    let (amount, unit) = match text.strip_suffix(|c: char| c.is_ascii_alphabetic()) {
-        Some(amount) => (amount.trim_end(), unit_seconds(&text[amount.len()..])?),
-        None => (text, 1.0),
-    };
-    let seconds = amount.parse::<f64>().ok()? * unit;
-    (least..=MOST_SECONDS)
-        .contains(&seconds)
-        .then(|| Duration::from_secs_f64(seconds))
-}
-
-/// How many seconds a unit of time has, by its letter.
-fn unit_seconds(unit: &str) -> Option<f64> {
-    match unit {
-        "s" => Some(1.0),
-        "m" => Some(60.0),
-        "h" => Some(3600.0),
-        "d" => Some(86_400.0),
-        _ => None,
-    }
+    let fits = (least..=MOST_SECONDS).contains(&duration.as_secs_f64());
+    fits.then_some(duration)
 }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Datelike, Utc};
 
 use super::finding::Finding;
+use crate::config::TimeZoneRules;
 
 /// This program was not there before.
 const EARLIEST_YEAR: i32 = 2025;
@@ -25,6 +26,34 @@ pub(super) fn synchronised() -> Finding {
             .advise("run chrony or systemd-timesyncd: due times and schedules go by it"),
         Some(true) => Finding::ok("clock", format!("{shown}, kept in time")),
         None => Finding::ok("clock", shown),
+    }
+}
+
+/// Where the rules of time zones come from, and of which release they are.
+pub(super) fn time_zones(rules: &TimeZoneRules) -> Finding {
+    const NAME: &str = "time zones";
+    let built_in = rules.built_in_release;
+    let Some(folder) = rules.folder.as_ref().map(|folder| folder.display()) else {
+        let message = format!("release {built_in}, built in; this machine has none of its own");
+        return Finding::ok(NAME, message);
+    };
+    let release = rules.folder_release.as_deref();
+    if !rules.machine_first {
+        let older = release.unwrap_or("older");
+        let message = format!("release {built_in}, built in; {folder} has {older}, which is older");
+        return Finding::ok(NAME, message);
+    }
+    match release {
+        Some(release) if release < built_in => Finding::warn(
+            NAME,
+            format!("release {release} of {folder}; built in is {built_in}, which is newer"),
+        )
+        .advise("update the folder that TZDIR names, or unset TZDIR"),
+        Some(release) => Finding::ok(NAME, format!("release {release} of {folder}")),
+        None => Finding::ok(
+            NAME,
+            format!("those of {folder}, which do not say their release; built in is {built_in}"),
+        ),
     }
 }
 
@@ -61,6 +90,41 @@ fn is_kept_in_time() -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_rules_of_time_zones_are_named_with_their_release() {
+        let rules = |folder: Option<&str>, release: Option<&str>, machine_first| {
+            let found = time_zones(&TimeZoneRules {
+                folder: folder.map(Into::into),
+                folder_release: release.map(str::to_owned),
+                built_in_release: "2026f",
+                machine_first,
+            });
+            found.message
+        };
+        let place = Some("/zones");
+        for (message, expected) in [
+            (
+                rules(None, None, false),
+                "release 2026f, built in; this machine has none of its own",
+            ),
+            (rules(place, Some("2027a"), true), "release 2027a of /zones"),
+            (
+                rules(place, Some("2025b"), false),
+                "release 2026f, built in; /zones has 2025b, which is older",
+            ),
+            (
+                rules(place, Some("2025b"), true),
+                "release 2025b of /zones; built in is 2026f, which is newer",
+            ),
+            (
+                rules(place, None, true),
+                "those of /zones, which do not say their release; built in is 2026f",
+            ),
+        ] {
+            assert_eq!(message, expected);
+        }
+    }
 
     #[test]
     fn a_journal_from_the_future_is_noticed() {

@@ -61,6 +61,7 @@ pub fn machine(settings: &Settings, probe: Probe) -> Vec<Finding> {
         disk::room(&folder),
         disk::sync_latency(&folder, probe),
         clock::synchronised(),
+        clock::time_zones(&config::time_zone_rules()),
     ];
     found.extend(files::permissions(&settings.database_path));
     found.extend(tls::look(settings, Timestamp::now().utc()));

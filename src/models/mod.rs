@@ -5,6 +5,7 @@
 
 mod attempt;
 mod clock;
+mod duration;
 mod event;
 mod filter;
 mod grant;
@@ -16,6 +17,7 @@ mod trace;
 
 pub use attempt::{Again, Attempt, ClaimedTask, Lease, LeaseOrigin, OfferId, Outcome, Terms};
 pub use clock::{Clock, Reading};
+pub use duration::parse_duration;
 pub use event::{Event, EventType, FIRST_FRAME_MESSAGE};
 pub use filter::{Order, TaskFilter};
 pub use grant::{Grant, Role, Token, TokenHash};

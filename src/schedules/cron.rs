@@ -6,10 +6,11 @@
 //! count twice. Any other names times of day: one that is leapt over is due right after the leap, and
 //! one that is shown twice is due the first time.
 
-use chrono::{DateTime, Duration, LocalResult, NaiveDateTime, Offset, SubsecRound, TimeZone, Utc};
-use chrono_tz::Tz;
+use chrono::{DateTime, Datelike, Duration, NaiveDateTime, SubsecRound, Timelike, Utc};
+use jiff::civil;
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
-use crate::config::parse_cron;
+use crate::config::{parse_cron, time_zone};
 
 /// No zone changes its offset twice within this time.
 const BETWEEN_CHANGES: Duration = Duration::hours(12);
@@ -17,7 +18,7 @@ const BETWEEN_CHANGES: Duration = Duration::hours(12);
 /// The times of one expression.
 pub(super) struct Cron {
     times: croner::Cron,
-    zone: Tz,
+    zone: TimeZone,
     /// Whether each of its times of day is to be due once a day, whatever the clock does.
     has_times_of_day: bool,
 }
@@ -27,7 +28,7 @@ impl Cron {
     pub fn new(expression: &str, timezone: &str) -> Option<Self> {
         Some(Self {
             times: parse_cron(expression)?,
-            zone: timezone.parse().ok()?,
+            zone: time_zone(timezone)?,
             has_times_of_day: names_times_of_day(expression),
         })
     }
@@ -66,8 +67,9 @@ impl Cron {
     }
 
     fn offset(&self, at: DateTime<Utc>) -> Duration {
-        let offset = self.zone.offset_from_utc_datetime(&at.naive_utc());
-        Duration::seconds(i64::from(offset.fix().local_minus_utc()))
+        // Beyond the year 9999 no zone has rules.
+        let at = jiff::Timestamp::from_second(at.timestamp()).unwrap_or(jiff::Timestamp::MAX);
+        duration(self.zone.to_offset(at))
     }
 
     /// The first moment after `from`, and not after `to`, at which the clock leaps.
@@ -95,11 +97,33 @@ impl Cron {
 
     /// Whether the clock shows this time twice, and `at` is not the first of the two.
     fn was_shown_before(&self, shown: NaiveDateTime, at: DateTime<Utc>) -> bool {
-        match self.zone.from_local_datetime(&shown) {
-            LocalResult::Ambiguous(first, _) => first < at,
-            _ => false,
+        let Some(shown_there) = civil(shown) else {
+            return false;
+        };
+        match self.zone.to_ambiguous_timestamp(shown_there).offset() {
+            AmbiguousOffset::Fold { before, .. } => shown.and_utc() - duration(before) < at,
+            AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Gap { .. } => false,
         }
     }
+}
+
+fn duration(offset: Offset) -> Duration {
+    Duration::seconds(i64::from(offset.seconds()))
+}
+
+/// The same time of day, for the rules of the zone.
+fn civil(shown: NaiveDateTime) -> Option<civil::DateTime> {
+    let small = |number: u32| i8::try_from(number).ok();
+    civil::DateTime::new(
+        i16::try_from(shown.year()).ok()?,
+        small(shown.month())?,
+        small(shown.day())?,
+        small(shown.hour())?,
+        small(shown.minute())?,
+        small(shown.second())?,
+        0,
+    )
+    .ok()
 }
 
 fn names_times_of_day(expression: &str) -> bool {

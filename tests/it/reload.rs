@@ -259,3 +259,48 @@ async fn schedules_come_and_go() {
     );
     service.ends_well().await;
 }
+
+#[tokio::test]
+async fn a_program_that_is_not_there_is_named_at_the_start_at_a_reload_and_by_the_doctor() {
+    let missing = "processor later: its program ";
+    let tool = |setup: &Setup| setup.folder().join("tool").display().to_string();
+    let setup = Setup::new();
+    let program = tool(&setup);
+    let setup = setup.table(&format!(
+        "[processors.later]\nkind = \"command\"\nprogram = {program:?}"
+    ));
+    let service = setup.start().await;
+    let log = service.setup().log();
+    let warned = |line: &&str| line.contains("WARN") && line.contains(missing);
+    assert_eq!(log.lines().filter(warned).count(), 1, "{log}");
+    let answer = service.reload().await.expect(200);
+    let warnings = answer["warnings"].as_array().expect("a list");
+    assert_eq!(warnings.len(), 1);
+    assert!(
+        warnings[0].as_str().unwrap().starts_with(missing),
+        "{answer}"
+    );
+    let settings = |report: Value| {
+        let checks = report["checks"].as_array().expect("checks").clone();
+        let found = checks.into_iter().find(|check| check["name"] == "settings");
+        found.expect("a check")
+    };
+    let found = settings(service.get("/api/v1/doctor").await.expect(200));
+    assert_eq!(found["state"], "warn");
+    assert!(
+        found["message"].as_str().unwrap().starts_with(missing),
+        "{found}"
+    );
+
+    // It may be installed later.
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = std::fs::File::options();
+    let file = file.create(true).write(true).mode(0o755).open(&program);
+    std::io::Write::write_all(&mut file.expect("a file"), b"#!/bin/sh\ncat\n").expect("a script");
+    assert_eq!(service.reload().await.expect(200)["warnings"], json!([]));
+    let found = settings(service.get("/api/v1/doctor").await.expect(200));
+    assert_eq!(found["state"], "ok");
+    let id = service.submit_to("later", "works").await;
+    assert_eq!(service.finished(&id).await["result"], "works");
+    service.ends_well().await;
+}

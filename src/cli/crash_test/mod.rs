@@ -16,6 +16,7 @@ use tempfile::TempDir;
 
 use super::error::Error;
 use super::output::{print, print_json, say};
+use super::period::period;
 use super::signals::Signals;
 use ledger::{Ledger, Verdict};
 use load::Load;
@@ -45,9 +46,9 @@ pub(super) struct CrashTest {
     /// How often it is killed
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Begin no round after this time
-    #[arg(long)]
-    seconds: Option<u64>,
+    /// Begin no round after this time, such as 600, 10m or 1h
+    #[arg(long, value_name = "TIME", value_parser = period)]
+    seconds: Option<Duration>,
     /// Clients that submit at the same time
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
     clients: u16,
@@ -93,9 +94,7 @@ pub(super) async fn run(test: &CrashTest) -> Result<(), Error> {
 }
 
 async fn kill_and_count(test: &CrashTest, folder: &Path) -> Result<Verdict, Error> {
-    let end = test
-        .seconds
-        .map(|seconds| Instant::now() + Duration::from_secs(seconds));
+    let end = test.seconds.map(|seconds| Instant::now() + seconds);
     let ledger = Ledger::default();
     let mut kills = 0;
     for round in 1..=test.rounds {

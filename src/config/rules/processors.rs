@@ -8,7 +8,7 @@ use reqwest::Url;
 
 use super::super::processors::Kind;
 use super::super::rate::{self, Rate};
-use super::super::values::{argument, number, seconds, text, whole, word};
+use super::super::values::{argument, duration, number, text, whole, word};
 use super::{Names, Rule};
 
 /// The longest pause between two attempts: 30 days.
@@ -35,18 +35,18 @@ pub(in crate::config) const BACKOFF: Rule<Dict> = Rule::new(
     dict,
 );
 
-pub(in crate::config) const FIRST_PAUSE: Rule<Duration> =
-    Rule::new("a number of seconds from 0 to 86400 (a day)", |value| {
-        seconds(value, 0.0).filter(|first| first.as_secs_f64() <= 86_400.0)
-    });
+pub(in crate::config) const FIRST_PAUSE: Rule<Duration> = Rule::new(
+    "a number of seconds from 0 to 86400 (a day), or a text such as \"90s\" or \"5m\"",
+    |value| duration(value, 0.0).filter(|first| first.as_secs_f64() <= 86_400.0),
+);
 
 pub(in crate::config) const FACTOR: Rule<f64> =
     Rule::new("a number from 1 to 100", |value| number(value, 1.0..=100.0));
 
-pub(in crate::config) const PAUSE: Rule<Duration> =
-    Rule::new("a number of seconds from 0 to 2592000 (30 days)", |value| {
-        seconds(value, 0.0).filter(|pause| pause.as_secs_f64() <= LONGEST_PAUSE)
-    });
+pub(in crate::config) const PAUSE: Rule<Duration> = Rule::new(
+    "a number of seconds from 0 to 2592000 (30 days), or a text such as \"5m\" or \"2h\"",
+    |value| duration(value, 0.0).filter(|pause| pause.as_secs_f64() <= LONGEST_PAUSE),
+);
 
 pub(in crate::config) const JITTER: Rule<f64> =
     Rule::new("a number from 0 to 1", |value| number(value, 0.0..=1.0));
@@ -140,10 +140,10 @@ pub(in crate::config) const TOKENS: Rule<u64> =
         whole(value, 1..=1_000_000_000)
     });
 
-pub(in crate::config) const LEASE: Rule<Duration> =
-    Rule::new("a number of seconds from 1 to 86400 (a day)", |value| {
-        seconds(value, 1.0).filter(|lease| lease.as_secs_f64() <= 86_400.0)
-    });
+pub(in crate::config) const LEASE: Rule<Duration> = Rule::new(
+    "a number of seconds from 1 to 86400 (a day), or a text such as \"90s\" or \"5m\"",
+    |value| duration(value, 1.0).filter(|lease| lease.as_secs_f64() <= 86_400.0),
+);
 
 pub(in crate::config) const KEYS: Rule<Dict> =
     Rule::private("tables [concurrency_keys.NAME] in venom.toml", dict);

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use chrono_tz::Tz;
 use figment::value::Dict;
 
 use super::super::schedules::{Missed, parse_cron};
-use super::super::values::{argument, span, text, whole, word};
+use super::super::time_zones::time_zone;
+use super::super::values::{argument, duration, text, whole, word};
 use super::Rule;
 
 pub(in crate::config) const SCHEDULES: Rule<Dict> =
@@ -16,7 +16,8 @@ pub(in crate::config) const SCHEDULES: Rule<Dict> =
 
 pub(in crate::config) const CRON: Rule<String> = Rule::new(
     "a cron expression that comes true at some time, such as \"30 9 * * MON-FRI\" (minute, hour, \
-     day, month, weekday; a sixth field before them is the second) or \"@daily\"",
+     day, month, weekday; a sixth field before them is the second) or \"@daily\", with no step \
+     longer than its field or range: for every 90 minutes, `every = \"90m\"`",
     |value| {
         let expression = text(value)?.trim().to_owned();
         parse_cron(&expression).map(|_| expression)
@@ -27,14 +28,14 @@ pub(in crate::config) const TIMEZONE: Rule<String> = Rule::new(
     "the IANA name of a time zone, such as \"UTC\" or \"Europe/Warsaw\"",
     |value| {
         let name = text(value)?.trim().to_owned();
-        name.parse::<Tz>().is_ok().then_some(name)
+        time_zone(&name).map(|_| name)
     },
 );
 
 pub(in crate::config) const EVERY: Rule<Duration> = Rule::new(
     "at least 1 second: a number of seconds, or a text such as \"15m\", \"1h\" or \"1d\" \
      (units s, m, h, d)",
-    |value| span(value, 1.0),
+    |value| duration(value, 1.0),
 );
 
 pub(in crate::config) const MISSED: Rule<Missed> = Rule::new("\"run once\" or \"skip\"", |value| {

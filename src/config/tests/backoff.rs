@@ -47,7 +47,7 @@ fn mistakes_name_their_key() {
         (
             "[processors.echo.backoff]\nfirst = 86401",
             "`processors.echo.backoff.first` in HERE/venom.toml, line 3: found 86401, \
-             expected a number of seconds from 0 to 86400 (a day)",
+             expected a number of seconds from 0 to 86400 (a day), or a text such as \"90s\" or \"5m\"",
         ),
         (
             "backoff = { factor = 0.5 }",
@@ -62,7 +62,7 @@ fn mistakes_name_their_key() {
         (
             "backoff = { max = 2592001 }",
             "`processors.echo.backoff.max` in HERE/venom.toml, line 2: found 2592001, \
-             expected a number of seconds from 0 to 2592000 (30 days)",
+             expected a number of seconds from 0 to 2592000 (30 days), or a text such as \"5m\" or \"2h\"",
         ),
         (
             "backoff = { first = 2.5, max = 2 }",

@@ -282,7 +282,7 @@ fn mistakes_name_the_key_and_show_no_secret() {
             "kind = 'worker'\n",
             "lease = 0.5",
             "`processors.a.lease` in HERE/venom.toml, line 3: found 0.5, \
-             expected a number of seconds from 1 to 86400 (a day)",
+             expected a number of seconds from 1 to 86400 (a day), or a text such as \"90s\" or \"5m\"",
         ),
     ] {
         assert_eq!(processor(&format!("{kind}{lines}")).mistake(), message);

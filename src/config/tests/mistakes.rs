@@ -177,3 +177,66 @@ fn a_value_of_ours_must_be_text() {
          expected UTF-8 text"
     );
 }
+
+#[test]
+fn a_misspelt_key_of_a_table_is_named_though_the_right_one_is_missing() {
+    for (toml, key, line, right) in [
+        (
+            "[processors.a]\nkind = 'command'\nprogam = 'ls'",
+            "processors.a.progam",
+            3,
+            "program",
+        ),
+        (
+            "[processors.a]\nknd = 'command'\nprogram = 'ls'",
+            "processors.a.knd",
+            2,
+            "kind",
+        ),
+        (
+            "[processors.a]\nkind = 'webhook'\nulr = 'http://a'",
+            "processors.a.ulr",
+            3,
+            "url",
+        ),
+        (
+            "[processors.a]\nkind = 'hive'\nfuntion = 'f'",
+            "processors.a.funtion",
+            3,
+            "function",
+        ),
+        (
+            "[schedules.a]\nevery = 5\ncontnet = 'x'",
+            "schedules.a.contnet",
+            3,
+            "content",
+        ),
+    ] {
+        assert_eq!(
+            setup().toml(toml).mistake(),
+            format!(
+                "unknown setting `{key}` in HERE/venom.toml, line {line}; did you mean `{right}`?"
+            )
+        );
+    }
+    assert_eq!(
+        setup().toml("[processors.a]\nkind = 'command'").mistake(),
+        "`processors.a.program` in HERE/venom.toml, line 1: found nothing, \
+         expected the program to start, as text"
+    );
+}
+
+#[test]
+fn a_program_that_is_not_there_is_a_warning() {
+    let toml = "[processors.a]\nkind = 'command'\nprogram = 'no-such-program'";
+    let warnings = setup().toml(toml).load().unwrap().warnings;
+    assert_eq!(
+        warnings,
+        [
+            "processor a: its program no-such-program is in no folder of PATH; its tasks fail until \
+          that is mended"
+        ]
+    );
+    let there = "[processors.a]\nkind = 'command'\nprogram = 'sh'";
+    assert!(setup().toml(there).load().unwrap().warnings.is_empty());
+}

@@ -161,7 +161,7 @@ fn mistakes_name_the_processor_and_the_line() {
         (
             "[processors.a]\nkind = 'echo'\ntimeout = 0",
             "`processors.a.timeout` in HERE/venom.toml, line 3: found 0, \
-             expected a number of seconds, at least 0.001",
+             expected a number of seconds, at least 0.001, or a text such as \"90s\", \"5m\" or \"2h\"",
         ),
         (
             "[processors.a]\nkind = 'echo'\nconcurrency = 0",

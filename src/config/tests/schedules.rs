@@ -106,6 +106,9 @@ fn cron_has_five_fields_or_six_or_a_nickname() {
         "*/5 9-17 1,15 JAN-JUN mon",
         "30 0 9 * * *",
         "0 0 L * *",
+        "*/60 */24 * */12 *",
+        "10-20/11 8-18/2 * * MON-FRI/2",
+        "*/45 * * * *",
         "0 0 29 2 *",
         "0 0 * * 5#2",
         "@hourly",
@@ -122,6 +125,19 @@ fn cron_has_five_fields_or_six_or_a_nickname() {
         "0 0 9 * * * 2027",
         "@reboot",
         "tomorrow",
+        // These steps would be the first value alone.
+        "*/90 * * * *",
+        "*/61 * * * *",
+        "0 */25 * * *",
+        "0 0 */32 * *",
+        "0 0 1 */13 *",
+        "0 0 * * */8",
+        "*/61 0 0 * * *",
+        "10-20/15 * * * *",
+        "5,10-20/15 * * * *",
+        "0/90 * * * *",
+        "50-70 * * * *",
+        "* 22-25 * * *",
         // These never come true.
         "0 0 30 2 *",
         ", * * * *",
@@ -153,7 +169,8 @@ fn mistakes_of_time_name_the_schedule_and_the_line() {
             "cron = 'daily'\ncontent = 'x'",
             "`schedules.a.cron` in HERE/venom.toml, line 2: found \"daily\", expected a cron \
              expression that comes true at some time, such as \"30 9 * * MON-FRI\" (minute, hour, \
-             day, month, weekday; a sixth field before them is the second) or \"@daily\"",
+             day, month, weekday; a sixth field before them is the second) or \"@daily\", \
+             with no step longer than its field or range: for every 90 minutes, `every = \"90m\"`",
         ),
         (
             "cron = '@daily'\ntimezone = 'Europe/Warszawa'\ncontent = 'x'",
@@ -205,7 +222,7 @@ fn mistakes_of_the_task_name_the_schedule_and_the_line() {
         (
             "timeout = 0",
             "`schedules.a.timeout` in HERE/venom.toml, line 4: found 0, \
-             expected a number of seconds, at least 0.001",
+             expected a number of seconds, at least 0.001, or a text such as \"90s\", \"5m\" or \"2h\"",
         ),
         (
             "tags = 'one'",

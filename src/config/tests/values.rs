@@ -67,7 +67,7 @@ fn the_address_may_be_the_local_one_by_name() {
 }
 
 #[test]
-fn times_are_numbers_of_seconds() {
+fn times_are_numbers_of_seconds_or_have_a_unit() {
     let grace = |value: &str| {
         let setup = setup().toml(&format!("shutdown_grace = {value}"));
         setup.settings().shutdown_grace
@@ -77,6 +77,21 @@ fn times_are_numbers_of_seconds() {
     assert_eq!(grace("90"), Duration::from_secs(90));
     assert_eq!(grace("0.25"), Duration::from_millis(250));
     assert_eq!(grace("\"1.5\""), Duration::from_millis(1500));
+    assert_eq!(grace("\"5m\""), Duration::from_mins(5));
+    let settings = setup()
+        .toml(
+            "[processors.a]\nkind = 'worker'\nlease = '2m'\ntimeout = '5m'\n\
+             backoff = { first = '90s', max = '1h' }",
+        )
+        .variable("VENOM_POLL_INTERVAL", "200ms")
+        .variable("HIVE_TASK_TIMEOUT", "5m")
+        .settings();
+    let processor = &settings.processors["a"];
+    assert_eq!(processor.timeout, Some(Duration::from_mins(5)));
+    assert_eq!(processor.backoff.first, Duration::from_secs(90));
+    assert_eq!(processor.backoff.max, Duration::from_hours(1));
+    assert_eq!(settings.poll_interval, Duration::from_millis(200));
+    assert_eq!(settings.hive_task_timeout, Duration::from_mins(5));
 }
 
 #[test]
@@ -166,7 +181,7 @@ fn ranges_hold_in_the_file_and_in_variables() {
                 "file:///",
             ],
         ),
-        ("shutdown_grace", vec!["-0.1", "nan", "inf", "1e10", "30s"]),
+        ("shutdown_grace", vec!["-0.1", "nan", "inf", "1e10", "30x"]),
         ("state_dump_interval", vec!["-1"]),
         ("poll_interval", vec!["0", "0.0001"]),
         ("header_timeout", vec!["0"]),
