@@ -228,6 +228,7 @@ impl App {
             doctor: self.doctor,
             access: self.access.clone(),
             quota: Arc::clone(&quota),
+            intake: api::Intake::new(self.settings.body_limit_bytes),
             body_limit_bytes: self.settings.body_limit_bytes,
             request_timeout: self.settings.request_timeout,
             spool_folder: folder_of(&self.settings.database_path),

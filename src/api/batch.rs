@@ -1,12 +1,16 @@
 //! `POST /api/v1/tasks/batch`: many tasks in one request, all of them or none.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::Shared;
@@ -14,6 +18,7 @@ use super::caller::Caller;
 use super::document::{parameters, requests};
 use super::error::{ApiError, Problem, Taken};
 use super::extract::{IdempotencyKey, check_json, once, parse_object, parse_part, read_body};
+use super::json_check::{OBJECT, check, list_of};
 use super::query::NoParameters;
 use super::task_request::task_of;
 use super::traced::Traced;
@@ -84,7 +89,12 @@ pub(super) async fn create(
         return Err(Error::Stopping.into());
     }
     let room = api.state.reserve(body.bytes.len())?;
-    let mut tasks = body.tasks(&api.registry, &caller)?;
+    let (registry, who) = (Arc::clone(&api.registry), caller.clone());
+    let read = move |bytes: &[u8]| match body.is_lines {
+        true => lines(bytes, &registry, &who),
+        false => list(bytes, &registry, &who),
+    };
+    let mut tasks = api.intake.parse(&body.bytes, read).await?;
     for (index, task) in tasks.iter().enumerate() {
         let checked = caller.check(&task.processor);
         checked.map_err(|error| error.of_task(index))?;
@@ -101,60 +111,54 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, created).into_response())
 }
 
-impl BatchBody {
-    fn tasks(&self, registry: &Registry, caller: &Caller) -> Result<Vec<NewTask>, ApiError> {
-        let values = match self.is_lines {
-            true => lines(&self.bytes)?,
-            false => list(&self.bytes)?,
-        };
-        if values.len() > BATCH_LIMIT {
-            let msg = format!("List should have at most {BATCH_LIMIT} items");
-            let found = json!(values.len());
-            return Err(Problem::new("too_long", &["body", "tasks"], msg, found).into());
-        }
-        let tasks = values.into_iter().enumerate();
-        tasks
-            .map(|(index, value)| {
-                let task = task_of(value, registry, caller);
-                task.map_err(|error| error.of_task(index))
-            })
-            .collect()
+/// `{"tasks": [ … ]}`, one task after the other: no more than one of them is a tree of values at a time.
+fn list(body: &[u8], registry: &Registry, caller: &Caller) -> Result<Vec<NewTask>, ApiError> {
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return parse_object(body).map(|_| Vec::new());
     }
-}
-
-/// `{"tasks": [ … ]}`
-fn list(body: &[u8]) -> Result<Vec<Value>, ApiError> {
-    let mut fields = parse_object(body)?;
-    match fields.remove("tasks") {
-        Some(Value::Array(tasks)) => {
-            if let Some((name, value)) = fields.into_iter().next() {
-                let msg = "Unknown field; expected tasks";
-                return Err(Problem::new("extra_forbidden", &["body", &name], msg, value).into());
-            }
-            Ok(tasks)
-        }
-        Some(other) => {
-            let msg = "Input should be a valid list";
-            Err(Problem::new("list_type", &["body", "tasks"], msg, other).into())
-        }
-        None => {
-            let found = Value::Object(fields);
-            Err(Problem::new("missing", &["body", "tasks"], "Field required", found).into())
-        }
+    check(body, list_of(BATCH_LIMIT))?;
+    let mut fields: BTreeMap<String, &RawValue> = parse_part(body, 0, 1)?;
+    let Some(tasks) = fields.remove("tasks") else {
+        let found = Value::Object(parse_part(body, 0, 1)?);
+        return Err(Problem::new("missing", &["body", "tasks"], "Field required", found).into());
+    };
+    if let Some((name, value)) = fields.into_iter().next() {
+        let msg = "Unknown field; expected tasks";
+        let value = serde_json::from_str(value.get()).unwrap_or_default();
+        return Err(Problem::new("extra_forbidden", &["body", &name], msg, value).into());
     }
+    let Ok(tasks) = serde_json::from_str::<Vec<&RawValue>>(tasks.get()) else {
+        let msg = "Input should be a valid list";
+        let value = serde_json::from_str(tasks.get()).unwrap_or_default();
+        return Err(Problem::new("list_type", &["body", "tasks"], msg, value).into());
+    };
+    let tasks = tasks.into_iter().enumerate();
+    tasks
+        .map(|(index, task)| {
+            let task = parse_part(task.get().as_bytes(), 0, 1)
+                .and_then(|value| task_of(value, registry, caller));
+            task.map_err(|error| error.of_task(index))
+        })
+        .collect()
 }
 
 /// One object a line; empty lines are passed over. What is no JSON is named by its task, and by its line
 /// and byte in the whole body.
-fn lines(body: &[u8]) -> Result<Vec<Value>, ApiError> {
-    let mut values = Vec::new();
+fn lines(body: &[u8], registry: &Registry, caller: &Caller) -> Result<Vec<NewTask>, ApiError> {
+    let mut tasks = Vec::new();
     let mut start = 0;
     for (index, line) in body.split(|byte| *byte == b'\n').enumerate() {
         if !line.trim_ascii().is_empty() {
-            let value = parse_part(line, start, index + 1);
-            values.push(value.map_err(|error| error.of_task(values.len()))?);
+            if tasks.len() == BATCH_LIMIT {
+                let msg = format!("List should have at most {BATCH_LIMIT} items");
+                return Err(Problem::new("too_long", &["body", "tasks"], msg, Value::Null).into());
+            }
+            let task = check(line, OBJECT)
+                .and_then(|()| parse_part(line, start, index + 1))
+                .and_then(|value| task_of(value, registry, caller));
+            tasks.push(task.map_err(|error| error.of_task(tasks.len()))?);
         }
         start += line.len() + 1;
     }
-    Ok(values)
+    Ok(tasks)
 }

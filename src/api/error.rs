@@ -89,7 +89,7 @@ enum Place {
 }
 
 /// The most problems of one request that are told.
-const PROBLEMS_LIMIT: usize = 100;
+pub(super) const PROBLEMS_LIMIT: usize = 100;
 
 impl Problem {
     pub fn new(kind: &'static str, loc: &[&str], msg: impl Into<String>, input: Value) -> Self {
@@ -100,6 +100,13 @@ impl Problem {
             msg: msg.into(),
             input: echo::shortened(input),
         }
+    }
+}
+
+impl Problem {
+    /// Goes one step further to where it stands.
+    pub fn place(&mut self, step: Value) {
+        self.loc.push(echo::shortened(step));
     }
 }
 

@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::Api;
 use super::caller::Caller;
 use super::error::{ApiError, Problem};
+use super::intake::{SMALL_BYTES, Upload};
+use super::json_check::{OBJECT, check};
 use crate::models::TaskId;
 use crate::state::Once;
 
@@ -54,22 +57,19 @@ impl FromRequest<Arc<Api>> for JsonBody {
     }
 }
 
-/// Bytes of a body that nobody needs a token for.
-const SMALL_BYTES: usize = 4096;
+/// A JSON body of a call that needs few words: at most `BYTES` of it.
+pub(super) struct SmallJsonBody<const BYTES: usize = SMALL_BYTES>(pub Bytes);
 
-/// A JSON body of whom nothing is known yet: so many strangers' bodies may come at a time.
-pub(super) struct SmallJsonBody(pub Bytes);
-
-impl FromRequest<Arc<Api>> for SmallJsonBody {
+impl<const BYTES: usize> FromRequest<Arc<Api>> for SmallJsonBody<BYTES> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, ApiError> {
         check_json(request.headers())?;
-        read_up_to(SMALL_BYTES, request, api).await.map(Self)
+        read_up_to(BYTES, request, api).await.map(Self)
     }
 }
 
-/// A JSON body that may be left out.
+/// A small JSON body that may be left out.
 pub(super) struct OptionalJsonBody(pub Option<Bytes>);
 
 impl FromRequest<Arc<Api>> for OptionalJsonBody {
@@ -77,7 +77,7 @@ impl FromRequest<Arc<Api>> for OptionalJsonBody {
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, ApiError> {
         let typed = check_json(request.headers());
-        let body = read_body(request, api).await?;
+        let body = read_up_to(SMALL_BYTES, request, api).await?;
         if body.is_empty() {
             return Ok(Self(None));
         }
@@ -113,24 +113,83 @@ pub(super) async fn read_body(request: Request, api: &Api) -> Result<Bytes, ApiE
     read_up_to(api.body_limit_bytes, request, api).await
 }
 
+/// The body without a byte order mark, which Windows programs write before JSON.
 async fn read_up_to(limit: usize, request: Request, api: &Api) -> Result<Bytes, ApiError> {
-    let body = Limited::new(request.into_body(), limit).collect();
-    let read = tokio::time::timeout(api.request_timeout, body)
-        .await
-        .map_err(|_| {
-            let seconds = api.request_timeout.as_secs_f64();
-            let detail = format!("The request's body did not arrive within {seconds} s.");
-            ApiError::Status(StatusCode::REQUEST_TIMEOUT, detail)
-        })?;
-    read.map(|body| body.to_bytes()).map_err(|error| {
-        if error.is::<LengthLimitError>() {
-            let detail = format!("The request's body is larger than {limit} bytes.");
-            ApiError::Status(StatusCode::PAYLOAD_TOO_LARGE, detail)
-        } else {
+    let limit = limit.min(api.body_limit_bytes);
+    let body = request.into_body();
+    // Before the body is asked for: a client that waits for `100 Continue` hears at once that it need not.
+    if body.size_hint().lower() > limit as u64 {
+        return Err(too_large(limit));
+    }
+    let read = tokio::time::timeout(api.request_timeout, collect(limit, body, api)).await;
+    let body = read.map_err(|_| {
+        let seconds = api.request_timeout.as_secs_f64();
+        let detail = format!("The request's body did not arrive within {seconds} s.");
+        ApiError::Status(StatusCode::REQUEST_TIMEOUT, detail)
+    })??;
+    Ok(match body.starts_with(BYTE_ORDER_MARK) {
+        true => body.slice(BYTE_ORDER_MARK.len()..),
+        false => body,
+    })
+}
+
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// All of a body. One that comes in one piece is not copied.
+async fn collect(limit: usize, mut body: Body, api: &Api) -> Result<Bytes, ApiError> {
+    let expected = body.size_hint().exact();
+    let mut whole = Vec::new();
+    let mut upload: Option<Upload> = None;
+    loop {
+        let frame = match &upload {
+            None => body.frame().await,
+            Some(upload) => tokio::select! {
+                frame = body.frame() => frame,
+                () = upload.evicted.cancelled() => return Err(stalled()),
+            },
+        };
+        let Some(frame) = frame else { break };
+        let frame = frame.map_err(|_| {
             let detail = "The request's body could not be read.".to_owned();
             ApiError::Status(StatusCode::BAD_REQUEST, detail)
+        })?;
+        let Ok(piece) = frame.into_data() else {
+            continue;
+        };
+        let length = whole.len() + piece.len();
+        if length > limit {
+            return Err(too_large(limit));
         }
+        if whole.is_empty() && body.is_end_stream() {
+            return Ok(piece);
+        }
+        if length > SMALL_BYTES {
+            let more = match &upload {
+                None => length,
+                Some(_) => piece.len(),
+            };
+            let upload = upload.get_or_insert_with(|| api.intake.upload());
+            upload.grow(more)?;
+            if let Some(expected) = expected.and_then(|bytes| usize::try_from(bytes).ok()) {
+                whole.reserve_exact(expected.saturating_sub(whole.len()));
+            }
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(match upload {
+        None => whole.into(),
+        Some(upload) => upload.finish(whole),
     })
+}
+
+fn too_large(limit: usize) -> ApiError {
+    let detail = format!("The request's body is larger than {limit} bytes.");
+    ApiError::Status(StatusCode::PAYLOAD_TOO_LARGE, detail)
+}
+
+fn stalled() -> ApiError {
+    let detail = "The request's body stopped arriving while others needed its room.".to_owned();
+    ApiError::Status(StatusCode::REQUEST_TIMEOUT, detail)
 }
 
 /// The body as a JSON object; what is none is a 422.
@@ -155,11 +214,16 @@ pub(super) fn parse_json(body: &[u8]) -> Result<Value, ApiError> {
         let problem = Problem::new("missing", &["body"], "Field required", Value::Null);
         return Err(problem.into());
     }
+    check(body, OBJECT)?;
     parse_part(body, 0, 1)
 }
 
 /// A part of a body as JSON, which begins at the byte `start` on the body's line `line`, from 1.
-pub(super) fn parse_part(part: &[u8], start: usize, line: usize) -> Result<Value, ApiError> {
+pub(super) fn parse_part<'a, T: Deserialize<'a>>(
+    part: &'a [u8],
+    start: usize,
+    line: usize,
+) -> Result<T, ApiError> {
     serde_json::from_slice(part).map_err(|error| {
         let at = start + offset(part, error.line(), error.column());
         let (found, column) = (error.to_string(), error.column());

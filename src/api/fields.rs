@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::caller::Caller;
-use super::error::{ApiError, Problem};
+use super::error::{ApiError, PROBLEMS_LIMIT, Problem};
+use crate::models::task_limits::{NAME_CHARS, TAGS_LIMIT};
 use crate::models::{TaskId, Timestamp};
 use crate::processors::Registry;
 
@@ -36,7 +37,8 @@ impl Fields {
     /// Like [`Fields::finish`], where no other field than `known` may stand.
     pub fn refuse_others(mut self, known: &[&str]) -> Result<(), ApiError> {
         let expected = known.join(", ");
-        for (name, value) in std::mem::take(&mut self.left) {
+        let others = std::mem::take(&mut self.left);
+        for (name, value) in others.into_iter().take(PROBLEMS_LIMIT) {
             let msg = format!("Unknown field; expected one of {expected}");
             self.refuse(&name, "extra_forbidden", &msg, value);
         }
@@ -45,16 +47,13 @@ impl Fields {
 
     /// The mistake that `name` has this value.
     pub fn refuse(&mut self, name: &str, kind: &'static str, msg: &str, found: Value) {
-        self.problems
-            .push(Problem::new(kind, &["body", name], msg, found));
+        self.problems([Problem::new(kind, &["body", name], msg, found)]);
     }
 
+    /// Notes as many of these as are told; the others are not even made.
     pub fn problems(&mut self, problems: impl IntoIterator<Item = Problem>) {
-        self.problems.extend(problems);
-    }
-
-    pub fn left(&self) -> &Map<String, Value> {
-        &self.left
+        let room = PROBLEMS_LIMIT.saturating_sub(self.problems.len());
+        self.problems.extend(problems.into_iter().take(room));
     }
 
     /// The field, if it is there and not null.
@@ -88,14 +87,24 @@ impl Fields {
         })
     }
 
-    /// A text that names something: not empty, and short.
-    pub fn key(&mut self, name: &str) -> Option<String> {
-        let msg = "Input should be a string of 1 to 200 characters";
-        self.read(name, "string_type", msg, |value| {
+    /// A text of at most `limit` characters.
+    pub fn short_text(&mut self, name: &str, limit: usize) -> Option<String> {
+        let text = self.text(name)?;
+        if has_more_chars(&text, limit) {
+            let msg = format!("String should have at most {limit} characters");
+            self.refuse(name, "string_too_long", &msg, text.into());
+            return None;
+        }
+        Some(text)
+    }
+
+    /// A text that names something: not empty, and at most `limit` characters long.
+    pub fn key(&mut self, name: &str, limit: usize) -> Option<String> {
+        let msg = format!("Input should be a string of 1 to {limit} characters");
+        self.read(name, "string_type", &msg, |value| {
             let text = value.as_str()?;
-            (1..=200)
-                .contains(&text.chars().count())
-                .then(|| text.to_owned())
+            let fits = !text.is_empty() && !has_more_chars(text, limit);
+            fits.then(|| text.to_owned())
         })
     }
 
@@ -147,11 +156,34 @@ impl Fields {
 
     /// The texts that a field has which was taken.
     pub fn texts_of(&mut self, name: &str, value: Value) -> Vec<String> {
-        serde_json::from_value(value.clone()).unwrap_or_else(|_| {
+        let texts = value.as_array().and_then(|items| {
+            let texts = items.iter().map(|item| item.as_str().map(str::to_owned));
+            texts.collect()
+        });
+        texts.unwrap_or_else(|| {
             let msg = "Input should be a list of strings";
             self.refuse(name, "list_type", msg, value);
             Vec::new()
         })
+    }
+
+    /// The words by which tasks are found: few, and each short.
+    pub fn tags(&mut self) -> Vec<String> {
+        let tags = self.texts("tags");
+        if tags.len() > TAGS_LIMIT {
+            let msg = format!("List should have at most {TAGS_LIMIT} items");
+            self.refuse("tags", "too_long", &msg, json!(tags.len()));
+            return Vec::new();
+        }
+        let long = tags.iter().enumerate();
+        let long = long.filter(|(_, tag)| has_more_chars(tag, NAME_CHARS));
+        self.problems(long.map(|(index, tag)| {
+            let msg = format!("String should have at most {NAME_CHARS} characters");
+            let mut problem = Problem::new("string_too_long", &["body", "tags"], msg, json!(tag));
+            problem.place(json!(index));
+            problem
+        }));
+        tags
     }
 
     /// Task ids, each once.
@@ -183,6 +215,10 @@ impl Fields {
         }
         Some(name)
     }
+}
+
+fn has_more_chars(text: &str, limit: usize) -> bool {
+    text.len() > limit && text.chars().nth(limit).is_some()
 }
 
 /// The mistake that `processor` names none that is configured.

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::document::requests;
 use super::error::{ApiError, Refusal};
-use super::extract::{JsonBody, parse_object};
+use super::extract::{SmallJsonBody, parse_object};
 use super::fields::Fields;
 use super::query::{NoParameters, Query};
 use super::{Api, Shared};
@@ -118,7 +118,7 @@ pub(super) async fn nodes(
 pub(super) async fn broadcast(
     State(api): Shared,
     _: NoParameters,
-    JsonBody(body): JsonBody,
+    SmallJsonBody(body): SmallJsonBody,
 ) -> Result<Json<BroadcastDone>, ApiError> {
     let (command, data) = read(&body)?;
     let receivers = handle(&api)?.broadcast(&command, &data).await?;

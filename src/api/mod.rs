@@ -20,6 +20,8 @@ mod guard;
 mod headers;
 mod health;
 mod hive_calls;
+mod intake;
+mod json_check;
 mod list;
 mod listeners;
 mod metrics;
@@ -59,6 +61,7 @@ use utoipa_axum::routes;
 
 pub use error::ApiError;
 pub use guard::Hosts;
+pub use intake::Intake;
 pub use listeners::Listeners;
 pub use quota::Quota;
 pub use server::{Door, ServerLimits, serve};
@@ -89,6 +92,8 @@ pub struct Api {
     pub access: Access,
     /// What clients have used up.
     pub quota: Arc<Quota>,
+    /// What large bodies may cost.
+    pub intake: Intake,
     /// Largest request body, except for an import.
     pub body_limit_bytes: usize,
     /// Time a client may take to send a request's body.

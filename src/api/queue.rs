@@ -16,6 +16,7 @@ use super::fields::{self, Fields};
 use super::hive_calls::WholeHive;
 use super::query::NoParameters;
 use super::task::TaskDone;
+use crate::models::task_limits::KEY_CHARS;
 use crate::models::{Pause, QueueStatus, Timestamp};
 use crate::processors::Registry;
 use crate::state::{PauseRequest, Paused, Resumed};
@@ -220,7 +221,7 @@ fn read_pause(
     let request = PauseRequest {
         processor: fields.processor(registry, caller),
         until: fields.time("until"),
-        reason: fields.text("reason"),
+        reason: fields.short_text("reason", KEY_CHARS),
     };
     if request.until.is_some_and(|until| until <= Timestamp::now()) {
         let until = json!(request.until);

@@ -37,6 +37,9 @@ const LOGIN: &str = "/api/v1/login";
 
 const LOGOUT: &str = "/api/v1/logout";
 
+/// Bytes of a login: nobody needs a token to send one.
+const LOGIN_BYTES: usize = 4096;
+
 /// Whether this call sets the cookie, and so has to know whence it comes.
 pub(super) fn sets_cookie(path: &str) -> bool {
     matches!(path, LOGIN | LOGOUT)
@@ -85,7 +88,7 @@ pub(super) async fn login(
     State(api): Shared,
     Extension(from): Extension<From>,
     _: NoParameters,
-    SmallJsonBody(body): SmallJsonBody,
+    SmallJsonBody(body): SmallJsonBody<LOGIN_BYTES>,
 ) -> Result<Response, ApiError> {
     let mut fields = Fields::new(parse_object(&body)?);
     let token = fields.required_text("token");

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::caller::Caller;
-use super::error::{ApiError, Problem};
+use super::error::ApiError;
 use super::extract::{object, parse_json};
 use super::fields::Fields;
+use crate::models::json::RawJson;
+use crate::models::task_limits::{KEY_CHARS, NAME_CHARS};
 use crate::models::{NewTask, Timestamp};
 use crate::processors::Registry;
 
-/// Levels of lists and objects in a field that is kept; JSON readers stop at 128 in all.
-const NESTING_LIMIT: usize = 100;
 /// Ten years, in seconds: the longest delay.
 const DELAY_LIMIT: f64 = 10.0 * 366.0 * 86_400.0;
 
@@ -40,23 +40,21 @@ pub(super) fn task_of(
         content,
         processor: processor.unwrap_or_else(|| registry.default_name()),
         priority: fields.whole("priority", -100, 100).unwrap_or(0),
-        tags: fields.texts("tags"),
-        session_id: fields.text("session_id"),
+        tags: fields.tags(),
+        session_id: fields.short_text("session_id", NAME_CHARS),
         max_attempts: fields
             .whole("max_attempts", 1, 1000)
             .unwrap_or_else(|| entry.map_or(1, |entry| entry.max_attempts)),
         run_at,
         delay,
         timeout: timeout(&mut fields),
-        concurrency_key: fields.key("concurrency_key"),
-        unique_key: fields.key("unique_key"),
+        concurrency_key: fields.key("concurrency_key", KEY_CHARS),
+        unique_key: fields.key("unique_key", KEY_CHARS),
         after: fields.ids("after"),
-        request: Map::new(),
+        request: RawJson::default(),
         trace: None,
     };
-    let too_deep = too_deep(fields.left());
-    fields.problems(too_deep);
-    let request = fields.finish()?;
+    let request = fields.finish()?.into();
     Ok(NewTask { request, ..task })
 }
 
@@ -86,26 +84,4 @@ fn timeout(fields: &mut Fields) -> Option<Duration> {
         let fits = (0.001..=DELAY_LIMIT).contains(&seconds);
         fits.then(|| Duration::from_secs_f64(seconds))
     })
-}
-
-/// What is kept must be readable again where it stands deeper: in `context_history`, in a dump.
-fn too_deep(fields: &Map<String, Value>) -> Vec<Problem> {
-    let deep = fields
-        .iter()
-        .filter(|(_, value)| depth(value) > NESTING_LIMIT);
-    deep.map(|(name, _)| {
-        let msg = format!("Input should be nested at most {NESTING_LIMIT} levels deep");
-        Problem::new("recursion_limit", &["body", name], msg, Value::Null)
-    })
-    .collect()
-}
-
-/// Lists and objects within each other. Recursive, as the parser that bounds it was.
-fn depth(value: &Value) -> usize {
-    let deepest = match value {
-        Value::Array(items) => items.iter().map(depth).max(),
-        Value::Object(fields) => fields.values().map(depth).max(),
-        _ => return 0,
-    };
-    1 + deepest.unwrap_or(0)
 }

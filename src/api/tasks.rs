@@ -68,7 +68,9 @@ pub(super) async fn create(
         return Err(Error::Stopping.into());
     }
     let room = api.state.reserve(body.len())?;
-    let mut task = read_task(&body, &api.registry, &caller)?;
+    let (registry, who) = (Arc::clone(&api.registry), caller.clone());
+    let read = move |body: &[u8]| read_task(body, &registry, &who);
+    let mut task = api.intake.parse(&body, read).await?;
     caller.check(&task.processor)?;
     caller.check_upstream(&api.state, &task.after).await?;
     let once = key.map(|key| once(&caller, key, &body));

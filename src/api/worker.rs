@@ -12,8 +12,9 @@ use utoipa::ToSchema;
 use super::caller::Caller;
 use super::document::{parameters, requests};
 use super::error::{ApiError, Refusal};
-use super::extract::{JsonBody, TaskIdPath};
+use super::extract::{JsonBody, SmallJsonBody, TaskIdPath};
 use super::query::NoParameters;
+use super::worker_request::End;
 use super::{Api, Shared, worker_request};
 use crate::models::{TaskId, TaskStatus, Timestamp};
 use crate::processors::worker::{Assigned, Call, Over, Poll};
@@ -54,7 +55,7 @@ pub(super) async fn claim(
     State(api): Shared,
     caller: Caller,
     _: NoParameters,
-    JsonBody(body): JsonBody,
+    SmallJsonBody(body): SmallJsonBody,
 ) -> Result<Json<Claimed>, ApiError> {
     let claim = worker_request::claim(&body, &api.registry, &caller)?;
     for processor in &claim.processors {
@@ -95,7 +96,7 @@ pub(super) async fn heartbeat(
     State(api): Shared,
     _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
-    JsonBody(body): JsonBody,
+    SmallJsonBody(body): SmallJsonBody,
 ) -> Result<Json<Lease>, ApiError> {
     renew(&api, task_id, worker_request::heartbeat(&body)?).await
 }
@@ -116,7 +117,8 @@ pub(super) async fn log(
     TaskIdPath(task_id): TaskIdPath,
     JsonBody(body): JsonBody,
 ) -> Result<Json<Lease>, ApiError> {
-    renew(&api, task_id, worker_request::log(&body)?).await
+    let call = api.intake.parse(&body, worker_request::log).await?;
+    renew(&api, task_id, call).await
 }
 
 /// Say how far an attempt has come.
@@ -133,7 +135,7 @@ pub(super) async fn progress(
     State(api): Shared,
     _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
-    JsonBody(body): JsonBody,
+    SmallJsonBody(body): SmallJsonBody,
 ) -> Result<Json<Lease>, ApiError> {
     renew(&api, task_id, worker_request::progress(&body)?).await
 }
@@ -157,7 +159,12 @@ pub(super) async fn complete(
     TaskIdPath(task_id): TaskIdPath,
     JsonBody(body): JsonBody,
 ) -> Result<Json<Ended>, ApiError> {
-    let (attempt, result) = worker_request::complete(&body)?;
+    let End {
+        attempt,
+        end: result,
+        note,
+    } = api.intake.parse(&body, worker_request::complete).await?;
+    add_note(&api, task_id, attempt, note).await;
     match end(&api, task_id, attempt, Call::Complete(result.clone())).await? {
         Ok(TaskStatus::Completed) => {}
         Ok(_) => return Err(over(&api, task_id, attempt).await),
@@ -193,7 +200,12 @@ pub(super) async fn fail(
     TaskIdPath(task_id): TaskIdPath,
     JsonBody(body): JsonBody,
 ) -> Result<Json<Ended>, ApiError> {
-    let (attempt, call) = worker_request::fail(&body)?;
+    let End {
+        attempt,
+        end: call,
+        note,
+    } = api.intake.parse(&body, worker_request::fail).await?;
+    add_note(&api, task_id, attempt, note).await;
     match end(&api, task_id, attempt, call).await? {
         Ok(status) => Ok(ended(task_id, status)),
         Err(Over) => Err(over(&api, task_id, attempt).await),
@@ -206,6 +218,13 @@ fn ended(task_id: TaskId, status: TaskStatus) -> Json<Ended> {
         task_id,
         status,
     })
+}
+
+/// Adds a line about what the worker sent. An attempt that is over is told so by the call itself.
+async fn add_note(api: &Api, task_id: TaskId, attempt: i64, note: Option<String>) {
+    if let Some(line) = note {
+        let _ = renew(api, task_id, (attempt, Call::Log(vec![line]))).await;
+    }
 }
 
 /// Passes a call on that renews the lease.

@@ -1,14 +1,23 @@
 //! What outside workers send, field by field. Their texts are kept without NUL, like those of the other
 //! kinds of processors.
+//!
+//! A worker cannot choose what its program printed: a text that a submission would be refused for is kept
+//! with U+FFFD for what is no character, and a line of the task's log says so.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
 
 use super::caller::Caller;
 use super::error::{ApiError, Problem};
-use super::extract::parse_object;
+use super::extract::{parse_object, parse_part};
 use super::fields::Fields;
+use super::json_check::{OBJECT, check};
+use crate::models::json::{Limits, compact, with_whole_characters};
+use crate::models::task_limits::NAME_CHARS;
 use crate::processors::worker::Call;
 use crate::processors::{Next, Registry, RunError, without_nul};
 
@@ -33,7 +42,9 @@ pub(super) fn claim(body: &[u8], registry: &Registry, caller: &Caller) -> Result
         processors: processors(&mut fields, registry, caller),
         limit: fields.whole("limit", 1, 100).unwrap_or(1) as usize,
         wait: wait(&mut fields),
-        worker: fields.key("worker").map(|name| without_nul(&name)),
+        worker: fields
+            .key("worker", NAME_CHARS)
+            .map(|name| without_nul(&name)),
     };
     fields.refuse_others(&["processors", "limit", "wait", "worker"])?;
     Ok(claim)
@@ -43,8 +54,10 @@ fn processors(fields: &mut Fields, registry: &Registry, caller: &Caller) -> Vec<
     let msg = "Input should be a list of one or more names of processors";
     let names = fields.required("processors", |fields, name| {
         fields.read(name, "list_type", msg, |value| {
-            let names: Vec<String> = serde_json::from_value(value.clone()).ok()?;
-            (!names.is_empty()).then_some(names)
+            let names = value.as_array()?.iter();
+            let names: Option<Vec<_>> =
+                names.map(|name| name.as_str().map(str::to_owned)).collect();
+            names.filter(|names| !names.is_empty())
         })
     });
     let names = names.unwrap_or_default();
@@ -89,7 +102,8 @@ pub(super) fn heartbeat(body: &[u8]) -> Result<(i64, Call), ApiError> {
 
 /// Reads `{"attempt", "line"}` or `{"attempt", "lines": […]}`.
 pub(super) fn log(body: &[u8]) -> Result<(i64, Call), ApiError> {
-    call(body, &["attempt", "line", "lines"], |fields| {
+    let (body, note) = whole_text(body);
+    call(&body, &["attempt", "line", "lines"], |fields| {
         let (name, texts) = match fields.take("lines") {
             Some(lines) => {
                 if let Some(line) = fields.take("line") {
@@ -106,7 +120,7 @@ pub(super) fn log(body: &[u8]) -> Result<(i64, Call), ApiError> {
             // Not the text itself, which is long.
             fields.refuse(name, "too_long", &msg, json!(count));
         }
-        Some(Call::Log(lines.map(without_nul).collect()))
+        Some(Call::Log(lines.map(without_nul).chain(note).collect()))
     })
 }
 
@@ -123,22 +137,60 @@ pub(super) fn progress(body: &[u8]) -> Result<(i64, Call), ApiError> {
     })
 }
 
-/// Reads `{"attempt", "result"}`.
-pub(super) fn complete(body: &[u8]) -> Result<(i64, String), ApiError> {
-    call(body, &["attempt", "result"], |fields| {
-        if !fields.left().contains_key("result") {
-            return fields.required("result", |_, _| None);
+/// The end of an attempt.
+pub(super) struct End<T> {
+    pub attempt: i64,
+    pub end: T,
+    /// A line for the task's log: what had to be replaced.
+    pub note: Option<String>,
+}
+
+/// Reads `{"attempt", "result"}`. A result that is no text is kept as the JSON that it is, and never becomes
+/// a tree of values.
+pub(super) fn complete(body: &[u8]) -> Result<End<String>, ApiError> {
+    let (body, note) = whole_text(body);
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return parse_object(&body).and_then(|_| Err(unnoted()));
+    }
+    check(&body, RESULT)?;
+    let fields: BTreeMap<String, &RawValue> = parse_part(&body, 0, 1)?;
+    let mut others = Map::new();
+    let mut result = None;
+    for (name, value) in fields {
+        if name == "result" {
+            result = Some(value);
+        } else {
+            others.insert(name, serde_json::from_str(value.get()).unwrap_or_default());
         }
-        Some(match fields.take("result").unwrap_or_default() {
-            Value::String(text) => without_nul(&text),
-            other => other.to_string(),
-        })
-    })
+    }
+    let (attempt, end) = call_of(others, &["attempt", "result"], |fields| match result {
+        None => fields.required("result", |_, _| None),
+        Some(json) => Some(text_of(json.get())),
+    })?;
+    Ok(End { attempt, end, note })
+}
+
+/// The values of a result are not counted: it is kept as text.
+const RESULT: Limits = Limits {
+    uncounted: Some("result"),
+    ..OBJECT
+};
+
+/// A result as it is kept: a text as it is, null as an empty one, anything else as JSON.
+fn text_of(json: &str) -> String {
+    match json {
+        "null" => String::new(),
+        _ => match serde_json::from_str::<String>(json) {
+            Ok(text) => without_nul(&text),
+            Err(_) => compact(json),
+        },
+    }
 }
 
 /// Reads `{"attempt", "error", "retry"}`.
-pub(super) fn fail(body: &[u8]) -> Result<(i64, Call), ApiError> {
-    call(body, &["attempt", "error", "retry"], |fields| {
+pub(super) fn fail(body: &[u8]) -> Result<End<Call>, ApiError> {
+    let (body, note) = whole_text(body);
+    let (attempt, end) = call(&body, &["attempt", "error", "retry"], |fields| {
         let error = fields.required_text("error");
         let msg = "Input should be true or false";
         let retry = fields.read("retry", "bool_type", msg, Value::as_bool);
@@ -147,7 +199,31 @@ pub(super) fn fail(body: &[u8]) -> Result<(i64, Call), ApiError> {
             false => Next::GiveUp,
         };
         Some(Call::Fail(RunError::with(without_nul(&error), next)))
-    })
+    })?;
+    Ok(End { attempt, end, note })
+}
+
+/// The body with U+FFFD for what is no character, and a line for the task's log if there was such.
+fn whole_text(body: &[u8]) -> (Cow<'_, [u8]>, Option<String>) {
+    let is_utf8 = std::str::from_utf8(body).is_ok();
+    let text = match String::from_utf8_lossy(body) {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    };
+    let (text, halves) = match with_whole_characters(&text) {
+        Some((whole, halves)) => (Cow::Owned(whole), halves),
+        None => (text, 0),
+    };
+    let note = match (is_utf8, halves) {
+        (true, 0) => None,
+        (true, halves) => Some(format!(
+            "The worker sent {halves} escapes such as \\ud83d without their other half; they are U+FFFD here"
+        )),
+        (false, _) => {
+            Some("The worker sent bytes that are no UTF-8; they are U+FFFD here".to_owned())
+        }
+    };
+    (text, note)
 }
 
 /// The number of the attempt, and what `read` finds besides it. `read` answers nothing only where it has
@@ -157,10 +233,22 @@ fn call<T>(
     known: &[&str],
     read: impl FnOnce(&mut Fields) -> Option<T>,
 ) -> Result<(i64, T), ApiError> {
-    let mut fields = Fields::new(parse_object(body)?);
+    call_of(parse_object(body)?, known, read)
+}
+
+fn call_of<T>(
+    fields: Map<String, Value>,
+    known: &[&str],
+    read: impl FnOnce(&mut Fields) -> Option<T>,
+) -> Result<(i64, T), ApiError> {
+    let mut fields = Fields::new(fields);
     let attempt = fields.required("attempt", |fields, name| fields.whole(name, 1, i64::MAX));
     let call = read(&mut fields);
     fields.refuse_others(known)?;
     let both = attempt.zip(call);
-    both.ok_or_else(|| ApiError::Internal("a mistake in a request was not noted".to_owned()))
+    both.ok_or_else(unnoted)
+}
+
+fn unnoted() -> ApiError {
+    ApiError::Internal("a mistake in a request was not noted".to_owned())
 }

@@ -115,6 +115,12 @@ fn summary(report: &Report) -> String {
     if report.unchanged > 0 {
         words += &format!(", {} there already", report.unchanged);
     }
+    if report.replaced_characters > 0 {
+        words += &format!(
+            "; {} escapes such as \\ud83d without their other half became U+FFFD",
+            report.replaced_characters
+        );
+    }
     words
 }
 

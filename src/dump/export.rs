@@ -184,7 +184,7 @@ mod tests {
     async fn what_goes_out_comes_in_again() {
         let mut tasks: Vec<_> = (0..1001).map(|n| task(n, "hello")).collect();
         let unknown = json!({"colour": "red"});
-        tasks[7].extra = unknown.as_object().unwrap().clone();
+        tasks[7].extra = unknown.into();
         let store = TestStore::holding(tasks.clone());
         store.set_fields(json!({"autonomy_level": 20, "theme": {"dark": true}}));
 

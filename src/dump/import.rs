@@ -73,6 +73,10 @@ pub struct Report {
     /// The ids of the first 1000 of them.
     #[schema(value_type = Vec<Uuid>)]
     pub conflicts: Vec<TaskId>,
+    /// Escapes such as `\ud83d` without their other half, which are no characters: they became U+FFFD.
+    #[serde(default)]
+    #[schema(required)]
+    pub replaced_characters: u64,
 }
 
 impl Report {
@@ -119,9 +123,10 @@ pub async fn import_open<S: Store>(
     while let Some(chunk) = chunks.recv().await {
         report.add(store.import(chunk, replace).await?);
     }
-    let fields = reader.await.map_err(io::Error::other)??;
+    let rest = reader.await.map_err(io::Error::other)??;
     store.end_import().await?;
-    keep_fields(store, fields).await?;
+    keep_fields(store, rest.fields).await?;
+    report.replaced_characters = rest.replaced_characters;
     Ok(report)
 }
 
@@ -139,7 +144,7 @@ fn read_twice(
     mut file: File,
     default_processor: &str,
     chunks: &mpsc::Sender<Vec<Task>>,
-) -> Result<Map<String, Value>, format::Error> {
+) -> Result<format::Rest, format::Error> {
     file.rewind().map_err(format::Error::Io)?;
     format::read(&file, default_processor, |_, _| {
         if chunks.is_closed() {
@@ -149,7 +154,7 @@ fn read_twice(
     })?;
     file.rewind().map_err(format::Error::Io)?;
     let mut chunk = Chunk::default();
-    let fields = format::read(&file, default_processor, |task, bytes| {
+    let rest = format::read(&file, default_processor, |task, bytes| {
         chunk.tasks.push(task);
         chunk.bytes += bytes;
         if chunk.is_full() {
@@ -158,7 +163,7 @@ fn read_twice(
         Ok(())
     })?;
     match chunk.send(chunks) {
-        Ok(()) => Ok(fields),
+        Ok(()) => Ok(rest),
         Err(Stopped) => Err(format::Error::Stopped),
     }
 }

@@ -246,6 +246,13 @@ fn log_import(path: &Path, report: &import::Report) {
             path.display()
         );
     }
+    if report.replaced_characters > 0 {
+        tracing::warn!(
+            "{} escapes such as \\ud83d without their other half in {} became U+FFFD",
+            report.replaced_characters,
+            path.display()
+        );
+    }
 }
 
 #[cfg(test)]

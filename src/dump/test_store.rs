@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
 use super::Store;
+use crate::models::json::RawJson;
 use crate::models::{Task, TaskStatus, Timestamp};
 use crate::state;
 
@@ -19,7 +20,7 @@ pub(super) fn task(number: u128, content: &str) -> Task {
         status: TaskStatus::Pending,
         result: None,
         logs: Vec::new(),
-        context_history: Map::new(),
+        context_history: RawJson::default(),
         context_used: None,
         processor: "echo".to_owned(),
         priority: 0,
@@ -37,7 +38,7 @@ pub(super) fn task(number: u128, content: &str) -> Task {
         concurrency_key: None,
         unique_key: None,
         after: Vec::new(),
-        extra: Map::new(),
+        extra: RawJson::default(),
     }
 }
 

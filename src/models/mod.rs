@@ -9,9 +9,11 @@ mod duration;
 mod event;
 mod filter;
 mod grant;
+pub mod json;
 mod queue;
 mod status;
 mod task;
+pub mod task_limits;
 mod timestamp;
 mod trace;
 

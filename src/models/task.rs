@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::json::RawJson;
 use super::{Failure, TaskStatus, Timestamp, TraceContext};
 
 /// A task's public name: a UUID (version 7 for tasks submitted through the service).
@@ -51,10 +51,10 @@ pub struct Task {
     /// Log lines, oldest first.
     pub logs: Vec<String>,
     /// What the client sent besides the known fields stands under `request`.
-    #[schema(additional_properties)]
-    pub context_history: Map<String, Value>,
+    #[schema(value_type = Map<String, Value>, additional_properties)]
+    pub context_history: RawJson,
     #[schema(required, value_type = Option<Object>)]
-    pub context_used: Option<Value>,
+    pub context_used: Option<RawJson>,
     pub processor: String,
     /// Higher runs first.
     pub priority: i64,
@@ -95,7 +95,7 @@ pub struct Task {
     pub after: Vec<TaskId>,
     /// Fields of an imported task that this service does not know; they leave again with the dump.
     #[serde(skip)]
-    pub extra: Map<String, Value>,
+    pub extra: RawJson,
 }
 
 /// A task about to be accepted: what the submitter decides.
@@ -120,7 +120,7 @@ pub struct NewTask {
     pub unique_key: Option<String>,
     pub after: Vec<TaskId>,
     /// Unknown fields of the request, kept as `context_history.request`.
-    pub request: Map<String, Value>,
+    pub request: RawJson,
     /// The trace that it belongs to, kept as `context_history.trace`.
     pub trace: Option<TraceContext>,
 }
@@ -141,7 +141,7 @@ impl NewTask {
             concurrency_key: None,
             unique_key: None,
             after: Vec::new(),
-            request: Map::new(),
+            request: RawJson::default(),
             trace: None,
         }
     }

@@ -3,11 +3,12 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::RunError;
 use super::log_book::{Entry, LogBook, LogLimits};
+use crate::models::json::RawJson;
 use crate::models::{
     Attempt, ClaimedTask, Lease, LeaseOrigin, Task, TaskId, TaskStatus, Timestamp, TraceContext,
 };
@@ -207,7 +208,7 @@ impl Context {
             status: TaskStatus::Processing,
             result: None,
             logs: Vec::new(),
-            context_history: Map::new(),
+            context_history: RawJson::default(),
             context_used: None,
             processor: self.task.processor.clone(),
             priority: 0,
@@ -225,7 +226,7 @@ impl Context {
             concurrency_key: None,
             unique_key: None,
             after: sent.upstream.iter().map(|task| task.id).collect(),
-            extra: Map::new(),
+            extra: RawJson::default(),
         }
     }
 

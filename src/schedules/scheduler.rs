@@ -176,7 +176,7 @@ impl Scheduler {
             max_attempts: schedule.max_attempts.or_else(attempts).unwrap_or(1),
             timeout: schedule.timeout,
             concurrency_key: schedule.concurrency_key.clone(),
-            request: Map::from_iter(request),
+            request: Map::from_iter(request).into(),
             ..NewTask::new(schedule.content.clone(), processor.clone())
         }
     }

@@ -95,7 +95,9 @@ pub(super) async fn note_if_running(
     for (attempt, name, value) in notes {
         let path = format!("$.{name:?}");
         sqlx::query!(
-            "UPDATE tasks SET context_history = json_set(context_history, ?3, json(?4))
+            "UPDATE tasks
+                SET context_history = CASE WHEN json_valid(context_history)
+                        THEN json_set(context_history, ?3, json(?4)) ELSE context_history END
               WHERE seq = ?1 AND attempt = ?2 AND status = 'PROCESSING'",
             attempt.seq,
             attempt.number,

@@ -16,6 +16,7 @@ use sqlx::{Connection, Row, Sqlite, SqliteConnection};
 use super::circles::{circles, links_of_waiting};
 use super::connect::{self, OpenError};
 use super::files::wal_bytes;
+use super::reads;
 use crate::models::Timestamp;
 
 /// Instructions of SQLite after which an audit with bounds looks whether it is to go on.
@@ -78,7 +79,7 @@ pub const INVARIANTS: [(&str, &str); 14] = [
                     WHERE task_id = tasks.id AND type = 'TASK_RETRYING'
                       AND message IN (
                         'The task did not begin and was retried by hand; the task will run again',
-                        'Attempt ' || (data ->> '$.attempt')
+                        'Attempt ' || CASE WHEN json_valid(data) THEN data ->> '$.attempt' END
                             || ' failed and was retried by hand; the task will run again'))",
     ),
     (
@@ -116,7 +117,8 @@ pub const INVARIANTS: [(&str, &str); 14] = [
     (
         "events that are no JSON objects, or have an id that SQLite did not give",
         "SELECT CAST(id AS TEXT) FROM logs
-          WHERE json_type(data) <> 'object' OR id < 1
+          WHERE CASE WHEN json_valid(data) THEN json_type(data) <> 'object' ELSE TRUE END
+             OR id < 1
              OR id > (SELECT seq FROM sqlite_sequence WHERE name = 'logs')",
     ),
 ];
@@ -313,7 +315,8 @@ async fn inspect(conn: &mut SqliteConnection) -> Result<Audit, sqlx::Error> {
         }
     }
     found.broken.extend(check_circles(&mut *conn).await?);
-    found.ahead.extend(ahead(conn, FINISHED_AHEAD).await?);
+    found.ahead.extend(ahead(&mut *conn, FINISHED_AHEAD).await?);
+    found.broken.extend(unreadable(conn).await?);
     Ok(found)
 }
 
@@ -373,6 +376,23 @@ async fn check(
             }
         }
     }
+    Ok(broken)
+}
+
+/// Rows that the service cannot pass on as they stand, by its own reading of them.
+async fn unreadable(conn: &mut SqliteConnection) -> Result<Option<Broken>, sqlx::Error> {
+    let mut broken: Option<Broken> = None;
+    let found = |id: String, why: String| match &mut broken {
+        Some(broken) => broken.rows += 1,
+        None => {
+            broken = Some(Broken {
+                what: "tasks that clients cannot read as they are stored",
+                rows: 1,
+                example: format!("{id} ({why})"),
+            });
+        }
+    };
+    reads::unreadable(conn, found).await?;
     Ok(broken)
 }
 

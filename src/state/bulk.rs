@@ -267,14 +267,15 @@ pub(super) async fn retriable(
     .fetch_all(conn)
     .await?;
     let mut keys = HashSet::new();
-    rows.into_iter()
+    Ok(rows
+        .into_iter()
         .filter(|row| {
             row.unique_key
                 .as_deref()
                 .is_none_or(|key| keys.insert(key.to_owned()))
         })
-        .map(|row| row.id.parse_id())
-        .collect()
+        .filter_map(|row| row.id.parse_id().ok())
+        .collect())
 }
 
 async fn ids_at(pool: &SqlitePool, found: &[Found]) -> Result<Vec<TaskId>, Error> {
@@ -286,7 +287,8 @@ async fn ids_at(pool: &SqlitePool, found: &[Found]) -> Result<Vec<TaskId>, Error
     )
     .fetch_all(pool)
     .await?;
-    ids.iter().map(Text::parse_id).collect()
+    // A row that another program has spoilt must not hold up the others.
+    Ok(ids.iter().filter_map(|id| id.parse_id().ok()).collect())
 }
 
 /// A JSON list of [seq, finished_at].

@@ -2,13 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
+use serde::Serialize;
 use serde_json::json;
 use sqlx::SqliteConnection;
 
 use super::journal::Row;
 use super::text::Text;
 use super::{Error, admission, index};
-use crate::models::{Task, TaskId, TaskStatus};
+use crate::models::json::RawJson;
+use crate::models::{Failure, Task, TaskId, TaskStatus, Timestamp};
 
 /// What became of a chunk of tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -211,38 +213,7 @@ async fn delete(conn: &mut SqliteConnection, ids: &[TaskId]) -> Result<(), Error
 }
 
 async fn insert(conn: &mut SqliteConnection, tasks: &[Task]) -> Result<(), Error> {
-    let rows: Vec<_> = tasks
-        .iter()
-        .map(|task| {
-            json!([
-                task.id,
-                task.content,
-                task.status,
-                task.processor,
-                task.priority,
-                task.attempt,
-                task.max_attempts,
-                task.created_at,
-                task.run_at,
-                task.started_at,
-                task.finished_at,
-                task.result,
-                task.failure,
-                task.error,
-                task.progress,
-                task.tags,
-                task.session_id,
-                task.context_history,
-                task.context_used.as_ref().map(ToString::to_string),
-                task.extra,
-                task.timeout,
-                task.concurrency_key,
-                task.unique_key,
-                (!task.after.is_empty()).then_some(&task.after),
-                blocked_by(task).len(),
-            ])
-        })
-        .collect();
+    let rows: Vec<_> = tasks.iter().map(TaskRow::of).collect();
     let rows = serde_json::to_string(&rows)?;
     sqlx::query!(
         "INSERT INTO tasks (id, content, status, processor, priority, attempt, max_attempts,
@@ -275,6 +246,68 @@ async fn insert(conn: &mut SqliteConnection, tasks: &[Task]) -> Result<(), Error
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// A task as it travels to SQLite: a JSON list, written from the task without a copy of its texts.
+#[derive(Serialize)]
+struct TaskRow<'a>(
+    TaskId,
+    &'a str,
+    TaskStatus,
+    &'a str,
+    i64,
+    i64,
+    i64,
+    Timestamp,
+    Timestamp,
+    Option<Timestamp>,
+    Option<Timestamp>,
+    Option<&'a str>,
+    Option<Failure>,
+    Option<&'a str>,
+    Option<f64>,
+    &'a [String],
+    Option<&'a str>,
+    &'a RawJson,
+    Option<&'a str>,
+    &'a RawJson,
+    Option<f64>,
+    Option<&'a str>,
+    Option<&'a str>,
+    Option<&'a [TaskId]>,
+    usize,
+);
+
+impl<'a> TaskRow<'a> {
+    fn of(task: &'a Task) -> Self {
+        Self(
+            task.id,
+            &task.content,
+            task.status,
+            &task.processor,
+            task.priority,
+            task.attempt,
+            task.max_attempts,
+            task.created_at,
+            task.run_at,
+            task.started_at,
+            task.finished_at,
+            task.result.as_deref(),
+            task.failure,
+            task.error.as_deref(),
+            task.progress,
+            &task.tags,
+            task.session_id.as_deref(),
+            &task.context_history,
+            task.context_used.as_ref().map(RawJson::as_str),
+            &task.extra,
+            task.timeout,
+            task.concurrency_key.as_deref(),
+            task.unique_key.as_deref(),
+            (!task.after.is_empty()).then_some(&task.after),
+            blocked_by(task).len(),
+        )
+    }
 }
 
 /// What an imported task waits for: all its upstream tasks, until somebody looks how they stand.

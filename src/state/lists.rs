@@ -124,8 +124,8 @@ macro_rules! query_found {
                 + r#"
                   AND (?4 IS NULL OR +tasks.status = ?4)
                   AND (?5 IS NULL OR tasks.processor = ?5)
-                  AND (?6 IS NULL OR tasks.tags <> '[]'
-                       AND EXISTS (SELECT 1 FROM json_each(tasks.tags) WHERE value = ?6))
+                  AND (?6 IS NULL OR CASE WHEN tasks.tags <> '[]' AND json_valid(tasks.tags)
+                       THEN EXISTS (SELECT 1 FROM json_each(tasks.tags) WHERE value = ?6) END)
                   AND (?7 IS NULL OR +tasks.session_id = ?7)
                   AND (?8 IS NULL OR tasks.failure = ?8)
                   AND (?9 IS NULL OR tasks.created_at >= ?9)

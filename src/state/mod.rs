@@ -61,6 +61,7 @@ mod schedules;
 mod search;
 mod settle;
 mod stats;
+mod stored;
 mod submissions;
 #[cfg(test)]
 mod tests;

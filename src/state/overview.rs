@@ -178,13 +178,12 @@ impl StateManager {
         )
         .fetch_optional(&self.read)
         .await?;
-        let oldest_task = match oldest {
-            None => None,
-            Some(row) => Some(Oldest {
-                id: row.id.parse_id()?,
+        let oldest_task = oldest.and_then(|row| {
+            Some(Oldest {
+                id: row.id.parse_id().ok()?,
                 created_at: row.created_at.time_or_now(),
-            }),
-        };
+            })
+        });
         let page_size = pragma(&self.read, "PRAGMA page_size").await?;
         Ok(FileUse {
             database_bytes: page_size * pragma(&self.read, "PRAGMA page_count").await?,

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
+use futures_util::TryStreamExt;
 use sqlx::{SqliteConnection, SqliteExecutor, SqlitePool};
 
 use super::Error;
+use super::stored::{self, Columns};
 use super::text::Text;
 use crate::models::{
     Attempt, ClaimedTask, Lease, LeaseOrigin, Order, Task, TaskId, TaskStatus, Terms, Timestamp,
@@ -94,6 +95,47 @@ pub(super) async fn task(
         .transpose()
 }
 
+/// The rows that clients cannot get as they stand: each one's id, and why.
+pub(super) async fn unreadable(
+    conn: &mut SqliteConnection,
+    mut found: impl FnMut(String, String),
+) -> Result<(), sqlx::Error> {
+    // Without what is long and can be read whatever it is.
+    let mut rows = sqlx::query_as!(
+        TaskRow,
+        r#"SELECT seq AS "seq!", id AS "id!: Text", '' AS "content!: Text",
+                  status AS "status!: Text", '' AS "processor!: Text",
+                  priority AS "priority!", attempt AS "attempt!",
+                  coalesce(max_attempts, 1) AS "max_attempts!: i64",
+                  timeout AS "timeout: f64", NULL AS "concurrency_key: Text",
+                  NULL AS "unique_key: Text", upstream AS "upstream: Text",
+                  created_at AS "created_at!: Text",
+                  run_at AS "run_at!: Text", started_at AS "started_at: Text",
+                  finished_at AS "finished_at: Text", NULL AS "result: Text",
+                  failure AS "failure: Text", NULL AS "error: Text",
+                  progress AS "progress: f64", tags AS "tags!: Text",
+                  NULL AS "session_id: Text",
+                  context_history AS "context_history!: Text",
+                  context_used AS "context_used: Text", extra AS "extra!: Text",
+                  '[]' AS "logs!: Text"
+             FROM tasks ORDER BY seq"#
+    )
+    .fetch(conn);
+    while let Some(row) = rows.try_next().await? {
+        let id = row.id.to_string();
+        match row.read() {
+            Ok((_, columns)) => {
+                if let Some(mended) = columns.mended() {
+                    found(id, mended);
+                }
+            }
+            Err(Error::BadRow(why)) => found(id, why),
+            Err(error) => found(id, error.to_string()),
+        }
+    }
+    Ok(())
+}
+
 /// Those of these tasks that are FAILED.
 pub(super) async fn failed_among(
     pool: &SqlitePool,
@@ -119,18 +161,24 @@ pub(super) async fn tasks_after(
     limit: u32,
 ) -> Result<Vec<(i64, Task)>, Error> {
     let mut conn = pool.acquire().await?;
-    let seqs = sqlx::query_scalar!(
-        r#"SELECT seq AS "seq!" FROM tasks WHERE seq > ?1 ORDER BY seq LIMIT ?2"#,
-        after,
-        limit
-    )
-    .fetch_all(&mut *conn)
-    .await?;
-    let limit = rows_of_a_page(&mut conn, &seqs, true).await?;
-    let rows = query_tasks!("", "WHERE seq > ?1 ORDER BY seq LIMIT ?2", after, limit)
+    let mut after = after;
+    loop {
+        let seqs = sqlx::query_scalar!(
+            r#"SELECT seq AS "seq!" FROM tasks WHERE seq > ?1 ORDER BY seq LIMIT ?2"#,
+            after,
+            limit
+        )
         .fetch_all(&mut *conn)
         .await?;
-    rows.into_iter().map(TaskRow::into_task).collect()
+        let limit = rows_of_a_page(&mut conn, &seqs, true).await?;
+        let rows = query_tasks!("", "WHERE seq > ?1 ORDER BY seq LIMIT ?2", after, limit)
+            .fetch_all(&mut *conn)
+            .await?;
+        match page_of(rows) {
+            Read::Tasks(tasks) => return Ok(tasks),
+            Read::Nothing { last } => after = last,
+        }
+    }
 }
 
 /// Tasks that arrived before row `before`, newest first, each with its row number.
@@ -142,23 +190,29 @@ pub(super) async fn tasks_before(
     limit: u32,
 ) -> Result<Vec<(i64, Task)>, Error> {
     let mut conn = pool.acquire().await?;
-    let seqs = sqlx::query_scalar!(
-        r#"SELECT seq AS "seq!" FROM tasks WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2"#,
-        before,
-        limit
-    )
-    .fetch_all(&mut *conn)
-    .await?;
-    let limit = rows_of_a_page(&mut conn, &seqs, true).await?;
-    let rows = query_tasks!(
-        "",
-        "WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2",
-        before,
-        limit
-    )
-    .fetch_all(&mut *conn)
-    .await?;
-    rows.into_iter().map(TaskRow::into_task).collect()
+    let mut before = before;
+    loop {
+        let seqs = sqlx::query_scalar!(
+            r#"SELECT seq AS "seq!" FROM tasks WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2"#,
+            before,
+            limit
+        )
+        .fetch_all(&mut *conn)
+        .await?;
+        let limit = rows_of_a_page(&mut conn, &seqs, true).await?;
+        let rows = query_tasks!(
+            "",
+            "WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2",
+            before,
+            limit
+        )
+        .fetch_all(&mut *conn)
+        .await?;
+        match page_of(rows) {
+            Read::Tasks(tasks) => return Ok(tasks),
+            Read::Nothing { last } => before = last,
+        }
+    }
 }
 
 /// The tasks of these row numbers, in this order, if wanted with their logs.
@@ -177,13 +231,12 @@ pub(super) async fn tasks_at(
     )
     .fetch_all(conn)
     .await?;
-    let tasks = rows
-        .into_iter()
-        .map(|row| row.into_task().map(|(_, task)| task));
-    match order {
+    let rows = rows.into_iter().filter_map(TaskRow::readable);
+    let tasks = rows.map(|(_, task)| task);
+    Ok(match order {
         Order::NewestFirst => tasks.rev().collect(),
         Order::OldestFirst => tasks.collect(),
-    }
+    })
 }
 
 /// How many of these rows, in their order, fit in a page: at least one; 0 only if there is none.
@@ -222,36 +275,76 @@ pub(super) async fn rows_of_a_page(
     Ok(fitting.max(1).min(count))
 }
 
+/// What the rows of a page are.
+enum Read {
+    /// Those that can be read; none only if there are no rows.
+    Tasks(Vec<(i64, Task)>),
+    /// None of the rows can be read; there may be others beyond this one.
+    Nothing { last: i64 },
+}
+
+fn page_of(rows: Vec<TaskRow>) -> Read {
+    let last = rows.last().map(|row| row.seq);
+    let tasks: Vec<_> = rows.into_iter().filter_map(TaskRow::readable).collect();
+    match last {
+        Some(last) if tasks.is_empty() => Read::Nothing { last },
+        _ => Read::Tasks(tasks),
+    }
+}
+
 impl TaskRow {
+    /// The task; `None` for a row that is none, which must not cost the others of its page.
+    fn readable(self) -> Option<(i64, Task)> {
+        let (seq, id) = (self.seq, self.id.to_string());
+        self.into_task()
+            .inspect_err(|error| stored::left_out(seq, &id, error))
+            .ok()
+    }
+
     fn into_task(self) -> Result<(i64, Task), Error> {
+        let seq = self.seq;
+        let (task, columns) = self.read()?;
+        columns.report(seq, task.id);
+        Ok((seq, task))
+    }
+
+    /// The task, and what had to be mended to read it.
+    fn read(self) -> Result<(Task, Columns), Error> {
+        let id = self.id.parse_id()?;
+        let mut columns = Columns::default();
         let task = Task {
-            id: self.id.parse_id()?,
+            id,
             content: self.content.into(),
-            created_at: time(&self.created_at)?,
+            created_at: time(&self.created_at, "created_at")?,
             status: parse(&self.status, "status")?,
             result: self.result.map(String::from),
-            logs: json(&self.logs, "logs")?,
-            context_history: json(&self.context_history, "context_history")?,
-            context_used: optional(self.context_used, |text| json(text, "context_used"))?,
+            logs: logs(&self.logs)?,
+            context_history: columns.object("context_history", self.context_history),
+            context_used: self
+                .context_used
+                .map(|text| columns.json("context_used", text.into())),
             processor: self.processor.into(),
             priority: self.priority,
             attempt: self.attempt,
             max_attempts: self.max_attempts,
-            run_at: time(&self.run_at)?,
-            started_at: optional(self.started_at, time)?,
-            finished_at: optional(self.finished_at, time)?,
+            run_at: time(&self.run_at, "run_at")?,
+            started_at: optional(self.started_at, |text| time(text, "started_at"))?,
+            finished_at: optional(self.finished_at, |text| time(text, "finished_at"))?,
             failure: optional(self.failure, |text| parse(text, "failure"))?,
             error: self.error.map(String::from),
             progress: self.progress,
-            tags: json(&self.tags, "tags")?,
+            tags: columns.texts("tags", self.tags),
             session_id: self.session_id.map(String::from),
             timeout: self.timeout,
             concurrency_key: self.concurrency_key.map(String::from),
             unique_key: self.unique_key.map(String::from),
-            after: optional(self.upstream, |text| json(text, "upstream"))?.unwrap_or_default(),
-            extra: json(&self.extra, "extra")?,
+            after: self
+                .upstream
+                .map(|text| columns.ids("upstream", text))
+                .unwrap_or_default(),
+            extra: columns.object("extra", self.extra),
         };
-        Ok((self.seq, task))
+        Ok((task, columns))
     }
 }
 
@@ -426,9 +519,11 @@ fn optional<T>(
     text.map(|text| read(&text)).transpose()
 }
 
-fn time(text: &str) -> Result<Timestamp, Error> {
-    text.parse()
-        .map_err(|error: crate::models::InvalidTimestamp| Error::BadRow(error.to_string()))
+fn time(text: &str, column: &str) -> Result<Timestamp, Error> {
+    text.parse().map_err(|_| {
+        let expected = "expected a time such as 2026-01-31T12:00:00.000000Z";
+        Error::BadRow(format!("tasks.{column}: {expected}, found {text:?}"))
+    })
 }
 
 fn parse<T: std::str::FromStr<Err = crate::models::UnknownName>>(
@@ -439,6 +534,7 @@ fn parse<T: std::str::FromStr<Err = crate::models::UnknownName>>(
         .map_err(|error| Error::BadRow(format!("tasks.{column}: {error}")))
 }
 
-fn json<T: DeserializeOwned>(text: &str, column: &str) -> Result<T, Error> {
-    serde_json::from_str(text).map_err(|error| Error::BadRow(format!("tasks.{column}: {error}")))
+/// Log lines, as SQLite has made a JSON list of them.
+fn logs(text: &str) -> Result<Vec<String>, Error> {
+    serde_json::from_str(text).map_err(|error| Error::BadRow(format!("logs.message: {error}")))
 }

@@ -7,7 +7,9 @@ use super::journal::Row;
 use super::lanes::LaneName;
 use super::ledger::Ledger;
 use super::writes::{FinishAttempt, InsertOnce, InsertStart, InsertTask, SetLease, SetProgress};
-use crate::models::{Attempt, ClaimedTask, Outcome, TaskId, TaskStatus, Terms, Timestamp};
+use crate::models::{
+    Attempt, ClaimedTask, Outcome, TaskId, TaskStatus, Terms, Timestamp, TraceContext,
+};
 
 impl Batch {
     /// The rows of the submissions; `histories` are their encoded `context_history`, where they
@@ -76,13 +78,11 @@ impl Batch {
         tasks
             .map(|task| match (task.request.is_empty(), &task.trace) {
                 (true, None) => None,
-                (false, None) => Some(serde_json::json!({ "request": task.request })),
-                (true, trace) => Some(serde_json::json!({ "trace": trace })),
-                (false, trace) => {
-                    Some(serde_json::json!({ "request": task.request, "trace": trace }))
-                }
+                (is_empty, trace) => Some(history(
+                    (!is_empty).then_some(task.request.as_str()),
+                    trace.as_ref(),
+                )),
             })
-            .map(|history| history.map(|history| history.to_string()))
             .collect()
     }
 
@@ -218,6 +218,23 @@ impl Batch {
             })
             .collect()
     }
+}
+
+/// `context_history` of these parts, as text: what a client sent is not parsed again.
+fn history(request: Option<&str>, trace: Option<&TraceContext>) -> String {
+    let mut history = String::with_capacity(request.map_or(0, str::len) + 16);
+    if let Some(request) = request {
+        history.push_str("{\"request\":");
+        history.push_str(request);
+    }
+    if let Some(trace) = trace {
+        history.push_str(if history.is_empty() { "{" } else { "," });
+        history.push_str("\"trace\":");
+        let trace = serde_json::to_string(trace);
+        history.push_str(&trace.expect("two texts always encode"));
+    }
+    history.push('}');
+    history
 }
 
 fn finish_row<'a>(attempt: &Attempt, outcome: &'a Outcome) -> Option<FinishAttempt<'a>> {

@@ -23,6 +23,12 @@ impl Text {
     }
 }
 
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
 impl From<Text> for String {
     fn from(text: Text) -> Self {
         text.0

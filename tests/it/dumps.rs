@@ -45,6 +45,7 @@ fn report(imported: u64, unchanged: u64, replaced: u64, conflicts: &[&str]) -> V
     json!({
         "imported": imported, "unchanged": unchanged, "replaced": replaced,
         "conflict_count": conflicts.len(), "conflicts": conflicts,
+        "replaced_characters": 0,
     })
 }
 

@@ -3,6 +3,7 @@
 mod attempts;
 mod audit;
 mod auth;
+mod bodies;
 mod browser;
 mod bulk;
 mod chains;
@@ -66,6 +67,7 @@ mod retention;
 mod schedules;
 mod search;
 mod secure;
+mod spoiled;
 mod sql;
 mod start;
 mod stats;

@@ -289,7 +289,7 @@ async fn ten_thousand_tasks_are_one_transaction_and_more_are_refused() {
         .problem();
     assert_eq!(
         (&problem["type"], &problem["input"]),
-        (&json!("too_long"), &json!(10_001))
+        (&json!("too_long"), &Value::Null)
     );
     assert_eq!(service.queue_status().await["pending"], 10_000);
     service.purge().await;

@@ -32,14 +32,16 @@ pub struct TaskRequest {
     /// Seconds for one attempt; left out, it is the processor's.
     #[schema(minimum = 0.001, maximum = 316_224_000)]
     timeout: Option<f64>,
+    #[schema(max_items = 100)]
     tags: Option<Vec<String>>,
     /// Groups tasks that belong together.
+    #[schema(max_length = 200)]
     session_id: Option<String>,
     /// Tasks of one key share the limit that the settings give it.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 1000)]
     concurrency_key: Option<String>,
     /// A second task with this key is refused with 409 while the first is not finished.
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(min_length = 1, max_length = 1000)]
     unique_key: Option<String>,
     /// It runs when all of these tasks have COMPLETED.
     #[schema(max_items = 1000, value_type = Option<Vec<Uuid>>)]
@@ -68,6 +70,7 @@ pub struct PauseRequest {
     /// One processor instead of the queue.
     processor: Option<String>,
     /// Shown to whoever asks why nothing runs.
+    #[schema(max_length = 1000)]
     reason: Option<String>,
 }
 

@@ -1,8 +1,9 @@
 //! The file's bytes on their way to the parser.
 //!
 //! Python writes and reads `NaN`, `Infinity` and `-Infinity`, which are no JSON: outside of strings
-//! they become `null`, as in the original's own HTTP answers. A byte order mark is dropped. A
-//! [`Meter`] counts what was read and can bound it, for what has to be held in memory.
+//! they become `null`, as in the original's own HTTP answers. Python also writes halves of surrogate
+//! pairs, which are no characters: they become U+FFFD, so that one of them does not cost the whole
+//! file. A byte order mark is dropped. A [`Meter`] counts what was read and can bound it, for what has to be held in memory.
 
 use std::cell::Cell;
 use std::io::{self, Read};
@@ -18,6 +19,7 @@ pub(super) struct Meter {
     limit: Cell<Option<u64>>,
     exceeded: Cell<bool>,
     has_text: Cell<bool>,
+    replaced: Cell<u64>,
 }
 
 impl Meter {
@@ -52,6 +54,11 @@ impl Meter {
     /// Whether reading failed because of the limit.
     pub(super) fn exceeded(&self) -> bool {
         self.exceeded.get()
+    }
+
+    /// Halves of surrogate pairs that became U+FFFD.
+    pub(super) fn replaced(&self) -> u64 {
+        self.replaced.get()
     }
 
     fn count(&self, bytes: usize) -> io::Result<()> {
@@ -105,6 +112,7 @@ impl<R: Read> Read for Input<R> {
             self.taken = 0;
             self.filter.push(&self.raw[..read], &mut self.ready);
             self.meter.look_for_text(&self.ready);
+            self.meter.replaced.set(self.filter.replaced);
         }
         let rest = &self.ready[self.taken..];
         let count = rest.len().min(buffer.len());
@@ -125,45 +133,67 @@ enum State {
     /// In a word already replaced by `null`, of which these bytes are still to come.
     Word(&'static [u8]),
     Text,
-    /// In a string, after a backslash.
+    /// In a string, after a backslash that is held back.
     Escape,
+    /// In an escape `\uXXXX`, of which so many digits have come.
+    Unit(usize),
+    /// In a string, right after the first half of a surrogate pair, which is held back.
+    FirstHalf,
 }
 
-struct Filter(State);
+struct Filter {
+    state: State,
+    /// The digits of the escape that is being read.
+    digits: [u8; 4],
+    /// The digits of a first half whose second one may come.
+    first_half: Option<[u8; 4]>,
+    replaced: u64,
+}
 
 impl Default for Filter {
     fn default() -> Self {
-        Self(State::Start(0))
+        Self {
+            state: State::Start(0),
+            digits: [0; 4],
+            first_half: None,
+            replaced: 0,
+        }
     }
 }
 
 impl Filter {
     fn push(&mut self, mut bytes: &[u8], out: &mut Vec<u8>) {
         while let [first, rest @ ..] = bytes {
-            if matches!(self.0, State::Text) {
+            if matches!(self.state, State::Text) {
                 // Most of a dump is in strings: go through them in one step.
                 let end = bytes.iter().position(|b| matches!(b, b'"' | b'\\'));
                 let (text, after) = bytes.split_at(end.unwrap_or(bytes.len()));
                 out.extend_from_slice(text);
                 bytes = after;
                 if let [mark, rest @ ..] = after {
-                    out.push(*mark);
-                    self.0 = if *mark == b'"' {
-                        State::Outside
-                    } else {
-                        State::Escape
-                    };
+                    self.state = Self::mark(*mark, out);
                     bytes = rest;
                 }
             } else {
-                self.0 = Self::step(self.0, *first, out);
+                self.state = self.step(*first, out);
                 bytes = rest;
             }
         }
     }
 
-    fn step(state: State, byte: u8, out: &mut Vec<u8>) -> State {
-        match state {
+    /// What comes after a quote or a backslash in a string.
+    fn mark(mark: u8, out: &mut Vec<u8>) -> State {
+        match mark {
+            b'"' => {
+                out.push(mark);
+                State::Outside
+            }
+            _ => State::Escape,
+        }
+    }
+
+    fn step(&mut self, byte: u8, out: &mut Vec<u8>) -> State {
+        match self.state {
             State::Start(count) if BYTE_ORDER_MARK.get(count) == Some(&byte) => {
                 State::Start(count + 1)
             }
@@ -181,12 +211,88 @@ impl Filter {
                 out.push(b'-');
                 Self::outside(byte, out)
             }
+            State::Escape if byte == b'u' => State::Unit(0),
             State::Escape => {
-                out.push(byte);
+                self.end_half(out);
+                out.extend([b'\\', byte]);
                 State::Text
+            }
+            State::Unit(count) if byte.is_ascii_hexdigit() => {
+                self.digits[count] = byte;
+                match count {
+                    3 => self.unit(out),
+                    _ => State::Unit(count + 1),
+                }
+            }
+            State::Unit(count) => {
+                // No escape: the parser's to refuse.
+                self.end_half(out);
+                out.extend_from_slice(b"\\u");
+                out.extend_from_slice(&self.digits[..count]);
+                Self::inside(byte, out)
+            }
+            State::FirstHalf if byte == b'\\' => State::Escape,
+            State::FirstHalf => {
+                self.end_half(out);
+                Self::inside(byte, out)
             }
             State::Start(_) | State::Outside | State::Text => Self::outside(byte, out),
         }
+    }
+
+    /// A byte of a string that belongs to no escape.
+    fn inside(byte: u8, out: &mut Vec<u8>) -> State {
+        if matches!(byte, b'"' | b'\\') {
+            return Self::mark(byte, out);
+        }
+        out.push(byte);
+        State::Text
+    }
+
+    /// An escape `\uXXXX` is complete.
+    fn unit(&mut self, out: &mut Vec<u8>) -> State {
+        let digits = self.digits;
+        // D8 to DB are first halves, DC to DF second ones.
+        let kind = match digits[0] {
+            b'd' | b'D' => digits[1].to_ascii_lowercase(),
+            _ => b'0',
+        };
+        match kind {
+            b'8' | b'9' | b'a' | b'b' => {
+                self.end_half(out);
+                self.first_half = Some(digits);
+                return State::FirstHalf;
+            }
+            b'c'..=b'f' => match self.first_half.take() {
+                Some(first) => {
+                    Self::write_unit(first, out);
+                    Self::write_unit(digits, out);
+                }
+                None => self.replace(out),
+            },
+            _ => {
+                self.end_half(out);
+                Self::write_unit(digits, out);
+            }
+        }
+        State::Text
+    }
+
+    /// No second half comes for a first one that is held back.
+    fn end_half(&mut self, out: &mut Vec<u8>) {
+        if self.first_half.take().is_some() {
+            self.replace(out);
+        }
+    }
+
+    fn replace(&mut self, out: &mut Vec<u8>) {
+        self.replaced += 1;
+        Self::write_unit(*b"fffd", out);
+    }
+
+    fn write_unit(digits: [u8; 4], out: &mut Vec<u8>) {
+        out.extend_from_slice(b"\\u");
+        out.extend_from_slice(&digits);
     }
 
     fn outside(byte: u8, out: &mut Vec<u8>) -> State {
@@ -252,6 +358,23 @@ mod tests {
         ] {
             check(text, text);
         }
+    }
+
+    #[test]
+    fn halves_of_surrogate_pairs_become_the_replacement_character() {
+        check(
+            r#"["\ud83d\ude00 \uD83D\uDE00"]"#,
+            r#"["\ud83d\ude00 \uD83D\uDE00"]"#,
+        );
+        check(r#"["\ud83d"]"#, r#"["\ufffd"]"#);
+        check(r#"["\ude00x", "\ud83dx"]"#, r#"["\ufffdx", "\ufffdx"]"#);
+        check(r#"["\ud83d\ud83d\ude00"]"#, r#"["\ufffd\ud83d\ude00"]"#);
+        check(
+            r#"["\ud83d\n\ud83d\u00e9\ud83d\\"]"#,
+            r#"["\ufffd\n\ufffd\u00e9\ufffd\\"]"#,
+        );
+        check(r#"["\\ud83d", "\u12"]"#, r#"["\\ud83d", "\u12"]"#);
+        check(r#"{"\udbff": 1}"#, r#"{"\ufffd": 1}"#);
     }
 
     #[test]

@@ -57,7 +57,12 @@ impl<F: FnMut() -> Result<(), Stopped>> Visit for Inspector<F> {
         Ok(entry.is_some())
     }
 
-    fn field<'de, A: MapAccess<'de>>(&mut self, _: &str, fields: &mut A) -> Result<(), A::Error> {
+    fn field<'de, A: MapAccess<'de>>(
+        &mut self,
+        _: &str,
+        fields: &mut A,
+        _: &mut Position,
+    ) -> Result<(), A::Error> {
         fields.next_value::<IgnoredAny>().map(|_| ())
     }
 }

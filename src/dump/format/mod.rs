@@ -18,7 +18,7 @@ mod write;
 use std::io;
 
 pub use inspect::{Author, inspect};
-pub use read::read;
+pub use read::{Rest, read};
 pub use write::Writer;
 
 /// The top-level key of the list of tasks.

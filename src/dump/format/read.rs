@@ -10,23 +10,36 @@ use super::{Error, Stopped, task};
 use crate::models::Task;
 
 /// Reads a dump and hands each task to `each`, with the bytes of the file that it took (in steps of
-/// a buffer); returns the top-level fields other than `tasks`, in their order.
+/// a buffer); returns the top-level fields other than `tasks`, in their order,
+/// and how many characters had to be replaced.
 ///
-/// Tasks that name no processor get `default_processor`. Tasks already handed out when an error
+/// Halves of surrogate pairs in its texts become U+FFFD. Tasks that name no processor get
+/// `default_processor`. Tasks already handed out when an error
 /// comes are not taken back: read twice, first with a taker that does nothing, for all or nothing.
 pub fn read(
     source: impl Read,
     default_processor: &str,
     each: impl FnMut(Task, u64) -> Result<(), Stopped>,
-) -> Result<Map<String, Value>, Error> {
+) -> Result<Rest, Error> {
     let mut reader = Reader {
         default_processor,
         each,
         bytes_before: 0,
         fields: Map::new(),
     };
-    walk(source, &mut reader)?;
-    Ok(reader.fields)
+    let replaced_characters = walk(source, &mut reader)?;
+    Ok(Rest {
+        fields: reader.fields,
+        replaced_characters,
+    })
+}
+
+/// What a dump holds besides its tasks.
+#[derive(Debug, Default, PartialEq)]
+pub struct Rest {
+    pub fields: Map<String, Value>,
+    /// Halves of surrogate pairs that became U+FFFD.
+    pub replaced_characters: u64,
 }
 
 struct Reader<'a, F> {
@@ -45,13 +58,8 @@ impl<F: FnMut(Task, u64) -> Result<(), Stopped>> Visit for Reader<'_, F> {
         let Some(entry) = tasks.next_element::<Map<String, Value>>()? else {
             return Ok(false);
         };
-        let task = task::from_entry(entry, self.default_processor).map_err(|fault| {
-            position.end(|place| Error::Value {
-                place: format!("{place}.{}", fault.field),
-                expected: fault.expected,
-                found: fault.found,
-            })
-        })?;
+        let task = task::from_entry(entry, self.default_processor)
+            .map_err(|fault| position.end(|place| fault.at(&place)))?;
         let bytes = position.bytes() - self.bytes_before;
         self.bytes_before = position.bytes();
         match (self.each)(task, bytes) {
@@ -64,9 +72,12 @@ impl<F: FnMut(Task, u64) -> Result<(), Stopped>> Visit for Reader<'_, F> {
         &mut self,
         name: &str,
         fields: &mut A,
+        position: &mut Position,
     ) -> Result<(), A::Error> {
+        let value: Value = fields.next_value()?;
+        task::check_field(&value).map_err(|fault| position.end(|place| fault.at(&place)))?;
         // The last of two fields of one name counts, as in Python.
-        self.fields.insert(name.to_owned(), fields.next_value()?);
+        self.fields.insert(name.to_owned(), value);
         Ok(())
     }
 }

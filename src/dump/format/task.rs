@@ -7,6 +7,11 @@ use std::str::FromStr;
 
 use serde_json::{Map, Value};
 
+use super::Error;
+use crate::models::json::{
+    COLUMN_NESTING_LIMIT, Fault as Unfit, Items, Limits, RawJson, Step, VALUES_LIMIT, scan,
+};
+use crate::models::task_limits::{KEY_CHARS, NAME_CHARS, TAGS_LIMIT};
 use crate::models::{Failure, Task, TaskId, TaskStatus, Timestamp};
 
 /// A field that is not what it has to be.
@@ -15,6 +20,26 @@ pub(super) struct Fault {
     pub(super) field: String,
     pub(super) expected: &'static str,
     pub(super) found: String,
+}
+
+impl Fault {
+    /// The same as an error about what stands at `place`.
+    pub(super) fn at(self, place: &str) -> Error {
+        let Self {
+            field,
+            expected,
+            found,
+        } = self;
+        let place = match field.is_empty() || field.starts_with('[') {
+            true => format!("{place}{field}"),
+            false => format!("{place}.{field}"),
+        };
+        Error::Value {
+            place,
+            expected,
+            found,
+        }
+    }
 }
 
 /// What the lines of a task's log begin with that say when it was created, started and completed:
@@ -42,7 +67,7 @@ pub(super) fn from_entry(
         result: fields.text("result")?,
         logs,
         context_history: fields.object("context_history")?.unwrap_or_default(),
-        context_used: fields.object("context_used")?.map(Value::Object),
+        context_used: fields.object("context_used")?,
         processor: fields
             .text("processor")?
             .unwrap_or_else(|| default_processor.to_owned()),
@@ -55,13 +80,13 @@ pub(super) fn from_entry(
         failure: fields.failure()?,
         error: fields.text("error")?,
         progress: fields.progress()?,
-        tags: fields.texts("tags")?,
-        session_id: fields.text("session_id")?,
+        tags: fields.tags()?,
+        session_id: fields.short("session_id", NAME_CHARS, SESSION)?,
         timeout: fields.timeout()?,
-        concurrency_key: fields.text("concurrency_key")?,
-        unique_key: fields.text("unique_key")?,
+        concurrency_key: fields.short("concurrency_key", KEY_CHARS, KEY)?,
+        unique_key: fields.short("unique_key", KEY_CHARS, KEY)?,
         after: fields.ids("after")?,
-        extra: fields.0,
+        extra: kept("", fields.0)?,
     };
     Ok(settle(task))
 }
@@ -183,11 +208,45 @@ impl Fields {
         texts.collect()
     }
 
-    fn object(&mut self, field: &'static str) -> Result<Option<Map<String, Value>>, Fault> {
-        self.take(field, "an object", |value| match value {
-            Value::Object(object) => Ok(object),
+    /// A text of at most `limit` characters, which is what `expected` says.
+    fn short(
+        &mut self,
+        field: &'static str,
+        limit: usize,
+        expected: &'static str,
+    ) -> Result<Option<String>, Fault> {
+        self.take(field, expected, |value| match value {
+            Value::String(text) if text.chars().nth(limit).is_none() => Ok(text),
             other => Err(other),
         })
+    }
+
+    fn tags(&mut self) -> Result<Vec<String>, Fault> {
+        let tags = self.texts("tags")?;
+        let fault = |field, found| Fault {
+            field,
+            expected: "at most 100 tags of at most 200 characters",
+            found,
+        };
+        if tags.len() > TAGS_LIMIT {
+            return Err(fault("tags".to_owned(), tags.len().to_string()));
+        }
+        let long = |tag: &String| tag.chars().nth(NAME_CHARS).is_some();
+        match tags.iter().position(long) {
+            None => Ok(tags),
+            Some(index) => {
+                let found = describe(&Value::from(tags[index].as_str()));
+                Err(fault(format!("tags[{index}]"), found))
+            }
+        }
+    }
+
+    fn object(&mut self, field: &'static str) -> Result<Option<RawJson>, Fault> {
+        let object = self.take(field, "an object", |value| match value {
+            Value::Object(object) => Ok(object),
+            other => Err(other),
+        })?;
+        object.map(|object| kept(field, object)).transpose()
     }
 
     fn time(&mut self, field: &'static str) -> Result<Option<Timestamp>, Fault> {
@@ -247,6 +306,66 @@ impl Fields {
         self.take("failure", expected, parsed)
     }
 }
+
+const SESSION: &str = "a text of at most 200 characters, or null";
+const KEY: &str = "a text of at most 1000 characters, or null";
+
+/// What is kept of one field.
+const KEPT: Limits = Limits {
+    depth: COLUMN_NESTING_LIMIT,
+    values: VALUES_LIMIT,
+    items: Items::Whole,
+    uncounted: None,
+};
+
+/// Fields that are kept as JSON text, if all readers can take it.
+fn kept(field: &str, object: Map<String, Value>) -> Result<RawJson, Fault> {
+    let json = RawJson::from(object);
+    check(field, &json, KEPT)?;
+    Ok(json)
+}
+
+/// Refuses a field beside the tasks that some readers of JSON cannot take.
+pub(super) fn check_field(value: &Value) -> Result<(), Fault> {
+    let limits = Limits {
+        values: usize::MAX,
+        ..KEPT
+    };
+    check("", &RawJson::from(value.clone()), limits)
+}
+
+/// Refuses what some readers of JSON cannot take.
+fn check(field: &str, json: &RawJson, limits: Limits) -> Result<(), Fault> {
+    scan(json.as_str().as_bytes(), limits, |found| {
+        let mut place = field.to_owned();
+        for step in found.path() {
+            match step {
+                Step::Field(name) if place.is_empty() => place = name,
+                Step::Field(name) => place.push_str(&format!(".{name}")),
+                Step::Index(index) => place.push_str(&format!("[{index}]")),
+            }
+        }
+        let (field, expected, found) = match found.fault {
+            Unfit::Number | Unfit::Surrogate => {
+                let text = String::from_utf8_lossy(found.bytes()).into_owned();
+                (place, NUMBER, describe(&Value::String(text)))
+            }
+            Unfit::TooDeep => (field.to_owned(), DEPTH, "more".to_owned()),
+            Unfit::TooManyValues | Unfit::TooManyItems => {
+                (field.to_owned(), VALUES, "more".to_owned())
+            }
+        };
+        Err(Fault {
+            field,
+            expected,
+            found,
+        })
+    })
+}
+
+const NUMBER: &str = "a number of at most 300 digits that fits a double";
+const DEPTH: &str = "at most 100 levels of lists and objects";
+const VALUES: &str = "at most 10000 JSON values";
 
 fn text(value: Value) -> Result<String, Value> {
     match value {

@@ -27,8 +27,14 @@ pub(super) trait Visit {
     ) -> Result<bool, A::Error>;
 
     /// Takes the value of a top-level field other than the tasks.
-    fn field<'de, A: MapAccess<'de>>(&mut self, name: &str, fields: &mut A)
-    -> Result<(), A::Error>;
+    ///
+    /// Its own reasons to end the walk go to `position`.
+    fn field<'de, A: MapAccess<'de>>(
+        &mut self,
+        name: &str,
+        fields: &mut A,
+        position: &mut Position,
+    ) -> Result<(), A::Error>;
 }
 
 /// Where the walk is, and why it ends before the end.
@@ -89,8 +95,8 @@ fn too_large(place: String) -> Error {
     }
 }
 
-/// Goes through the whole of `source` with `visit`, once.
-pub(super) fn walk(source: impl Read, visit: &mut impl Visit) -> Result<(), Error> {
+/// Goes through the whole of `source` with `visit`, once; how many characters were replaced on the way.
+pub(super) fn walk(source: impl Read, visit: &mut impl Visit) -> Result<u64, Error> {
     let mut position = Position::default();
     let input = Input::new(source, Rc::clone(&position.meter));
     let mut json = serde_json::Deserializer::from_reader(input);
@@ -101,7 +107,7 @@ pub(super) fn walk(source: impl Read, visit: &mut impl Visit) -> Result<(), Erro
     let walked = json.deserialize_map(top).and_then(|()| json.end());
     match walked {
         Ok(()) if !position.tasks_seen => Err(Error::NoTasks),
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(position.meter.replaced()),
         Err(error) => Err(position.error(error)),
     }
 }
@@ -136,7 +142,8 @@ impl<'de, V: Visit> Visitor<'de> for Top<'_, V> {
                 position.field = Some(name);
                 map.next_value_seed(Tasks { visit, position })?;
             } else {
-                visit.field(position.field.insert(name), &mut map)?;
+                position.field = Some(name.clone());
+                visit.field(&name, &mut map, position)?;
                 allowed = allowed.saturating_sub(position.meter.read() - before);
                 if allowed == 0 {
                     return Err(position.end(too_large));

@@ -41,7 +41,7 @@ impl<W: Write> Writer<W> {
         self.tasks += 1;
         let line = Line {
             task,
-            extra: Extra(&task.extra),
+            extra: Extra(&task.extra.to_object()),
         };
         serde_json::to_writer(&mut self.out, &line)?;
         Ok(())

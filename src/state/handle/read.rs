@@ -42,7 +42,9 @@ impl StateManager {
     /// # Errors
     /// When it cannot be read.
     pub async fn trace_of(&self, seq: i64) -> Result<Option<TraceContext>, Error> {
-        let trace = "SELECT context_history ->> '$.trace' FROM tasks WHERE seq = ?1";
+        let trace = "SELECT CASE WHEN json_valid(context_history)
+                                 THEN context_history ->> '$.trace' END
+                       FROM tasks WHERE seq = ?1";
         let trace: Option<Option<String>> = sqlx::query_scalar(trace)
             .bind(seq)
             .fetch_optional(&self.read)

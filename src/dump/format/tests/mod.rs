@@ -17,11 +17,11 @@ fn fixture(name: &str) -> Vec<u8> {
 
 fn read_all(source: &[u8]) -> Result<(Vec<Task>, Map<String, Value>), Error> {
     let mut tasks = Vec::new();
-    let fields = read(source, DEFAULT_PROCESSOR, |task, _| {
+    let rest = read(source, DEFAULT_PROCESSOR, |task, _| {
         tasks.push(task);
         Ok(())
     })?;
-    Ok((tasks, fields))
+    Ok((tasks, rest.fields))
 }
 
 fn write_all(tasks: &[Task], fields: &Map<String, Value>) -> String {

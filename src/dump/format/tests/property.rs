@@ -88,8 +88,8 @@ prop_compose! {
             status: TaskStatus::Pending,
             result,
             logs,
-            context_history,
-            context_used: context_used.map(Value::Object),
+            context_history: context_history.into(),
+            context_used: context_used.map(Into::into),
             processor,
             priority: 0,
             attempt: 0,
@@ -106,7 +106,11 @@ prop_compose! {
             concurrency_key,
             unique_key,
             after: after.into_iter().map(uuid::Uuid::from_u128).collect(),
-            extra: extra.into_iter().filter(|(name, _)| !KNOWN_FIELDS.contains(&name.as_str())).collect(),
+            extra: extra
+                .into_iter()
+                .filter(|(name, _)| !KNOWN_FIELDS.contains(&name.as_str()))
+                .collect::<Map<_, _>>()
+                .into(),
         }
     }
 }
