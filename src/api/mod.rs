@@ -1,6 +1,7 @@
 //! The HTTP and WebSocket interface. A handler extracts, makes one call, and answers; rules and SQL
 //! live elsewhere.
 
+mod address_limit;
 mod batch;
 mod buckets;
 mod bulk;
@@ -22,6 +23,7 @@ mod health;
 mod hive_calls;
 mod intake;
 mod json_check;
+mod linger;
 mod list;
 mod listeners;
 mod metrics;

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::HeaderValue;
+use axum::http::header::CONNECTION;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::{Either, FutureExt, ready};
 use hyper::Request;
@@ -25,10 +27,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
+use super::address_limit::{AddressLimit, AddressPermit};
 use super::caller::{self, Caller, Visit};
 use super::cors::Cors;
 use super::error::ApiError;
 use super::guard::{self, Hosts};
+use super::linger::{Lingering, lingering};
 use super::quota::Quota;
 use super::{headers, session, visitor};
 use crate::access::Access;
@@ -56,14 +60,21 @@ pub struct Door {
     pub tls: Option<TlsAcceptor>,
 }
 
-/// A connection's place among the connections. What a connection is upgraded to keeps it.
-pub(super) type Place = Arc<OwnedSemaphorePermit>;
+/// A connection's place among the connections, of all and of its address. What a connection is upgraded
+/// to keeps it.
+pub(super) type Place = Arc<(OwnedSemaphorePermit, AddressPermit)>;
 
 /// A connection's place, and who sits on it.
 struct Seat {
-    place: Place,
+    /// `None` if the address holds as many as one may: each request is refused.
+    place: Option<Place>,
     peer: IpAddr,
 }
+
+/// Connections beyond an address's limit that get an answer at a time; others are closed without one.
+const REFUSALS: usize = 16;
+/// Time for the answer to a connection beyond the limit.
+const REFUSAL_TIME: Duration = Duration::from_secs(5);
 
 /// Bytes of a request's head.
 const HEAD_LIMIT_BYTES: usize = 64 * 1024;
@@ -83,8 +94,13 @@ pub async fn serve(
     stop: CancellationToken,
 ) {
     let places = Arc::new(Semaphore::new(limits.connections));
+    let addresses = AddressLimit::new(limits.connections);
+    let refusals = Arc::new(Semaphore::new(REFUSALS));
     let connections = TaskTracker::new();
     loop {
+        if places.available_permits() == 0 {
+            addresses.warn_full();
+        }
         let place = tokio::select! {
             () = stop.cancelled() => break,
             place = Arc::clone(&places).acquire_owned() => place.expect("it is never closed"),
@@ -95,14 +111,28 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let place = Arc::new(place);
-                let app = app.clone();
-                let door = door.clone();
-                let seat = Seat {
-                    place,
-                    peer: peer.ip(),
+                let (app, door, stop) = (app.clone(), door.clone(), stop.clone());
+                let peer = peer.ip();
+                let proxies = &door.current.get().trusted_proxies;
+                let of_address = match visitor::is_proxy(peer, proxies) {
+                    true => Some(addresses.uncounted()),
+                    false => addresses.permit(peer),
                 };
-                connections.spawn(welcome(stream, app, seat, door, limits, stop.clone()));
+                let place = of_address.map(|of_address| Arc::new((place, of_address)));
+                let is_refused = place.is_none();
+                let seat = Seat { place, peer };
+                let connection = welcome(stream, app, seat, door, limits, stop);
+                if !is_refused {
+                    connections.spawn(connection);
+                    continue;
+                }
+                addresses.warn(peer);
+                if let Ok(turn) = Arc::clone(&refusals).try_acquire_owned() {
+                    connections.spawn(async move {
+                        let _turn = turn;
+                        let _ = tokio::time::timeout(REFUSAL_TIME, connection).await;
+                    });
+                }
             }
             Err(error) => rest_after(&error).await,
         }
@@ -175,15 +205,20 @@ fn answer(
     app: &Router,
     seat: &Seat,
     door: &Door,
-    mut request: Request<Incoming>,
+    request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response, Infallible>> + use<> {
+    let mut request = lingering(request);
     let settings = door.current.get();
     let cors = Cors::of(&settings.cors_origins, request.headers());
     let from = visitor::address(seat.peer, request.headers(), &settings.trusted_proxies);
-    let answered = match admit(door, &settings, &cors, from, &request) {
-        Ok(caller) => {
+    let admitted = match &seat.place {
+        Some(place) => admit(door, &settings, &cors, from, &request).map(|caller| (place, caller)),
+        None => Err(too_many_connections()),
+    };
+    let answered = match admitted {
+        Ok((place, caller)) => {
             let extensions = request.extensions_mut();
-            extensions.insert(Arc::clone(&seat.place));
+            extensions.insert(Arc::clone(place));
             if caller.is_known() {
                 extensions.insert(caller);
             }
@@ -208,13 +243,22 @@ fn answer(
     })
 }
 
+/// The answer to an address that holds as many connections as one may.
+fn too_many_connections() -> Box<Response> {
+    let detail = "This address holds as many connections as one may. Close some, and try again.";
+    let mut response = ApiError::Unavailable(detail.to_owned()).into_response();
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(CONNECTION, close);
+    Box::new(response)
+}
+
 /// Who asks; else the answer that ends it here.
 fn admit(
     door: &Door,
     settings: &Settings,
     cors: &Cors,
     from: IpAddr,
-    request: &Request<Incoming>,
+    request: &Request<Lingering>,
 ) -> Result<Caller, Box<Response>> {
     let refuse = |error: ApiError| Box::new(error.into_response());
     let (method, headers) = (request.method(), request.headers());

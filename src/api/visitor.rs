@@ -27,11 +27,16 @@ pub(super) fn address(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> I
     address
 }
 
+/// Whether the peer is a proxy of ours, which speaks for many.
+pub(super) fn is_proxy(peer: IpAddr, proxies: &[IpNet]) -> bool {
+    let peer = peer.to_canonical();
+    proxies.iter().any(|network| network.contains(&peer))
+}
+
 /// Whether a proxy of ours says that it was asked over TLS. Of several the first, which the browser talks to,
 /// is heard; were that invented, the browser would merely keep its cookie from plain HTTP.
 pub(super) fn is_over_tls(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> bool {
-    let peer = peer.to_canonical();
-    let is_ours = proxies.iter().any(|network| network.contains(&peer));
+    let is_ours = is_proxy(peer, proxies);
     let said = headers.get("x-forwarded-proto");
     let first = said.and_then(|said| said.as_bytes().split(|byte| *byte == b',').next());
     is_ours && first.is_some_and(|scheme| scheme.trim_ascii().eq_ignore_ascii_case(b"https"))

@@ -1,6 +1,8 @@
 //! Slow, silent, greedy and rude clients cost the others nothing.
 
-use crate::support::{Answer, Service, Setup, Wire};
+use serde_json::json;
+
+use crate::support::{Answer, Service, Setup, Wire, eventually};
 
 const STATUS: &str = "GET /api/v1/queue/status HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const SUBMIT: &str = "POST /api/v1/tasks HTTP/1.1\r\nHost: localhost\r\n\
@@ -103,6 +105,139 @@ async fn connections_beyond_the_limit_wait_until_there_is_room() {
     let answer = waiting.read_until("\"limit\"").await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     drop(waiting);
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn one_address_never_holds_all_connections_and_hears_why() {
+    let service = Setup::new().setting("max_connections", 8).start().await;
+    let mut held = Vec::new();
+    for _ in 0..6 {
+        let mut wire = service.wire().await;
+        ask(&mut wire).await;
+        held.push(wire);
+    }
+    let mut refused = service.wire().await;
+    assert!(refused.send(STATUS).await);
+    let answer = refused.read_to_end().await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.contains("retry-after: 1"), "{answer}");
+    assert!(
+        answer.contains("\"This address holds as many connections"),
+        "{answer}"
+    );
+    for wire in &mut held {
+        ask(wire).await;
+    }
+    drop(held);
+    eventually("the service sees that they are closed", || async {
+        let answer = service.get("/healthz").await;
+        (answer.status == 200).then_some(())
+    })
+    .await;
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_trusted_may_hold_all_connections() {
+    let setup = Setup::new().setting("max_connections", 8);
+    let setup = setup.setting("trusted_proxies", "[\"127.0.0.1\"]");
+    let service = setup.start().await;
+    let mut held = Vec::new();
+    for _ in 0..8 {
+        let mut wire = service.wire().await;
+        ask(&mut wire).await;
+        held.push(wire);
+    }
+    drop(held);
+    service.ends_well().await;
+}
+
+/// More than fits in any buffer between a client and the service.
+const LARGE: usize = 64 * 1024 * 1024;
+
+/// Sends a body in 64 KiB pieces, each as a chunk if it has no declared length.
+async fn send_large(wire: &mut Wire, is_chunked: bool) -> bool {
+    let mut piece = vec![b' '; 64 * 1024];
+    if is_chunked {
+        piece = [b"10000\r\n".to_vec(), piece, b"\r\n".to_vec()].concat();
+    }
+    for _ in 0..LARGE / (64 * 1024) {
+        if !wire.send(&piece).await {
+            return false;
+        }
+    }
+    !is_chunked || wire.send("0\r\n\r\n").await
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_gets_its_413_whatever_way_it_is_sent() {
+    let service = Service::start().await;
+    let head =
+        |headers: &str| format!("POST /api/v1/tasks HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
+    // Who waits for `100 Continue` hears at once that it need not send anything.
+    let mut polite = service.wire().await;
+    let length = format!("Content-Length: {LARGE}\r\n");
+    let expects = format!("{length}Expect: 100-continue\r\n");
+    assert!(polite.send(head(&expects)).await);
+    let answer = polite.read_to_end().await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    // Who sends all of it before it listens can do so.
+    for headers in [length.as_str(), "Transfer-Encoding: chunked\r\n"] {
+        let mut blunt = service.wire().await;
+        assert!(blunt.send(head(headers)).await);
+        assert!(
+            send_large(&mut blunt, headers.contains("chunked")).await,
+            "{headers}"
+        );
+        let answer = blunt.read_until("\"detail\"").await;
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    }
+    // The same for what is refused for any other reason.
+    let mut lost = service.wire().await;
+    let elsewhere = head(&length).replace("/api/v1/tasks", "/nothing");
+    assert!(lost.send(elsewhere).await);
+    assert!(send_large(&mut lost, false).await);
+    let answer = lost.read_until("\"detail\"").await;
+    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn uploads_that_stall_are_answered_when_others_need_their_room() {
+    let setup = Setup::new().setting("body_limit_bytes", 1024 * 1024);
+    let service = setup.start().await;
+    // Nine times 900 KiB is more than there is room for.
+    let stalled =
+        "POST /api/v1/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n";
+    let mut uploads = Vec::new();
+    for _ in 0..9 {
+        let mut wire = service.wire().await;
+        assert!(wire.send(stalled).await);
+        assert!(wire.send(vec![b' '; 900 * 1024]).await);
+        uploads.push(wire);
+    }
+    // Small bodies have room whatever the large ones do, and a large one gets it from one that stalls.
+    service.submit("small").await;
+    let large = "x".repeat(900 * 1024);
+    eventually("a large body finds room", || async {
+        let body = json!({ "content": large });
+        let answer = service.post_json("/api/v1/tasks", &body).await;
+        match answer.status {
+            503 => None,
+            _ => Some(answer.expect(201)),
+        }
+    })
+    .await;
+    let mut answers = Vec::new();
+    for wire in &mut uploads {
+        if wire.has_answer() {
+            answers.push(wire.read_until("\"detail\"").await);
+        }
+    }
+    assert!(!answers.is_empty());
+    drop(uploads);
+    service.drained().await;
     service.ends_well().await;
 }
 

@@ -1,0 +1,152 @@
+//! How many connections one address may hold: never all of them.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Time between two warnings, so that a flood of connections is none of log lines.
+const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
+
+/// Counts the connections of each address.
+pub(super) struct AddressLimit {
+    most: usize,
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    connections: HashMap<IpAddr, usize>,
+    warned_at: Option<Instant>,
+    warned_full_at: Option<Instant>,
+}
+
+/// One connection of an address.
+pub(super) struct AddressPermit {
+    limit: Arc<AddressLimit>,
+    /// `None` if it is not counted.
+    address: Option<IpAddr>,
+}
+
+impl AddressLimit {
+    /// Of this many connections, one address may hold three quarters.
+    pub fn new(connections: usize) -> Arc<Self> {
+        Arc::new(Self {
+            most: connections - connections / 4,
+            held: Mutex::default(),
+        })
+    }
+
+    /// A connection of `address`; `None` if it holds as many as it may.
+    pub fn permit(self: &Arc<Self>, address: IpAddr) -> Option<AddressPermit> {
+        let address = network_of(address);
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = held.connections.entry(address).or_default();
+        if *count >= self.most {
+            return None;
+        }
+        *count += 1;
+        Some(AddressPermit {
+            limit: Arc::clone(self),
+            address: Some(address),
+        })
+    }
+
+    /// A connection that is not counted: of a proxy, which speaks for many clients.
+    pub fn uncounted(self: &Arc<Self>) -> AddressPermit {
+        AddressPermit {
+            limit: Arc::clone(self),
+            address: None,
+        }
+    }
+
+    /// Says in the log that an address is refused, once a minute.
+    pub fn warn(&self, address: IpAddr) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_due(&mut held.warned_at) {
+            tracing::warn!(
+                %address,
+                connections = self.most,
+                "an address holds as many connections as one may; its others get 503. Raise \
+                 max_connections, or name a proxy in trusted_proxies"
+            );
+        }
+    }
+
+    /// Says in the log that all connections are taken, once a minute.
+    pub fn warn_full(&self) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_due(&mut held.warned_full_at) {
+            tracing::warn!(
+                "all connections are in use; others wait until one ends. Raise max_connections"
+            );
+        }
+    }
+}
+
+/// Whether it is time for another warning, which is then the last.
+fn is_due(last: &mut Option<Instant>) -> bool {
+    let now = Instant::now();
+    let due = last.is_none_or(|last| now.duration_since(last) >= BETWEEN_WARNINGS);
+    if due {
+        *last = Some(now);
+    }
+    due
+}
+
+impl Drop for AddressPermit {
+    fn drop(&mut self) {
+        let Some(address) = self.address else { return };
+        let held = &self.limit.held;
+        let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = held.connections.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                held.connections.remove(&address);
+            }
+        }
+    }
+}
+
+/// What counts as one address: of IPv6 the network, since a host has as many addresses as it likes.
+fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
+        }
+        v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_never_holds_all_connections() {
+        let limit = AddressLimit::new(8);
+        let one: IpAddr = "192.0.2.1".parse().unwrap();
+        let mut held: Vec<_> = (0..6).map(|_| limit.permit(one).unwrap()).collect();
+        assert!(limit.permit(one).is_none());
+        assert!(limit.permit("::ffff:192.0.2.1".parse().unwrap()).is_none());
+        assert!(limit.permit("192.0.2.2".parse().unwrap()).is_some());
+        held.pop();
+        assert!(limit.permit(one).is_some());
+        drop(held);
+        assert!(limit.held.lock().unwrap().connections.is_empty());
+        for connections in 1..4 {
+            assert_eq!(AddressLimit::new(connections).most, connections);
+        }
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_address() {
+        let limit = AddressLimit::new(1);
+        let first = limit.permit("2001:db8::1".parse().unwrap());
+        assert!(first.is_some());
+        assert!(limit.permit("2001:db8::2".parse().unwrap()).is_none());
+        assert!(limit.permit("2001:db8:0:1::1".parse().unwrap()).is_some());
+    }
+}
