@@ -549,7 +549,8 @@ async fn what_cannot_be_read_at_the_moment_costs_no_attempt() {
     let call = backend.next().await;
     let question = call.json()["messages"][0]["content"].to_string();
     assert!(question.contains("Processed: first"), "{question}");
-    call.answer("200 OK", "", "data: [DONE]\n\n").await;
+    let text = "data: {\"choices\": [{\"delta\": {\"content\": \"two\"}}]}\n\ndata: [DONE]\n\n";
+    call.answer("200 OK", "", text).await;
     let task = service.finished(&id).await;
     assert_eq!(task["status"], "COMPLETED", "{task}");
     assert_eq!(task["attempt"], 1);
