@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -17,11 +17,14 @@ use tokio_rustls::TlsConnector;
 use super::error::Error;
 use super::refusal::reason_in;
 use super::sent_token::Token;
-use crate::tls;
+use crate::tls::{self, TrustedCertificates};
 
 /// A service that takes longer to take a connection is as good as none. Answers may take as long as
 /// they need: a purge of a million tasks does.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where a person says which certificates are to be trusted.
+const CA_OPTION: &str = "--ca-file";
 
 /// What bytes go through, whether TLS is around them or not.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -41,14 +44,14 @@ pub(super) struct Client {
 impl Client {
     /// A client of the service at `url`; nothing is sent yet.
     pub fn new(url: &Url, token: Option<Token>, ca_file: Option<&Path>) -> Result<Self, Error> {
-        let authorities = match (url.scheme(), ca_file) {
-            ("https", Some(path)) => tls::authorities_in(path).map_err(Error::Failed)?,
-            ("https", None) => tls::usual_authorities(),
-            _ => RootCertStore::empty(),
+        let trusted = match (url.scheme(), ca_file) {
+            ("https", Some(path)) => TrustedCertificates::in_file(path).map_err(Error::Failed)?,
+            ("https", None) => TrustedCertificates::usual(),
+            _ => TrustedCertificates::none(),
         };
         let is_secure = url.scheme() == "https";
-        let tls = is_secure.then(|| Arc::new(tls::client_config(authorities.clone())));
-        let http = tls::client(authorities)
+        let tls = is_secure.then(|| Arc::new(tls::client_config(trusted.clone())));
+        let http = tls::client(trusted)
             // What `HTTP_PROXY` names does not know the services of this machine.
             .no_proxy()
             .connect_timeout(CONNECT_TIMEOUT)
@@ -160,6 +163,9 @@ impl Client {
 
     /// What to say of a connection that did not come about or broke.
     pub fn unreachable(&self, error: &reqwest::Error) -> Error {
+        if let Some(reason) = tls::reason(error, CA_OPTION) {
+            return no_trust(&self.url, &reason);
+        }
         if error.is_connect() {
             return no_service(&self.url, root(error));
         }
@@ -168,8 +174,16 @@ impl Client {
     }
 }
 
+/// Somebody answers there, and is not who it should be. That does not pass.
+fn no_trust(url: &str, reason: &str) -> Error {
+    Error::Failed(format!("no secure connection to {url}: {reason}"))
+}
+
 /// What to say when nothing takes a connection.
 pub(super) fn no_service(url: &str, reason: &(dyn std::error::Error + 'static)) -> Error {
+    if let Some(reason) = tls::reason(reason, CA_OPTION) {
+        return no_trust(url, &reason);
+    }
     // That nobody listens is the plain case, and is said already.
     let refused = reason
         .downcast_ref::<io::Error>()

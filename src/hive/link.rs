@@ -1,25 +1,22 @@
 //! The connection to Redis: made again with a growing pause whenever it is lost. Its [`Ear`] is told of that,
 //! of what happens to the keys that it names, and of what the control channel says.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use redis::aio::{MultiplexedConnection, PubSub, PubSubSink, PubSubStream};
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, FromRedisValue, IntoConnectionInfo, Msg,
-    RedisConnectionInfo, RedisError, TlsCertificates,
-};
+use redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
+use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, Msg, RedisError};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::scripts::passes;
+use super::server::Server;
 use crate::config::Settings;
 
 /// A connection that is not made within this time has failed.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// A command that is not answered within this time has failed.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
 /// The pause after the first connection that failed; each one doubles it, up to the longest.
@@ -36,11 +33,10 @@ const NOTIFICATIONS: &str = "K$zg";
 /// Why there is no connection, in words for a person.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
-    #[error("cannot read redis_ca_file {}: {source}", path.display())]
-    Authorities {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    #[error("cannot read the certificates in redis_ca_file: {0}")]
+    Certificates(String),
+    #[error("no secure connection: {0}")]
+    Insecure(String),
     /// The sentence holds nothing of it.
     #[error("the password for Redis: {0}")]
     Password(String),
@@ -70,7 +66,7 @@ pub(super) trait Ear: Send + Sync + 'static {
 
 /// Where Redis is, and the connection while there is one.
 pub(super) struct Link<E> {
-    client: Client,
+    server: Server,
     database: u32,
     connection: watch::Sender<Option<MultiplexedConnection>>,
     ear: E,
@@ -123,7 +119,7 @@ impl<E: Ear> Link<E> {
     pub fn new(settings: &Settings, ear: E) -> Result<(Self, Line), LinkError> {
         let (connection, line) = watch::channel(None);
         let link = Self {
-            client: client(settings)?,
+            server: Server::new(settings)?,
             database: settings.redis_db,
             connection,
             ear,
@@ -163,13 +159,10 @@ impl<E: Ear> Link<E> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_PATIENCE))
             .set_response_timeout(Some(ANSWER_PATIENCE));
-        let connection = self
-            .client
-            .get_multiplexed_async_connection_with_config(&config);
-        let mut connection = within(connection).await?;
+        let mut connection = self.server.connect(config).await?;
         // One that is still reading what it has kept takes connections, and answers nothing else.
         let _: String = within(redis::cmd("PING").query_async(&mut connection)).await?;
-        let events: PubSub = within(self.client.get_async_pubsub()).await?;
+        let events = self.server.listen().await?;
         let (mut sink, stream) = events.split();
         for key in self.ear.keys() {
             let channel = format!("__keyspace@{}__:{key}", self.database);
@@ -241,7 +234,9 @@ async fn keep_asking(connection: &mut MultiplexedConnection, sink: &mut PubSubSi
     }
 }
 
-async fn within<T>(asked: impl Future<Output = Result<T, RedisError>>) -> Result<T, LinkError> {
+pub(super) async fn within<T>(
+    asked: impl Future<Output = Result<T, RedisError>>,
+) -> Result<T, LinkError> {
     match timeout(ANSWER_PATIENCE, asked).await {
         Ok(answer) => Ok(answer?),
         Err(_) => Err(LinkError::Silent(ANSWER_PATIENCE)),
@@ -271,43 +266,4 @@ async fn ask_for_notifications(connection: &mut MultiplexedConnection) -> Result
         .arg(flags)
         .query_async(connection)
         .await
-}
-
-fn client(settings: &Settings) -> Result<Client, LinkError> {
-    let mut login = RedisConnectionInfo::default().set_db(settings.redis_db.into());
-    if let Some(name) = &settings.redis_username {
-        login = login.set_username(name);
-    }
-    if let Some(password) = settings
-        .reveal_redis_password()
-        .map_err(LinkError::Password)?
-    {
-        login = login.set_password(password);
-    }
-    let (host, port) = (settings.redis_host.clone(), settings.redis_port);
-    if !settings.redis_tls {
-        let address = ConnectionAddr::Tcp(host, port).into_connection_info()?;
-        return Ok(Client::open(address.set_redis_settings(login))?);
-    }
-    let address = ConnectionAddr::TcpTls {
-        host,
-        port,
-        insecure: false,
-        tls_params: None,
-    };
-    let root_cert = match &settings.redis_ca_file {
-        Some(path) => Some(
-            std::fs::read(path).map_err(|source| LinkError::Authorities {
-                path: path.clone(),
-                source,
-            })?,
-        ),
-        None => None,
-    };
-    let certificates = TlsCertificates {
-        client_tls: None,
-        root_cert,
-    };
-    let address = address.into_connection_info()?.set_redis_settings(login);
-    Ok(Client::build_with_tls(address, certificates)?)
 }

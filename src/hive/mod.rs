@@ -19,6 +19,7 @@ mod member;
 pub mod nodes;
 mod scripts;
 mod sender;
+mod server;
 mod service;
 mod service_role;
 mod sweeper;

@@ -6,11 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
-use rustls::RootCertStore;
 use tokio::runtime::Handle;
 
 use super::EXPORT_TIMEOUT;
-use crate::tls;
+use crate::tls::{self, TrustedCertificates};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes of a collector's answer that are read.
@@ -28,11 +27,11 @@ pub(super) struct Client {
 impl Client {
     /// A client for a collector at this address. Reads the authorities to trust.
     pub fn new(endpoint: &str) -> Result<Self, String> {
-        let authorities = match endpoint.to_ascii_lowercase().starts_with("https") {
-            true => tls::usual_authorities(),
-            false => RootCertStore::empty(),
+        let trusted = match endpoint.to_ascii_lowercase().starts_with("https") {
+            true => TrustedCertificates::usual(),
+            false => TrustedCertificates::none(),
         };
-        let client = tls::client(authorities)
+        let client = tls::client(trusted)
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(EXPORT_TIMEOUT)
             .user_agent(concat!("venom-core/", env!("CARGO_PKG_VERSION")))
@@ -52,7 +51,10 @@ impl Client {
         let trouble = match &sent {
             Ok(answer) if answer.status().is_success() => None,
             Ok(answer) => Some(format!("it answers {}", answer.status())),
-            Err(error) => Some(error.to_string()),
+            Err(error) => {
+                let reason = tls::reason(error, "`SSL_CERT_FILE`");
+                Some(reason.unwrap_or_else(|| error.to_string()))
+            }
         };
         let was_failing = self.is_failing.swap(trouble.is_some(), Ordering::Relaxed);
         match trouble {

@@ -4,6 +4,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::harness::Folder;
+use crate::terminal::Terminal;
 
 /// A processor that says something before and after a file appears.
 const PATIENT: &str = "[processors.patient]\nkind = \"command\"\nprogram = \"sh\"\n\
@@ -102,5 +103,54 @@ fn a_purge_ends_it_and_a_deleted_task_has_no_log() {
     assert_eq!(
         (gone.code, gone.err.as_str()),
         (1, "error: Task not found\n")
+    );
+}
+
+/// Prints in colours, and moves a bar until a file appears.
+const BAR: &str = r#"[processors.bar]
+kind = "command"
+program = "sh"
+args = ["-c", '''printf '\033[31mred\033[0m\033[5A and \033]0;title\007plain\n'; i=0
+until test -e go; do printf '\rstate %d' $i; i=$((i + 1)); sleep 0.02; done
+printf '\rdone\n' ''']
+"#;
+
+#[test]
+fn on_a_terminal_it_has_colours_and_a_bar_moves() {
+    let folder = Folder::new();
+    folder.write("venom.toml", BAR);
+    let _service = folder.serve();
+    let id = folder.succeed(&["submit", "--processor", "bar", "x"]);
+    let mut terminal = Terminal::start(&folder, &["logs", "-f", &id], 10, 60);
+    let mut watch = Terminal::start(&folder, &["watch", "--since", "0"], 20, 120);
+    for terminal in [&mut terminal, &mut watch] {
+        terminal.until("red and plain");
+        terminal.until("state ");
+    }
+    folder.write("go", "");
+    let left = terminal.ended();
+    let shown = left.screen.screen().contents();
+    assert!(
+        shown.contains("  done") && !shown.contains("state"),
+        "{shown}"
+    );
+    watch.until("TASK_COMPLETED");
+    assert!(!watch.shown().contains("state"), "{}", watch.shown());
+    for bytes in [left.bytes, watch.bytes.clone()] {
+        let bytes = String::from_utf8(bytes).unwrap();
+        assert!(
+            bytes.contains("\u{1b}[0;31mred\u{1b}[0m and plain"),
+            "{bytes:?}"
+        );
+        assert!(
+            !bytes.contains("[5A") && !bytes.contains("title"),
+            "{bytes:?}"
+        );
+    }
+    // Not where nobody has a terminal.
+    let log = folder.succeed(&["logs", &id]);
+    assert!(
+        log.contains("  red and plain\n") && !log.contains('\u{1b}'),
+        "{log:?}"
     );
 }

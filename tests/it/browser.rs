@@ -27,6 +27,12 @@ kind = "command"
 program = "sh"
 args = ["-c", '''head -c 1000000 /dev/zero | tr '\0' x; echo; echo "<img src=x onerror=hacked=1>"''']
 
+[processors.bar]
+kind = "command"
+program = "sh"
+args = ["-c", '''printf '\033[31mred\033[1;39m bold\033[0m\n'; i=0
+    while :; do printf '\r%d%%' $i; i=$((i + 1)); sleep 0.05; done''']
+
 [processors.outside]
 kind = "worker"
 rate = "30/m"
@@ -154,6 +160,7 @@ scripts! {
     browser_hears_all_after_a_restore_and_of_a_service_that_hangs: "away.mjs",
     browser_shows_what_is_large_piece_by_piece: "large.mjs",
     browser_pages_of_strangers_touch_nothing: "strangers.mjs",
+    browser_shows_colours_and_bars: "terminal.mjs",
 }
 
 #[tokio::test]

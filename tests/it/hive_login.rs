@@ -5,9 +5,10 @@ use std::sync::Arc;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 
 use crate::hive_sending::{calls, hive};
-use crate::support::{Redis, Service, certified, eventually};
+use crate::support::{Redis, Service, certified, eventually, self_signed};
 
 /// Waits until the service says why Redis is away.
 async fn why_away(service: &Service) -> String {
@@ -47,8 +48,7 @@ async fn a_password_lets_it_in_and_a_wrong_one_is_not_shown() {
 }
 
 /// A door to this Redis that speaks TLS; its port, and the PEM of the authority that vouches for it.
-async fn tls_door(redis: &Redis) -> (u16, String) {
-    let (config, authority) = certified();
+async fn tls_door(redis: &Redis, (config, authority): (ServerConfig, String)) -> (u16, String) {
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
@@ -71,8 +71,14 @@ async fn tls_door(redis: &Redis) -> (u16, String) {
 #[tokio::test]
 #[ignore = "needs redis-server and arq: scripts/test installs them"]
 async fn over_tls_it_goes_only_to_whom_an_authority_vouches_for() {
+    for server in [certified(), self_signed()] {
+        goes_only_to(server).await;
+    }
+}
+
+async fn goes_only_to(server: (ServerConfig, String)) {
     let redis = Redis::start().await;
-    let (port, authority) = tls_door(&redis).await;
+    let (port, authority) = tls_door(&redis, server).await;
     let setup = || {
         hive(&redis)
             .setting("redis_port", port)

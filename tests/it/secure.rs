@@ -7,14 +7,17 @@ use reqwest::Certificate;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::support::{Service, Setup, certified_pem, in_time};
+use crate::support::{Pem, Service, Setup, certified_pem, in_time, self_signed_pem};
 
 /// A service that speaks TLS, in whose folder `ca.pem` vouches for it.
 fn secure() -> Setup {
+    secured_by(&certified_pem())
+}
+
+fn secured_by(pem: &Pem) -> Setup {
     let setup = Setup::new()
         .setting("tls_cert_file", "\"cert.pem\"")
         .setting("tls_key_file", "\"key.pem\"");
-    let pem = certified_pem();
     for (name, text) in [
         ("cert.pem", &pem.certificate),
         ("key.pem", &pem.key),
@@ -98,6 +101,32 @@ async fn commands_trust_the_authority_they_are_given() {
         words.contains("key.pem: expected certificates in PEM"),
         "{words}"
     );
+}
+
+#[tokio::test]
+async fn commands_trust_a_certificate_that_signed_itself() {
+    let service = secured_by(&self_signed_pem()).start().await;
+    let setup = service.setup();
+    let done = setup.venom(&["submit", "--wait", "--ca-file", "cert.pem", "hello"]);
+    let out = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert_eq!(out, "Processed: hello\n", "{done:?}");
+    // Who does not, hears why, and not that nobody is there.
+    let other = setup.folder().join("other.pem");
+    std::fs::write(&other, self_signed_pem().certificate).unwrap();
+    let url = service.url("").replace("127.0.0.1", "localhost");
+    for (args, words) in [
+        (&["--ca-file", "other.pem"][..], "with --ca-file"),
+        (&["--ca-file", "cert.pem", "--url", &url], "subjectAltName"),
+    ] {
+        for command in ["status", "watch"] {
+            let args = [&[command], args].concat();
+            let refused = setup.venom(&args);
+            let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+            assert!(said.contains(words), "{args:?}: {said}");
+            assert!(!said.contains("venom serve"), "{args:?}: {said}");
+        }
+    }
+    service.stop().await;
 }
 
 #[tokio::test]

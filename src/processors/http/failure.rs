@@ -13,6 +13,7 @@ use super::encoding::encoding_left;
 use crate::models::Timestamp;
 use crate::processors::text::text;
 use crate::processors::{Next, RunError};
+use crate::tls;
 
 /// No server holds a processor up for longer.
 const LONGEST_HOLD: Duration = Duration::from_secs(86_400);
@@ -64,7 +65,8 @@ pub(in crate::processors) fn of_transport(error: reqwest::Error) -> RunError {
         "the request failed"
     };
     let error = error.without_url();
-    RunError::with(format!("{what}: {}", root(&error)), next)
+    let reason = tls::reason(&error, "`ca_file`").unwrap_or_else(|| root(&error));
+    RunError::with(format!("{what}: {reason}"), next)
 }
 
 /// The innermost reason, which is the one that says something.

@@ -16,9 +16,6 @@ use std::time::Duration;
 
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::{Client, RequestBuilder, Response, redirect};
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use tokio::sync::OnceCell;
 
 use self::encoding::encoding_left;
@@ -27,7 +24,7 @@ use self::holds::Holds;
 use self::reuse::{NoteConnections, ended_before_an_answer, noting_connections};
 use super::{Next, RunError};
 use crate::models::Timestamp;
-use crate::tls;
+use crate::tls::{self, TrustedCertificates};
 
 pub(super) use self::encoding::compressed_as;
 pub(super) use self::failure::of_transport;
@@ -123,7 +120,7 @@ impl Http {
 
     async fn connect(&self, kept_connections: usize) -> Result<Client, RunError> {
         let plainly = HeaderValue::from_static("identity");
-        let client = tls::client(self.authorities().await?)
+        let client = tls::client(self.trusted().await?)
             .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, plainly)]))
             .connector_layer(NoteConnections)
             .pool_max_idle_per_host(kept_connections)
@@ -135,12 +132,12 @@ impl Http {
         client.map_err(of_transport)
     }
 
-    async fn authorities(&self) -> Result<RootCertStore, RunError> {
+    async fn trusted(&self) -> Result<TrustedCertificates, RunError> {
         if !self.is_secure {
-            return Ok(RootCertStore::empty());
+            return Ok(TrustedCertificates::none());
         }
         let ca_file = self.ca_file.clone();
-        let read = tokio::task::spawn_blocking(move || read_authorities(ca_file.as_deref()));
+        let read = tokio::task::spawn_blocking(move || read_trusted(ca_file.as_deref()));
         let read = read.await.map_err(|error| error.to_string()).flatten();
         read.map_err(|message| RunError::with(message, Next::GiveUp))
     }
@@ -156,25 +153,13 @@ pub(super) fn compressed(encoding: &str) -> RunError {
     RunError::with(message, Next::GiveUp)
 }
 
-fn read_authorities(ca_file: Option<&Path>) -> Result<RootCertStore, String> {
-    let mut authorities = tls::usual_authorities();
-    let Some(path) = ca_file else {
-        return Ok(authorities);
-    };
-    let refuse = |reason: String| {
-        let path = path.display();
-        format!("cannot read the certificates in the ca_file `{path}`: {reason}")
-    };
-    let pem = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
-    let mut count = 0;
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate.map_err(|error| refuse(error.to_string()))?;
-        let added = authorities.add(certificate);
-        added.map_err(|error| refuse(error.to_string()))?;
-        count += 1;
+fn read_trusted(ca_file: Option<&Path>) -> Result<TrustedCertificates, String> {
+    let mut trusted = TrustedCertificates::usual();
+    if let Some(path) = ca_file {
+        trusted.add_file(path).map_err(|reason| {
+            let path = path.display();
+            format!("cannot read the certificates in the ca_file `{path}`: {reason}")
+        })?;
     }
-    match count {
-        0 => Err(refuse("there are none".to_owned())),
-        _ => Ok(authorities),
-    }
+    Ok(trusted)
 }

@@ -32,7 +32,7 @@ pub use redis::{Redis, Reply};
 pub use relay::Relay;
 pub use service::{Service, Setup, Stopped};
 pub use sse::{SseEvent, SseStream};
-pub use tls::{certified, certified_pem};
+pub use tls::{Pem, certified, certified_pem, self_signed, self_signed_pem};
 pub use wait::{DEADLINE, eventually, in_time};
 pub use wall_clock::DAY;
 pub use wire::Wire;

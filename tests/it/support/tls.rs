@@ -22,6 +22,30 @@ pub fn certified_pem() -> Pem {
     }
 }
 
+/// A certificate that has signed itself, as `openssl req -x509` makes it: that of a CA, for 127.0.0.1; its own
+/// authority.
+pub fn self_signed_pem() -> Pem {
+    let (certificate, key) = self_signed_certificate();
+    Pem {
+        certificate: certificate.pem(),
+        key: key.serialize_pem(),
+        authority: certificate.pem(),
+    }
+}
+
+/// The same as a server's settings, and the PEM of the certificate.
+pub fn self_signed() -> (ServerConfig, String) {
+    let (certificate, key) = self_signed_certificate();
+    (server(&certificate, &key), certificate.pem())
+}
+
+fn self_signed_certificate() -> (Certificate, KeyPair) {
+    let key = KeyPair::generate().expect("a key");
+    let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).expect("parameters");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    (params.self_signed(&key).expect("a certificate"), key)
+}
+
 fn certificate() -> (Certificate, KeyPair, String) {
     let key = KeyPair::generate().expect("a key");
     let mut params = CertificateParams::new(Vec::new()).expect("parameters");
@@ -39,12 +63,16 @@ fn certificate() -> (Certificate, KeyPair, String) {
 
 /// A server's settings, and the PEM of the authority that vouches for it.
 pub fn certified() -> (ServerConfig, String) {
-    let (server, server_key, authority) = certificate();
-    let private = PrivatePkcs8KeyDer::from(server_key.serialize_der());
+    let (certificate, key, authority) = certificate();
+    (server(&certificate, &key), authority)
+}
+
+fn server(certificate: &Certificate, key: &KeyPair) -> ServerConfig {
+    let private = PrivatePkcs8KeyDer::from(key.serialize_der());
     let config = ServerConfig::builder_with_provider(ring::default_provider().into())
         .with_safe_default_protocol_versions()
         .expect("versions")
         .with_no_client_auth()
-        .with_single_cert(vec![server.der().clone()], private.into());
-    (config.expect("a certificate and its key"), authority)
+        .with_single_cert(vec![certificate.der().clone()], private.into());
+    config.expect("a certificate and its key")
 }

@@ -1,6 +1,11 @@
-//! TLS by rustls on ring: whom the clients in this program trust, and what the service itself shows.
+//! TLS by rustls on ring: whom the clients in this program trust (`trusted`, `verifier`), what is said where they
+//! do not (`failure`), and what the service itself shows.
 //!
 //! reqwest is built without a provider of its own, so every client begins here.
+
+mod failure;
+mod trusted;
+mod verifier;
 
 use std::fs;
 use std::path::Path;
@@ -15,42 +20,30 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use x509_parser::parse_x509_certificate;
 use x509_parser::time::ASN1Time;
 
+pub use failure::reason;
+pub use trusted::TrustedCertificates;
+
 const VERSIONS: &str = "ring speaks the versions that rustls thinks safe";
 
-/// How a client that trusts these authorities speaks TLS.
-pub fn client_config(authorities: RootCertStore) -> ClientConfig {
-    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+/// How a client that trusts these certificates speaks TLS.
+pub fn client_config(trusted: TrustedCertificates) -> ClientConfig {
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .expect(VERSIONS)
-        .with_root_certificates(authorities)
-        .with_no_client_auth()
-}
-
-/// A client that trusts these authorities.
-pub fn client(authorities: RootCertStore) -> ClientBuilder {
-    ClientBuilder::new().tls_backend_preconfigured(client_config(authorities))
-}
-
-/// The authorities that the operating system trusts; `SSL_CERT_FILE` and `SSL_CERT_DIR` replace them.
-/// Reads files. None at all is no error here: then no server is trusted.
-pub fn usual_authorities() -> RootCertStore {
-    let found = rustls_native_certs::load_native_certs();
-    let mut authorities = RootCertStore::empty();
-    authorities.add_parsable_certificates(found.certs);
-    authorities
-}
-
-/// The authorities in a PEM file. Reads it.
-///
-/// # Errors
-/// A sentence, when it cannot be read or has no certificate.
-pub fn authorities_in(path: &Path) -> Result<RootCertStore, String> {
-    let mut authorities = RootCertStore::empty();
-    for certificate in certificates(path)? {
-        let added = authorities.add(certificate);
-        added.map_err(|error| format!("{}: {error}", path.display()))?;
+        .expect(VERSIONS);
+    match trusted.verifier() {
+        Some(verifier) => builder
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_no_client_auth(),
+        None => builder
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth(),
     }
-    Ok(authorities)
+}
+
+/// A client that trusts these certificates.
+pub fn client(trusted: TrustedCertificates) -> ClientBuilder {
+    ClientBuilder::new().tls_backend_preconfigured(client_config(trusted))
 }
 
 /// How the service speaks TLS: TLS 1.2 and 1.3, HTTP/1.1. Reads both files.

@@ -1,0 +1,115 @@
+//! Where Redis is and how it is spoken to: in plain text by the library's own connections, over TLS by ours,
+//! which trust as all clients of this program do.
+
+use std::sync::Arc;
+
+use redis::aio::{MultiplexedConnection, PubSub};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo,
+};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::link::{CONNECT_PATIENCE, LinkError, within};
+use crate::config::Settings;
+use crate::tls::{self, TrustedCertificates};
+
+/// One Redis server.
+pub(super) struct Server {
+    client: Client,
+    /// How it speaks TLS, if it does.
+    tls: Option<Tls>,
+}
+
+struct Tls {
+    config: Arc<ClientConfig>,
+    host: String,
+    port: u16,
+    login: RedisConnectionInfo,
+}
+
+impl Server {
+    /// The server of the settings; nothing is sent yet. Reads files.
+    ///
+    /// # Errors
+    /// When the password or the certificates of the settings cannot be read.
+    pub fn new(settings: &Settings) -> Result<Self, LinkError> {
+        let mut login = RedisConnectionInfo::default().set_db(settings.redis_db.into());
+        if let Some(name) = &settings.redis_username {
+            login = login.set_username(name);
+        }
+        let password = settings.reveal_redis_password();
+        if let Some(password) = password.map_err(LinkError::Password)? {
+            login = login.set_password(password);
+        }
+        let (host, port) = (settings.redis_host.clone(), settings.redis_port);
+        let trusted = match (&settings.redis_ca_file, settings.redis_tls) {
+            (_, false) => None,
+            (None, true) => Some(TrustedCertificates::usual()),
+            (Some(path), true) => {
+                let trusted = TrustedCertificates::in_file(path);
+                Some(trusted.map_err(LinkError::Certificates)?)
+            }
+        };
+        let tls = trusted.map(|trusted| Tls {
+            config: Arc::new(tls::client_config(trusted)),
+            host: host.clone(),
+            port,
+            login: login.clone(),
+        });
+        let address = ConnectionAddr::Tcp(host, port).into_connection_info()?;
+        let client = Client::open(address.set_redis_settings(login))?;
+        Ok(Self { client, tls })
+    }
+
+    /// A connection for commands.
+    pub async fn connect(
+        &self,
+        config: AsyncConnectionConfig,
+    ) -> Result<MultiplexedConnection, LinkError> {
+        let Some(tls) = &self.tls else {
+            let connection = self
+                .client
+                .get_multiplexed_async_connection_with_config(&config);
+            return within(connection).await;
+        };
+        let stream = tls.connect().await?;
+        let connection = MultiplexedConnection::new_with_config(&tls.login, stream, config);
+        let (connection, driver) = within(connection).await?;
+        // It ends with the last handle to the connection.
+        tokio::spawn(driver);
+        Ok(connection)
+    }
+
+    /// A connection that hears of events.
+    pub async fn listen(&self) -> Result<PubSub, LinkError> {
+        match &self.tls {
+            None => within(self.client.get_async_pubsub()).await,
+            Some(tls) => within(PubSub::new(&tls.login, tls.connect().await?)).await,
+        }
+    }
+}
+
+impl Tls {
+    async fn connect(&self) -> Result<TlsStream<TcpStream>, LinkError> {
+        let connecting = async {
+            let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
+            stream.set_nodelay(true)?;
+            let name = ServerName::try_from(self.host.clone()).map_err(std::io::Error::other)?;
+            let connector = TlsConnector::from(Arc::clone(&self.config));
+            connector.connect(name, stream).await
+        };
+        match timeout(CONNECT_PATIENCE, connecting).await {
+            Err(_) => Err(LinkError::Silent(CONNECT_PATIENCE)),
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(error)) => Err(match tls::reason(&error, "`redis_ca_file`") {
+                Some(reason) => LinkError::Insecure(reason),
+                None => LinkError::Redis(error.into()),
+            }),
+        }
+    }
+}
