@@ -1,7 +1,8 @@
 //! `GET /api/v1/tasks/{id}/stream`: one task, as server-sent events, until it is finished.
 //!
 //! Each `task_update` carries the lines since the last one, and each `task_output` what an answer that
-//! grows has grown by since; they come in the order of the journal. The id of each is the newest
+//! grows has grown by since; they come in the order of the journal. While a task runs, `result` is what has
+//! come of it. The id of each is the newest
 //! journal row it covers, so that `Last-Event-ID` goes on from there.
 
 use std::collections::VecDeque;
@@ -11,7 +12,6 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::sse::{self, Sse};
 use futures_util::StreamExt;
 use futures_util::stream::{self, Stream};
 use serde_json::json;
@@ -21,11 +21,13 @@ use super::caller::Caller;
 use super::document::parameters;
 use super::error::{ApiError, Problem};
 use super::extract::TaskIdPath;
+use super::growing::Growing;
 use super::news::{Run, in_runs};
+use super::sse::{self, Sse};
 use super::{Api, Shared};
 use crate::events::{Delivery, Feed, Filter};
 use crate::models::{Event, EventType, TaskId, TaskStatus, Timestamp};
-use crate::state::{Error, StateManager};
+use crate::state::{Error, Said, StateManager};
 
 /// Journal rows in one update.
 const LINES: u32 = 1000;
@@ -34,15 +36,16 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Follow one task until it has finished.
 ///
-/// Server-sent events: `task_update` (`task_id`, `status`, `logs` since the last one, `result`, `timestamp`),
-/// `task_output` (`text` by which an answer has grown), `task_live_line` (`line`, how a line stands that has not
-/// ended), `heartbeat`, and last `task_finished`, or
+/// Server-sent events: `task_update` (`task_id`, `status`, `logs` since the last one, `result`, `timestamp`; while
+/// the task runs, `result` is as much of an answer as has come, to 256 KiB), `task_output` (`text` by which an
+/// answer has grown), `task_live_line` (`line`, how a line stands that has not ended), `heartbeat`, and last
+/// `task_finished`, or
 /// `task_missing` if it is deleted meanwhile.
 #[utoipa::path(
     get, path = "/api/v1/tasks/{task_id}/stream", tag = "Events", operation_id = "stream_task",
     params(parameters::TaskIdParameter, parameters::LastEventIdParameter),
     responses((status = 200, description = "Events", body = Value, content_type = "text/event-stream",
-        example = "event: task_finished\nid: 7\ndata: {\"status\":\"COMPLETED\"}\n\n")),
+        example = "event:task_finished\nid:7\ndata:{\"status\":\"COMPLETED\"}\n\n")),
 )]
 pub(super) async fn stream(
     State(api): Shared,
@@ -66,6 +69,7 @@ pub(super) async fn stream(
         task_id,
         feed,
         seen: since,
+        growing: Growing::new(),
         unsent: VecDeque::new(),
         next: Next::Look,
         heartbeat: Instant::now() + HEARTBEAT,
@@ -104,6 +108,8 @@ struct Follower {
     feed: Feed<StateManager>,
     /// The newest journal row that the client knows.
     seen: i64,
+    /// The result of a task that still runs.
+    growing: Growing,
     /// What the last look found.
     unsent: VecDeque<sse::Event>,
     next: Next,
@@ -167,25 +173,44 @@ impl Follower {
             self.unsent.push_back(self.missing());
             return Ok(());
         }
+        let is_running = status == TaskStatus::Processing;
         let more = rows.len() >= LINES as usize;
         if more {
             self.next = Next::Look;
         } else if status.is_final() {
             self.next = Next::Finish(status, result.clone());
         }
+        let is_output = |(_, said): &(i64, Said)| matches!(said, Said::Output(_));
+        if let Some((newest, _)) = rows.last()
+            && (!self.growing.is_empty() || rows.iter().any(is_output))
+        {
+            self.growing.read(state, self.task_id, *newest).await?;
+        }
         for news in in_runs(rows) {
             self.seen = news.newest;
             let event = match news.said {
-                Run::Lines(lines) => self.event("task_update", status, result.clone(), lines),
+                Run::Lines(lines) => {
+                    let grown = || self.growing.show_along().filter(|_| is_running);
+                    let result = result.clone().or_else(grown);
+                    self.event("task_update", status, result, lines)
+                }
                 Run::Output(text) => self.output(&text),
             };
+            self.unsent.push_back(event);
+        }
+        if !is_running {
+            self.growing.rest();
+        } else if let Some(text) = self.growing.show_if_due() {
+            let event = self.event("task_update", status, Some(text), Vec::new());
             self.unsent.push_back(event);
         }
         Ok(())
     }
 
-    /// Waits for news of the task (then there is something to look at), or for the heartbeat.
+    /// Waits for news of the task or for the time to show what has grown (then there is something to look at),
+    /// or for the heartbeat.
     async fn wait(&mut self) -> Option<sse::Event> {
+        let shown_at = self.growing.due();
         tokio::select! {
             () = self.api.closing.cancelled() => self.next = Next::End,
             news = self.feed.next() => {
@@ -195,6 +220,9 @@ impl Follower {
                     // What was read since may have taken its place.
                     return (event.id >= self.seen).then(|| self.live_line(event));
                 }
+                self.next = Next::Look;
+            }
+            () = sleep_until(shown_at.unwrap_or(self.heartbeat)), if shown_at.is_some() => {
                 self.next = Next::Look;
             }
             () = sleep_until(self.heartbeat) => return Some(self.beat().await),

@@ -144,6 +144,50 @@ pub(super) async fn log_size(
     Ok((size.lines.unsigned_abs(), size.bytes.unsigned_abs()))
 }
 
+/// What a row of the journal changes about the answer of a running task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Growth {
+    /// Another attempt begins.
+    Attempt,
+    /// The answer has this more.
+    Output(String),
+}
+
+/// The rows of one task's journal after row `since`, up to row `upto`, that change its answer, with their
+/// ids; at most `limit`.
+pub(super) async fn task_growth(
+    conn: impl SqliteExecutor<'_>,
+    id: TaskId,
+    since: i64,
+    upto: i64,
+    limit: u32,
+) -> Result<Vec<(i64, Growth)>, Error> {
+    let id = id.hyphenated().to_string();
+    let rows = sqlx::query!(
+        r#"SELECT id AS "id!", type = 'TASK_STARTED' AS "is_attempt!: bool",
+                  CASE WHEN type = 'TASK_OUTPUT' AND json_valid(data)
+                       THEN CAST(data ->> '$.text' AS TEXT) END AS "output: Text"
+             FROM logs
+            WHERE task_id = ?1 AND id > ?2 AND id <= ?3
+              AND type IN ('TASK_STARTED', 'TASK_OUTPUT')
+            ORDER BY id LIMIT ?4"#,
+        id,
+        since,
+        upto,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    let growth = rows.into_iter().map(|row| {
+        let growth = match row.is_attempt {
+            true => Growth::Attempt,
+            false => Growth::Output(row.output.map(String::from).unwrap_or_default()),
+        };
+        (row.id, growth)
+    });
+    Ok(growth.collect())
+}
+
 /// One line of a task's log.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, ToSchema)]
 pub struct LogLine {

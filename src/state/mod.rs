@@ -86,7 +86,7 @@ pub use fates::{Fate, fates};
 pub use files::{beside, wal_bytes};
 pub use handle::StateManager;
 pub use health::Health;
-pub use history::{LogLine, LogPart, Said};
+pub use history::{Growth, LogLine, LogPart, Said};
 pub use import::ImportReport;
 pub use limits::{Home, Limits, Rule};
 pub use lists::Page;

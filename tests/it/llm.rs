@@ -585,3 +585,52 @@ async fn the_log_says_what_a_result_does_not_show() {
     }
     service.ends_well().await;
 }
+
+/// The next update that shows this result.
+async fn update_with(stream: &mut SseStream, result: &str) -> Value {
+    loop {
+        let event = stream.next().await.expect("more events");
+        if event.event == "task_update" && event.data["result"] == result {
+            return event.data;
+        }
+    }
+}
+
+#[tokio::test]
+async fn updates_show_the_answer_as_it_grows_and_each_attempt_begins_anew() {
+    let backend = Backend::start().await;
+    let attempts = "max_attempts = 2\nbackoff = { first = 0, jitter = 0 }\n";
+    let service = service(&backend, attempts).await;
+    let id = service.submit_to("model", "").await;
+    let mut call = backend.next().await;
+    let mut stream = service.follow(&id, None).await;
+    call.begin_stream().await;
+    call.say(&delta("a false")).await;
+    let update = update_with(&mut stream, "a false").await;
+    assert_eq!(
+        (&update["status"], &update["logs"]),
+        (&json!("PROCESSING"), &json!([]))
+    );
+    drop(call);
+    let mut call = backend.next().await;
+    call.begin_stream().await;
+    call.say(&delta("The ")).await;
+    update_with(&mut stream, "The ").await;
+    let mut newest = None;
+    for (more, text) in [("whole", "The whole"), (" answer", "The whole answer")] {
+        call.say(&delta(more)).await;
+        update_with(&mut stream, text).await;
+        // Whoever comes back in the middle is shown all of it.
+        let mut late = service.follow(&id, newest.as_deref()).await;
+        newest = late.next().await.expect("an event").id;
+        update_with(&mut late, text).await;
+    }
+    call.say(&ending(1, 1)).await;
+    let rest = stream.rest().await;
+    let finished = rest.last().expect("an end");
+    assert_eq!(finished.data["result"], "The whole answer");
+    for event in rest.iter().filter(|event| event.event == "task_update") {
+        assert_eq!(event.data["result"], "The whole answer", "{event:?}");
+    }
+    service.ends_well().await;
+}

@@ -199,3 +199,20 @@ async fn streams_end_when_the_service_stops() {
     assert_eq!(stream.next().await, None);
     service.ended().await.check().await;
 }
+
+#[tokio::test]
+async fn a_reader_of_lines_finds_the_names_of_the_original() {
+    let service = Service::start().await;
+    let id = service.submit("hello").await;
+    service.finished(&id).await;
+    let request = service.request(Method::GET, &format!("/api/v1/tasks/{id}/stream"));
+    let response = request.send().await.expect("an answer");
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    assert_eq!(response.headers()["cache-control"], "no-cache");
+    assert_eq!(response.headers()["x-accel-buffering"], "no");
+    let text = response.text().await.expect("a stream");
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines[0], "event:task_update", "{text}");
+    assert!(lines.contains(&"event:task_finished"), "{text}");
+    service.ends_well().await;
+}

@@ -13,8 +13,8 @@ use crate::models::{
 };
 use crate::state::request::Order;
 use crate::state::{
-    Chart, Error, LogLine, LogPart, Page, Said, Upstream, Window, chains, history, lists, reads,
-    waiting,
+    Chart, Error, Growth, LogLine, LogPart, Page, Said, Upstream, Window, chains, history, lists,
+    reads, waiting,
 };
 
 /// How long a search waits for the full-text index.
@@ -193,6 +193,21 @@ impl StateManager {
     /// When they cannot be read.
     pub async fn log_size(&self, task: TaskId) -> Result<(u64, u64), Error> {
         history::log_size(&self.read, task).await
+    }
+
+    /// The rows of one task's journal after row `since`, up to row `upto`, that change the answer of its
+    /// running attempt, with their ids; at most `limit`.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn task_growth(
+        &self,
+        id: TaskId,
+        since: i64,
+        upto: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, Growth)>, Error> {
+        history::task_growth(&self.read, id, since, upto, limit).await
     }
 
     /// A part of one task's log, oldest line first.
