@@ -5,11 +5,14 @@
 //! indexed and how far the journal was followed are written in one transaction; after a crash, and on
 //! a database that has no index yet, it goes on where it was.
 //!
+//! Texts are folded (`fold`) before they are indexed. SQLite does that for those that are ASCII alone.
+//!
 //! While there is other work, indexing takes a fiftieth of the time at most: it can catch up later. It
 //! takes a tenth when it is far behind, and half when somebody waits to search.
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 use tokio::time::Instant;
 
@@ -17,7 +20,7 @@ use super::request::Reply;
 use super::text::Text;
 use super::transaction::{begin, end};
 use super::writer::Writer;
-use super::{Error, history, meta, reads, writes};
+use super::{Error, fold, history, meta, reads, writes};
 
 /// Journal rows followed in one transaction.
 const CHUNK_ROWS: i64 = 400;
@@ -140,8 +143,10 @@ impl Writer {
         }
         if next.tasks != "[]" {
             let conn = &mut self.conn;
+            // Before the transaction: what another program changes meanwhile has a journal row of its own.
+            let folded = folded_texts(conn, &next).await?;
             begin(conn).await?;
-            let written = write(conn, &next).await;
+            let written = write(conn, &next, folded).await;
             end(conn, written).await?;
         }
         self.index.done = next.upto;
@@ -179,17 +184,81 @@ async fn next_tasks(conn: &mut SqliteConnection, after: i64, rows: i64) -> Resul
     })
 }
 
-/// Indexes these tasks as they are, inside the caller's transaction.
-async fn write(conn: &mut SqliteConnection, next: &Next) -> Result<(), Error> {
+/// A task's row number, and its content, result and error.
+type Texts = (i64, String, Option<String>, Option<String>);
+
+/// The texts of those among these tasks that are not ASCII alone, folded, as a JSON list of lists; `None` if
+/// there are none.
+async fn folded_texts(conn: &mut SqliteConnection, next: &Next) -> Result<Option<String>, Error> {
+    let rows = sqlx::query!(
+        r#"SELECT seq AS "seq!: i64", substr(content, 1, ?2) AS "content!: Text",
+                  substr(result, 1, ?2) AS "result: Text", substr(error, 1, ?2) AS "error: Text"
+             FROM tasks
+            WHERE id IN (SELECT value FROM jsonb_each(?1))
+              AND NOT (octet_length(content) = length(content)
+                       AND coalesce(octet_length(result) = length(result), 1)
+                       AND coalesce(octet_length(error) = length(error), 1))
+            ORDER BY seq"#,
+        next.tasks,
+        TEXT_LIMIT
+    )
+    .fetch_all(conn)
+    .await?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let rows = rows.into_iter().map(|row| {
+        let (result, error) = (row.result.map(String::from), row.error.map(String::from));
+        (row.seq, String::from(row.content), result, error)
+    });
+    let rows: Vec<Texts> = rows.collect();
+    // A long text takes a while, and other work waits for this thread.
+    let folded = tokio::task::spawn_blocking(move || fold_all(rows)).await;
+    folded
+        .map(Some)
+        .map_err(|error| Error::Unavailable(error.to_string()))
+}
+
+fn fold_all(rows: Vec<Texts>) -> String {
+    let fold = |text: String| fold::text(&text).into_owned();
+    let folded = rows.into_iter().map(|(seq, content, result, error)| {
+        json!([seq, fold(content), result.map(fold), error.map(fold)])
+    });
+    Value::Array(folded.collect()).to_string()
+}
+
+/// Indexes these tasks as they are, inside the caller's transaction; `folded` are the texts of those that are
+/// not ASCII.
+async fn write(
+    conn: &mut SqliteConnection,
+    next: &Next,
+    folded: Option<String>,
+) -> Result<(), Error> {
     sqlx::query!(
         "INSERT OR REPLACE INTO tasks_fts (rowid, content, result, error)
          SELECT seq, substr(content, 1, ?2), substr(result, 1, ?2), substr(error, 1, ?2)
-           FROM tasks WHERE id IN (SELECT value FROM jsonb_each(?1)) ORDER BY seq",
+           FROM tasks
+          WHERE id IN (SELECT value FROM jsonb_each(?1))
+            AND octet_length(content) = length(content)
+            AND coalesce(octet_length(result) = length(result), 1)
+            AND coalesce(octet_length(error) = length(error), 1)
+          ORDER BY seq",
         next.tasks,
         TEXT_LIMIT
     )
     .execute(&mut *conn)
     .await?;
+    if let Some(folded) = folded {
+        // A task that another program has deleted meanwhile must not come back into the index.
+        sqlx::query!(
+            "INSERT OR REPLACE INTO tasks_fts (rowid, content, result, error)
+             SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3
+               FROM jsonb_each(?1) WHERE value ->> 0 IN (SELECT seq FROM tasks)",
+            folded
+        )
+        .execute(&mut *conn)
+        .await?;
+    }
     writes::set_meta(conn, meta::INDEXED_EVENT, &next.upto.to_string()).await
 }
 

@@ -28,6 +28,7 @@ mod error;
 mod explain;
 mod fates;
 mod files;
+mod fold;
 mod handle;
 mod health;
 mod history;

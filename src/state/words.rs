@@ -1,7 +1,10 @@
 //! What somebody types into a search, as an expression of SQLite's full-text search.
 //!
 //! Words must all be there, in any order; `"two words"` stand side by side; `wor*` is every word that
-//! begins so. Everything else is text: each part goes in quotes, so that nothing typed is an error.
+//! begins so. Everything else is text: each part goes in quotes, so that nothing typed is an error. Parts are
+//! folded as the text is (`fold`).
+
+use super::fold;
 
 /// The expression for `typed`. Parts without a letter or digit say nothing; if all are like that, it
 /// matches no task.
@@ -15,10 +18,12 @@ pub(super) fn expression(typed: &str) -> String {
             Some(phrase) => phrase.split_once('"').unwrap_or((phrase, "")),
             None => rest.split_at(rest.find(is_end_of_word).unwrap_or(rest.len())),
         };
-        let is_prefix = after.starts_with('*') && part.ends_with(char::is_alphanumeric);
-        if part.chars().any(char::is_alphanumeric) {
+        let is_typed = after.starts_with('*') && part.ends_with(char::is_alphanumeric);
+        let part = fold::question(part);
+        let is_prefix = is_typed || part.is_beginning;
+        if part.text.chars().any(char::is_alphanumeric) {
             expression.push('"');
-            expression.push_str(part);
+            expression.push_str(&part.text);
             expression.push_str(if is_prefix { "\" * " } else { "\" " });
         }
         rest = after.trim_start_matches(|c: char| c == '*' || c.is_whitespace());
@@ -49,7 +54,10 @@ mod tests {
             ("\"red gre\"*", "\"red gre\" * "),
             ("\"red", "\"red\" "),
             ("re\"d", "\"re\" \"d\" "),
-            ("AND", "\"AND\" "),
+            ("AND", "\"and\" "),
+            ("Łódź Stra*", "\"lodz\" \"stra\" * "),
+            ("東京都 山", "\"東京 京都\" \"山\" * "),
+            ("re＂d", "\"re＂d\" "),
             ("content:red", "\"content:red\" "),
             ("red ( green", "\"red\" \"green\" "),
             ("a\0b", "\"a\" \"b\" "),

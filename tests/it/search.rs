@@ -54,6 +54,94 @@ async fn accents_and_other_scripts_are_words_too() {
 }
 
 #[tokio::test]
+async fn letters_are_found_however_they_are_typed() {
+    let service = Service::start().await;
+    for (content, found_by) in [
+        ("Wycieczka do Łodzi", vec!["lodzi", "ŁODZI", "łod*", "lod*"]),
+        (
+            "Lange Straße 5",
+            vec!["strasse", "STRASSE", "straße", "\"lange strasse\""],
+        ),
+        ("Вот ещё один", vec!["еще", "ЕЩЁ", "ещё"]),
+        ("Η Αθήνα", vec!["αθηνα", "ΑΘΗΝΑ"]),
+        ("Smørrebrød på Ærø", vec!["smorrebrod", "aero", "pa"]),
+        ("Đà Nẵng", vec!["\"da nang\""]),
+        ("ＦＵＬＬｗｉｄｔｈ", vec!["fullwidth"]),
+        ("مُحَمَّد", vec!["محمد"]),
+        ("हिन्दी में", vec!["हिन्दी"]),
+    ] {
+        let id = service.submit(content).await;
+        for words in found_by {
+            assert_eq!(search(&service, words).await, [id.as_str()], "{words}");
+        }
+    }
+    // Not every word that shares its consonants.
+    assert!(search(&service, "हन्दी").await.is_empty());
+    service.drained().await;
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn scripts_without_blanks_are_found_by_any_two_characters_and_by_one() {
+    let service = Service::start().await;
+    let japanese = service.submit("富士山の東京都庁 tower と").await;
+    let chinese = service.submit("我们在北京大学学习").await;
+    let korean = service.submit("서울에서 만나요").await;
+    let thai = service.submit("ฉันรักประเทศไทย").await;
+    let khmer = service.submit("ខ្ញុំស្រឡាញ់ភាសាខ្មែរ").await;
+    for (words, expected) in [
+        ("東京", vec![&japanese]),
+        ("京都", vec![&japanese]),
+        ("富士山の東京都庁", vec![&japanese]),
+        ("山", vec![&japanese]),
+        ("庁", vec![&japanese]),
+        ("東京 富士", vec![&japanese]),
+        ("\"都庁 tower\"", vec![&japanese]),
+        ("京", vec![&chinese, &japanese]),
+        ("東山", vec![]),
+        ("北京", vec![&chinese]),
+        ("大学", vec![&chinese]),
+        ("京大学学", vec![&chinese]),
+        ("学大", vec![]),
+        ("서울", vec![&korean]),
+        ("ประเทศ", vec![&thai]),
+        ("ไทย", vec![&thai]),
+        ("ខ្មែរ", vec![&khmer]),
+    ] {
+        let found = search(&service, words).await;
+        assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{words}");
+    }
+    service.drained().await;
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_database_with_the_index_of_before_is_indexed_anew() {
+    let service = Service::start().await;
+    let id = service.submit("Łódź 東京都").await;
+    service.finished(&id).await;
+    let stopped = service.stop().await;
+    let before = "DROP TABLE tasks_fts;
+         CREATE VIRTUAL TABLE tasks_fts USING fts5 (
+             content, result, error,
+             content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2');
+         INSERT INTO tasks_fts (rowid, content, result) SELECT seq, content, result FROM tasks;
+         INSERT OR REPLACE INTO meta VALUES ('indexed_event', (SELECT max(id) FROM logs));
+         DELETE FROM _sqlx_migrations WHERE version = 8";
+    stopped
+        .database()
+        .await
+        .run(before)
+        .await
+        .expect("the old index");
+    let service = stopped.start().await;
+    for words in ["lodz", "京都"] {
+        assert_eq!(search(&service, words).await, [id.as_str()], "{words}");
+    }
+    service.ends_well().await;
+}
+
+#[tokio::test]
 async fn rows_of_other_programs_are_found() {
     let service = Service::start().await;
     let mut database = service.database().await;
