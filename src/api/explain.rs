@@ -13,6 +13,7 @@ use super::error::ApiError;
 use super::extract::TaskIdPath;
 use super::query::NoParameters;
 use super::{Api, Shared};
+use crate::hive::{JobState, JobStatus};
 use crate::models::{HiveLink, Task, TaskId, TaskStatus, Timestamp};
 use crate::state::{Asked, Obstacle};
 
@@ -60,6 +61,11 @@ enum OfTask {
     },
     /// Its processor is not configured.
     NoProcessor { processor: String },
+    /// It runs in the Hive, and no worker has begun its job.
+    HiveJob {
+        #[serde(flatten)]
+        job: JobStatus,
+    },
 }
 
 /// Why a task does not run.
@@ -79,11 +85,15 @@ pub(super) async fn explain(
     let task = api.state.task(task_id).await?;
     let task = task.ok_or(ApiError::NotFound("Task not found"))?;
     if task.status != TaskStatus::Pending {
+        let (message, reasons) = match in_hive(&api, &task).await? {
+            Some(told) => told,
+            None => (not_waiting(&task), Vec::new()),
+        };
         return Ok(Json(Explained {
             task_id,
             status: task.status,
-            message: not_waiting(&task),
-            reasons: Vec::new(),
+            message,
+            reasons,
             place_in_line: None,
         }));
     }
@@ -116,6 +126,57 @@ fn not_waiting(task: &Task) -> String {
             None => "It has FAILED.".to_owned(),
         },
         _ => format!("It is {}.", task.status),
+    }
+}
+
+/// How it is with the job of a task that runs in the Hive; `None` if it has none.
+async fn in_hive(api: &Api, task: &Task) -> Result<Option<(String, Vec<Reason>)>, ApiError> {
+    let hive = match task.status {
+        TaskStatus::Processing => api.hive.as_ref(),
+        _ => None,
+    };
+    let Some(job) = hive.and_then(|hive| hive.job_of(task.id, task.attempt)) else {
+        return Ok(None);
+    };
+    if job.state == JobState::Taken {
+        return Ok(Some((job_sentence(task.attempt, &job), Vec::new())));
+    }
+    let mut reasons = Vec::new();
+    let link = api.state.queue_status().await?.hive;
+    if link != HiveLink::Connected {
+        reasons.push(Reason::of(Obstacle::HiveAway { hive: link }));
+    }
+    let message = job_sentence(task.attempt, &job);
+    let what = What::OfTask(OfTask::HiveJob { job });
+    reasons.insert(0, Reason { what, message });
+    let sentences: Vec<_> = reasons.iter().map(|it| it.message.as_str()).collect();
+    Ok(Some((sentences.join(" "), reasons)))
+}
+
+fn job_sentence(attempt: i64, job: &JobStatus) -> String {
+    let JobStatus {
+        job_id,
+        queue,
+        state,
+        since,
+    } = job;
+    match state {
+        JobState::Sending => {
+            format!("Attempt {attempt} is not in Redis yet: it is being sent to {queue}.")
+        }
+        JobState::Queued => format!(
+            "Attempt {attempt} is in Redis, as job {job_id} of {queue}, and no worker has taken it yet."
+        ),
+        JobState::Taken => {
+            let since = since
+                .map(|since| format!(" since {since}"))
+                .unwrap_or_default();
+            format!("A worker has it{since}: attempt {attempt}.")
+        }
+        JobState::Forgotten => format!(
+            "Redis does not know job {job_id} of attempt {attempt} any more; a worker that has begun it may still send \
+             its result."
+        ),
     }
 }
 
@@ -229,6 +290,9 @@ fn sentence(obstacle: &Obstacle) -> String {
         Obstacle::HiveAway { hive } => match hive {
             HiveLink::Off => "The Hive is off: set enable_hive.".to_owned(),
             HiveLink::Away { reason, since } => format!("Redis is away since {since}: {reason}."),
+            HiveLink::Refusing { reason, since } => {
+                format!("Redis refuses what the Hive needs since {since}: {reason}.")
+            }
             HiveLink::Connected => "The Hive is connected.".to_owned(),
         },
         Obstacle::Stopping => "The service is stopping.".to_owned(),

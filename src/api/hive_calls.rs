@@ -171,7 +171,9 @@ fn handle(api: &Api) -> Result<&Handle, ApiError> {
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
-            Error::Away(_) | Error::Redis(_) => Self::Unavailable(format!("{error}.")),
+            Error::Away(_) | Error::Denied(_) | Error::Redis(_) => {
+                Self::Unavailable(format!("{error}."))
+            }
             Error::Large => {
                 let detail = "The message is larger than 65536 bytes.".to_owned();
                 Self::Status(StatusCode::PAYLOAD_TOO_LARGE, detail)

@@ -170,8 +170,17 @@ impl Snapshot {
         };
         let jobs = hive.jobs();
         if let Some(link) = link {
-            let connected = u64::from(*link == HiveLink::Connected);
-            self.gauge("venom_hive_connected", "Whether Redis answers.", connected);
+            let answers = matches!(link, HiveLink::Connected | HiveLink::Refusing { .. });
+            self.gauge(
+                "venom_hive_connected",
+                "Whether Redis answers.",
+                u64::from(answers),
+            );
+            self.gauge(
+                "venom_hive_usable",
+                "Whether Redis answers, takes writes, and grants its user the rights that are needed.",
+                u64::from(*link == HiveLink::Connected),
+            );
         }
         self.gauge(
             "venom_hive_jobs_in_flight",

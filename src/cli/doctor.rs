@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use clap::Args;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::error::Error;
@@ -12,6 +13,7 @@ use super::table::table;
 use super::target::{Target, announced};
 use crate::config::Loaded;
 use crate::doctor::{self, Depth, Finding, Probe, Report};
+use crate::models::HiveLink;
 use crate::state::{check_in_place, count_tokens};
 
 const EXAMPLES: &str = "\
@@ -90,7 +92,7 @@ async fn look(target: &Target, loaded: &Loaded, quick: bool) -> Vec<Finding> {
     };
     let settings = &loaded.settings;
     let mut found = doctor::settings(Ok(&loaded.warnings));
-    found.push(service(target, path).await);
+    found.extend(service(target, path).await);
     let in_place = check_in_place(path);
     // What keeps the tokens from being read is said of the database.
     if in_place.is_ok()
@@ -108,17 +110,23 @@ async fn look(target: &Target, loaded: &Loaded, quick: bool) -> Vec<Finding> {
     found
 }
 
-/// Whether a service runs on the database and takes tasks.
-async fn service(target: &Target, database: &Path) -> Finding {
+/// Whether a service runs on the database and takes tasks, and how its Redis is.
+async fn service(target: &Target, database: &Path) -> Vec<Finding> {
     let Some(url) = announced(database) else {
-        return doctor::service(None);
+        return vec![doctor::service(None)];
     };
     let answer = match target.client_of(&url) {
         Ok(client) => client.get("/readyz").await,
         Err(error) => Err(error),
     };
+    let link = match &answer {
+        Ok(ready) => HiveLink::deserialize(&ready["hive"]).unwrap_or_default(),
+        Err(_) => HiveLink::Off,
+    };
     let answer = answer.map(drop).map_err(|error| error.to_string());
-    doctor::service(Some((url.as_str(), answer)))
+    let mut found = vec![doctor::service(Some((url.as_str(), answer)))];
+    found.extend(doctor::redis(&link));
+    found
 }
 
 fn text(report: &Value, all: bool) -> String {

@@ -131,7 +131,13 @@ fn mib(bytes: u64) -> String {
 pub(super) fn hive(hive: &Value) -> Option<String> {
     let text = |name: &str| hive[name].as_str().unwrap_or_default();
     Some(match hive["state"].as_str()? {
-        "away" => format!("away since {}: {}", text("since"), one_line(text("reason"))),
+        state @ ("away" | "refusing") => {
+            format!(
+                "{state} since {}: {}",
+                text("since"),
+                one_line(text("reason"))
+            )
+        }
         state => state.to_owned(),
     })
 }

@@ -25,7 +25,7 @@ pub use finding::{Finding, State};
 pub use running::{Busy, Doctor};
 
 use crate::config::{self, Explained, Settings};
-use crate::models::Timestamp;
+use crate::models::{HiveLink, Timestamp};
 use crate::state::OpenError;
 
 /// Everything that was found.
@@ -85,6 +85,24 @@ pub fn settings(read: Result<&[String], &config::Error>) -> Vec<Finding> {
             vec![Finding::fail("settings", error).advise("correct it, and look again")]
         }
     }
+}
+
+/// How Redis is, as the service sees it; nothing while the Hive is off.
+pub fn redis(link: &HiveLink) -> Option<Finding> {
+    const NAME: &str = "redis";
+    Some(match link {
+        HiveLink::Off => return None,
+        HiveLink::Connected => Finding::ok(NAME, "answers and takes writes"),
+        HiveLink::Away { reason, since } => {
+            Finding::warn(NAME, format!("is unreachable since {since}: {reason}"))
+                .advise("tasks of hive processors wait; everything else runs on")
+        }
+        HiveLink::Refusing { reason, since } => Finding::warn(
+            NAME,
+            format!("refuses what the Hive needs since {since}: {reason}"),
+        )
+        .advise("tasks of hive processors wait; everything else runs on"),
+    })
 }
 
 /// Whether a service runs on the database: its address if one does, and why it takes no tasks if so.

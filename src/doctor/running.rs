@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::database::{Depth, database};
 use super::disk::Probe;
 use super::finding::Finding;
-use super::{Report, access, machine, settings, state_file};
+use super::{Report, access, machine, redis, settings, state_file};
 use crate::config::{Current, Settings, Sources};
 use crate::models::{Pause, Timestamp};
 use crate::state::{Bounds, StateManager};
@@ -76,6 +76,10 @@ impl Doctor {
         let held = self.current.get();
         let mut checks = self.settings(&held).await;
         checks.push(self.service().await);
+        // Without an answer there is a problem enough.
+        if let Ok(Ok(status)) = timeout(PATIENCE, self.state.queue_status()).await {
+            checks.extend(redis(&status.hive));
+        }
         checks.extend(self.pause().await);
         // Without an answer there is a problem enough.
         if let Ok((tokens, _)) = self.state.valid_tokens().await {

@@ -11,7 +11,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::handle::{JobState, JobStatus};
 use super::keys;
+use crate::models::{TaskId, Timestamp};
 
 /// All jobs that are out, by id.
 #[derive(Clone, Default)]
@@ -199,6 +201,19 @@ impl Flights {
         ids
     }
 
+    /// How the job of this attempt is, or one of an earlier attempt that it goes on with.
+    pub fn status_of(&self, task: TaskId, attempt: i64) -> Option<JobStatus> {
+        let flights = self.flights();
+        let own = keys::job_id(task, attempt);
+        let found = flights.get_key_value(&own);
+        let prefix = keys::job_prefix(task);
+        let other = || flights.iter().find(|(id, _)| id.starts_with(&prefix));
+        let (id, flight) = found
+            .filter(|(_, flight)| flight.known().is_sent)
+            .or_else(other)?;
+        Some(flight.status(id))
+    }
+
     /// Somebody has looked at this job; whether it has to be looked at again soon.
     pub fn see(&self, id: &str, standing: Standing, look: Look) -> bool {
         let flight = self.flights().get(id).cloned();
@@ -217,6 +232,22 @@ impl Flights {
 impl Flight {
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn status(&self, id: &str) -> JobStatus {
+        let known = self.known();
+        let (state, since) = match (known.forgotten_since, known.claimed_since) {
+            _ if !known.is_sent => (JobState::Sending, None),
+            (Some(since), _) => (JobState::Forgotten, Some(since)),
+            (None, Some(since)) => (JobState::Taken, Some(since)),
+            (None, None) => (JobState::Queued, None),
+        };
+        JobStatus {
+            job_id: id.to_owned(),
+            queue: self.queue.clone(),
+            state,
+            since: since.map(|since| Timestamp::now().before(since.elapsed())),
+        }
     }
 
     /// Whether its end is not known yet.

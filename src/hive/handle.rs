@@ -9,13 +9,14 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::check::is_denied;
 use super::control::{self, MESSAGE_LIMIT};
 use super::flights::Flights;
 use super::keys::NodeKeys;
 use super::link::Line;
 use super::nodes::{self, Listed};
 use super::sender::{QueueNames, Tally};
-use crate::models::HiveLink;
+use crate::models::{HiveLink, TaskId, Timestamp};
 use crate::state::{self, StateManager};
 
 /// The handle to the Hive; clone it freely.
@@ -38,6 +39,8 @@ pub enum Error {
     Away(String),
     #[error("Redis refused a command: {0}")]
     Redis(#[from] RedisError),
+    #[error("Redis refuses it: {0}")]
+    Denied(String),
     #[error("the message is larger than {MESSAGE_LIMIT} bytes")]
     Large,
     #[error(transparent)]
@@ -80,6 +83,34 @@ pub struct Length {
     pub length: Option<u64>,
 }
 
+/// How a task's job is, as this service knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = HiveJobStatus)]
+pub struct JobStatus {
+    pub job_id: String,
+    pub queue: String,
+    #[serde(rename = "job")]
+    pub state: JobState,
+    /// When a worker has taken it, or Redis was found not to know it any more.
+    #[schema(required)]
+    pub since: Option<Timestamp>,
+}
+
+/// How far a job has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = HiveJobState)]
+pub enum JobState {
+    /// It is not in Redis yet.
+    Sending,
+    /// It is in its queue, and no worker has taken it.
+    Queued,
+    /// A worker has it.
+    Taken,
+    /// Redis does not know it any more.
+    Forgotten,
+}
+
 /// What this service's jobs have come to since it started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Jobs {
@@ -96,6 +127,11 @@ impl Handle {
             completed: self.tally.completed.load(Ordering::Relaxed),
             failed: self.tally.failed.load(Ordering::Relaxed),
         }
+    }
+
+    /// How the job of this attempt is; `None` if none is out.
+    pub fn job_of(&self, task: TaskId, attempt: i64) -> Option<JobStatus> {
+        self.flights.status_of(task, attempt)
     }
 
     /// How the Hive is.
@@ -143,7 +179,14 @@ impl Handle {
             return Err(Error::Large);
         }
         let mut connection = self.connection().await?;
-        Ok(control::publish(&mut connection, &self.channel, &message).await?)
+        let published = control::publish(&mut connection, &self.channel, &message).await;
+        published.map_err(|error| match is_denied(&error) {
+            true => Error::Denied(format!(
+                "its user may not publish to {0} (it needs +publish and &{0}): {error}",
+                self.channel
+            )),
+            false => Error::Redis(error),
+        })
     }
 
     /// Tells all nodes what this one has done already; how many listen. `data` is a JSON object.
@@ -172,9 +215,12 @@ impl Handle {
         if let Some(connection) = self.line.current() {
             return Ok(connection);
         }
-        Err(Error::Away(match self.state.queue_status().await?.hive {
-            HiveLink::Away { reason, .. } => reason,
-            _ => "it was lost at this moment".to_owned(),
-        }))
+        Err(match self.state.queue_status().await?.hive {
+            HiveLink::Away { reason, .. } => Error::Away(reason),
+            HiveLink::Refusing { reason, .. } => Error::Denied(reason),
+            HiveLink::Off | HiveLink::Connected => {
+                Error::Away("it was lost at this moment".to_owned())
+            }
+        })
     }
 }

@@ -4,9 +4,28 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value as Json;
 
-use super::wire::{Codec, Exception, Job, JobResult, Value};
+use super::wire::{Codec, Exception, Job, JobResult, Replaced, Value};
 use crate::config::HiveProcessorSettings;
 use crate::processors::{Context, Next, RunError};
+
+/// What a job's function has returned.
+pub(super) struct Returned {
+    pub text: String,
+    /// What the text cannot hold as it was.
+    pub replaced: Replaced,
+}
+
+impl Returned {
+    /// What the task's log says of the text.
+    pub fn notes(&self) -> impl Iterator<Item = &'static str> {
+        let Replaced { numbers, halves } = self.replaced;
+        let numbers = numbers.then_some(
+            "The result holds NaN or an infinity, which JSON has no form for: null stands for it",
+        );
+        let halves = halves.then_some("The result holds half of a surrogate pair, which no text can hold: U+FFFD stands for it");
+        numbers.into_iter().chain(halves)
+    }
+}
 
 /// Why a job has brought no result.
 pub(super) enum Unsuccessful {
@@ -75,11 +94,14 @@ fn payload(content: &str) -> Value {
 }
 
 /// What a result says.
-pub(super) fn outcome(bytes: &[u8], codec: Codec) -> Result<String, Unsuccessful> {
+pub(super) fn outcome(bytes: &[u8], codec: Codec) -> Result<Returned, Unsuccessful> {
     let result = JobResult::from_bytes(bytes, codec)
         .map_err(|error| RunError::new(format!("its result cannot be read: {error}")))?;
     if result.success {
-        return Ok(result.value.to_text());
+        return Ok(Returned {
+            replaced: codec.replaced(bytes, &result.value),
+            text: result.value.to_text(),
+        });
     }
     let exception = Exception::of(&result.value);
     if exception.is_cancelled() {

@@ -8,9 +8,10 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
 use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, Msg, RedisError};
-use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::sync::{Notify, watch};
+use tokio::time::{sleep, timeout};
 
+use super::check::{Check, is_denied};
 use super::scripts::passes;
 use super::server::Server;
 use crate::config::Settings;
@@ -26,6 +27,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub(super) const PAUSE: Duration = Duration::from_millis(200);
 /// How often a quiet connection is asked whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
+/// The same while it refuses what is needed.
+const REFUSED_INTERVAL: Duration = Duration::from_secs(1);
 /// The keyspace events that services and workers need: by key (K), of strings ($), sorted sets (z) and deletions
 /// (g). The same for all, because each adds them to those that it has found.
 const NOTIFICATIONS: &str = "K$zg";
@@ -42,6 +45,9 @@ pub enum LinkError {
     Password(String),
     #[error("{0}")]
     Redis(#[from] RedisError),
+    /// Redis answers, and its user lacks a right.
+    #[error("{0}")]
+    Denied(String),
     #[error("no answer within {} s", .0.as_secs())]
     Silent(Duration),
 }
@@ -54,11 +60,17 @@ pub(super) trait Ear: Send + Sync + 'static {
     /// This has happened to this key.
     fn hear(&self, key: &str, event: &[u8]);
 
+    /// The keys that it writes, besides those that are named after jobs.
+    fn written_keys(&self) -> Vec<String>;
+
     /// The control channel has brought this.
     fn order(&self, payload: &[u8]);
 
-    /// There is a connection. What has happened before it was told to nobody.
+    /// There is a connection, and Redis does what is needed. What has happened before was told to nobody.
     fn connected(&self) -> impl Future<Output = ()> + Send;
+
+    /// Redis answers, and does not do what is needed: it takes no writes, or its user lacks a right.
+    fn refusing(&self, reason: String) -> impl Future<Output = ()> + Send;
 
     /// The connection is lost, or could not be made.
     fn away(&self, reason: String) -> impl Future<Output = ()> + Send;
@@ -73,16 +85,29 @@ pub(super) struct Link<E> {
     /// Whether Redis tells of keys by itself.
     hears: Arc<AtomicBool>,
     channel: String,
+    check: Check,
+    suspected: Arc<Notify>,
+}
+
+/// How Redis is, as the [`Ear`] was told last.
+#[derive(Debug, PartialEq, Eq)]
+enum Condition {
+    Connected,
+    Refusing(String),
+    Away(String),
 }
 
 /// Who uses the connection.
 #[derive(Clone)]
-pub(super) struct Line(watch::Receiver<Option<MultiplexedConnection>>);
+pub(super) struct Line {
+    connection: watch::Receiver<Option<MultiplexedConnection>>,
+    suspected: Arc<Notify>,
+}
 
 impl Line {
     /// The connection, as soon as there is one.
     pub async fn connection(&mut self) -> MultiplexedConnection {
-        let found = self.0.wait_for(Option::is_some).await;
+        let found = self.connection.wait_for(Option::is_some).await;
         let found = found.ok().and_then(|found| found.clone());
         match found {
             Some(connection) => connection,
@@ -91,7 +116,7 @@ impl Line {
         }
     }
 
-    /// Asks Redis until it answers: while it is away, and in a condition that passes.
+    /// Asks Redis until it answers: while it is away, or in a condition that passes, or withholds a right.
     ///
     /// # Errors
     /// When it refuses the command.
@@ -99,15 +124,25 @@ impl Line {
         loop {
             let mut connection = self.clone().connection().await;
             match command.query_async(&mut connection).await {
-                Err(error) if passes(&error) => sleep(PAUSE).await,
+                Err(error) if self.may_pass(&error) => sleep(PAUSE).await,
                 answer => return answer,
             }
         }
     }
 
+    /// Whether a command that was refused may be tried again: the condition of Redis may pass, or its user be given
+    /// the right. The link finds out which it is.
+    pub fn may_pass(&self, error: &RedisError) -> bool {
+        let may_pass = passes(error) || is_denied(error);
+        if may_pass && error.code().is_some() {
+            self.suspected.notify_one();
+        }
+        may_pass
+    }
+
     /// The connection, if there is one at this moment.
     pub fn current(&self) -> Option<MultiplexedConnection> {
-        self.0.borrow().clone()
+        self.connection.borrow().clone()
     }
 }
 
@@ -118,15 +153,22 @@ impl<E: Ear> Link<E> {
     /// When the certificates of the settings cannot be read.
     pub fn new(settings: &Settings, ear: E) -> Result<(Self, Line), LinkError> {
         let (connection, line) = watch::channel(None);
+        let suspected = Arc::<Notify>::default();
         let link = Self {
             server: Server::new(settings)?,
             database: settings.redis_db,
             connection,
+            check: Check::new(settings.redis_username.as_deref(), ear.written_keys()),
+            suspected: Arc::clone(&suspected),
             ear,
             hears: Arc::default(),
             channel: settings.hive_broadcast_channel.clone(),
         };
-        Ok((link, Line(line)))
+        let line = Line {
+            connection: line,
+            suspected,
+        };
+        Ok((link, line))
     }
 
     /// Whether Redis tells of keys by itself, as it is found at each connection.
@@ -137,20 +179,47 @@ impl<E: Ear> Link<E> {
     /// Keeps a connection for ever.
     pub async fn run(self) {
         let mut pause = FIRST_PAUSE;
+        let mut told = None;
         loop {
             let lost = match self.connect().await {
                 Ok((connection, sink, stream)) => {
                     pause = FIRST_PAUSE;
-                    self.serve(connection, sink, stream).await
+                    self.serve(connection, sink, stream, &mut told).await
                 }
                 Err(error) => error,
             };
             self.connection.send_replace(None);
-            self.ear.away(lost.to_string()).await;
+            self.tell(&mut told, self.condition(&lost)).await;
             // So that many services do not come back in step.
             sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+
+    /// How Redis is that is lost for this reason.
+    fn condition(&self, lost: &LinkError) -> Condition {
+        let refusal = match lost {
+            LinkError::Denied(reason) => Some(reason.clone()),
+            LinkError::Redis(error) if is_denied(error) => self.check.refusal(error),
+            _ => None,
+        };
+        match refusal {
+            Some(reason) => Condition::Refusing(reason),
+            None => Condition::Away(lost.to_string()),
+        }
+    }
+
+    /// Tells the ear how Redis is, unless it was told so last.
+    async fn tell(&self, told: &mut Option<Condition>, condition: Condition) {
+        if told.as_ref() == Some(&condition) {
+            return;
+        }
+        match &condition {
+            Condition::Connected => self.ear.connected().await,
+            Condition::Refusing(reason) => self.ear.refusing(reason.clone()).await,
+            Condition::Away(reason) => self.ear.away(reason.clone()).await,
+        }
+        *told = Some(condition);
     }
 
     async fn connect(
@@ -166,12 +235,14 @@ impl<E: Ear> Link<E> {
         let (mut sink, stream) = events.split();
         for key in self.ear.keys() {
             let channel = format!("__keyspace@{}__:{key}", self.database);
-            match key.ends_with('*') {
-                true => within(sink.psubscribe(channel)).await?,
-                false => within(sink.subscribe(channel)).await?,
-            }
+            let heard = match key.ends_with('*') {
+                true => within(sink.psubscribe(&channel)).await,
+                false => within(sink.subscribe(&channel)).await,
+            };
+            heard.map_err(|error| self.named(&channel, error))?;
         }
-        within(sink.subscribe(&self.channel)).await?;
+        let heard = within(sink.subscribe(&self.channel)).await;
+        heard.map_err(|error| self.named(&self.channel, error))?;
         let asked = ask_for_notifications(&mut connection).await;
         self.hears.store(asked.is_ok(), Ordering::Relaxed);
         if let Err(error) = asked {
@@ -184,16 +255,25 @@ impl<E: Ear> Link<E> {
         Ok((connection, sink, stream))
     }
 
+    /// The same error, with the channel if that may not be listened to.
+    fn named(&self, channel: &str, error: LinkError) -> LinkError {
+        let reason = match &error {
+            LinkError::Redis(error) => self.check.closed_channel(channel, error),
+            _ => None,
+        };
+        reason.map_or(error, LinkError::Denied)
+    }
+
     /// Passes on what is heard, until the connection is lost; why it was.
     async fn serve(
         &self,
         mut connection: MultiplexedConnection,
         mut sink: PubSubSink,
         mut events: PubSubStream,
+        told: &mut Option<Condition>,
     ) -> LinkError {
         self.connection.send_replace(Some(connection.clone()));
         tracing::info!("connected to Redis");
-        self.ear.connected().await;
         let hearing = async {
             while let Some(event) = events.next().await {
                 self.hear(&event);
@@ -203,7 +283,37 @@ impl<E: Ear> Link<E> {
         };
         tokio::select! {
             lost = hearing => lost,
-            lost = keep_asking(&mut connection, &mut sink) => lost,
+            lost = self.keep_asking(&mut connection, &mut sink, told) => lost,
+        }
+    }
+
+    /// Asks now and then whether both connections are still there, and whether Redis does what is needed, until one is
+    /// lost.
+    async fn keep_asking(
+        &self,
+        connection: &mut MultiplexedConnection,
+        sink: &mut PubSubSink,
+        told: &mut Option<Condition>,
+    ) -> LinkError {
+        loop {
+            let refusal = match within(self.check.run(connection)).await {
+                Ok(refusal) => refusal,
+                Err(error) => return error,
+            };
+            // One that is lost in silence would bring no events any more.
+            if let Err(error) = within(sink.ping::<redis::Value>()).await {
+                return error;
+            }
+            let interval = match &refusal {
+                None => PING_INTERVAL,
+                Some(_) => REFUSED_INTERVAL,
+            };
+            let condition = refusal.map_or(Condition::Connected, Condition::Refusing);
+            self.tell(told, condition).await;
+            tokio::select! {
+                () = sleep(interval) => {}
+                () = self.suspected.notified() => {}
+            }
         }
     }
 
@@ -213,23 +323,6 @@ impl<E: Ear> Link<E> {
             self.ear.order(event.get_payload_bytes());
         } else if let Some((_, key)) = channel.split_once("__:") {
             self.ear.hear(key, event.get_payload_bytes());
-        }
-    }
-}
-
-/// Asks both connections now and then whether they are still there, until one is not.
-async fn keep_asking(connection: &mut MultiplexedConnection, sink: &mut PubSubSink) -> LinkError {
-    let mut pings = interval(PING_INTERVAL);
-    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        pings.tick().await;
-        let ping = redis::cmd("PING");
-        if let Err(error) = within(ping.query_async::<String>(connection)).await {
-            return error;
-        }
-        // One that is lost in silence would bring no events any more.
-        if let Err(error) = within(sink.ping::<redis::Value>()).await {
-            return error;
         }
     }
 }

@@ -1,13 +1,14 @@
 //! The Hive: tasks that run on other machines, by way of Redis and in ARQ's format.
 //!
 //! SQLite stays the truth about every task; Redis carries jobs there and results back. `wire` is the format and
-//! `link` the connection. `service` is the Hive's part of a running service: `sender` what one attempt does, `job`
+//! `link` the connection, and `check` whether Redis does what is needed of it. `service` is the Hive's part of a running service: `sender` what one attempt does, `job`
 //! a task as a job and its result as an outcome, `scripts` what runs inside Redis, `flights` what is heard of all
 //! jobs; `ends` ends those that nobody wants, `sweeper` finds them, and by `turns` neither meets an attempt. `handle`
 //! is what the rest of the program asks. `control` are the orders to all nodes and `nodes` who they are; `member` is a
 //! process among them, and `service_role` the part that a service plays. `worker` is the other end, in a process of
 //! its own.
 
+mod check;
 pub mod control;
 mod ends;
 mod flights;
@@ -27,7 +28,7 @@ mod turns;
 pub mod wire;
 mod worker;
 
-pub use self::handle::{Error, Handle, Length, QueueLengths, Status};
+pub use self::handle::{Error, Handle, JobState, JobStatus, Length, QueueLengths, Status};
 pub use self::link::LinkError;
 pub use self::service::Hive;
 pub use self::worker::{Worker, WorkerOptions};

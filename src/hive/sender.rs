@@ -19,7 +19,7 @@ use super::flights::{Flights, News, Ticket};
 use super::job::{Unsuccessful, body, now_ms, outcome};
 use super::keys;
 use super::link::{Line, PAUSE};
-use super::scripts::{self, Scripts, passes};
+use super::scripts::{self, Scripts};
 use super::turns::{Turn, Turns};
 use super::wire::Codec;
 use crate::config::{HiveCodec, HiveProcessorSettings, HiveQueue};
@@ -236,7 +236,7 @@ impl Sender {
                     self.flights.look_at_all();
                     return Ok(ticket);
                 }
-                Err(error) if passes(&error) => sleep(PAUSE).await,
+                Err(error) if self.line.may_pass(&error) => sleep(PAUSE).await,
                 Err(error) => {
                     return Err(RunError::new(format!("Redis refused the job: {error}")));
                 }
@@ -340,6 +340,15 @@ impl Sender {
             }
         };
         drop(permit);
+        let outcome = match outcome {
+            Ok(returned) => {
+                for note in returned.notes() {
+                    errand.context.log(note.to_owned()).await;
+                }
+                Ok(returned.text)
+            }
+            Err(unsuccessful) => Err(unsuccessful),
+        };
         // What it has become is known; the rest is for the case that the service dies before it is stored.
         let noted = match &outcome {
             Ok(_) => self.remember(errand).await,

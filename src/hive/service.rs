@@ -1,7 +1,7 @@
 //! The Hive's part of a running service: the connection, the jobs that are out, and the service among the nodes.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::RedisError;
@@ -64,6 +64,11 @@ impl Hive {
         let flights = Flights::default();
         let sweep = Arc::<Notify>::default();
         let ear = Listener {
+            queues: [
+                settings.hive_high_priority_queue.clone(),
+                settings.hive_background_queue.clone(),
+            ],
+            since: Mutex::default(),
             state: state.clone(),
             flights: flights.clone(),
             sweep: Arc::clone(&sweep),
@@ -153,6 +158,9 @@ impl Hive {
 /// What a service does with what it hears: jobs that are out get their news, orders are obeyed, and the queue
 /// knows whether tasks of the Hive can start.
 struct Listener {
+    queues: [String; 2],
+    /// Since when Redis is away, or refuses what is needed, whatever the reasons were meanwhile.
+    since: Mutex<Option<(Trouble, Timestamp)>>,
     state: StateManager,
     flights: Flights,
     /// Jobs that nobody wants any more are to be looked for.
@@ -160,7 +168,18 @@ struct Listener {
     inbox: Inbox,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    Away,
+    Refusing,
+}
+
 impl Ear for Listener {
+    fn written_keys(&self) -> Vec<String> {
+        let queues = self.queues.iter().cloned();
+        queues.chain([keys::ABORT.to_owned()]).collect()
+    }
+
     fn keys(&self) -> Vec<String> {
         [keys::RESULT, keys::IN_PROGRESS]
             .map(|key| format!("{key}*"))
@@ -176,6 +195,7 @@ impl Ear for Listener {
     }
 
     async fn connected(&self) {
+        *self.since() = None;
         self.tell(HiveLink::Connected).await;
         self.flights.look_at_all();
         self.sweep.notify_one();
@@ -183,12 +203,31 @@ impl Ear for Listener {
 
     async fn away(&self, reason: String) {
         tracing::warn!(%reason, "Redis is away; tasks of the Hive wait");
-        let since = Timestamp::now();
+        let since = self.since_of(Trouble::Away);
         self.tell(HiveLink::Away { reason, since }).await;
+    }
+
+    async fn refusing(&self, reason: String) {
+        tracing::warn!(%reason, "Redis refuses what the Hive needs; tasks of the Hive wait");
+        let since = self.since_of(Trouble::Refusing);
+        self.tell(HiveLink::Refusing { reason, since }).await;
     }
 }
 
 impl Listener {
+    fn since(&self) -> MutexGuard<'_, Option<(Trouble, Timestamp)>> {
+        self.since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Since when this trouble is there.
+    fn since_of(&self, trouble: Trouble) -> Timestamp {
+        let mut since = self.since();
+        match *since {
+            Some((same, at)) if same == trouble => at,
+            _ => since.insert((trouble, Timestamp::now())).1,
+        }
+    }
+
     async fn tell(&self, link: HiveLink) {
         if let Err(error) = self.state.set_hive_link(link).await {
             tracing::debug!(%error, "the queue was not told of Redis");

@@ -95,6 +95,12 @@ pub enum HiveLink {
         reason: String,
         since: Timestamp,
     },
+    /// Redis answers, and does not do what the Hive needs: it takes no writes, or its user lacks a right.
+    Refusing {
+        /// Why, as a sentence without a full stop.
+        reason: String,
+        since: Timestamp,
+    },
 }
 
 impl HiveLink {

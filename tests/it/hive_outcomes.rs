@@ -105,3 +105,30 @@ async fn the_time_of_a_job_stops_while_it_is_put_off() {
         service.ends_well().await;
     }
 }
+
+/// `NaN`, infinities and half of a surrogate pair: the function has succeeded, and so has the task.
+#[tokio::test]
+#[ignore = "needs redis-server and arq: scripts/test installs them"]
+async fn what_only_python_knows_is_replaced_and_told() {
+    for codec in ["json", "pickle"] {
+        let redis = Redis::start().await;
+        let arq = Arq::newest(BACKGROUND).codec(codec);
+        let table = calls("odd", &format!("codec = {codec:?}\nmax_attempts = 1"));
+        let service = hive(&redis).table(&table).start().await;
+        let _worker = arq.worker(&redis).await;
+        let id = service.submit_to("odd", "text").await;
+        let task = service.finished(&id).await;
+        let result = task["result"].as_str().expect("a result");
+        let result: Value = serde_json::from_str(result).expect("JSON");
+        assert_eq!(result["numbers"], json!([null, null, null, 1.5]), "{task}");
+        // Pickle has the half in three bytes.
+        let half = result["half"].as_str().expect("a text");
+        assert_eq!(half.trim_end_matches('\u{fffd}'), "a", "{task}");
+        assert_eq!(result["whole"], "\u{1f600}");
+        let logs = task["logs"].to_string();
+        for words in ["NaN or an infinity", "half of a surrogate pair"] {
+            assert!(logs.contains(words), "{logs}");
+        }
+        service.ends_well().await;
+    }
+}

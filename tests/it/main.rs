@@ -40,6 +40,8 @@ mod hive_orders;
 mod hive_outcomes;
 mod hive_parts;
 mod hive_quiet;
+mod hive_refused;
+mod hive_rights;
 mod hive_sending;
 mod hive_worker;
 mod keys;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Error, Limits, Value, json, msgpack, pickle};
+use super::{Error, Limits, Replaced, Value, json, lenient, msgpack, pickle};
 
 /// How values become bytes; both sides of a queue must use the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -51,6 +51,19 @@ impl Codec {
     /// [`Error::Limit`] and [`Error::Malformed`].
     pub fn decode(self, message: &[u8]) -> Result<Value, Error> {
         self.decode_within(message, &Limits::default())
+    }
+
+    /// What stands in the result of this message for what it cannot hold; `value` is what was read of it.
+    pub fn replaced(self, message: &[u8], value: &Value) -> Replaced {
+        let found = value.replaced();
+        match self {
+            Self::Json => lenient::as_json(message).1,
+            // Python writes halves of surrogate pairs as UTF-8 would have them; U+FFFD may be Python's own.
+            Self::Pickle | Self::Msgpack => Replaced {
+                halves: found.halves && lenient::has_raw_half(message),
+                ..found
+            },
+        }
     }
 
     /// Reads one value within given limits.

@@ -75,10 +75,8 @@ impl Decoder<'_> {
         let length = self.unsigned_of(marker)?;
         let bytes = self.reader.take_counted(length)?;
         self.budget.content(bytes.len())?;
-        let text = std::str::from_utf8(bytes);
-        Ok(text
-            .map_err(|_| self.reader.wrong("a text that is not UTF-8"))?
-            .into())
+        // Halves of surrogate pairs, which no Rust text can hold, become U+FFFD.
+        Ok(String::from_utf8_lossy(bytes).into_owned().into())
     }
 
     fn bytes(&mut self, marker: Marker) -> Result<Value, Error> {

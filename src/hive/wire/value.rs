@@ -1,6 +1,6 @@
 //! A value of Python as plain data.
 
-use super::{Made, Opaque};
+use super::{Made, Opaque, Replaced};
 
 /// What a job's argument, keyword or result can be.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +47,28 @@ impl Value {
         match self {
             Self::Str(text) => text.clone(),
             other => other.to_json().to_string(),
+        }
+    }
+
+    /// Whether it holds numbers that JSON has no form for, or texts with U+FFFD.
+    pub(super) fn replaced(&self) -> Replaced {
+        let mut found = Replaced::default();
+        self.note_replaced(&mut found);
+        found
+    }
+
+    fn note_replaced(&self, found: &mut Replaced) {
+        match self {
+            Self::Float(number) => found.numbers |= !number.is_finite(),
+            Self::Str(text) => found.halves |= text.contains(char::REPLACEMENT_CHARACTER),
+            Self::List(items) | Self::Tuple(items) | Self::Set(items) => {
+                items.iter().for_each(|item| item.note_replaced(found));
+            }
+            Self::Dict(pairs) => pairs.iter().for_each(|(key, value)| {
+                key.note_replaced(found);
+                value.note_replaced(found);
+            }),
+            _ => {}
         }
     }
 

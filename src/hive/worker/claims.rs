@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use redis::{FromRedisValue, Script, ScriptInvocation};
+use redis::{FromRedisValue, RedisError, Script, ScriptInvocation};
 use tokio::time::sleep;
 use uuid::Uuid;
 
@@ -268,18 +268,22 @@ impl Claims {
             let call = call();
             match call.invoke_async(&mut connection).await {
                 Ok(answer) => return answer,
-                Err(error) => pause_after(&error).await,
+                Err(error) => self.pause_after(&error).await,
             }
         }
     }
-}
 
-async fn pause_after(error: &redis::RedisError) {
-    if passes(error) {
-        return sleep(PAUSE).await;
+    /// What passes, and the rights that are missing, are told by the link.
+    async fn pause_after(&self, error: &RedisError) {
+        if passes(error) {
+            self.line.may_pass(error);
+            return sleep(PAUSE).await;
+        }
+        if !self.line.may_pass(error) {
+            tracing::warn!(%error, "Redis refuses a command; trying again");
+        }
+        sleep(REFUSED_PAUSE).await;
     }
-    tracing::warn!(%error, "Redis refuses a command; trying again");
-    sleep(REFUSED_PAUSE).await;
 }
 
 fn millis(period: Duration) -> u64 {

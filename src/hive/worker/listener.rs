@@ -24,6 +24,12 @@ pub(super) struct Waker {
 }
 
 impl Ear for Listener {
+    fn written_keys(&self) -> Vec<String> {
+        let queues = self.waker.queues.iter();
+        let keys = queues.flat_map(|queue| [queue.clone(), format!("{queue}{}", keys::HEALTH)]);
+        keys.chain([keys::ABORT.to_owned()]).collect()
+    }
+
     fn keys(&self) -> Vec<String> {
         let abort = keys::ABORT.to_owned();
         self.waker.queues.iter().cloned().chain([abort]).collect()
@@ -51,5 +57,9 @@ impl Ear for Listener {
 
     async fn away(&self, reason: String) {
         tracing::warn!(%reason, "Redis is away; running jobs go on");
+    }
+
+    async fn refusing(&self, reason: String) {
+        tracing::warn!(%reason, "Redis refuses what a worker needs; running jobs go on");
     }
 }

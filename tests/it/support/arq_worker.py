@@ -106,6 +106,13 @@ async def quiet(ctx, task_id, payload):
     return await gate(ctx, task_id, payload)
 
 
+async def odd(ctx, task_id, payload):
+    """What no other language's JSON knows."""
+    note("run", ctx, task_id)
+    numbers = [float("nan"), float("inf"), float("-inf"), 1.5]
+    return {"numbers": numbers, "half": "a\ud83d", "whole": "\U0001f600"}
+
+
 async def unserialisable(ctx, task_id, payload):
     note("run", ctx, task_id)
     return threading.Lock()
@@ -116,7 +123,7 @@ async def ready(ctx):
 
 
 serializer, deserializer = CODECS[CODEC]
-FUNCTIONS = [ok, structured, fail, fail_once, retry_once, retry_later, gate, stubborn, unserialisable]
+FUNCTIONS = [ok, structured, fail, fail_once, retry_once, retry_later, gate, stubborn, odd, unserialisable]
 Worker(
     [*FUNCTIONS, func(too_slow, timeout=0.2), func(retry_always, max_tries=3), func(quiet, keep_result=0)],
     queue_name=QUEUE,

@@ -31,6 +31,7 @@ const GATED: &str =
 pub struct Yard {
     folder: TempDir,
     shutdown_grace: u32,
+    login: Option<(String, String)>,
 }
 
 /// A worker that runs; killed when it is dropped.
@@ -44,12 +45,19 @@ impl Yard {
         Self {
             folder: TempDir::new().expect("a folder for workers"),
             shutdown_grace: 0,
+            login: None,
         }
     }
 
     /// Its workers give what runs so many seconds when they are stopped.
     pub fn shutdown_grace(mut self, seconds: u32) -> Self {
         self.shutdown_grace = seconds;
+        self
+    }
+
+    /// Its workers log into Redis as this user.
+    pub fn login(mut self, name: &str, password: &str) -> Self {
+        self.login = Some((name.to_owned(), password.to_owned()));
         self
     }
 
@@ -89,9 +97,13 @@ impl Yard {
     ) -> HiveWorker {
         let folder = self.folder.path().join(name);
         std::fs::create_dir_all(&folder).expect("a folder to write in");
+        let login = self.login.as_ref().map(|(name, password)| {
+            format!("redis_username = {name:?}\nredis_password = {password:?}\n")
+        });
         let settings = format!(
-            "shutdown_grace = {}\nlog = \"debug\"\nredis_host = \"127.0.0.1\"\nredis_port = {port}\n{}{tables}",
+            "shutdown_grace = {}\nlog = \"debug\"\nredis_host = \"127.0.0.1\"\nredis_port = {port}\n{}{}{tables}",
             self.shutdown_grace,
+            login.unwrap_or_default(),
             processors(self.folder.path()),
         );
         std::fs::write(folder.join("venom.toml"), settings).expect("a folder to write in");

@@ -1,0 +1,258 @@
+//! Whether Redis does what the Hive needs of it: it takes writes, and its user has the rights. What is wrong is said in
+//! words for a person, with the right that is missing and how to give it.
+
+use redis::aio::MultiplexedConnection;
+use redis::{RedisError, Script};
+
+use super::keys;
+
+/// The keys of ARQ that are named after a job.
+const JOB_KEYS: [&str; 4] = ["arq:job:", keys::RESULT, keys::IN_PROGRESS, "arq:retry:"];
+
+/// What a node tries in Redis.
+pub(super) struct Check {
+    script: Script,
+    user: String,
+    /// Differs from every other node's.
+    id: String,
+    /// The keys that it writes, besides those that are named after jobs.
+    keys: Vec<String>,
+}
+
+impl Check {
+    /// The check of a node that is logged in as `user` and writes these keys.
+    pub fn new(user: Option<&str>, keys: Vec<String>) -> Self {
+        Self {
+            script: Script::new(include_str!("lua/check.lua")),
+            user: user.unwrap_or("default").to_owned(),
+            id: uuid::Uuid::new_v4().simple().to_string(),
+            keys,
+        }
+    }
+
+    /// Why Redis does not do what the node needs, if it does not: a sentence about it without a full stop.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn run(
+        &self,
+        connection: &mut MultiplexedConnection,
+    ) -> Result<Option<String>, RedisError> {
+        // Scripts go by EVALSHA as a rule, and by EVAL where they are rare.
+        let eval: Result<(), _> = redis::cmd("EVAL")
+            .arg("return redis.status_reply('OK')")
+            .arg(0)
+            .query_async(connection)
+            .await;
+        let mut call = self.script.arg(&self.id);
+        for key in JOB_KEYS {
+            call.arg(format!("{key}{}", self.id));
+        }
+        for key in &self.keys {
+            call.arg(key);
+        }
+        let tried = match eval {
+            Ok(()) => call.invoke_async::<Vec<String>>(connection).await,
+            Err(error) => Err(error),
+        };
+        match tried {
+            Ok(refusals) => Ok(self.reason(&refusals)),
+            Err(error) => match self.refusal(&error) {
+                Some(reason) => Ok(Some(reason)),
+                None => Err(error),
+            },
+        }
+    }
+
+    /// What the refusal of a whole command says; `None` if it is no refusal.
+    pub fn refusal(&self, error: &RedisError) -> Option<String> {
+        let text = error.to_string();
+        if is_denied(error) {
+            let command = text.split('\'').nth(1).unwrap_or("a command that it needs");
+            let mut missing = Missing::default();
+            missing.command(command);
+            return Some(missing.words(&self.user));
+        }
+        let code = error.code()?;
+        condition(code).map(|words| format!("{words} ({text})"))
+    }
+
+    /// Why a channel cannot be listened to.
+    pub fn closed_channel(&self, channel: &str, error: &RedisError) -> Option<String> {
+        if !is_denied(error) {
+            return None;
+        }
+        let text = error.to_string();
+        if !text.contains("channel") {
+            return self.refusal(error);
+        }
+        let user = &self.user;
+        Some(format!(
+            "its user {user} may not listen to the channel {channel}; allow it with ACL SETUSER {user} &{channel}"
+        ))
+    }
+
+    fn reason(&self, refusals: &[String]) -> Option<String> {
+        let mut missing = Missing::default();
+        let (refusals, _) = refusals.as_chunks::<3>();
+        for [command, key, text] in refusals {
+            let code = text.split(' ').next().unwrap_or_default();
+            if let Some(words) = condition(code) {
+                return Some(format!("{words} ({})", text.trim_end()));
+            }
+            if names_a_key(text) {
+                missing.key(key);
+            } else if is_denial(text) {
+                missing.command(command);
+            }
+            // Anything else is a key of another type: it stands for nothing.
+        }
+        (!missing.is_empty()).then(|| missing.words(&self.user))
+    }
+}
+
+/// Whether Redis says that its user may not do this.
+pub(super) fn is_denied(error: &RedisError) -> bool {
+    error.code() == Some("NOPERM") || is_denial(&error.to_string())
+}
+
+fn is_denial(text: &str) -> bool {
+    // The last two are what scripts get, before and since Redis 7.2.
+    let words = [
+        "NOPERM",
+        "The user executing the script can't",
+        "ACL failure in script",
+    ];
+    words.iter().any(|words| text.contains(words))
+}
+
+fn names_a_key(text: &str) -> bool {
+    let is_key = ["one of the keys", "access a key"];
+    is_denial(text) && is_key.iter().any(|words| text.contains(words))
+}
+
+/// What a Redis with this error code is like.
+fn condition(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "OOM" => {
+            "it is out of memory and takes no writes: raise maxmemory, or remove what nobody needs"
+        }
+        "READONLY" => {
+            "it is a read-only replica and takes no writes: redis_host has to name its primary"
+        }
+        "MASTERDOWN" => {
+            "it is a replica that has lost its primary: redis_host has to name the primary"
+        }
+        "MISCONF" => "it cannot save its data and takes no writes: look at its log",
+        "NOREPLICAS" => "it has fewer replicas than min-replicas-to-write and takes no writes",
+        "BUSY" => "it runs somebody's script that does not end: SCRIPT KILL ends it",
+        "LOADING" => "it is still reading its data",
+        "CLUSTERDOWN" => "its cluster is down",
+        _ => return None,
+    })
+}
+
+/// Rights that are missing.
+#[derive(Default)]
+struct Missing {
+    commands: Vec<String>,
+    keys: Vec<String>,
+}
+
+impl Missing {
+    fn command(&mut self, command: &str) {
+        let command = command.to_uppercase();
+        if !self.commands.contains(&command) {
+            self.commands.push(command);
+        }
+    }
+
+    fn key(&mut self, key: &str) {
+        let families = ["arq:", "venom:hive:"];
+        let family = families.iter().find(|family| key.starts_with(*family));
+        let pattern = format!("{}*", family.copied().unwrap_or(key));
+        if !self.keys.contains(&pattern) {
+            self.keys.push(pattern);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.commands.is_empty() && self.keys.is_empty()
+    }
+
+    fn words(&self, user: &str) -> String {
+        let mut lacks = Vec::new();
+        if !self.commands.is_empty() {
+            lacks.push(format!("run {}", self.commands.join(", ")));
+        }
+        if !self.keys.is_empty() {
+            lacks.push(format!("use the keys {}", self.keys.join(", ")));
+        }
+        let commands = self.commands.iter();
+        let commands = commands.map(|command| format!(" +{}", command.to_lowercase()));
+        let keys = self.keys.iter().map(|key| format!(" ~{key}"));
+        let grants: String = commands.chain(keys).collect();
+        format!(
+            "its user {user} may not {}; allow it with ACL SETUSER {user}{grants}",
+            lacks.join(", nor ")
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason(refusals: &[[&str; 3]]) -> Option<String> {
+        let refusals: Vec<_> = refusals
+            .iter()
+            .flatten()
+            .map(|it| (*it).to_owned())
+            .collect();
+        Check::new(Some("venom"), Vec::new()).reason(&refusals)
+    }
+
+    #[test]
+    fn the_missing_rights_are_named_as_each_version_of_redis_tells_them() {
+        for (command, key) in [
+            (
+                "ERR The user executing the script can't run this command or subcommand",
+                "ERR The user executing the script can't access at least one of the keys mentioned in the command \
+                 arguments",
+            ),
+            (
+                "ERR ACL failure in script: User venom has no permissions to run the 'zadd' command",
+                "ERR ACL failure in script: No permissions to access a key",
+            ),
+        ] {
+            let refusals = [
+                ["ZADD", "venom:hive:check", command],
+                ["ZREM", "arq:job:x", key],
+                ["ZREM", "arq:abort", key],
+                ["ZREM", "q", key],
+                ["ZREM", "list", "WRONGTYPE Operation against a key"],
+            ];
+            assert_eq!(
+                reason(&refusals).expect("a reason"),
+                "its user venom may not run ZADD, nor use the keys arq:*, q*; allow it with ACL SETUSER venom +zadd \
+                 ~arq:* ~q*"
+            );
+        }
+        assert_eq!(reason(&[]), None);
+        assert_eq!(reason(&[["ZREM", "list", "WRONGTYPE Operation"]]), None);
+    }
+
+    #[test]
+    fn a_redis_without_room_is_told_before_all_else() {
+        let full = reason(&[[
+            "SET",
+            "k",
+            "OOM command not allowed when used memory > 'maxmemory'.",
+        ]]);
+        let full = full.expect("a reason");
+        assert!(
+            full.starts_with("it is out of memory and takes no writes"),
+            "{full}"
+        );
+    }
+}
