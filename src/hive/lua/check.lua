@@ -34,6 +34,7 @@ try('HSTRLEN', hash, id)
 try('HDEL', hash, id)
 try('DEL', text)
 try('TIME')
+try('SCAN', '0', 'COUNT', 1)
 for at = 2, #ARGV do
     try('ZREM', ARGV[at], id)
 end
