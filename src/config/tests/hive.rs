@@ -234,8 +234,9 @@ fn mistakes_of_a_processor_name_the_key() {
              \"pickle\", \"json\" or \"msgpack\"",
         ),
         (
-            "expects_result = 'no'",
-            "`processors.a.expects_result` in HERE/venom.toml, line 4: found \"no\", expected true or false",
+            "expects_result = 'maybe'",
+            "`processors.a.expects_result` in HERE/venom.toml, line 4: found \"maybe\", \
+             expected true or false (also on or off, yes or no, 1 or 0)",
         ),
         (
             "url = 'redis://b'",
