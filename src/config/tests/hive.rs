@@ -196,7 +196,7 @@ fn mistakes_name_the_key_and_show_no_password() {
         (
             "hive_task_timeout = 0",
             "`hive_task_timeout` in HERE/venom.toml, line 1: found 0, expected a number of \
-             seconds, at least 0.001",
+             seconds, at least 0.001, or a text such as \"90s\", \"5m\" or \"2h\"",
         ),
     ] {
         assert_eq!(setup().toml(toml).mistake(), message);
