@@ -71,6 +71,10 @@ impl Chosen {
         for id in &self.ids {
             let (method, path) = (verb.one)(*id);
             match client.answer(client.request(method, &path)).await {
+                // No content is an answer too, to a delete.
+                Ok(answer) if !answer.is_null() && !answer.is_object() => {
+                    return Err(client.not_a_service());
+                }
                 Ok(answer) => self.tell(*id, answer, verb.done)?,
                 Err(Error::Failed(reason)) => {
                     refused += 1;
@@ -127,7 +131,7 @@ impl Chosen {
         if self.json {
             return print_json(&answer);
         }
-        say(answer["message"].as_str().unwrap_or("Done."));
+        say(client.message(&answer)?);
         Ok(())
     }
 

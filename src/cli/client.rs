@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -111,6 +111,15 @@ impl Client {
         self.answer(self.request(Method::GET, path)).await
     }
 
+    /// The object that `GET path` answers.
+    pub async fn get_object(&self, path: &str) -> Result<Value, Error> {
+        let answer = self.get(path).await?;
+        match answer.is_object() {
+            true => Ok(answer),
+            false => Err(self.not_a_service()),
+        }
+    }
+
     /// The answer to `POST path`, with a JSON body or none.
     pub async fn post(&self, path: &str, body: Option<&Value>) -> Result<Value, Error> {
         let mut request = self.request(Method::POST, path);
@@ -146,6 +155,9 @@ impl Client {
             return Ok(response);
         }
         let status = response.status();
+        if status.is_redirection() {
+            return Err(self.redirected(status, response.headers()));
+        }
         let body = response.bytes().await.unwrap_or_default();
         let words = reason_in(&body)
             .unwrap_or_else(|| format!("{} answers {status} without a reason", self.url));
@@ -153,6 +165,25 @@ impl Client {
             true => Error::Unreachable(words),
             false => Error::Failed(words),
         })
+    }
+
+    /// What to say of an answer that points elsewhere. It is not followed: the token is for the service that
+    /// was named, and the one that is pointed to may be anybody's.
+    pub fn redirected(&self, status: StatusCode, headers: &HeaderMap) -> Error {
+        let url = &self.url;
+        let there = headers.get(LOCATION).map(HeaderValue::as_bytes);
+        let there = there.map(|there| String::from_utf8_lossy(there).into_owned());
+        let there = there.unwrap_or_else(|| "nowhere".to_owned());
+        Error::Failed(format!(
+            "{url} answers {status} and redirects to {there}. Redirects are not followed, so that no other \
+             server gets the token; if the service is there, name its address with --url or VENOM_URL"
+        ))
+    }
+
+    /// What an answer says became of an order, in words for a person.
+    pub fn message<'a>(&self, answer: &'a Value) -> Result<&'a str, Error> {
+        let message = answer["message"].as_str();
+        message.ok_or_else(|| self.not_a_service())
     }
 
     /// What to say of an answer that cannot be read.

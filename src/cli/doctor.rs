@@ -69,7 +69,7 @@ impl Doctor {
     async fn asked(&self) -> Result<Value, Error> {
         let client = self.target.client()?;
         let path = format!("/api/v1/doctor?full={}", !self.quick);
-        client.get(&path).await
+        client.get_object(&path).await
     }
 
     /// What is found from here.

@@ -43,6 +43,9 @@ pub(super) async fn connect(client: &Client, query: &str) -> Result<Socket, Erro
     match timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(Ok((socket, _))) => Ok(socket),
         Ok(Err(SocketError::Io(error))) => Err(client::no_service(client.url(), &error)),
+        Ok(Err(SocketError::Http(answer))) if answer.status().is_redirection() => {
+            Err(client.redirected(answer.status(), answer.headers()))
+        }
         Ok(Err(SocketError::Http(answer))) => {
             let reason = answer.body().as_deref().and_then(refusal::reason_in);
             let words = reason.unwrap_or_else(|| {

@@ -30,7 +30,7 @@ pub(super) struct Explain {
 pub(super) async fn run(explain: &Explain) -> Result<(), Error> {
     let client = explain.target.client()?;
     let path = format!("/api/v1/tasks/{}/explain", explain.id);
-    let answer = client.get(&path).await?;
+    let answer = client.get_object(&path).await?;
     match explain.json {
         true => print_json(&answer),
         false => {

@@ -27,7 +27,8 @@ impl Greeting {
         needs_token: bool,
     ) -> Self {
         let url = target::reachable(&listens).to_string();
-        let program = std::env::args().next();
+        let program = std::env::args_os().next();
+        let program = program.map(|name| name.to_string_lossy().into_owned());
         Self {
             listens,
             url: url.trim_end_matches('/').to_owned(),

@@ -26,11 +26,12 @@ impl Order {
 
     /// Gives the order and says what became of it.
     pub async fn give(&self, path: &str, body: Option<&Value>) -> Result<(), Error> {
-        let answer = self.client()?.post(path, body).await?;
+        let client = self.client()?;
+        let answer = client.post(path, body).await?;
         if self.json {
             return print_json(&answer);
         }
-        say(answer["message"].as_str().unwrap_or("Done."));
+        say(client.message(&answer)?);
         Ok(())
     }
 }

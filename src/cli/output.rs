@@ -39,12 +39,19 @@ pub(super) fn one_line(text: &str) -> String {
 fn shown(text: &str, obeyed: &[char]) -> String {
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
-        match letter.is_control() && !obeyed.contains(&letter) {
+        match is_command(letter) && !obeyed.contains(&letter) {
             true => shown.extend(letter.escape_default()),
             false => shown.push(letter),
         }
     }
     shown
+}
+
+/// Whether a terminal does something else for this character than show it: control characters, line and
+/// paragraph separators, and those that change the direction of the text after them.
+fn is_command(letter: char) -> bool {
+    let turns = matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    turns || letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]
@@ -55,5 +62,10 @@ mod tests {
     fn control_characters_are_shown() {
         assert_eq!(one_line("a\tb\nc\u{1b}[31mé"), "a\tb\\nc\\u{1b}[31mé");
         assert_eq!(shown("a\tb\nc\u{7}", &['\n']), "a\\tb\nc\\u{7}");
+        let turned = "a\u{202e}b\u{2066}c\u{2028}d\u{9b}e";
+        assert_eq!(one_line(turned), "a\\u{202e}b\\u{2066}c\\u{2028}d\\u{9b}e");
+        // Letters that are joined, or written from right to left, are no commands.
+        let letters = "\u{1f468}\u{200d}\u{1f469} e\u{301} \u{5d0}";
+        assert_eq!(one_line(letters), letters);
     }
 }

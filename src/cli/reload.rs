@@ -32,7 +32,7 @@ pub(super) async fn run(reload: &Reload) -> Result<(), Error> {
     if reload.json {
         return print_json(&answer);
     }
-    say(answer["message"].as_str().unwrap_or("Done."));
+    say(client.message(&answer)?);
     for (name, words) in [
         ("applied", "applied"),
         ("needs_restart", "needs a restart"),

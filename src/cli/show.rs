@@ -42,13 +42,13 @@ pub(super) async fn run(show: &Show) -> Result<(), Error> {
     if show.downstream {
         return print_downstream(&client, &path, show.json).await;
     }
-    let task = client.get(&path).await?;
+    let task = client.get_object(&path).await?;
     if show.json {
         return print_json(&task);
     }
     let mut sheet = sheet(&task, Timestamp::now());
     if task["status"] == "PENDING" {
-        let explanation = client.get(&format!("{path}/explain")).await?;
+        let explanation = client.get_object(&format!("{path}/explain")).await?;
         let reason = explanation["message"].as_str().unwrap_or_default();
         sheet.extend(row("waits", reason.to_owned()));
     }

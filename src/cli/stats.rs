@@ -69,7 +69,10 @@ fn rows(points: &[Value]) -> Vec<Vec<String>> {
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
     let happened = |point: &&Value| COUNTS.iter().any(|name| count(point, name) > 0);
     rows.extend(points.iter().filter(happened).map(row));
-    let sum = |name: &&str| points.iter().map(|point| count(point, name)).sum::<u64>();
+    let sum = |name: &&str| {
+        let counts = points.iter().map(|point| count(point, name));
+        counts.fold(0, u64::saturating_add)
+    };
     let sums = COUNTS.iter().map(|name| sum(name).to_string());
     rows.push(["all".to_owned()].into_iter().chain(sums).collect());
     rows

@@ -47,7 +47,7 @@ pub(super) async fn run(status: &Status) -> Result<(), Error> {
 
 /// The queue's status, with what else a token may see: one for some processors sees no more than that.
 pub(super) async fn whole(client: &Client) -> Result<Value, Error> {
-    let mut status = client.get("/api/v1/queue/status").await?;
+    let mut status = client.get_object("/api/v1/queue/status").await?;
     if let Ok(overview) = client.get("/api/v1/overview").await {
         for name in ["tasks", "pause", "version"] {
             status[name] = overview[name].clone();

@@ -13,6 +13,7 @@ use super::follow::{Patient, until_final};
 use super::new_task::NewTask;
 use super::output::{print, print_json, say};
 use super::target::Target;
+use crate::models::TaskId;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -70,8 +71,7 @@ async fn submit_one(submit: &Submit) -> Result<(), Error> {
     let answer = client.answer(request.json(&submit.task.request(&content)));
     let answer = answer.await?;
     // A key that was used before brings the first answer.
-    let id = answer["task_id"].as_str();
-    let id = id.ok_or_else(|| client.not_a_service())?;
+    let id = task_id(&answer["task_id"]).ok_or_else(|| client.not_a_service())?;
     if !submit.wait {
         return match submit.json {
             true => print_json(&answer),
@@ -104,7 +104,8 @@ async fn submit_batch(submit: &Submit, file: &Path) -> Result<(), Error> {
     }
     let ids = answer["task_ids"].as_array();
     let ids = ids.ok_or_else(|| client.not_a_service())?;
-    let ids: Vec<_> = ids.iter().filter_map(Value::as_str).collect();
+    let ids: Option<Vec<_>> = ids.iter().map(task_id).collect();
+    let ids = ids.ok_or_else(|| client.not_a_service())?;
     match ids.is_empty() {
         true => Ok(()),
         false => print(&ids.join("\n")),
@@ -119,6 +120,11 @@ impl Submit {
             None => request,
         }
     }
+}
+
+/// A task's id in an answer. It goes to stdout and into the paths of further calls as it is.
+fn task_id(id: &Value) -> Option<&str> {
+    id.as_str().filter(|id| id.parse::<TaskId>().is_ok())
 }
 
 /// What the service takes as an `Idempotency-Key`.

@@ -55,6 +55,8 @@ enum Ended {
     /// The service told that it left events out.
     TooSlow,
     Lost,
+    /// What came is no event. It would come again after the next connection.
+    Unreadable,
 }
 
 /// Prints events until Ctrl-C.
@@ -77,6 +79,7 @@ async fn follow(watch: &Watch) -> Result<(), Error> {
         match ended {
             Ended::TooSlow => say("events come faster than they are read; reading them again"),
             Ended::Lost => say("the connection was lost; trying again"),
+            Ended::Unreadable => return Err(client.not_a_service()),
         }
         (client, socket) = connect_again(client, watch, since).await?;
         if matches!(ended, Ended::Lost) {
@@ -141,10 +144,11 @@ async fn listen(socket: &mut Socket, watch: &Watch, since: &mut Option<i64>) -> 
             Ok(Some(Ok(_))) => continue,
         };
         let Ok(frame) = serde_json::from_str::<Frame>(&text) else {
-            break;
+            out.flush()?;
+            return Ok(Ended::Unreadable);
         };
         if let Some(from) = frame.missed_from() {
-            *since = Some(from - 1);
+            *since = Some(from.saturating_sub(1));
             out.flush()?;
             return Ok(Ended::TooSlow);
         }

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use reqwest::ClientBuilder;
+use reqwest::{ClientBuilder, redirect};
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -41,9 +41,12 @@ pub fn client_config(trusted: TrustedCertificates) -> ClientConfig {
     }
 }
 
-/// A client that trusts these certificates.
+/// A client that trusts these certificates. It follows no redirects: what its requests carry, tokens and
+/// contents, is for the server that was named.
 pub fn client(trusted: TrustedCertificates) -> ClientBuilder {
-    ClientBuilder::new().tls_backend_preconfigured(client_config(trusted))
+    ClientBuilder::new()
+        .redirect(redirect::Policy::none())
+        .tls_backend_preconfigured(client_config(trusted))
 }
 
 /// How the service speaks TLS: TLS 1.2 and 1.3, HTTP/1.1. Reads both files.

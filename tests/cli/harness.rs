@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -106,8 +106,20 @@ impl Folder {
     }
 }
 
+/// Runs a command to its end. One that has none is killed, so that its test fails.
 fn finish(mut command: Command) -> Done {
-    Done::of(command.output().unwrap())
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let pid = Pid::from_child(&child);
+    let (alive, ended) = channel::<()>();
+    std::thread::spawn(move || {
+        if ended.recv_timeout(4 * DEADLINE) == Err(RecvTimeoutError::Timeout) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    });
+    let output = child.wait_with_output().unwrap();
+    drop(alive);
+    Done::of(output)
 }
 
 impl Done {

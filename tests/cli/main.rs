@@ -1,5 +1,6 @@
 //! The command line, through the real binary: what it prints, where, and how it exits.
 
+mod answers;
 mod backups;
 mod bulk;
 mod canned;

@@ -63,7 +63,7 @@ impl Terminal {
             end,
             written,
             bytes: Vec::new(),
-            screen: vt100::Parser::new(some(rows), some(columns), 0),
+            screen: vt100::Parser::new(height(rows), width(columns), 0),
         }
     }
 
@@ -108,7 +108,8 @@ impl Terminal {
 
     /// Makes the terminal larger or smaller.
     pub fn resize(&mut self, rows: u16, columns: u16) {
-        self.screen.screen_mut().set_size(some(rows), some(columns));
+        let screen = self.screen.screen_mut();
+        screen.set_size(height(rows), width(columns));
         resize(&self.end, rows, columns);
     }
 
@@ -140,8 +141,14 @@ impl Drop for Terminal {
     }
 }
 
-fn some(length: u16) -> NonZero<u16> {
-    NonZero::new(length).expect("a terminal has lines and columns")
+/// The lines of a terminal that says it has so many; 0 stands for not known.
+fn height(rows: u16) -> NonZero<u16> {
+    NonZero::new(rows.min(500)).unwrap_or(const { NonZero::new(24).unwrap() })
+}
+
+/// The columns of a terminal that says it has so many.
+fn width(columns: u16) -> NonZero<u16> {
+    NonZero::new(columns.min(1_000)).unwrap_or(const { NonZero::new(80).unwrap() })
 }
 
 fn resize(end: &File, rows: u16, columns: u16) {

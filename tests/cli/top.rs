@@ -128,6 +128,21 @@ fn it_searches_helps_and_follows_the_size_of_the_terminal() {
 }
 
 #[test]
+fn a_terminal_may_say_any_size() {
+    let folder = folder();
+    let _service = folder.serve();
+    for length in [0, u16::MAX] {
+        let mut terminal = Terminal::start(&folder, &TOP, length, length);
+        terminal.until("queue open");
+        terminal.until("starts tasks");
+        terminal.press("q");
+        let left = terminal.ended();
+        assert_eq!(left.code, 0, "{length}");
+        is_given_back(&left);
+    }
+}
+
+#[test]
 fn a_service_that_comes_back_is_found_again_and_a_signal_ends_it() {
     let folder = folder();
     let service = folder.serve();

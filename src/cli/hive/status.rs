@@ -29,7 +29,7 @@ pub(super) struct Status {
 /// Asks and prints.
 pub(super) async fn run(status: &Status) -> Result<(), Error> {
     let client = status.target.client()?;
-    let hive = client.get("/api/v1/hive/status").await?;
+    let hive = client.get_object("/api/v1/hive/status").await?;
     match status.json {
         true => print_json(&hive),
         false => print(&table(client.url(), &hive)),

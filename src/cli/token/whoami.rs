@@ -20,7 +20,7 @@ pub(super) struct Whoami {
 /// Asks and prints.
 pub(super) async fn run(whoami: &Whoami) -> Result<(), Error> {
     let client = whoami.target.client()?;
-    let session = client.get("/api/v1/session").await?;
+    let session = client.get_object("/api/v1/session").await?;
     match whoami.json {
         true => print_json(&session),
         false => print(&one_line(&words(&session))),

@@ -145,7 +145,10 @@ impl Asker {
             Order::Resume => "/api/v1/queue/resume",
         };
         let words = match self.client.post(path, None).await {
-            Ok(answer) => answer["message"].as_str().unwrap_or("Done.").to_owned(),
+            Ok(answer) => match self.client.message(&answer) {
+                Ok(message) => message.to_owned(),
+                Err(error) => error.to_string(),
+            },
             Err(error) => error.to_string(),
         };
         // Without a board there is nobody to tell.
@@ -184,8 +187,8 @@ async fn look(client: &Client, wanted: &Wanted) -> Result<Seen, Error> {
 
 async fn look_at(client: &Client, id: &str) -> Result<Look, Error> {
     let path = format!("/api/v1/tasks/{id}");
-    let task = client.get(&path).await?;
-    let explained = client.get(&format!("{path}/explain")).await?;
+    let task = client.get_object(&path).await?;
+    let explained = client.get_object(&format!("{path}/explain")).await?;
     let why = explained["message"].as_str().unwrap_or_default().to_owned();
     Ok(Look { task, why })
 }

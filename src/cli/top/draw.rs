@@ -104,8 +104,8 @@ fn everything(frame: &mut Frame, area: Rect, board: &Board) {
 /// Those with work come first, as there may be more than there is room for.
 fn processors(frame: &mut Frame, area: Rect, list: &[Value]) {
     let mut list: Vec<_> = list.iter().collect();
-    let work =
-        |it: &&Value| it["running"].as_u64().unwrap_or(0) + it["pending"].as_u64().unwrap_or(0);
+    let count = |it: &Value, name: &str| it[name].as_u64().unwrap_or(0);
+    let work = |it: &&Value| count(it, "running").saturating_add(count(it, "pending"));
     list.sort_by_key(|it| std::cmp::Reverse(work(it)));
     let rows = list.into_iter().map(panes::processor).map(Row::new);
     let widths = [
@@ -243,7 +243,11 @@ mod tests {
     fn drawn(board: &Board, width: u16, height: u16) -> String {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
         terminal.draw(|frame| draw(frame, board)).unwrap();
-        terminal.backend().to_string()
+        match width {
+            // The stand-in for a terminal cannot be shown without columns.
+            0 => String::new(),
+            _ => terminal.backend().to_string(),
+        }
     }
 
     #[test]
@@ -281,12 +285,90 @@ mod tests {
             Mode::Search("x".to_owned()),
         ] {
             board.mode = mode;
-            for (width, height) in [(1, 1), (3, 2), (20, 5), (80, 15), (300, 100)] {
+            for (width, height) in [
+                (0, 0),
+                (0, 9),
+                (1, 1),
+                (3, 2),
+                (20, 5),
+                (80, 15),
+                (300, 100),
+            ] {
                 drawn(&board, width, height);
             }
             assert!(drawn(&board, 80, 24).contains("trying again: gone"));
         }
         drawn(&Board::default(), 80, 24);
+    }
+
+    #[test]
+    fn no_answer_is_too_much() {
+        let most = u64::MAX;
+        let point = json!({"completed": most, "failed": most});
+        let texts = [
+            "x".repeat(70_000),
+            " ".repeat(70_000),
+            "日".repeat(70_000),
+            "e\u{301}".repeat(70_000),
+            format!("a{}", "\u{301}".repeat(70_000)),
+            "👨\u{200d}".repeat(70_000),
+        ];
+        let mut answers: Vec<_> = texts.iter().map(|text| json!(text)).collect();
+        answers.extend([
+            json!(null),
+            json!([]),
+            json!(most),
+            json!({"a": 1}),
+            json!(true),
+        ]);
+        for it in &answers {
+            let mut board = board();
+            board.seen.url = it.to_string();
+            board.seen.status = json!({"paused": true, "pending": it, "active": it, "limit": it, "tasks": it,
+                "version": it, "pause": {"reason": it, "by": it, "since": it}});
+            let names = [
+                "name",
+                "kind",
+                "running",
+                "pending",
+                "concurrency",
+                "rate",
+                "paused",
+            ];
+            let processor: Value = names
+                .iter()
+                .map(|name| ((*name).to_owned(), it.clone()))
+                .collect();
+            let busy = json!({"name": "busy", "running": most, "pending": most});
+            board.seen.processors = vec![it.clone(), processor, busy];
+            board.seen.chart = json!({"step_seconds": 0, "points": [point, it, point, point]});
+            let names = [
+                "id",
+                "status",
+                "processor",
+                "attempt",
+                "content",
+                "result",
+                "error",
+                "logs",
+                "progress",
+            ];
+            let task: Value = names
+                .iter()
+                .map(|name| ((*name).to_owned(), it.clone()))
+                .collect();
+            board.seen.tasks = vec![it.clone(), task.clone()];
+            let why = it.as_str().unwrap_or_default().to_owned();
+            board.trouble = Some(why.clone());
+            board.events.push_back(why.clone());
+            board.seen.task = Some(Look { task, why });
+            for mode in [Mode::Tasks, Mode::Task { from: 0 }] {
+                board.mode = mode;
+                for (width, height) in [(0, 0), (7, 3), (80, 24), (1000, 50)] {
+                    drawn(&board, width, height);
+                }
+            }
+        }
     }
 
     #[test]

@@ -45,7 +45,7 @@ async fn listen(socket: &mut Socket, since: &mut Option<i64>, news: &Sender<News
             return;
         };
         let Some(last) = since else {
-            *since = Some((frame.id - EARLIER).max(0));
+            *since = Some(frame.id.saturating_sub(EARLIER).max(0));
             return;
         };
         if !frame.is_system_log() {

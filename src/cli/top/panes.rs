@@ -22,7 +22,8 @@ pub(super) fn rate(chart: &Value) -> Option<(String, Vec<u64>)> {
     let minute = &whole[whole.len().saturating_sub(STEPS)..];
     let count = |point: &Value, name: &str| point[name].as_u64().unwrap_or(0);
     let rate = |name: &str| {
-        let sum: u64 = minute.iter().map(|point| count(point, name)).sum();
+        let counts = minute.iter().map(|point| count(point, name));
+        let sum = counts.fold(0, u64::saturating_add);
         // Exact as far as it is shown.
         #[expect(clippy::cast_precision_loss, reason = "as said")]
         let rate = sum as f64 / (minute.len().max(1) as f64 * length);
@@ -33,13 +34,9 @@ pub(super) fn rate(chart: &Value) -> Option<(String, Vec<u64>)> {
         rate("completed"),
         rate("failed")
     );
-    Some((
-        words,
-        points
-            .iter()
-            .map(|point| count(point, "completed"))
-            .collect(),
-    ))
+    // ratatui multiplies them by the height of a bar.
+    let bar = |point| count(point, "completed").min(u32::MAX.into());
+    Some((words, points.iter().map(bar).collect()))
 }
 
 /// `pending 3   running 2 of 5   completed 7   failed 1`

@@ -15,7 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
-use reqwest::{Client, RequestBuilder, Response, redirect};
+use reqwest::{Client, RequestBuilder, Response};
 use tokio::sync::OnceCell;
 
 use self::encoding::encoding_left;
@@ -124,7 +124,6 @@ impl Http {
             .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, plainly)]))
             .connector_layer(NoteConnections)
             .pool_max_idle_per_host(kept_connections)
-            .redirect(redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE_CONNECTION)
             .user_agent(concat!("venom-core/", env!("CARGO_PKG_VERSION")))
