@@ -50,7 +50,8 @@ const READ_BUFFER_BYTES: usize = 1024;
 ///
 /// One JSON text frame an event: `id` (it grows), `type`, `agent`, `message`, `timestamp` and `data`. The
 /// first is a `SYSTEM_LOG` that says hello. A listener that is too slow is told what it missed
-/// (`EVENTS_MISSED` with `data.from` and `data.to`) and can ask for it with `since`. A token that is for some
+/// (`EVENTS_MISSED` with `data.from` and `data.to`) and can ask for it with `since`. A frame is at most 1 MiB: longer
+/// texts are cut, and `data.truncated` has the number of characters of each. A token that is for some
 /// processors hears of one task of them at a time.
 #[utoipa::path(
     get, path = "/ws/events", tag = "Events", operation_id = "listen",

@@ -1,6 +1,10 @@
 //! Journal rows of one task as what its followers are told. Pure.
 
+use crate::models::length_in_json;
 use crate::state::Said;
+
+/// Rows of more bytes than this, in JSON, become several events.
+const RUN_BYTES: usize = 256 * 1024;
 
 /// Rows that follow each other and become one event.
 #[derive(Debug, PartialEq)]
@@ -8,6 +12,8 @@ pub(super) struct News {
     /// Id of the last of them.
     pub newest: i64,
     pub said: Run,
+    /// How much it says, in bytes of JSON.
+    pub bytes: usize,
 }
 
 #[derive(Debug, PartialEq)]
@@ -16,17 +22,30 @@ pub(super) enum Run {
     Output(String),
 }
 
-/// Joins lines that follow each other, and outputs that do. A row that says nothing belongs to the
-/// lines about it: what it stands for shows in the task's state.
+/// Joins lines that follow each other, and outputs that do, as far as there is room in an event. A row that
+/// says nothing belongs to the lines about it: what it stands for shows in the task's state.
 pub(super) fn in_runs(rows: Vec<(i64, Said)>) -> Vec<News> {
     let mut runs: Vec<News> = Vec::new();
     for (newest, said) in rows {
-        let joined = match runs.last_mut() {
-            Some(last) => last.said.join(said.into()).map(|()| last.newest = newest),
+        let bytes = match &said {
+            // With its quotes and comma.
+            Said::Line(text) | Said::Output(text) => length_in_json(text) + 3,
+            Said::Nothing => 0,
+        };
+        let last = runs.last_mut();
+        let joined = match last.filter(|last| last.bytes + bytes <= RUN_BYTES || bytes == 0) {
+            Some(last) => last.said.join(said.into()).map(|()| {
+                last.newest = newest;
+                last.bytes += bytes;
+            }),
             None => Err(said.into()),
         };
         if let Err(said) = joined {
-            runs.push(News { newest, said });
+            runs.push(News {
+                newest,
+                said,
+                bytes,
+            });
         }
     }
     runs
@@ -71,19 +90,39 @@ mod tests {
             line("done"),
         ];
         let runs = in_runs((1..).zip(rows).collect());
-        let lines = |newest, lines: &[&str]| News {
-            newest,
-            said: Run::Lines(lines.iter().map(|line| (*line).to_owned()).collect()),
-        };
-        let hello = Run::Output("Hello".to_owned());
+        let lines =
+            |lines: &[&str]| Run::Lines(lines.iter().map(|line| (*line).to_owned()).collect());
         let expected = [
-            lines(2, &["started"]),
-            News {
-                newest: 4,
-                said: hello,
-            },
-            lines(6, &["done"]),
+            (2, lines(&["started"])),
+            (4, Run::Output("Hello".to_owned())),
+            (6, lines(&["done"])),
         ];
+        let runs: Vec<_> = runs.into_iter().map(|run| (run.newest, run.said)).collect();
         assert_eq!(runs, expected);
+    }
+
+    #[test]
+    fn no_event_has_more_rows_than_there_is_room_for() {
+        let line = |length: usize| Said::Line("x".repeat(length));
+        // The quote takes two bytes in JSON.
+        let quotes = Said::Output("\"".repeat(RUN_BYTES / 4));
+        let more = Said::Output("\"".repeat(RUN_BYTES / 4));
+        let half = RUN_BYTES / 2;
+        let rows = [
+            line(half),
+            line(half - 6),
+            Said::Nothing,
+            line(1),
+            line(2 * RUN_BYTES),
+            Said::Nothing,
+            line(1),
+            quotes,
+            more,
+        ];
+        let newest: Vec<_> = in_runs((1..).zip(rows).collect())
+            .iter()
+            .map(|run| run.newest)
+            .collect();
+        assert_eq!(newest, [3, 4, 6, 7, 8, 9]);
     }
 }

@@ -3,7 +3,8 @@
 //! Each `task_update` carries the lines since the last one, and each `task_output` what an answer that
 //! grows has grown by since; they come in the order of the journal. While a task runs, `result` is what has
 //! come of it. The id of each is the newest
-//! journal row it covers, so that `Last-Event-ID` goes on from there.
+//! journal row it covers, so that `Last-Event-ID` goes on from there. None is longer than 1 MiB: what does
+//! not fit into one becomes several, and a single text that does not fit is cut (`truncated`).
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -14,7 +15,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use futures_util::StreamExt;
 use futures_util::stream::{self, Stream};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep_until};
 
 use super::caller::Caller;
@@ -26,11 +27,13 @@ use super::news::{Run, in_runs};
 use super::sse::{self, Sse};
 use super::{Api, Shared};
 use crate::events::{Delivery, Feed, Filter};
-use crate::models::{Event, EventType, TaskId, TaskStatus, Timestamp};
+use crate::models::{EVENT_LIMIT_BYTES, Event, EventType, TaskId, TaskStatus, Timestamp, fit};
 use crate::state::{Error, Said, StateManager};
 
 /// Journal rows in one update.
 const LINES: u32 = 1000;
+/// The most bytes of an event's data; its name and id come on top.
+const DATA_LIMIT_BYTES: usize = EVENT_LIMIT_BYTES - 1024;
 /// How often a silent stream says that it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
@@ -40,7 +43,8 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// the task runs, `result` is as much of an answer as has come, to 256 KiB), `task_output` (`text` by which an
 /// answer has grown), `task_live_line` (`line`, how a line stands that has not ended), `heartbeat`, and last
 /// `task_finished`, or
-/// `task_missing` if it is deleted meanwhile.
+/// `task_missing` if it is deleted meanwhile. An event is at most 1 MiB: longer texts are cut, and `truncated` has the
+/// number of characters of each.
 #[utoipa::path(
     get, path = "/api/v1/tasks/{task_id}/stream", tag = "Events", operation_id = "stream_task",
     params(parameters::TaskIdParameter, parameters::LastEventIdParameter),
@@ -259,7 +263,7 @@ impl Follower {
         sse::Event::default()
             .event("task_output")
             .id(self.seen.to_string())
-            .data(data.to_string())
+            .data(within_limit(data))
     }
 
     /// How a line stands that has not ended. It has no id: whoever comes back is shown the next one.
@@ -269,13 +273,13 @@ impl Follower {
             "line": event.message,
             "timestamp": event.at,
         });
-        let more: Option<serde_json::Value> = serde_json::from_str(&event.data).ok();
+        let more: Option<Value> = serde_json::from_str(&event.data).ok();
         if let Some(ansi) = more.and_then(|more| more.get("ansi").cloned()) {
             data["ansi"] = ansi;
         }
         sse::Event::default()
             .event("task_live_line")
-            .data(data.to_string())
+            .data(within_limit(data))
     }
 
     fn event(
@@ -295,6 +299,17 @@ impl Follower {
         sse::Event::default()
             .event(name)
             .id(self.seen.to_string())
-            .data(data.to_string())
+            .data(within_limit(data))
+    }
+}
+
+/// An event's data as it is sent.
+fn within_limit(data: Value) -> String {
+    let text = data.to_string();
+    match data {
+        Value::Object(data) if text.len() > DATA_LIMIT_BYTES => {
+            fit(data, Map::new(), DATA_LIMIT_BYTES)
+        }
+        _ => text,
     }
 }

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::cut::{EVENT_LIMIT_BYTES, cut, fit};
 use super::{TaskId, Timestamp, UnknownName};
 
 /// What the first frame of an event socket says.
@@ -110,6 +111,11 @@ impl std::str::FromStr for EventType {
     }
 }
 
+/// The shares of [`EVENT_LIMIT_BYTES`] that the parts of an event have, if it is too long as a whole.
+const DATA_LIMIT_BYTES: usize = EVENT_LIMIT_BYTES / 2;
+const MESSAGE_LIMIT_BYTES: usize = EVENT_LIMIT_BYTES / 4;
+const AGENT_LIMIT_BYTES: usize = 1_000;
+
 /// The JSON text frame, in the contract's field order.
 #[derive(Serialize)]
 struct Frame<'a> {
@@ -143,14 +149,37 @@ impl Event {
     }
 
     fn encode(&self) -> String {
+        let (agent, message) = (self.agent.as_deref(), self.message.as_deref());
+        let message = message.unwrap_or_default();
         let data = self.full_data();
+        let frame = self.encode_parts(agent, message, &data);
+        match frame.len() <= EVENT_LIMIT_BYTES {
+            true => frame,
+            false => self.encode_cut(agent, message, &data),
+        }
+    }
+
+    /// With each part cut to its share of the limit. `data.truncated` says how long the texts were.
+    fn encode_cut(&self, agent: Option<&str>, message: &str, data: &RawValue) -> String {
+        let agent_cut = agent.and_then(|agent| cut(agent, AGENT_LIMIT_BYTES));
+        let message_cut = cut(message, MESSAGE_LIMIT_BYTES);
+        let cut = message_cut.iter();
+        let lengths = cut.map(|_| ("message".to_owned(), message.chars().count().into()));
+        let data = serde_json::from_str(data.get()).unwrap_or_default();
+        let data = RawValue::from_string(fit(data, lengths.collect(), DATA_LIMIT_BYTES));
+        let data = data.expect("it was encoded as JSON");
+        let agent = agent_cut.as_deref().or(agent);
+        self.encode_parts(agent, message_cut.as_deref().unwrap_or(message), &data)
+    }
+
+    fn encode_parts(&self, agent: Option<&str>, message: &str, data: &RawValue) -> String {
         let frame = Frame {
             id: self.id,
             kind: self.kind.as_str(),
-            agent: self.agent.as_deref(),
-            message: self.message.as_deref().unwrap_or_default(),
+            agent,
+            message,
             timestamp: self.at,
-            data: &data,
+            data,
         };
         serde_json::to_string(&frame).expect("strings and numbers always encode")
     }

@@ -5,6 +5,7 @@
 
 mod attempt;
 mod clock;
+mod cut;
 mod duration;
 mod event;
 mod filter;
@@ -19,6 +20,7 @@ mod trace;
 
 pub use attempt::{Again, Attempt, ClaimedTask, Lease, LeaseOrigin, OfferId, Outcome, Terms};
 pub use clock::{Clock, Reading};
+pub use cut::{EVENT_LIMIT_BYTES, fit, length_in_json};
 pub use duration::parse_duration;
 pub use event::{Event, EventType, FIRST_FRAME_MESSAGE};
 pub use filter::{Order, TaskFilter};

@@ -22,6 +22,7 @@ mod dumps;
 mod emergency_stop;
 mod errors;
 mod events;
+mod frames;
 mod guard;
 mod heavy;
 mod hive_away;

@@ -7,12 +7,16 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::StateManager;
-use crate::models::{Attempt, ClaimedTask, OfferId, Outcome, TaskId, TaskStatus};
+use crate::models::{
+    Attempt, ClaimedTask, EVENT_LIMIT_BYTES, OfferId, Outcome, TaskId, TaskStatus,
+};
 use crate::state::batch::Report;
 use crate::state::request::Order;
 use crate::state::{Error, Waiter, reads};
 use crate::terminal::OutputLine;
 
+/// Bytes of an answer in one event: even if JSON takes six for each, it fits.
+const OUTPUT_LIMIT_BYTES: usize = EVENT_LIMIT_BYTES / 8;
 /// How often the end of an attempt is looked for, besides waiting to be told.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
 
@@ -65,7 +69,17 @@ impl StateManager {
     }
 
     /// Adds to a running attempt's answer as it grows. Waits while the Writer is behind.
-    pub async fn output(&self, attempt: Attempt, agent: &str, text: String) {
+    ///
+    /// What is too long for one event becomes several, so that listeners get all of it.
+    pub async fn output(&self, attempt: Attempt, agent: &str, mut text: String) {
+        while let Some(rest) = split_off(&mut text, OUTPUT_LIMIT_BYTES) {
+            self.output_part(attempt, agent, text).await;
+            text = rest;
+        }
+        self.output_part(attempt, agent, text).await;
+    }
+
+    async fn output_part(&self, attempt: Attempt, agent: &str, text: String) {
         let agent = agent.to_owned();
         self.report(Report::Output {
             attempt,
@@ -171,5 +185,27 @@ impl StateManager {
                 None => return Ok(TaskStatus::Failed),
             }
         }
+    }
+}
+
+/// What is left of a text beyond `limit` bytes, which is taken away from it.
+fn split_off(text: &mut String, limit: usize) -> Option<String> {
+    if text.len() <= limit {
+        return None;
+    }
+    Some(text.split_off(text.floor_char_boundary(limit)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split_off;
+
+    #[test]
+    fn a_text_is_split_between_characters() {
+        let mut text = "aé日b".to_owned();
+        assert_eq!(split_off(&mut text, 4).as_deref(), Some("日b"));
+        assert_eq!(text, "aé");
+        assert_eq!(split_off(&mut text, 3), None);
+        assert_eq!(text, "aé");
     }
 }

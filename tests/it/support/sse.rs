@@ -15,11 +15,14 @@ pub struct SseEvent {
     pub event: String,
     pub id: Option<String>,
     pub data: Value,
+    /// How long it is as it is sent.
+    pub bytes: usize,
 }
 
 pub struct SseStream {
     bytes: Pin<Box<dyn Stream<Item = reqwest::Result<bytes::Bytes>> + Send>>,
-    text: String,
+    /// What has come of the next events. A chunk may end within a character.
+    arrived: Vec<u8>,
 }
 
 impl Service {
@@ -34,7 +37,7 @@ impl Service {
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         SseStream {
             bytes: Box::pin(response.bytes_stream()),
-            text: String::new(),
+            arrived: Vec::new(),
         }
     }
 }
@@ -43,15 +46,14 @@ impl SseStream {
     /// The next event; `None` at the end of the stream.
     pub async fn next(&mut self) -> Option<SseEvent> {
         loop {
-            if let Some((block, rest)) = self.text.split_once("\n\n") {
-                let event = parse(block);
-                self.text = rest.to_owned();
-                return Some(event);
+            let end = self.arrived.windows(2).position(|pair| pair == b"\n\n");
+            if let Some(end) = end {
+                let block: Vec<_> = self.arrived.drain(..end + 2).collect();
+                return Some(parse(std::str::from_utf8(&block[..end]).expect("UTF-8")));
             }
             let chunk = in_time("a server-sent event", self.bytes.next()).await?;
-            let chunk = chunk.expect("a stream that is not cut");
-            self.text
-                .push_str(std::str::from_utf8(&chunk).expect("UTF-8"));
+            self.arrived
+                .extend(chunk.expect("a stream that is not cut"));
         }
     }
 
@@ -71,6 +73,8 @@ fn parse(block: &str) -> SseEvent {
         line.map(|value| value.trim_start().to_owned())
     };
     SseEvent {
+        // With the empty line after it.
+        bytes: block.len() + 2,
         event: field("event:").expect("an event's name"),
         id: field("id:"),
         data: serde_json::from_str(&field("data:").expect("data")).expect("JSON"),
