@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::keys::NodeKeys;
 use crate::models::Timestamp;
+use crate::models::task_limits::KEY_CHARS;
 
 const ORDER: &str = include_str!("lua/order.lua");
 
@@ -91,7 +92,15 @@ impl Command {
             _ => return Err(Unclear::Data("expected an object".to_owned())),
         };
         match name.to_ascii_lowercase().as_str() {
-            "pause" => Ok(Self::Pause(fields(data)?)),
+            "pause" => {
+                let pause: Pause = fields(data)?;
+                let reason = pause.reason.as_deref().unwrap_or_default();
+                if reason.chars().nth(KEY_CHARS).is_some() {
+                    let expected = format!("reason: expected at most {KEY_CHARS} characters");
+                    return Err(Unclear::Data(expected));
+                }
+                Ok(Self::Pause(pause))
+            }
             "resume" => Ok(Self::Resume(fields(data)?)),
             "emergency_stop" => Ok(Self::EmergencyStop),
             "status" => Ok(Self::Status),

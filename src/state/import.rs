@@ -212,7 +212,88 @@ async fn delete(conn: &mut SqliteConnection, ids: &[TaskId]) -> Result<(), Error
     Ok(())
 }
 
+/// Inserts the tasks in their order. Those of a run of small ones travel together, a large one alone.
 async fn insert(conn: &mut SqliteConnection, tasks: &[Task]) -> Result<(), Error> {
+    for run in tasks.chunk_by(|one, next| !is_large(one) && !is_large(next)) {
+        match run {
+            [task] if is_large(task) => insert_large(conn, task).await?,
+            tasks => insert_small(conn, tasks).await?,
+        }
+    }
+    insert_links(conn, tasks).await
+}
+
+/// Bytes of a task's texts above which it travels alone.
+const LARGE_BYTES: usize = 64 * 1024;
+
+fn is_large(task: &Task) -> bool {
+    let texts = [&task.result, &task.error].map(|text| text.as_ref().map_or(0, String::len));
+    let json = [&task.context_history, &task.extra].map(|json| json.as_str().len());
+    let used = task.context_used.as_ref();
+    let used = used.map_or(0, |json| json.as_str().len());
+    let bytes =
+        task.content.len() + texts.iter().sum::<usize>() + json.iter().sum::<usize>() + used;
+    bytes > LARGE_BYTES
+}
+
+/// Each of its texts is a parameter of its own: of a list of values SQLite copies the whole row for each
+/// value that is taken out of it.
+async fn insert_large(conn: &mut SqliteConnection, task: &Task) -> Result<(), Error> {
+    let id = task.id.hyphenated().to_string();
+    let (status, failure) = (
+        task.status.as_str(),
+        task.failure.map(|failure| failure.as_str()),
+    );
+    let (created_at, run_at) = (task.created_at.to_string(), task.run_at.to_string());
+    let started_at = task.started_at.map(|time| time.to_string());
+    let finished_at = task.finished_at.map(|time| time.to_string());
+    let tags = serde_json::to_string(&task.tags)?;
+    let (history, extra) = (task.context_history.as_str(), task.extra.as_str());
+    let used = task.context_used.as_ref().map(RawJson::as_str);
+    let upstream = match task.after.is_empty() {
+        true => None,
+        false => Some(serde_json::to_string(&task.after)?),
+    };
+    let blocked = blocked_by(task).len() as i64;
+    sqlx::query!(
+        "INSERT INTO tasks (id, content, status, processor, priority, attempt, max_attempts,
+                            created_at, run_at, started_at, finished_at, result, failure, error,
+                            progress, tags, session_id, context_history, context_used, extra,
+                            timeout, concurrency_key, unique_key, upstream, blocked, source)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
+                 ?19, ?20, ?21, ?22, ?23, ?24, ?25, 'import')",
+        id,
+        task.content,
+        status,
+        task.processor,
+        task.priority,
+        task.attempt,
+        task.max_attempts,
+        created_at,
+        run_at,
+        started_at,
+        finished_at,
+        task.result,
+        failure,
+        task.error,
+        task.progress,
+        tags,
+        task.session_id,
+        history,
+        used,
+        extra,
+        task.timeout,
+        task.concurrency_key,
+        task.unique_key,
+        upstream,
+        blocked
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+async fn insert_small(conn: &mut SqliteConnection, tasks: &[Task]) -> Result<(), Error> {
     let rows: Vec<_> = tasks.iter().map(TaskRow::of).collect();
     let rows = serde_json::to_string(&rows)?;
     sqlx::query!(
@@ -228,8 +309,12 @@ async fn insert(conn: &mut SqliteConnection, tasks: &[Task]) -> Result<(), Error
            FROM jsonb_each(?1)",
         rows
     )
-    .execute(&mut *conn)
+    .execute(conn)
     .await?;
+    Ok(())
+}
+
+async fn insert_links(conn: &mut SqliteConnection, tasks: &[Task]) -> Result<(), Error> {
     let links: Vec<_> = tasks
         .iter()
         .flat_map(|task| blocked_by(task).iter().map(|upstream| (upstream, task.id)))
