@@ -32,7 +32,7 @@ fn time() -> impl Strategy<Value = Timestamp> {
 fn number() -> impl Strategy<Value = Number> {
     let written = prop_oneof![
         "-?[1-9][0-9]{18,40}",
-        "-?[0-9]\\.[0-9]{1,30}[eE][+-]?[0-9]{1,3}"
+        "-?[0-9]\\.[0-9]{1,30}[eE][+-]?([0-9]{1,2}|[12][0-9]{2})"
     ];
     prop_oneof![
         any::<i64>().prop_map(Number::from),
