@@ -8,7 +8,7 @@ CREATE TABLE open_dependencies (
 CREATE INDEX open_dependencies_by_downstream ON open_dependencies (downstream);
 
 INSERT OR IGNORE INTO open_dependencies (upstream, downstream)
-SELECT named.value, tasks.id FROM tasks, json_each(tasks.upstream) AS named
+SELECT named.value, tasks.id FROM tasks, json_each(CASE WHEN json_valid(tasks.upstream) THEN tasks.upstream ELSE '[]' END) AS named
  WHERE tasks.finished_at IS NULL AND tasks.upstream IS NOT NULL;
 
 -- Triggers keep it, so that no way to change a task is forgotten. They cost a task without dependencies nothing
@@ -17,14 +17,14 @@ CREATE TRIGGER dependencies_open AFTER INSERT ON tasks
     WHEN NEW.upstream IS NOT NULL AND NEW.finished_at IS NULL
 BEGIN
     INSERT OR IGNORE INTO open_dependencies (upstream, downstream)
-    SELECT value, NEW.id FROM json_each(NEW.upstream);
+    SELECT value, NEW.id FROM json_each(CASE WHEN json_valid(NEW.upstream) THEN NEW.upstream ELSE '[]' END);
 END;
 
 CREATE TRIGGER dependencies_open_again AFTER UPDATE OF finished_at ON tasks
     WHEN OLD.upstream IS NOT NULL AND OLD.finished_at IS NOT NULL AND NEW.finished_at IS NULL
 BEGIN
     INSERT OR IGNORE INTO open_dependencies (upstream, downstream)
-    SELECT value, NEW.id FROM json_each(NEW.upstream);
+    SELECT value, NEW.id FROM json_each(CASE WHEN json_valid(NEW.upstream) THEN NEW.upstream ELSE '[]' END);
 END;
 
 CREATE TRIGGER dependencies_end AFTER UPDATE OF finished_at ON tasks

@@ -24,7 +24,7 @@ pub async fn report(state: StateManager, stop: CancellationToken, end: Cancellat
     let every = watchdog.map(|watchdog| watchdog / 10);
     let answers = || {
         let state = state.clone();
-        async move { state.queue_status().await.is_ok() }
+        async move { state.writer_is_done().await.is_ok() }
     };
     tokio::select! {
         () = end.cancelled() => {}

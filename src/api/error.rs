@@ -125,7 +125,7 @@ impl From<state::Error> for ApiError {
             | state::Error::TooManySearches
             | state::Error::SearchTooLong => Self::Unavailable(sentence(&error.to_string())),
             state::Error::Taken { task_id } => Self::Taken(task_id, sentence(&error.to_string())),
-            state::Error::Conflict(_) | state::Error::NoInput { .. } => {
+            state::Error::Conflict(_) | state::Error::KeyTaken | state::Error::NoInput { .. } => {
                 Self::Status(StatusCode::CONFLICT, sentence(&error.to_string()))
             }
             state::Error::KeyReused => {
@@ -229,7 +229,7 @@ fn answer(status: StatusCode, body: impl Serialize) -> Response {
 }
 
 /// The text as a sentence: a capital first, a full stop last.
-fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters
         .next()

@@ -1,12 +1,19 @@
 //! Is it alive, and would it take a task?
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
+use tokio::time::timeout;
 use utoipa::ToSchema;
 
+use super::error::sentence;
 use super::{ApiError, Shared};
 use crate::models::HiveLink;
+
+/// A probe gets an answer in any case.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct Health {
@@ -51,12 +58,19 @@ pub(super) async fn readyz(State(api): Shared) -> Result<Json<Readiness>, ApiErr
     if api.stopping.is_cancelled() {
         return Err(crate::state::Error::Stopping.into());
     }
-    if let Some(problem) = api.state.health().problem() {
-        return Err(crate::state::Error::Unavailable(problem).into());
+    let status = timeout(PATIENCE, api.state.queue_status()).await;
+    let status = status.map_err(|_| {
+        let seconds = PATIENCE.as_secs();
+        ApiError::Unavailable(format!(
+            "The service has not answered itself for {seconds} s."
+        ))
+    })??;
+    match status.problem {
+        Some(problem) => Err(ApiError::Unavailable(sentence(&problem))),
+        // Without Redis, tasks are accepted all the same.
+        None => Ok(Json(Readiness {
+            status: "ready",
+            hive: status.hive,
+        })),
     }
-    // Without Redis, tasks are accepted all the same.
-    Ok(Json(Readiness {
-        status: "ready",
-        hive: api.state.queue_status().await?.hive,
-    }))
 }

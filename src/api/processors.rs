@@ -23,6 +23,9 @@ pub(super) struct Listed {
     kind: Option<&'static str>,
     #[serde(flatten)]
     status: ProcessorStatus,
+    /// Why no task is accepted at this moment; left out while tasks are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
 }
 
 /// The processors and what they do at this moment, by name.
@@ -42,12 +45,14 @@ pub(super) async fn list(
         processors.entry(name).or_default();
     }
     let settings = api.current.get();
+    let problem = api.state.health().problem();
     let own = processors.into_iter();
     let own = own.filter(|(name, _)| caller.covers(name));
     let listed = own.map(|(name, status)| Listed {
         kind: settings.processors.get(&name).map(|set| set.kind.name()),
         name,
         status,
+        problem: problem.clone(),
     });
     Ok(Json(listed.collect()))
 }

@@ -127,6 +127,7 @@ impl Doctor {
     async fn service(&self) -> Finding {
         const NAME: &str = "service";
         let why = match timeout(PATIENCE, self.state.queue_status()).await {
+            Ok(Ok(status)) if status.problem.is_some() => status.problem.unwrap_or_default(),
             Ok(Ok(status)) => {
                 let (waiting, running) = (status.pending, status.active);
                 let message = format!("takes tasks; {waiting} wait and {running} run");

@@ -78,6 +78,9 @@ pub struct QueueStatus {
     /// Left out while the Hive is off.
     #[serde(default, skip_serializing_if = "HiveLink::is_off")]
     pub hive: HiveLink,
+    /// Why no task is accepted at this moment; left out while tasks are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// Whether the Hive can take tasks.

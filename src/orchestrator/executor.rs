@@ -25,6 +25,8 @@ use crate::traces::{Span, Traces};
 
 /// How long a task waits again that was started while the settings changed.
 const A_MOMENT: Duration = Duration::from_secs(1);
+/// Characters of a failed task's error that the log has; `venom show` has all of it.
+const LOGGED_CHARS: usize = 500;
 /// How long a processor may take to leave when it is told to; then it is dropped. Longer than the
 /// five seconds between SIGTERM and SIGKILL.
 pub(super) const STOP_PATIENCE: Duration = Duration::from_secs(10);
@@ -72,7 +74,7 @@ pub(super) async fn execute(
         span.end_attempt(&outcome);
     }
     if let Outcome::Failed { failure, error } = &outcome {
-        tracing::info!(task_id = %attempt.task_id, attempt = attempt.number, %failure, error_length = error.len(), "task failed");
+        tracing::info!(task_id = %attempt.task_id, attempt = attempt.number, %failure, error = for_log(error), "task failed");
     }
     let stopped_by = match reason {
         None => {
@@ -258,6 +260,18 @@ impl Attempted {
             hold: None,
         })
     }
+}
+
+/// The start of an error, on one line.
+fn for_log(error: &str) -> String {
+    let start = error.chars().take(LOGGED_CHARS);
+    let mut text: String = start
+        .map(|char| if char.is_control() { ' ' } else { char })
+        .collect();
+    if text.len() < error.len() {
+        text.push('…');
+    }
+    text
 }
 
 fn failed(failure: Failure, error: String) -> Outcome {

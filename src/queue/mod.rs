@@ -126,7 +126,7 @@ impl QueueManager {
         }
         // A claim that was committed a moment ago may still be on its way to the orchestrator. Once
         // the Writer has answered, it has been handed over.
-        self.state.queue_status().await?;
+        self.state.writer_is_done().await?;
         self.order(|reply| order(by, reply)).await
     }
 

@@ -87,29 +87,6 @@ pub(super) async fn retry_attempts_if_running(
     Ok(waiting.collect())
 }
 
-/// Sets fields of `context_history`: (attempt, name, value as JSON).
-pub(super) async fn note_if_running(
-    conn: &mut SqliteConnection,
-    notes: &[(Attempt, String, String)],
-) -> Result<(), Error> {
-    for (attempt, name, value) in notes {
-        let path = format!("$.{name:?}");
-        sqlx::query!(
-            "UPDATE tasks
-                SET context_history = CASE WHEN json_valid(context_history)
-                        THEN json_set(context_history, ?3, json(?4)) ELSE context_history END
-              WHERE seq = ?1 AND attempt = ?2 AND status = 'PROCESSING'",
-            attempt.seq,
-            attempt.number,
-            path,
-            value
-        )
-        .execute(&mut *conn)
-        .await?;
-    }
-    Ok(())
-}
-
 /// Fails tasks whose attempts crashed the service too often.
 pub(super) async fn fail_lost(
     conn: &mut SqliteConnection,

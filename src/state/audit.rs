@@ -77,10 +77,7 @@ pub const INVARIANTS: [(&str, &str); 14] = [
                       AND type IN ('TASK_COMPLETED', 'TASK_FAILED', 'TASK_ABORTED'))
                 - (SELECT count(*) FROM logs
                     WHERE task_id = tasks.id AND type = 'TASK_RETRYING'
-                      AND message IN (
-                        'The task did not begin and was retried by hand; the task will run again',
-                        'Attempt ' || CASE WHEN json_valid(data) THEN data ->> '$.attempt' END
-                            || ' failed and was retried by hand; the task will run again'))",
+                      AND CASE WHEN json_valid(data) THEN data ->> '$.by_hand' END)",
     ),
     (
         "tasks that ran more often than they may",
@@ -94,7 +91,9 @@ pub const INVARIANTS: [(&str, &str); 14] = [
     ),
     (
         "open tasks whose upstream tasks are not kept for them, or tasks that keep some without need",
-        "SELECT tasks.id FROM tasks, json_each(tasks.upstream) AS named
+        "SELECT tasks.id
+           FROM tasks,
+                json_each(CASE WHEN json_valid(tasks.upstream) THEN tasks.upstream ELSE '[]' END) AS named
           WHERE tasks.finished_at IS NULL AND tasks.upstream IS NOT NULL
             AND NOT EXISTS (SELECT 1 FROM open_dependencies
                              WHERE upstream = named.value AND downstream = tasks.id)

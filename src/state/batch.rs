@@ -99,7 +99,7 @@ pub(super) enum Report {
         agent: String,
         text: String,
     },
-    /// `value` (JSON) becomes `context_history.<name>`.
+    /// `value` (JSON) becomes `context_history.<name>`. A processor notes under one name.
     Note {
         attempt: Attempt,
         name: String,
@@ -259,21 +259,5 @@ impl Batch {
         }
         self.reports = kept;
         shown
-    }
-
-    /// Takes the notes out: (attempt, name, value).
-    pub fn take_notes(&mut self) -> Vec<(Attempt, String, String)> {
-        let is_note = |report: &mut Report| matches!(report, Report::Note { .. });
-        self.reports
-            .extract_if(.., is_note)
-            .filter_map(|report| match report {
-                Report::Note {
-                    attempt,
-                    name,
-                    value,
-                } => Some((attempt, name, value)),
-                _ => None,
-            })
-            .collect()
     }
 }

@@ -23,7 +23,6 @@ use super::circles::{circles, links_of_waiting};
 use super::journal::Row;
 use super::orders::journal;
 use super::text::Text;
-use super::transaction::{begin, end};
 use super::writer::Writer;
 use crate::models::{Failure, TaskId, TaskStatus, Timestamp};
 
@@ -79,10 +78,10 @@ impl Writer {
     pub(super) async fn resolve_chunk(&mut self, upstream: TaskId) -> Result<Progress, Error> {
         let time = Timestamp::now();
         let now = time.to_string();
+        self.begin().await?;
         let conn = &mut self.conn;
-        begin(conn).await?;
         let written = go_through(conn, upstream, time, &now).await;
-        let (chunk, committed): (Chunk, Committed) = end(&mut self.conn, written).await?;
+        let (chunk, committed): (Chunk, Committed) = self.end(written).await?;
         let progress = self.count_chunk(chunk, committed).await;
         if progress == Progress::Done {
             self.ledger.upstream.remove(&upstream);
@@ -125,10 +124,10 @@ impl Writer {
         let circles = circles(&links.collect::<Vec<_>>());
         for members in circles.chunks(CHUNK_LINKS as usize) {
             let time = Timestamp::now();
+            self.begin().await?;
             let conn = &mut self.conn;
-            begin(conn).await?;
             let written = fail_members(conn, members, time).await;
-            let (chunk, committed) = end(&mut self.conn, written).await?;
+            let (chunk, committed) = self.end(written).await?;
             self.count_chunk(chunk, committed).await;
         }
         Ok(())
@@ -139,10 +138,10 @@ impl Writer {
         for upstream in missing {
             loop {
                 let time = Timestamp::now();
+                self.begin().await?;
                 let conn = &mut self.conn;
-                begin(conn).await?;
                 let written = fail_without(conn, upstream, time).await;
-                let (chunk, committed): (Chunk, Committed) = end(&mut self.conn, written).await?;
+                let (chunk, committed): (Chunk, Committed) = self.end(written).await?;
                 match self.count_chunk(chunk, committed).await {
                     Progress::More => {}
                     Progress::NotFinal => break,

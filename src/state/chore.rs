@@ -11,7 +11,6 @@ use super::journal::Row;
 use super::lanes::LaneName;
 use super::orders::{answer, journal};
 use super::request::{Purged, Reply};
-use super::transaction::{begin, end};
 use super::writer::Writer;
 use super::{Error, writes};
 use crate::models::{EventType, Failure, TaskId, Timestamp};
@@ -106,8 +105,8 @@ impl Writer {
         let time = Timestamp::now();
         let now = time.to_string();
         let active = self.ledger.running_total();
+        self.begin().await?;
         let conn = &mut self.conn;
-        begin(conn).await?;
         let written = async {
             let purged = writes::purge_pending(conn, purge.upto, CHUNK_ROWS, ERROR, &now).await?;
             let mut rows: Vec<_> = purged
@@ -122,7 +121,7 @@ impl Writer {
             Ok((purged, committed))
         };
         let written = written.await;
-        let (purged, committed) = end(&mut self.conn, written).await?;
+        let (purged, committed) = self.end(written).await?;
         let last = (purged.len() as i64) < CHUNK_ROWS;
         purge.removed += purged.len() as u64;
         for task in &purged {

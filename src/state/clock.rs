@@ -13,7 +13,6 @@ use super::Error;
 use super::chore::Chore;
 use super::closed::{self, Closed};
 use super::text::Text;
-use super::transaction::{begin, end};
 use super::writer::Writer;
 use super::{meta, reads, writes};
 use crate::models::{Pause, Reading, Timestamp};
@@ -125,8 +124,8 @@ impl Writer {
         let closed: Closed = closed
             .map(|(name, pause)| (name.clone(), begun(pause)))
             .collect();
+        self.begin().await?;
         let conn = &mut self.conn;
-        begin(conn).await?;
         let written = async {
             if let Some(pause) = pause
                 .as_ref()
@@ -142,7 +141,7 @@ impl Writer {
             repair_keys(conn, time).await
         };
         let written = written.await;
-        end(&mut self.conn, written).await?;
+        self.end(written).await?;
         self.ledger.pause = pause;
         self.ledger.closed = closed;
         Ok(())

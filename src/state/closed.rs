@@ -9,7 +9,6 @@ use sqlx::SqliteConnection;
 use super::journal::Row;
 use super::orders::journal;
 use super::request::{Paused, Resumed};
-use super::transaction::{begin, end};
 use super::writer::Writer;
 use super::{Error, meta, reads, writes};
 use crate::models::{EventType, Pause, Timestamp};
@@ -88,14 +87,14 @@ impl Writer {
     }
 
     async fn write_closed(&mut self, closed: Closed, row: Row) -> Result<(), Error> {
+        self.begin().await?;
         let conn = &mut self.conn;
-        begin(conn).await?;
         let written = async {
             remember(conn, &closed).await?;
             journal(conn, vec![row], Timestamp::now()).await
         };
         let written = written.await;
-        let committed = end(&mut self.conn, written).await?;
+        let committed = self.end(written).await?;
         self.ledger.closed = closed;
         self.publish(committed).await;
         Ok(())

@@ -9,7 +9,6 @@ use super::chains::needed_by;
 use super::journal::Row;
 use super::orders::journal;
 use super::request::Deleted;
-use super::transaction::{begin, end};
 use super::writer::Writer;
 use super::{Error, index};
 use crate::models::{TaskId, TaskStatus, Timestamp};
@@ -43,8 +42,8 @@ impl Writer {
         told: impl FnOnce(u64) -> (String, Value) + Send,
     ) -> Result<u64, Error> {
         let time = Timestamp::now();
+        self.begin().await?;
         let conn = &mut self.conn;
-        begin(conn).await?;
         let written = async {
             let deleted = delete_rows(conn, ids).await?;
             let (words, data) = told(deleted);
@@ -53,7 +52,7 @@ impl Writer {
             Ok((deleted, committed))
         };
         let written: Result<(u64, Committed), Error> = written.await;
-        let (deleted, committed) = end(&mut self.conn, written).await?;
+        let (deleted, committed) = self.end(written).await?;
         self.publish(committed).await;
         Ok(deleted)
     }

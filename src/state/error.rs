@@ -10,6 +10,9 @@ use libsqlite3_sys as ffi;
 use super::open_files::REFUSAL;
 use crate::models::TaskId;
 
+/// The column of the index `tasks_unique`, as SQLite names it behind a conflict.
+const UNIQUE_KEY: &str = ": tasks.unique_key";
+
 /// A failed read or write of the state.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
@@ -58,12 +61,20 @@ pub enum Error {
     /// A task that another one waited for was deleted before that one had its result.
     #[error("the upstream task {task_id} is not there any more, and so its result is missing")]
     NoInput { task_id: TaskId },
+    /// Another task that is not final has the unique key; which one it is was not asked.
+    #[error("another task that is not finished has this unique_key")]
+    KeyTaken,
     /// A row that the service cannot have written.
     #[error("a row of the database cannot be read: {0}")]
     BadRow(String),
 }
 
 impl Error {
+    /// Whether the database refused what was written, so that others of the same transaction may pass.
+    pub(super) fn is_of_row(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::KeyTaken)
+    }
+
     /// The same, said of one of many tasks.
     pub(super) fn of_task(self, index: usize) -> Self {
         let error = Box::new(self);
@@ -94,6 +105,9 @@ impl From<sqlx::Error> for Error {
                 Self::Unavailable("another program is writing to the database".to_owned())
             }
             ffi::SQLITE_INTERRUPT => Self::SearchTooLong,
+            _ if code == ffi::SQLITE_CONSTRAINT_UNIQUE && message.ends_with(UNIQUE_KEY) => {
+                Self::KeyTaken
+            }
             ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => Self::Corrupt(message),
             ffi::SQLITE_CONSTRAINT | ffi::SQLITE_TOOBIG | ffi::SQLITE_MISMATCH => {
                 Self::Refused(message)

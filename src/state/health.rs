@@ -52,7 +52,10 @@ impl Health {
     /// Why no task is accepted at this moment, as a sentence without a full stop; `None` while tasks are.
     pub fn problem(&self) -> Option<String> {
         if let Some(lost) = self.lost_file() {
-            return Some(format!("{}; {}", lost.what(), lost.advice()));
+            return Some(format!(
+                "{}; `venom doctor` says what to do",
+                lost.what_briefly()
+            ));
         }
         if let Some(Failure { reason, since }) = &*locked(&self.0.failure) {
             return Some(format!("{reason} (since {since})"));

@@ -18,7 +18,6 @@ use tokio::time::Instant;
 
 use super::request::Reply;
 use super::text::Text;
-use super::transaction::{begin, end};
 use super::writer::Writer;
 use super::{Error, fold, history, meta, reads, writes};
 
@@ -142,12 +141,11 @@ impl Writer {
             next = next_tasks(&mut self.conn, after, rows).await?;
         }
         if next.tasks != "[]" {
-            let conn = &mut self.conn;
             // Before the transaction: what another program changes meanwhile has a journal row of its own.
-            let folded = folded_texts(conn, &next).await?;
-            begin(conn).await?;
-            let written = write(conn, &next, folded).await;
-            end(conn, written).await?;
+            let folded = folded_texts(&mut self.conn, &next).await?;
+            self.begin().await?;
+            let written = write(&mut self.conn, &next, folded).await;
+            self.end(written).await?;
         }
         self.index.done = next.upto;
         Ok(())

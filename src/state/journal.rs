@@ -208,10 +208,10 @@ impl Row {
         };
         let now_text = now.to_string();
         let mut row = Self::retrying(task_id, attempt, because, None, None, &now_text);
-        if run_at > now {
-            row.data =
-                json!({ "attempt": attempt, "run_at": run_at, "error": because }).to_string();
-        }
+        let run_at = run_at.max(now);
+        let data =
+            json!({ "attempt": attempt, "run_at": run_at, "error": because, "by_hand": true });
+        row.data = data.to_string();
         row
     }
 

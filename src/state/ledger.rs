@@ -112,6 +112,7 @@ impl Ledger {
             processing: running,
             limit: self.limits.running,
             hive: self.hive.clone(),
+            problem: None,
         }
     }
 

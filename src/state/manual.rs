@@ -13,7 +13,6 @@ use super::lists::Found;
 use super::orders::journal;
 use super::request::{Retried, RetryAt};
 use super::text::Text;
-use super::transaction::{begin, end};
 use super::writer::Writer;
 use super::{Error, bulk};
 use crate::models::{TaskId, TaskStatus, Timestamp};
@@ -38,10 +37,10 @@ impl Writer {
             return Err(Error::Conflict(hindrance.to_string()));
         }
         let time = Timestamp::now();
+        self.begin().await?;
         let conn = &mut self.conn;
-        begin(conn).await?;
         let written = revive(conn, &[task], at, time, self.by.as_deref()).await;
-        let (revived, committed) = end(&mut self.conn, written).await.map_err(taken)?;
+        let (revived, committed) = self.end(written).await?;
         self.count_revived(&revived, committed).await;
         let starts_at = revived.first().map(|task| task.waiting.run_at);
         Ok(Retried::Done {
@@ -52,15 +51,15 @@ impl Writer {
     /// Retries those of these tasks that have failed as they were found; how many.
     pub(super) async fn retry_found(&mut self, found: &[Found], at: RetryAt) -> Result<u64, Error> {
         let time = Timestamp::now();
+        self.begin().await?;
         let conn = &mut self.conn;
-        begin(conn).await?;
         let written = async {
             let tasks = bulk::retriable(conn, found).await?;
             let tasks = without_hindered(conn, tasks).await?;
             revive(conn, &tasks, at, time, self.by.as_deref()).await
         };
         let written = written.await;
-        let (revived, committed) = end(&mut self.conn, written).await?;
+        let (revived, committed) = self.end(written).await?;
         self.count_revived(&revived, committed).await;
         Ok(revived.len() as u64)
     }
@@ -162,16 +161,6 @@ async fn without_hindered(
         if free.len() == before {
             return Ok(tasks.into_iter().filter(|id| free.contains(id)).collect());
         }
-    }
-}
-
-/// Another task may have taken the unique key meanwhile.
-pub(super) fn taken(error: Error) -> Error {
-    match error {
-        Error::Refused(why) if why.contains("tasks.unique_key") => {
-            Error::Conflict("another task that is not finished has its unique_key".to_owned())
-        }
-        other => other,
     }
 }
 

@@ -49,6 +49,7 @@ mod open;
 mod open_files;
 mod orders;
 mod overview;
+mod questions;
 mod rate;
 mod reads;
 mod ready;

@@ -24,6 +24,7 @@ use super::limits::{Home, Limits};
 use super::lock::Lock;
 use super::orders::journal;
 use super::overview::LastCount;
+use super::questions::Questions;
 use super::reads::Interrupted;
 use super::ready::Ready;
 use super::reconfigure::recall_starts;
@@ -40,6 +41,8 @@ use crate::models::{ClaimedTask, Clock, Failure, HiveLink, Reading, TaskId, Time
 const REQUEST_MESSAGES: usize = 16_384;
 /// Reports that may wait for the Writer; whoever has more waits.
 const REPORT_MESSAGES: usize = 4096;
+/// Questions that may wait for it.
+const QUESTION_MESSAGES: usize = 1024;
 /// A task under which the service has died this often is not tried again.
 const CRASHES_UNTIL_LOST: i64 = 3;
 
@@ -202,10 +205,12 @@ impl Opened {
         let waiting_ended = Arc::<Notify>::default();
         let (requests, requests_inbox) = mpsc::channel(REQUEST_MESSAGES);
         let (reports, reports_inbox) = mpsc::channel(REPORT_MESSAGES);
+        let (questions, questions_inbox) = mpsc::channel(QUESTION_MESSAGES);
         let mut writer = Writer {
             conn: self.connections.write,
             requests: requests_inbox,
             reports: reports_inbox,
+            questions: Questions::new(questions_inbox),
             ledger,
             bus: bus.clone(),
             poll_interval: start.poll_interval,
@@ -231,6 +236,7 @@ impl Opened {
             data_version,
             counter: Counter::new(self.connections.read_options),
             next_poll: Instant::now(),
+            next_probe: Instant::now(),
             clock: Clock::trusted(now),
             times_forgotten: None,
             next_count: Instant::now(),
@@ -243,6 +249,7 @@ impl Opened {
         let state = StateManager {
             requests,
             reports,
+            questions,
             inbox: Arc::new(Semaphore::new(inbox_permits)),
             read: self.connections.read,
             searches: self.connections.searches,

@@ -72,7 +72,17 @@ pub struct LostFile {
 impl LostFile {
     /// What happened, as a sentence without a full stop.
     pub fn what(&self) -> String {
-        let path = self.path.display();
+        self.happened_to(&self.path)
+    }
+
+    /// The same without the folder, for clients.
+    pub fn what_briefly(&self) -> String {
+        let name = Path::new(self.path.file_name().unwrap_or_default());
+        format!("the database file {}", self.happened_to(name))
+    }
+
+    fn happened_to(&self, path: &Path) -> String {
+        let path = path.display();
         match self.instead {
             Instead::Nothing => format!("{path} was removed while the service runs"),
             Instead::AnotherFile => {

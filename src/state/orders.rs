@@ -11,8 +11,8 @@ use super::announce::Committed;
 use super::chore::{Chore, PurgeCause};
 use super::journal::Row;
 use super::lanes::LaneName;
+use super::questions::while_answering;
 use super::request::{Order, Paused, Purged, Reply, Resumed};
-use super::transaction::{begin, end};
 use super::writer::{Writer, insert_rows};
 use super::{Error, import, meta, reads, retention, tokens, writes};
 use crate::models::{EventType, Pause, Timestamp};
@@ -42,7 +42,7 @@ impl Writer {
                 self.ledger.claiming = false;
                 answer(reply, Ok(()))
             }
-            Order::Status(reply) => answer(reply, Ok(self.ledger.status())),
+            Order::Answer(reply) => answer(reply, Ok(())),
             Order::Pause(request, reply) => {
                 let paused = match &request.processor {
                     None => self.pause(request.pause(self.by.as_deref())).await,
@@ -90,16 +90,18 @@ impl Writer {
             }
             Order::CatchUp(reply) => self.catch_up(reply).await,
             Order::ForgetKeys(before, reply) => {
-                let forgotten = retention::forget_keys(&mut self.conn, before).await;
+                let forgotten = {
+                    let write = retention::forget_keys(&mut self.conn, before);
+                    while_answering(&mut self.questions, &self.ledger, &self.health, write).await
+                };
                 answer(reply, forgotten)
             }
             Order::Shrink(reply) => {
-                let left = retention::shrink(&mut self.conn).await;
+                let left = {
+                    let write = retention::shrink(&mut self.conn);
+                    while_answering(&mut self.questions, &self.ledger, &self.health, write).await
+                };
                 answer(reply, left)
-            }
-            Order::Explain(asked, reply) => {
-                let explained = self.ledger.explain(&asked, Timestamp::now());
-                answer(reply, Ok(explained))
             }
             Order::Offer(offer, processors, limit, reply) => {
                 self.offer(offer, processors, limit);
@@ -122,10 +124,6 @@ impl Writer {
             Order::Load(oldest, reply) => {
                 let load = self.load(&oldest, Timestamp::now());
                 answer(reply, Ok(load))
-            }
-            Order::Processors(reply) => {
-                let processors = self.ledger.processors(Timestamp::now());
-                answer(reply, Ok(processors))
             }
             Order::SetLimits(change, reply) => {
                 let set = self.set_limits(*change).await;
@@ -154,11 +152,17 @@ impl Writer {
                 answer(reply, imported)
             }
             Order::TokensUsed(names, reply) => {
-                let noted = tokens::note_use(&mut self.conn, &names).await;
+                let noted = {
+                    let write = tokens::note_use(&mut self.conn, &names);
+                    while_answering(&mut self.questions, &self.ledger, &self.health, write).await
+                };
                 answer(reply, noted)
             }
             Order::SetMeta(key, value, reply) => {
-                let set = writes::set_meta(&mut self.conn, key, &value).await;
+                let set = {
+                    let write = writes::set_meta(&mut self.conn, key, &value);
+                    while_answering(&mut self.questions, &self.ledger, &self.health, write).await
+                };
                 answer(reply, set)
             }
             Order::Close(_) => unreachable!("the loop closes"),
@@ -185,14 +189,14 @@ impl Writer {
             .by(pause.by.as_deref())
         });
         let value = serde_json::to_string(&pause)?;
+        self.begin().await?;
         let conn = &mut self.conn;
-        begin(conn).await?;
         let written = async {
             writes::set_meta(conn, meta::PAUSE, &value).await?;
             journal(conn, row.into_iter().collect(), time).await
         };
         let written = written.await;
-        let committed = end(&mut self.conn, written).await?;
+        let committed = self.end(written).await?;
         self.ledger.pause = Some(pause.clone());
         self.publish(committed).await;
         Ok(Paused { active, pause })
@@ -208,14 +212,14 @@ impl Writer {
             json!({ "pending_tasks": self.ledger.pending_total() }),
         )
         .by(self.by.as_deref());
+        self.begin().await?;
         let conn = &mut self.conn;
-        begin(conn).await?;
         let written = async {
             writes::delete_meta(conn, meta::PAUSE).await?;
             journal(conn, vec![row], Timestamp::now()).await
         };
         let written = written.await;
-        let committed = end(&mut self.conn, written).await?;
+        let committed = self.end(written).await?;
         self.ledger.pause = None;
         // What waits starts with the next turn, which is due at once.
         self.more_to_claim = true;
@@ -247,10 +251,10 @@ impl Writer {
         data: Value,
     ) -> Result<(), Error> {
         let row = Row::told(level, message, data).by(self.by.as_deref());
+        self.begin().await?;
         let conn = &mut self.conn;
-        begin(conn).await?;
         let written = journal(conn, vec![row], Timestamp::now()).await;
-        let committed = end(&mut self.conn, written).await?;
+        let committed = self.end(written).await?;
         self.publish(committed).await;
         Ok(())
     }
@@ -282,8 +286,8 @@ impl Writer {
         replace: bool,
     ) -> Result<import::ImportReport, Error> {
         let time = Timestamp::now();
+        self.begin().await?;
         let conn = &mut self.conn;
-        begin(conn).await?;
         let written = async {
             let mut imported = import::import(conn, tasks, replace).await?;
             let mut rows = std::mem::take(&mut imported.rows);
@@ -292,7 +296,7 @@ impl Writer {
             Ok((imported, committed))
         };
         let written = written.await;
-        let (imported, committed) = end(&mut self.conn, written).await?;
+        let (imported, committed) = self.end(written).await?;
         self.ready.note_import(time);
         for ((processor, key), count) in &imported.pending {
             let lane = LaneName {

@@ -9,7 +9,6 @@ use super::journal::Row;
 use super::ledger::Ledger;
 use super::limits::Limits;
 use super::orders::journal;
-use super::transaction::{begin, end};
 use super::writer::Writer;
 use super::{Error, history, meta};
 use crate::models::Timestamp;
@@ -36,14 +35,14 @@ impl Writer {
         let Reconfigured { limits, .. } = change;
         let data = json!({ "done": "reload", "applied": change.applied });
         let row = Row::done(self.by.as_deref(), "Settings read again", data);
+        self.begin().await?;
         let conn = &mut self.conn;
-        begin(conn).await?;
         let written = async {
             meta::set_defaults(conn, &change.default_processor, &change.max_attempts).await?;
             journal(conn, row.into_iter().collect(), time).await
         };
         let written = written.await;
-        let committed = end(&mut self.conn, written).await?;
+        let committed = self.end(written).await?;
         self.publish(committed).await;
         let looks_further = limits.rates_look_further_than(self.ledger.limits());
         self.meters.configure(limits.homes.keys());

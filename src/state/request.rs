@@ -1,6 +1,5 @@
 //! What the Writer can be asked besides accepting tasks: rare, each in a transaction of its own.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -8,7 +7,6 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Error;
 use super::batch::{Once, Submission};
-use super::explain::{Asked, Explanation, ProcessorStatus};
 use super::import::ImportReport;
 use super::lists::Found;
 use super::load::Load;
@@ -45,7 +43,8 @@ pub(super) enum Order {
         cancelled: u64,
         reply: Reply<Purged>,
     },
-    Status(Reply<QueueStatus>),
+    /// Answers, and so says that everything is done that was asked before.
+    Answer(Reply<()>),
     Import {
         tasks: Vec<Task>,
         replace: bool,
@@ -70,8 +69,6 @@ pub(super) enum Order {
     ForgetKeys(Timestamp, Reply<u64>),
     /// Gives some free pages of the file back; how many are left.
     Shrink(Reply<i64>),
-    /// Why a waiting task does not start.
-    Explain(Asked, Reply<Explanation>),
     /// An outside worker takes up to so many tasks of these processors.
     Offer(OfferId, Vec<String>, u64, Reply<()>),
     /// How many of its tasks have not started.
@@ -82,8 +79,6 @@ pub(super) enum Order {
     Tell(&'static str, String, Value, Reply<()>),
     /// What waits and runs, in one answer. These are tasks of each processor that wait longest.
     Load(Vec<(String, DueTask)>, Reply<Load>),
-    /// The condition of every processor.
-    Processors(Reply<HashMap<String, ProcessorStatus>>),
     /// Other settings of the queue.
     SetLimits(Box<Reconfigured>, Reply<()>),
     /// These tokens were used.

@@ -7,7 +7,6 @@ use super::attempts::{RetryAttempt, Waiting};
 use super::batch::{Releases, Report};
 use super::journal::Row;
 use super::orders::journal;
-use super::transaction::{begin, end};
 use super::writer::Writer;
 use super::{Error, attempts, closed};
 use crate::models::{Again, Attempt, Failure, Outcome, Pause, Timestamp};
@@ -100,8 +99,8 @@ impl Writer {
                 RetryAttempt(attempt.seq, attempt.number, again.run_at, error)
             })
             .collect();
+        self.begin().await?;
         let conn = &mut self.conn;
-        begin(conn).await?;
         let written = async {
             let waiting = attempts::retry_attempts_if_running(conn, &rows).await?;
             let waiting: HashMap<_, _> = waiting.into_iter().map(|task| (task.seq, task)).collect();
@@ -121,7 +120,7 @@ impl Writer {
             Ok((waiting, committed))
         };
         let written = written.await;
-        let (waiting, committed) = end(&mut self.conn, written).await?;
+        let (waiting, committed) = self.end(written).await?;
         self.ledger.closed = closed;
         self.publish(committed).await;
         Ok(Released { waiting, time })
@@ -151,36 +150,6 @@ impl Writer {
         }
         let holds = holds.into_iter();
         holds.map(|(name, hold)| (name.to_owned(), hold)).collect()
-    }
-
-    /// Writes what processors note about their tasks.
-    pub(super) async fn note(
-        &mut self,
-        notes: Vec<(Attempt, String, String)>,
-    ) -> Result<(), Error> {
-        if notes.is_empty() {
-            return Ok(());
-        }
-        match attempts::note_if_running(&mut self.conn, &notes).await {
-            Err(error @ Error::Corrupt(_)) => Err(error),
-            Err(error @ Error::Refused(_)) => {
-                tracing::error!(%error, "a note was refused");
-                Ok(())
-            }
-            Err(error) => {
-                self.note_failure(&error);
-                let notes = notes
-                    .into_iter()
-                    .map(|(attempt, name, value)| Report::Note {
-                        attempt,
-                        name,
-                        value,
-                    });
-                self.held.extend(notes);
-                Ok(())
-            }
-            Ok(()) => Ok(()),
-        }
     }
 }
 

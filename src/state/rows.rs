@@ -6,7 +6,9 @@ use super::batch::{Batch, Claim, Plan, Report};
 use super::journal::Row;
 use super::lanes::LaneName;
 use super::ledger::Ledger;
-use super::writes::{FinishAttempt, InsertOnce, InsertStart, InsertTask, SetLease, SetProgress};
+use super::writes::{
+    FinishAttempt, InsertOnce, InsertStart, InsertTask, SetLease, SetNote, SetProgress,
+};
 use crate::models::{
     Attempt, ClaimedTask, Outcome, TaskId, TaskStatus, Terms, Timestamp, TraceContext,
 };
@@ -109,6 +111,26 @@ impl Batch {
         }
         last.into_iter()
             .map(|(attempt, progress)| SetProgress(attempt.seq, attempt.number, *progress))
+            .collect()
+    }
+
+    /// What processors note about their attempts: the last note of each, since a processor notes under one name.
+    pub fn note_rows(&self) -> Vec<SetNote<'_>> {
+        let mut last = HashMap::new();
+        for report in &self.reports {
+            if let Report::Note {
+                attempt,
+                name,
+                value,
+            } = report
+            {
+                last.insert(attempt, (name, value));
+            }
+        }
+        last.into_iter()
+            .map(|(attempt, (name, value))| {
+                SetNote(attempt.seq, attempt.number, format!("$.{name:?}"), value)
+            })
             .collect()
     }
 

@@ -89,10 +89,7 @@ impl Writer {
 
     /// After the commit: the ledger, the executors, the listeners, the answers, in this order.
     pub async fn settle(&mut self, batch: Batch, written: Written) {
-        if std::mem::take(&mut self.failing) {
-            self.health.succeeded();
-            tracing::info!("writing works again");
-        }
+        self.writing_works();
         let Written {
             plan,
             first_seq,
@@ -173,14 +170,9 @@ impl Writer {
         }
         self.note_failure(&error);
         for submission in batch.submissions {
-            let taken = submission.task.unique_key.is_some()
-                && matches!(&error, Error::Refused(why) if why.contains("tasks.unique_key"));
-            submission.answer(Err(match taken {
-                true => Error::Conflict("another task has this unique_key".to_owned()),
-                false => error.clone(),
-            }));
+            submission.answer(Err(error.clone()));
         }
-        if matches!(error, Error::Refused(_)) {
+        if error.is_of_row() {
             for report in batch.reports {
                 self.replace_refused(report, &error);
             }
@@ -188,6 +180,14 @@ impl Writer {
             self.held.extend(batch.reports);
         }
         Ok(())
+    }
+
+    /// Something was stored.
+    pub fn writing_works(&mut self) {
+        if std::mem::take(&mut self.failing) {
+            self.health.succeeded();
+            tracing::info!("writing works again");
+        }
     }
 
     /// Says once that writing fails, until it works again.
@@ -223,6 +223,9 @@ impl Writer {
             Report::Finished { attempt, .. } => {
                 tracing::error!(task_id = %attempt.task_id, %error, "the outcome was refused");
                 self.ledger.remove_running(&attempt);
+            }
+            Report::Note { attempt, .. } => {
+                tracing::error!(task_id = %attempt.task_id, %error, "a note was refused");
             }
             _ => {}
         }

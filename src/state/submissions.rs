@@ -3,7 +3,7 @@
 use super::batch::{Batch, Once, Submission};
 use super::request::Due;
 use super::writer::Writer;
-use super::{Error, admission, manual, schedules};
+use super::{Error, admission, schedules};
 use crate::models::{TaskId, Timestamp};
 
 impl Writer {
@@ -31,10 +31,10 @@ impl Writer {
                 Ok(tasks)
             }
             Err(error) => {
-                if !matches!(error, Error::Refused(_)) {
+                if !error.is_of_row() {
                     self.note_failure(&error);
                 }
-                Err(manual::taken(error))
+                Err(error)
             }
         }
     }

@@ -27,6 +27,7 @@ use super::index::Index;
 use super::journal::Row;
 use super::ledger::Ledger;
 use super::open_files::keep_log_at_close;
+use super::questions::{Questions, while_answering};
 use super::ready::Ready;
 use super::request::{Order, Request};
 use super::settle::Written;
@@ -44,11 +45,15 @@ const GATHERING_YIELDS: usize = 16;
 /// Pause between two tries while the storage takes no writes.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
+/// Pause between two probes while it does not and nobody writes.
+const PROBE_PAUSE: Duration = Duration::from_secs(1);
+
 /// The loop's state. Everything in it is touched by the loop alone.
 pub(super) struct Writer {
     pub conn: SqliteConnection,
     pub requests: mpsc::Receiver<Request>,
     pub reports: mpsc::Receiver<Report>,
+    pub questions: Questions,
     pub ledger: Ledger,
     pub bus: Bus,
     /// How often to look for changes by other programs and for tasks that have become due.
@@ -91,6 +96,8 @@ pub(super) struct Writer {
     /// Counts the waiting tasks when other programs have written.
     pub counter: Counter,
     pub next_poll: Instant,
+    /// When the storage is tried again that took no writes, if nobody else tries it.
+    pub next_probe: Instant,
     /// The clock as it was at the last turn.
     pub clock: Clock,
     /// When what is known of times was forgotten last.
@@ -121,6 +128,7 @@ impl Writer {
                     }
                 }
                 _ = self.reports.recv_many(&mut reports, BATCH_MESSAGES), if !retrying => {}
+                () = self.questions.arrive() => {}
                 () = tokio::time::sleep_until(retry_at), if retrying => {}
                 () = std::future::ready(()), if self.has_work() => {}
                 () = tokio::time::sleep_until(self.next_poll) => {}
@@ -129,6 +137,7 @@ impl Writer {
             }
             self.let_others_arrive().await;
             take_waiting(&mut self.requests, &mut requests);
+            self.questions.take_waiting();
             if !retrying {
                 take_waiting(&mut self.reports, &mut reports);
             }
@@ -164,6 +173,7 @@ impl Writer {
             self.end_pauses_if_any().await?;
             self.chores.extend(self.stalled.drain(..));
             self.next_poll = Instant::now() + self.poll_interval;
+            self.probe_if_failing(&batch).await?;
         }
         self.more_to_claim = false;
         let is_idle = batch.is_empty() && self.chores.is_empty();
@@ -189,9 +199,23 @@ impl Writer {
         if !is_idle {
             self.index.last_work = Instant::now();
         }
+        self.questions.answer(&self.ledger);
         self.store_stats_if_due().await?;
         self.index_if_due().await?;
         Ok(Turn::Next)
+    }
+
+    /// Tries the storage that took no writes, unless something is written anyway.
+    async fn probe_if_failing(&mut self, batch: &Batch) -> Result<(), Error> {
+        if !self.failing || !batch.is_empty() || Instant::now() < self.next_probe {
+            return Ok(());
+        }
+        let probed = self.probe().await;
+        self.next_probe = Instant::now() + PROBE_PAUSE;
+        match probed {
+            Err(error @ Error::Corrupt(_)) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Lets everyone who is ready to hand something in do so before the transaction begins.
@@ -220,16 +244,15 @@ impl Writer {
     /// that only the guilty is refused.
     async fn store(&mut self, mut batch: Batch) -> Result<(), Error> {
         let releases = batch.take_releases();
-        self.note(batch.take_notes()).await?;
         self.admit(&mut batch).await?;
         match self.write(&batch).await {
             Ok(written) => self.settle(batch, written).await,
-            Err(Error::Refused(_)) if batch.len() > 1 => {
+            Err(error) if error.is_of_row() && batch.len() > 1 => {
                 let mut singles = batch.split();
                 while let Some(single) = singles.next() {
                     match self.write(&single).await {
                         Ok(written) => self.settle(single, written).await,
-                        Err(error @ Error::Refused(_)) => self.fail(single, error)?,
+                        Err(error) if error.is_of_row() => self.fail(single, error)?,
                         Err(error) => {
                             // The rest keeps its order, for another try.
                             self.fail(single, error.clone())?;
@@ -264,6 +287,7 @@ impl Writer {
             once: batch.once_rows(&plan),
             links: batch.links(&plan),
             progress: batch.progress_rows(),
+            notes: batch.note_rows(),
             finished: batch.finish_rows(),
             claims: plan.claims.iter().map(|claim| claim.attempt.seq).collect(),
             leases: Batch::lease_rows(&plan, time),
@@ -271,9 +295,9 @@ impl Writer {
             logs: rows.iter().map(Row::to_insert).collect(),
         };
         let begun = Instant::now();
-        let writing = self.health.write();
-        let mut applied = writes::commit(&mut self.conn, &changes, &now).await?;
-        drop(writing);
+        let commit = writes::commit(&mut self.conn, &changes, &now);
+        let mut applied =
+            while_answering(&mut self.questions, &self.ledger, &self.health, commit).await?;
         self.meters.committed(begun.elapsed(), batch.len());
         if applied.claimed.len() < plan.claims.len() {
             // Another program was faster.

@@ -18,6 +18,50 @@ fn lines(task: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
+async fn the_log_of_the_service_has_the_error_of_a_failed_task() {
+    let service = Service::with_gates().await;
+    let id = service.submit_to_gate("fails").await;
+    service.say(&id, "fail for good").await;
+    let error = service.finished(&id).await["error"].clone();
+    let error = error.as_str().expect("an error").to_owned();
+    let log = service.setup().log();
+    let line = log
+        .lines()
+        .find(|line| line.contains("task failed") && line.contains(&id));
+    let line = line.unwrap_or_else(|| panic!("{log}"));
+    assert!(line.contains(&error), "{error}: {line}");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn retries_by_hand_of_an_older_version_are_known_after_the_upgrade() {
+    let service = Service::with_gates().await;
+    let id = service.submit_to_gate("fails").await;
+    service.say(&id, "fail for good").await;
+    service.finished(&id).await;
+    let mut listener = service.listen("").await;
+    service
+        .post(&format!("/api/v1/tasks/{id}/retry"))
+        .await
+        .expect(200);
+    let retried = listener.until("TASK_RETRYING", &id).await;
+    assert_eq!(retried.last().expect("an event")["data"]["by_hand"], true);
+    service.say_again(&id, 2, "open").await;
+    service.finished(&id).await;
+    let stopped = service.stop().await;
+    let mut database = stopped.database().await;
+    let older =
+        "UPDATE logs SET data = json_remove(data, '$.by_hand') WHERE type = 'TASK_RETRYING';
+                 DELETE FROM _sqlx_migrations WHERE version = 16";
+    database.run(older).await.expect("no refusal");
+    drop(database);
+    let service = stopped.start().await;
+    let report = service.get("/api/v1/doctor?full=true").await.expect(200);
+    assert_eq!(report["healthy"], true, "{report}");
+    service.ends_well().await;
+}
+
+#[tokio::test]
 async fn a_task_is_tried_as_often_as_it_says_and_each_attempt_is_on_record() {
     let service = Setup::new().gate_processor("gate", AT_ONCE).start().await;
     let mut listener = service.listen("").await;

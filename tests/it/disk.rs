@@ -95,9 +95,24 @@ fn check_refusal(answer: &Answer) -> String {
     sentence
 }
 
+/// Every call that says how the service is names what is wrong with the storage.
+async fn check_problem(service: &Service) -> String {
+    let status = service.queue_status().await;
+    let problem = status["problem"].as_str().expect("a problem").to_owned();
+    let overview = service.get("/api/v1/overview").await.expect(200);
+    assert!(overview["queue"]["problem"].is_string(), "{overview}");
+    let processors = service.get("/api/v1/processors").await.expect(200);
+    assert!(processors[0]["problem"].is_string(), "{processors}");
+    let ready = service.get("/readyz").await;
+    assert!(ready.headers.contains_key("retry-after"), "{ready:?}");
+    ready.sentence(503);
+    problem
+}
+
 /// While nothing can be written, everything can be read.
 async fn check_reads(service: &Service, running: &str, done: &str) {
     assert_eq!(service.get("/healthz").await.status, 200);
+    check_problem(service).await;
     assert_eq!(service.queue_status().await["active"], 1);
     assert_eq!(service.task(running).await["status"], "PROCESSING");
     assert_eq!(service.task(done).await["status"], "COMPLETED");
@@ -113,6 +128,12 @@ async fn check_reads(service: &Service, running: &str, done: &str) {
 
 /// There is room again: the service finds it by itself.
 async fn check_recovery(service: Service, running: &str, acknowledged: &[String]) {
+    // Nobody but a probe has written meanwhile.
+    eventually("it is ready again", || async {
+        (service.get("/readyz").await.status == 200).then_some(())
+    })
+    .await;
+    assert!(service.queue_status().await.get("problem").is_none());
     let task = service.finished(running).await;
     assert_eq!(
         (&task["status"], &task["attempt"]),
@@ -231,6 +252,60 @@ async fn when_writes_fail_a_stop_ends_all_the_same_and_loses_nothing() {
     assert_eq!(service.task(&done).await["status"], "COMPLETED");
     service.say_again(&running, 2, "open").await;
     assert_eq!(service.finished(&running).await["attempt"], 2);
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_full_disk_without_traffic_is_found_empty_again() {
+    let Some(disk) = SmallDisk::mount() else {
+        return;
+    };
+    let service = Setup::new().data_in(disk.folder()).start().await;
+    disk.fill();
+    let (_, acknowledged) = submit_until_refused(&service).await;
+    let problem = check_problem(&service).await;
+    assert!(problem.contains("full"), "{problem}");
+    disk.make_room();
+    eventually("it is ready again", || async {
+        (service.get("/readyz").await.status == 200).then_some(())
+    })
+    .await;
+    for id in &acknowledged {
+        service.finished(id).await;
+    }
+    let probes = "SELECT count(*) FROM meta WHERE key = 'storage_probe'";
+    assert_eq!(service.database().await.number(probes).await, 0);
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn while_another_program_writes_the_service_says_so_and_answers_from_memory() {
+    let service = Service::start().await;
+    let mut other = service.database().await;
+    other.run("BEGIN IMMEDIATE").await.expect("the lock");
+    let mut submitting = Box::pin(submit_large(&service));
+    let looking = async {
+        // The submission waits for the lock; nobody else does.
+        let problem = eventually("the lock is noticed", || async {
+            let status = service.queue_status().await;
+            status["problem"].as_str().map(str::to_owned)
+        })
+        .await;
+        assert!(problem.contains("another program"), "{problem}");
+        check_problem(&service).await
+    };
+    tokio::select! {
+        biased;
+        answer = &mut submitting => panic!("it did not wait: {answer:?}"),
+        _ = looking => {}
+    }
+    other.run("ROLLBACK").await.expect("the lock is given back");
+    drop(other);
+    let answer = submitting.as_mut().await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    assert!(service.queue_status().await.get("problem").is_none());
+    drop(submitting);
+    service.drained().await;
     service.ends_well().await;
 }
 

@@ -15,6 +15,7 @@ use super::Error;
 use super::batch::Report;
 use super::health::Health;
 use super::overview::LastCount;
+use super::questions::Question;
 use super::request::{Order, Reply, Request};
 use super::search::Searches;
 use super::stats::Stats;
@@ -30,6 +31,7 @@ pub(super) const PERMIT_BYTES: usize = 1024;
 pub struct StateManager {
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) reports: mpsc::Sender<Report>,
+    pub(super) questions: mpsc::Sender<Question>,
     /// Kibibytes that submissions may still take while they wait for the Writer.
     pub(super) inbox: Arc<Semaphore>,
     pub(super) read: SqlitePool,
@@ -64,6 +66,17 @@ impl StateManager {
             .send(Request::Order(order(reply), self.by.clone()))
             .await
             .map_err(|_| Error::Stopping)?;
+        answer.await.unwrap_or(Err(Error::Stopping))
+    }
+
+    /// Asks what the Writer knows, which it answers also while the storage keeps it waiting.
+    pub(super) async fn question<T>(
+        &self,
+        question: impl FnOnce(Reply<T>) -> Question,
+    ) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.questions.send(question(reply)).await;
+        sent.map_err(|_| Error::Stopping)?;
         answer.await.unwrap_or(Err(Error::Stopping))
     }
 

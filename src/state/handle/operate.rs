@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::StateManager;
 use crate::models::{HiveLink, QueueStatus, TaskId};
+use crate::state::questions::Question;
 use crate::state::request::{
     Deleted, Order, PauseRequest, Paused, Purged, Resumed, Retried, RetryAt,
 };
@@ -59,12 +60,23 @@ impl StateManager {
         .await
     }
 
-    /// The queue's condition. Everything that was handed to the Writer before is in it.
+    /// The queue's condition, at once, also while the storage takes no writes: then it says so. Everything that
+    /// the Writer has answered before is in it.
     ///
     /// # Errors
     /// When the Writer is gone.
     pub async fn queue_status(&self) -> Result<QueueStatus, Error> {
-        self.ask(Order::Status).await
+        let status = self.question(Question::Status).await?;
+        let problem = self.health.problem();
+        Ok(QueueStatus { problem, ..status })
+    }
+
+    /// Returns when the Writer has done everything that was handed to it before; it waits for the storage.
+    ///
+    /// # Errors
+    /// When the Writer is gone.
+    pub async fn writer_is_done(&self) -> Result<(), Error> {
+        self.ask(Order::Answer).await
     }
 
     /// Whether the Hive takes tasks from now on. Those that have waited for it start at once when it is
@@ -113,7 +125,7 @@ impl StateManager {
     /// # Errors
     /// When the Writer is gone.
     pub async fn processors(&self) -> Result<HashMap<String, ProcessorStatus>, Error> {
-        self.ask(Order::Processors).await
+        self.question(Question::Processors).await
     }
 
     /// From now on these settings hold. What runs goes on.
@@ -146,6 +158,6 @@ impl StateManager {
     /// # Errors
     /// When the Writer is gone.
     pub async fn explain(&self, asked: Asked) -> Result<Explanation, Error> {
-        self.ask(|reply| Order::Explain(asked, reply)).await
+        self.question(|reply| Question::Explain(asked, reply)).await
     }
 }

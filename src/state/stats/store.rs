@@ -10,7 +10,6 @@ use super::tally::Step;
 use super::{Happened, Stats};
 use crate::models::{EventType, Timestamp};
 use crate::state::text::Text;
-use crate::state::transaction::{begin, end};
 use crate::state::writer::Writer;
 use crate::state::{Error, history, meta, reads, writes};
 
@@ -154,10 +153,10 @@ impl Writer {
         };
         let head = self.bus.head();
         if !places.is_empty() || gone != "[]" || counted < head {
+            self.begin().await?;
             let conn = &mut self.conn;
-            begin(conn).await?;
             let written = write(conn, &changed, &gone, head).await;
-            end(conn, written).await?;
+            self.end(written).await?;
         }
         let mut series = self.stats.lock();
         // The Writer alone counts, so nothing was added meanwhile.

@@ -81,6 +81,10 @@ pub(in crate::state) fn hex(bytes: &[u8]) -> String {
 #[derive(Serialize)]
 pub(in crate::state) struct SetProgress(pub i64, pub i64, pub f64);
 
+/// A field of a running attempt's `context_history`: seq, attempt, path, value as JSON.
+#[derive(Serialize)]
+pub(in crate::state) struct SetNote<'a>(pub i64, pub i64, pub String, pub &'a str);
+
 /// The lease of an outside worker on an attempt that begins: task_id, attempt, leased_until.
 #[derive(Serialize)]
 pub(in crate::state) struct SetLease(pub TaskId, pub i64, pub Timestamp);

@@ -19,7 +19,8 @@ use super::ready::DueTask;
 use super::text::Text;
 use crate::models::{Attempt, ClaimedTask, TaskId, Terms};
 pub(super) use arrays::{
-    FinishAttempt, InsertLog, InsertOnce, InsertStart, InsertTask, SetLease, SetProgress, hex,
+    FinishAttempt, InsertLog, InsertOnce, InsertStart, InsertTask, SetLease, SetNote, SetProgress,
+    hex,
 };
 
 /// What one transaction of the Writer consists of.
@@ -31,6 +32,8 @@ pub(super) struct Changes<'a> {
     /// Which task waits for which: (upstream, downstream).
     pub links: Vec<(TaskId, TaskId)>,
     pub progress: Vec<SetProgress>,
+    /// What processors note about their running attempts.
+    pub notes: Vec<SetNote<'a>>,
     /// Running attempts that become final.
     pub finished: Vec<FinishAttempt<'a>>,
     /// Row numbers of waiting tasks to start.
@@ -48,6 +51,7 @@ impl Changes<'_> {
         self.once.is_empty()
             && self.links.is_empty()
             && self.progress.is_empty()
+            && self.notes.is_empty()
             && self.leases.is_empty()
             && self.starts.is_empty()
             && !self.tasks.iter().any(InsertTask::is_planned)
@@ -169,6 +173,7 @@ async fn run_transaction(
     let once = serde_json::to_string(&changes.once)?;
     let links = serde_json::to_string(&changes.links)?;
     let progress = serde_json::to_string(&changes.progress)?;
+    let notes = serde_json::to_string(&changes.notes)?;
     let leases = serde_json::to_string(&changes.leases)?;
     let starts = serde_json::to_string(&changes.starts)?;
     // Those whose time is over go with the next: nobody pays who has no rate.
@@ -196,6 +201,14 @@ async fn run_transaction(
           FROM jsonb_each(?) AS said
          WHERE tasks.seq = said.value ->> 0 AND tasks.attempt = said.value ->> 1
            AND +tasks.status = 'PROCESSING';
+
+        UPDATE tasks
+           SET context_history = CASE WHEN json_valid(context_history)
+                   THEN json_set(context_history, note.value ->> 2, json(note.value ->> 3))
+                   ELSE context_history END
+          FROM jsonb_each(?) AS note
+         WHERE tasks.seq = note.value ->> 0 AND tasks.attempt = note.value ->> 1
+           AND +tasks.status = 'PROCESSING';
         "#,
         r#"
         UPDATE tasks SET leased_until = leased.value ->> 2
@@ -214,7 +227,7 @@ async fn run_transaction(
                           AND +status = 'PROCESSING');
         "#,
         plain,
-        (planned, now, once, now, links, progress),
+        (planned, now, once, now, links, progress, notes),
         finished,
         claims,
         (leases, over, starts, now),
@@ -298,6 +311,7 @@ async fn applied(
             _once,
             _links,
             _progress,
+            _notes,
             _finished,
             _claims,
             _leases,

@@ -1,0 +1,141 @@
+//! Questions to the Writer that it answers from memory, also while the storage keeps it waiting.
+//!
+//! A question is answered at the end of the turn that takes it, when everything that was handed in before is in the
+//! answer. A turn may have to wait: for another program's write lock, or for a disk that does not answer. Then
+//! the Writer answers meanwhile ([`while_answering`]), from what is committed.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::explain::{Asked, Explanation, ProcessorStatus};
+use super::health::Health;
+use super::ledger::Ledger;
+use super::request::Reply;
+use super::transaction;
+use super::writer::Writer;
+use super::{Error, writes};
+use crate::models::{QueueStatus, Timestamp};
+
+/// How long a write keeps questions waiting.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// What a probe writes, so that a full disk is found full.
+const PROBE_BYTES: usize = 64 * 1024;
+/// Where in `meta`, for a moment.
+const PROBE: &str = "storage_probe";
+
+/// Something that the Writer knows without a look at the database.
+pub(super) enum Question {
+    Status(Reply<QueueStatus>),
+    /// The condition of every processor.
+    Processors(Reply<HashMap<String, ProcessorStatus>>),
+    /// Why a waiting task does not start.
+    Explain(Asked, Reply<Explanation>),
+}
+
+impl Question {
+    /// Who has gone away does not want the answer.
+    fn answer(self, ledger: &Ledger) {
+        match self {
+            Self::Status(reply) => drop(reply.send(Ok(ledger.status()))),
+            Self::Processors(reply) => drop(reply.send(Ok(ledger.processors(Timestamp::now())))),
+            Self::Explain(asked, reply) => {
+                drop(reply.send(Ok(ledger.explain(&asked, Timestamp::now()))));
+            }
+        }
+    }
+}
+
+/// Questions that came, and those that are taken and wait for the end of the turn.
+pub(super) struct Questions {
+    pub inbox: mpsc::Receiver<Question>,
+    pub taken: Vec<Question>,
+}
+
+impl Questions {
+    pub fn new(inbox: mpsc::Receiver<Question>) -> Self {
+        let taken = Vec::new();
+        Self { inbox, taken }
+    }
+
+    /// Waits for the next ones.
+    pub async fn arrive(&mut self) {
+        let limit = self.inbox.max_capacity();
+        self.inbox.recv_many(&mut self.taken, limit).await;
+    }
+
+    /// Takes those that are there.
+    pub fn take_waiting(&mut self) {
+        while let Ok(question) = self.inbox.try_recv() {
+            self.taken.push(question);
+        }
+    }
+
+    pub fn answer(&mut self, ledger: &Ledger) {
+        for question in self.taken.drain(..) {
+            question.answer(ledger);
+        }
+    }
+}
+
+/// Waits for a write to end, and answers questions meanwhile if it takes long.
+pub(super) async fn while_answering<T>(
+    questions: &mut Questions,
+    ledger: &Ledger,
+    health: &Health,
+    write: impl Future<Output = T>,
+) -> T {
+    let _writing = health.write();
+    tokio::pin!(write);
+    if let Ok(written) = timeout(PATIENCE, &mut write).await {
+        return written;
+    }
+    loop {
+        questions.take_waiting();
+        questions.answer(ledger);
+        tokio::select! {
+            written = &mut write => return written,
+            () = questions.arrive(), if !questions.inbox.is_closed() => {}
+        }
+    }
+}
+
+impl Writer {
+    /// Begins a transaction, which may have to wait for another program's. [`Writer::end`] it, whatever happens.
+    pub(super) async fn begin(&mut self) -> Result<(), Error> {
+        let begin = transaction::begin(&mut self.conn);
+        let begun = while_answering(&mut self.questions, &self.ledger, &self.health, begin).await;
+        self.note_storage(begun)
+    }
+
+    /// Commits what is `done`, or rolls back what was not.
+    pub(super) async fn end<T>(&mut self, done: Result<T, Error>) -> Result<T, Error> {
+        let end = transaction::end(&mut self.conn, done);
+        let ended = while_answering(&mut self.questions, &self.ledger, &self.health, end).await;
+        let ended = self.note_storage(ended);
+        if ended.is_ok() {
+            self.writing_works();
+        }
+        ended
+    }
+
+    fn note_storage<T>(&mut self, written: Result<T, Error>) -> Result<T, Error> {
+        if let Err(error @ Error::Unavailable(_)) = &written {
+            self.note_failure(error);
+        }
+        written
+    }
+
+    /// Finds out whether the storage takes writes again, although nobody writes.
+    pub(super) async fn probe(&mut self) -> Result<(), Error> {
+        let text = format!("\"{}\"", "0".repeat(PROBE_BYTES));
+        self.begin().await?;
+        let written = writes::set_meta(&mut self.conn, PROBE, &text).await;
+        self.end(written).await?;
+        self.begin().await?;
+        let deleted = writes::delete_meta(&mut self.conn, PROBE).await;
+        self.end(deleted).await
+    }
+}
