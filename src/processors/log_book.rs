@@ -148,7 +148,8 @@ impl LogBook {
             let is_end = progress >= 1.0 && last < 1.0;
             let is_step = (progress - last).abs() >= PROGRESS_STEP;
             let is_slow = self.progress_rows < PROGRESS_ROWS || now >= at + Duration::from_secs(1);
-            if !is_end && !(is_step && is_slow) {
+            let is_new = is_end || (is_step && is_slow);
+            if !is_new {
                 return false;
             }
         }

@@ -173,7 +173,7 @@ fn prepare_child(service: Pid) -> io::Result<()> {
     rustix::process::setsid()?;
     if let Some(limit) = FILE_LIMIT.get() {
         // With another limit it runs too.
-        let _ = setrlimit(Resource::Nofile, limit.clone());
+        let _ = setrlimit(Resource::Nofile, *limit);
     }
     die_with(service)
 }
