@@ -264,7 +264,8 @@ pub(super) async fn problem_of(
     let id = task.hyphenated().to_string();
     let row = sqlx::query!(
         r#"SELECT CAST(named.value AS TEXT) AS "id!: Text", up.status AS "status?: Text"
-             FROM tasks AS down CROSS JOIN json_each(down.upstream) AS named
+             FROM tasks AS down CROSS JOIN json_each(
+                CASE WHEN json_valid(down.upstream) THEN down.upstream ELSE '[]' END) AS named
              LEFT JOIN tasks AS up ON up.id = named.value
             WHERE down.id = ?1 AND up.status IS NOT 'COMPLETED' ORDER BY named.key LIMIT 1"#,
         id
@@ -431,7 +432,8 @@ pub(super) async fn awaited_by(
     let id = task.hyphenated().to_string();
     let rows = sqlx::query!(
         r#"SELECT links.upstream AS "id!: Text", up.status AS "status?: Text"
-             FROM tasks AS down CROSS JOIN json_each(down.upstream) AS named
+             FROM tasks AS down CROSS JOIN json_each(
+                CASE WHEN json_valid(down.upstream) THEN down.upstream ELSE '[]' END) AS named
              CROSS JOIN links ON links.upstream = named.value AND links.downstream = down.id
              LEFT JOIN tasks AS up ON up.id = links.upstream
             WHERE down.id = ?1 ORDER BY named.key"#,
@@ -458,7 +460,8 @@ pub(super) async fn upstream_of(
     let rows = sqlx::query!(
         r#"SELECT CAST(named.value AS TEXT) AS "id!: Text", up.status AS "status?: Text",
                   up.result AS "result?: Text"
-             FROM tasks AS down CROSS JOIN json_each(down.upstream) AS named
+             FROM tasks AS down CROSS JOIN json_each(
+                CASE WHEN json_valid(down.upstream) THEN down.upstream ELSE '[]' END) AS named
              LEFT JOIN tasks AS up ON up.id = named.value
             WHERE down.id = ?1 ORDER BY named.key"#,
         id

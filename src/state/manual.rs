@@ -126,7 +126,8 @@ async fn hindrances(
         r#"SELECT down.id AS "task!: Text", CAST(named.value AS TEXT) AS "upstream!: Text",
                   up.id IS NOT NULL AS "is_there!: bool"
              FROM jsonb_each(?1) AS chosen CROSS JOIN tasks AS down ON down.id = chosen.value
-            CROSS JOIN json_each(down.upstream) AS named
+            CROSS JOIN json_each(
+                CASE WHEN json_valid(down.upstream) THEN down.upstream ELSE '[]' END) AS named
              LEFT JOIN tasks AS up ON up.id = named.value
             WHERE up.status = 'FAILED' OR up.id IS NULL"#,
         ids
@@ -196,7 +197,8 @@ async fn wait_for_upstream(
         "INSERT OR IGNORE INTO links (upstream, downstream)
          SELECT up.id, down.id
            FROM jsonb_each(?1) AS chosen CROSS JOIN tasks AS down ON down.id = chosen.value
-           CROSS JOIN json_each(down.upstream) AS named
+           CROSS JOIN json_each(
+                CASE WHEN json_valid(down.upstream) THEN down.upstream ELSE '[]' END) AS named
            CROSS JOIN tasks AS up ON up.id = named.value
           WHERE up.status <> 'COMPLETED'",
         ids

@@ -311,3 +311,23 @@ async fn a_running_tasks_spoilt_column_stops_nobody() {
     .await;
     service.ends_well().await;
 }
+
+/// A retry by filter that meets a row whose `upstream` is no JSON retries the others all the same.
+#[tokio::test]
+async fn a_spoilt_list_of_dependencies_stops_no_retry() {
+    let service = Service::start().await;
+    service.pause().await;
+    let mut ids = Vec::new();
+    for content in ["a", "b", "c"] {
+        ids.push(service.submit(content).await);
+    }
+    service.purge().await;
+    let mut database = service.database().await;
+    spoil(&mut database, &ids[1], "upstream = 'not json'").await;
+    let answer = service.post("/api/v1/tasks/retry?status=FAILED").await;
+    assert_eq!(answer.expect(200)["matched"], 3);
+    service.resume().await;
+    for id in [&ids[0], &ids[2]] {
+        assert_eq!(service.finished(id).await["status"], "COMPLETED");
+    }
+}
