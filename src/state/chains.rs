@@ -460,8 +460,7 @@ pub(super) async fn upstream_of(
     let rows = sqlx::query!(
         r#"SELECT CAST(named.value AS TEXT) AS "id!: Text", up.status AS "status?: Text",
                   up.result AS "result?: Text"
-             FROM tasks AS down CROSS JOIN json_each(
-                CASE WHEN json_valid(down.upstream) THEN down.upstream ELSE '[]' END) AS named
+             FROM tasks AS down CROSS JOIN json_each(down.upstream) AS named
              LEFT JOIN tasks AS up ON up.id = named.value
             WHERE down.id = ?1 ORDER BY named.key"#,
         id
