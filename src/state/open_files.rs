@@ -146,12 +146,13 @@ impl OpenFiles {
     fn log(&self, lost: Option<&LostFile>) {
         let is_logged = &self.0.is_logged;
         match lost {
-            None if is_logged.load(Ordering::Relaxed) => {
-                if is_logged.swap(false, Ordering::Relaxed) {
-                    tracing::info!(
-                        "the database's files are back in their place; tasks are accepted again"
-                    );
-                }
+            // The load alone is the usual case, and cheaper than the swap.
+            None if is_logged.load(Ordering::Relaxed)
+                && is_logged.swap(false, Ordering::Relaxed) =>
+            {
+                tracing::info!(
+                    "the database's files are back in their place; tasks are accepted again"
+                );
             }
             Some(lost) if !is_logged.swap(true, Ordering::Relaxed) => tracing::error!(
                 "{}; nothing more is accepted, because it would be lost: {}",

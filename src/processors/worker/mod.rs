@@ -7,7 +7,8 @@
 //!
 //! What a claim does not take, because its client has gone, goes back and costs no attempt. What was taken
 //! is the program's, also while the service is away: a stop leaves it, and the next start seats the attempt
-//! again with its whole lease. The program's silence for the length of a lease is a lost attempt.
+//! again with its whole lease. The program's silence for the length of a lease is a lost attempt; if it has not
+//! spoken since a start, the crash may have taken it along, and the attempt does not count.
 
 mod assignment;
 mod call;
@@ -43,6 +44,8 @@ struct Held {
     lease: Duration,
     /// The worker's name, if it is known.
     worker: Option<String>,
+    /// The attempt began before this start of the service.
+    is_from_before: bool,
 }
 
 impl Worker {
@@ -70,8 +73,11 @@ impl Worker {
             }
             LeaseOrigin::Restart(_) => (None, None),
         };
-        let lease = lease.length;
-        let held = Held { lease, worker };
+        let held = Held {
+            lease: lease.length,
+            worker,
+            is_from_before: matches!(lease.origin, LeaseOrigin::Restart(_)),
+        };
         tokio::select! {
             biased;
             () = context.stopped() => Err(RunError::with("was stopped", Next::GoesOn)),
@@ -119,6 +125,7 @@ impl Held {
         calls: &mut mpsc::Receiver<Incoming>,
     ) -> Result<String, RunError> {
         let mut lease_end = Instant::now() + self.lease;
+        let mut has_spoken = !self.is_from_before;
         if let Some(line) = first_line {
             context.log(line).await;
         }
@@ -126,7 +133,7 @@ impl Held {
             let Incoming { call, reply } = tokio::select! {
                 biased;
                 Some(incoming) = calls.recv() => incoming,
-                () = sleep_until(lease_end) => return Err(self.lost()),
+                () = sleep_until(lease_end) => return Err(self.lost(has_spoken)),
             };
             let result = match call {
                 Call::Heartbeat => None,
@@ -144,6 +151,7 @@ impl Held {
                 Call::Fail(error) => Some(Err(error)),
             };
             lease_end = Instant::now() + self.lease;
+            has_spoken = true;
             // The caller may have gone away; what it said holds.
             let _ = reply.send(Timestamp::now().after(self.lease));
             if let Some(result) = result {
@@ -152,12 +160,19 @@ impl Held {
         }
     }
 
-    fn lost(&self) -> RunError {
+    /// The lease has run out. An attempt whose worker is silent since the start of the service does not
+    /// count: whatever ended the service may have ended the worker too.
+    fn lost(&self, has_spoken: bool) -> RunError {
         let who = match &self.worker {
             Some(name) => format!("the worker {name}"),
             None => "the worker that had it".to_owned(),
         };
         let seconds = self.lease.as_secs_f64();
+        if !has_spoken {
+            let message =
+                format!("{who} has not spoken in the {seconds} s since the service started");
+            return RunError::with(message, Next::Uncounted);
+        }
         let message = format!("{who} gave no sign of life for {seconds} s");
         RunError::with(message, Next::Lost)
     }
