@@ -102,34 +102,51 @@ pub fn parse_cron(expression: &str) -> Option<Cron> {
     comes_true.then_some(cron)
 }
 
-/// Whether each step of a cron expression (`*/15`, `8-18/2`) is taken at least once in its field or range. A
-/// longer one would mean the first value alone: `*/90` minutes is once an hour.
+/// Whether each step of a cron expression (`*/15`, `8-18/2`, `5/20`) is taken at least once in its range, or in
+/// what is left of its field. A longer one would mean the first value alone: `*/90` minutes is once an hour.
 fn steps_fit(expression: &str) -> bool {
-    /// How many values the fields have: second, minute, hour, day, month, weekday.
-    const VALUES: [u32; 6] = [60, 60, 24, 31, 12, 7];
+    /// First and last value of second, minute, hour, day, month, weekday.
+    const FIELDS: [(u32, u32); 6] = [(0, 59), (0, 59), (0, 23), (1, 31), (1, 12), (0, 6)];
     let fields: Vec<_> = expression.split_whitespace().collect();
-    let Some(unused) = VALUES.len().checked_sub(fields.len()) else {
+    let Some(unused) = FIELDS.len().checked_sub(fields.len()) else {
         return true;
     };
-    let fields = fields.iter().zip(&VALUES[unused..]);
-    let mut items = fields.flat_map(|(field, values)| {
+    let fields = fields.iter().zip(&FIELDS[unused..]);
+    let mut items = fields.flat_map(|(field, bounds)| {
         let items = field.trim_start_matches('+').split(',');
-        items.map(move |item| (item, *values))
+        items.map(move |item| (item, *bounds))
     });
-    items.all(|(item, values)| {
+    items.all(|(item, (least, most))| {
         let Some((range, step)) = item.split_once('/') else {
             return true;
         };
-        let bounds = range.split_once('-');
-        let bounds = bounds.and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
-        let values = match bounds {
-            Some((from, to)) => (u32::abs_diff(from, to)) + 1,
-            // A star, a first value, or names.
-            None => values,
+        let (from, to) = match range.split_once('-') {
+            Some((from, to)) => (cron_value(from), cron_value(to)),
+            None => (cron_value(range), None),
         };
-        // What is no number is for the parser to refuse.
+        let (from, to) = (from.unwrap_or(least), to.unwrap_or(most));
+        // What is no number is for the parser to refuse, and what is beyond the field too.
+        let values = to.saturating_sub(from) + 1;
         step.parse::<u32>().map_or(true, |step| step <= values)
     })
+}
+
+/// The value of a number or a name in a cron expression; `None` for a star.
+fn cron_value(text: &str) -> Option<u32> {
+    const MONTHS: &str = "JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC";
+    const WEEKDAYS: &str = "SUNMONTUEWEDTHUFRISAT";
+    if let Ok(number) = text.parse() {
+        return Some(number);
+    }
+    let place = |names: &str| {
+        let names = names.as_bytes().chunks(3);
+        let mut names = names.zip(0..);
+        let (_, place) = names.find(|(name, _)| name.eq_ignore_ascii_case(text.as_bytes()))?;
+        Some(place)
+    };
+    place(MONTHS)
+        .map(|month: u32| month + 1)
+        .or_else(|| place(WEEKDAYS))
 }
 
 /// Every `[schedules.NAME]`; each may name any of the `processors`.

@@ -79,7 +79,15 @@ fn describe(
     let last_due = progress.map(|progress| progress.last_due);
     // One in the future is of a clock that was ahead; it counts from now.
     let mark = last_due.unwrap_or(now).min(now);
-    let next = || Timetable::new(&schedule.when).next(mark, now);
+    let next = || {
+        let times = Timetable::new(&schedule.when);
+        let due = times.next(mark, now)?;
+        match Some(due) == last_due {
+            // The clock was set back over a time that has had its task.
+            true => times.next(due, due),
+            false => Some(due),
+        }
+    };
     let task = progress.and_then(|progress| progress.last_task);
     Listed {
         name: name.to_owned(),

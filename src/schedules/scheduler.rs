@@ -208,11 +208,12 @@ impl Served {
     /// Notices that the mark lies in the future, or does no longer. A mark that is the next due time itself is
     /// left alone: the clock was set back by less than an interval, and that time has had its task.
     fn look_at_mark(&mut self, mark: Timestamp, now: Timestamp) {
-        let is_next = || self.timetable.next(now, now) == Some(mark);
         self.from = match self.from.filter(|from| *from <= now) {
-            _ if mark <= now || is_next() => None,
+            _ if mark <= now => None,
+            // The mark becomes the next due time once those before it are there: they are not passed over.
+            Some(from) => Some(from),
+            None if self.timetable.next(now, now) == Some(mark) => None,
             None => Some(now),
-            known => known,
         };
     }
 
@@ -340,6 +341,21 @@ mod tests {
         served.look_at_mark(noon, before);
         let tomorrow = Step::Wait(Some(time("2026-05-02T12:00:00Z")));
         assert_eq!(served.step(noon, before), tomorrow);
+        // After a longer step each time that the clock shows has its task, up to the one before the mark.
+        let hourly = ScheduleSettings {
+            when: When::Cron {
+                expression: "0 * * * *".to_owned(),
+                timezone: "UTC".to_owned(),
+            },
+            ..every(1)
+        };
+        let mut again = Served::new(&hourly, None, noon);
+        again.look_at_mark(noon, time("2026-05-01T10:30:00Z"));
+        let eleven = time("2026-05-01T11:00:00Z");
+        again.look_at_mark(noon, eleven);
+        assert_eq!(again.step(noon, eleven), Step::Submit(eleven));
+        again.look_at_mark(eleven, eleven);
+        assert_eq!(again.step(eleven, eleven), Step::Wait(Some(noon)));
         // Of a mark that is further ahead nothing is known.
         served.look_at_mark(time("2028-01-01T12:00:00Z"), before);
         let step = served.step(time("2028-01-01T12:00:00Z"), before);

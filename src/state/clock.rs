@@ -27,6 +27,8 @@ const CHUNK_ROWS: i64 = 5000;
 /// The repair of waiting tasks after the clock was set back, from the newest row to the oldest.
 #[derive(Default)]
 pub(super) struct RepairTimes {
+    /// The time of the first chunk. What waits for nothing is due from then on, in the order of its arrival.
+    at: Option<Timestamp>,
     /// The newest row that was not looked at yet; `None` before the first chunk.
     upto: Option<i64>,
     repaired: u64,
@@ -48,6 +50,10 @@ impl Writer {
         self.times_forgotten = Some(instant);
         self.more_to_claim = true;
         if moved < 0.0 {
+            // The new repair covers what an earlier one has left.
+            let is_other = |chore: &Chore| !matches!(chore, Chore::RepairTimes(_));
+            self.chores.retain(is_other);
+            self.stalled.retain(is_other);
             self.chores
                 .push_front(Chore::RepairTimes(RepairTimes::default()));
         }
@@ -84,26 +90,27 @@ impl Writer {
                 Ok(())
             }
             Ok(()) => {
-                self.chores.push_front(Chore::RepairTimes(repair));
+                self.chores.push_back(Chore::RepairTimes(repair));
                 Ok(())
             }
         }
     }
 
     async fn repair_chunk(&mut self, repair: &mut RepairTimes) -> Result<(), Error> {
-        let time = Timestamp::now();
+        let now = Timestamp::now();
+        let at = *repair.at.get_or_insert(now);
         let (is_first, upto) = match repair.upto {
             Some(upto) => (false, upto),
             None => (true, reads::newest_seq(&mut self.conn).await?),
         };
         let after = (upto - CHUNK_ROWS).max(0);
-        let ahead = tasks_ahead(&mut self.conn, after, upto, time).await?;
+        let ahead = tasks_ahead(&mut self.conn, after, upto, at).await?;
         let sooner: Vec<_> = ahead
             .iter()
-            .filter_map(|task| Some((task.seq, task.run_at, task.sooner(time)?)))
+            .filter_map(|task| Some((task.seq, task.run_at, task.sooner(at, now)?)))
             .collect();
         if is_first {
-            self.repair_the_rest(time).await?;
+            self.repair_the_rest(at).await?;
         }
         if !sooner.is_empty() {
             set_run_at(&mut self.conn, &sooner).await?;
@@ -148,33 +155,49 @@ impl Writer {
     }
 }
 
-/// The latest time that the journal has among its last rows, but for those of imports, which happened
-/// elsewhere.
-pub(super) async fn newest(conn: &mut SqliteConnection) -> Result<Option<Timestamp>, sqlx::Error> {
-    let newest = sqlx::query_scalar!(
-        r#"SELECT max(at) AS "at: Text"
-             FROM (SELECT at, task_id, type FROM logs ORDER BY id DESC LIMIT 200) AS last
-            WHERE type NOT IN ('TASK_CREATED', 'TASK_LOG')
-               OR NOT EXISTS (SELECT 1 FROM tasks
-                               WHERE tasks.id = last.task_id AND source = 'import')"#
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok(newest.and_then(|at| at.parse().ok()))
+/// What the journal's last rows say of the clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Journalled {
+    /// The time of the very last row.
+    pub last: Option<Timestamp>,
+    /// The latest time of them all. A wrong clock may have written it that was right again before the service
+    /// stopped.
+    latest: Option<Timestamp>,
 }
 
-/// Whether the clock was set back while the service did not run, whose journal's latest time is `newest`;
-/// says so.
-pub(super) fn was_set_back(newest: Option<Timestamp>, now: Timestamp) -> bool {
-    let Some(newest) = newest else {
-        return false;
-    };
-    let moved = now.seconds_since(newest);
-    if moved >= -STEP_SECONDS {
-        return false;
+/// The times of the journal's last rows, but for those of imports, which happened elsewhere.
+pub(super) async fn journalled(conn: &mut SqliteConnection) -> Result<Journalled, sqlx::Error> {
+    let times = sqlx::query_scalar!(
+        r#"SELECT at AS "at!: Text"
+             FROM (SELECT id, at, task_id, type FROM logs ORDER BY id DESC LIMIT 200) AS last
+            WHERE type NOT IN ('TASK_CREATED', 'TASK_LOG')
+               OR NOT EXISTS (SELECT 1 FROM tasks
+                               WHERE tasks.id = last.task_id AND source = 'import')
+            ORDER BY id DESC"#
+    )
+    .fetch_all(conn)
+    .await?;
+    let times = times.iter().filter_map(|at| at.parse().ok());
+    let times: Vec<Timestamp> = times.collect();
+    Ok(Journalled {
+        last: times.first().copied(),
+        latest: times.into_iter().max(),
+    })
+}
+
+impl Journalled {
+    /// Whether some of it was written by a clock that was ahead of `now`, so that waiting tasks may need a
+    /// repair. Says so if the clock was set back while the service did not run.
+    pub fn is_ahead_of(&self, now: Timestamp) -> bool {
+        let moved = |time: Option<Timestamp>| {
+            let moved = now.seconds_since(time?);
+            (moved < -STEP_SECONDS).then_some(moved)
+        };
+        if let Some(moved) = moved(self.last) {
+            tracing::warn!("{}", words_of(moved));
+        }
+        moved(self.latest).is_some()
     }
-    tracing::warn!("{}", words_of(moved));
-    true
 }
 
 fn words_of(moved: f64) -> String {
@@ -217,11 +240,15 @@ struct Said {
 }
 
 impl TaskAhead {
-    /// When it may start if it waits from `now` on for as long as it was to wait at all; `None` if its time
-    /// is right, or was chosen by the time of day.
-    fn sooner(&self, now: Timestamp) -> Option<Timestamp> {
+    /// When it may start if it waits from `at` on for as long as it was to wait at all; `None` if its time
+    /// is right, or was chosen by the time of day. It is `now`.
+    fn sooner(&self, at: Timestamp, now: Timestamp) -> Option<Timestamp> {
         let (from, until) = match &self.last {
             Some(said) if said.kind == "TASK_UPDATED" => return None,
+            Some(said) if said.kind == "TASK_RETRYING" && at < said.at && said.at <= now => {
+                // It was retried while the repair went on, by the new clock.
+                return None;
+            }
             Some(said) if said.kind == "TASK_RETRYING" => {
                 let until = said.run_at.unwrap_or(said.at);
                 if said.attempt == Some(0) && until > said.at {
@@ -238,7 +265,7 @@ impl TaskAhead {
         if self.run_at > until {
             return None;
         }
-        let sooner = now.shifted(until.seconds_since(from).max(0.0));
+        let sooner = at.shifted(until.seconds_since(from).max(0.0));
         (sooner < self.run_at).then_some(sooner)
     }
 }
@@ -386,7 +413,7 @@ mod tests {
 
     /// When a task may start on a clock that shows 09:50.
     fn sooner(task: &TaskAhead) -> Option<Timestamp> {
-        task.sooner(at("09:50:00"))
+        task.sooner(at("09:50:00"), at("09:50:00"))
     }
 
     #[test]
@@ -413,6 +440,13 @@ mod tests {
         assert_eq!(sooner(&task("09:50:05", retrying("10:05:10"))), None);
         let by_sql = task("11:00:00", retrying("10:05:10"));
         assert_eq!(sooner(&by_sql), None);
+    }
+
+    #[test]
+    fn a_retry_that_begins_while_the_repair_goes_on_keeps_its_pause() {
+        let retrying = said("TASK_RETRYING", "09:50:03", Some("09:50:13"));
+        let task = task("09:50:13", retrying);
+        assert_eq!(task.sooner(at("09:50:00"), at("09:50:05")), None);
     }
 
     #[test]

@@ -235,7 +235,8 @@ async fn make_pending(
         r#"UPDATE tasks
               SET status = 'PENDING', failure = NULL, finished_at = NULL, started_at = NULL,
                   result = NULL, progress = NULL,
-                  run_at = iif(?3 AND attempt = 0, max(run_at, ?2), ?2), uncounted = attempt, crashes = 0,
+                  run_at = iif(?3 AND attempt = 0 AND run_at > created_at, max(run_at, ?2), ?2),
+                  uncounted = attempt, crashes = 0,
                   blocked = (SELECT count(*) FROM links WHERE downstream = tasks.id)
             WHERE id IN (SELECT value FROM jsonb_each(?1)) AND +status = 'FAILED'
         RETURNING id AS "id!: Text", seq AS "seq!", attempt AS "attempt!",

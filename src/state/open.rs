@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::checkpoint::Checkpointer;
 use super::chore::Chore;
-use super::clock::{self, RepairTimes};
+use super::clock::{self, Journalled, RepairTimes};
 use super::connect::{self, Connections, OpenError};
 use super::counter::Counter;
 use super::handle::PERMIT_BYTES;
@@ -53,8 +53,8 @@ pub struct Opened {
     requeued: Vec<Interrupted>,
     /// Interrupted tasks that have failed as `lost`.
     lost: Vec<Interrupted>,
-    /// The latest time that the journal knows of what the service did before.
-    newest: Option<Timestamp>,
+    /// What the journal's last rows say of the clock.
+    journalled: Journalled,
 }
 
 /// With what the Writer starts.
@@ -90,13 +90,13 @@ pub type WriterHandle = JoinHandle<Result<(), Error>>;
 /// One sentence for the person who starts the service.
 pub async fn open(path: &Path, durability: Durability) -> Result<Opened, OpenError> {
     let mut connections = connect::open(path, durability).await?;
-    let newest = clock::newest(&mut connections.write).await;
-    let newest = newest.map_err(|error| OpenError::sqlite(path, &error))?;
+    let journalled = clock::journalled(&mut connections.write).await;
+    let journalled = journalled.map_err(|error| OpenError::sqlite(path, &error))?;
     Ok(Opened {
         connections,
         requeued: Vec::new(),
         lost: Vec::new(),
-        newest,
+        journalled,
     })
 }
 
@@ -192,7 +192,7 @@ impl Opened {
         let chores = ledger.upstream.iter().copied().map(Chore::Resolve);
         let mut chores: VecDeque<_> = chores.collect();
         let now = Reading::now();
-        if clock::was_set_back(self.newest, now.time) {
+        if self.journalled.is_ahead_of(now.time) {
             chores.push_front(Chore::RepairTimes(RepairTimes::default()));
         }
         let bus = Bus::new(history::newest_event(&mut *conn).await?);
@@ -259,7 +259,7 @@ impl Opened {
             by: None,
             stats,
             last_count: LastCount::default(),
-            newest_at_start: self.newest,
+            newest_at_start: self.journalled.last,
             health,
         };
         let handle = tokio::spawn(writer.run());

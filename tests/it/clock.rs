@@ -96,6 +96,73 @@ async fn a_clock_that_was_set_back_between_two_runs_stops_nothing() {
 }
 
 #[tokio::test]
+async fn a_retry_by_hand_keeps_no_time_that_nobody_has_chosen() {
+    let service = Setup::new().own_clock().start().await;
+    service.pause().await;
+    let plain = service.submit("plain").await;
+    let chosen = json!({"content": "chosen", "run_at": "2999-01-01T00:00:00Z"});
+    let chosen = service.submit_json(&chosen).await;
+    service.purge().await;
+    service.set_clock(BACK);
+    service.resume().await;
+    let retry = |id: &str| format!("/api/v1/tasks/{id}/retry");
+    let said = service.post(&retry(&plain)).await.expect(200);
+    assert_eq!(said["message"], "The task waits again.");
+    service.post(&retry(&chosen)).await.expect(200);
+    all_complete(&service, &[plain]).await;
+    let chosen = service.task(&chosen).await;
+    assert_eq!(chosen["run_at"], "2999-01-01T00:00:00.000000Z");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn tasks_start_in_the_order_of_their_arrival_also_after_a_long_repair() {
+    let service = Setup::new().own_clock().start().await;
+    service.pause().await;
+    // More than the Writer looks through in two chunks.
+    let many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 11000),
+                     ahead(at) AS (SELECT strftime('%Y-%m-%dT%H:%M:%S.000000Z', 'now', '+500 seconds'))
+                INSERT INTO tasks (content, created_at, run_at) SELECT 'x', at, at FROM n, ahead";
+    service.database().await.run(many).await.expect("tasks");
+    service.set_clock(BACK);
+    let waits = "SELECT count(*) FROM tasks
+                  WHERE run_at > strftime('%Y-%m-%dT%H:%M:%S.000000Z', 'now', '-300 seconds')";
+    eventually("the repair has ended", || async {
+        (service.database().await.number(waits).await == 0).then_some(())
+    })
+    .await;
+    let times = "SELECT count(DISTINCT run_at) FROM tasks";
+    assert_eq!(service.database().await.number(times).await, 1);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_wrong_clock_that_was_put_right_is_no_news_at_the_next_start() {
+    let setup = Setup::new().own_clock();
+    setup.set_clock(400 * DAY);
+    let service = setup.start().await;
+    let ahead = service.submit("ahead").await;
+    service.finished(&ahead).await;
+    service.set_clock(0);
+    let id = service.submit("in time").await;
+    service.finished(&id).await;
+    let stopped = service.stop().await;
+    let before = warnings(&stopped.setup().log());
+    assert_eq!(before, 1);
+    let service = stopped.start().await;
+    let id = service.submit("again").await;
+    service.finished(&id).await;
+    let log = service.setup().log();
+    assert!(warnings(&log) <= before, "{log}");
+    let after_start = log
+        .rsplit("set back by")
+        .next()
+        .expect("the end of the log");
+    assert!(!after_start.contains("the newest event is of"), "{log}");
+    service.ends_well().await;
+}
+
+#[tokio::test]
 async fn a_rate_waits_for_its_window_and_for_nothing_else() {
     let processor =
         |name: &str, rate: &str| format!("[processors.{name}]\nkind = \"echo\"\nrate = \"{rate}\"");
