@@ -12,8 +12,8 @@ Examples:
   venom abort --processor summarise --dry-run
 
 The tasks are FAILED, with failure `aborted`. One that waits does not run and cannot be aborted. The exit
-code is 1 if one of several ids was refused. With a filter it asks first, if there is a terminal to ask
-at.";
+code is 1 if one of several ids was refused. With a filter it asks first, and where there is no terminal to
+ask at, it needs --yes.";
 
 /// Stop tasks that run.
 #[derive(Args, Debug)]
@@ -34,7 +34,7 @@ pub(super) async fn run(abort: &Abort) -> Result<(), Error> {
         done: "Task aborted.",
         many: (Method::POST, "/api/v1/tasks/abort"),
         with: None,
-        asks: !abort.yes,
+        yes: abort.yes,
     };
     abort.chosen.apply(&verb).await
 }

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::client::Client;
-use super::confirm::{can_ask, confirm};
+use super::confirm::{confirm, must_ask};
 use super::error::Error;
 use super::filter::{Filter, with_query};
 use super::output::{print_json, say};
@@ -44,8 +44,8 @@ pub(super) struct Verb<'a> {
     pub many: (Method, &'a str),
     /// A parameter of that call besides the filter.
     pub with: Option<(&'static str, &'static str)>,
-    /// Whether to ask first, at a terminal, before it is done to all that a filter finds.
-    pub asks: bool,
+    /// Whether it is agreed to do it to all that a filter finds: with --yes, or as it can be taken back.
+    pub yes: bool,
 }
 
 impl Chosen {
@@ -119,7 +119,8 @@ impl Chosen {
 
     async fn apply_to_found(&self, verb: &Verb<'_>) -> Result<(), Error> {
         let client = self.target.client()?;
-        if verb.asks && !self.dry_run && can_ask() {
+        let what = format!("{} by filter", verb.name.to_lowercase());
+        if must_ask(verb.yes || self.dry_run, &what)? {
             let found = self.call(&client, verb, true).await?;
             let (name, url) = (verb.name, client.url());
             let question = format!("{name} {} tasks at {url}?", found["matched"]);

@@ -5,9 +5,16 @@ use std::io::{self, IsTerminal};
 use super::error::Error;
 use super::output::say;
 
-/// Whether there is somebody to ask.
-pub(super) fn can_ask() -> bool {
-    io::stdin().is_terminal()
+/// Whether to ask before `what` is done: not where `--yes` was given. Where nobody can be asked, `--yes` has to
+/// be: what a script pipes into a command is no consent.
+pub(super) fn must_ask(yes: bool, what: &str) -> Result<bool, Error> {
+    match (yes, io::stdin().is_terminal()) {
+        (true, _) => Ok(false),
+        (false, true) => Ok(true),
+        (false, false) => Err(Error::Usage(format!(
+            "{what} cannot be taken back, and there is no terminal to ask at; add --yes"
+        ))),
+    }
 }
 
 /// Whether the person at the terminal says yes; nothing else than yes is one.

@@ -13,7 +13,7 @@ Examples:
   venom delete --tag test --yes
 
 Only finished tasks can be deleted; `venom abort` ends one that runs. The exit code is 1 if one of
-several ids was refused. With a filter it asks first, if there is a terminal to ask at.";
+several ids was refused. With a filter it asks first, and where there is no terminal to ask at, it needs --yes.";
 
 /// Delete finished tasks, with their logs.
 #[derive(Args, Debug)]
@@ -34,7 +34,7 @@ pub(super) async fn run(delete: &Delete) -> Result<(), Error> {
         done: "Task deleted.",
         many: (Method::DELETE, "/api/v1/tasks"),
         with: None,
-        asks: !delete.yes,
+        yes: delete.yes,
     };
     delete.chosen.apply(&verb).await
 }

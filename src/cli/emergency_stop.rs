@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::confirm::must_ask;
 use super::error::Error;
 use super::order::Order;
 
@@ -9,18 +10,22 @@ const EXAMPLES: &str = "\
 Example:
   venom emergency-stop && venom status
 
-It asks nothing, because it is for emergencies. Tasks that ran or waited are FAILED, with failure
+At a terminal it asks nothing, because it is for emergencies; without one it needs --yes. Tasks that ran or waited are FAILED, with failure
 `emergency_stop` or `purged`. New ones are accepted, and wait for `venom resume`.";
 
 /// Pause the queue, stop every task that runs, and fail every task that waits.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct EmergencyStop {
+    /// Do it also where there is no terminal
+    #[arg(long, short)]
+    yes: bool,
     #[command(flatten)]
     order: Order,
 }
 
 /// Gives the order.
 pub(super) async fn run(stop: &EmergencyStop) -> Result<(), Error> {
+    must_ask(stop.yes, "an emergency stop")?;
     stop.order.give("/api/v1/queue/emergency-stop", None).await
 }

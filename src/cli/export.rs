@@ -9,6 +9,7 @@ use clap::Args;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use tokio_util::sync::CancellationToken;
 
+use super::dump_check::checked;
 use super::error::Error;
 use super::output::say;
 use super::storage::Storage;
@@ -21,8 +22,9 @@ Examples:
   venom export | jq '.tasks | length'
   venom export | gzip > backup.json.gz
 
-The file appears whole or not at all, and only its owner can read it. It works while the service runs
-and while it does not. `venom import` takes the file back.";
+The file appears whole or not at all, and only its owner can read it. What a service answers is checked to be a
+whole dump before it takes the place of a file. It works while the service runs and while it does not.
+`venom import` takes the file back.";
 
 /// Write all tasks as one JSON document.
 #[derive(Args, Debug)]
@@ -43,7 +45,8 @@ pub(super) async fn run(export: &Export) -> Result<(), Error> {
         Storage::Service(client) => {
             let answer = client.open("/api/v1/export").await?;
             let chunks = answer.bytes_stream();
-            write(chunks.map_err(|error| client.unreachable(&error)), file).await
+            let chunks = chunks.map_err(|error| client.unreachable(&error));
+            write(checked(client.url(), chunks), file).await
         }
         Storage::Database(database) => {
             let chunks = dump::export_stream(database.state.clone());

@@ -16,6 +16,7 @@ mod database_file;
 mod delete;
 mod descriptors;
 mod doctor;
+mod dump_check;
 mod emergency_stop;
 mod error;
 mod event_line;

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::confirm::{can_ask, confirm};
+use super::confirm::{confirm, must_ask};
 use super::error::Error;
 use super::order::Order;
 
@@ -12,7 +12,7 @@ Examples:
   venom purge --yes
 
 Purged tasks are FAILED, with failure `purged`; they can still be read. Tasks that run go on.
-It asks before it does so, if there is a terminal to ask at.";
+It asks before it does so. Where there is no terminal to ask at, it needs --yes.";
 
 /// Fail every task that waits.
 #[derive(Args, Debug)]
@@ -27,7 +27,7 @@ pub(super) struct Purge {
 
 /// Asks, then gives the order.
 pub(super) async fn run(purge: &Purge) -> Result<(), Error> {
-    if !purge.yes && can_ask() {
+    if must_ask(purge.yes, "a purge")? {
         let client = purge.order.client()?;
         let queue = client.get("/api/v1/queue/status").await?;
         let url = client.url();

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::as_owner::AsOwner;
 use super::backup::copy_checked;
+use super::confirm::{confirm, must_ask};
 use super::database_file::{DatabaseFile, is_same_file};
 use super::error::Error;
 use super::output::say;
@@ -26,7 +27,8 @@ Examples:
   venom restore backup.db --database /srv/venom/venom.db
 
 Stop the service first. The backup is checked before anything is changed, and the database that was
-there is kept beside the new one, under the name that is printed. What was accepted after the backup is
+there is kept beside the new one, under the name that is printed. It asks before it takes the place of one; where
+there is no terminal to ask at, it needs --yes. What was accepted after the backup is
 not in it, and what has run since runs again. Tokens stay those that are there, so that none comes back
 that was revoked after the backup; where there is no database yet, or none was ever made, they are those of
 the backup. `venom token list` shows them.";
@@ -41,6 +43,9 @@ pub(super) struct Restore {
     /// Take the tokens of the backup too, also those that were revoked since
     #[arg(long)]
     with_tokens: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
     #[command(flatten)]
     database: DatabaseFile,
 }
@@ -54,6 +59,13 @@ pub(super) async fn run(restore: &Restore) -> Result<(), Error> {
     }
     if is_same_file(file, &database) {
         return Err(Error::Usage(format!("{from} is the database itself")));
+    }
+    if database.exists() && must_ask(restore.yes, "to put a backup in the place of a database")? {
+        let question =
+            format!("Put {from} in the place of {to}, which is kept under another name?");
+        if !confirm(&question)? {
+            return Err(Error::Failed("nothing was restored".to_owned()));
+        }
     }
     let failed = |error| Error::Failed(format!("cannot write {to}: {error}"));
     state::check_in_place(file).map_err(|error| Error::Failed(error.to_string()))?;

@@ -38,7 +38,7 @@ pub(super) async fn run(retry: &Retry) -> Result<(), Error> {
         done: "The task waits again.",
         many: (Method::POST, "/api/v1/tasks/retry"),
         with: retry.now.then_some(("now", "true")),
-        asks: false,
+        yes: true,
     };
     retry.chosen.apply(&verb).await
 }

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { tmpdir } from "node:os";
-import { api, button, finished, open, rows, same, seen, submit, task, told, until, visit } from "./lib.mjs";
+import { api, button, confirm, finished, open, rows, same, seen, submit, task, told, until, visit } from "./lib.mjs";
 
 visit(async (page) => {
   // A task for each line, with what the form says of all of them.
@@ -25,6 +25,26 @@ visit(async (page) => {
   await page.getByLabel("One task for each line").check();
   await button(page, "Submit task").click();
   await told(page, "There is no line with anything in it.");
+
+  // An empty task is asked about first.
+  const count = async () => (await api("GET", "tasks")).length;
+  const before = await count();
+  await page.getByLabel("One task for each line").uncheck();
+  for (const content of ["", " \n "]) {
+    await page.getByLabel("Content").fill(content);
+    await button(page, "Submit task").click();
+    await seen(page, "Submit an empty task?");
+    await button(page, "Cancel").click();
+    await until("the form can be used again", async () => await button(page, "Submit task").isEnabled());
+  }
+  same(await count(), before, "tasks");
+  await page.getByLabel("Content").fill("");
+  await button(page, "Submit task").click();
+  await confirm(page, "Submit empty task");
+  await page.waitForURL(/#\/tasks\/./);
+  const empty = page.url().split("/").pop();
+  same((await finished(empty)).content, "");
+  await api("DELETE", `tasks/${empty}`);
 
   // Out, deleted, and in again.
   const last = await submit({ content: "to be kept <b>" });

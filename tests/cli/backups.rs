@@ -40,14 +40,14 @@ fn a_backup_beside_a_running_service_is_whole_and_comes_back() {
     assert_eq!(names, ["backup.db", "data"]);
 
     folder.succeed(&["submit", "--wait", "after the backup"]);
-    let done = folder.run(&["restore", "backup.db"]);
+    let done = folder.run(&["restore", "--yes", "backup.db"]);
     assert_eq!(done.code, 1);
     assert!(
         done.err.contains("is in use by a venom process"),
         "{done:?}"
     );
     assert_eq!(service.stop(), 0);
-    let done = folder.run(&["restore", "backup.db"]);
+    let done = folder.run(&["restore", "--yes", "backup.db"]);
     assert_eq!(done.code, 0, "{done:?}");
     let aside = done.err.lines().last().unwrap();
     let aside = aside.strip_prefix("what was there is in ").unwrap();
@@ -106,7 +106,7 @@ fn a_damaged_database_gives_no_backup_and_a_damaged_backup_restores_nothing() {
     std::fs::write(folder.path("bad.db"), &bad).unwrap();
     let before = std::fs::read(folder.path("data/venom.db")).unwrap();
     for file in ["bad.db", "nothing.db"] {
-        let done = folder.run(&["restore", file]);
+        let done = folder.run(&["restore", "--yes", file]);
         assert_eq!(done.code, 1, "{done:?}");
         assert!(done.err.contains(file), "{done:?}");
     }
@@ -117,7 +117,7 @@ fn a_damaged_database_gives_no_backup_and_a_damaged_backup_restores_nothing() {
     assert_eq!(done.code, 1, "{done:?}");
     assert!(!folder.path("second.db").exists());
     // A damaged database does not stand in the way of its restore, and is kept too.
-    let done = folder.run(&["restore", "backup.db"]);
+    let done = folder.run(&["restore", "--yes", "backup.db"]);
     assert_eq!(done.code, 0, "{done:?}");
     assert!(done.err.contains("before-restore"), "{done:?}");
     assert_eq!(contents(&folder, "data/venom.db"), "one");
@@ -129,7 +129,7 @@ fn what_is_no_database_of_ours_is_refused() {
     folder.write("empty.db", "");
     folder.write("text.db", &"no database ".repeat(1000));
     for file in ["empty.db", "text.db"] {
-        let done = folder.run(&["restore", file]);
+        let done = folder.run(&["restore", "--yes", file]);
         assert_eq!(done.code, 1, "{done:?}");
         assert!(done.err.contains(file), "{done:?}");
     }
@@ -150,7 +150,13 @@ fn a_restored_database_belongs_to_the_owner_of_its_folder() {
     let mode = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(folder.path("."), mode).unwrap();
     let owner = folder.path("home").metadata().unwrap().uid();
-    folder.succeed(&["restore", "backup.db", "--database", "home/venom.db"]);
+    folder.succeed(&[
+        "restore",
+        "--yes",
+        "backup.db",
+        "--database",
+        "home/venom.db",
+    ]);
     for name in ["home/venom.db", "home/venom.db.lock"] {
         assert_eq!(folder.path(name).metadata().unwrap().uid(), owner, "{name}");
     }
@@ -167,7 +173,7 @@ fn a_log_that_was_left_alone_is_not_applied_to_what_is_restored() {
     assert_eq!(service.stop(), 0);
     std::fs::remove_file(folder.path("data/venom.db")).unwrap();
     std::fs::write(&log, &stale).unwrap();
-    folder.succeed(&["restore", "backup.db"]);
+    folder.succeed(&["restore", "--yes", "backup.db"]);
     assert_eq!(contents(&folder, "data/venom.db"), "one");
     let kept = std::fs::read_dir(folder.path("data")).unwrap();
     let kept: Vec<_> = kept.map(|file| file.unwrap().file_name()).collect();
@@ -186,7 +192,7 @@ fn what_a_link_leads_to_is_restored() {
     std::fs::create_dir(folder.path("disk")).unwrap();
     std::fs::rename(folder.path("data/venom.db"), folder.path("disk/real.db")).unwrap();
     std::os::unix::fs::symlink("../disk/real.db", folder.path("data/venom.db")).unwrap();
-    folder.succeed(&["restore", "backup.db"]);
+    folder.succeed(&["restore", "--yes", "backup.db"]);
     assert!(folder.path("data/venom.db").is_symlink());
     assert_eq!(contents(&folder, "disk/real.db"), "one");
 }
@@ -204,7 +210,7 @@ fn a_restore_brings_back_no_token_that_was_revoked_since() {
     assert_eq!(service.stop(), 0);
 
     let opens = |token: &str| folder.run(&["status", "--token", token]).code == 0;
-    let done = folder.run(&["restore", "backup.db"]);
+    let done = folder.run(&["restore", "--yes", "backup.db"]);
     assert_eq!(done.code, 0, "{done:?}");
     assert!(
         done.err
@@ -217,7 +223,7 @@ fn a_restore_brings_back_no_token_that_was_revoked_since() {
     assert_eq!(service.stop(), 0);
 
     // Unless it is asked for.
-    let done = folder.run(&["restore", "--with-tokens", "backup.db"]);
+    let done = folder.run(&["restore", "--yes", "--with-tokens", "backup.db"]);
     assert!(
         done.err.contains("its tokens are those of the backup"),
         "{done:?}"
@@ -227,7 +233,13 @@ fn a_restore_brings_back_no_token_that_was_revoked_since() {
     assert_eq!(service.stop(), 0);
 
     // Where there is none yet, the backup's are all there is.
-    folder.succeed(&["restore", "backup.db", "--database", "elsewhere/venom.db"]);
+    folder.succeed(&[
+        "restore",
+        "--yes",
+        "backup.db",
+        "--database",
+        "elsewhere/venom.db",
+    ]);
     let listed = folder.json(&[
         "token",
         "list",
@@ -270,7 +282,13 @@ fn root_is_not_led_astray_by_links_in_the_folder_of_another() {
     let Some(folder) = home_of_another() else {
         return;
     };
-    let restore = &["restore", "backup.db", "--database", "home/venom.db"][..];
+    let restore = &[
+        "restore",
+        "--yes",
+        "backup.db",
+        "--database",
+        "home/venom.db",
+    ][..];
     let create = &[
         "token",
         "create",
@@ -303,7 +321,13 @@ fn root_is_not_led_astray_by_links_in_the_folder_of_another() {
     folder.succeed(create);
     // A folder that is a link is the same trick.
     std::os::unix::fs::symlink("../roots", folder.path("home/data")).unwrap();
-    let done = folder.run(&["restore", "backup.db", "--database", "home/data/venom.db"]);
+    let done = folder.run(&[
+        "restore",
+        "--yes",
+        "backup.db",
+        "--database",
+        "home/data/venom.db",
+    ]);
     assert_eq!(done.code, 1, "{done:?}");
     assert!(!folder.path("roots/venom.db").exists());
     // So is the name of a backup.
@@ -323,7 +347,13 @@ fn root_is_not_led_astray_by_links_in_the_folder_of_another() {
     assert_eq!((mode.uid(), mode.mode() & 0o777), (0, 0o600));
     // A folder of root's in his own may be another one at the next look.
     std::fs::create_dir(folder.path("home/deep")).unwrap();
-    let restore = ["restore", "backup.db", "--database", "home/deep/venom.db"];
+    let restore = [
+        "restore",
+        "--yes",
+        "backup.db",
+        "--database",
+        "home/deep/venom.db",
+    ];
     assert_eq!(folder.run(&restore).code, 1);
     let deep = std::fs::read_dir(folder.path("home/deep")).unwrap();
     assert_eq!(deep.count(), 0);
@@ -347,7 +377,7 @@ fn what_killed_ones_left_is_removed() {
     for name in ["data/.venom.db.tmp-a", "data/.venom.db.tmp-a-journal"] {
         folder.write(name, "");
     }
-    folder.succeed(&["restore", "backup.db"]);
+    folder.succeed(&["restore", "--yes", "backup.db"]);
     assert!(!folder.path("data/.venom.db.tmp-a").exists());
     assert!(!folder.path("data/.venom.db.tmp-a-journal").exists());
 }
@@ -426,7 +456,7 @@ fn a_database_can_be_made_behind_a_link() {
     assert_eq!(service.stop(), 0);
     // A new disk: what is restored comes to where the link leads.
     std::fs::remove_dir_all(folder.path("disk")).unwrap();
-    folder.succeed(&["restore", "backup.db"]);
+    folder.succeed(&["restore", "--yes", "backup.db"]);
     assert_eq!(contents(&folder, "disk/real.db"), "one");
     assert!(folder.path("data/venom.db").is_symlink());
 }

@@ -4,6 +4,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
+use crate::canned::Canned;
 use crate::harness::{Folder, Running, wait};
 
 /// A folder in which a service has run two tasks.
@@ -37,6 +38,51 @@ fn a_dump_is_the_same_with_and_without_a_service_and_after_a_round_trip() {
     let done = other.run(&["import", "dump.json"]);
     assert_eq!(done.err, "0 tasks imported, 2 there already\n");
     assert_eq!(other.succeed(&["export"]), online);
+}
+
+#[test]
+fn only_a_whole_dump_takes_the_place_of_a_file() {
+    let folder = Folder::new();
+    folder.write("good.json", "a good dump");
+    let large = format!("{{\"tasks\": [{}", "{\"id\": \"x\"}, ".repeat(20_000));
+    for body in [
+        "<html><form>Log in</form></html>",
+        "",
+        "null",
+        "[]",
+        "{}",
+        r#"{"detail": "Log in first."}"#,
+        r#"{"tasks": {"a": 1}}"#,
+        r#"{"tasks": [1]}"#,
+        r#"{"tasks": []"#,
+        r#"{"tasks": []} and more"#,
+        &large,
+    ] {
+        let shown = body.get(..40).unwrap_or(body);
+        let body: &'static str = body.to_owned().leak();
+        let service = Canned::new([("200 OK", body)]);
+        let done = folder.run(&["export", "good.json", "--url", &service.url]);
+        assert_eq!((done.code, done.out.as_str()), (1, ""), "{shown}: {done:?}");
+        assert!(
+            done.err.contains("not with a whole dump"),
+            "{shown}: {done:?}"
+        );
+        assert_eq!(folder.read("good.json"), "a good dump", "{shown}");
+        // What is short is not even printed.
+        let service = Canned::new([("200 OK", body)]);
+        let done = folder.run(&["export", "--url", &service.url]);
+        assert_eq!(done.code, 1, "{shown}: {done:?}");
+        assert!(
+            body.len() > 1_000 || done.out.is_empty(),
+            "{shown}: {done:?}"
+        );
+    }
+    let files = std::fs::read_dir(folder.path(".")).unwrap().count();
+    assert_eq!(files, 1, "no drafts are left");
+    let dump = r#"{"tasks": [], "paid_mode_enabled": false}"#;
+    let service = Canned::new([("200 OK", dump)]);
+    folder.succeed(&["export", "good.json", "--url", &service.url]);
+    assert_eq!(folder.read("good.json"), dump);
 }
 
 #[test]

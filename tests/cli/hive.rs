@@ -28,7 +28,7 @@ fn orders_are_broadcast() {
     assert_eq!(hive(&pause).err, "Told to the Hive; 2 listen.\n");
     hive(&["resume"]);
     hive(&["resume", "--processor", "echo"]);
-    let stop = hive(&["emergency-stop", "--json"]);
+    let stop = hive(&["emergency-stop", "--yes", "--json"]);
     assert!(stop.out.contains(r#""receivers":2"#), "{stop:?}");
     let expected = [
         r#"{"command":"pause","data":{"until":"2126-01-01T00:00:00.000000Z","reason":"moving"}}"#,

@@ -150,7 +150,7 @@ fn filters_find_what_they_name() {
     ]);
     folder.succeed(&["pause"]);
     folder.succeed(&["submit", "purged"]);
-    folder.succeed(&["purge"]);
+    folder.succeed(&["purge", "--yes"]);
     folder.succeed(&["submit", "--tag", "blue", "waiting"]);
     for (flags, found) in [
         (&["--status", "pending"][..], &["waiting"][..]),

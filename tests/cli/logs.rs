@@ -94,7 +94,7 @@ fn a_purge_ends_it_and_a_deleted_task_has_no_log() {
     let id = folder.succeed(&["submit", "x"]);
     let logs = folder.start(&["logs", "-f", &id]);
     logs.out.until("Task started");
-    folder.succeed(&["purge"]);
+    folder.succeed(&["purge", "--yes"]);
     let status = logs.err.next();
     assert_eq!(status, format!("task {id} is FAILED"));
     assert_eq!(logs.code(), 0);

@@ -11,7 +11,7 @@ const NOBODY: &str = "0190a6e2-7b5c-7d20-9a3c-5f2e8b1d4c6a";
 fn two_purged(folder: &Folder) -> [String; 2] {
     folder.succeed(&["pause"]);
     let ids = ["one", "two"].map(|text| folder.succeed(&["submit", text]));
-    folder.succeed(&["purge"]);
+    folder.succeed(&["purge", "--yes"]);
     ids
 }
 
@@ -81,9 +81,12 @@ fn a_filter_makes_one_call_for_all() {
             &["retry", "--failed", "--processor", "x", "--dry-run"][..],
             "POST /api/v1/tasks/retry?status=FAILED&processor=x&dry_run=true",
         ),
-        (&["abort", "--tag", "t"], "POST /api/v1/tasks/abort?tag=t"),
         (
-            &["delete", "--failure", "lost"],
+            &["abort", "--tag", "t", "--yes"],
+            "POST /api/v1/tasks/abort?tag=t",
+        ),
+        (
+            &["delete", "--failure", "lost", "--yes"],
             "DELETE /api/v1/tasks?failure=lost",
         ),
     ] {

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::harness::Folder;
+use crate::terminal::Terminal;
 
 const NOBODY: &str = "0190a6e2-7b5c-7d20-9a3c-5f2e8b1d4c6a";
 
@@ -42,16 +43,61 @@ fn a_paused_queue_keeps_its_tasks_until_it_is_resumed() {
 }
 
 #[test]
-fn a_purge_does_not_ask_where_there_is_no_terminal() {
+fn without_a_terminal_what_cannot_be_taken_back_needs_a_yes() {
     let folder = Folder::new();
     let _service = folder.serve();
     folder.succeed(&["pause"]);
     folder.succeed(&["submit", "one"]);
     folder.succeed(&["submit", "two"]);
-    let purged = folder.run(&["purge"]);
+    folder.succeed(&["backup", "backup.db"]);
+    for command in [
+        &["purge"][..],
+        &["emergency-stop"],
+        &["hive", "emergency-stop"],
+        &["delete", "--status", "completed"],
+        &["abort", "--processor", "echo"],
+        &["restore", "backup.db"],
+    ] {
+        // What is piped in is no consent.
+        let done = folder.feed(command, "y\n");
+        assert_eq!(
+            (done.code, done.out.as_str()),
+            (2, ""),
+            "{command:?}: {done:?}"
+        );
+        assert!(done.err.contains("no terminal"), "{command:?}: {done:?}");
+        assert!(done.err.contains("add --yes"), "{command:?}: {done:?}");
+    }
+    assert_eq!(folder.json(&["status", "--json"])["pending"], 2);
+    // This only counts.
+    folder.succeed(&["delete", "--status", "completed", "--dry-run"]);
+    let purged = folder.run(&["purge", "--yes"]);
     assert_eq!(purged.code, 0);
     assert_eq!(purged.err, "Queue purged: 2 waiting tasks failed.\n");
     assert_eq!(folder.json(&["purge", "--yes", "--json"])["removed"], 0);
+}
+
+#[test]
+fn at_a_terminal_a_purge_asks_and_an_emergency_stop_does_not() {
+    let folder = Folder::new();
+    let _service = folder.serve();
+    folder.succeed(&["pause"]);
+    folder.succeed(&["submit", "one"]);
+    for (answer, code, pending) in [("n\r", 1, 1), ("\r", 1, 1), ("y\r", 0, 0)] {
+        let mut terminal = Terminal::start(&folder, &["purge"], 24, 120);
+        terminal.until("Fail all 1 tasks that wait");
+        terminal.press(answer);
+        assert_eq!(terminal.ended().code, code, "{answer:?}");
+        assert_eq!(
+            folder.json(&["status", "--json"])["pending"],
+            pending,
+            "{answer:?}"
+        );
+    }
+    folder.succeed(&["submit", "two"]);
+    let stop = Terminal::start(&folder, &["emergency-stop"], 24, 120);
+    assert_eq!(stop.ended().code, 0);
+    assert_eq!(folder.json(&["status", "--json"])["pending"], 0);
 }
 
 #[test]
@@ -60,7 +106,7 @@ fn an_emergency_stop_pauses_and_purges() {
     let _service = folder.serve();
     folder.succeed(&["pause"]);
     folder.succeed(&["submit", "one"]);
-    let stopped = folder.json(&["emergency-stop", "--json"]);
+    let stopped = folder.json(&["emergency-stop", "--yes", "--json"]);
     assert_eq!(stopped["purged"], 1);
     let status = folder.json(&["status", "--json"]);
     assert_eq!(

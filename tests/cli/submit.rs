@@ -75,7 +75,7 @@ fn a_task_that_fails_makes_the_wait_fail() {
         let flags: &[&str] = if json { &["--json"] } else { &[] };
         let waiting = folder.start(&[&["submit", "--wait", "hello"][..], flags].concat());
         waiting.err.until("is accepted");
-        folder.succeed(&["purge"]);
+        folder.succeed(&["purge", "--yes"]);
 
         let failed = waiting.err.next();
         assert!(failed.contains("failed (purged)"), "{failed}");

@@ -41,8 +41,8 @@ fn without_a_service_every_command_says_so() {
         &["status"],
         &["pause"],
         &["resume"],
-        &["purge"],
-        &["emergency-stop"],
+        &["purge", "--yes"],
+        &["emergency-stop", "--yes"],
         &["abort", id],
         &["watch"],
     ] {

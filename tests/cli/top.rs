@@ -89,7 +89,7 @@ fn the_queue_is_paused_and_resumed_after_a_question() {
     terminal.press("py");
     terminal.until("queue open");
     assert_eq!(folder.json(&["status", "--json"])["paused"], false);
-    folder.succeed(&["emergency-stop"]);
+    folder.succeed(&["emergency-stop", "--yes"]);
     terminal.until("QUEUE stopped by an emergency stop");
     // Ctrl-C, which a terminal that is ours does not make a signal of.
     terminal.press("\u{3}");

@@ -4,7 +4,7 @@ import { get, post, task } from "../api.js";
 import { plural } from "../format.js";
 import { go } from "../router.js";
 import { gate, ownProcessors } from "../session.js";
-import { Why, attempt, say, useLoaded } from "../ui.js";
+import { Why, ask, attempt, say, useLoaded } from "../ui.js";
 
 // What the form begins with: a task that is run again with changes.
 export const prefill = signal(null);
@@ -45,6 +45,10 @@ function read(form) {
 }
 
 async function submitOne(body) {
+  if (body.content.trim() === "") {
+    const text = "The content is empty, so the processor gets nothing to work on.";
+    if (!await ask({ title: "Submit an empty task?", text, confirm: "Submit empty task" })) return;
+  }
   const { task_id: id } = await task.submit(body);
   say("The task is accepted.");
   go(`#/tasks/${id}`);

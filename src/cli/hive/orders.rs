@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::super::confirm::must_ask;
 use super::super::error::Error;
 use super::super::order::Order;
 use super::super::pause_terms::PauseTerms;
@@ -42,13 +43,16 @@ const STOP_EXAMPLES: &str = "\
 Example:
   venom hive emergency-stop && venom hive nodes
 
-It asks nothing, because it is for emergencies. Each service does what `venom emergency-stop` does to one, and
+At a terminal it asks nothing, because it is for emergencies; without one it needs --yes. Each service does what `venom emergency-stop` does to one, and
 each worker aborts what it runs. A node that is away at this moment obeys when it is back.";
 
 /// On all nodes: pause, stop every task that runs, and fail every task that waits.
 #[derive(Args, Debug)]
 #[command(after_help = STOP_EXAMPLES)]
 pub(super) struct EmergencyStop {
+    /// Do it also where there is no terminal
+    #[arg(long, short)]
+    yes: bool,
     #[command(flatten)]
     order: Order,
 }
@@ -67,6 +71,7 @@ pub(super) async fn resume(resume: &Resume) -> Result<(), Error> {
 
 /// Stops everything everywhere.
 pub(super) async fn emergency_stop(stop: &EmergencyStop) -> Result<(), Error> {
+    must_ask(stop.yes, "an emergency stop")?;
     give(&stop.order, "emergency_stop", Map::new()).await
 }
 
