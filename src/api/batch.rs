@@ -17,11 +17,14 @@ use super::Shared;
 use super::caller::Caller;
 use super::document::{parameters, requests};
 use super::error::{ApiError, Problem, Taken};
-use super::extract::{IdempotencyKey, check_json, once, parse_object, parse_part, read_body};
+use super::extract::{
+    IdempotencyKey, check_json, once, parse_object, parse_part, parse_value, read_body,
+};
 use super::json_check::{OBJECT, check, list_of};
 use super::query::NoParameters;
 use super::task_request::task_of;
 use super::traced::Traced;
+use crate::models::json;
 use crate::models::{NewTask, TaskId};
 use crate::processors::Registry;
 use crate::state::Error;
@@ -119,23 +122,23 @@ fn list(body: &[u8], registry: &Registry, caller: &Caller) -> Result<Vec<NewTask
     check(body, list_of(BATCH_LIMIT))?;
     let mut fields: BTreeMap<String, &RawValue> = parse_part(body, 0, 1)?;
     let Some(tasks) = fields.remove("tasks") else {
-        let found = Value::Object(parse_part(body, 0, 1)?);
+        let found = parse_value(body, 0, 1)?;
         return Err(Problem::new("missing", &["body", "tasks"], "Field required", found).into());
     };
     if let Some((name, value)) = fields.into_iter().next() {
         let msg = "Unknown field; expected tasks";
-        let value = serde_json::from_str(value.get()).unwrap_or_default();
+        let value = json::parse(value.get().as_bytes()).unwrap_or_default();
         return Err(Problem::new("extra_forbidden", &["body", &name], msg, value).into());
     }
     let Ok(tasks) = serde_json::from_str::<Vec<&RawValue>>(tasks.get()) else {
         let msg = "Input should be a valid list";
-        let value = serde_json::from_str(tasks.get()).unwrap_or_default();
+        let value = json::parse(tasks.get().as_bytes()).unwrap_or_default();
         return Err(Problem::new("list_type", &["body", "tasks"], msg, value).into());
     };
     let tasks = tasks.into_iter().enumerate();
     tasks
         .map(|(index, task)| {
-            let task = parse_part(task.get().as_bytes(), 0, 1)
+            let task = parse_value(task.get().as_bytes(), 0, 1)
                 .and_then(|value| task_of(value, registry, caller));
             task.map_err(|error| error.of_task(index))
         })
@@ -154,7 +157,7 @@ fn lines(body: &[u8], registry: &Registry, caller: &Caller) -> Result<Vec<NewTas
                 return Err(Problem::new("too_long", &["body", "tasks"], msg, Value::Null).into());
             }
             let task = check(line, OBJECT)
-                .and_then(|()| parse_part(line, start, index + 1))
+                .and_then(|()| parse_value(line, start, index + 1))
                 .and_then(|value| task_of(value, registry, caller));
             tasks.push(task.map_err(|error| error.of_task(tasks.len()))?);
         }

@@ -22,17 +22,24 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
 /// How a request says who makes it.
 const BEARER: HeaderValue = HeaderValue::from_static("Bearer");
+const INVALID_TOKEN: HeaderValue = HeaderValue::from_static("Bearer error=\"invalid_token\"");
 
 /// An answer other than the one that was asked for.
 #[derive(Debug)]
 pub enum ApiError {
     /// 422: what is wrong with the request, field by field.
     Invalid(Vec<Problem>),
-    /// 401, with a sentence.
+    /// 401, with a sentence: no token was sent.
     Unauthorized(&'static str),
+    /// 401, with a sentence: the token that was sent does not hold.
+    InvalidToken(&'static str),
     /// 404, with a sentence.
     NotFound(&'static str),
     Status(StatusCode, String),
+    /// 415, because of how the body is encoded.
+    Encoding(String),
+    /// 426: the call is a WebSocket, and the request is none.
+    NoWebSocket,
     /// 409, because of a task that is there already.
     Taken(TaskId, String),
     /// 429: what there was too much of, and how long until more is taken.
@@ -188,6 +195,33 @@ impl IntoResponse for ApiError {
                 let mut response = refuse(status, detail);
                 let headers = response.headers_mut();
                 headers.insert(header::WWW_AUTHENTICATE, BEARER);
+                response
+            }
+            Self::InvalidToken(detail) => {
+                let mut response = refuse(StatusCode::UNAUTHORIZED, detail);
+                let headers = response.headers_mut();
+                headers.insert(header::WWW_AUTHENTICATE, INVALID_TOKEN);
+                response
+            }
+            Self::Encoding(detail) => {
+                let mut response = refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
+                let identity = HeaderValue::from_static("identity");
+                let headers = response.headers_mut();
+                headers.insert(header::ACCEPT_ENCODING, identity);
+                response
+            }
+            Self::NoWebSocket => {
+                let detail =
+                    "This is a WebSocket; connect to it with a WebSocket client, version 13.";
+                let mut response = refuse(StatusCode::UPGRADE_REQUIRED, detail);
+                let headers = response.headers_mut();
+                for (name, value) in [
+                    (header::UPGRADE, "websocket"),
+                    (header::CONNECTION, "upgrade"),
+                    (header::SEC_WEBSOCKET_VERSION, "13"),
+                ] {
+                    headers.insert(name, HeaderValue::from_static(value));
+                }
                 response
             }
             Self::NotFound(detail) => refuse(StatusCode::NOT_FOUND, detail),

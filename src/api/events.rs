@@ -12,11 +12,16 @@ use std::time::Duration;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Extension, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::Response;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use futures_util::stream::SplitStream;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio::time::{Instant, timeout};
+use tokio_tungstenite::tungstenite::Error as SocketError;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 
 use super::caller::Caller;
 use super::document::parameters;
@@ -59,6 +64,7 @@ const READ_BUFFER_BYTES: usize = 1024;
     responses(
         (status = 101, description = "The connection is a WebSocket from here on"),
         (status = 404, description = "There is no such task for this token", body = Refusal),
+        (status = 400, description = "The header `Sec-WebSocket-Key` is missing or wrong", body = Refusal),
         (status = 426, description = "The request asks for no WebSocket", body = Refusal),
     ),
 )]
@@ -66,6 +72,7 @@ pub(super) async fn socket(
     State(api): Shared,
     caller: Caller,
     uri: Uri,
+    headers: HeaderMap,
     Extension(place): Extension<Place>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
@@ -82,10 +89,13 @@ pub(super) async fn socket(
         }
         Some(_) => {}
     }
-    let upgrade = upgrade.map_err(|_| {
-        let detail = "This is a WebSocket; connect to it with a WebSocket client.".to_owned();
-        ApiError::Status(StatusCode::UPGRADE_REQUIRED, detail)
+    let upgrade = upgrade.map_err(|rejection| match rejection {
+        WebSocketUpgradeRejection::WebSocketKeyHeaderMissing(_) => no_key(),
+        _ => ApiError::NoWebSocket,
     })?;
+    if !is_key(headers.get(header::SEC_WEBSOCKET_KEY)) {
+        return Err(no_key());
+    }
     let task_id = filter.task_id;
     let feed = Feed::new(api.state.bus(), api.state.clone(), filter, since);
     Ok(upgrade
@@ -101,13 +111,20 @@ pub(super) async fn socket(
                     caller: caller.clone(),
                     task_id,
                 };
-                tokio::select! {
-                    () = talk(socket, told, api) => {}
-                    () = caller.revoked() => {}
-                }
+                talk(socket, told, caller, api).await;
                 drop(place);
             });
         }))
+}
+
+fn no_key() -> ApiError {
+    let detail = "The header Sec-WebSocket-Key should be 16 bytes in base64.".to_owned();
+    ApiError::Status(StatusCode::BAD_REQUEST, detail)
+}
+
+fn is_key(key: Option<&HeaderValue>) -> bool {
+    let decoded = key.and_then(|key| BASE64_STANDARD.decode(key.as_bytes()).ok());
+    decoded.is_some_and(|bytes| bytes.len() == 16)
 }
 
 fn types(query: &Query) -> Result<Option<std::collections::HashSet<EventType>>, ApiError> {
@@ -145,45 +162,76 @@ impl Told {
     }
 }
 
-fn unreadable(error: Error) -> Gone {
+fn unreadable(error: Error) -> Ended {
     tracing::warn!(%error, "the journal cannot be read for a listener");
-    Gone
+    Ended::Because(close_code::ERROR, "the journal cannot be read")
 }
 
-/// Serves one listener until it leaves, is given up, or the service stops.
-async fn talk(socket: WebSocket, told: Told, api: Arc<Api>) {
+/// Serves one listener until it leaves, is given up, loses its token, or the service stops.
+async fn talk(socket: WebSocket, told: Told, caller: Caller, api: Arc<Api>) {
     let (mut sink, mut stream) = socket.split();
-    let speak = speak(&mut sink, told, &api);
-    let listen = async {
-        // Pongs arrive at least as often as pings are sent; anything counts as a sign of life.
-        while let Some(Some(Ok(message))) = patiently(stream.next()).await {
-            if matches!(message, Message::Close(_)) {
-                break;
-            }
-        }
+    let ended = tokio::select! {
+        ended = speak(&mut sink, told, &api) => ended,
+        ended = listen(&mut stream) => ended,
+        () = caller.revoked() => Ended::Because(close_code::POLICY, "the token was revoked"),
     };
-    tokio::select! {
-        () = speak => {}
-        () = listen => {}
+    let goodbye = async {
+        if let Ended::Because(code, reason) = ended {
+            let reason = reason.into();
+            let close = Message::Close(Some(CloseFrame { code, reason }));
+            let _ = sink.send(close).await;
+        }
+        sink.close().await
+    };
+    let _ = timeout(FAREWELL, goodbye).await;
+}
+
+/// Takes what the listener says, which is nothing but pongs, until it leaves or breaks the rules.
+async fn listen(stream: &mut SplitStream<WebSocket>) -> Ended {
+    // Pongs arrive at least as often as pings are sent; anything counts as a sign of life.
+    loop {
+        match patiently(stream.next()).await {
+            Some(Some(Ok(Message::Close(_))) | None) => return Ended::Gone,
+            Some(Some(Ok(_))) => {}
+            Some(Some(Err(error))) => return broken_rule(error),
+            None => return Ended::Because(close_code::POLICY, "no answer to a ping"),
+        }
     }
-    let _ = timeout(FAREWELL, sink.close()).await;
+}
+
+/// What a listener is told that has sent what no client may.
+fn broken_rule(error: axum::Error) -> Ended {
+    let Ok(error) = error.into_inner().downcast::<SocketError>() else {
+        return Ended::Gone;
+    };
+    match *error {
+        SocketError::Capacity(_) => Ended::Because(close_code::SIZE, "the message is too long"),
+        SocketError::Utf8(_) => Ended::Because(close_code::INVALID, "the text is no UTF-8"),
+        SocketError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Ended::Gone,
+        SocketError::Protocol(_) => {
+            Ended::Because(close_code::PROTOCOL, "no valid WebSocket frame")
+        }
+        _ => Ended::Gone,
+    }
 }
 
 type Sink = futures_util::stream::SplitSink<WebSocket, Message>;
 
 /// Tells everything up to the stop, then says goodbye.
-async fn speak(sink: &mut Sink, mut told: Told, api: &Api) {
+async fn speak(sink: &mut Sink, mut told: Told, api: &Api) -> Ended {
     let too_slow_to_stop = async {
         api.closing.cancelled().await;
         tokio::time::sleep(FAREWELL).await;
     };
     tokio::select! {
-        ended = tell_everything(sink, &mut told, api) => {
-            if ended.is_ok() {
+        ended = tell_everything(sink, &mut told, api) => match ended {
+            Ok(()) => {
                 let _ = timeout(FAREWELL, say_goodbye(sink, told.feed.position())).await;
+                Ended::Gone
             }
-        }
-        () = too_slow_to_stop => {}
+            Err(ended) => ended,
+        },
+        () = too_slow_to_stop => Ended::Gone,
     }
 }
 
@@ -198,7 +246,7 @@ async fn say_goodbye(sink: &mut Sink, position: i64) -> Result<(), axum::Error> 
 }
 
 /// Ends well when the service stops and the listener knows all that happened.
-async fn tell_everything(sink: &mut Sink, told: &mut Told, api: &Api) -> Result<(), Gone> {
+async fn tell_everything(sink: &mut Sink, told: &mut Told, api: &Api) -> Result<(), Ended> {
     let welcome = system_log(told.feed.position(), FIRST_FRAME_MESSAGE);
     send(sink, vec![text(&welcome)]).await?;
     let mut next_ping = Instant::now() + PING_INTERVAL;
@@ -210,7 +258,7 @@ async fn tell_everything(sink: &mut Sink, told: &mut Told, api: &Api) -> Result<
                 let deliveries = deliveries.map_err(unreadable)?;
                 // After what was read, so that nothing strange is among it.
                 if told.is_strange(api).await.map_err(unreadable)? {
-                    return Err(Gone);
+                    return Err(Ended::Because(close_code::POLICY, "the task is none of this token's"));
                 }
                 // From here on only the texts are held, not the batches they came from.
                 send(sink, deliveries.iter().map(message).collect()).await?;
@@ -226,9 +274,15 @@ async fn tell_everything(sink: &mut Sink, told: &mut Told, api: &Api) -> Result<
     }
 }
 
-struct Gone;
+/// Why a listener is told nothing more.
+enum Ended {
+    /// It has left, or is told that the service stops.
+    Gone,
+    /// It is told so, by this code and these words.
+    Because(u16, &'static str),
+}
 
-async fn send(sink: &mut Sink, messages: Vec<Message>) -> Result<(), Gone> {
+async fn send(sink: &mut Sink, messages: Vec<Message>) -> Result<(), Ended> {
     let write = async {
         for message in messages {
             sink.feed(message).await?;
@@ -237,7 +291,7 @@ async fn send(sink: &mut Sink, messages: Vec<Message>) -> Result<(), Gone> {
     };
     match patiently(write).await {
         Some(Ok(())) => Ok(()),
-        Some(Err(_)) | None => Err(Gone),
+        Some(Err(_)) | None => Err(Ended::Gone),
     }
 }
 

@@ -16,7 +16,7 @@ use super::caller::Caller;
 use super::error::{ApiError, Problem};
 use super::intake::{SMALL_BYTES, Upload};
 use super::json_check::{OBJECT, check};
-use crate::models::TaskId;
+use crate::models::{TaskId, json};
 use crate::state::Once;
 
 /// The `{task_id}` of a path. One that is none of the caller's business is as good as missing.
@@ -215,26 +215,33 @@ pub(super) fn parse_json(body: &[u8]) -> Result<Value, ApiError> {
         return Err(problem.into());
     }
     check(body, OBJECT)?;
-    parse_part(body, 0, 1)
+    parse_value(body, 0, 1)
 }
 
-/// A part of a body as JSON, which begins at the byte `start` on the body's line `line`, from 1.
+/// A part of a body as a value, which begins at the byte `start` on the body's line `line`, from 1.
+pub(super) fn parse_value(part: &[u8], start: usize, line: usize) -> Result<Value, ApiError> {
+    json::parse(part).map_err(|error| no_json(part, start, line, &error))
+}
+
+/// A part of a body as JSON of a known shape, which begins at the byte `start` on the body's line `line`, from 1.
 pub(super) fn parse_part<'a, T: Deserialize<'a>>(
     part: &'a [u8],
     start: usize,
     line: usize,
 ) -> Result<T, ApiError> {
-    serde_json::from_slice(part).map_err(|error| {
-        let at = start + offset(part, error.line(), error.column());
-        let (found, column) = (error.to_string(), error.column());
-        let place = format!(" at line {} column {column}", error.line());
-        let what = found.strip_suffix(&place).unwrap_or(&found);
-        let line = line + error.line().saturating_sub(1);
-        let msg = format!("JSON decode error: {what} at line {line} column {column}");
-        let mut problem = Problem::new("json_invalid", &["body"], msg, json!({}));
-        problem.loc.push(json!(at));
-        problem.into()
-    })
+    serde_json::from_slice(part).map_err(|error| no_json(part, start, line, &error))
+}
+
+fn no_json(part: &[u8], start: usize, line: usize, error: &serde_json::Error) -> ApiError {
+    let at = start + offset(part, error.line(), error.column());
+    let (found, column) = (error.to_string(), error.column());
+    let place = format!(" at line {} column {column}", error.line());
+    let what = found.strip_suffix(&place).unwrap_or(&found);
+    let line = line + error.line().saturating_sub(1);
+    let msg = format!("JSON decode error: {what} at line {line} column {column}");
+    let mut problem = Problem::new("json_invalid", &["body"], msg, json!({}));
+    problem.loc.push(json!(at));
+    problem.into()
 }
 
 /// The byte offset of a line and column, both from 1.

@@ -86,7 +86,7 @@ impl Quota {
                 Ok(key)
             }
             None => match self.failures.take(network, FAILURES) {
-                Ok(()) => Err(ApiError::Unauthorized(WRONG_TOKEN)),
+                Ok(()) => Err(ApiError::InvalidToken(WRONG_TOKEN)),
                 Err(wait) => Err(self.too_many_failures(from, wait)),
             },
         }

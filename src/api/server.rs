@@ -34,7 +34,8 @@ use super::error::ApiError;
 use super::guard::{self, Hosts};
 use super::linger::{Lingering, lingering};
 use super::quota::Quota;
-use super::{headers, session, visitor};
+use super::refused_heads::Explained;
+use super::{headers, protocol, session, visitor};
 use crate::access::Access;
 use crate::config::{Current, Settings};
 
@@ -175,7 +176,7 @@ async fn converse(
     limits: ServerLimits,
     stop: CancellationToken,
 ) {
-    let io = TokioIo::new(stream);
+    let io = TokioIo::new(Explained::new(stream));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
@@ -262,6 +263,7 @@ fn admit(
 ) -> Result<Caller, Box<Response>> {
     let refuse = |error: ApiError| Box::new(error.into_response());
     let (method, headers) = (request.method(), request.headers());
+    protocol::check(request.version(), request.uri(), headers).map_err(refuse)?;
     let visit = Visit {
         method,
         path: request.uri().path(),

@@ -16,7 +16,7 @@ use super::error::{ApiError, Problem};
 use super::extract::{parse_object, parse_part};
 use super::fields::Fields;
 use super::json_check::{OBJECT, check};
-use crate::models::json::{Limits, compact, with_whole_characters};
+use crate::models::json::{self, Limits, compact, with_whole_characters};
 use crate::models::task_limits::NAME_CHARS;
 use crate::processors::worker::Call;
 use crate::processors::{Next, Registry, RunError, without_nul};
@@ -160,7 +160,8 @@ pub(super) fn complete(body: &[u8]) -> Result<End<String>, ApiError> {
         if name == "result" {
             result = Some(value);
         } else {
-            others.insert(name, serde_json::from_str(value.get()).unwrap_or_default());
+            let value = json::parse(value.get().as_bytes());
+            others.insert(name, value.unwrap_or_default());
         }
     }
     let (attempt, end) = call_of(others, &["attempt", "result"], |fields| match result {

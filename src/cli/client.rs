@@ -17,6 +17,7 @@ use tokio_rustls::TlsConnector;
 use super::error::Error;
 use super::refusal::reason_in;
 use super::sent_token::Token;
+use crate::models::json::parse;
 use crate::tls::{self, TrustedCertificates};
 
 /// A service that takes longer to take a connection is as good as none. Answers may take as long as
@@ -144,7 +145,7 @@ impl Client {
         }
         let read = response.bytes().await;
         let body = read.map_err(|error| self.unreachable(&error))?;
-        serde_json::from_slice(&body).map_err(|_| self.not_a_service())
+        parse(&body).map_err(|_| self.not_a_service())
     }
 
     /// The answer to a request, to be read.

@@ -12,6 +12,7 @@ use super::client::Client;
 use super::error::Error;
 use super::output::say;
 use super::target::Target;
+use crate::models::json::parse;
 
 /// The service sends a heartbeat every 15 seconds; a stream that is silent for longer is dead.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -146,7 +147,7 @@ fn live_line(event: &[u8]) -> Option<Value> {
         return None;
     }
     let data = event.lines().find_map(|line| line.strip_prefix("data:"))?;
-    serde_json::from_str(data).ok()
+    parse(data.as_bytes()).ok()
 }
 
 fn is_final(task: &Value) -> bool {

@@ -9,10 +9,12 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use reqwest::Response;
 use reqwest::header::{HeaderMap, LINK};
-use serde_json::Value;
+use serde_json::de::{IoRead, Read, SliceRead};
+use serde_json::{StreamDeserializer, Value};
 
 use super::client::Client;
 use super::error::Error;
+use crate::models::json::{Plain, spells_private_key};
 
 const PATH: &str = "/api/v1/tasks";
 
@@ -86,16 +88,26 @@ fn take(arrived: &mut BytesMut) -> Taken {
         Some(b'{') => {}
         Some(_) => return Taken::Unreadable,
     }
-    let mut items = serde_json::Deserializer::from_slice(&arrived[between..]).into_iter();
-    match items.next() {
-        Some(Ok(task)) => {
-            let end = between + items.byte_offset();
-            let _ = arrived.split_to(end);
+    let rest = &arrived[between..];
+    let (task, length) = match spells_private_key(rest) {
+        true => first_of(IoRead::new(rest)),
+        false => first_of(SliceRead::new(rest)),
+    };
+    match task {
+        Some(Ok(Plain(task))) => {
+            let _ = arrived.split_to(between + length);
             Taken::Task(task)
         }
         Some(Err(error)) if !error.is_eof() => Taken::Unreadable,
         _ => Taken::Incomplete,
     }
+}
+
+/// The first value, and how many bytes it takes.
+fn first_of<'de>(read: impl Read<'de>) -> (Option<serde_json::Result<Plain>>, usize) {
+    let mut values = StreamDeserializer::new(read);
+    let first = values.next();
+    (first, values.byte_offset())
 }
 
 /// The query of the next page: of the address alone, since a proxy may stand before the service.

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::wire::{Codec, Exception, Job, JobResult, Replaced, Value};
 use crate::config::HiveProcessorSettings;
+use crate::models::json::parse;
 use crate::processors::{Context, Next, RunError};
 
 /// What a job's function has returned.
@@ -87,7 +88,7 @@ pub(super) async fn body(
 
 /// A content that is a JSON object is what functions of the original expect; any other is a text.
 fn payload(content: &str) -> Value {
-    match serde_json::from_str::<Json>(content) {
+    match parse(content.as_bytes()) {
         Ok(object @ Json::Object(_)) => Value::from_json(&object),
         _ => Value::Str(content.to_owned()),
     }

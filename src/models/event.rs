@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::cut::{EVENT_LIMIT_BYTES, cut, fit};
+use super::json::parse_object;
 use super::{TaskId, Timestamp, UnknownName};
 
 /// What the first frame of an event socket says.
@@ -165,7 +166,7 @@ impl Event {
         let message_cut = cut(message, MESSAGE_LIMIT_BYTES);
         let cut = message_cut.iter();
         let lengths = cut.map(|_| ("message".to_owned(), message.chars().count().into()));
-        let data = serde_json::from_str(data.get()).unwrap_or_default();
+        let data = parse_object(data.get().as_bytes()).unwrap_or_default();
         let data = RawValue::from_string(fit(data, lengths.collect(), DATA_LIMIT_BYTES));
         let data = data.expect("it was encoded as JSON");
         let agent = agent_cut.as_deref().or(agent);

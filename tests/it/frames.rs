@@ -52,8 +52,8 @@ fn is_beginning(cut: &Value, whole: &str) {
 async fn an_error_that_is_too_long_for_an_event_is_cut_and_read_whole_elsewhere() {
     let service = Service::with_worker("max_attempts = 2\nbackoff = { first = 0 }").await;
     let mut listener = service.listen("").await;
-    // Of these, some take six bytes in JSON.
-    let error = "\u{1}\"ż".repeat(700_000);
+    // Of these, some take two bytes in JSON, and some two by themselves.
+    let error = "\\\"ż".repeat(700_000);
     let length = 3 * 700_000;
     let id = service.submit_to("outside", "x").await;
     let task = service.claim_one().await;

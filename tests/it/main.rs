@@ -61,6 +61,7 @@ mod output;
 mod overview;
 mod pauses;
 mod processes;
+mod protocol;
 mod queue;
 mod quota;
 mod reload;

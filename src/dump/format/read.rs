@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::walk::{Position, Visit, walk};
 use super::{Error, Stopped, task};
 use crate::models::Task;
+use crate::models::json::{Plain, PlainObject};
 
 /// Reads a dump and hands each task to `each`, with the bytes of the file that it took (in steps of
 /// a buffer); returns the top-level fields other than `tasks`, in their order,
@@ -55,7 +56,7 @@ impl<F: FnMut(Task, u64) -> Result<(), Stopped>> Visit for Reader<'_, F> {
         tasks: &mut A,
         position: &mut Position,
     ) -> Result<bool, A::Error> {
-        let Some(entry) = tasks.next_element::<Map<String, Value>>()? else {
+        let Some(PlainObject(entry)) = tasks.next_element()? else {
             return Ok(false);
         };
         let task = task::from_entry(entry, self.default_processor)
@@ -74,7 +75,7 @@ impl<F: FnMut(Task, u64) -> Result<(), Stopped>> Visit for Reader<'_, F> {
         fields: &mut A,
         position: &mut Position,
     ) -> Result<(), A::Error> {
-        let value: Value = fields.next_value()?;
+        let Plain(value) = fields.next_value()?;
         task::check_field(&value).map_err(|fault| position.end(|place| fault.at(&place)))?;
         // The last of two fields of one name counts, as in Python.
         self.fields.insert(name.to_owned(), value);

@@ -6,6 +6,7 @@ use serde_json::{Map, Number, Value as Json, json};
 
 use super::limits::Budget;
 use super::{Codec, Error, Limits, Opaque, Value, integer, lenient};
+use crate::models::json::parse;
 
 impl Value {
     /// The nearest JSON: a tuple or a set is an array, bytes are base64, a key that is no text becomes
@@ -120,8 +121,8 @@ pub(super) fn check_depth(value: &Value, depth: usize) -> Result<(), Error> {
 pub(super) fn decode(message: &[u8], limits: &Limits) -> Result<Value, Error> {
     survey(message, limits)?;
     let (message, _) = lenient::as_json(message);
-    serde_json::from_slice(&message)
-        .map(|json: Json| Value::from_json(&json))
+    parse(&message)
+        .map(|json| Value::from_json(&json))
         .map_err(|reason| Error::malformed(Codec::Json, reason.to_string()))
 }
 

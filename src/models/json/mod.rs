@@ -9,10 +9,12 @@ mod raw;
 mod scan;
 #[cfg(test)]
 mod tests;
+mod value;
 
 pub use mend::{compact, mended, with_whole_characters};
 pub use raw::RawJson;
 pub use scan::{Fault, Found, Items, Limits, Step, scan};
+pub use value::{Plain, PlainObject, parse, parse_object, spells_private_key};
 
 /// Digits of a number.
 pub const NUMBER_DIGITS: usize = 300;

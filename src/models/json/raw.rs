@@ -5,6 +5,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::value::{parse, parse_object};
+
 /// JSON as text, which nobody has to parse in order to pass it on. An empty object takes no memory.
 #[derive(Clone, Debug, Default)]
 pub struct RawJson(Option<Box<RawValue>>);
@@ -38,14 +40,14 @@ impl RawJson {
 
     pub fn to_value(&self) -> Value {
         // A number or a nesting that a `Value` cannot hold is refused before it is stored.
-        serde_json::from_str(self.as_str()).unwrap_or_default()
+        parse(self.as_str().as_bytes()).unwrap_or_default()
     }
 
     /// Its fields; none if it is no object.
     pub fn to_object(&self) -> Map<String, Value> {
         match self.is_empty() {
             true => Map::new(),
-            false => serde_json::from_str(self.as_str()).unwrap_or_default(),
+            false => parse_object(self.as_str().as_bytes()).unwrap_or_default(),
         }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{PERMIT_BYTES, StateManager};
-use crate::models::{NewTask, Task, TaskId};
+use crate::models::{NewTask, Task, TaskId, json};
 use crate::state::batch::{Accepted, Once, Reservation, Submission};
 use crate::state::request::{Due, Order, Request};
 use crate::state::schedules::{self, Progress};
@@ -115,7 +115,7 @@ impl StateManager {
     /// When it cannot be read.
     pub async fn dump_fields(&self) -> Result<Map<String, Value>, Error> {
         match reads::meta(&self.read, meta::DUMP_FIELDS).await? {
-            Some(fields) => Ok(serde_json::from_str(&fields)?),
+            Some(fields) => Ok(json::parse_object(fields.as_bytes()).unwrap_or_default()),
             None => Ok(Map::new()),
         }
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::StreamExt;
 use serde_json::Value;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
@@ -61,6 +62,19 @@ impl Listener {
                 Some(Ok(Message::Close(frame))) => return Err(frame),
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return Err(None),
+            }
+        }
+    }
+
+    /// How the service closes after these bytes, which are sent as they are.
+    pub async fn closed_after(mut self, bytes: &[u8]) -> Option<CloseFrame> {
+        let MaybeTlsStream::Plain(stream) = self.socket.get_mut() else {
+            panic!("it is not encrypted");
+        };
+        stream.write_all(bytes).await.expect("an open socket");
+        loop {
+            if let Err(close) = self.next_frame().await {
+                return close;
             }
         }
     }
