@@ -5,6 +5,8 @@
 //! come of it. The id of each is the newest
 //! journal row it covers, so that `Last-Event-ID` goes on from there. None is longer than 1 MiB: what does
 //! not fit into one becomes several, and a single text that does not fit is cut (`truncated`).
+//! The last update of a finished task has the id of the row before the last: who loses the connection after it is
+//! told the end again.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -12,9 +14,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
-use futures_util::stream::{self, Stream};
+use futures_util::stream;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep_until};
 
@@ -48,7 +51,9 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 #[utoipa::path(
     get, path = "/api/v1/tasks/{task_id}/stream", tag = "Events", operation_id = "stream_task",
     params(parameters::TaskIdParameter, parameters::LastEventIdParameter),
-    responses((status = 200, description = "Events", body = Value, content_type = "text/event-stream",
+    responses(
+        (status = 204, description = "The task has finished, and the client knows all of it by its `Last-Event-ID`"),
+        (status = 200, description = "Events", body = Value, content_type = "text/event-stream",
         example = "event:task_finished\nid:7\ndata:{\"status\":\"COMPLETED\"}\n\n")),
 )]
 pub(super) async fn stream(
@@ -56,7 +61,7 @@ pub(super) async fn stream(
     caller: Caller,
     TaskIdPath(task_id): TaskIdPath,
     headers: HeaderMap,
-) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, ApiError> {
+) -> Result<Response, ApiError> {
     let since = last_event_id(&headers)?;
     let filter = Filter {
         types: None,
@@ -64,8 +69,15 @@ pub(super) async fn stream(
     };
     // The feed begins before the first look, so that nothing falls between them.
     let feed = Feed::new(api.state.bus(), api.state.clone(), filter, None);
-    if api.state.task_state(task_id).await?.is_none() {
+    let Some((status, _)) = api.state.task_state(task_id).await? else {
         return Err(ApiError::NotFound("Task not found"));
+    };
+    // `EventSource` connects again after every end of a stream, until it is answered this.
+    if status.is_final() && since > 0 {
+        let more = api.state.task_rows_after(task_id, since, 1).await?;
+        if more.is_empty() {
+            return Ok(StatusCode::NO_CONTENT.into_response());
+        }
     }
     let follower = Follower {
         api,
@@ -82,9 +94,8 @@ pub(super) async fn stream(
         follower,
         |follower| async move { follower.next_event().await },
     );
-    Ok(Sse::new(
-        events.take_until(async move { caller.revoked().await }),
-    ))
+    let events = events.take_until(async move { caller.revoked().await });
+    Ok(Sse::new(events).into_response())
 }
 
 fn last_event_id(headers: &HeaderMap) -> Result<i64, ApiError> {
@@ -190,8 +201,17 @@ impl Follower {
         {
             self.growing.read(state, self.task_id, *newest).await?;
         }
+        // `task_finished` alone has the id of the last row: who has that id knows the end, and is answered 204.
+        let last = rows
+            .last()
+            .map(|(id, _)| *id)
+            .filter(|_| !more && status.is_final());
+        let before_last = rows.len().checked_sub(2).map_or(self.seen, |at| rows[at].0);
         for news in in_runs(rows) {
-            self.seen = news.newest;
+            self.seen = match last == Some(news.newest) {
+                true => before_last,
+                false => news.newest,
+            };
             let event = match news.said {
                 Run::Lines(lines) => {
                     let grown = || self.growing.show_along().filter(|_| is_running);
@@ -202,6 +222,7 @@ impl Follower {
             };
             self.unsent.push_back(event);
         }
+        self.seen = last.unwrap_or(self.seen);
         if !is_running {
             self.growing.rest();
         } else if let Some(text) = self.growing.show_if_due() {

@@ -46,10 +46,43 @@ async fn a_finished_task_is_one_update_and_the_end() {
         check_shape(event, &id);
         assert_eq!(event.data["status"], "COMPLETED");
         assert_eq!(event.data["result"], "Processed: hello");
-        assert_eq!(event.id.as_deref(), Some("3"));
     }
+    // Who knows of the update alone comes back for the end.
+    let ids: Vec<_> = events.iter().map(|event| event.id.as_deref()).collect();
+    assert_eq!(ids, [Some("2"), Some("3")]);
+    let again = service.follow(&id, Some("2")).await.rest().await;
+    assert_eq!(again[0].data["logs"], json!([task["logs"][2]]));
+    assert_eq!(again[1].event, "task_finished");
     assert_eq!(events[0].data["logs"], task["logs"]);
     assert_eq!(events[1].data["logs"], json!([]));
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_client_that_knows_the_end_is_answered_that_there_is_no_more() {
+    let service = Service::with_gates().await;
+    let id = service.submit("hello").await;
+    service.finished(&id).await;
+    let events = service.follow(&id, None).await.rest().await;
+    let last = events.last().unwrap().id.clone().unwrap();
+    let path = format!("/api/v1/tasks/{id}/stream");
+    let again = async |last: &str| {
+        let request = service.request(Method::GET, &path);
+        Answer::of(request.header("last-event-id", last)).await
+    };
+    let answer = again(&last).await;
+    assert_eq!((answer.status, answer.text()), (204, ""));
+    // Who does not know all of it gets the rest, and the end.
+    let events = service.follow(&id, Some("1")).await.rest().await;
+    assert_eq!(events.last().unwrap().event, "task_finished");
+
+    // A task that runs goes on, and one that runs again too.
+    let id = service.submit_to_gate("knock").await;
+    let mut stream = service.follow(&id, None).await;
+    let first = stream.next().await.unwrap();
+    let mut stream = service.follow(&id, first.id.as_deref()).await;
+    service.say(&id, "end").await;
+    stream.next().await.expect("more events");
     service.ends_well().await;
 }
 
@@ -107,11 +140,6 @@ async fn last_event_id_goes_on_where_the_last_stream_broke() {
     let after = all.iter().position(|line| line == "missed").unwrap();
     assert_eq!(lines, all[after..]);
 
-    // Whoever has seen everything is only told that it is over.
-    let newest = events.last().unwrap().id.clone().unwrap();
-    let events = service.follow(&id, Some(&newest)).await.rest().await;
-    let names: Vec<_> = events.iter().map(|event| event.event.as_str()).collect();
-    assert_eq!(names, ["task_finished"]);
     service.ends_well().await;
 }
 
