@@ -422,6 +422,14 @@ async fn a_failure_that_is_told_after_a_200_is_none_the_less_a_failure() {
             "the model's server failed: Not authenticated",
         ),
         (
+            "{\"message\":\"no Route matched\"}",
+            "the model's server failed: no Route matched",
+        ),
+        (
+            "data: {\"message\":\"no Route matched\"}\n\ndata: [DONE]\n\n",
+            "the model's server failed: no Route matched",
+        ),
+        (
             "[{\"error\":{\"code\":400,\"message\":\"API key not valid\"}}]",
             "the model's server failed: API key not valid",
         ),
@@ -453,6 +461,33 @@ async fn a_failure_that_is_told_after_a_200_is_none_the_less_a_failure() {
         assert_eq!(task["error"], error, "{body}");
         assert_eq!(task["result"], Value::Null);
     }
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn a_message_beside_the_first_delta_does_not_make_half_an_answer_a_whole_one() {
+    let backend = Backend::start().await;
+    let service = service(&backend, "max_attempts = 1\n").await;
+    let half = "data: {\"choices\":[{\"delta\":{\"content\":\"half\"},\"message\":{\"content\":\"half\"}}]}\n\n";
+    let task = answered(&backend, &service, half).await;
+    assert_eq!(task["status"], "FAILED", "{task}");
+    let expected = "the answer broke off before it was whole; so far it was: half";
+    assert_eq!(task["error"], expected, "{task}");
+
+    let whole = format!("{half}{}data: [DONE]\n\n", delta(" and half"));
+    let task = answered(&backend, &service, &whole).await;
+    assert_eq!(task["result"], "half and half", "{task}");
+    service.ends_well().await;
+}
+
+#[tokio::test]
+async fn words_of_a_queue_before_an_answer_are_no_failure() {
+    let backend = Backend::start().await;
+    let service = service(&backend, "max_attempts = 1\n").await;
+    let queued = "data: {\"object\":\"status\",\"message\":\"queued, position 3\"}\n\n";
+    let body = format!("{queued}{}data: [DONE]\n\n", delta("answer"));
+    let task = answered(&backend, &service, &body).await;
+    assert_eq!(task["result"], "answer", "{task}");
     service.ends_well().await;
 }
 

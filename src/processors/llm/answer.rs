@@ -34,6 +34,8 @@ pub(super) struct Answer {
     is_done: bool,
     /// The text came in one piece.
     is_one_message: bool,
+    /// Words that are what went wrong if no answer follows them.
+    last_words: Option<Failure>,
 }
 
 /// Tokens, as far as the server has counted them.
@@ -82,6 +84,7 @@ impl Answer {
     pub fn take(&mut self, event: &Event) -> Result<String, Fault> {
         let data = event.data.trim();
         if data == DONE {
+            self.end()?;
             self.is_done = true;
         }
         if data == DONE || data.is_empty() && !event.is_failure {
@@ -95,9 +98,20 @@ impl Answer {
         }
         let mut grown = String::new();
         for object in &read(data)? {
-            grown.push_str(&self.take_object(object, event.is_failure)?);
+            grown.push_str(&self.take_object(object, event)?);
         }
         Ok(grown)
+    }
+
+    /// Nothing follows.
+    ///
+    /// # Errors
+    /// When the last that was said is what went wrong.
+    pub fn end(&mut self) -> Result<(), Fault> {
+        match self.last_words.take() {
+            Some(failure) => Err(Fault::Failed(failure)),
+            None => Ok(()),
+        }
     }
 
     /// Whether nothing is missing.
@@ -115,8 +129,8 @@ impl Answer {
         self.text.is_empty() && self.finish_reason.is_none() && !self.usage.is_known()
     }
 
-    fn take_object(&mut self, object: &Value, is_failure: bool) -> Result<String, Fault> {
-        if let Some(failure) = failure::told_by(object, is_failure) {
+    fn take_object(&mut self, object: &Value, event: &Event) -> Result<String, Fault> {
+        if let Some(failure) = failure::told_by(object, event.is_failure) {
             return Err(Fault::Failed(failure));
         }
         let model = object["model"].as_str().map(str::to_owned);
@@ -132,13 +146,18 @@ impl Answer {
                 if let Some(failure) = failure::of_choice(choice) {
                     return Err(Fault::Failed(failure));
                 }
-                grown.push_str(&self.take_choice(choice));
+                grown.push_str(&self.take_choice(choice, event.is_document));
             }
+        }
+        if !grown.is_empty() || self.is_whole() {
+            self.last_words = None;
+        } else if let Some(failure) = failure::hinted_by(object) {
+            self.last_words = Some(failure);
         }
         Ok(grown)
     }
 
-    fn take_choice(&mut self, choice: &Value) -> String {
+    fn take_choice(&mut self, choice: &Value, is_document: bool) -> String {
         let reason = choice["finish_reason"].as_str().map(str::trim);
         let reason = reason.filter(|reason| {
             !NO_REASON
@@ -159,11 +178,11 @@ impl Answer {
         };
         grown.push_str(said["refusal"].as_str().unwrap_or_default());
         let mut grown = self.grow(without_nul(&grown));
-        if message.is_object() {
-            self.is_one_message = true;
-            if delta.is_object() {
-                grown.push_str(&self.complete(&text_of(&message["content"])));
-            }
+        match (message.is_object(), delta.is_object()) {
+            (true, true) => grown.push_str(&self.complete(&text_of(&message["content"]))),
+            // In a stream a message may be one of many, and says nothing of whether more is to come.
+            (true, false) => self.is_one_message |= is_document,
+            (false, _) => {}
         }
         grown
     }
@@ -251,7 +270,7 @@ mod tests {
     fn take(answer: &mut Answer, data: &str) -> Result<String, Fault> {
         answer.take(&Event {
             data: data.to_owned(),
-            is_failure: false,
+            ..Event::default()
         })
     }
 
@@ -297,8 +316,12 @@ mod tests {
             (r#"{"message":"m"}"#, "m"),
             ("", ""),
         ] {
-            let (data, is_failure) = (data.to_owned(), true);
-            assert_eq!(words(answer.take(&Event { data, is_failure })), expected);
+            let failed = Event {
+                data: data.to_owned(),
+                is_failure: true,
+                is_document: false,
+            };
+            assert_eq!(words(answer.take(&failed)), expected);
         }
         for nonsense in ["<html>", "3", "{\"choices\":[", "[3]"] {
             let error = take(&mut answer, nonsense);
@@ -326,7 +349,58 @@ mod tests {
         let other = r#"{"choices":[{"delta":{},"message":{"content":"Goodbye"}}]}"#;
         assert_eq!(take(&mut answer, other).unwrap(), "");
         assert_eq!(answer.text, "Hello");
+        assert!(!answer.is_whole());
+        take(&mut answer, "[DONE]").unwrap();
         assert!(answer.is_whole());
+    }
+
+    #[test]
+    fn only_a_document_is_whole_by_its_message() {
+        let growing = r#"{"choices":[{"delta":{"content":"Hel"},"message":{"content":"Hel"}}]}"#;
+        let message = r#"{"choices":[{"message":{"content":"Hel"}}]}"#;
+        for (data, is_document, is_whole) in [
+            (growing, false, false),
+            (message, false, false),
+            // A document may have an object for each line.
+            (growing, true, false),
+            (message, true, true),
+        ] {
+            let mut answer = Answer::default();
+            let event = Event {
+                data: data.to_owned(),
+                is_failure: false,
+                is_document,
+            };
+            assert_eq!(answer.take(&event).unwrap(), "Hel");
+            assert_eq!(answer.is_whole(), is_whole, "{data} {is_document}");
+        }
+    }
+
+    #[test]
+    fn words_of_the_server_are_a_failure_if_no_answer_follows() {
+        let queued = r#"{"object":"status","message":"queued, position 3"}"#;
+        let failed = |answer: &mut Answer| match answer.end() {
+            Err(Fault::Failed(failure)) => Some(failure.words),
+            _ => None,
+        };
+        let mut answer = Answer::default();
+        assert_eq!(take(&mut answer, queued).unwrap(), "");
+        let waiting = r#"{"choices":[{"delta":{"role":"assistant"}}]}"#;
+        take(&mut answer, waiting).unwrap();
+        assert_eq!(failed(&mut answer).unwrap(), "queued, position 3");
+
+        take(&mut answer, queued).unwrap();
+        take(&mut answer, &delta("Hello")).unwrap();
+        assert_eq!(failed(&mut answer), None);
+
+        take(&mut answer, r#"{"message":"the backend went away"}"#).unwrap();
+        let error = take(&mut answer, "[DONE]").unwrap_err();
+        assert!(matches!(error, Fault::Failed(failure) if failure.words.contains("went away")));
+
+        let last = r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#;
+        take(&mut answer, last).unwrap();
+        take(&mut answer, r#"{"message":"goodbye"}"#).unwrap();
+        assert_eq!(failed(&mut answer), None);
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub(super) struct Event {
     pub data: String,
     /// Its name says that something has failed.
     pub is_failure: bool,
+    /// It is all of an answer that is not streamed.
+    pub is_document: bool,
 }
 
 /// Cuts an answer into its events.
@@ -83,6 +85,7 @@ impl Events {
             return Some(Event {
                 data: String::from_utf8_lossy(data).into_owned(),
                 is_failure: false,
+                is_document: true,
             });
         }
         let event = match self.line.is_empty() {
@@ -151,6 +154,7 @@ impl Events {
         (has_data || is_failure).then(|| Event {
             data: String::from_utf8_lossy(&data).into_owned(),
             is_failure,
+            is_document: false,
         })
     }
 }

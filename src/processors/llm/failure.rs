@@ -99,6 +99,13 @@ pub(super) fn told_by(object: &Value, is_named: bool) -> Option<Failure> {
     (is_named || is_failure(object)).then(|| of(object))
 }
 
+/// The failure that an object tells of if no answer follows it. Some servers say in such words how the
+/// question fares: `{"object":"status","message":"queued, position 3"}`.
+pub(super) fn hinted_by(object: &Value) -> Option<Failure> {
+    let has_words = !is_part_of_answer(object) && speaks(object, &["message", "msg", "title"]);
+    has_words.then(|| of(object))
+}
+
 /// The failure of one choice, if it has one.
 pub(super) fn of_choice(choice: &Value) -> Option<Failure> {
     let reason = choice["finish_reason"].as_str().unwrap_or_default();
@@ -125,25 +132,42 @@ fn is_failure(object: &Value) -> bool {
     {
         return true;
     }
-    if object["choices"].is_array() || object["usage"].is_object() {
+    if is_part_of_answer(object) {
         return false;
     }
-    // No part of an answer: whatever it says is what went wrong.
-    let speaks = |field: &&str| says_something(&object[*field]) && !object[*field].is_object();
-    let sentences = [
-        "message",
-        "msg",
-        "error_msg",
-        "error_message",
-        "errorMessage",
-        "title",
-    ];
-    sentences.iter().any(speaks)
+    let has_words = speaks(object, &["message", "msg", "title"]);
+    has_words && is_called_failure(object)
+        || speaks(object, &["error_msg", "error_message", "errorMessage"])
         || says_something(&object["detail"])
         || says_something(&object["errors"])
         || says_something(&object["error_code"])
         || object["success"] == false
         || is("status", &["error", "fail", "failed", "failure"])
+}
+
+fn is_part_of_answer(object: &Value) -> bool {
+    object["choices"].is_array() || object["usage"].is_object()
+}
+
+fn speaks(object: &Value, fields: &[&str]) -> bool {
+    let mut values = fields.iter().map(|field| &object[*field]);
+    values.any(|value| says_something(value) && !value.is_object())
+}
+
+/// Whether a status or the name of a kind says that the words beside it are what went wrong.
+fn is_called_failure(object: &Value) -> bool {
+    let mut statuses = STATUSES
+        .iter()
+        .filter_map(|place| status(object.pointer(place)?));
+    let names = ["object", "type", "code", "status"];
+    let mut names = names.iter().filter_map(|name| object[*name].as_str());
+    statuses.any(|status| (400..600).contains(&status))
+        || names.any(|name| {
+            let name = plain(name);
+            let parts = ["error", "exception", "fail"];
+            let mut parts = parts.iter().chain(&FINAL_KINDS);
+            parts.any(|part| name.contains(part))
+        })
 }
 
 /// Whether a field is more than there: servers send `"error": null`, `false`, `""`, `0` and `{}`.
@@ -272,11 +296,6 @@ mod tests {
                 true,
             ),
             (
-                r#"{"message":"no Route matched"}"#,
-                "no Route matched",
-                false,
-            ),
-            (
                 r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#,
                 "Overloaded",
                 false,
@@ -304,6 +323,23 @@ mod tests {
     }
 
     #[test]
+    fn words_alone_are_a_failure_only_if_nothing_follows() {
+        for (json, words) in [
+            (r#"{"message":"no Route matched"}"#, "no Route matched"),
+            (
+                r#"{"object":"status","message":"queued, position 3"}"#,
+                "queued, position 3",
+            ),
+            (r#"{"status":"queued","code":0,"msg":"wait"}"#, "wait"),
+            (r#"{"title":"Loading","status":200}"#, "Loading"),
+        ] {
+            assert_eq!(told(json), None, "{json}");
+            let hinted = hinted_by(&serde_json::from_str(json).unwrap());
+            assert_eq!(hinted.unwrap().words, words, "{json}");
+        }
+    }
+
+    #[test]
     fn what_belongs_to_an_answer_is_no_failure() {
         for json in [
             r#"{"choices":[{"delta":{"content":"x"}}],"error":null}"#,
@@ -316,6 +352,8 @@ mod tests {
             "{}",
         ] {
             assert_eq!(told(json), None, "{json}");
+            let hinted = hinted_by(&serde_json::from_str(json).unwrap());
+            assert_eq!(hinted, None, "{json}");
         }
         assert!(told_by(&Value::Object(Default::default()), true).is_some());
     }

@@ -91,6 +91,9 @@ impl<'a> Hearing<'a> {
             Err(Fault::Unreadable(_)) if self.answer.is_whole() || self.events.is_stream() => {}
             Err(fault) => return Err(self.error(fault, &event)),
         }
+        if let Err(fault) = self.answer.end() {
+            return Err(self.error(fault, &event));
+        }
         match self.answer.is_whole() || self.answer.is_nothing() {
             true => Ok(()),
             false => Err(broken_off()),

@@ -147,7 +147,13 @@ mod tests {
     fn remarks(json: &str) -> Vec<String> {
         let mut answer = Answer::default();
         let (data, is_failure) = (json.to_owned(), false);
-        answer.take(&Event { data, is_failure }).unwrap();
+        let is_document = false;
+        let event = Event {
+            data,
+            is_failure,
+            is_document,
+        };
+        answer.take(&event).unwrap();
         of(&answer)
     }
 
