@@ -29,6 +29,8 @@ pub(super) const PAUSE: Duration = Duration::from_millis(200);
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 /// The same while it refuses what is needed.
 const REFUSED_INTERVAL: Duration = Duration::from_secs(1);
+/// The least time between two questions, so that a Redis in distress does not get one after the other.
+const SUSPECTED_INTERVAL: Duration = Duration::from_millis(200);
 /// The keyspace events that services and workers need: by key (K), of strings ($), sorted sets (z) and deletions
 /// (g). The same for all, because each adds them to those that it has found.
 const NOTIFICATIONS: &str = "K$zg";
@@ -312,7 +314,8 @@ impl<E: Ear> Link<E> {
             self.tell(told, condition).await;
             tokio::select! {
                 () = sleep(interval) => {}
-                () = self.suspected.notified() => {}
+                // Those who wait for Redis suspect it again with each answer that they miss.
+                () = self.suspected.notified() => sleep(SUSPECTED_INTERVAL).await,
             }
         }
     }
