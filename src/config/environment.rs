@@ -54,7 +54,7 @@ const STANDARD: [(&str, &str); 3] = [
 pub(super) const TABLES: [&str; 3] = ["concurrency_keys", "processors", "schedules"];
 
 /// Names with our prefix that are no settings.
-const NO_SETTINGS: [&str; 15] = [
+const NO_SETTINGS: [&str; 17] = [
     CONFIG,
     URL,
     TOKEN,
@@ -63,6 +63,8 @@ const NO_SETTINGS: [&str; 15] = [
     // What a `command` processor hands to its program, which may well start us again.
     "VENOM_TASK_ID",
     "VENOM_ATTEMPT",
+    "VENOM_RUN_ID",
+    "VENOM_UPSTREAM",
     // Settings of the original that have our prefix: its `.env` must do as it is.
     "VENOM_CALENDAR_ID",
     "VENOM_CALENDAR_NAME",

@@ -19,25 +19,26 @@ pub(super) enum Escape<'a> {
 
 /// The sequence that the text begins with, and its length in bytes; `None` if it begins with none.
 ///
+/// Sequences begin with ESC. U+0080 to U+009F begin none here: in text that was decoded twice they stand
+/// between the letters, and would take some of these along.
+///
 /// One that never ends is as long as the text, except for a string such as a window's title: of that the
 /// introduction alone is taken, so that it does not swallow what follows.
 pub(super) fn read_escape(text: &str) -> Option<(Escape<'_>, usize)> {
     let mut letters = text.chars();
-    let (kind, start) = match letters.next()? {
-        '\u{1b}' => match letters.next() {
-            None => return Some((Escape::Other, 1)),
-            Some(kind) => (kind, 1 + kind.len_utf8()),
-        },
-        // The same in one character: U+009B is ESC [.
-        control @ '\u{80}'..='\u{9f}' => {
-            let kind = char::from_u32(u32::from(control) - 0x40)?;
-            (kind, control.len_utf8())
-        }
-        _ => return None,
+    if letters.next()? != '\u{1b}' {
+        return None;
+    }
+    let Some(kind) = letters.next() else {
+        return Some((Escape::Other, 1));
     };
+    let start = 1 + kind.len_utf8();
     Some(match kind {
         '[' => read_control_sequence(text, start),
-        ']' | 'P' | 'X' | '^' | '_' => (Escape::Other, start + string_length(&text[start..])),
+        ']' | 'P' | 'X' | '^' | '_' => {
+            let letters = text[start..].char_indices();
+            (Escape::Other, start + string_length(letters))
+        }
         ' '..='/' => (Escape::Other, start + intermediate_length(&text[start..])),
         '0'..='~' => (Escape::Other, start),
         // No sequence: ESC alone is removed, and what follows counts.
@@ -82,14 +83,18 @@ fn meaning(parameters: &str, last: u8) -> Escape<'_> {
     }
 }
 
-/// Up to and including the terminator, within this line; nothing if it is not there.
-fn string_length(text: &str) -> usize {
-    let mut letters = text.char_indices().peekable();
+/// Up to and including the terminator; nothing if something else ends the string before: another sequence,
+/// or the line. So no letter is looked at for two introductions, and many of them cost no more than one.
+fn string_length(letters: impl Iterator<Item = (usize, char)>) -> usize {
+    let mut letters = letters.peekable();
     while let Some((at, letter)) = letters.next() {
         match letter {
             '\u{7}' | '\u{9c}' => return at + letter.len_utf8(),
-            '\u{1b}' if letters.peek().is_some_and(|(_, next)| *next == '\\') => return at + 2,
-            '\n' => return 0,
+            '\u{1b}' => {
+                let is_terminator = letters.peek().is_some_and(|(_, next)| *next == '\\');
+                return if is_terminator { at + 2 } else { 0 };
+            }
+            '\u{80}'..='\u{9f}' | '\n' => return 0,
             _ => {}
         }
     }
@@ -108,4 +113,28 @@ fn intermediate_length(text: &str) -> usize {
             .get(more)
             .is_some_and(|byte| (b'0'..=b'~').contains(byte)),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn introductions_without_an_end_are_read_in_linear_time() {
+        for introduction in ["\u{1b}]", "\u{1b}Ptitle", "\u{1b}_\u{9b}"] {
+            let text = introduction.repeat((1 << 20) / introduction.len());
+            let looked_at = Cell::new(0);
+            let mut rest = text.as_str();
+            while let Some((_, length)) = read_escape(rest) {
+                assert_eq!(length, 2);
+                let letters = rest[length..].char_indices();
+                string_length(letters.inspect(|_| looked_at.set(looked_at.get() + 1)));
+                assert!(looked_at.get() <= 2 * text.len(), "{introduction:?}");
+                rest = &rest[introduction.len()..];
+            }
+            assert_eq!(rest, "");
+        }
+    }
 }

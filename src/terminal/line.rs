@@ -105,8 +105,9 @@ impl Line {
             }
             self.replaced = true;
         }
+        // They stand in order. Not all of them are looked at: that would be a look at each per step.
         let end = self.text.len();
-        self.spans.retain(|span| span.0 < end);
+        while self.spans.pop_if(|span| span.0 >= end).is_some() {}
     }
 
     fn erase(&mut self) {
@@ -198,6 +199,7 @@ mod tests {
             (&[""], Some("")),
             (&["   "], Some("   ")),
             (&["a\0b\u{7}"], Some("a\u{FFFD}b")),
+            (&["Ã\u{9b}1Ã\u{9d}é\u{85}"], Some("Ã1Ãé")),
         ] {
             let found = line_of(parts).map(|(text, ansi)| {
                 assert_eq!(ansi, None, "{parts:?}");
@@ -216,6 +218,12 @@ mod tests {
                 Some("a \u{1b}[0;31mred\u{1b}[0m b"),
             ),
             ("\u{1b}[1;32mok", "ok", Some("\u{1b}[0;1;32mok\u{1b}[0m")),
+            (
+                "a\u{1b}[31mb\u{1b}[32mc\u{1b}[33md\u{8}\u{8}\u{1b}[0me",
+                "abe",
+                Some("a\u{1b}[0;31mb\u{1b}[0me"),
+            ),
+            ("\u{1b}[31ma\u{1b}[32mb\u{1b}[2D\u{1b}[0mc", "c", None),
             ("plain\u{1b}[0m\u{1b}[m", "plain", None),
             ("\u{1b}[31m\u{1b}[0mplain", "plain", None),
             (

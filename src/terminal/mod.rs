@@ -26,6 +26,20 @@ pub fn line(text: String) -> Option<OutputLine> {
 
 /// The text without escape sequences and control characters; line ends, carriage returns and tabs stay.
 pub fn without_escapes(text: &str) -> Cow<'_, str> {
+    keeping(text, |control| matches!(control, '\n' | '\r' | '\t'))
+}
+
+/// The same for data: what separates its pages, fields and records stays too. `pdftotext` ends a page by a
+/// form feed, and U+001C to U+001F are made for nothing else.
+pub fn data_without_escapes(text: &str) -> Cow<'_, str> {
+    keeping(
+        text,
+        |control| matches!(control, '\t'..='\r' | '\u{1c}'..='\u{1f}'),
+    )
+}
+
+/// The text without escape sequences, and without the control characters that are not kept.
+fn keeping(text: &str, is_kept: impl Fn(char) -> bool) -> Cow<'_, str> {
     if is_plain(text) {
         return Cow::Borrowed(text);
     }
@@ -36,7 +50,7 @@ pub fn without_escapes(text: &str) -> Cow<'_, str> {
             rest = &rest[length..];
             continue;
         }
-        if !letter.is_control() || matches!(letter, '\n' | '\r' | '\t') {
+        if !letter.is_control() || is_kept(letter) {
             kept.push(letter);
         }
         rest = &rest[letter.len_utf8()..];
@@ -67,7 +81,12 @@ mod tests {
             ("\u{1b}]8;;http://x\u{1b}\\link\u{1b}]8;;\u{1b}\\", "link"),
             ("\u{1b}]never ended\nnext", "never ended\nnext"),
             ("\u{1b}(Bcharset\u{1b}=\u{1b}7", "charset"),
-            ("\u{9b}1mC1\u{85}\u{7f}\u{7}\u{8}", "C1"),
+            ("\u{1b}]one\u{1b}]0;two\u{7}\u{1b}[1mshown", "oneshown"),
+            (
+                "Ã\u{9c}ber, Ã\u{9b}1mC1\u{85}\u{7f}\u{7}\u{8}",
+                "Ãber, Ã1mC1",
+            ),
+            ("page\u{c}\u{b}\u{1e}page", "pagepage"),
             ("end\u{1b}", "end"),
             ("cut\u{1b}[3", "cut"),
             ("£ é 你 \u{1b}[1m€", "£ é 你 €"),
@@ -75,5 +94,13 @@ mod tests {
             assert_eq!(without_escapes(text), expected, "{text:?}");
         }
         assert!(matches!(without_escapes("£ é"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn separators_of_data_stay() {
+        let data = "page\u{c}\u{b}next\u{1c}a\u{1d}b\u{1e}c\u{1f}d\t\r\n";
+        assert_eq!(data_without_escapes(data), data);
+        let printed = "\u{1b}[1mpage\u{c}\u{7}\u{8}\u{1b}]0;title\u{7}\u{9b}\u{7f}next";
+        assert_eq!(data_without_escapes(printed), "page\u{c}next");
     }
 }

@@ -306,6 +306,20 @@ async fn what_left_the_group_ends_with_a_finished_attempt() {
 }
 
 #[tokio::test]
+async fn sequences_that_never_end_cost_no_time_and_pages_stay_apart() {
+    let titles = script(
+        "titles",
+        "",
+        r"yes | head -n 500000 | tr -d '\n' | sed 's/y/\x1b]/g'; printf 'page\fpage'",
+    );
+    let service = Setup::new().table(&titles).start().await;
+    let id = service.submit_to("titles", "").await;
+    let task = service.finished(&id).await;
+    assert_eq!(task["result"], "page\u{c}page");
+    service.ends_well().await;
+}
+
+#[tokio::test]
 async fn what_left_the_group_ends_with_the_service() {
     let leaving = script(
         "leaving",

@@ -137,6 +137,8 @@ fn other_variables_with_our_prefix_are_let_be() {
         .variable("VENOM_URL", "http://127.0.0.1:9000")
         .variable("VENOM_TASK_ID", "0199")
         .variable("VENOM_ATTEMPT", "1")
+        .variable("VENOM_RUN_ID", "0199")
+        .variable("VENOM_UPSTREAM", "/tmp/upstream")
         .variable("VENOM_RUNTIME_PROFILE", "light");
 
     assert_eq!(setup.settings(), Settings::default());

@@ -22,11 +22,10 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, setrlimit};
 use tokio::process::{Child, Command};
 
 use super::guard::Guard;
-use super::orphans::{ATTEMPT_VARIABLE, TASK_ID_VARIABLE};
+use super::orphans::Mark;
 use super::pipes::Pipes;
 use super::withheld::Withheld;
 use crate::config::CommandSettings;
-use crate::models::TaskId;
 
 /// A running child and its group. Dropped before it was reaped, it is killed, with its group.
 pub(super) struct Group {
@@ -124,12 +123,7 @@ fn watch_exit(leader: Pid) -> Option<AsyncFd<OwnedFd>> {
 }
 
 /// What starts the program of an attempt.
-pub(super) fn command(
-    settings: &CommandSettings,
-    withheld: &Withheld,
-    task_id: TaskId,
-    attempt: i64,
-) -> Command {
+pub(super) fn command(settings: &CommandSettings, withheld: &Withheld, mark: &Mark) -> Command {
     let mut command = Command::new(&settings.program);
     for name in withheld.found() {
         command.env_remove(name);
@@ -137,8 +131,7 @@ pub(super) fn command(
     command
         .args(&settings.args)
         .envs(&settings.env)
-        .env(TASK_ID_VARIABLE, task_id.to_string())
-        .env(ATTEMPT_VARIABLE, attempt.to_string())
+        .envs(mark.variables())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

@@ -56,6 +56,7 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, FutureExt};
 use tempfile::NamedTempFile;
 
+use self::orphans::Mark;
 use self::run::Run;
 use super::{Context, Processor, RunError};
 use crate::config::CommandSettings;
@@ -120,14 +121,11 @@ impl Processor for Command {
                 guard: &self.guard,
                 withheld: &self.withheld,
                 kill_grace: KILL_GRACE,
-                task_id: context.task_id(),
-                attempt: context.attempt(),
+                mark: Mark::new(context.task_id(), context.attempt()),
                 content: context.content(),
             };
-            let (task, attempt) = (context.task_id(), context.attempt());
-            self.sweeper.begins(task, attempt);
             let ended = run.to_end(context).await;
-            self.sweeper.ended(task, attempt);
+            self.sweeper.ended(run.mark.run);
             ended
         }
         .boxed()

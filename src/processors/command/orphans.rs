@@ -5,30 +5,59 @@
 //! first, so that two attempts of one task never run beside each other. What attempts leave that have
 //! ended by themselves is looked for by the `sweeper`.
 
+use uuid::Uuid;
+
+use crate::models::TaskId;
+
 /// Names the task in the environment of its process and, inherited, of everything that starts.
-pub(super) const TASK_ID_VARIABLE: &str = "VENOM_TASK_ID";
+const TASK_ID_VARIABLE: &str = "VENOM_TASK_ID";
 /// Numbers the attempt there.
-pub(super) const ATTEMPT_VARIABLE: &str = "VENOM_ATTEMPT";
+const ATTEMPT_VARIABLE: &str = "VENOM_ATTEMPT";
+/// Names the run there: nothing that programs should know of.
+const RUN_ID_VARIABLE: &str = "VENOM_RUN_ID";
+
+/// By what the processes of one run are known.
+#[derive(Clone, Copy)]
+pub(super) struct Mark {
+    pub(super) task: TaskId,
+    pub(super) attempt: i64,
+    /// No other run has it, in no other service. An attempt that is given back runs again under its number,
+    /// perhaps in another service on this machine.
+    pub(super) run: Uuid,
+}
+
+impl Mark {
+    /// The mark of a run that begins.
+    pub(super) fn new(task: TaskId, attempt: i64) -> Self {
+        let run = Uuid::new_v4();
+        Self { task, attempt, run }
+    }
+
+    /// What the processes have in their environment.
+    pub(super) fn variables(&self) -> [(&'static str, String); 3] {
+        [
+            (TASK_ID_VARIABLE, self.task.to_string()),
+            (ATTEMPT_VARIABLE, self.attempt.to_string()),
+            (RUN_ID_VARIABLE, self.run.to_string()),
+        ]
+    }
+}
 
 #[cfg(target_os = "linux")]
 pub(super) use linux::kill_leftovers;
 #[cfg(target_os = "linux")]
 pub use linux::kill_orphans;
 
-/// Kills what these attempts left running; see [`kill_orphans`].
+/// Kills what these runs left running; see [`kill_orphans`].
 #[cfg(not(target_os = "linux"))]
-pub(super) fn kill_leftovers(
-    _attempts: &std::collections::HashSet<(crate::models::TaskId, i64)>,
-) -> std::io::Result<usize> {
+pub(super) fn kill_leftovers(_runs: &std::collections::HashSet<Uuid>) -> std::io::Result<usize> {
     Ok(0)
 }
 
 /// Kills what earlier attempts of these tasks left running. Only Linux lets us find it: here it
 /// finds nothing.
 #[cfg(not(target_os = "linux"))]
-pub fn kill_orphans(
-    _tasks: &std::collections::HashSet<crate::models::TaskId>,
-) -> std::io::Result<usize> {
+pub fn kill_orphans(_tasks: &std::collections::HashSet<TaskId>) -> std::io::Result<usize> {
     Ok(0)
 }
 
@@ -40,7 +69,9 @@ mod linux {
 
     use rustix::process::{Pid, Signal, getpgrp, getpid, kill_process};
 
-    use super::{ATTEMPT_VARIABLE, TASK_ID_VARIABLE};
+    use uuid::Uuid;
+
+    use super::{RUN_ID_VARIABLE, TASK_ID_VARIABLE};
     use crate::models::TaskId;
 
     /// How long to go on where processes die slowly or start others faster than they are found.
@@ -77,21 +108,21 @@ mod linux {
         kill_all(0, |task, _| tasks.contains(&task))
     }
 
-    /// Kills (SIGKILL) what these attempts of this process left running, and returns how many processes
-    /// that were. Unlike [`kill_orphans`] it may be called while other attempts of the tasks run.
-    pub(in super::super) fn kill_leftovers(attempts: &HashSet<(TaskId, i64)>) -> io::Result<usize> {
-        if attempts.is_empty() {
+    /// Kills (SIGKILL) what these runs of this process left running, and returns how many processes that
+    /// were. Unlike [`kill_orphans`] it may be called while other runs of the tasks go on.
+    ///
+    /// A process without `VENOM_TASK_ID` is left alone: without it a program starts what is to live on.
+    pub(in super::super) fn kill_leftovers(runs: &HashSet<Uuid>) -> io::Result<usize> {
+        if runs.is_empty() {
             return Ok(0);
         }
         // What is older than this process is none of its children's.
         let since = start_time(getpid()).unwrap_or(0);
-        kill_all(since, |task, attempt| {
-            attempt.is_some_and(|attempt| attempts.contains(&(task, attempt)))
-        })
+        kill_all(since, |_, run| run.is_some_and(|run| runs.contains(&run)))
     }
 
-    /// Kills what began after `since` (in the kernel's ticks) and belongs to attempts that `is_wanted` names.
-    fn kill_all(since: u64, is_wanted: impl Fn(TaskId, Option<i64>) -> bool) -> io::Result<usize> {
+    /// Kills what began after `since` (in the kernel's ticks) and belongs to the runs that `is_wanted` names.
+    fn kill_all(since: u64, is_wanted: impl Fn(TaskId, Option<Uuid>) -> bool) -> io::Result<usize> {
         let mut killed = HashSet::new();
         let started = Instant::now();
         while started.elapsed() < PATIENCE {
@@ -110,7 +141,7 @@ mod linux {
     /// Every process of the system but this one. Of older ones than `since` the environment is not read.
     fn scan(
         since: u64,
-        is_wanted: &impl Fn(TaskId, Option<i64>) -> bool,
+        is_wanted: &impl Fn(TaskId, Option<Uuid>) -> bool,
     ) -> io::Result<HashMap<Pid, Process>> {
         let mut processes = HashMap::new();
         for entry in fs::read_dir("/proc")? {
@@ -147,12 +178,12 @@ mod linux {
         group_and_start(id).map(|(_, started)| started)
     }
 
-    fn origin(id: Pid, is_wanted: &impl Fn(TaskId, Option<i64>) -> bool) -> Origin {
+    fn origin(id: Pid, is_wanted: &impl Fn(TaskId, Option<Uuid>) -> bool) -> Origin {
         let Ok(environment) = fs::read(format!("/proc/{}/environ", id.as_raw_nonzero())) else {
             return Origin::Stranger;
         };
         match task_of(&environment) {
-            Some(task) if is_wanted(task, attempt_of(&environment)) => Origin::Task,
+            Some(task) if is_wanted(task, run_of(&environment)) => Origin::Task,
             None if environment.is_empty() => Origin::Unknown,
             _ => Origin::Stranger,
         }
@@ -163,9 +194,8 @@ mod linux {
         TaskId::try_parse_ascii(variable(environment, TASK_ID_VARIABLE)?).ok()
     }
 
-    fn attempt_of(environment: &[u8]) -> Option<i64> {
-        let value = variable(environment, ATTEMPT_VARIABLE)?;
-        str::from_utf8(value).ok()?.parse().ok()
+    fn run_of(environment: &[u8]) -> Option<Uuid> {
+        Uuid::try_parse_ascii(variable(environment, RUN_ID_VARIABLE)?).ok()
     }
 
     /// The value of a variable: `NAME=value`, each ended by a NUL.

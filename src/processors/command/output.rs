@@ -10,13 +10,16 @@ use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use crate::processors::text::{result, text};
-use crate::terminal::{Line, OutputLine, without_escapes};
+use crate::terminal::{Line, OutputLine, data_without_escapes};
 
 /// The log takes this much of one line.
 pub(super) const LINE_LIMIT_BYTES: usize = 64 * 1024;
 
 /// The result takes this much of standard output.
 pub(super) const RESULT_LIMIT_BYTES: usize = 1024 * 1024;
+
+/// A result of more than this is finished on a thread that may block.
+const LARGE_BYTES: usize = 64 * 1024;
 
 /// What is kept beyond a limit: a line end that will be stripped must not count as "too long", and
 /// a character that straddles the limit is then seen as one and left out whole.
@@ -220,6 +223,11 @@ impl ResultText {
         self.bytes.extend_from_slice(&raw[..raw.len().min(room)]);
     }
 
+    /// Whether to finish it takes long enough to keep a thread from other tasks.
+    pub(super) fn is_large(&self) -> bool {
+        self.bytes.len() > LARGE_BYTES
+    }
+
     /// The result: without the one line end that nearly every program prints last (`echo hi` means
     /// `hi`), without escape sequences, and with a closing line that says so if it was cut.
     pub(super) fn finish(self) -> String {
@@ -229,7 +237,7 @@ impl ResultText {
             without_line_end(&self.bytes)
         };
         let text = result(bytes, RESULT_LIMIT_BYTES);
-        match without_escapes(&text) {
+        match data_without_escapes(&text) {
             Cow::Borrowed(_) => text,
             Cow::Owned(text) => text,
         }

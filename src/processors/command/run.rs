@@ -17,13 +17,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::group::{Group, command};
 use super::guard::Guard;
-use super::orphans::kill_orphans;
+use super::orphans::{Mark, kill_leftovers, kill_orphans};
+use super::output::ResultText;
 use super::pipes::{Kept, serve};
 use super::start_error;
 use super::withheld::Withheld;
 use super::{Host, RunError};
 use crate::config::CommandSettings;
-use crate::models::TaskId;
 use crate::terminal::OutputLine;
 
 /// After the leader's exit, the time for the rest of its group to end by itself: enough for a
@@ -40,8 +40,7 @@ pub(super) struct Run<'a> {
     pub(super) withheld: &'a Withheld,
     /// From SIGTERM to SIGKILL.
     pub(super) kill_grace: Duration,
-    pub(super) task_id: TaskId,
-    pub(super) attempt: i64,
+    pub(super) mark: Mark,
     pub(super) content: &'a str,
 }
 
@@ -49,10 +48,11 @@ impl Run<'_> {
     /// Runs the attempt. A stop ends it within the kill grace and [`LAST_WORDS`], whatever the host
     /// and the program do; only a process stuck in the kernel is waited for longer.
     pub(super) async fn to_end(&self, host: &impl Host) -> Result<String, RunError> {
-        if self.attempt > 1 {
-            self.kill_leftovers().await;
+        if self.mark.attempt > 1 {
+            let tasks = HashSet::from([self.mark.task]);
+            self.kill(move || kill_orphans(&tasks)).await;
         }
-        let command = command(self.settings, self.withheld, self.task_id, self.attempt);
+        let command = command(self.settings, self.withheld, &self.mark);
         let (mut group, pipes) = Group::spawn(command, self.guard)
             .map_err(|error| RunError::new(start_error::describe(self.settings, &error)))?;
         let last_call = CancellationToken::new();
@@ -69,8 +69,10 @@ impl Run<'_> {
         match pipes.as_mut().take_output() {
             Some(kept) if !stopped => self.judge(status, kept, host).await,
             _ => {
-                // The task may go back to the queue as if this attempt had never been.
-                self.kill_leftovers().await;
+                // The task may go back to the queue as if this attempt had never been. Of its other runs
+                // nothing is touched: one that was lost may go on elsewhere on this machine.
+                let runs = HashSet::from([self.mark.run]);
+                self.kill(move || kill_leftovers(&runs)).await;
                 Err(RunError::new("stopped before it ended".to_owned()))
             }
         }
@@ -103,16 +105,16 @@ impl Run<'_> {
     }
 
     /// Ends what left an attempt's group and lived on, so that no two attempts run at once.
-    async fn kill_leftovers(&self) {
-        let tasks = HashSet::from([self.task_id]);
-        let killed = tokio::task::spawn_blocking(move || kill_orphans(&tasks)).await;
+    async fn kill(&self, kill: impl FnOnce() -> io::Result<usize> + Send + 'static) {
+        let task_id = self.mark.task;
+        let killed = tokio::task::spawn_blocking(kill).await;
         match killed.map_err(io::Error::other).flatten() {
             Ok(0) => {}
             Ok(count) => {
-                tracing::info!(task_id = %self.task_id, count, "killed what an attempt left running");
+                tracing::info!(%task_id, count, "killed what an attempt left running");
             }
             Err(error) => {
-                tracing::warn!(task_id = %self.task_id, %error, "cannot look for what an attempt left running");
+                tracing::warn!(%task_id, %error, "cannot look for what an attempt left running");
             }
         }
     }
@@ -128,7 +130,7 @@ impl Run<'_> {
             RunError::new(format!("cannot learn how `{program}` ended: {error}"))
         })?;
         if status.success() {
-            return Ok(kept.result.finish());
+            return finish(kept.result).await;
         }
         let Some(line) = kept.last_error_line else {
             return Err(RunError::new(describe(status)));
@@ -142,6 +144,15 @@ impl Run<'_> {
         }
         Err(RunError::new(line))
     }
+}
+
+/// The result as it is stored. A large one takes milliseconds, which others would wait for.
+async fn finish(result: ResultText) -> Result<String, RunError> {
+    if !result.is_large() {
+        return Ok(result.finish());
+    }
+    let finished = tokio::task::spawn_blocking(|| result.finish()).await;
+    finished.map_err(|error| RunError::new(format!("cannot read the program's output: {error}")))
 }
 
 /// Waits for the child; `true` if the host wants it stopped first.

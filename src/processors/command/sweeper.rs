@@ -2,15 +2,16 @@
 //!
 //! A program can leave its group (`setsid`) and live on. Looking for such processes means reading all of
 //! `/proc`, which is too much for the end of each attempt. So attempts that have ended are collected, and
-//! one look a second serves all of them. The processes of an attempt carry its number, so a look never
-//! disturbs the task's next attempt.
+//! one look a second serves all of them. The processes of an attempt carry the random name of its run, so a
+//! look never disturbs the task's next attempt, nor another service that runs the same one again.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::orphans::kill_leftovers;
-use crate::models::TaskId;
 
 /// From the end of an attempt to the look, and between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -21,19 +22,19 @@ pub(in crate::processors) struct Sweeper(Mutex<Ended>);
 
 #[derive(Default)]
 struct Ended {
-    attempts: HashSet<(TaskId, i64)>,
+    runs: HashSet<Uuid>,
     /// Whether a look is on its way.
     is_due: bool,
 }
 
 impl Sweeper {
-    /// The attempt has ended; soon nothing of it runs any more.
-    pub(super) fn ended(self: &Arc<Self>, task: TaskId, attempt: i64) {
+    /// The run has ended; soon nothing of it is there any more.
+    pub(super) fn ended(self: &Arc<Self>, run: Uuid) {
         if !cfg!(target_os = "linux") {
             return;
         }
         let mut ended = self.lock();
-        ended.attempts.insert((task, attempt));
+        ended.runs.insert(run);
         if !std::mem::replace(&mut ended.is_due, true) {
             let sweeper = Arc::clone(self);
             tokio::spawn(async move {
@@ -43,22 +44,17 @@ impl Sweeper {
         }
     }
 
-    /// The attempt begins. It had a number before if its end was lost on the way to another machine.
-    pub(super) fn begins(&self, task: TaskId, attempt: i64) {
-        self.lock().attempts.remove(&(task, attempt));
-    }
-
     /// Looks at once: at the end of the service, and when it is time.
     pub async fn sweep(&self) {
-        let attempts = {
+        let runs = {
             let mut ended = self.lock();
             ended.is_due = false;
-            std::mem::take(&mut ended.attempts)
+            std::mem::take(&mut ended.runs)
         };
-        if attempts.is_empty() {
+        if runs.is_empty() {
             return;
         }
-        let killed = tokio::task::spawn_blocking(move || kill_leftovers(&attempts)).await;
+        let killed = tokio::task::spawn_blocking(move || kill_leftovers(&runs)).await;
         match killed.map_err(std::io::Error::other).flatten() {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "killed what finished attempts left running"),

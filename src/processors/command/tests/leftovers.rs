@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::Pid;
@@ -11,7 +12,8 @@ use tempfile::TempDir;
 
 use super::super::group::{Group, command};
 use super::super::guard::Guard;
-use super::super::kill_orphans;
+use super::super::orphans::{Mark, kill_orphans};
+use super::super::sweeper::Sweeper;
 use super::{Attempt, ended, runs};
 use crate::models::TaskId;
 
@@ -90,6 +92,41 @@ async fn a_stop_ends_what_left_the_group() {
     ended(attempt.host.process_id("escaped").await).await;
 }
 
+/// An attempt that was given back runs again under its number, perhaps in another service on this machine.
+#[tokio::test]
+async fn a_stop_ends_nothing_of_another_run_of_the_same_attempt() {
+    for number in [1, 2] {
+        let mut first = Attempt::script("echo process $$; exec sleep 1000");
+        first.number = number;
+        let stop = async {
+            first.host.process_id("process").await;
+            let mark = Mark::new(first.task_id, number);
+            let other = Stray::marked(&mark, "exec sleep 1000");
+            first.host.stop.cancel();
+            other
+        };
+        let (ended, mut other) = tokio::join!(first.run(), stop);
+        ended.unwrap_err();
+        assert!(other.runs(), "attempt {number}");
+    }
+}
+
+#[tokio::test]
+async fn the_sweeper_ends_what_one_run_has_left_and_nothing_of_another() {
+    let task = TaskId::new_v4();
+    let (ended, going_on) = (Mark::new(task, 1), Mark::new(task, 1));
+    let mut left = Stray::marked(&ended, "exec sleep 1000");
+    let mut other = Stray::marked(&going_on, "exec sleep 1000");
+    let kept = "exec env -u VENOM_TASK_ID sh -c 'echo $$; exec sleep 1000'";
+    let mut kept = Stray::marked(&ended, kept);
+    kept.reported();
+    let sweeper = Arc::new(Sweeper::default());
+    sweeper.ended(ended.run);
+    sweeper.sweep().await;
+    assert!(left.was_killed());
+    assert!(other.runs() && kept.runs());
+}
+
 #[tokio::test]
 async fn the_next_attempt_ends_what_the_last_one_left() {
     let (mut attempt, _folder) = escape("exec sleep 1000", "exit 1");
@@ -122,9 +159,13 @@ struct Stray(Child);
 
 impl Stray {
     fn start(task: TaskId, script: &str) -> Self {
+        Self::marked(&Mark::new(task, 1), script)
+    }
+
+    fn marked(mark: &Mark, script: &str) -> Self {
         let mut command = Command::new("sh");
         command.args(["-c", script]).process_group(0);
-        command.env("VENOM_TASK_ID", task.to_string());
+        command.envs(mark.variables());
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -255,7 +296,8 @@ async fn a_child_dies_with_the_thread_that_spawned_it() {
             .build();
         let attempt = Attempt::script("sleep 1000; true");
         let spawned = runtime.unwrap().block_on(async {
-            let command = command(&attempt.settings, &attempt.withheld, attempt.task_id, 1);
+            let mark = Mark::new(attempt.task_id, 1);
+            let command = command(&attempt.settings, &attempt.withheld, &mark);
             Group::spawn(command, &attempt.guard).unwrap()
         });
         let id = spawned.0.id;

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Host;
 use super::guard::Guard;
+use super::orphans::Mark;
 use super::run::Run;
 use super::withheld::Withheld;
 use crate::config::CommandSettings;
@@ -141,8 +142,7 @@ impl Attempt {
             guard: &self.guard,
             withheld: &self.withheld,
             kill_grace: self.kill_grace,
-            task_id: self.task_id,
-            attempt: self.number,
+            mark: Mark::new(self.task_id, self.number),
             content: &self.content,
         };
         let ended = timeout(HANGS, run.to_end(&self.host)).await;
