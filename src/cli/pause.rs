@@ -14,7 +14,8 @@ Examples:
   venom pause --processor summarise --until 2026-12-24T18:00:00Z
 
 Tasks that run go on, new ones are accepted and wait. The pause lasts until its time is over or
-`venom resume`, also through restarts of the service.";
+`venom resume`, also through restarts of the service. If the service's clock is set back, a pause with
+`--until` too lasts as long as it was to last when it began.";
 
 /// Start no more tasks until `venom resume`.
 #[derive(Args, Debug)]

@@ -21,6 +21,10 @@ pub struct Pause {
     /// It came with an emergency stop: only a resume ends it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub emergency_stop: bool,
+    /// Its first `since` and `until`, while the clock stands before that `since`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(ignore)]
+    pub asked: Option<(Timestamp, Option<Timestamp>)>,
 }
 
 impl Pause {
@@ -37,18 +41,27 @@ impl Pause {
         }
     }
 
-    /// The pause as it stands after the clock was set back to `now`. One that has begun under the earlier
-    /// clock lasts no longer than it was to last when it began.
+    /// The pause as it stands after the clock was set to `now`. One that has begun by a clock that was ahead
+    /// lasts no longer than it was to last when it began. Once the clock has come as far again, the pause ends
+    /// when it was to end at first.
     pub fn begun_by(self, now: Timestamp) -> Self {
+        let (since, until) = self.asked.unwrap_or((self.since, self.until));
+        if since <= now {
+            return Self {
+                since,
+                until,
+                asked: None,
+                ..self
+            };
+        }
         if self.since <= now {
             return self;
         }
-        let until = self
-            .until
-            .map(|until| now.shifted(until.seconds_since(self.since)));
+        let length = |until: Timestamp| until.seconds_since(since);
         Self {
             since: now,
-            until,
+            until: until.map(|until| now.shifted(length(until))),
+            asked: Some((since, until)),
             ..self
         }
     }
@@ -120,5 +133,34 @@ impl HiveLink {
 
     pub fn is_off(&self) -> bool {
         *self == Self::Off
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_keeps_its_length_on_a_clock_that_is_behind_and_its_end_on_one_that_is_right() {
+        let at = |seconds: i64| Timestamp::from_unix_seconds(1_000_000 + seconds).unwrap();
+        let pause = Pause {
+            since: at(0),
+            until: Some(at(60)),
+            reason: None,
+            by: None,
+            emergency_stop: false,
+            asked: None,
+        };
+        assert_eq!(pause.clone().begun_by(at(30)), pause);
+        let behind = pause.clone().begun_by(at(-500));
+        assert_eq!((behind.since, behind.until), (at(-500), Some(at(-440))));
+        let stored = serde_json::to_string(&behind).unwrap();
+        let behind: Pause = serde_json::from_str(&stored).unwrap();
+        // Still behind: it has begun.
+        assert_eq!(behind.clone().begun_by(at(-480)), behind);
+        let further = behind.clone().begun_by(at(-900));
+        assert_eq!((further.since, further.until), (at(-900), Some(at(-840))));
+        assert_eq!(further.begun_by(at(10)), pause);
+        assert_eq!(behind.begun_by(at(10)), pause);
     }
 }

@@ -11,11 +11,11 @@ use sqlx::SqliteConnection;
 
 use super::Error;
 use super::chore::Chore;
-use super::closed::{self, Closed};
+use super::closed;
 use super::text::Text;
 use super::writer::Writer;
 use super::{meta, reads, writes};
-use crate::models::{Pause, Reading, Timestamp};
+use crate::models::{Reading, Timestamp};
 
 /// A clock that moves less by itself makes nobody wait for long.
 const STEP_SECONDS: f64 = 0.5;
@@ -24,7 +24,7 @@ const LEAP_SECONDS: f64 = 120.0;
 /// Rows looked through in one chunk: a few milliseconds.
 const CHUNK_ROWS: i64 = 5000;
 
-/// The repair of waiting tasks after the clock was set back, from the newest row to the oldest.
+/// The repair of waiting tasks after the clock was set, from the newest row to the oldest.
 #[derive(Default)]
 pub(super) struct RepairTimes {
     /// The time of the first chunk. What waits for nothing is due from then on, in the order of its arrival.
@@ -32,6 +32,19 @@ pub(super) struct RepairTimes {
     /// The newest row that was not looked at yet; `None` before the first chunk.
     upto: Option<i64>,
     repaired: u64,
+    /// Whether it also puts back what an earlier repair has brought forward.
+    restores: bool,
+    /// Tasks that a clock that is set forward would start too early.
+    brought_forward: u64,
+}
+
+impl RepairTimes {
+    pub fn new(restores: bool) -> Self {
+        Self {
+            restores,
+            ..Self::default()
+        }
+    }
 }
 
 impl Writer {
@@ -49,13 +62,16 @@ impl Writer {
         self.ready.shift(moved);
         self.times_forgotten = Some(instant);
         self.more_to_claim = true;
-        if moved < 0.0 {
+        self.renew_pauses(time);
+        let is_repair = |chore: &Chore| matches!(chore, Chore::RepairTimes(_));
+        let is_repairing = self.chores.iter().chain(&self.stalled).any(is_repair);
+        if moved < 0.0 || self.brought_forward || is_repairing {
             // The new repair covers what an earlier one has left.
-            let is_other = |chore: &Chore| !matches!(chore, Chore::RepairTimes(_));
-            self.chores.retain(is_other);
-            self.stalled.retain(is_other);
-            self.chores
-                .push_front(Chore::RepairTimes(RepairTimes::default()));
+            self.chores.retain(|chore| !is_repair(chore));
+            self.stalled.retain(|chore| !is_repair(chore));
+            let repair = RepairTimes::new(self.brought_forward);
+            self.chores.push_front(Chore::RepairTimes(repair));
+            self.ledger.restoring = self.brought_forward;
         }
         let words = words_of(moved);
         tracing::warn!("{words}");
@@ -80,6 +96,8 @@ impl Writer {
                 Ok(())
             }
             Ok(()) if repair.upto == Some(0) => {
+                self.ledger.restoring = false;
+                self.more_to_claim = true;
                 if repair.repaired > 0 {
                     let tasks = repair.repaired;
                     tracing::info!(
@@ -104,54 +122,67 @@ impl Writer {
             None => (true, reads::newest_seq(&mut self.conn).await?),
         };
         let after = (upto - CHUNK_ROWS).max(0);
-        let ahead = tasks_ahead(&mut self.conn, after, upto, at).await?;
-        let sooner: Vec<_> = ahead
-            .iter()
-            .filter_map(|task| Some((task.seq, task.run_at, task.sooner(at, now)?)))
-            .collect();
+        let waiting = tasks_waiting(&mut self.conn, after, upto, at, repair.restores).await?;
+        let mut others = Vec::new();
+        let mut brought_forward = 0;
+        for task in &waiting {
+            let right = task.right_time(at, now, repair.restores);
+            if let Some(right) = right {
+                others.push((task.seq, task.run_at, right));
+            }
+            brought_forward += u64::from(task.is_brought_forward(right));
+        }
         if is_first {
             self.repair_the_rest(at).await?;
         }
-        if !sooner.is_empty() {
-            set_run_at(&mut self.conn, &sooner).await?;
+        if brought_forward > 0 && !self.brought_forward {
+            // Before the tasks, so that it is known whatever happens between the two.
+            writes::set_meta(&mut self.conn, meta::BROUGHT_FORWARD, "true").await?;
+            self.brought_forward = true;
+        }
+        if !others.is_empty() {
+            set_run_at(&mut self.conn, &others).await?;
             self.ledger.lanes.forget_times();
             self.times_forgotten = Some(tokio::time::Instant::now());
             self.more_to_claim = true;
         }
+        let all = repair.brought_forward + brought_forward;
+        if after == 0 && all == 0 && self.brought_forward {
+            writes::delete_meta(&mut self.conn, meta::BROUGHT_FORWARD).await?;
+            self.brought_forward = false;
+        }
+        repair.brought_forward = all;
         repair.upto = Some(after);
-        repair.repaired += sooner.len() as u64;
+        repair.repaired += others.len() as u64;
         Ok(())
+    }
+
+    /// Pauses and holds as they stand by the new clock.
+    fn renew_pauses(&mut self, now: Timestamp) {
+        let ledger = &mut self.ledger;
+        let pauses = ledger.pause.iter_mut().chain(ledger.closed.values_mut());
+        for pause in pauses {
+            *pause = pause.clone().begun_by(now);
+        }
     }
 
     /// Pauses and holds, the starts that rates count, and the age of idempotency keys.
     async fn repair_the_rest(&mut self, time: Timestamp) -> Result<(), Error> {
-        let begun = |pause: &Pause| pause.clone().begun_by(time);
-        let pause = self.ledger.pause.as_ref().map(begun);
-        let closed = self.ledger.closed.iter();
-        let closed: Closed = closed
-            .map(|(name, pause)| (name.clone(), begun(pause)))
-            .collect();
         self.begin().await?;
-        let conn = &mut self.conn;
+        let (conn, ledger) = (&mut self.conn, &self.ledger);
         let written = async {
-            if let Some(pause) = pause
-                .as_ref()
-                .filter(|pause| self.ledger.pause.as_ref() != Some(pause))
-            {
+            if let Some(pause) = &ledger.pause {
                 let pause = serde_json::to_string(pause)?;
                 writes::set_meta(conn, meta::PAUSE, &pause).await?;
             }
-            if closed != self.ledger.closed {
-                closed::remember(conn, &closed).await?;
+            if !ledger.closed.is_empty() {
+                closed::remember(conn, &ledger.closed).await?;
             }
             repair_starts(conn, time).await?;
             repair_keys(conn, time).await
         };
         let written = written.await;
-        self.end(written).await?;
-        self.ledger.pause = pause;
-        self.ledger.closed = closed;
-        Ok(())
+        self.end(written).await
     }
 }
 
@@ -218,9 +249,9 @@ fn words_of(moved: f64) -> String {
     }
 }
 
-/// A waiting task whose `run_at` lies ahead, and what the journal says last of its time.
+/// A waiting task, and what the journal says last of its time.
 #[derive(Debug)]
-struct TaskAhead {
+struct TaskWaiting {
     seq: i64,
     run_at: Timestamp,
     created_at: Timestamp,
@@ -239,16 +270,12 @@ struct Said {
     attempt: Option<i64>,
 }
 
-impl TaskAhead {
-    /// When it may start if it waits from `at` on for as long as it was to wait at all; `None` if its time
-    /// is right, or was chosen by the time of day. It is `now`.
-    fn sooner(&self, at: Timestamp, now: Timestamp) -> Option<Timestamp> {
+impl TaskWaiting {
+    /// From when until when it waits by the clock of that time; `None` if its time was chosen by the time of
+    /// day.
+    fn wait(&self) -> Option<(Timestamp, Timestamp)> {
         let (from, until) = match &self.last {
             Some(said) if said.kind == "TASK_UPDATED" => return None,
-            Some(said) if said.kind == "TASK_RETRYING" && at < said.at && said.at <= now => {
-                // It was retried while the repair went on, by the new clock.
-                return None;
-            }
             Some(said) if said.kind == "TASK_RETRYING" => {
                 let until = said.run_at.unwrap_or(said.at);
                 if said.attempt == Some(0) && until > said.at {
@@ -262,21 +289,43 @@ impl TaskAhead {
                 (self.created_at, self.created_at.shifted(delay))
             }
         };
-        if self.run_at > until {
+        (self.run_at <= until).then_some((from, until.max(from)))
+    }
+
+    /// When it is to start, if that is another time than its `run_at`. A wait that begins later than `at`, by a
+    /// clock that was ahead, begins at `at`. With `restores` one that was brought forward is put back
+    /// once the clock has come to its beginning again. It is `now`.
+    fn right_time(&self, at: Timestamp, now: Timestamp, restores: bool) -> Option<Timestamp> {
+        let (from, until) = self.wait()?;
+        let is_retry = (self.last.as_ref()).is_some_and(|said| said.kind == "TASK_RETRYING");
+        if from <= at {
+            return (restores && self.run_at < until).then_some(until);
+        }
+        if is_retry && from <= now {
+            // It was retried while the repair went on, by the new clock.
             return None;
         }
-        let sooner = at.shifted(until.seconds_since(from).max(0.0));
+        let sooner = at.shifted(until.seconds_since(from));
         (sooner < self.run_at).then_some(sooner)
+    }
+
+    /// Whether it waits for a length of time and starts earlier than was said, with this `run_at` if it gets
+    /// another.
+    fn is_brought_forward(&self, run_at: Option<Timestamp>) -> bool {
+        let run_at = run_at.unwrap_or(self.run_at);
+        self.wait()
+            .is_some_and(|(from, until)| from < until && run_at < until)
     }
 }
 
-/// The waiting tasks after row `after` and up to row `upto` that are not due at `now`.
-async fn tasks_ahead(
+/// The waiting tasks after row `after` and up to row `upto` that are not due at `now`, or all of them.
+async fn tasks_waiting(
     conn: &mut SqliteConnection,
     after: i64,
     upto: i64,
     now: Timestamp,
-) -> Result<Vec<TaskAhead>, Error> {
+    all: bool,
+) -> Result<Vec<TaskWaiting>, Error> {
     let now = now.to_string();
     let rows = sqlx::query!(
         r#"SELECT seq AS "seq!", run_at AS "run_at!: Text", created_at AS "created_at!: Text",
@@ -287,15 +336,17 @@ async fn tasks_ahead(
                       AND type IN ('TASK_CREATED', 'TASK_RETRYING', 'TASK_UPDATED')
                     ORDER BY logs.id DESC LIMIT 1) AS "said: Text"
              FROM tasks NOT INDEXED
-            WHERE seq > ?1 AND seq <= ?2 AND status = 'PENDING' AND run_at > ?3"#,
+            WHERE seq > ?1 AND seq <= ?2 AND status = 'PENDING'
+              AND (?4 OR run_at > ?3)"#,
         after,
         upto,
-        now
+        now,
+        all
     )
     .fetch_all(conn)
     .await?;
     let rows = rows.into_iter().filter_map(|row| {
-        Some(TaskAhead {
+        Some(TaskWaiting {
             seq: row.seq,
             run_at: row.run_at.parse().ok()?,
             created_at: row.created_at.parse().ok()?,
@@ -392,8 +443,8 @@ mod tests {
         format!("2026-05-01T{text}Z").parse().unwrap()
     }
 
-    fn task(run_at: &str, said: Option<Said>) -> TaskAhead {
-        TaskAhead {
+    fn task(run_at: &str, said: Option<Said>) -> TaskWaiting {
+        TaskWaiting {
             seq: 1,
             run_at: at(run_at),
             created_at: at("10:00:00"),
@@ -412,8 +463,8 @@ mod tests {
     }
 
     /// When a task may start on a clock that shows 09:50.
-    fn sooner(task: &TaskAhead) -> Option<Timestamp> {
-        task.sooner(at("09:50:00"), at("09:50:00"))
+    fn sooner(task: &TaskWaiting) -> Option<Timestamp> {
+        task.right_time(at("09:50:00"), at("09:50:00"), false)
     }
 
     #[test]
@@ -446,7 +497,32 @@ mod tests {
     fn a_retry_that_begins_while_the_repair_goes_on_keeps_its_pause() {
         let retrying = said("TASK_RETRYING", "09:50:03", Some("09:50:13"));
         let task = task("09:50:13", retrying);
-        assert_eq!(task.sooner(at("09:50:00"), at("09:50:05")), None);
+        assert_eq!(task.right_time(at("09:50:00"), at("09:50:05"), true), None);
+    }
+
+    #[test]
+    fn what_was_brought_forward_is_put_back_once_the_clock_is_right_again() {
+        let (behind, right) = (at("09:50:10"), at("10:00:20"));
+        let delayed = said("TASK_CREATED", "10:00:00", None).map(|said| Said {
+            delay: Some(30.0),
+            ..said
+        });
+        let delayed = task("09:50:30", delayed);
+        assert!(delayed.is_brought_forward(None));
+        assert_eq!(delayed.right_time(behind, behind, true), None);
+        assert_eq!(delayed.right_time(right, right, false), None);
+        let restored = delayed.right_time(right, right, true);
+        assert_eq!(restored, Some(at("10:00:30")));
+        assert!(!delayed.is_brought_forward(restored));
+        let retried = task(
+            "09:50:30",
+            said("TASK_RETRYING", "10:00:10", Some("10:00:40")),
+        );
+        assert_eq!(retried.right_time(right, right, true), Some(at("10:00:40")));
+        let plain = task("09:50:00", said("TASK_CREATED", "10:00:00", None));
+        assert!(!plain.is_brought_forward(None));
+        let chosen = task("09:50:30", said("TASK_UPDATED", "10:00:10", None));
+        assert_eq!(chosen.right_time(right, right, true), None);
     }
 
     #[test]

@@ -22,6 +22,9 @@ pub(super) async fn recall(conn: &mut SqliteConnection, now: Timestamp) -> Resul
         return Ok(Closed::new());
     };
     let mut closed: Closed = serde_json::from_str(&closed)?;
+    for pause in closed.values_mut() {
+        *pause = pause.clone().begun_by(now);
+    }
     closed.retain(|_, pause| pause.holds_at(now));
     Ok(closed)
 }

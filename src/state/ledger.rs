@@ -23,6 +23,8 @@ pub(super) struct Ledger {
     pub closed: HashMap<String, Pause>,
     /// Whether somebody takes claimed tasks.
     pub claiming: bool,
+    /// Tasks may look due that are not: the clock was set forward, and times are being put back.
+    pub restoring: bool,
     pub lanes: Lanes,
     /// Tasks that wait for other tasks; they are in no lane.
     pub blocked: u64,
@@ -79,6 +81,7 @@ impl Ledger {
             pause,
             closed: HashMap::new(),
             claiming: false,
+            restoring: false,
             lanes: Lanes::default(),
             blocked: 0,
             upstream: HashSet::new(),
@@ -173,7 +176,7 @@ impl Ledger {
         let mut bytes = self.running_bytes;
         let mut room = Room {
             limits: Arc::clone(&self.limits),
-            closed: !self.claiming || self.pause.is_some(),
+            closed: !self.claiming || self.restoring || self.pause.is_some(),
             tasks: 0,
             bytes: Bytes::default(),
             now,

@@ -18,6 +18,8 @@ pub(super) const CLOSED: &str = "closed";
 pub(super) const MAX_ATTEMPTS: &str = "max_attempts";
 /// The order to the whole Hive that this service obeyed last, as it was published.
 pub(super) const HIVE_ORDER: &str = "hive_order";
+/// Set while tasks may wait whose `run_at` was brought forward because the clock was set back.
+pub(super) const BROUGHT_FORWARD: &str = "brought_forward";
 /// The newest journal row whose task the full-text index knows, a number.
 pub(super) const INDEXED_EVENT: &str = "indexed_event";
 /// The newest journal row that is counted in the table `stats`, a number.

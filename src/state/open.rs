@@ -35,7 +35,7 @@ use super::{Error, StateManager, attempts, chains, closed, history, meta, reads,
 use crate::config::Durability;
 use crate::events::Bus;
 use crate::metrics::{ByProcessor, Metrics};
-use crate::models::{ClaimedTask, Clock, Failure, HiveLink, Reading, TaskId, Timestamp};
+use crate::models::{ClaimedTask, Clock, Failure, HiveLink, Pause, Reading, TaskId, Timestamp};
 
 /// Requests that may wait for the Writer.
 const REQUEST_MESSAGES: usize = 16_384;
@@ -185,16 +185,20 @@ impl Opened {
         for task in &self.lost {
             meters.of(&task.processor).failed(Failure::Lost, 1);
         }
-        let mut ledger = read_ledger(conn, start.limits).await?;
+        let mut ledger = read_ledger(conn, start.limits, self.journalled.last).await?;
         ledger.hive = start.hive;
         let recalled = recall_leases(conn, &mut ledger).await?;
         // What became final when nobody could go through those that wait for it.
         let chores = ledger.upstream.iter().copied().map(Chore::Resolve);
         let mut chores: VecDeque<_> = chores.collect();
         let now = Reading::now();
-        if self.journalled.is_ahead_of(now.time) {
-            chores.push_front(Chore::RepairTimes(RepairTimes::default()));
+        let brought_forward = reads::meta(&mut *conn, meta::BROUGHT_FORWARD)
+            .await?
+            .is_some();
+        if self.journalled.is_ahead_of(now.time) || brought_forward {
+            chores.push_front(Chore::RepairTimes(RepairTimes::new(brought_forward)));
         }
+        ledger.restoring = brought_forward;
         let bus = Bus::new(history::newest_event(&mut *conn).await?);
         let index = Index::recall(&mut *conn).await?;
         let stats = Stats::recall(&mut *conn).await?;
@@ -238,6 +242,7 @@ impl Opened {
             next_poll: Instant::now(),
             next_probe: Instant::now(),
             clock: Clock::trusted(now),
+            brought_forward,
             times_forgotten: None,
             next_count: Instant::now(),
             importing_until: Instant::now(),
@@ -286,16 +291,23 @@ async fn recall_leases(
 }
 
 /// The queue as the database has it.
-async fn read_ledger(conn: &mut SqliteConnection, limits: Limits) -> Result<Ledger, Error> {
+async fn read_ledger(
+    conn: &mut SqliteConnection,
+    limits: Limits,
+    newest: Option<Timestamp>,
+) -> Result<Ledger, Error> {
     let now = Timestamp::now();
     let pause = match reads::meta(&mut *conn, meta::PAUSE).await? {
-        Some(pause) => Some(serde_json::from_str(&pause)?),
+        Some(pause) => {
+            let pause: Pause = serde_json::from_str(&pause)?;
+            Some(pause.begun_by(now))
+        }
         None => None,
     };
     let mut ledger = Ledger::new(limits, pause);
     ledger.closed = closed::recall(conn, now).await?;
     (ledger.lanes, ledger.blocked) = waiting::count_waiting(&mut *conn, now).await?;
     ledger.upstream = chains::awaited(conn).await?.into_iter().collect();
-    recall_starts(conn, &mut ledger).await?;
+    recall_starts(conn, &mut ledger, newest).await?;
     Ok(ledger)
 }

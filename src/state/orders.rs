@@ -239,6 +239,7 @@ impl Writer {
             reason: Some("emergency stop".to_owned()),
             by: self.by.as_deref().map(str::to_owned),
             emergency_stop: true,
+            asked: None,
         };
         self.pause(pause).await?;
         reads::newest_seq(&mut self.conn).await

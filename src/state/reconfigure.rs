@@ -47,7 +47,9 @@ impl Writer {
         let looks_further = limits.rates_look_further_than(self.ledger.limits());
         self.meters.configure(limits.homes.keys());
         self.ledger.set_limits(limits);
-        if looks_further && let Err(error) = recall_starts(&mut self.conn, &mut self.ledger).await {
+        if looks_further
+            && let Err(error) = recall_starts(&mut self.conn, &mut self.ledger, None).await
+        {
             // The limits hold all the same, from the starts that are known.
             tracing::warn!(%error, "the starts that changed rates look back on could not be read");
         }
@@ -56,19 +58,24 @@ impl Writer {
     }
 }
 
-/// Reads the starts that the rates look back on.
+/// Reads the starts that the rates look back on. If the clock is behind the `newest` event, they are as long
+/// ago as they were then.
 pub(super) async fn recall_starts(
     conn: &mut SqliteConnection,
     ledger: &mut Ledger,
+    newest: Option<Timestamp>,
 ) -> Result<(), Error> {
     let Some(period) = ledger.limits().longest_period() else {
         return Ok(());
     };
     let now = Timestamp::now();
-    let starts = history::starts_since(conn, now.before(period), now).await?;
+    let latest = newest.map_or(now, |newest| newest.max(now));
+    let behind = latest.seconds_since(now);
+    let starts = history::starts_since(conn, latest.before(period), latest).await?;
     ledger.forget_starts();
     for start in starts {
-        ledger.remember_start(&start.processor, start.key.as_deref(), start.at);
+        let at = start.at.shifted(-behind);
+        ledger.remember_start(&start.processor, start.key.as_deref(), at);
     }
     Ok(())
 }

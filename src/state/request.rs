@@ -148,6 +148,7 @@ impl PauseRequest {
             reason: self.reason.clone(),
             by: by.map(str::to_owned),
             emergency_stop: false,
+            asked: None,
         }
     }
 }

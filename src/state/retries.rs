@@ -144,6 +144,7 @@ impl Writer {
                     reason: Some(again.because.clone()),
                     by: None,
                     emergency_stop: false,
+                    asked: None,
                 };
                 holds.insert(lane.processor, hold);
             }

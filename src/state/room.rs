@@ -293,6 +293,7 @@ mod tests {
             by: None,
             reason: None,
             emergency_stop: false,
+            asked: None,
         });
         assert_eq!(room(&ledger).of_processor(&ledger, "far"), 0);
     }

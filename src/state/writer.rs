@@ -100,6 +100,9 @@ pub(super) struct Writer {
     pub next_probe: Instant,
     /// The clock as it was at the last turn.
     pub clock: Clock,
+    /// Whether tasks may wait whose `run_at` was brought forward, and has to be put back if the clock is set
+    /// forward.
+    pub brought_forward: bool,
     /// When what is known of times was forgotten last.
     pub times_forgotten: Option<Instant>,
     /// When waiting tasks may be counted again: counting takes at most a twentieth of the time.

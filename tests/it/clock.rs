@@ -202,6 +202,103 @@ async fn a_retry_waits_no_longer_than_its_pause() {
     service.ends_well().await;
 }
 
+#[tokio::test]
+async fn a_clock_that_is_behind_for_a_while_after_a_start_shortens_no_wait() {
+    let settings = "max_attempts = 2\nbackoff = { first = 3600, max = 3600, jitter = 0 }";
+    let setup = Setup::new().gate_processor("gate", settings).own_clock();
+    let service = setup.start().await;
+    let mut listener = service.listen("").await;
+    let retried = service.submit_to("gate", "stubborn").await;
+    service.say(&retried, "fail once").await;
+    listener.until("TASK_RETRYING", &retried).await;
+    let delayed = json!({"content": "delayed", "delay": 3600});
+    let delayed = service.submit_json(&delayed).await;
+    let until = "SELECT strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '+1 hour')";
+    let until = service.database().await.text(until).await;
+    let pause = json!({"processor": "echo", "until": until});
+    service
+        .post_json("/api/v1/queue/pause", &pause)
+        .await
+        .expect(200);
+    let held = service.submit("held").await;
+    let run_at = |task: &serde_json::Value| task["run_at"].as_str().expect("a time").to_owned();
+    let before = [&retried, &delayed];
+    let before = [
+        run_at(&service.task(before[0]).await),
+        run_at(&service.task(before[1]).await),
+    ];
+    drop(listener);
+    let stopped = service.stop().await;
+
+    stopped.set_clock(-2 * 3600);
+    let service = stopped.start().await;
+    let ahead = "SELECT count(*) FROM tasks
+                  WHERE run_at > strftime('%Y-%m-%dT%H:%M:%S.000000Z', 'now')";
+    eventually(
+        "the waits begin again by the clock that is behind",
+        || async { (service.database().await.number(ahead).await == 0).then_some(()) },
+    )
+    .await;
+    for is_first in [true, false] {
+        service.set_clock(0);
+        eventually("the waits are as they were", || async {
+            let times = [
+                run_at(&service.task(&retried).await),
+                run_at(&service.task(&delayed).await),
+            ];
+            (times == before).then_some(())
+        })
+        .await;
+        if is_first {
+            // It goes on, and again behind while the service runs.
+            service.set_clock(-2 * 3600);
+            eventually("the waits begin again", || async {
+                (service.database().await.number(ahead).await == 0).then_some(())
+            })
+            .await;
+        }
+    }
+    for id in [&retried, &delayed, &held] {
+        assert_eq!(service.task(id).await["status"], "PENDING");
+    }
+    assert_eq!(service.task(&delayed).await["attempt"], 0);
+    assert_eq!(reasons(&service, &held).await, ["processor_paused"]);
+    let flag = "SELECT count(*) FROM meta WHERE key = 'brought_forward'";
+    eventually("nothing is left to put back", || async {
+        (service.database().await.number(flag).await == 0).then_some(())
+    })
+    .await;
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn starts_before_a_clock_that_is_behind_at_a_start_are_as_long_ago_as_they_were() {
+    let setup = Setup::new()
+        .table("[processors.slow]\nkind = \"echo\"\nrate = \"1/h\"")
+        .own_clock();
+    let service = setup.start().await;
+    let first = service.submit_to("slow", "first").await;
+    service.finished(&first).await;
+    service.set_clock(3000);
+    let other = service.submit("other").await;
+    service.finished(&other).await;
+    let stopped = service.kill9().await;
+    stopped.set_clock(0);
+    let service = stopped.start().await;
+    let held = service.submit_to("slow", "second").await;
+    assert_eq!(reasons(&service, &held).await, ["processor_rate"]);
+    let path = format!("/api/v1/tasks/{held}/explain");
+    let explained = service.get(&path).await.expect(200);
+    let frees_at = explained["reasons"][0]["frees_at"]
+        .as_str()
+        .expect("a time");
+    // 50 minutes of the hour had passed.
+    let soon = "SELECT strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '+20 minutes')";
+    let soon = service.database().await.text(soon).await;
+    assert!(*frees_at < *soon, "{frees_at}, {soon}");
+    service.stop().await;
+}
+
 /// Tasks that schedules have made.
 async fn made(service: &Service) -> usize {
     service.due_times().await.len()
