@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -271,9 +271,12 @@ pub(super) fn sentence(text: &str) -> String {
     format!("{}{}.", first.unwrap_or_default(), letters.as_str())
 }
 
-/// No such path.
-pub(super) async fn not_found() -> ApiError {
-    ApiError::NotFound("Not Found")
+/// No such path. No path of ours ends with a slash, unlike those of some frameworks.
+pub(super) async fn not_found(uri: Uri) -> ApiError {
+    ApiError::NotFound(match uri.path().ends_with('/') {
+        true => "Not Found. No path ends with a slash; leave it out.",
+        false => "Not Found",
+    })
 }
 
 /// The path exists, the method does not.
