@@ -52,7 +52,7 @@ async fn retries_by_hand_of_an_older_version_are_known_after_the_upgrade() {
     let mut database = stopped.database().await;
     let older =
         "UPDATE logs SET data = json_remove(data, '$.by_hand') WHERE type = 'TASK_RETRYING';
-                 DELETE FROM _sqlx_migrations WHERE version = 16";
+                 DELETE FROM _sqlx_migrations WHERE version = 8";
     database.run(older).await.expect("no refusal");
     drop(database);
     let service = stopped.start().await;

@@ -127,7 +127,7 @@ async fn a_database_with_the_index_of_before_is_indexed_anew() {
              content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2');
          INSERT INTO tasks_fts (rowid, content, result) SELECT seq, content, result FROM tasks;
          INSERT OR REPLACE INTO meta VALUES ('indexed_event', (SELECT max(id) FROM logs));
-         DELETE FROM _sqlx_migrations WHERE version = 8";
+         DELETE FROM _sqlx_migrations WHERE version = 7";
     stopped
         .database()
         .await
