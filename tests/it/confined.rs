@@ -96,7 +96,7 @@ async fn a_task_that_becomes_another_processors_is_told_no_more() {
     let stream = service.request(Method::GET, &format!("/api/v1/tasks/{mine}/stream"));
     let mut stream = stream.bearer_auth(&one).send().await.unwrap();
     let first = in_time("an event", stream.chunk()).await.unwrap().unwrap();
-    assert!(first.starts_with(b"event: task_update"), "{first:?}");
+    assert!(first.starts_with(b"event:task_update"), "{first:?}");
 
     let theirs = json!({"tasks": [{
         "id": mine, "content": "theirs", "processor": "two", "status": "COMPLETED",
@@ -113,7 +113,7 @@ async fn a_task_that_becomes_another_processors_is_told_no_more() {
     assert!(!told.contains("theirs"), "{told}");
     let rest = in_time("the stream ends", stream.bytes()).await.unwrap();
     let rest = String::from_utf8(rest.to_vec()).unwrap();
-    assert!(rest.contains("event: task_missing"), "{rest}");
+    assert!(rest.contains("event:task_missing"), "{rest}");
     assert!(!rest.contains("theirs"), "{rest}");
 }
 
