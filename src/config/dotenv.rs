@@ -84,7 +84,7 @@ fn expand(value: &str, known: &HashMap<String, String>) -> String {
             None => (&inside[..end], None),
         };
         if name.contains(':') {
-            // No reference: `${` is as good as any other text.
+            // Without a closing brace `${` is not a reference and stays as text.
             expanded.push_str("${");
             rest = inside;
             continue;

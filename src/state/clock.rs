@@ -19,7 +19,7 @@ use crate::models::{Reading, Timestamp};
 
 /// A clock that moves less by itself makes nobody wait for long.
 const STEP_SECONDS: f64 = 0.5;
-/// A clock that was set by more is told of; nothing is deleted by age then, until it has been steady.
+/// After a larger step nothing is deleted by age until the clock has been steady; the log says so.
 const LEAP_SECONDS: f64 = 120.0;
 /// Rows looked through in one chunk: a few milliseconds.
 const CHUNK_ROWS: i64 = 5000;
