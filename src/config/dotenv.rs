@@ -84,7 +84,7 @@ fn expand(value: &str, known: &HashMap<String, String>) -> String {
             None => (&inside[..end], None),
         };
         if name.contains(':') {
-            // Without a closing brace `${` is not a reference and stays as text.
+            // A name with a colon makes no reference: the `${` stays as text.
             expanded.push_str("${");
             rest = inside;
             continue;
