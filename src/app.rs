@@ -33,7 +33,7 @@ use crate::{systemd, tls};
 
 /// Why the service did not start, or did not stop well: one sentence.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     #[error("cannot listen on {address}: {source}{}", port_hint(source))]
     Listen {
         address: SocketAddr,
@@ -70,7 +70,7 @@ fn port_hint(source: &std::io::Error) -> &'static str {
 }
 
 /// A service that is built and listens, but does not answer yet.
-pub struct App {
+pub(crate) struct App {
     settings: Settings,
     listener: TcpListener,
     address: SocketAddr,
@@ -100,7 +100,7 @@ impl App {
     ///
     /// # Errors
     /// One sentence for the person who starts the service.
-    pub async fn build(loaded: Loaded, sources: Sources) -> Result<Self, Error> {
+    pub(crate) async fn build(loaded: Loaded, sources: Sources) -> Result<Self, Error> {
         let settings = loaded.settings.clone();
         let wanted = SocketAddr::new(settings.host, settings.port);
         let listen = |source| Error::Listen {
@@ -173,22 +173,17 @@ impl App {
     }
 
     /// Whether requests need a token.
-    pub fn needs_token(&self) -> bool {
+    pub(crate) fn needs_token(&self) -> bool {
         !self.access.is_open()
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// The same as a URL.
-    pub fn url(&self) -> String {
+    /// The URL at which it listens.
+    pub(crate) fn url(&self) -> String {
         url_of(self.address, self.tls.is_some())
     }
 
     /// Asks the service to read its settings again.
-    pub fn reload(&self) -> Reload {
+    pub(crate) fn reload(&self) -> Reload {
         self.reload.clone()
     }
 
@@ -196,7 +191,7 @@ impl App {
     ///
     /// # Errors
     /// When a part of the service died, or the database could not be closed.
-    pub async fn run(self, stop: CancellationToken) -> Result<(), Error> {
+    pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), Error> {
         let stopping = CancellationToken::new();
         let draining = CancellationToken::new();
         let closing = CancellationToken::new();
@@ -394,7 +389,7 @@ fn ending(ended: Result<Result<(), state::Error>, tokio::task::JoinError>) -> St
 }
 
 /// The queue's limits, as the settings have them.
-pub fn limits(settings: &Settings) -> Limits {
+pub(crate) fn limits(settings: &Settings) -> Limits {
     let processors = settings.processors.iter();
     let keys = settings.concurrency_keys.iter();
     let key_rule = |settings: &KeySettings| Rule {

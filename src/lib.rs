@@ -45,25 +45,30 @@
 //! [`api`] and [`orchestrator`] do not know each other: they meet in rows and in the orders of the
 //! [`queue`]. ARCHITECTURE.md has the invariants and the walkthroughs.
 
-pub mod access;
-pub mod api;
-pub mod app;
-pub mod cli;
-pub mod config;
-pub mod doctor;
-pub mod dump;
-pub mod events;
-pub mod hive;
-pub mod logging;
-pub mod metrics;
-pub mod models;
-pub mod orchestrator;
-pub mod processors;
-pub mod queue;
-pub mod reload;
-pub mod schedules;
-pub mod state;
-pub mod systemd;
-pub mod terminal;
-pub mod tls;
-pub mod traces;
+mod access;
+mod api;
+mod app;
+mod cli;
+mod config;
+mod doctor;
+mod dump;
+mod events;
+mod hive;
+mod logging;
+mod metrics;
+mod models;
+mod orchestrator;
+mod processors;
+mod queue;
+mod reload;
+mod schedules;
+mod state;
+mod systemd;
+mod terminal;
+mod tls;
+mod traces;
+
+pub use cli::run;
+// For tests and benches, which otherwise use the published interface alone.
+pub use models::{Failure, Timestamp};
+pub use state::INVARIANTS;

@@ -20,7 +20,7 @@ const PANIC_MESSAGE_CHARS: usize = 200;
 /// Starts logging for the whole process, panics included; `filter` is what the settings say.
 ///
 /// Only the first call counts.
-pub fn start(format: LogFormat, filter: &str) {
+pub(crate) fn start(format: LogFormat, filter: &str) {
     // The settings have checked it; if that ever goes wrong, too much is better than nothing.
     let filter = EnvFilter::builder()
         .parse(filter)

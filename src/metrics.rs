@@ -14,7 +14,7 @@ use prometheus::{
 use crate::models::Failure;
 
 /// Stands for every processor that is not configured, and for rows that other programs insert.
-pub const OTHER: &str = "other";
+pub(crate) const OTHER: &str = "other";
 
 /// Bounds of waiting and running times in seconds: each processor has two series for each of them, and alerts
 /// are set at the long ones.
@@ -22,7 +22,7 @@ const PERIODS: [f64; 7] = [0.01, 0.1, 1.0, 10.0, 60.0, 300.0, 1800.0];
 
 /// The metrics of one service; clone it freely.
 #[derive(Clone)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     registry: Registry,
     created: IntCounterVec,
     claims: IntCounterVec,
@@ -32,25 +32,25 @@ pub struct Metrics {
     wait: HistogramVec,
     run: HistogramVec,
     /// How long a transaction of submissions, reports and claims took.
-    pub commit: Histogram,
+    pub(crate) commit: Histogram,
     /// How many messages it had.
-    pub commit_messages: Histogram,
+    pub(crate) commit_messages: Histogram,
 }
 
 /// The metrics of one processor.
-pub struct OfProcessor {
+pub(crate) struct OfProcessor {
     /// By kind of failure, in the order of [`Failure::ALL`].
     failed: [IntCounter; Failure::ALL.len()],
-    pub created: IntCounter,
-    pub claims: IntCounter,
-    pub completed: IntCounter,
-    pub retries: IntCounter,
-    pub wait: Histogram,
-    pub run: Histogram,
+    pub(crate) created: IntCounter,
+    pub(crate) claims: IntCounter,
+    pub(crate) completed: IntCounter,
+    pub(crate) retries: IntCounter,
+    pub(crate) wait: Histogram,
+    pub(crate) run: Histogram,
 }
 
 /// The metrics of all processors, found by name without a lock. They are there from the start, at zero.
-pub struct ByProcessor {
+pub(crate) struct ByProcessor {
     metrics: Metrics,
     configured: HashMap<String, OfProcessor>,
     other: OfProcessor,
@@ -121,7 +121,7 @@ impl Default for Metrics {
 
 impl Metrics {
     /// All that has been counted.
-    pub fn gather(&self) -> Vec<MetricFamily> {
+    pub(crate) fn gather(&self) -> Vec<MetricFamily> {
         self.registry.gather()
     }
 
@@ -157,13 +157,13 @@ impl Metrics {
 
 impl OfProcessor {
     /// So many tasks have failed.
-    pub fn failed(&self, failure: Failure, count: u64) {
+    pub(crate) fn failed(&self, failure: Failure, count: u64) {
         self.failed[failure as usize].inc_by(count);
     }
 }
 
 impl ByProcessor {
-    pub fn new<'a>(metrics: Metrics, configured: impl Iterator<Item = &'a String>) -> Self {
+    pub(crate) fn new<'a>(metrics: Metrics, configured: impl Iterator<Item = &'a String>) -> Self {
         let other = metrics.of(OTHER);
         let mut new = Self {
             metrics,
@@ -175,7 +175,7 @@ impl ByProcessor {
     }
 
     /// From now on these are configured.
-    pub fn configure<'a>(&mut self, names: impl Iterator<Item = &'a String>) {
+    pub(crate) fn configure<'a>(&mut self, names: impl Iterator<Item = &'a String>) {
         let metrics = &self.metrics;
         let configured: HashMap<_, _> =
             names.map(|name| (name.clone(), metrics.of(name))).collect();
@@ -186,17 +186,17 @@ impl ByProcessor {
         self.configured = configured;
     }
 
-    pub fn of(&self, processor: &str) -> &OfProcessor {
+    pub(crate) fn of(&self, processor: &str) -> &OfProcessor {
         self.configured.get(processor).unwrap_or(&self.other)
     }
 
     /// Of rows whose processor is not looked up.
-    pub fn other(&self) -> &OfProcessor {
+    pub(crate) fn other(&self) -> &OfProcessor {
         &self.other
     }
 
     /// A transaction of so many messages took so long.
-    pub fn committed(&self, took: std::time::Duration, messages: usize) {
+    pub(crate) fn committed(&self, took: std::time::Duration, messages: usize) {
         self.metrics.commit.observe(took.as_secs_f64());
         if messages > 0 {
             self.metrics.commit_messages.observe(messages as f64);

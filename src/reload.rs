@@ -14,7 +14,7 @@ use crate::state::{self, Limits, Reconfigured, StateManager};
 
 /// Why nothing was changed.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     #[error("{0}")]
     Settings(Box<config::Error>),
     #[error(transparent)]
@@ -29,7 +29,7 @@ struct Asked {
 
 /// Asks for a reload; clone it freely.
 #[derive(Clone)]
-pub struct Reload {
+pub(crate) struct Reload {
     asking: mpsc::Sender<Asked>,
     by: Option<Arc<str>>,
 }
@@ -37,7 +37,7 @@ pub struct Reload {
 impl Reload {
     /// The same handle, asking in somebody's name: the journal has it with what has changed.
     #[must_use]
-    pub fn in_name_of(&self, by: Option<Arc<str>>) -> Self {
+    pub(crate) fn in_name_of(&self, by: Option<Arc<str>>) -> Self {
         let asking = self.asking.clone();
         Self { asking, by }
     }
@@ -46,7 +46,7 @@ impl Reload {
     ///
     /// # Errors
     /// When there is a mistake in them, or they could not be stored; then nothing was changed.
-    pub async fn reload(&self) -> Result<Changes, Error> {
+    pub(crate) async fn reload(&self) -> Result<Changes, Error> {
         let (reply, answer) = oneshot::channel();
         let stopping = || Error::State(state::Error::Stopping);
         let by = self.by.clone();
@@ -57,7 +57,7 @@ impl Reload {
 }
 
 /// Reloads one after the other.
-pub struct Reloader {
+pub(crate) struct Reloader {
     asked: mpsc::Receiver<Asked>,
     sources: Sources,
     state: StateManager,
@@ -70,7 +70,7 @@ pub struct Reloader {
 impl Reloader {
     /// A reloader that has nothing to do yet, how to ask it, and the settings that it will change.
     /// `limits` makes the queue's limits of the settings.
-    pub fn new(
+    pub(crate) fn new(
         loaded: Loaded,
         sources: Sources,
         state: StateManager,
@@ -92,7 +92,7 @@ impl Reloader {
     }
 
     /// Reloads whenever somebody asks for it, until `stop`.
-    pub async fn run(mut self, stop: CancellationToken) {
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
         while let Some(Some(asked)) = stop.run_until_cancelled(self.asked.recv()).await {
             // Who has gone away does not want the answer.
             let _ = asked.reply.send(self.reload(asked.by).await);

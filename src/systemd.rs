@@ -15,7 +15,7 @@ const SOCKET: &str = "NOTIFY_SOCKET";
 const BETWEEN_TRIES: Duration = Duration::from_millis(200);
 
 /// Tells systemd how the service is, from when it takes tasks until `end`; `stop` is when it begins to stop.
-pub async fn report(state: StateManager, stop: CancellationToken, end: CancellationToken) {
+pub(crate) async fn report(state: StateManager, stop: CancellationToken, end: CancellationToken) {
     if std::env::var_os(SOCKET).is_none() {
         return;
     }

@@ -5,6 +5,11 @@
 //! it costs to take one and to bring its result back. Absolute rates say as much about the machine as about the
 //! programs; the ratios are what to compare, and every ratio pairs two measurements made right after each other.
 
+#![expect(
+    unreachable_pub,
+    reason = "`pub` says what a module offers to its neighbours"
+)]
+
 mod arq;
 mod drain;
 mod flight;

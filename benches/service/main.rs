@@ -10,6 +10,11 @@
 //! Settings of the service can be tried from outside, since it inherits the environment:
 //! `VENOM_DURABILITY=normal cargo bench --bench service -- --only a`.
 
+#![expect(
+    unreachable_pub,
+    reason = "`pub` says what a module offers to its neighbours"
+)]
+
 mod accepts;
 mod asking;
 mod client;

@@ -14,8 +14,8 @@ use crate::models::{Grant, TokenHash};
 
 /// A token that is worth something.
 #[derive(Debug)]
-pub struct Key {
-    pub grant: Grant,
+pub(crate) struct Key {
+    pub(crate) grant: Grant,
     hash: TokenHash,
     /// Whether it was used since the [`super::Watch`] last asked.
     used: AtomicBool,
@@ -66,38 +66,38 @@ impl Key {
     }
 
     /// Resolves when the token is worth nothing any more.
-    pub async fn revoked(&self) {
+    pub(crate) async fn revoked(&self) {
         self.revoked.cancelled().await;
     }
 
     /// Whether it was let in from there lately.
-    pub fn is_at_home(&self, network: Network) -> bool {
+    pub(crate) fn is_at_home(&self, network: Network) -> bool {
         self.homes.has(network)
     }
 
     /// It is let in from there.
-    pub fn settle(&self, network: Network) {
+    pub(crate) fn settle(&self, network: Network) {
         self.homes.add(network);
     }
 
     /// Somebody was let in by it.
-    pub fn mark_used(&self) {
+    pub(crate) fn mark_used(&self) {
         self.used.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn take_used(&self) -> bool {
+    pub(crate) fn take_used(&self) -> bool {
         self.used.swap(false, Ordering::Relaxed)
     }
 }
 
 /// All valid tokens of a moment.
 #[derive(Debug, Default)]
-pub struct Keyring(HashMap<TokenHash, Arc<Key>>);
+pub(crate) struct Keyring(HashMap<TokenHash, Arc<Key>>);
 
 impl Keyring {
     /// The ring of these tokens, when `self` was the one before: who stays keeps its key, and what goes on
     /// in the name of the others ends.
-    pub(super) fn replaced_by(&self, tokens: Vec<(TokenHash, Grant)>) -> Self {
+    pub(crate) fn replaced_by(&self, tokens: Vec<(TokenHash, Grant)>) -> Self {
         let keys = tokens.into_iter().map(|(hash, grant)| {
             let same = self.0.get(&hash).filter(|key| key.grant == grant);
             let key = same.map_or_else(|| Arc::new(Key::new(hash, grant)), Arc::clone);
@@ -112,7 +112,7 @@ impl Keyring {
         next
     }
 
-    pub(super) fn keys(&self) -> impl Iterator<Item = &Arc<Key>> {
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &Arc<Key>> {
         self.0.values()
     }
 
@@ -127,23 +127,23 @@ impl Keyring {
 
 /// Whether tokens are asked for, and which hold; clone it freely.
 #[derive(Clone, Debug)]
-pub struct Access(Option<watch::Receiver<Arc<Keyring>>>);
+pub(crate) struct Access(Option<watch::Receiver<Arc<Keyring>>>);
 
 impl Access {
     /// Everybody may do everything.
-    pub const OPEN: Self = Self(None);
+    pub(crate) const OPEN: Self = Self(None);
 
-    pub(super) fn by(keyring: watch::Receiver<Arc<Keyring>>) -> Self {
+    pub(crate) fn by(keyring: watch::Receiver<Arc<Keyring>>) -> Self {
         Self(Some(keyring))
     }
 
     /// Whether everybody may do everything.
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.0.is_none()
     }
 
     /// What somebody's token opens, if it is worth anything.
-    pub fn find(&self, token: &[u8]) -> Option<Arc<Key>> {
+    pub(crate) fn find(&self, token: &[u8]) -> Option<Arc<Key>> {
         let keyring = self.0.as_ref()?.borrow();
         keyring.find(token).map(Arc::clone)
     }

@@ -9,7 +9,7 @@ mod network;
 mod text;
 mod watch;
 
-pub use keyring::{Access, Key, Keyring};
-pub use network::Network;
-pub use text::TokenText;
-pub use watch::Watch;
+pub(crate) use keyring::{Access, Key};
+pub(crate) use network::Network;
+pub(crate) use text::TokenText;
+pub(crate) use watch::Watch;

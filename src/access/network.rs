@@ -5,14 +5,14 @@ use std::net::IpAddr;
 /// An address, or the network of it that one customer gets: of IPv6 a /64, since who has one address there
 /// has them all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Network(u64);
+pub(crate) struct Network(u64);
 
 /// The upper half of IPv4 addresses that are written as IPv6, where no network is.
 const IPV4: u64 = 0xffff << 32;
 
 impl Network {
     /// The network of an address.
-    pub fn of(address: IpAddr) -> Self {
+    pub(crate) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self(IPV4 | u64::from(address.to_bits())),
             IpAddr::V6(address) => Self((address.to_bits() >> 64) as u64),
@@ -20,7 +20,7 @@ impl Network {
     }
 
     /// Its number, never `u64::MAX`, which would be multicast.
-    pub(super) fn number(self) -> u64 {
+    pub(crate) fn number(self) -> u64 {
         self.0
     }
 }

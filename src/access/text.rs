@@ -13,14 +13,14 @@ const PREFIX: &str = "venom_";
 const RANDOM_BYTES: usize = 32;
 
 /// A new token. It is shown once, and kept nowhere.
-pub struct TokenText(String);
+pub(crate) struct TokenText(String);
 
 impl TokenText {
     /// A token of 256 random bits.
     ///
     /// # Errors
     /// When the system gives no random numbers.
-    pub fn new() -> Result<Self, getrandom::Error> {
+    pub(crate) fn new() -> Result<Self, getrandom::Error> {
         let mut random = [0; RANDOM_BYTES];
         getrandom::fill(&mut random)?;
         Ok(Self(format!(
@@ -30,12 +30,12 @@ impl TokenText {
     }
 
     /// What is stored of it. A plain hash is enough: nobody guesses 256 random bits.
-    pub fn hash(&self) -> TokenHash {
+    pub(crate) fn hash(&self) -> TokenHash {
         hash(self.0.as_bytes())
     }
 
     /// The token itself, to be handed to its holder.
-    pub fn reveal(&self) -> &str {
+    pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
 }
@@ -47,7 +47,7 @@ impl fmt::Debug for TokenText {
 }
 
 /// The hash of what somebody sent as a token.
-pub(super) fn hash(token: &[u8]) -> TokenHash {
+pub(crate) fn hash(token: &[u8]) -> TokenHash {
     Sha256::digest(token).into()
 }
 

@@ -18,7 +18,7 @@ const USE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Follows the table of tokens.
 #[derive(Debug)]
-pub struct Watch {
+pub(crate) struct Watch {
     keyring: watch::Sender<Arc<Keyring>>,
     /// When the use of each token was noted last.
     noted: HashMap<Arc<str>, Instant>,
@@ -31,7 +31,7 @@ impl Watch {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn start(state: &StateManager) -> Result<Option<(Self, Access)>, Error> {
+    pub(crate) async fn start(state: &StateManager) -> Result<Option<(Self, Access)>, Error> {
         let (tokens, wrong) = state.valid_tokens().await?;
         warn_of(&wrong, &[]);
         if tokens.is_empty() {
@@ -49,7 +49,7 @@ impl Watch {
     }
 
     /// Looks at the table again and again, until `stop`. What cannot be read leaves all as it is.
-    pub async fn run(mut self, state: StateManager, stop: CancellationToken) {
+    pub(crate) async fn run(mut self, state: StateManager, stop: CancellationToken) {
         let mut is_failing = false;
         while stop
             .run_until_cancelled(tokio::time::sleep(INTERVAL))

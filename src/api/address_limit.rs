@@ -11,7 +11,7 @@ use tokio::time::Instant;
 const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
 
 /// Counts the connections of each address.
-pub(super) struct AddressLimit {
+pub(crate) struct AddressLimit {
     most: usize,
     held: Mutex<Held>,
 }
@@ -24,7 +24,7 @@ struct Held {
 }
 
 /// One connection of an address.
-pub(super) struct AddressPermit {
+pub(crate) struct AddressPermit {
     limit: Arc<AddressLimit>,
     /// `None` if it is not counted.
     address: Option<IpAddr>,
@@ -32,7 +32,7 @@ pub(super) struct AddressPermit {
 
 impl AddressLimit {
     /// Of this many connections, one address may hold three quarters.
-    pub fn new(connections: usize) -> Arc<Self> {
+    pub(crate) fn new(connections: usize) -> Arc<Self> {
         Arc::new(Self {
             most: connections - connections / 4,
             held: Mutex::default(),
@@ -40,7 +40,7 @@ impl AddressLimit {
     }
 
     /// A connection of `address`; `None` if it holds as many as it may.
-    pub fn permit(self: &Arc<Self>, address: IpAddr) -> Option<AddressPermit> {
+    pub(crate) fn permit(self: &Arc<Self>, address: IpAddr) -> Option<AddressPermit> {
         let address = network_of(address);
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let count = held.connections.entry(address).or_default();
@@ -55,7 +55,7 @@ impl AddressLimit {
     }
 
     /// A connection that is not counted: of a proxy, which speaks for many clients.
-    pub fn uncounted(self: &Arc<Self>) -> AddressPermit {
+    pub(crate) fn uncounted(self: &Arc<Self>) -> AddressPermit {
         AddressPermit {
             limit: Arc::clone(self),
             address: None,
@@ -63,7 +63,7 @@ impl AddressLimit {
     }
 
     /// Says in the log that an address is refused, once a minute.
-    pub fn warn(&self, address: IpAddr) {
+    pub(crate) fn warn(&self, address: IpAddr) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if is_due(&mut held.warned_at) {
             tracing::warn!(
@@ -76,7 +76,7 @@ impl AddressLimit {
     }
 
     /// Says in the log that all connections are taken, once a minute.
-    pub fn warn_full(&self) {
+    pub(crate) fn warn_full(&self) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if is_due(&mut held.warned_full_at) {
             tracing::warn!(

@@ -33,7 +33,7 @@ use crate::state::Error;
 const BATCH_LIMIT: usize = 10_000;
 
 /// A body of one JSON object, or of one a line.
-pub(super) struct BatchBody {
+pub(crate) struct BatchBody {
     bytes: Bytes,
     is_lines: bool,
 }
@@ -63,7 +63,7 @@ impl FromRequest<std::sync::Arc<super::Api>> for BatchBody {
 
 /// The tasks that were accepted, in the order of the request.
 #[derive(Serialize, ToSchema)]
-pub(super) struct BatchCreated {
+pub(crate) struct BatchCreated {
     #[schema(value_type = Vec<Uuid>)]
     task_ids: Vec<TaskId>,
 }
@@ -80,7 +80,7 @@ pub(super) struct BatchCreated {
         (status = 409, description = "Another task has the `unique_key` of one of them", body = Taken),
     ),
 )]
-pub(super) async fn create(
+pub(crate) async fn create(
     State(api): Shared,
     caller: Caller,
     _: NoParameters,

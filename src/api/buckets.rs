@@ -18,7 +18,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// One bucket for each key.
 #[derive(Debug)]
-pub(super) struct Buckets<K> {
+pub(crate) struct Buckets<K> {
     began: Instant,
     kept: Mutex<Kept<K>>,
 }
@@ -34,7 +34,7 @@ struct Kept<K> {
 
 impl<K: Eq + Hash> Buckets<K> {
     /// All buckets are full.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             began: Instant::now(),
             kept: Mutex::new(Kept {
@@ -46,12 +46,12 @@ impl<K: Eq + Hash> Buckets<K> {
     }
 
     /// Takes a token; if there is none, how long until there is one.
-    pub fn take(&self, key: K, rate: Rate) -> Result<(), Duration> {
+    pub(crate) fn take(&self, key: K, rate: Rate) -> Result<(), Duration> {
         self.kept().take(key, rate, self.began.elapsed())
     }
 
     /// How long until the bucket has a token, if it has none. Takes none.
-    pub fn empty_for(&self, key: &K, rate: Rate) -> Option<Duration> {
+    pub(crate) fn empty_for(&self, key: &K, rate: Rate) -> Option<Duration> {
         let now = self.began.elapsed();
         let kept = self.kept();
         let full_at = match kept.full_at.get(key) {

@@ -18,7 +18,7 @@ use crate::state::Bulk;
 
 /// What was done to the tasks of a filter.
 #[derive(Serialize, ToSchema)]
-pub(super) struct BulkDone {
+pub(crate) struct BulkDone {
     /// Always true.
     success: bool,
     /// Tasks of the filter to which it can be done.
@@ -47,7 +47,7 @@ struct Skipped {
     params(parameters::FilterParameters, parameters::DryRunParameter, parameters::NowParameter),
     responses((status = 200, description = "How many they were", body = BulkDone)),
 )]
-pub(super) async fn retry(
+pub(crate) async fn retry(
     State(api): Shared,
     caller: Caller,
     uri: Uri,
@@ -67,7 +67,7 @@ pub(super) async fn retry(
     params(parameters::FilterParameters, parameters::DryRunParameter),
     responses((status = 200, description = "How many they were", body = BulkDone)),
 )]
-pub(super) async fn delete(
+pub(crate) async fn delete(
     State(api): Shared,
     caller: Caller,
     uri: Uri,
@@ -86,7 +86,7 @@ pub(super) async fn delete(
     params(parameters::FilterParameters, parameters::DryRunParameter),
     responses((status = 200, description = "How many they were", body = BulkDone)),
 )]
-pub(super) async fn abort(
+pub(crate) async fn abort(
     State(api): Shared,
     caller: Caller,
     uri: Uri,

@@ -20,20 +20,20 @@ use crate::state::{Error, StateManager};
 
 /// Who makes a request; nobody in particular where no token is asked for.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Caller(Option<Arc<Key>>);
+pub(crate) struct Caller(Option<Arc<Key>>);
 
 /// A request, as far as it says who makes it.
-pub(super) struct Visit<'a> {
-    pub method: &'a Method,
-    pub path: &'a str,
-    pub headers: &'a HeaderMap,
-    pub from: IpAddr,
+pub(crate) struct Visit<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) path: &'a str,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) from: IpAddr,
     /// Whether a page of another origin makes it: its cookies say nothing.
-    pub is_foreign: bool,
+    pub(crate) is_foreign: bool,
 }
 
 /// Who makes this request, if it may.
-pub(super) fn admit(access: &Access, quota: &Quota, visit: &Visit) -> Result<Caller, ApiError> {
+pub(crate) fn admit(access: &Access, quota: &Quota, visit: &Visit) -> Result<Caller, ApiError> {
     let &Visit {
         method,
         path,
@@ -132,29 +132,29 @@ impl Caller {
     }
 
     /// Whether something of this processor is any of its business.
-    pub fn covers(&self, processor: &str) -> bool {
+    pub(crate) fn covers(&self, processor: &str) -> bool {
         self.limits().is_none_or(|grant| grant.covers(processor))
     }
 
     /// The configured processors that are its business, sorted.
-    pub fn names(&self, registry: &Registry) -> Vec<String> {
+    pub(crate) fn names(&self, registry: &Registry) -> Vec<String> {
         let mut names = registry.names();
         names.retain(|name| self.covers(name));
         names
     }
 
     /// What the caller's token grants.
-    pub fn grant(&self) -> Option<&Grant> {
+    pub(crate) fn grant(&self) -> Option<&Grant> {
         self.0.as_ref().map(|key| &key.grant)
     }
 
     /// The token's name, which the journal has with what is done.
-    pub fn name(&self) -> Option<Arc<str>> {
+    pub(crate) fn name(&self) -> Option<Arc<str>> {
         self.0.as_ref().map(|key| Arc::clone(&key.grant.name))
     }
 
     /// Refuses what is about another processor than its own.
-    pub fn check(&self, processor: &str) -> Result<(), ApiError> {
+    pub(crate) fn check(&self, processor: &str) -> Result<(), ApiError> {
         match self.limits() {
             Some(grant) if !grant.covers(processor) => Err(beyond(grant)),
             _ => Ok(()),
@@ -162,12 +162,12 @@ impl Caller {
     }
 
     /// Refuses what is about more than its processors.
-    pub fn check_whole(&self) -> Result<(), ApiError> {
+    pub(crate) fn check_whole(&self) -> Result<(), ApiError> {
         self.limits().map_or(Ok(()), |grant| Err(beyond(grant)))
     }
 
     /// Keeps a filter to its processors. It has to name one of them, if there are several.
-    pub fn confine(&self, filter: &mut TaskFilter) -> Result<(), ApiError> {
+    pub(crate) fn confine(&self, filter: &mut TaskFilter) -> Result<(), ApiError> {
         let Some(grant) = self.limits() else {
             return Ok(());
         };
@@ -189,7 +189,11 @@ impl Caller {
 
     /// Whether a task is none of its business, which is then as good as missing; so is one that is not
     /// there: it may be made anew, as another processor's.
-    pub async fn is_strange(&self, state: &StateManager, task: TaskId) -> Result<bool, Error> {
+    pub(crate) async fn is_strange(
+        &self,
+        state: &StateManager,
+        task: TaskId,
+    ) -> Result<bool, Error> {
         if self.limits().is_none() {
             return Ok(false);
         }
@@ -198,7 +202,7 @@ impl Caller {
     }
 
     /// Refuses to run a task after one that is none of its business: it would get that one's result.
-    pub async fn check_upstream(
+    pub(crate) async fn check_upstream(
         &self,
         state: &StateManager,
         after: &[TaskId],
@@ -212,7 +216,7 @@ impl Caller {
     }
 
     /// Resolves when the token is revoked.
-    pub async fn revoked(&self) {
+    pub(crate) async fn revoked(&self) {
         match &self.0 {
             Some(key) => key.revoked().await,
             None => future::pending().await,
@@ -220,7 +224,7 @@ impl Caller {
     }
 
     /// Whether a token was asked for.
-    pub fn is_known(&self) -> bool {
+    pub(crate) fn is_known(&self) -> bool {
         self.0.is_some()
     }
 }

@@ -24,7 +24,7 @@ const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 const VARIES: HeaderValue = HeaderValue::from_static("Origin");
 
 /// What the answer to one request says of origins.
-pub(super) enum Cors {
+pub(crate) enum Cors {
     /// Nothing: no origin is let in.
     Off,
     /// That another origin might hear something else.
@@ -35,7 +35,7 @@ pub(super) enum Cors {
 
 impl Cors {
     /// What holds for a request with these headers where these origins are let in.
-    pub fn of(origins: &[String], headers: &HeaderMap) -> Self {
+    pub(crate) fn of(origins: &[String], headers: &HeaderMap) -> Self {
         if origins.is_empty() {
             return Self::Off;
         }
@@ -46,13 +46,13 @@ impl Cors {
     }
 
     /// Whether the page that asks is let in by name.
-    pub fn is_allowed(&self) -> bool {
+    pub(crate) fn is_allowed(&self) -> bool {
         matches!(self, Self::Allowed(_))
     }
 
     /// The answer to a browser that asks whether its page may send a request, which only the pages of an
     /// origin that is let in get.
-    pub fn preflight(&self, method: &Method, headers: &HeaderMap) -> Option<Response> {
+    pub(crate) fn preflight(&self, method: &Method, headers: &HeaderMap) -> Option<Response> {
         let asks = method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
         if !asks || !self.is_allowed() {
             return None;
@@ -66,7 +66,7 @@ impl Cors {
     }
 
     /// Puts it on an answer.
-    pub fn mark(self, headers: &mut HeaderMap) {
+    pub(crate) fn mark(self, headers: &mut HeaderMap) {
         match self {
             Self::Off => return,
             Self::Other => {}

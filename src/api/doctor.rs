@@ -22,7 +22,7 @@ use crate::doctor::{Busy, Report};
         (status = 409, description = "The database is being read for somebody else", body = Refusal),
     ),
 )]
-pub(super) async fn doctor(
+pub(crate) async fn doctor(
     State(api): Shared,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Report>, ApiError> {

@@ -35,7 +35,7 @@ const STEP_BYTES: usize = 256 * 1024;
         ("Content-Disposition" = String, description = "Names it `state_dump.json`"),
     ))),
 )]
-pub(super) async fn export(State(api): Shared, _: NoParameters) -> Response {
+pub(crate) async fn export(State(api): Shared, _: NoParameters) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (
@@ -55,7 +55,7 @@ pub(super) async fn export(State(api): Shared, _: NoParameters) -> Response {
     request_body = requests::Dump,
     responses((status = 200, description = "What was done", body = Report)),
 )]
-pub(super) async fn import(
+pub(crate) async fn import(
     State(api): Shared,
     caller: Caller,
     request: Request,
@@ -70,7 +70,7 @@ pub(super) async fn import(
     let default_processor = api.registry.default_name();
     // A task of its own, so that a client that goes away does not leave half an import.
     let state = api.state.in_name_of(caller.name());
-    let default_processor = default_processor.to_owned();
+    let default_processor = default_processor.clone();
     let import = tokio::spawn(async move {
         let replace = replace.unwrap_or(false);
         import_open(&state, file, &default_processor, replace).await

@@ -26,7 +26,7 @@ const INVALID_TOKEN: HeaderValue = HeaderValue::from_static("Bearer error=\"inva
 
 /// An answer other than the one that was asked for.
 #[derive(Debug)]
-pub enum ApiError {
+pub(crate) enum ApiError {
     /// 422: what is wrong with the request, field by field.
     Invalid(Vec<Problem>),
     /// 401, with a sentence: no token was sent.
@@ -52,13 +52,13 @@ pub enum ApiError {
 
 /// A refusal in a sentence.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     detail: String,
 }
 
 /// A refusal because of a task that is there already.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Taken {
+pub(crate) struct Taken {
     detail: String,
     /// The task in the way.
     #[schema(value_type = Uuid)]
@@ -67,23 +67,23 @@ pub(super) struct Taken {
 
 /// What is wrong with a request, field by field; at most 100 problems.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Invalid {
+pub(crate) struct Invalid {
     detail: Vec<Problem>,
 }
 
 /// One thing that is wrong with a request, as FastAPI says it.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// A name for programs.
     #[serde(rename = "type")]
-    pub kind: &'static str,
+    pub(crate) kind: &'static str,
     /// Where it stands: `["body", "content"]`.
     #[schema(value_type = Vec<Place>)]
-    pub loc: Vec<Value>,
+    pub(crate) loc: Vec<Value>,
     /// What was expected.
-    pub msg: String,
+    pub(crate) msg: String,
     /// What was found there.
-    pub input: Value,
+    pub(crate) input: Value,
 }
 
 /// A part of where a problem stands.
@@ -96,10 +96,15 @@ enum Place {
 }
 
 /// The most problems of one request that are told.
-pub(super) const PROBLEMS_LIMIT: usize = 100;
+pub(crate) const PROBLEMS_LIMIT: usize = 100;
 
 impl Problem {
-    pub fn new(kind: &'static str, loc: &[&str], msg: impl Into<String>, input: Value) -> Self {
+    pub(crate) fn new(
+        kind: &'static str,
+        loc: &[&str],
+        msg: impl Into<String>,
+        input: Value,
+    ) -> Self {
         let loc = loc.iter().map(|part| echo::shortened(json!(part)));
         Self {
             kind,
@@ -112,7 +117,7 @@ impl Problem {
 
 impl Problem {
     /// Goes one step further to where it stands.
-    pub fn place(&mut self, step: Value) {
+    pub(crate) fn place(&mut self, step: Value) {
         self.loc.push(echo::shortened(step));
     }
 }
@@ -165,7 +170,7 @@ impl From<state::Error> for ApiError {
 
 impl ApiError {
     /// The same, said of one of many tasks in a body.
-    pub(super) fn of_task(self, index: usize) -> Self {
+    pub(crate) fn of_task(self, index: usize) -> Self {
         match self {
             Self::Invalid(mut problems) => {
                 for problem in &mut problems {
@@ -263,7 +268,7 @@ fn answer(status: StatusCode, body: impl Serialize) -> Response {
 }
 
 /// The text as a sentence: a capital first, a full stop last.
-pub(super) fn sentence(text: &str) -> String {
+pub(crate) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters
         .next()
@@ -272,7 +277,7 @@ pub(super) fn sentence(text: &str) -> String {
 }
 
 /// No such path. No path of ours ends with a slash, unlike those of some frameworks.
-pub(super) async fn not_found(uri: Uri) -> ApiError {
+pub(crate) async fn not_found(uri: Uri) -> ApiError {
     ApiError::NotFound(match uri.path().ends_with('/') {
         true => "Not Found. No path ends with a slash; leave it out.",
         false => "Not Found",
@@ -280,7 +285,7 @@ pub(super) async fn not_found(uri: Uri) -> ApiError {
 }
 
 /// The path exists, the method does not.
-pub(super) async fn method_not_allowed() -> ApiError {
+pub(crate) async fn method_not_allowed() -> ApiError {
     ApiError::Status(
         StatusCode::METHOD_NOT_ALLOWED,
         "Method Not Allowed".to_owned(),

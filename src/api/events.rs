@@ -68,7 +68,7 @@ const READ_BUFFER_BYTES: usize = 1024;
         (status = 426, description = "The request asks for no WebSocket", body = Refusal),
     ),
 )]
-pub(super) async fn socket(
+pub(crate) async fn socket(
     State(api): Shared,
     caller: Caller,
     uri: Uri,

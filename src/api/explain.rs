@@ -20,7 +20,7 @@ use crate::state::{Asked, Obstacle};
 /// The answer.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Explanation)]
-pub(super) struct Explained {
+pub(crate) struct Explained {
     #[schema(value_type = Uuid)]
     task_id: TaskId,
     status: TaskStatus,
@@ -76,7 +76,7 @@ enum OfTask {
     params(parameters::TaskIdParameter),
     responses((status = 200, description = "All reasons", body = Explained)),
 )]
-pub(super) async fn explain(
+pub(crate) async fn explain(
     State(api): Shared,
     caller: Caller,
     _: NoParameters,

@@ -20,7 +20,7 @@ use crate::models::{TaskId, json};
 use crate::state::Once;
 
 /// The `{task_id}` of a path. One that is none of the caller's business is as good as missing.
-pub(super) struct TaskIdPath(pub TaskId);
+pub(crate) struct TaskIdPath(pub(crate) TaskId);
 
 impl FromRequestParts<Arc<Api>> for TaskIdPath {
     type Rejection = ApiError;
@@ -46,7 +46,7 @@ impl FromRequestParts<Arc<Api>> for TaskIdPath {
 }
 
 /// A JSON body: its bytes, within the limits, of the right type, not yet parsed.
-pub(super) struct JsonBody(pub Bytes);
+pub(crate) struct JsonBody(pub(crate) Bytes);
 
 impl FromRequest<Arc<Api>> for JsonBody {
     type Rejection = ApiError;
@@ -58,7 +58,7 @@ impl FromRequest<Arc<Api>> for JsonBody {
 }
 
 /// A JSON body of a call that needs few words: at most `BYTES` of it.
-pub(super) struct SmallJsonBody<const BYTES: usize = SMALL_BYTES>(pub Bytes);
+pub(crate) struct SmallJsonBody<const BYTES: usize = SMALL_BYTES>(pub(crate) Bytes);
 
 impl<const BYTES: usize> FromRequest<Arc<Api>> for SmallJsonBody<BYTES> {
     type Rejection = ApiError;
@@ -70,7 +70,7 @@ impl<const BYTES: usize> FromRequest<Arc<Api>> for SmallJsonBody<BYTES> {
 }
 
 /// A small JSON body that may be left out.
-pub(super) struct OptionalJsonBody(pub Option<Bytes>);
+pub(crate) struct OptionalJsonBody(pub(crate) Option<Bytes>);
 
 impl FromRequest<Arc<Api>> for OptionalJsonBody {
     type Rejection = ApiError;
@@ -87,7 +87,7 @@ impl FromRequest<Arc<Api>> for OptionalJsonBody {
 }
 
 /// A missing `Content-Type` counts as JSON.
-pub(super) fn check_json(headers: &HeaderMap) -> Result<(), ApiError> {
+pub(crate) fn check_json(headers: &HeaderMap) -> Result<(), ApiError> {
     let Some(content_type) = headers.get(header::CONTENT_TYPE) else {
         return Ok(());
     };
@@ -109,7 +109,7 @@ pub(super) fn check_json(headers: &HeaderMap) -> Result<(), ApiError> {
     ))
 }
 
-pub(super) async fn read_body(request: Request, api: &Api) -> Result<Bytes, ApiError> {
+pub(crate) async fn read_body(request: Request, api: &Api) -> Result<Bytes, ApiError> {
     read_up_to(api.body_limit_bytes, request, api).await
 }
 
@@ -193,12 +193,12 @@ fn stalled() -> ApiError {
 }
 
 /// The body as a JSON object; what is none is a 422.
-pub(super) fn parse_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+pub(crate) fn parse_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     object(parse_json(body)?)
 }
 
 /// The fields of an object; anything else is a 422.
-pub(super) fn object(value: Value) -> Result<Map<String, Value>, ApiError> {
+pub(crate) fn object(value: Value) -> Result<Map<String, Value>, ApiError> {
     match value {
         Value::Object(fields) => Ok(fields),
         other => {
@@ -209,7 +209,7 @@ pub(super) fn object(value: Value) -> Result<Map<String, Value>, ApiError> {
 }
 
 /// The body as JSON; what is none is a 422 that says where.
-pub(super) fn parse_json(body: &[u8]) -> Result<Value, ApiError> {
+pub(crate) fn parse_json(body: &[u8]) -> Result<Value, ApiError> {
     if body.is_empty() {
         let problem = Problem::new("missing", &["body"], "Field required", Value::Null);
         return Err(problem.into());
@@ -219,12 +219,12 @@ pub(super) fn parse_json(body: &[u8]) -> Result<Value, ApiError> {
 }
 
 /// A part of a body as a value, which begins at the byte `start` on the body's line `line`, from 1.
-pub(super) fn parse_value(part: &[u8], start: usize, line: usize) -> Result<Value, ApiError> {
+pub(crate) fn parse_value(part: &[u8], start: usize, line: usize) -> Result<Value, ApiError> {
     json::parse(part).map_err(|error| no_json(part, start, line, &error))
 }
 
 /// A part of a body as JSON of a known shape, which begins at the byte `start` on the body's line `line`, from 1.
-pub(super) fn parse_part<'a, T: Deserialize<'a>>(
+pub(crate) fn parse_part<'a, T: Deserialize<'a>>(
     part: &'a [u8],
     start: usize,
     line: usize,
@@ -255,7 +255,7 @@ fn offset(body: &[u8], line: usize, column: usize) -> usize {
 }
 
 /// The header `Idempotency-Key`, if it is there.
-pub(super) struct IdempotencyKey(pub Option<String>);
+pub(crate) struct IdempotencyKey(pub(crate) Option<String>);
 
 impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     type Rejection = ApiError;
@@ -275,7 +275,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
 }
 
 /// What makes a repeat of the request with this key and body known. Each token has keys of its own.
-pub(super) fn once(caller: &Caller, key: String, body: &[u8]) -> Once {
+pub(crate) fn once(caller: &Caller, key: String, body: &[u8]) -> Once {
     let body = Sha256::digest(body).into();
     let key = match caller.name() {
         Some(name) => format!("{OF_TOKEN}{name}{OF_TOKEN}{key}"),

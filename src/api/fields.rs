@@ -9,13 +9,13 @@ use crate::models::{TaskId, Timestamp};
 use crate::processors::Registry;
 
 /// What is left of a body, and what was wrong with it so far.
-pub(super) struct Fields {
+pub(crate) struct Fields {
     left: Map<String, Value>,
     problems: Vec<Problem>,
 }
 
 impl Fields {
-    pub fn new(fields: Map<String, Value>) -> Self {
+    pub(crate) fn new(fields: Map<String, Value>) -> Self {
         Self {
             left: fields,
             problems: Vec::new(),
@@ -26,7 +26,7 @@ impl Fields {
     ///
     /// # Errors
     /// Every mistake found.
-    pub fn finish(self) -> Result<Map<String, Value>, ApiError> {
+    pub(crate) fn finish(self) -> Result<Map<String, Value>, ApiError> {
         if self.problems.is_empty() {
             Ok(self.left)
         } else {
@@ -35,7 +35,7 @@ impl Fields {
     }
 
     /// Like [`Fields::finish`], where no other field than `known` may stand.
-    pub fn refuse_others(mut self, known: &[&str]) -> Result<(), ApiError> {
+    pub(crate) fn refuse_others(mut self, known: &[&str]) -> Result<(), ApiError> {
         let expected = known.join(", ");
         let others = std::mem::take(&mut self.left);
         for (name, value) in others.into_iter().take(PROBLEMS_LIMIT) {
@@ -46,18 +46,18 @@ impl Fields {
     }
 
     /// The mistake that `name` has this value.
-    pub fn refuse(&mut self, name: &str, kind: &'static str, msg: &str, found: Value) {
+    pub(crate) fn refuse(&mut self, name: &str, kind: &'static str, msg: &str, found: Value) {
         self.problems([Problem::new(kind, &["body", name], msg, found)]);
     }
 
     /// Notes as many of these as are told; the others are not even made.
-    pub fn problems(&mut self, problems: impl IntoIterator<Item = Problem>) {
+    pub(crate) fn problems(&mut self, problems: impl IntoIterator<Item = Problem>) {
         let room = PROBLEMS_LIMIT.saturating_sub(self.problems.len());
         self.problems.extend(problems.into_iter().take(room));
     }
 
     /// The field, if it is there and not null.
-    pub fn take(&mut self, name: &str) -> Option<Value> {
+    pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
         // Not `remove`, which would change the order of the fields that stay.
         self.left
             .shift_remove(name)
@@ -65,7 +65,7 @@ impl Fields {
     }
 
     /// The field as `read` has it; else the mistake that `msg` was expected.
-    pub fn read<T>(
+    pub(crate) fn read<T>(
         &mut self,
         name: &str,
         kind: &'static str,
@@ -80,7 +80,7 @@ impl Fields {
         found
     }
 
-    pub fn text(&mut self, name: &str) -> Option<String> {
+    pub(crate) fn text(&mut self, name: &str) -> Option<String> {
         let msg = "Input should be a valid string";
         self.read(name, "string_type", msg, |value| {
             value.as_str().map(str::to_owned)
@@ -88,7 +88,7 @@ impl Fields {
     }
 
     /// A text of at most `limit` characters.
-    pub fn short_text(&mut self, name: &str, limit: usize) -> Option<String> {
+    pub(crate) fn short_text(&mut self, name: &str, limit: usize) -> Option<String> {
         let text = self.text(name)?;
         if has_more_chars(&text, limit) {
             let msg = format!("String should have at most {limit} characters");
@@ -99,7 +99,7 @@ impl Fields {
     }
 
     /// A text that names something: not empty, and at most `limit` characters long.
-    pub fn key(&mut self, name: &str, limit: usize) -> Option<String> {
+    pub(crate) fn key(&mut self, name: &str, limit: usize) -> Option<String> {
         let msg = format!("Input should be a string of 1 to {limit} characters");
         self.read(name, "string_type", &msg, |value| {
             let text = value.as_str()?;
@@ -109,7 +109,7 @@ impl Fields {
     }
 
     /// A required text; empty if it is missing, which is a mistake.
-    pub fn required_text(&mut self, name: &str) -> String {
+    pub(crate) fn required_text(&mut self, name: &str) -> String {
         if self.left.contains_key(name) {
             let value = self.left.shift_remove(name).unwrap_or_default();
             if let Value::String(text) = value {
@@ -124,7 +124,7 @@ impl Fields {
     }
 
     /// What `read` makes of a field that has to be there; it being missing is a mistake.
-    pub fn required<T>(
+    pub(crate) fn required<T>(
         &mut self,
         name: &str,
         read: impl FnOnce(&mut Self, &str) -> Option<T>,
@@ -138,7 +138,7 @@ impl Fields {
         read(self, name)
     }
 
-    pub fn whole(&mut self, name: &str, from: i64, to: i64) -> Option<i64> {
+    pub(crate) fn whole(&mut self, name: &str, from: i64, to: i64) -> Option<i64> {
         let msg = format!("Input should be a whole number from {from} to {to}");
         self.read(name, "int_range", &msg, |value| {
             let float = || value.as_f64().filter(|number| number.fract() == 0.0);
@@ -149,13 +149,13 @@ impl Fields {
         })
     }
 
-    pub fn texts(&mut self, name: &str) -> Vec<String> {
+    pub(crate) fn texts(&mut self, name: &str) -> Vec<String> {
         let value = self.take(name);
         value.map_or_else(Vec::new, |value| self.texts_of(name, value))
     }
 
     /// The texts that a field has which was taken.
-    pub fn texts_of(&mut self, name: &str, value: Value) -> Vec<String> {
+    pub(crate) fn texts_of(&mut self, name: &str, value: Value) -> Vec<String> {
         let texts = value.as_array().and_then(|items| {
             let texts = items.iter().map(|item| item.as_str().map(str::to_owned));
             texts.collect()
@@ -168,7 +168,7 @@ impl Fields {
     }
 
     /// The words by which tasks are found: few, and each short.
-    pub fn tags(&mut self) -> Vec<String> {
+    pub(crate) fn tags(&mut self) -> Vec<String> {
         let tags = self.texts("tags");
         if tags.len() > TAGS_LIMIT {
             let msg = format!("List should have at most {TAGS_LIMIT} items");
@@ -187,7 +187,7 @@ impl Fields {
     }
 
     /// Task ids, each once.
-    pub fn ids(&mut self, name: &str) -> Vec<TaskId> {
+    pub(crate) fn ids(&mut self, name: &str) -> Vec<TaskId> {
         let msg = "Input should be a list of task ids (UUIDs), at most 1000";
         let ids = self.read(name, "uuid_parsing", msg, |value| {
             let ids: Vec<TaskId> = serde_json::from_value(value.clone()).ok()?;
@@ -198,7 +198,7 @@ impl Fields {
         ids.filter(|id| seen.insert(*id)).collect()
     }
 
-    pub fn time(&mut self, name: &str) -> Option<Timestamp> {
+    pub(crate) fn time(&mut self, name: &str) -> Option<Timestamp> {
         let msg = "Input should be a time such as 2026-01-31T12:00:00Z";
         self.read(name, "datetime_parsing", msg, |value| {
             value.as_str()?.parse().ok()
@@ -207,7 +207,7 @@ impl Fields {
 
     /// The name of a configured processor. Of those that are none of the caller's business it does not say
     /// whether they are there: [`Caller::check`] refuses them all.
-    pub fn processor(&mut self, registry: &Registry, caller: &Caller) -> Option<String> {
+    pub(crate) fn processor(&mut self, registry: &Registry, caller: &Caller) -> Option<String> {
         let name = self.text("processor")?;
         if caller.covers(&name) && registry.get(&name).is_none() {
             self.problems
@@ -222,7 +222,7 @@ fn has_more_chars(text: &str, limit: usize) -> bool {
 }
 
 /// The mistake that `processor` names none that is configured.
-pub(super) fn unknown_processor(name: &str, registry: &Registry, caller: &Caller) -> Problem {
+pub(crate) fn unknown_processor(name: &str, registry: &Registry, caller: &Caller) -> Problem {
     let names = caller.names(registry).join(", ");
     let msg = format!("Input should be the name of a configured processor: {names}");
     Problem::new("enum", &["body", "processor"], msg, json!(name))

@@ -9,7 +9,7 @@ use super::query::Query;
 use crate::models::{TaskFilter, Timestamp, UnknownName};
 
 /// The parameters of [`read`].
-pub(super) const FILTERS: [&str; 8] = [
+pub(crate) const FILTERS: [&str; 8] = [
     "status",
     "processor",
     "tag",
@@ -25,7 +25,7 @@ const SEARCH_CHARS: usize = 1000;
 const SEARCH_WORDS: usize = 32;
 
 /// The filter that a request asks for.
-pub(super) fn read(query: &Query) -> Result<TaskFilter, ApiError> {
+pub(crate) fn read(query: &Query) -> Result<TaskFilter, ApiError> {
     Ok(TaskFilter {
         status: name(query, "status")?,
         processor: query.text("processor").map(str::to_owned),
@@ -40,7 +40,7 @@ pub(super) fn read(query: &Query) -> Result<TaskFilter, ApiError> {
 
 /// The filter of a call that changes tasks: without one it would mean every task, which nobody asks for
 /// by leaving something out.
-pub(super) fn read_some(query: &Query) -> Result<TaskFilter, ApiError> {
+pub(crate) fn read_some(query: &Query) -> Result<TaskFilter, ApiError> {
     let filter = read(query)?;
     if filter.is_empty() {
         let names = FILTERS.join(", ");

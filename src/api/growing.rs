@@ -20,7 +20,7 @@ const STEP_BYTES: usize = 16 * 1024;
 const ROWS: u32 = 1000;
 
 /// What the running attempt of one task has given out so far.
-pub(super) struct Growing {
+pub(crate) struct Growing {
     text: String,
     /// The newest journal row that `text` knows.
     known: i64,
@@ -33,7 +33,7 @@ pub(super) struct Growing {
 }
 
 impl Growing {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             text: String::new(),
             known: 0,
@@ -43,17 +43,17 @@ impl Growing {
         }
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
 
     /// When it is to be shown; `None` if nothing is new.
-    pub fn due(&self) -> Option<Instant> {
+    pub(crate) fn due(&self) -> Option<Instant> {
         self.is_behind.then_some(self.next)
     }
 
     /// The text for an update that is due.
-    pub fn show_if_due(&mut self) -> Option<String> {
+    pub(crate) fn show_if_due(&mut self) -> Option<String> {
         let now = Instant::now();
         self.due().filter(|due| *due <= now)?;
         self.is_behind = false;
@@ -63,18 +63,23 @@ impl Growing {
     }
 
     /// The text for an update that is sent anyway, if it is short.
-    pub fn show_along(&self) -> Option<String> {
+    pub(crate) fn show_along(&self) -> Option<String> {
         let is_short = (1..=STEP_BYTES).contains(&self.text.len());
         is_short.then(|| self.text.clone())
     }
 
     /// The task does not run: there is nothing to show before it runs again.
-    pub fn rest(&mut self) {
+    pub(crate) fn rest(&mut self) {
         self.is_behind = false;
     }
 
     /// Reads it as it is by journal row `upto`.
-    pub async fn read(&mut self, state: &StateManager, id: TaskId, upto: i64) -> Result<(), Error> {
+    pub(crate) async fn read(
+        &mut self,
+        state: &StateManager,
+        id: TaskId,
+        upto: i64,
+    ) -> Result<(), Error> {
         loop {
             let rows = state.task_growth(id, self.known, upto, ROWS).await?;
             let has_more = rows.len() >= ROWS as usize;

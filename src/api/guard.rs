@@ -17,7 +17,7 @@ use crate::hive::nodes::host_name;
 
 /// The names under which the service may be addressed, besides those of the setting `hosts`.
 #[derive(Clone, Debug)]
-pub enum Hosts {
+pub(crate) enum Hosts {
     /// Bound to loopback: `localhost` and loopback addresses only.
     Loopback,
     /// Bound to another address where no token is asked for: addresses, which no attacker's name server
@@ -30,7 +30,7 @@ pub enum Hosts {
 
 impl Hosts {
     /// The names that fit an address the service is bound to; `is_open` where no token is asked for.
-    pub fn of(address: IpAddr, is_open: bool) -> Self {
+    pub(crate) fn of(address: IpAddr, is_open: bool) -> Self {
         if address.to_canonical().is_loopback() {
             Self::Loopback
         } else if is_open {
@@ -74,7 +74,7 @@ const OWN_NAMES_ONLY: &str = "This service asks for no token, so it answers to a
 /// Whether the request may pass: the error is for one that a page of another origin makes, or one
 /// under a name that is neither ours nor among the `names` of the settings. Pages of an origin that the
 /// settings let in pass; their `Origin` has to say so.
-pub(super) fn check(hosts: &Hosts, names: &[String], visit: &Visit) -> Result<(), ApiError> {
+pub(crate) fn check(hosts: &Hosts, names: &[String], visit: &Visit) -> Result<(), ApiError> {
     let headers = visit.headers;
     let host = headers
         .get(header::HOST)
@@ -117,7 +117,7 @@ fn is_link(visit: &Visit) -> bool {
 }
 
 /// Whether the `Origin` is the host that is asked.
-pub(super) fn is_own_page(headers: &HeaderMap) -> bool {
+pub(crate) fn is_own_page(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let authority = text(header::ORIGIN).and_then(|origin| origin.split_once("://"));
     authority.is_some_and(|(_, authority)| Some(authority) == text(header::HOST))

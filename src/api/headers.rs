@@ -6,7 +6,7 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
-pub(super) const ALWAYS: [(HeaderName, HeaderValue); 4] = [
+pub(crate) const ALWAYS: [(HeaderName, HeaderValue); 4] = [
     (
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
@@ -23,7 +23,7 @@ pub(super) const ALWAYS: [(HeaderName, HeaderValue); 4] = [
 ];
 
 /// Adds what is missing.
-pub(super) fn secure(headers: &mut HeaderMap) {
+pub(crate) fn secure(headers: &mut HeaderMap) {
     for (name, value) in ALWAYS {
         headers.entry(name).or_insert(value);
     }

@@ -16,7 +16,7 @@ use crate::models::HiveLink;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Serialize, ToSchema)]
-pub(super) struct Health {
+pub(crate) struct Health {
     /// `ok`
     #[schema(examples("ok"))]
     status: &'static str,
@@ -26,7 +26,7 @@ pub(super) struct Health {
 }
 
 #[derive(Serialize, ToSchema)]
-pub(super) struct Readiness {
+pub(crate) struct Readiness {
     /// `ready`
     #[schema(examples("ready"))]
     status: &'static str,
@@ -40,7 +40,7 @@ pub(super) struct Readiness {
     get, path = "/healthz", tag = "Service", operation_id = "get_health",
     responses((status = 200, description = "It is", body = Health)),
 )]
-pub(super) async fn healthz() -> Json<Health> {
+pub(crate) async fn healthz() -> Json<Health> {
     Json(Health {
         status: "ok",
         component: "venom-core",
@@ -54,7 +54,7 @@ pub(super) async fn healthz() -> Json<Health> {
     get, path = "/readyz", tag = "Service", operation_id = "get_readiness",
     responses((status = 200, description = "They are", body = Readiness)),
 )]
-pub(super) async fn readyz(State(api): Shared) -> Result<Json<Readiness>, ApiError> {
+pub(crate) async fn readyz(State(api): Shared) -> Result<Json<Readiness>, ApiError> {
     if api.stopping.is_cancelled() {
         return Err(crate::state::Error::Stopping.into());
     }

@@ -20,7 +20,7 @@ use crate::hive::{Error, Handle, Status};
 use crate::models::Timestamp;
 
 /// The parameter `hive` of a call: whether all nodes are to do the same.
-pub(super) struct WholeHive(bool);
+pub(crate) struct WholeHive(bool);
 
 impl<S: Send + Sync> FromRequestParts<S> for WholeHive {
     type Rejection = ApiError;
@@ -34,13 +34,13 @@ impl<S: Send + Sync> FromRequestParts<S> for WholeHive {
 
 impl WholeHive {
     /// Whether all nodes are meant.
-    pub fn is_wanted(&self) -> bool {
+    pub(crate) fn is_wanted(&self) -> bool {
         self.0
     }
 
     /// Has the other nodes do what this one does, if that is wanted; how many listen then. `data` is a JSON
     /// object.
-    pub async fn pass_on(
+    pub(crate) async fn pass_on(
         &self,
         api: &Api,
         command: &str,
@@ -69,7 +69,7 @@ fn only_here(error: ApiError) -> ApiError {
 
 /// The answer to a broadcast.
 #[derive(Serialize, ToSchema)]
-pub(super) struct BroadcastDone {
+pub(crate) struct BroadcastDone {
     /// Always true.
     success: bool,
     /// How many nodes listened.
@@ -85,7 +85,7 @@ pub(super) struct BroadcastDone {
         (status = 409, description = "The Hive is off", body = Refusal),
     ),
 )]
-pub(super) async fn status(State(api): Shared, _: NoParameters) -> Result<Json<Status>, ApiError> {
+pub(crate) async fn status(State(api): Shared, _: NoParameters) -> Result<Json<Status>, ApiError> {
     Ok(Json(handle(&api)?.status().await?))
 }
 
@@ -97,7 +97,7 @@ pub(super) async fn status(State(api): Shared, _: NoParameters) -> Result<Json<S
         (status = 409, description = "The Hive is off", body = Refusal),
     ),
 )]
-pub(super) async fn nodes(
+pub(crate) async fn nodes(
     State(api): Shared,
     _: NoParameters,
 ) -> Result<Json<Vec<Listed>>, ApiError> {
@@ -115,7 +115,7 @@ pub(super) async fn nodes(
         (status = 409, description = "The Hive is off", body = Refusal),
     ),
 )]
-pub(super) async fn broadcast(
+pub(crate) async fn broadcast(
     State(api): Shared,
     _: NoParameters,
     SmallJsonBody(body): SmallJsonBody,

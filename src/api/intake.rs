@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::ApiError;
 
 /// Bodies up to this size are read on the spot.
-pub(super) const SMALL_BYTES: usize = 64 * 1024;
+pub(crate) const SMALL_BYTES: usize = 64 * 1024;
 /// Large bodies that are parsed at a time.
 const PARSERS: usize = 2;
 /// Bodies of the largest size that there is room for.
@@ -25,7 +25,7 @@ const LARGEST_BODIES: usize = 8;
 const STALLED: Duration = Duration::from_secs(1);
 
 /// The gate and the room for large bodies.
-pub struct Intake {
+pub(crate) struct Intake {
     parsers: Arc<Semaphore>,
     room: Arc<Room>,
 }
@@ -52,11 +52,11 @@ struct State {
 }
 
 /// A large body's part of the room.
-pub(super) struct Upload {
+pub(crate) struct Upload {
     room: Arc<Room>,
     id: u64,
     /// It stalls and others need its room.
-    pub evicted: CancellationToken,
+    pub(crate) evicted: CancellationToken,
 }
 
 /// A body that holds its part of the room as long as it is there.
@@ -73,7 +73,7 @@ impl AsRef<[u8]> for Held {
 
 impl Intake {
     /// Room for a few bodies of this size.
-    pub fn new(body_limit_bytes: usize) -> Self {
+    pub(crate) fn new(body_limit_bytes: usize) -> Self {
         let bytes = LARGEST_BODIES.saturating_mul(body_limit_bytes.max(1024 * 1024));
         Self {
             parsers: Arc::new(Semaphore::new(PARSERS)),
@@ -85,7 +85,7 @@ impl Intake {
     }
 
     /// What `read` makes of a body: at once if it is small, on a thread of its own if it is large.
-    pub(super) async fn parse<T: Send + 'static>(
+    pub(crate) async fn parse<T: Send + 'static>(
         &self,
         body: &Bytes,
         read: impl FnOnce(&[u8]) -> Result<T, ApiError> + Send + 'static,
@@ -106,7 +106,7 @@ impl Intake {
     }
 
     /// A body that has become large.
-    pub(super) fn upload(&self) -> Upload {
+    pub(crate) fn upload(&self) -> Upload {
         let mut uploads = self.room.lock();
         let id = uploads.next;
         uploads.next += 1;
@@ -152,7 +152,7 @@ impl Upload {
     ///
     /// # Errors
     /// When there is none and nobody gives way.
-    pub fn grow(&self, bytes: usize) -> Result<(), ApiError> {
+    pub(crate) fn grow(&self, bytes: usize) -> Result<(), ApiError> {
         let now = Instant::now();
         let mut uploads = self.room.lock();
         while uploads.bytes + bytes > self.room.bytes {
@@ -170,7 +170,7 @@ impl Upload {
     }
 
     /// The whole body, which keeps its room until it is dropped.
-    pub fn finish(self, bytes: Vec<u8>) -> Bytes {
+    pub(crate) fn finish(self, bytes: Vec<u8>) -> Bytes {
         if let Some(state) = self.room.lock().open.get_mut(&self.id) {
             state.moved = None;
         }

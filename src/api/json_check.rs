@@ -9,7 +9,7 @@ use crate::models::json::{
 };
 
 /// A body that is one object.
-pub(super) const OBJECT: Limits = Limits {
+pub(crate) const OBJECT: Limits = Limits {
     // The body itself holds the fields.
     depth: 1 + NESTING_LIMIT,
     values: VALUES_LIMIT,
@@ -18,7 +18,7 @@ pub(super) const OBJECT: Limits = Limits {
 };
 
 /// A body such as `{"tasks": [ … ]}` with at most so many entries.
-pub(super) const fn list_of(most: usize) -> Limits {
+pub(crate) const fn list_of(most: usize) -> Limits {
     Limits {
         depth: 3 + NESTING_LIMIT,
         items: Items::InList(most),
@@ -27,7 +27,7 @@ pub(super) const fn list_of(most: usize) -> Limits {
 }
 
 /// Refuses what some readers of JSON cannot take, and more than a body may hold.
-pub(super) fn check(body: &[u8], limits: Limits) -> Result<(), ApiError> {
+pub(crate) fn check(body: &[u8], limits: Limits) -> Result<(), ApiError> {
     scan(body, limits, |found| Err(problem(&found, limits).into()))
 }
 

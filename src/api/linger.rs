@@ -21,7 +21,7 @@ const LINGER: Duration = Duration::from_secs(30);
 const SILENCE: Duration = Duration::from_secs(1);
 
 /// The body of a request. Dropped before its end, the rest of it is thrown away as it comes.
-pub(super) struct Lingering {
+pub(crate) struct Lingering {
     /// `None` only while it is dropped.
     body: Option<Incoming>,
     /// The client sends the body only if it is asked to, and has not been asked.
@@ -29,7 +29,7 @@ pub(super) struct Lingering {
 }
 
 /// The request with a body that lingers.
-pub(super) fn lingering(request: Request<Incoming>) -> Request<Lingering> {
+pub(crate) fn lingering(request: Request<Incoming>) -> Request<Lingering> {
     let waits = request.headers().contains_key(EXPECT);
     request.map(|body| Lingering {
         body: Some(body),

@@ -19,12 +19,12 @@ const TASKS_LIMIT: u32 = 1000;
 const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 /// The parameters of a list.
-pub(super) fn parameters() -> Vec<&'static str> {
+pub(crate) fn parameters() -> Vec<&'static str> {
     [&["limit", "cursor", "order", "logs"], &FILTERS[..]].concat()
 }
 
 /// The page that `query` asks for.
-pub(super) async fn page(api: &Api, caller: &Caller, query: &Query) -> Result<Response, ApiError> {
+pub(crate) async fn page(api: &Api, caller: &Caller, query: &Query) -> Result<Response, ApiError> {
     let mut filter = filter::read(query)?;
     caller.confine(&mut filter)?;
     let limit = query.count("limit", TASKS_LIMIT)?.unwrap_or(TASKS);
@@ -43,7 +43,7 @@ pub(super) async fn page(api: &Api, caller: &Caller, query: &Query) -> Result<Re
 }
 
 /// The header that says how many tasks there are on all pages, where that is known.
-pub(super) fn total_count(total: Option<i64>) -> Option<[(HeaderName, HeaderValue); 1]> {
+pub(crate) fn total_count(total: Option<i64>) -> Option<[(HeaderName, HeaderValue); 1]> {
     total.map(|total| [(TOTAL_COUNT, HeaderValue::from(total))])
 }
 

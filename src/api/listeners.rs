@@ -20,7 +20,7 @@ const NICENESS: i32 = 10;
 const FAREWELL: Duration = Duration::from_secs(5);
 
 /// The listeners' thread.
-pub struct Listeners {
+pub(crate) struct Listeners {
     runtime: Handle,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -32,7 +32,7 @@ impl Listeners {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start() -> io::Result<Self> {
+    pub(crate) fn start() -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let stop = CancellationToken::new();
@@ -52,7 +52,7 @@ impl Listeners {
     }
 
     /// What serves a listener is spawned through this; whoever clones it does not keep the thread.
-    pub fn spawner(&self) -> Spawner {
+    pub(crate) fn spawner(&self) -> Spawner {
         Spawner {
             runtime: self.runtime.clone(),
             tasks: self.tasks.clone(),
@@ -60,7 +60,7 @@ impl Listeners {
     }
 
     /// Waits until every listener has been told to go, then ends the thread.
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         self.tasks.close();
         let _ = tokio::time::timeout(FAREWELL, self.tasks.wait()).await;
         self.stop.cancel();
@@ -70,14 +70,14 @@ impl Listeners {
 
 /// Puts listeners on their thread.
 #[derive(Clone)]
-pub struct Spawner {
+pub(crate) struct Spawner {
     runtime: Handle,
     tasks: TaskTracker,
 }
 
 impl Spawner {
     /// Serves one listener.
-    pub fn spawn(&self, listener: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn(&self, listener: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn_on(listener, &self.runtime);
     }
 }

@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
     responses((status = 200, description = "Prometheus' text format", body = String,
         content_type = "text/plain; version=0.0.4", example = "venom_queue_paused 0\n")),
 )]
-pub(super) async fn metrics(State(api): Shared, _: NoParameters) -> Result<Response, ApiError> {
+pub(crate) async fn metrics(State(api): Shared, _: NoParameters) -> Result<Response, ApiError> {
     let load = timeout(PATIENCE, api.state.load()).await;
     let load = load.ok().transpose()?;
     let now = Snapshot::default();

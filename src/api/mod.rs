@@ -65,12 +65,12 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use error::ApiError;
-pub use guard::Hosts;
-pub use intake::Intake;
-pub use listeners::Listeners;
-pub use quota::Quota;
-pub use server::{Door, ServerLimits, serve};
+pub(crate) use error::ApiError;
+pub(crate) use guard::Hosts;
+pub(crate) use intake::Intake;
+pub(crate) use listeners::Listeners;
+pub(crate) use quota::Quota;
+pub(crate) use server::{Door, ServerLimits, serve};
 
 use crate::access::Access;
 use crate::config::Current;
@@ -84,36 +84,36 @@ use crate::state::StateManager;
 use crate::traces::Traces;
 
 /// What the handlers share.
-pub struct Api {
-    pub state: StateManager,
-    pub queue: QueueManager,
+pub(crate) struct Api {
+    pub(crate) state: StateManager,
+    pub(crate) queue: QueueManager,
     /// `None` while the Hive is off.
-    pub hive: Option<hive::Handle>,
-    pub registry: Arc<Registry>,
+    pub(crate) hive: Option<hive::Handle>,
+    pub(crate) registry: Arc<Registry>,
     /// The settings that hold.
-    pub current: Current,
-    pub reload: Reload,
-    pub doctor: Doctor,
+    pub(crate) current: Current,
+    pub(crate) reload: Reload,
+    pub(crate) doctor: Doctor,
     /// Whether tokens are asked for, and which hold.
-    pub access: Access,
+    pub(crate) access: Access,
     /// What clients have used up.
-    pub quota: Arc<Quota>,
+    pub(crate) quota: Arc<Quota>,
     /// What large bodies may cost.
-    pub intake: Intake,
+    pub(crate) intake: Intake,
     /// Largest request body, except for an import.
-    pub body_limit_bytes: usize,
+    pub(crate) body_limit_bytes: usize,
     /// Time a client may take to send a request's body.
-    pub request_timeout: Duration,
+    pub(crate) request_timeout: Duration,
     /// Where an import is kept until it has been read and checked.
-    pub spool_folder: PathBuf,
-    pub database_path: PathBuf,
-    pub metrics: Metrics,
+    pub(crate) spool_folder: PathBuf,
+    pub(crate) database_path: PathBuf,
+    pub(crate) metrics: Metrics,
     /// Serves event sockets.
-    pub listeners: listeners::Spawner,
+    pub(crate) listeners: listeners::Spawner,
     /// The service takes no new tasks any more.
-    pub stopping: CancellationToken,
+    pub(crate) stopping: CancellationToken,
     /// Sockets and streams are to end.
-    pub closing: CancellationToken,
+    pub(crate) closing: CancellationToken,
 }
 
 type Shared = axum::extract::State<Arc<Api>>;
@@ -167,7 +167,7 @@ fn calls() -> OpenApiRouter<Arc<Api>> {
 }
 
 /// The whole interface as a router; each request is a span while traces are on.
-pub fn app(api: Arc<Api>, traces: &Traces) -> Router {
+pub(crate) fn app(api: Arc<Api>, traces: &Traces) -> Router {
     let app = routes(api);
     match traces.is_on() {
         true => app.layer(middleware::from_fn_with_state(

@@ -7,7 +7,7 @@ use crate::models::Role;
 
 /// What a request needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Need {
+pub(crate) enum Need {
     /// Nothing: anybody may ask, and a link on any page may lead there. The pages and the document say what is
     /// public anyway.
     Nothing,
@@ -20,7 +20,7 @@ pub(super) enum Need {
 }
 
 /// What this request needs.
-pub(super) fn of(method: &Method, path: &str) -> Need {
+pub(crate) fn of(method: &Method, path: &str) -> Need {
     use Role::{Admin, Operate, Read, Submit};
     let is_read = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
     let otherwise = whole(if is_read { Read } else { Admin });

@@ -8,23 +8,23 @@ const RUN_BYTES: usize = 256 * 1024;
 
 /// Rows that follow each other and become one event.
 #[derive(Debug, PartialEq)]
-pub(super) struct News {
+pub(crate) struct News {
     /// Id of the last of them.
-    pub newest: i64,
-    pub said: Run,
+    pub(crate) newest: i64,
+    pub(crate) said: Run,
     /// How much it says, in bytes of JSON.
-    pub bytes: usize,
+    pub(crate) bytes: usize,
 }
 
 #[derive(Debug, PartialEq)]
-pub(super) enum Run {
+pub(crate) enum Run {
     Lines(Vec<String>),
     Output(String),
 }
 
 /// Joins lines that follow each other, and outputs that do, as far as there is room in an event. A row that
 /// says nothing belongs to the lines about it: what it stands for shows in the task's state.
-pub(super) fn in_runs(rows: Vec<(i64, Said)>) -> Vec<News> {
+pub(crate) fn in_runs(rows: Vec<(i64, Said)>) -> Vec<News> {
     let mut runs: Vec<News> = Vec::new();
     for (newest, said) in rows {
         let bytes = match &said {

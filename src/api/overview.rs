@@ -19,7 +19,7 @@ use crate::state::{Counts, Downstream, FileUse, wal_bytes};
 
 /// The answer of `GET /api/v1/overview`.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Overview {
+pub(crate) struct Overview {
     version: &'static str,
     /// How many tasks have each status.
     tasks: Counts,
@@ -34,7 +34,7 @@ pub(super) struct Overview {
     get, path = "/api/v1/overview", tag = "Service", operation_id = "get_overview",
     responses((status = 200, description = "Everything at once", body = Overview)),
 )]
-pub(super) async fn overview(
+pub(crate) async fn overview(
     State(api): Shared,
     _: NoParameters,
 ) -> Result<Json<Overview>, ApiError> {
@@ -53,7 +53,7 @@ pub(super) async fn overview(
 
 /// The answer of `GET /api/v1/storage`.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Storage {
+pub(crate) struct Storage {
     #[serde(flatten)]
     file: FileUse,
     /// The write-ahead log beside the database.
@@ -70,7 +70,7 @@ pub(super) struct Storage {
     get, path = "/api/v1/storage", tag = "Service", operation_id = "get_storage",
     responses((status = 200, description = "Bytes, and how long tasks are kept", body = Storage)),
 )]
-pub(super) async fn storage(
+pub(crate) async fn storage(
     State(api): Shared,
     _: NoParameters,
 ) -> Result<Json<Storage>, ApiError> {
@@ -93,7 +93,7 @@ pub(super) async fn storage(
     params(parameters::TaskIdParameter),
     responses((status = 200, description = "Tasks", body = Vec<Downstream>)),
 )]
-pub(super) async fn downstream(
+pub(crate) async fn downstream(
     State(api): Shared,
     caller: Caller,
     _: NoParameters,

@@ -16,7 +16,7 @@ use crate::state::ProcessorStatus;
 /// One processor in the list.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Processor)]
-pub(super) struct Listed {
+pub(crate) struct Listed {
     name: String,
     /// `null`: tasks name it, the settings do not.
     #[schema(required)]
@@ -35,7 +35,7 @@ pub(super) struct Listed {
     get, path = "/api/v1/processors", tag = "Queue", operation_id = "list_processors",
     responses((status = 200, description = "Processors", body = Vec<Listed>)),
 )]
-pub(super) async fn list(
+pub(crate) async fn list(
     State(api): Shared,
     caller: Caller,
     _: NoParameters,

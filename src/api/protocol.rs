@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode, Uri, Version, header};
 use super::ApiError;
 
 /// Whether the request is one that HTTP/1.1 allows and the service can read.
-pub(super) fn check(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
+pub(crate) fn check(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
     check_host(version, uri, headers)?;
     if let Some(found) = encoding(headers) {
         let detail = format!(

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use super::error::{ApiError, Problem};
 
 /// The parameters of a request, checked against the names the endpoint knows.
-pub(super) struct Query(Vec<(String, String)>);
+pub(crate) struct Query(Vec<(String, String)>);
 
 /// A request that has no parameters, for calls that take none.
-pub(super) struct NoParameters;
+pub(crate) struct NoParameters;
 
 impl<S: Send + Sync> FromRequestParts<S> for NoParameters {
     type Rejection = ApiError;
@@ -22,7 +22,7 @@ impl<S: Send + Sync> FromRequestParts<S> for NoParameters {
 
 impl Query {
     /// Reads a query string; `known` are the endpoint's parameters.
-    pub fn parse(query: Option<&str>, known: &[&str]) -> Result<Self, ApiError> {
+    pub(crate) fn parse(query: Option<&str>, known: &[&str]) -> Result<Self, ApiError> {
         let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query.unwrap_or_default())
             .map_err(|error| {
                 let msg = format!("Input should be a valid query string, {error}");
@@ -59,18 +59,18 @@ impl Query {
     }
 
     /// The parameter's text, if it was given.
-    pub fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(given, _)| given == name);
         found.map(|(_, value)| value.as_str())
     }
 
     /// Whether no parameter was given.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The same query string, with `value` for the parameter `name`.
-    pub fn with(&self, name: &str, value: &str) -> String {
+    pub(crate) fn with(&self, name: &str, value: &str) -> String {
         let others = self.0.iter().filter(|(given, _)| given != name);
         let others = others.map(|(name, value)| (name.as_str(), value.as_str()));
         let pairs: Vec<_> = others.chain([(name, value)]).collect();
@@ -78,7 +78,7 @@ impl Query {
     }
 
     /// The parameter as a number from 1 to `most`.
-    pub fn count(&self, name: &str, most: u32) -> Result<Option<u32>, ApiError> {
+    pub(crate) fn count(&self, name: &str, most: u32) -> Result<Option<u32>, ApiError> {
         let expected = format!("a whole number from 1 to {most}");
         let count = self.get(name, "int_parsing", &expected)?;
         match count {
@@ -91,13 +91,13 @@ impl Query {
     }
 
     /// The parameter as `true` or `false`; `default` if it was not given.
-    pub fn flag(&self, name: &str, default: bool) -> Result<bool, ApiError> {
+    pub(crate) fn flag(&self, name: &str, default: bool) -> Result<bool, ApiError> {
         let flag = self.get(name, "bool_parsing", "true or false")?;
         Ok(flag.unwrap_or(default))
     }
 
     /// The parameter read as a `T`; `expected` says what that is.
-    pub fn get<T: std::str::FromStr>(
+    pub(crate) fn get<T: std::str::FromStr>(
         &self,
         name: &str,
         kind: &'static str,

@@ -23,7 +23,7 @@ use crate::state::{PauseRequest, Paused, Resumed};
 
 /// The answer to a pause: the one that holds after it.
 #[derive(Serialize, ToSchema)]
-pub(super) struct PauseDone {
+pub(crate) struct PauseDone {
     /// Always true.
     success: bool,
     /// Always true.
@@ -45,7 +45,7 @@ pub(super) struct PauseDone {
 
 /// The answer to a resume.
 #[derive(Serialize, ToSchema)]
-pub(super) struct ResumeDone {
+pub(crate) struct ResumeDone {
     /// Always true.
     success: bool,
     /// Whether the queue is paused: it may be, where a processor was resumed.
@@ -60,7 +60,7 @@ pub(super) struct ResumeDone {
 
 /// The answer to a purge.
 #[derive(Serialize, ToSchema)]
-pub(super) struct PurgeDone {
+pub(crate) struct PurgeDone {
     /// Always true.
     success: bool,
     /// Tasks that waited, and have FAILED.
@@ -72,7 +72,7 @@ pub(super) struct PurgeDone {
 
 /// The answer to an emergency stop.
 #[derive(Serialize, ToSchema)]
-pub(super) struct EmergencyStopDone {
+pub(crate) struct EmergencyStopDone {
     /// Always true.
     success: bool,
     /// Tasks that ran, and were aborted.
@@ -92,7 +92,7 @@ pub(super) struct EmergencyStopDone {
     get, path = "/api/v1/queue/status", tag = "Queue", operation_id = "get_queue_status",
     responses((status = 200, description = "How it is", body = QueueStatus)),
 )]
-pub(super) async fn status(
+pub(crate) async fn status(
     State(api): Shared,
     _: NoParameters,
 ) -> Result<Json<QueueStatus>, ApiError> {
@@ -111,7 +111,7 @@ pub(super) async fn status(
         (status = 409, description = "With `hive`: the Hive is off", body = Refusal),
     ),
 )]
-pub(super) async fn pause(
+pub(crate) async fn pause(
     State(api): Shared,
     caller: Caller,
     hive: WholeHive,
@@ -161,7 +161,7 @@ fn sentence(processor: Option<&str>, pause: &Pause) -> String {
         (status = 409, description = "With `hive`: the Hive is off", body = Refusal),
     ),
 )]
-pub(super) async fn resume(
+pub(crate) async fn resume(
     State(api): Shared,
     caller: Caller,
     hive: WholeHive,
@@ -241,7 +241,7 @@ fn read_pause(
     post, path = "/api/v1/queue/purge", tag = "Queue", operation_id = "purge_queue",
     responses((status = 200, description = "How many they were", body = PurgeDone)),
 )]
-pub(super) async fn purge(
+pub(crate) async fn purge(
     State(api): Shared,
     caller: Caller,
     _: NoParameters,
@@ -266,7 +266,7 @@ pub(super) async fn purge(
         (status = 409, description = "With `hive`: the Hive is off", body = Refusal),
     ),
 )]
-pub(super) async fn emergency_stop(
+pub(crate) async fn emergency_stop(
     State(api): Shared,
     caller: Caller,
     hive: WholeHive,
@@ -298,7 +298,7 @@ pub(super) async fn emergency_stop(
         (status = 404, description = "There is no such task, or it does not run", body = Refusal),
     ),
 )]
-pub(super) async fn abort(
+pub(crate) async fn abort(
     State(api): Shared,
     caller: Caller,
     _: NoParameters,

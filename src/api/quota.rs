@@ -27,7 +27,7 @@ const WARNINGS: Rate = Rate {
 
 /// What clients have used up.
 #[derive(Debug)]
-pub struct Quota {
+pub(crate) struct Quota {
     requests: Buckets<Client>,
     failures: Buckets<Network>,
     warnings: Buckets<()>,
@@ -41,8 +41,7 @@ enum Client {
 
 impl Quota {
     /// Nobody has asked anything.
-    #[expect(clippy::new_without_default, reason = "it has a beginning in time")]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             requests: Buckets::new(),
             failures: Buckets::new(),
@@ -51,7 +50,7 @@ impl Quota {
     }
 
     /// Counts a request of this caller, or from this address if it is nobody in particular.
-    pub(super) fn request(
+    pub(crate) fn request(
         &self,
         caller: Option<&Caller>,
         from: IpAddr,
@@ -66,7 +65,7 @@ impl Quota {
     }
 
     /// What the token of a request opens: `found`, or nothing while too many wrong ones come from there.
-    pub(super) fn judge(
+    pub(crate) fn judge(
         &self,
         found: Option<Arc<Key>>,
         from: IpAddr,

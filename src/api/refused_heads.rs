@@ -15,14 +15,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::headers;
 
 /// A connection on which answers without a body get one.
-pub(super) struct Explained<S> {
+pub(crate) struct Explained<S> {
     stream: S,
     /// What is left to send of an answer in the place of hyper's.
     answer: Option<Bytes>,
 }
 
 impl<S> Explained<S> {
-    pub fn new(stream: S) -> Self {
+    pub(crate) fn new(stream: S) -> Self {
         let answer = None;
         Self { stream, answer }
     }

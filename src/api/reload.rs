@@ -15,7 +15,7 @@ use crate::reload::Error;
 
 /// What a reload did, by keys of the settings.
 #[derive(Serialize, ToSchema)]
-pub(super) struct ReloadDone {
+pub(crate) struct ReloadDone {
     /// Always true.
     success: bool,
     /// What has changed and holds.
@@ -32,7 +32,7 @@ pub(super) struct ReloadDone {
     post, path = "/api/v1/reload", tag = "Service", operation_id = "reload",
     responses((status = 200, description = "What has changed", body = ReloadDone)),
 )]
-pub(super) async fn reload(
+pub(crate) async fn reload(
     State(api): Shared,
     caller: Caller,
     _: NoParameters,

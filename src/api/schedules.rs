@@ -14,7 +14,7 @@ use crate::schedules::{self, Listed};
     get, path = "/api/v1/schedules", tag = "Queue", operation_id = "list_schedules",
     responses((status = 200, description = "Schedules", body = Vec<Listed>)),
 )]
-pub(super) async fn list(
+pub(crate) async fn list(
     State(api): Shared,
     _: NoParameters,
 ) -> Result<Json<Vec<Listed>>, ApiError> {

@@ -41,29 +41,29 @@ use crate::config::{Current, Settings};
 
 /// What clients may cost.
 #[derive(Clone, Copy, Debug)]
-pub struct ServerLimits {
+pub(crate) struct ServerLimits {
     /// Connections at once; more of them wait in the kernel's queue.
-    pub connections: usize,
+    pub(crate) connections: usize,
     /// Time for a request's head, from when the connection is ready for it.
-    pub header_timeout: Duration,
+    pub(crate) header_timeout: Duration,
     /// Time for which a client may take nothing of an answer.
-    pub idle_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
 }
 
 /// Who may ask, and under which names.
 #[derive(Clone)]
-pub struct Door {
-    pub hosts: Hosts,
-    pub access: Access,
-    pub quota: Arc<Quota>,
-    pub current: Current,
+pub(crate) struct Door {
+    pub(crate) hosts: Hosts,
+    pub(crate) access: Access,
+    pub(crate) quota: Arc<Quota>,
+    pub(crate) current: Current,
     /// `None` speaks plain HTTP.
-    pub tls: Option<TlsAcceptor>,
+    pub(crate) tls: Option<TlsAcceptor>,
 }
 
 /// A connection's place among the connections, of all and of its address. What a connection is upgraded
 /// to keeps it.
-pub(super) type Place = Arc<(OwnedSemaphorePermit, AddressPermit)>;
+pub(crate) type Place = Arc<(OwnedSemaphorePermit, AddressPermit)>;
 
 /// A connection's place, and who sits on it.
 struct Seat {
@@ -87,7 +87,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves `app` until `stop`, then lets open requests end.
-pub async fn serve(
+pub(crate) async fn serve(
     listener: TcpListener,
     app: Router,
     door: Door,

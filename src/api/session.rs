@@ -41,21 +41,21 @@ const LOGOUT: &str = "/api/v1/logout";
 const LOGIN_BYTES: usize = 4096;
 
 /// Whether this call sets the cookie, and so has to know whence it comes.
-pub(super) fn sets_cookie(path: &str) -> bool {
+pub(crate) fn sets_cookie(path: &str) -> bool {
     matches!(path, LOGIN | LOGOUT)
 }
 
 /// From where it comes.
 #[derive(Clone, Copy)]
-pub(super) struct From {
-    pub address: IpAddr,
+pub(crate) struct From {
+    pub(crate) address: IpAddr,
     /// Whether the browser speaks TLS, with the service or with a proxy of ours.
-    pub is_secure: bool,
+    pub(crate) is_secure: bool,
 }
 
 /// Who asks.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Session {
+pub(crate) struct Session {
     /// Whether tokens are asked for; if not, the rest is null.
     auth: bool,
     /// The token's name.
@@ -84,7 +84,7 @@ pub(super) struct Session {
         (status = 401, description = "The token does not hold", body = Refusal),
     ),
 )]
-pub(super) async fn login(
+pub(crate) async fn login(
     State(api): Shared,
     Extension(from): Extension<From>,
     _: NoParameters,
@@ -113,7 +113,7 @@ pub(super) async fn login(
         ("Set-Cookie" = String, description = "An empty cookie"),
     ))),
 )]
-pub(super) async fn logout(Extension(from): Extension<From>, _: NoParameters) -> Response {
+pub(crate) async fn logout(Extension(from): Extension<From>, _: NoParameters) -> Response {
     let gone = cookie(from, "", "; Max-Age=0");
     (StatusCode::NO_CONTENT, [(header::SET_COOKIE, gone)]).into_response()
 }
@@ -123,7 +123,7 @@ pub(super) async fn logout(Extension(from): Extension<From>, _: NoParameters) ->
     get, path = "/api/v1/session", tag = "Session", operation_id = "get_session",
     responses((status = 200, description = "Who that is", body = Session)),
 )]
-pub(super) async fn show(_: NoParameters, caller: Caller, headers: HeaderMap) -> Json<Session> {
+pub(crate) async fn show(_: NoParameters, caller: Caller, headers: HeaderMap) -> Json<Session> {
     Json(match caller.grant() {
         Some(grant) => somebody(grant, token_in(&headers)),
         None => nobody(),
@@ -160,7 +160,7 @@ fn cookie(from: From, token: &str, more: &str) -> HeaderValue {
 }
 
 /// The token in the cookies of a request.
-pub(super) fn token_in(headers: &HeaderMap) -> Option<&[u8]> {
+pub(crate) fn token_in(headers: &HeaderMap) -> Option<&[u8]> {
     let cookies = headers.get_all(header::COOKIE).into_iter();
     let mut cookies = cookies.flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
     let token = cookies.find_map(|cookie| cookie.trim_ascii().strip_prefix(COOKIE))?;
@@ -168,7 +168,7 @@ pub(super) fn token_in(headers: &HeaderMap) -> Option<&[u8]> {
 }
 
 /// Whether a change by cookie is made by a page that could read the session.
-pub(super) fn is_own_page(headers: &HeaderMap, token: &[u8]) -> bool {
+pub(crate) fn is_own_page(headers: &HeaderMap, token: &[u8]) -> bool {
     let sent = headers
         .get(CSRF_HEADER)
         .map_or(&b""[..], HeaderValue::as_bytes);

@@ -17,18 +17,18 @@ const UNBUFFERED: (HeaderName, HeaderValue) = (
 
 /// One event, of fields that have no line breaks in them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Event(String);
+pub(crate) struct Event(String);
 
 impl Event {
-    pub fn event(self, name: impl AsRef<str>) -> Self {
+    pub(crate) fn event(self, name: impl AsRef<str>) -> Self {
         self.field("event", name.as_ref())
     }
 
-    pub fn id(self, id: impl AsRef<str>) -> Self {
+    pub(crate) fn id(self, id: impl AsRef<str>) -> Self {
         self.field("id", id.as_ref())
     }
 
-    pub fn data(self, data: impl AsRef<str>) -> Self {
+    pub(crate) fn data(self, data: impl AsRef<str>) -> Self {
         self.field("data", data.as_ref())
     }
 
@@ -49,13 +49,13 @@ impl Event {
 }
 
 /// An answer that is a stream of events.
-pub(super) struct Sse<S>(S);
+pub(crate) struct Sse<S>(S);
 
 impl<S> Sse<S>
 where
     S: Stream<Item = Result<Event, Infallible>> + Send + 'static,
 {
-    pub fn new(events: S) -> Self {
+    pub(crate) fn new(events: S) -> Self {
         Self(events)
     }
 }

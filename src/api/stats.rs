@@ -16,7 +16,7 @@ use crate::state::{Chart, Window};
     params(parameters::WindowParameter),
     responses((status = 200, description = "A chart's points", body = Chart)),
 )]
-pub(super) async fn stats(
+pub(crate) async fn stats(
     State(api): Shared,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Chart>, ApiError> {

@@ -56,7 +56,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
         (status = 200, description = "Events", body = Value, content_type = "text/event-stream",
         example = "event:task_finished\nid:7\ndata:{\"status\":\"COMPLETED\"}\n\n")),
 )]
-pub(super) async fn stream(
+pub(crate) async fn stream(
     State(api): Shared,
     caller: Caller,
     TaskIdPath(task_id): TaskIdPath,

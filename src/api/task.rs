@@ -24,7 +24,7 @@ const LINES_LIMIT: u32 = 10_000;
 
 /// What was done with one task.
 #[derive(Serialize, ToSchema)]
-pub(super) struct TaskDone {
+pub(crate) struct TaskDone {
     /// Always true.
     success: bool,
     #[schema(value_type = Uuid)]
@@ -34,7 +34,7 @@ pub(super) struct TaskDone {
 }
 
 impl TaskDone {
-    pub fn new(task_id: TaskId, message: impl Into<Cow<'static, str>>) -> Json<Self> {
+    pub(crate) fn new(task_id: TaskId, message: impl Into<Cow<'static, str>>) -> Json<Self> {
         Json(Self {
             success: true,
             task_id,
@@ -56,7 +56,7 @@ impl TaskDone {
             body = Refusal),
     ),
 )]
-pub(super) async fn retry(
+pub(crate) async fn retry(
     State(api): Shared,
     caller: Caller,
     uri: Uri,
@@ -81,7 +81,7 @@ pub(super) async fn retry(
 }
 
 /// When a retried task starts, as the parameter `now` says.
-pub(super) fn retry_at(query: &Query) -> Result<RetryAt, ApiError> {
+pub(crate) fn retry_at(query: &Query) -> Result<RetryAt, ApiError> {
     Ok(match query.flag("now", false)? {
         true => RetryAt::Now,
         false => RetryAt::AsGiven,
@@ -97,7 +97,7 @@ pub(super) fn retry_at(query: &Query) -> Result<RetryAt, ApiError> {
         (status = 409, description = "It waits or runs, or an open task needs its result", body = Refusal),
     ),
 )]
-pub(super) async fn delete(
+pub(crate) async fn delete(
     State(api): Shared,
     caller: Caller,
     _: NoParameters,
@@ -126,7 +126,7 @@ pub(super) async fn delete(
     params(parameters::TaskIdParameter, parameters::LogParameters),
     responses((status = 200, description = "Lines", body = Vec<LogLine>)),
 )]
-pub(super) async fn logs(
+pub(crate) async fn logs(
     State(api): Shared,
     uri: Uri,
     TaskIdPath(task_id): TaskIdPath,

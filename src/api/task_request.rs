@@ -17,7 +17,7 @@ use crate::processors::Registry;
 const DELAY_LIMIT: f64 = 10.0 * 366.0 * 86_400.0;
 
 /// Reads `{"content": "…", …}`.
-pub(super) fn read_task(
+pub(crate) fn read_task(
     body: &[u8],
     registry: &Registry,
     caller: &Caller,
@@ -26,7 +26,7 @@ pub(super) fn read_task(
 }
 
 /// The task that a JSON value describes.
-pub(super) fn task_of(
+pub(crate) fn task_of(
     value: Value,
     registry: &Registry,
     caller: &Caller,

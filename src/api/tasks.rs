@@ -33,7 +33,7 @@ const PAGE: u32 = 200;
     "status": "PENDING",
     "created_at": "2026-01-31T12:00:00.000000Z"
 })))]
-pub(super) struct Created {
+pub(crate) struct Created {
     #[schema(value_type = Uuid)]
     task_id: TaskId,
     status: TaskStatus,
@@ -55,7 +55,7 @@ pub(super) struct Created {
         (status = 409, description = "Another task has this `unique_key`", body = Taken),
     ),
 )]
-pub(super) async fn create(
+pub(crate) async fn create(
     State(api): Shared,
     caller: Caller,
     uri: Uri,
@@ -101,7 +101,7 @@ pub(super) async fn create(
     params(parameters::TaskIdParameter, parameters::WaitParameter, parameters::WithLogsParameter),
     responses((status = 200, description = "The task", body = Task)),
 )]
-pub(super) async fn show(
+pub(crate) async fn show(
     State(api): Shared,
     caller: Caller,
     uri: Uri,
@@ -137,7 +137,7 @@ pub(super) async fn show(
         ("X-Total-Count" = i64, description = "Tasks on all pages, where that is cheap to know"),
     ))),
 )]
-pub(super) async fn list(
+pub(crate) async fn list(
     State(api): Shared,
     caller: Caller,
     uri: Uri,

@@ -14,10 +14,10 @@ use crate::traces::{Span, Traces};
 
 /// The span of a request, if there is one.
 #[derive(Clone, Default)]
-pub(super) struct Traced(Option<Span>);
+pub(crate) struct Traced(Option<Span>);
 
 /// Makes a span of each request but the probes.
-pub(super) async fn follow(
+pub(crate) async fn follow(
     State(traces): State<Traces>,
     mut request: Request,
     next: Next,
@@ -78,11 +78,11 @@ fn is_word(part: &str) -> bool {
 }
 
 /// The commit that a request waits for.
-pub(super) struct Commit(Option<Span>);
+pub(crate) struct Commit(Option<Span>);
 
 impl Traced {
     /// The commit of these tasks begins: they will know what they came in with.
-    pub fn commit(&self, tasks: &mut [NewTask]) -> Commit {
+    pub(crate) fn commit(&self, tasks: &mut [NewTask]) -> Commit {
         let span = self.0.as_ref().map(|span| span.commit(tasks.len()));
         if let Some(span) = &span {
             let carried = span.carried();
@@ -96,7 +96,11 @@ impl Traced {
 
 impl Commit {
     /// It has ended: what came of it, with the id of the task if it is one.
-    pub fn end<T>(self, done: &Result<T, Error>, task_id: impl FnOnce(&T) -> Option<String>) {
+    pub(crate) fn end<T>(
+        self,
+        done: &Result<T, Error>,
+        task_id: impl FnOnce(&T) -> Option<String>,
+    ) {
         let Some(span) = self.0 else {
             return;
         };

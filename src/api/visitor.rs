@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 /// The address of who asks. Each proxy adds at the end of `X-Forwarded-For` whom it has heard; what stands
 /// before the last one that is not ours may be invented.
-pub(super) fn address(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
+pub(crate) fn address(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
     let is_ours = |address: IpAddr| proxies.iter().any(|network| network.contains(&address));
     let mut address = peer.to_canonical();
     if !is_ours(address) {
@@ -28,14 +28,14 @@ pub(super) fn address(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> I
 }
 
 /// Whether the peer is a proxy of ours, which speaks for many.
-pub(super) fn is_proxy(peer: IpAddr, proxies: &[IpNet]) -> bool {
+pub(crate) fn is_proxy(peer: IpAddr, proxies: &[IpNet]) -> bool {
     let peer = peer.to_canonical();
     proxies.iter().any(|network| network.contains(&peer))
 }
 
 /// Whether a proxy of ours says that it was asked over TLS. Of several the first, which the browser talks to,
 /// is heard; were that invented, the browser would merely keep its cookie from plain HTTP.
-pub(super) fn is_over_tls(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> bool {
+pub(crate) fn is_over_tls(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> bool {
     let is_ours = is_proxy(peer, proxies);
     let said = headers.get("x-forwarded-proto");
     let first = said.and_then(|said| said.as_bytes().split(|byte| *byte == b',').next());

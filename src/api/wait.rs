@@ -17,7 +17,7 @@ use crate::models::TaskId;
 const WAIT_LIMIT: f64 = 3600.0;
 
 /// The parameter `wait`.
-pub(super) fn of(query: &Query) -> Result<Option<Duration>, ApiError> {
+pub(crate) fn of(query: &Query) -> Result<Option<Duration>, ApiError> {
     let expected = "a number of seconds from 0 to 3600";
     let Some(seconds) = query.get::<f64>("wait", "float_parsing", expected)? else {
         return Ok(None);
@@ -30,7 +30,7 @@ pub(super) fn of(query: &Query) -> Result<Option<Duration>, ApiError> {
 }
 
 /// Waits until the task has finished, the time is over, or the service stops.
-pub(super) async fn until_finished(
+pub(crate) async fn until_finished(
     api: &Api,
     task_id: TaskId,
     wait: Duration,
@@ -45,7 +45,7 @@ pub(super) async fn until_finished(
 
 /// 200 with the task if it has finished by then, 202 with the task as it is if not; nothing if it is not
 /// there any more.
-pub(super) async fn answer_when_finished(
+pub(crate) async fn answer_when_finished(
     api: &Api,
     caller: &Caller,
     task_id: TaskId,

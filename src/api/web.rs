@@ -19,12 +19,12 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 struct Files;
 
 /// `GET /`
-pub(super) async fn page(headers: HeaderMap) -> Result<Response, ApiError> {
+pub(crate) async fn page(headers: HeaderMap) -> Result<Response, ApiError> {
     serve("index.html", &headers)
 }
 
 /// `GET /web/{path}`
-pub(super) async fn asset(
+pub(crate) async fn asset(
     Path(path): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -33,7 +33,7 @@ pub(super) async fn asset(
 
 /// Browsers ask each time whether a file has changed, so that a new version of the service is a new
 /// dashboard at once.
-pub(super) fn serve(path: &str, asked: &HeaderMap) -> Result<Response, ApiError> {
+pub(crate) fn serve(path: &str, asked: &HeaderMap) -> Result<Response, ApiError> {
     let file = Files::get(path).ok_or(ApiError::NotFound("Not Found"))?;
     let tag = tag(&file);
     let headers = [

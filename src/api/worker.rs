@@ -22,20 +22,20 @@ use crate::state::Error;
 
 /// The answer to a claim.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Claimed {
+pub(crate) struct Claimed {
     tasks: Vec<Assigned>,
 }
 
 /// The lease that a call has renewed.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Lease {
+pub(crate) struct Lease {
     /// When another attempt may begin, unless the worker is heard of before.
     lease_expires_at: Timestamp,
 }
 
 /// What the task has become.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Ended {
+pub(crate) struct Ended {
     /// Always true.
     success: bool,
     #[schema(value_type = Uuid)]
@@ -51,7 +51,7 @@ pub(super) struct Ended {
     request_body = requests::ClaimRequest,
     responses((status = 200, description = "Tasks; none, if the time is over", body = Claimed)),
 )]
-pub(super) async fn claim(
+pub(crate) async fn claim(
     State(api): Shared,
     caller: Caller,
     _: NoParameters,
@@ -92,7 +92,7 @@ pub(super) async fn claim(
         (status = 409, description = "The attempt does not run any more", body = Refusal),
     ),
 )]
-pub(super) async fn heartbeat(
+pub(crate) async fn heartbeat(
     State(api): Shared,
     _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
@@ -111,7 +111,7 @@ pub(super) async fn heartbeat(
         (status = 409, description = "The attempt does not run any more", body = Refusal),
     ),
 )]
-pub(super) async fn log(
+pub(crate) async fn log(
     State(api): Shared,
     _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
@@ -131,7 +131,7 @@ pub(super) async fn log(
         (status = 409, description = "The attempt does not run any more", body = Refusal),
     ),
 )]
-pub(super) async fn progress(
+pub(crate) async fn progress(
     State(api): Shared,
     _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
@@ -153,7 +153,7 @@ pub(super) async fn progress(
         (status = 409, description = "The attempt does not run any more", body = Refusal),
     ),
 )]
-pub(super) async fn complete(
+pub(crate) async fn complete(
     State(api): Shared,
     _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
@@ -194,7 +194,7 @@ pub(super) async fn complete(
         (status = 409, description = "The attempt does not run any more", body = Refusal),
     ),
 )]
-pub(super) async fn fail(
+pub(crate) async fn fail(
     State(api): Shared,
     _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,

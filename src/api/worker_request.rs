@@ -28,15 +28,15 @@ const WAIT_LIMIT: f64 = 60.0;
 const LINES_LIMIT: usize = 1000;
 
 /// What a worker asks for.
-pub(super) struct Claim {
-    pub processors: Vec<String>,
-    pub limit: usize,
-    pub wait: Duration,
-    pub worker: Option<String>,
+pub(crate) struct Claim {
+    pub(crate) processors: Vec<String>,
+    pub(crate) limit: usize,
+    pub(crate) wait: Duration,
+    pub(crate) worker: Option<String>,
 }
 
 /// Reads `{"processors": […], "limit", "wait", "worker"}`.
-pub(super) fn claim(body: &[u8], registry: &Registry, caller: &Caller) -> Result<Claim, ApiError> {
+pub(crate) fn claim(body: &[u8], registry: &Registry, caller: &Caller) -> Result<Claim, ApiError> {
     let mut fields = Fields::new(parse_object(body)?);
     let claim = Claim {
         processors: processors(&mut fields, registry, caller),
@@ -96,12 +96,12 @@ fn wait(fields: &mut Fields) -> Duration {
 }
 
 /// Reads `{"attempt"}`.
-pub(super) fn heartbeat(body: &[u8]) -> Result<(i64, Call), ApiError> {
+pub(crate) fn heartbeat(body: &[u8]) -> Result<(i64, Call), ApiError> {
     call(body, &["attempt"], |_| Some(Call::Heartbeat))
 }
 
 /// Reads `{"attempt", "line"}` or `{"attempt", "lines": […]}`.
-pub(super) fn log(body: &[u8]) -> Result<(i64, Call), ApiError> {
+pub(crate) fn log(body: &[u8]) -> Result<(i64, Call), ApiError> {
     let (body, note) = whole_text(body);
     call(&body, &["attempt", "line", "lines"], |fields| {
         let (name, texts) = match fields.take("lines") {
@@ -125,7 +125,7 @@ pub(super) fn log(body: &[u8]) -> Result<(i64, Call), ApiError> {
 }
 
 /// Reads `{"attempt", "progress"}`.
-pub(super) fn progress(body: &[u8]) -> Result<(i64, Call), ApiError> {
+pub(crate) fn progress(body: &[u8]) -> Result<(i64, Call), ApiError> {
     call(body, &["attempt", "progress"], |fields| {
         let msg = "Input should be a number from 0 to 1";
         let progress = fields.required("progress", |fields, name| {
@@ -138,16 +138,16 @@ pub(super) fn progress(body: &[u8]) -> Result<(i64, Call), ApiError> {
 }
 
 /// The end of an attempt.
-pub(super) struct End<T> {
-    pub attempt: i64,
-    pub end: T,
+pub(crate) struct End<T> {
+    pub(crate) attempt: i64,
+    pub(crate) end: T,
     /// A line for the task's log: what had to be replaced.
-    pub note: Option<String>,
+    pub(crate) note: Option<String>,
 }
 
 /// Reads `{"attempt", "result"}`. A result that is no text is kept as the JSON that it is, and never becomes
 /// a tree of values.
-pub(super) fn complete(body: &[u8]) -> Result<End<String>, ApiError> {
+pub(crate) fn complete(body: &[u8]) -> Result<End<String>, ApiError> {
     let (body, note) = whole_text(body);
     if !body.trim_ascii_start().starts_with(b"{") {
         return parse_object(&body).and_then(|_| Err(unnoted()));
@@ -189,7 +189,7 @@ fn text_of(json: &str) -> String {
 }
 
 /// Reads `{"attempt", "error", "retry"}`.
-pub(super) fn fail(body: &[u8]) -> Result<End<Call>, ApiError> {
+pub(crate) fn fail(body: &[u8]) -> Result<End<Call>, ApiError> {
     let (body, note) = whole_text(body);
     let (attempt, end) = call(&body, &["attempt", "error", "retry"], |fields| {
         let error = fields.required_text("error");

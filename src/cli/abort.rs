@@ -18,7 +18,7 @@ ask at, it needs --yes.";
 /// Stop tasks that run.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Abort {
+pub(crate) struct Abort {
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
@@ -27,7 +27,7 @@ pub(super) struct Abort {
 }
 
 /// Gives the orders.
-pub(super) async fn run(abort: &Abort) -> Result<(), Error> {
+pub(crate) async fn run(abort: &Abort) -> Result<(), Error> {
     let verb = Verb {
         name: "Abort",
         one: &|id| (Method::POST, format!("/api/v1/queue/task/{id}/abort")),

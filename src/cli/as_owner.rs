@@ -10,7 +10,7 @@ use std::path::Path;
 use super::error::Error;
 
 /// The rights of a folder's owner, for the whole process, until it is dropped.
-pub(super) struct AsOwner {
+pub(crate) struct AsOwner {
     #[cfg(target_os = "linux")]
     _rights: Option<linux::Rights>,
 }
@@ -19,7 +19,7 @@ impl AsOwner {
     /// Takes the rights of who decides what `path` leads to. Nothing changes if that is root, or if
     /// this process is not root's.
     #[cfg(target_os = "linux")]
-    pub fn of(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn of(path: &Path) -> Result<Self, Error> {
         let rights = linux::Rights::of(path);
         let rights = rights.map_err(|error| {
             let path = path.display();
@@ -31,7 +31,7 @@ impl AsOwner {
     }
 
     #[cfg(not(target_os = "linux"))]
-    pub fn of(_: &Path) -> Result<Self, Error> {
+    pub(crate) fn of(_: &Path) -> Result<Self, Error> {
         Ok(Self {})
     }
 }
@@ -50,13 +50,13 @@ mod linux {
     const NO_GROUP: libc::gid_t = 65534;
 
     /// Rights that are another user's until it is dropped; then they are root's again.
-    pub struct Rights {
+    pub(crate) struct Rights {
         groups: Vec<libc::gid_t>,
         group: libc::gid_t,
     }
 
     impl Rights {
-        pub fn of(path: &Path) -> io::Result<Option<Self>> {
+        pub(crate) fn of(path: &Path) -> io::Result<Option<Self>> {
             if !rustix::process::geteuid().is_root() {
                 return Ok(None);
             }

@@ -33,7 +33,7 @@ const NAMED_PROBLEMS: usize = 5;
 /// Copy the database into one file, also while the service runs.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Backup {
+pub(crate) struct Backup {
     /// File to write
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -45,7 +45,7 @@ pub(super) struct Backup {
 }
 
 /// Copies, checks, and puts the copy in its place.
-pub(super) async fn run(backup: &Backup) -> Result<(), Error> {
+pub(crate) async fn run(backup: &Backup) -> Result<(), Error> {
     let (database, file) = (backup.database.existing()?, &backup.file);
     check_place(&database, file, backup.force)?;
     let source = open(&database).await?;
@@ -88,7 +88,7 @@ async fn open(database: &Path) -> Result<Source, Error> {
 }
 
 /// Copies a database into a draft and reads the copy from end to end. A damaged one is an error.
-pub(super) async fn copy_checked(mut source: Source, draft: &Draft) -> Result<Audit, Error> {
+pub(crate) async fn copy_checked(mut source: Source, draft: &Draft) -> Result<Audit, Error> {
     let failed = |error: OpenError| match error {
         // Nobody knows the draft's own name.
         OpenError::Copy { reason, .. } => {

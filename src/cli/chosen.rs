@@ -16,7 +16,7 @@ use crate::models::TaskId;
 
 /// The arguments of every verb that takes many tasks.
 #[derive(Args, Debug)]
-pub(super) struct Chosen {
+pub(crate) struct Chosen {
     /// Ids of tasks; or choose them by what they are
     #[arg(value_name = "ID")]
     ids: Vec<TaskId>,
@@ -33,24 +33,24 @@ pub(super) struct Chosen {
 }
 
 /// What a verb does with its tasks.
-pub(super) struct Verb<'a> {
+pub(crate) struct Verb<'a> {
     /// `Delete`
-    pub name: &'a str,
+    pub(crate) name: &'a str,
     /// The call for one task.
-    pub one: &'a dyn Fn(TaskId) -> (Method, String),
+    pub(crate) one: &'a dyn Fn(TaskId) -> (Method, String),
     /// What to say of a task when its call gives no words.
-    pub done: &'a str,
+    pub(crate) done: &'a str,
     /// The call for those that a filter finds.
-    pub many: (Method, &'a str),
+    pub(crate) many: (Method, &'a str),
     /// A parameter of that call besides the filter.
-    pub with: Option<(&'static str, &'static str)>,
+    pub(crate) with: Option<(&'static str, &'static str)>,
     /// Whether it is agreed to do it to all that a filter finds: with --yes, or as it can be taken back.
-    pub yes: bool,
+    pub(crate) yes: bool,
 }
 
 impl Chosen {
     /// Does it to each of them.
-    pub async fn apply(&self, verb: &Verb<'_>) -> Result<(), Error> {
+    pub(crate) async fn apply(&self, verb: &Verb<'_>) -> Result<(), Error> {
         match (self.ids.is_empty(), self.filter.parameters().is_empty()) {
             (false, true) => self.apply_to_ids(verb).await,
             (true, false) => self.apply_to_found(verb).await,

@@ -28,12 +28,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const CA_OPTION: &str = "--ca-file";
 
 /// What bytes go through, whether TLS is around them or not.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// A connection to one service.
-pub(super) struct Client {
+pub(crate) struct Client {
     http: reqwest::Client,
     /// Without a slash at its end.
     url: String,
@@ -44,7 +44,11 @@ pub(super) struct Client {
 
 impl Client {
     /// A client of the service at `url`; nothing is sent yet.
-    pub fn new(url: &Url, token: Option<Token>, ca_file: Option<&Path>) -> Result<Self, Error> {
+    pub(crate) fn new(
+        url: &Url,
+        token: Option<Token>,
+        ca_file: Option<&Path>,
+    ) -> Result<Self, Error> {
         let trusted = match (url.scheme(), ca_file) {
             ("https", Some(path)) => TrustedCertificates::in_file(path).map_err(Error::Failed)?,
             ("https", None) => TrustedCertificates::usual(),
@@ -68,17 +72,17 @@ impl Client {
     }
 
     /// The service's address.
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// How the service knows who asks, if there is a token to say it.
-    pub fn authorization(&self) -> Option<HeaderValue> {
+    pub(crate) fn authorization(&self) -> Option<HeaderValue> {
         self.token.as_ref().map(Token::header)
     }
 
     /// A connection to the service, for what is no request and answer.
-    pub async fn connect(&self) -> io::Result<Box<dyn Stream>> {
+    pub(crate) async fn connect(&self) -> io::Result<Box<dyn Stream>> {
         let url: Url = self.url.parse().map_err(io::Error::other)?;
         let host = url.host_str().unwrap_or_default();
         let host = host.trim_matches(['[', ']']);
@@ -94,7 +98,7 @@ impl Client {
     }
 
     /// A request that is not sent yet.
-    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.url));
         match self.authorization() {
             Some(token) => request.header(AUTHORIZATION, token),
@@ -103,17 +107,17 @@ impl Client {
     }
 
     /// The answer to `GET path`, to be read.
-    pub async fn open(&self, path: &str) -> Result<Response, Error> {
+    pub(crate) async fn open(&self, path: &str) -> Result<Response, Error> {
         self.send(self.request(Method::GET, path)).await
     }
 
     /// The answer to `GET path`.
-    pub async fn get(&self, path: &str) -> Result<Value, Error> {
+    pub(crate) async fn get(&self, path: &str) -> Result<Value, Error> {
         self.answer(self.request(Method::GET, path)).await
     }
 
     /// The object that `GET path` answers.
-    pub async fn get_object(&self, path: &str) -> Result<Value, Error> {
+    pub(crate) async fn get_object(&self, path: &str) -> Result<Value, Error> {
         let answer = self.get(path).await?;
         match answer.is_object() {
             true => Ok(answer),
@@ -122,7 +126,7 @@ impl Client {
     }
 
     /// The answer to `POST path`, with a JSON body or none.
-    pub async fn post(&self, path: &str, body: Option<&Value>) -> Result<Value, Error> {
+    pub(crate) async fn post(&self, path: &str, body: Option<&Value>) -> Result<Value, Error> {
         let mut request = self.request(Method::POST, path);
         if let Some(body) = body {
             request = request.json(body);
@@ -131,14 +135,14 @@ impl Client {
     }
 
     /// The answer to `POST path`, with a body that holds JSON and is sent as it is read.
-    pub async fn upload(&self, path: &str, body: reqwest::Body) -> Result<Value, Error> {
+    pub(crate) async fn upload(&self, path: &str, body: reqwest::Body) -> Result<Value, Error> {
         let request = self.request(Method::POST, path);
         let request = request.header("content-type", "application/json");
         self.answer(request.body(body)).await
     }
 
     /// The answer to a request; null if it has no body.
-    pub async fn answer(&self, request: RequestBuilder) -> Result<Value, Error> {
+    pub(crate) async fn answer(&self, request: RequestBuilder) -> Result<Value, Error> {
         let response = self.send(request).await?;
         if response.status() == StatusCode::NO_CONTENT {
             return Ok(Value::Null);
@@ -149,7 +153,7 @@ impl Client {
     }
 
     /// The answer to a request, to be read.
-    pub async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
         let answer = request.send().await;
         let response = answer.map_err(|error| self.unreachable(&error))?;
         if response.status().is_success() {
@@ -170,7 +174,7 @@ impl Client {
 
     /// What to say of an answer that points elsewhere. It is not followed: the token is for the service that
     /// was named, and the one that is pointed to may be anybody's.
-    pub fn redirected(&self, status: StatusCode, headers: &HeaderMap) -> Error {
+    pub(crate) fn redirected(&self, status: StatusCode, headers: &HeaderMap) -> Error {
         let url = &self.url;
         let there = headers.get(LOCATION).map(HeaderValue::as_bytes);
         let there = there.map(|there| String::from_utf8_lossy(there).into_owned());
@@ -182,19 +186,19 @@ impl Client {
     }
 
     /// What an answer says became of an order, in words for a person.
-    pub fn message<'a>(&self, answer: &'a Value) -> Result<&'a str, Error> {
+    pub(crate) fn message<'a>(&self, answer: &'a Value) -> Result<&'a str, Error> {
         let message = answer["message"].as_str();
         message.ok_or_else(|| self.not_a_service())
     }
 
     /// What to say of an answer that cannot be read.
-    pub fn not_a_service(&self) -> Error {
+    pub(crate) fn not_a_service(&self) -> Error {
         let url = &self.url;
         Error::Failed(format!("{url} answers, but not as a venom service does"))
     }
 
     /// What to say of a connection that did not come about or broke.
-    pub fn unreachable(&self, error: &reqwest::Error) -> Error {
+    pub(crate) fn unreachable(&self, error: &reqwest::Error) -> Error {
         if let Some(reason) = tls::reason(error, CA_OPTION) {
             return no_trust(&self.url, &reason);
         }
@@ -212,7 +216,7 @@ fn no_trust(url: &str, reason: &str) -> Error {
 }
 
 /// What to say when nothing takes a connection.
-pub(super) fn no_service(url: &str, reason: &(dyn std::error::Error + 'static)) -> Error {
+pub(crate) fn no_service(url: &str, reason: &(dyn std::error::Error + 'static)) -> Error {
     if let Some(reason) = tls::reason(reason, CA_OPTION) {
         return no_trust(url, &reason);
     }
@@ -239,7 +243,7 @@ fn root(error: &reqwest::Error) -> &(dyn std::error::Error + 'static) {
 }
 
 /// Whether an answer may be another one later: what was asked too much or too often is none for good.
-pub(super) fn passes(status: StatusCode) -> bool {
+pub(crate) fn passes(status: StatusCode) -> bool {
     matches!(
         status,
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS

@@ -15,14 +15,14 @@ Examples:
 /// Print the completions for a shell.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Completions {
+pub(crate) struct Completions {
     /// Shell that reads them
     #[arg(value_enum)]
     shell: Shell,
 }
 
 /// Prints them.
-pub(super) fn run(completions: &Completions) -> Result<(), Error> {
+pub(crate) fn run(completions: &Completions) -> Result<(), Error> {
     let mut script = Vec::new();
     let mut command = super::command_line();
     clap_complete::generate(completions.shell, &mut command, "venom", &mut script);

@@ -7,7 +7,7 @@ use super::output::say;
 
 /// Whether to ask before `what` is done: not where `--yes` was given. Where nobody can be asked, `--yes` has to
 /// be: what a script pipes into a command is no consent.
-pub(super) fn must_ask(yes: bool, what: &str) -> Result<bool, Error> {
+pub(crate) fn must_ask(yes: bool, what: &str) -> Result<bool, Error> {
     match (yes, io::stdin().is_terminal()) {
         (true, _) => Ok(false),
         (false, true) => Ok(true),
@@ -18,7 +18,7 @@ pub(super) fn must_ask(yes: bool, what: &str) -> Result<bool, Error> {
 }
 
 /// Whether the person at the terminal says yes; nothing else than yes is one.
-pub(super) fn confirm(question: &str) -> Result<bool, Error> {
+pub(crate) fn confirm(question: &str) -> Result<bool, Error> {
     say(format_args!("{question} [y/N]"));
     let mut answer = String::new();
     io::stdin()

@@ -12,7 +12,7 @@ const HEADING: &str = "Which database";
 
 /// The flags by which a command finds the file.
 #[derive(Args, Clone, Debug)]
-pub(super) struct DatabaseFile {
+pub(crate) struct DatabaseFile {
     /// Database file [env: VENOM_DATABASE_PATH] [default: ./data/venom.db]
     #[arg(long, value_name = "FILE", help_heading = HEADING)]
     database: Option<PathBuf>,
@@ -23,7 +23,7 @@ pub(super) struct DatabaseFile {
 
 impl DatabaseFile {
     /// The settings of the service whose database it is.
-    pub fn load(&self) -> Result<Loaded, crate::config::Error> {
+    pub(crate) fn load(&self) -> Result<Loaded, crate::config::Error> {
         Settings::load(&Sources {
             config_file: self.config.clone(),
             overrides: Overrides {
@@ -35,12 +35,12 @@ impl DatabaseFile {
     }
 
     /// Where the file is, or will be.
-    pub fn path(&self) -> Result<PathBuf, Error> {
+    pub(crate) fn path(&self) -> Result<PathBuf, Error> {
         Ok(self.load()?.settings.database_path)
     }
 
     /// Where the file is; fails if there is none, or if it is not the one that the running service has open.
-    pub fn existing(&self) -> Result<PathBuf, Error> {
+    pub(crate) fn existing(&self) -> Result<PathBuf, Error> {
         let path = self.path()?;
         // It may also be gone under a service that runs.
         check_in_place(&path).map_err(|error| Error::Failed(error.to_string()))?;
@@ -55,6 +55,6 @@ impl DatabaseFile {
 }
 
 /// Whether two paths lead to the same file; false if one of them leads to none.
-pub(super) fn is_same_file(one: &Path, other: &Path) -> bool {
+pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }

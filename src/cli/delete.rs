@@ -18,7 +18,7 @@ several ids was refused. With a filter it asks first, and where there is no term
 /// Delete finished tasks, with their logs.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Delete {
+pub(crate) struct Delete {
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
@@ -27,7 +27,7 @@ pub(super) struct Delete {
 }
 
 /// Gives the orders.
-pub(super) async fn run(delete: &Delete) -> Result<(), Error> {
+pub(crate) async fn run(delete: &Delete) -> Result<(), Error> {
     let verb = Verb {
         name: "Delete",
         one: &|id| (Method::DELETE, format!("/api/v1/tasks/{id}")),

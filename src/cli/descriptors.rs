@@ -11,7 +11,7 @@ const LEAST_RESERVE: u64 = 256;
 /// Raises the soft limit on open files as far as it is needed and allowed.
 ///
 /// Not simply to the hard limit, which may be a billion. Programs of tasks keep the limit of before.
-pub(super) fn raise_limit(max_connections: usize) {
+pub(crate) fn raise_limit(max_connections: usize) {
     let connections = max_connections as u64;
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let wanted = connections + RESERVE;

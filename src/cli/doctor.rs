@@ -31,7 +31,7 @@ Exit code 1 says that a check failed; a warning is no failure.";
 /// Check the settings, database, disk, files, certificate and clock.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Doctor {
+pub(crate) struct Doctor {
     /// Do not read the whole database
     #[arg(long)]
     quick: bool,
@@ -49,7 +49,7 @@ pub(super) struct Doctor {
 }
 
 /// Looks at everything and prints what it finds.
-pub(super) async fn run(doctor: &Doctor) -> Result<(), Error> {
+pub(crate) async fn run(doctor: &Doctor) -> Result<(), Error> {
     let report = match doctor.service || doctor.target.has_url() {
         true => doctor.asked().await?,
         false => json!(doctor.looked().await),

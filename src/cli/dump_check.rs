@@ -16,7 +16,7 @@ use crate::dump::format::{self, inspect};
 const CHUNKS: usize = 16;
 
 /// The same chunks, with an error at the end or before it if they are no whole dump.
-pub(super) fn checked(
+pub(crate) fn checked(
     url: &str,
     chunks: impl Stream<Item = Result<Bytes, Error>>,
 ) -> impl Stream<Item = Result<Bytes, Error>> {

@@ -16,7 +16,7 @@ At a terminal it asks nothing, because it is for emergencies; without one it nee
 /// Pause the queue, stop every task that runs, and fail every task that waits.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct EmergencyStop {
+pub(crate) struct EmergencyStop {
     /// Do it also where there is no terminal
     #[arg(long, short)]
     yes: bool,
@@ -25,7 +25,7 @@ pub(super) struct EmergencyStop {
 }
 
 /// Gives the order.
-pub(super) async fn run(stop: &EmergencyStop) -> Result<(), Error> {
+pub(crate) async fn run(stop: &EmergencyStop) -> Result<(), Error> {
     must_ask(stop.yes, "an emergency stop")?;
     stop.order.give("/api/v1/queue/emergency-stop", None).await
 }

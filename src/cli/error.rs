@@ -7,7 +7,7 @@ use crate::config;
 
 /// Why a command did not do what it was asked for. Its text is one sentence for a person.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Error {
+pub(crate) enum Error {
     /// The command line, or a variable that stands for a flag, makes no sense.
     #[error("{0}")]
     Usage(String),
@@ -29,7 +29,7 @@ pub(super) enum Error {
 
 impl Error {
     /// What went wrong with writing to stdout.
-    pub fn of_stdout(error: &io::Error) -> Self {
+    pub(crate) fn of_stdout(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::ReaderGone,
             _ => Self::Failed(format!("cannot write to stdout: {error}")),
@@ -37,12 +37,12 @@ impl Error {
     }
 
     /// Whether there is something left to say.
-    pub fn is_silent(&self) -> bool {
+    pub(crate) fn is_silent(&self) -> bool {
         matches!(self, Self::ReaderGone | Self::Logged | Self::Said)
     }
 
     /// 0 done, 1 failed, 2 wrong usage.
-    pub fn exit_code(&self) -> ExitCode {
+    pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::ReaderGone => ExitCode::SUCCESS,
             Self::Failed(_) | Self::Unreachable(_) | Self::Logged | Self::Said => ExitCode::FAILURE,

@@ -11,8 +11,8 @@ use super::paint::Paint;
 
 /// An event as it arrives.
 #[derive(Debug, Deserialize)]
-pub(super) struct Frame {
-    pub id: i64,
+pub(crate) struct Frame {
+    pub(crate) id: i64,
     #[serde(rename = "type")]
     kind: String,
     message: String,
@@ -22,18 +22,18 @@ pub(super) struct Frame {
 
 impl Frame {
     /// The first of the events that the service has left out, if that is what it says.
-    pub fn missed_from(&self) -> Option<i64> {
+    pub(crate) fn missed_from(&self) -> Option<i64> {
         let missed = self.kind == "EVENTS_MISSED";
         missed.then(|| self.data.get("from")?.as_i64()).flatten()
     }
 
     /// Whether these are the service's own words, which are in no journal.
-    pub fn is_system_log(&self) -> bool {
+    pub(crate) fn is_system_log(&self) -> bool {
         self.kind == "SYSTEM_LOG"
     }
 
     /// Whether it says how a line stands that has not ended.
-    pub fn is_live_line(&self) -> bool {
+    pub(crate) fn is_live_line(&self) -> bool {
         self.kind == "TASK_LIVE_LINE"
     }
 
@@ -43,7 +43,7 @@ impl Frame {
 }
 
 /// The same in the colours of a log line, where stdout has them.
-pub(super) fn painted(frame: &Frame, paint: Paint) -> String {
+pub(crate) fn painted(frame: &Frame, paint: Paint) -> String {
     let has_colors = frame.data.contains_key("ansi");
     match frame.kind.as_str() {
         "TASK_LOG" | "TASK_LIVE_LINE" if has_colors => {
@@ -55,7 +55,7 @@ pub(super) fn painted(frame: &Frame, paint: Paint) -> String {
 }
 
 /// Time (by the clock on the wall), type, task, and what matters most in an event of its type.
-pub(super) fn line(frame: &Frame) -> String {
+pub(crate) fn line(frame: &Frame) -> String {
     let words = match frame.kind.as_str() {
         "TASK_CREATED" => frame.text("content").to_owned(),
         "TASK_LOG" | "TASK_LIVE_LINE" => frame.text("line").to_owned(),

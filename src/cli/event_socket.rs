@@ -14,16 +14,16 @@ use super::error::Error;
 use super::refusal;
 
 /// The service sends a ping every 20 seconds; a socket that is silent for longer is dead.
-pub(super) const SILENCE: Duration = Duration::from_secs(60);
+pub(crate) const SILENCE: Duration = Duration::from_secs(60);
 /// How long a service may take to become a WebSocket.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest event, by far.
 const FRAME_LIMIT_BYTES: usize = 64 << 20;
 
-pub(super) type Socket = WebSocketStream<Box<dyn Stream>>;
+pub(crate) type Socket = WebSocketStream<Box<dyn Stream>>;
 
 /// Listens to the service's events; `query` says to which, and from where on.
-pub(super) async fn connect(client: &Client, query: &str) -> Result<Socket, Error> {
+pub(crate) async fn connect(client: &Client, query: &str) -> Result<Socket, Error> {
     // "http://…" becomes "ws://…"; nothing else gets this far.
     let rest = client.url().strip_prefix("http").unwrap_or(client.url());
     let mark = if query.is_empty() { "" } else { "?" };

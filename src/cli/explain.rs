@@ -15,7 +15,7 @@ Examples:
 /// Say why a task waits: a pause, a limit, its time, other tasks.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Explain {
+pub(crate) struct Explain {
     /// The task's id
     #[arg(value_name = "ID")]
     id: TaskId,
@@ -27,7 +27,7 @@ pub(super) struct Explain {
 }
 
 /// Asks and prints.
-pub(super) async fn run(explain: &Explain) -> Result<(), Error> {
+pub(crate) async fn run(explain: &Explain) -> Result<(), Error> {
     let client = explain.target.client()?;
     let path = format!("/api/v1/tasks/{}/explain", explain.id);
     let answer = client.get_object(&path).await?;

@@ -29,7 +29,7 @@ whole dump before it takes the place of a file. It works while the service runs 
 /// Write all tasks as one JSON document.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Export {
+pub(crate) struct Export {
     /// File to write; - stands for stdout [default: stdout]
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
@@ -38,7 +38,7 @@ pub(super) struct Export {
 }
 
 /// Exports from wherever the tasks are.
-pub(super) async fn run(export: &Export) -> Result<(), Error> {
+pub(crate) async fn run(export: &Export) -> Result<(), Error> {
     let file = export.file.as_deref();
     let file = file.filter(|path| *path != Path::new("-"));
     match Storage::find(&export.target, false).await? {

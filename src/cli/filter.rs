@@ -9,7 +9,7 @@ const HEADING: &str = "Which tasks";
 /// Each flag narrows the choice.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = HEADING)]
-pub(super) struct Filter {
+pub(crate) struct Filter {
     /// Tasks of this status: PENDING, PROCESSING, COMPLETED or FAILED
     #[arg(long, value_parser = status)]
     status: Option<TaskStatus>,
@@ -40,11 +40,11 @@ pub(super) struct Filter {
 }
 
 /// Parameters of a request, in order.
-pub(super) type Parameters = Vec<(&'static str, String)>;
+pub(crate) type Parameters = Vec<(&'static str, String)>;
 
 impl Filter {
     /// What was given, under the names of the API.
-    pub fn parameters(&self) -> Parameters {
+    pub(crate) fn parameters(&self) -> Parameters {
         let failed = self.failed.then_some(TaskStatus::Failed);
         let status = self.status.or(failed);
         let parameters = [
@@ -65,7 +65,7 @@ impl Filter {
 }
 
 /// The path with its parameters, if there are any.
-pub(super) fn with_query(path: &str, parameters: &Parameters) -> String {
+pub(crate) fn with_query(path: &str, parameters: &Parameters) -> String {
     if parameters.is_empty() {
         return path.to_owned();
     }

@@ -18,7 +18,7 @@ use crate::models::json::parse;
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// Somebody who wants to know when something happens to a task.
-pub(super) trait Follower {
+pub(crate) trait Follower {
     /// The newest event that is known already; the stream begins after it.
     fn seen(&self) -> i64;
 
@@ -37,7 +37,7 @@ pub(super) trait Follower {
 }
 
 /// Waits for the end alone.
-pub(super) struct Patient;
+pub(crate) struct Patient;
 
 impl Follower for Patient {
     fn seen(&self) -> i64 {
@@ -50,7 +50,7 @@ impl Follower for Patient {
 }
 
 /// Follows the task until it is final; the task. The follower has then looked at all of it.
-pub(super) async fn until_final(
+pub(crate) async fn until_final(
     mut client: Client,
     target: &Target,
     id: &str,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::target;
 
 /// What is said once the service listens.
-pub(super) struct Greeting {
+pub(crate) struct Greeting {
     /// Where it listens, as it was asked for.
     listens: String,
     /// Where this machine reaches it.
@@ -20,7 +20,7 @@ pub(super) struct Greeting {
 }
 
 impl Greeting {
-    pub fn new(
+    pub(crate) fn new(
         listens: String,
         database: &Path,
         found_by_database: bool,
@@ -40,7 +40,7 @@ impl Greeting {
     }
 
     /// The same as a log record.
-    pub fn log(&self) {
+    pub(crate) fn log(&self) {
         let version = env!("CARGO_PKG_VERSION");
         let database = self.database.display();
         tracing::info!(version, url = self.listens, %database, "listening");

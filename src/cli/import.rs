@@ -31,7 +31,7 @@ named, with exit code 1; --replace puts the file's in their place. Tasks that we
 /// Take in the tasks of a dump.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Import {
+pub(crate) struct Import {
     /// File to read; - stands for stdin
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -46,7 +46,7 @@ pub(super) struct Import {
 }
 
 /// Imports to wherever the tasks are.
-pub(super) async fn run(import: &Import) -> Result<(), Error> {
+pub(crate) async fn run(import: &Import) -> Result<(), Error> {
     let name = import.file.display();
     let file = open(&import.file)
         .map_err(|error| Error::Failed(format!("cannot read {name}: {error}")))?;

@@ -30,7 +30,7 @@ Examples:
 /// List tasks, newest first.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct List {
+pub(crate) struct List {
     /// The most tasks to show [default: 20]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
@@ -47,7 +47,7 @@ pub(super) struct List {
 }
 
 /// Asks, and prints page by page.
-pub(super) async fn run(list: &List) -> Result<(), Error> {
+pub(crate) async fn run(list: &List) -> Result<(), Error> {
     let client = list.target.client()?;
     let mut listing = Listing::open(&client, &list.path()).await?;
     let mut left = match list.all {

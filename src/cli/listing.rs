@@ -21,7 +21,7 @@ const PATH: &str = "/api/v1/tasks";
 type Chunks = Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>>>>;
 
 /// Tasks that are still to come.
-pub(super) struct Listing<'a> {
+pub(crate) struct Listing<'a> {
     client: &'a Client,
     /// The rest of this page.
     chunks: Chunks,
@@ -33,7 +33,7 @@ pub(super) struct Listing<'a> {
 
 impl<'a> Listing<'a> {
     /// Asks for the tasks at `path`.
-    pub async fn open(client: &'a Client, path: &str) -> Result<Self, Error> {
+    pub(crate) async fn open(client: &'a Client, path: &str) -> Result<Self, Error> {
         let page = client.open(path).await?;
         Ok(Self {
             client,
@@ -44,7 +44,7 @@ impl<'a> Listing<'a> {
     }
 
     /// The next task.
-    pub async fn next(&mut self) -> Result<Option<Value>, Error> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Value>, Error> {
         loop {
             match take(&mut self.arrived) {
                 Taken::Task(task) => return Ok(Some(task)),

@@ -28,7 +28,7 @@ With --follow it ends when the task is finished, and goes on after a restart of 
 /// Print a task's log.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Logs {
+pub(crate) struct Logs {
     /// The task's id
     #[arg(value_name = "ID")]
     id: TaskId,
@@ -43,7 +43,7 @@ pub(super) struct Logs {
 }
 
 /// Prints what is there, and what comes if asked.
-pub(super) async fn run(logs: &Logs) -> Result<(), Error> {
+pub(crate) async fn run(logs: &Logs) -> Result<(), Error> {
     let client = logs.target.client()?;
     let id = logs.id.to_string();
     let mut tail = Tail {

@@ -15,14 +15,14 @@ Examples:
 /// Print the manual page, or write one for each command.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Man {
+pub(crate) struct Man {
     /// Folder to write venom.1, venom-submit.1 and so on to; made if there is none
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
 }
 
 /// Prints or writes the pages.
-pub(super) fn run(man: &Man) -> Result<(), Error> {
+pub(crate) fn run(man: &Man) -> Result<(), Error> {
     let command = super::command_line();
     let Some(folder) = &man.dir else {
         let mut page = Vec::new();

@@ -13,7 +13,7 @@ const HEADING: &str = "The task";
 /// What a task may have besides its content.
 #[derive(Args, Debug)]
 #[command(next_help_heading = HEADING)]
-pub(super) struct NewTask {
+pub(crate) struct NewTask {
     /// Processor that runs it [default: the default_processor of the settings, else echo]
     #[arg(long, value_name = "NAME")]
     processor: Option<String>,
@@ -56,12 +56,12 @@ pub(super) struct NewTask {
 
 impl NewTask {
     /// Whether no flag was given.
-    pub fn is_plain(&self) -> bool {
+    pub(crate) fn is_plain(&self) -> bool {
         self.fields().is_empty()
     }
 
     /// The request for a task with this content.
-    pub fn request(&self, content: &str) -> Value {
+    pub(crate) fn request(&self, content: &str) -> Value {
         let mut task = Map::new();
         task.insert("content".to_owned(), json!(content));
         task.extend(self.fields());

@@ -10,7 +10,7 @@ use super::target::Target;
 
 /// The flags of every order.
 #[derive(Args, Debug)]
-pub(super) struct Order {
+pub(crate) struct Order {
     /// Print the service's answer as JSON
     #[arg(long)]
     json: bool,
@@ -20,12 +20,12 @@ pub(super) struct Order {
 
 impl Order {
     /// A client of the service that takes the order.
-    pub fn client(&self) -> Result<Client, Error> {
+    pub(crate) fn client(&self) -> Result<Client, Error> {
         self.target.client()
     }
 
     /// Gives the order and says what became of it.
-    pub async fn give(&self, path: &str, body: Option<&Value>) -> Result<(), Error> {
+    pub(crate) async fn give(&self, path: &str, body: Option<&Value>) -> Result<(), Error> {
         let client = self.client()?;
         let answer = client.post(path, body).await?;
         if self.json {

@@ -9,14 +9,14 @@ use super::error::Error;
 
 /// Says something to the person at the terminal. Text of others may be part of it: control characters
 /// besides line ends are shown, not obeyed.
-pub(super) fn say(words: impl Display) {
+pub(crate) fn say(words: impl Display) {
     // In one piece, so that lines of two programs do not mix; with nobody there, it is lost.
     let line = format!("{}\n", shown(&words.to_string(), &['\t', '\n']));
     let _ = io::stderr().lock().write_all(line.as_bytes());
 }
 
 /// Prints data, ended by a line end if it has none.
-pub(super) fn print(data: &str) -> Result<(), Error> {
+pub(crate) fn print(data: &str) -> Result<(), Error> {
     let mut out = io::stdout().lock();
     let end = if data.ends_with('\n') { "" } else { "\n" };
     out.write_all(data.as_bytes())
@@ -26,12 +26,12 @@ pub(super) fn print(data: &str) -> Result<(), Error> {
 }
 
 /// Prints JSON for machines, on one line.
-pub(super) fn print_json(data: &Value) -> Result<(), Error> {
+pub(crate) fn print_json(data: &Value) -> Result<(), Error> {
     print(&data.to_string())
 }
 
 /// Text of others on one line of a terminal: control characters are shown, not obeyed.
-pub(super) fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     shown(text, &['\t'])
 }
 

@@ -12,15 +12,15 @@ use crate::terminal as text;
 
 /// What stdout can show.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Paint {
+pub(crate) struct Paint {
     /// It is a terminal, so a line can take the place of the last one.
-    pub is_terminal: bool,
+    pub(crate) is_terminal: bool,
     has_colors: bool,
 }
 
 impl Paint {
     /// As stdout and `NO_COLOR` have it.
-    pub fn of_stdout() -> Self {
+    pub(crate) fn of_stdout() -> Self {
         let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let is_terminal = io::stdout().is_terminal() && !is_dumb;
@@ -31,7 +31,7 @@ impl Paint {
     }
 
     /// A line of a log as stdout can show it: `line`, or `ansi` where it has colours.
-    pub fn line(self, fields: &impl Fields) -> String {
+    pub(crate) fn line(self, fields: &impl Fields) -> String {
         let ansi = fields.field("ansi").filter(|_| self.has_colors);
         let colored = ansi.and_then(|ansi| text::line(ansi.replace('\n', " "))?.ansi);
         colored.unwrap_or_else(|| one_line(fields.field("line").unwrap_or_default()))
@@ -39,7 +39,7 @@ impl Paint {
 }
 
 /// What has texts by name.
-pub(super) trait Fields {
+pub(crate) trait Fields {
     fn field(&self, name: &str) -> Option<&str>;
 }
 
@@ -57,13 +57,13 @@ impl Fields for serde_json::Map<String, Value> {
 
 /// The last line of a terminal, which others take the place of.
 #[derive(Debug, Default)]
-pub(super) struct LiveLine {
+pub(crate) struct LiveLine {
     is_shown: bool,
 }
 
 impl LiveLine {
     /// Shows a line in place of the one before; no more of it than fits.
-    pub fn show(&mut self, out: &mut impl Write, words: &str) -> io::Result<()> {
+    pub(crate) fn show(&mut self, out: &mut impl Write, words: &str) -> io::Result<()> {
         self.clear(out)?;
         let columns = terminal::size().map_or(80, |(columns, _)| usize::from(columns));
         let mut line = text::Line::default();
@@ -75,7 +75,7 @@ impl LiveLine {
     }
 
     /// Takes the line away.
-    pub fn clear(&mut self, out: &mut impl Write) -> io::Result<()> {
+    pub(crate) fn clear(&mut self, out: &mut impl Write) -> io::Result<()> {
         if std::mem::take(&mut self.is_shown) {
             write!(out, "\r\u{1b}[K")?;
         }

@@ -20,7 +20,7 @@ Tasks that run go on, new ones are accepted and wait. The pause lasts until its 
 /// Start no more tasks until `venom resume`.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Pause {
+pub(crate) struct Pause {
     #[command(flatten)]
     terms: PauseTerms,
     #[command(flatten)]
@@ -28,7 +28,7 @@ pub(super) struct Pause {
 }
 
 /// Gives the order.
-pub(super) async fn run(pause: &Pause) -> Result<(), Error> {
+pub(crate) async fn run(pause: &Pause) -> Result<(), Error> {
     let fields = pause.terms.fields();
     let body = (!fields.is_empty()).then_some(Value::Object(fields));
     pause.order.give("/api/v1/queue/pause", body.as_ref()).await

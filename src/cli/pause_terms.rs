@@ -10,7 +10,7 @@ use crate::models::Timestamp;
 
 /// What is paused, until when, and why.
 #[derive(Args, Debug)]
-pub(super) struct PauseTerms {
+pub(crate) struct PauseTerms {
     /// Only tasks of this processor
     #[arg(long, value_name = "NAME")]
     processor: Option<String>,
@@ -27,7 +27,7 @@ pub(super) struct PauseTerms {
 
 impl PauseTerms {
     /// As the API names them; those that were not given are left out.
-    pub fn fields(&self) -> Map<String, Value> {
+    pub(crate) fn fields(&self) -> Map<String, Value> {
         let end = self.period.map(|period| Timestamp::now().after(period));
         let mut fields = Map::new();
         let mut set = |name: &str, value: Option<Value>| {

@@ -8,7 +8,7 @@ use crate::models::parse_duration;
 const LONGEST: Duration = Duration::from_secs(10 * 366 * 86_400);
 
 /// Reads a duration of at most ten years; without a unit it is a number of seconds.
-pub(super) fn period(text: &str) -> Result<Duration, String> {
+pub(crate) fn period(text: &str) -> Result<Duration, String> {
     let period = parse_duration(text).filter(|period| *period <= LONGEST);
     period.ok_or_else(|| {
         "expected a time such as 90, 90s, 5m, 2h or 1d, at most ten years".to_owned()
@@ -16,7 +16,7 @@ pub(super) fn period(text: &str) -> Result<Duration, String> {
 }
 
 /// A length of time in its largest unit, cut: `0s`, `59s`, `5m`, `2h`, `40d`.
-pub(super) fn short(period: Duration) -> String {
+pub(crate) fn short(period: Duration) -> String {
     let seconds = period.as_secs();
     match seconds {
         0..60 => format!("{seconds}s"),

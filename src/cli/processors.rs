@@ -21,7 +21,7 @@ Processors and their limits are kept in venom.toml; `venom reload` takes over wh
 /// List the processors, with their limits and what they do now.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Processors {
+pub(crate) struct Processors {
     /// Print the service's answer as JSON
     #[arg(long)]
     json: bool,
@@ -30,7 +30,7 @@ pub(super) struct Processors {
 }
 
 /// Asks and prints.
-pub(super) async fn run(processors: &Processors) -> Result<(), Error> {
+pub(crate) async fn run(processors: &Processors) -> Result<(), Error> {
     let client = processors.target.client()?;
     let answer = client.get("/api/v1/processors").await?;
     if processors.json {
@@ -43,12 +43,12 @@ pub(super) async fn run(processors: &Processors) -> Result<(), Error> {
 }
 
 /// What a row says of a processor.
-pub(super) const HEADS: [&str; 7] = [
+pub(crate) const HEADS: [&str; 7] = [
     "NAME", "KIND", "RUNNING", "AT MOST", "WAITING", "RATE", "STATE",
 ];
 
 /// A processor as a row under [`HEADS`].
-pub(super) fn row(processor: &Value) -> Vec<String> {
+pub(crate) fn row(processor: &Value) -> Vec<String> {
     let word = |name: &str| match &processor[name] {
         Value::Null => "-".to_owned(),
         Value::String(text) => text.clone(),

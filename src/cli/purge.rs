@@ -17,7 +17,7 @@ It asks before it does so. Where there is no terminal to ask at, it needs --yes.
 /// Fail every task that waits.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Purge {
+pub(crate) struct Purge {
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
@@ -26,7 +26,7 @@ pub(super) struct Purge {
 }
 
 /// Asks, then gives the order.
-pub(super) async fn run(purge: &Purge) -> Result<(), Error> {
+pub(crate) async fn run(purge: &Purge) -> Result<(), Error> {
     if must_ask(purge.yes, "a purge")? {
         let client = purge.order.client()?;
         let queue = client.get("/api/v1/queue/status").await?;

@@ -6,7 +6,7 @@ use crate::models::json::parse;
 
 /// The `detail` of an error's body in words: the sentence, or what is wrong where. If another task is
 /// the reason, it is named.
-pub(super) fn reason_in(body: &[u8]) -> Option<String> {
+pub(crate) fn reason_in(body: &[u8]) -> Option<String> {
     let body = parse(body).ok()?;
     match &body["detail"] {
         Value::String(sentence) => Some(naming(sentence, body["task_id"].as_str())),

@@ -17,7 +17,7 @@ A mistake in the settings changes nothing: every problem is named, and the exit 
 /// Take over changed settings without a restart.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Reload {
+pub(crate) struct Reload {
     /// Print the service's answer as JSON
     #[arg(long)]
     json: bool,
@@ -26,7 +26,7 @@ pub(super) struct Reload {
 }
 
 /// Gives the order and says what changed, what waits for a restart, and what may be wrong.
-pub(super) async fn run(reload: &Reload) -> Result<(), Error> {
+pub(crate) async fn run(reload: &Reload) -> Result<(), Error> {
     let client = reload.target.client()?;
     let answer = client.post("/api/v1/reload", None).await?;
     if reload.json {

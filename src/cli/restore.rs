@@ -36,7 +36,7 @@ the backup. `venom token list` shows them.";
 /// Put a backup in the place of the database.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Restore {
+pub(crate) struct Restore {
     /// Backup to take
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -51,7 +51,7 @@ pub(super) struct Restore {
 }
 
 /// Copies the backup, checks the copy, and swaps.
-pub(super) async fn run(restore: &Restore) -> Result<(), Error> {
+pub(crate) async fn run(restore: &Restore) -> Result<(), Error> {
     let (file, database) = (&restore.file, restore.database.path()?);
     let (from, to) = (file.display(), database.display());
     if !file.is_file() {

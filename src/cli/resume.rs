@@ -16,7 +16,7 @@ A pause of the queue and one of a processor are two: each is ended by itself.";
 /// Start tasks again after `venom pause` or `venom emergency-stop`.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Resume {
+pub(crate) struct Resume {
     /// Only tasks of this processor
     #[arg(long, value_name = "NAME")]
     processor: Option<String>,
@@ -25,7 +25,7 @@ pub(super) struct Resume {
 }
 
 /// Gives the order.
-pub(super) async fn run(resume: &Resume) -> Result<(), Error> {
+pub(crate) async fn run(resume: &Resume) -> Result<(), Error> {
     let processor = resume.processor.as_ref();
     let body = processor.map(|processor| json!({ "processor": processor }));
     resume

@@ -19,7 +19,7 @@ Only tasks that FAILED can be retried. The exit code is 1 if one of several ids 
 /// Let tasks that FAILED run again.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Retry {
+pub(crate) struct Retry {
     #[command(flatten)]
     chosen: Chosen,
     /// Start at once also what never began and was submitted for a later time
@@ -28,7 +28,7 @@ pub(super) struct Retry {
 }
 
 /// Gives the orders.
-pub(super) async fn run(retry: &Retry) -> Result<(), Error> {
+pub(crate) async fn run(retry: &Retry) -> Result<(), Error> {
     let verb = Verb {
         name: "Retry",
         one: &|id| {

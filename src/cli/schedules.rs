@@ -21,7 +21,7 @@ Schedules are kept in venom.toml; `venom reload` takes over what was changed the
 /// List the schedules, and when each runs next.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Schedules {
+pub(crate) struct Schedules {
     /// Print the service's answer as JSON
     #[arg(long)]
     json: bool,
@@ -30,7 +30,7 @@ pub(super) struct Schedules {
 }
 
 /// Asks and prints.
-pub(super) async fn run(schedules: &Schedules) -> Result<(), Error> {
+pub(crate) async fn run(schedules: &Schedules) -> Result<(), Error> {
     let client = schedules.target.client()?;
     let answer = client.get("/api/v1/schedules").await?;
     if schedules.json {

@@ -11,11 +11,11 @@ use super::error::Error;
 
 /// A token, as the header that carries it.
 #[derive(Clone)]
-pub(super) struct Token(HeaderValue);
+pub(crate) struct Token(HeaderValue);
 
 impl Token {
     /// The token in a file, without blanks around it.
-    pub fn of_file(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn of_file(path: &Path) -> Result<Self, Error> {
         let shown = path.display();
         let read = fs::read_to_string(path);
         let text = read.map_err(|error| Error::Failed(format!("cannot read {shown}: {error}")))?;
@@ -24,7 +24,7 @@ impl Token {
     }
 
     /// The header's value, which nothing prints.
-    pub fn header(&self) -> HeaderValue {
+    pub(crate) fn header(&self) -> HeaderValue {
         self.0.clone()
     }
 }

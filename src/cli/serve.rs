@@ -27,7 +27,7 @@ SIGHUP reads the settings again.";
 /// Serve the HTTP interface and run tasks, until Ctrl-C.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Serve {
+pub(crate) struct Serve {
     /// Address to listen on [env: VENOM_HOST] [default: 127.0.0.1]
     #[arg(long, value_name = "ADDRESS")]
     host: Option<String>,
@@ -58,7 +58,7 @@ pub(super) struct Serve {
 
 impl Serve {
     /// Where the settings of this service come from.
-    pub fn sources(&self) -> Sources {
+    pub(crate) fn sources(&self) -> Sources {
         Sources {
             config_file: self.config.clone(),
             overrides: Overrides {
@@ -82,7 +82,7 @@ impl Serve {
 }
 
 /// Serves until it is told to stop.
-pub(super) fn run(serve: &Serve) -> Result<(), Error> {
+pub(crate) fn run(serve: &Serve) -> Result<(), Error> {
     let loaded = Settings::load(&serve.sources())?;
     logging::start(loaded.settings.log_format, &loaded.settings.log);
     for warning in &loaded.warnings {

@@ -21,7 +21,7 @@ Of a task that waits it also says why, as `venom explain` does. Its log is `veno
 /// Show one task.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Show {
+pub(crate) struct Show {
     /// The task's id
     #[arg(value_name = "ID")]
     id: TaskId,
@@ -36,7 +36,7 @@ pub(super) struct Show {
 }
 
 /// Asks and prints.
-pub(super) async fn run(show: &Show) -> Result<(), Error> {
+pub(crate) async fn run(show: &Show) -> Result<(), Error> {
     let client = show.target.client()?;
     let path = format!("/api/v1/tasks/{}", show.id);
     if show.downstream {

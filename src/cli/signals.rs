@@ -11,14 +11,14 @@ use crate::config::LogFormat;
 use crate::reload::Reload;
 
 /// The two signals that ask for a stop.
-pub(super) struct Signals {
+pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
     /// From here on the signals no longer end the process by themselves.
-    pub fn listen() -> io::Result<Self> {
+    pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -27,7 +27,12 @@ impl Signals {
 
     /// Cancels `stop` at the first signal; never returns from the second. `afterwards` says what becomes of
     /// what is interrupted then.
-    pub async fn obey(mut self, stop: CancellationToken, log_format: LogFormat, afterwards: &str) {
+    pub(crate) async fn obey(
+        mut self,
+        stop: CancellationToken,
+        log_format: LogFormat,
+        afterwards: &str,
+    ) {
         self.next().await;
         inform(
             log_format,
@@ -43,7 +48,7 @@ impl Signals {
     }
 
     /// Waits for the next of the two.
-    pub async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
@@ -52,16 +57,16 @@ impl Signals {
 }
 
 /// The signal that asks for a reload.
-pub(super) struct HangUps(Signal);
+pub(crate) struct HangUps(Signal);
 
 impl HangUps {
     /// From here on the signal no longer ends the process; one that comes before anybody obeys is kept.
-    pub fn listen() -> io::Result<Self> {
+    pub(crate) fn listen() -> io::Result<Self> {
         signal(SignalKind::hangup()).map(Self)
     }
 
     /// Reloads at each signal, as long as the process lives.
-    pub async fn obey(mut self, reload: Reload) {
+    pub(crate) async fn obey(mut self, reload: Reload) {
         while self.0.recv().await.is_some() {
             if let Err(error) = reload.reload().await {
                 tracing::error!(%error, "the settings stay as they are");

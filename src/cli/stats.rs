@@ -23,7 +23,7 @@ Examples:
 /// Show how many tasks came and ended, and how long they took.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Stats {
+pub(crate) struct Stats {
     /// How far to look back: 5m, 1h or 1d
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = ["5m", "1h", "1d"])]
     window: String,
@@ -38,7 +38,7 @@ pub(super) struct Stats {
 }
 
 /// Asks and prints.
-pub(super) async fn run(stats: &Stats) -> Result<(), Error> {
+pub(crate) async fn run(stats: &Stats) -> Result<(), Error> {
     let client = stats.target.client()?;
     if stats.prometheus {
         let text = client.open("/metrics").await?.text().await;

@@ -19,7 +19,7 @@ Examples:
 /// Show whether the queue runs, how many tasks there are, and what the database takes.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Status {
+pub(crate) struct Status {
     /// Print JSON: paused, pending, active, processing, limit, hive if it is on, and tasks, pause, storage
     /// and version as far as the token may see them
     #[arg(long)]
@@ -32,7 +32,7 @@ pub(super) struct Status {
 }
 
 /// Asks and prints.
-pub(super) async fn run(status: &Status) -> Result<(), Error> {
+pub(crate) async fn run(status: &Status) -> Result<(), Error> {
     let client = status.target.client()?;
     if status.ready {
         client.get("/readyz").await?;
@@ -46,7 +46,7 @@ pub(super) async fn run(status: &Status) -> Result<(), Error> {
 }
 
 /// The queue's status, with what else a token may see: one for some processors sees no more than that.
-pub(super) async fn whole(client: &Client) -> Result<Value, Error> {
+pub(crate) async fn whole(client: &Client) -> Result<Value, Error> {
     let mut status = client.get_object("/api/v1/queue/status").await?;
     if let Ok(overview) = client.get("/api/v1/overview").await {
         for name in ["tasks", "pause", "version"] {
@@ -89,7 +89,7 @@ fn sheet(url: &str, status: &Value) -> Vec<Vec<String>> {
 }
 
 /// `open`, or why, since when and until when nothing is started.
-pub(super) fn queue(status: &Value) -> String {
+pub(crate) fn queue(status: &Value) -> String {
     if status["paused"] != true {
         return "open".to_owned();
     }
@@ -128,7 +128,7 @@ fn mib(bytes: u64) -> String {
 }
 
 /// How the Hive is, if it is on.
-pub(super) fn hive(hive: &Value) -> Option<String> {
+pub(crate) fn hive(hive: &Value) -> Option<String> {
     let text = |name: &str| hive[name].as_str().unwrap_or_default();
     Some(match hive["state"].as_str()? {
         state @ ("away" | "refusing") => {

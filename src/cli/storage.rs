@@ -19,23 +19,23 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// Who has the tasks.
-pub(super) enum Storage {
+pub(crate) enum Storage {
     Service(Client),
     Database(Database),
 }
 
 /// A database that no service runs on, and that is ours until it is closed.
-pub(super) struct Database {
-    pub state: StateManager,
+pub(crate) struct Database {
+    pub(crate) state: StateManager,
     /// For imported tasks that name no processor.
-    pub default_processor: String,
+    pub(crate) default_processor: String,
     writer: WriterHandle,
     lock: Lock,
 }
 
 impl Storage {
     /// Finds the tasks. A database that is not there yet is made only if `create`.
-    pub async fn find(target: &Target, create: bool) -> Result<Self, Error> {
+    pub(crate) async fn find(target: &Target, create: bool) -> Result<Self, Error> {
         let settings = match target.find()? {
             Found::Named(url) => return Ok(Self::Service(target.client_of(&url)?)),
             Found::Configured(settings) => settings,
@@ -100,7 +100,7 @@ impl Database {
     }
 
     /// Writes what is left and gives the database back.
-    pub async fn close(self) -> Result<(), Error> {
+    pub(crate) async fn close(self) -> Result<(), Error> {
         let closed = self.state.close().await;
         let _ = self.writer.await;
         drop(self.lock);

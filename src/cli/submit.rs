@@ -31,7 +31,7 @@ Exit codes: 0 done, 1 refused, or failed with --wait (its error is on stderr), 2
 /// Submit a task, and print its id, or with --wait its result.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Submit {
+pub(crate) struct Submit {
     /// What the task is about; words are joined by blanks, and - stands for all of stdin
     #[arg(required_unless_present = "batch")]
     text: Vec<String>,
@@ -54,7 +54,7 @@ pub(super) struct Submit {
 }
 
 /// Submits, waits, prints.
-pub(super) async fn run(submit: Submit) -> Result<(), Error> {
+pub(crate) async fn run(submit: Submit) -> Result<(), Error> {
     match &submit.batch {
         Some(file) => submit_batch(&submit, file).await,
         None => submit_one(&submit).await,

@@ -15,7 +15,7 @@ const WIDEST_COLUMN: usize = 200;
 
 /// Two blanks between columns, each as wide on a terminal as its widest cell, to [`WIDEST_COLUMN`]; the last
 /// column is not filled up. Control characters in cells are shown, not obeyed.
-pub(super) fn table(rows: &[Vec<String>]) -> String {
+pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let rows: Vec<Vec<_>> = rows.iter().map(|row| cells(row)).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let mut widths = vec![0; columns];
@@ -48,7 +48,7 @@ fn cells(row: &[String]) -> Vec<String> {
 }
 
 /// The first of a text's words, on one line of at most this many columns of a terminal.
-pub(super) fn first_words(text: &str, columns: usize) -> String {
+pub(crate) fn first_words(text: &str, columns: usize) -> String {
     // Far more than is shown, and not the whole of a text of megabytes.
     let beginning: String = text.chars().take(columns * 4).collect();
     let words = beginning.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -74,7 +74,7 @@ fn beginning_of(text: &str, columns: usize) -> &str {
 }
 
 /// How long ago the time was; a dash if it is none.
-pub(super) fn age(time: &Value, now: Timestamp) -> String {
+pub(crate) fn age(time: &Value, now: Timestamp) -> String {
     let time = time.as_str().and_then(|text| text.parse().ok());
     let seconds = time.map(|time: Timestamp| now.seconds_since(time).max(0.0));
     let age = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
@@ -82,7 +82,7 @@ pub(super) fn age(time: &Value, now: Timestamp) -> String {
 }
 
 /// The time by the clock on the wall; as it is if it is none.
-pub(super) fn wall_clock(time: &str) -> String {
+pub(crate) fn wall_clock(time: &str) -> String {
     match DateTime::parse_from_rfc3339(time) {
         Ok(time) => {
             let time = time.with_timezone(&Local);

@@ -20,7 +20,7 @@ const HEADING: &str = "Which service";
 
 /// The flags by which a command finds its service.
 #[derive(Args, Clone, Debug)]
-pub(super) struct Target {
+pub(crate) struct Target {
     /// Address of the service, such as http://127.0.0.1:8000 [env: VENOM_URL] [default: that of the
     /// service which runs on the database, else the one in the settings]
     #[arg(long, value_name = "URL", value_parser = service_url, help_heading = HEADING)]
@@ -45,7 +45,7 @@ pub(super) struct Target {
 }
 
 /// What the command line and the settings say about the service.
-pub(super) enum Found {
+pub(crate) enum Found {
     /// Somebody has named its address.
     Named(Url),
     /// Whatever runs on the database of these settings, if anything does.
@@ -54,7 +54,7 @@ pub(super) enum Found {
 
 impl Target {
     /// A client of the service.
-    pub fn client(&self) -> Result<Client, Error> {
+    pub(crate) fn client(&self) -> Result<Client, Error> {
         let url = match self.find()? {
             Found::Named(url) => url,
             Found::Configured(settings) => {
@@ -65,7 +65,7 @@ impl Target {
     }
 
     /// A client of the service at `url`, with the token that there is.
-    pub fn client_of(&self, url: &Url) -> Result<Client, Error> {
+    pub(crate) fn client_of(&self, url: &Url) -> Result<Client, Error> {
         Client::new(url, self.token()?, self.ca_file()?.as_deref())
     }
 
@@ -73,7 +73,7 @@ impl Target {
     ///
     /// While it is away it leaves none, and whoever listens where the settings point to need not be
     /// the same service: then the last address is the better guess.
-    pub fn client_again(&self, lost: Client) -> Client {
+    pub(crate) fn client_again(&self, lost: Client) -> Client {
         let Ok(Found::Configured(settings)) = self.find() else {
             return lost;
         };
@@ -112,7 +112,7 @@ impl Target {
     }
 
     /// The service's address if it was named, else the settings.
-    pub fn find(&self) -> Result<Found, Error> {
+    pub(crate) fn find(&self) -> Result<Found, Error> {
         if let Some(url) = &self.url {
             return Ok(Found::Named(url.clone()));
         }
@@ -127,7 +127,7 @@ impl Target {
     }
 
     /// The settings of the service on this machine.
-    pub fn load(&self) -> Result<Loaded, config::Error> {
+    pub(crate) fn load(&self) -> Result<Loaded, config::Error> {
         Settings::load(&Sources {
             config_file: self.config.clone(),
             overrides: Overrides {
@@ -139,13 +139,13 @@ impl Target {
     }
 
     /// Whether the command line names the service's address.
-    pub fn has_url(&self) -> bool {
+    pub(crate) fn has_url(&self) -> bool {
         self.url.is_some()
     }
 }
 
 /// The address that the service which owns a database has left beside it.
-pub(super) fn announced(database: &Path) -> Option<Url> {
+pub(crate) fn announced(database: &Path) -> Option<Url> {
     let text = fs::read_to_string(Lock::path_of(database)).ok()?;
     service_url(announced_address(&text)).ok()
 }
@@ -161,7 +161,7 @@ fn address(settings: &Settings) -> Url {
 }
 
 /// The URL by which this machine reaches a service that listens on that of an address and a port.
-pub(super) fn reachable(listens: &str) -> Url {
+pub(crate) fn reachable(listens: &str) -> Url {
     service_url(listens).expect("an address and a port make a URL")
 }
 

@@ -32,7 +32,7 @@ It connects again when the connection is lost, and goes on after the last event 
 /// Print events as they happen.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Watch {
+pub(crate) struct Watch {
     /// Begin after the event with this id; 0 begins with the first [default: begin now]
     #[arg(long, value_name = "ID", allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(i64).range(0..))]
@@ -60,7 +60,7 @@ enum Ended {
 }
 
 /// Prints events until Ctrl-C.
-pub(super) async fn run(watch: &Watch) -> Result<(), Error> {
+pub(crate) async fn run(watch: &Watch) -> Result<(), Error> {
     tokio::select! {
         ended = follow(watch) => ended,
         _ = tokio::signal::ctrl_c() => Ok(()),

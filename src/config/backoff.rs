@@ -8,17 +8,17 @@ use super::table::Table;
 
 /// The pauses between attempts: each is `factor` times the one before, up to `max`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Backoff {
+pub(crate) struct Backoff {
     /// Pause after the first failure, to a day. Default 1 s.
-    pub first: Duration,
+    pub(crate) first: Duration,
     /// What a pause is multiplied by to make the next one, 1 to 100. Default 2.
-    pub factor: f64,
+    pub(crate) factor: f64,
     /// Where the pauses stop growing, before they are spread; `first` to 30 days. Default 300 s, or
     /// `first` where that is longer.
-    pub max: Duration,
+    pub(crate) max: Duration,
     /// Share of a pause by which it may be shorter or longer, 0 to 1, so that tasks that failed
     /// together do not come back together. Default 0.1.
-    pub jitter: f64,
+    pub(crate) jitter: f64,
 }
 
 impl Default for Backoff {
@@ -35,7 +35,7 @@ impl Default for Backoff {
 impl Backoff {
     /// Pause after the `failures`-th counted failure (1 is the first); `random` in 0..1 spreads it by
     /// ±`jitter`.
-    pub fn pause(&self, failures: u32, random: f64) -> Duration {
+    pub(crate) fn pause(&self, failures: u32, random: f64) -> Duration {
         let growth = self.factor.powf(f64::from(failures.saturating_sub(1)));
         // An infinite growth times a `first` of 0 would be no number.
         let grown = self.first.as_secs_f64() * growth.min(f64::MAX);
@@ -46,7 +46,7 @@ impl Backoff {
 }
 
 /// The table `backoff` of a processor, if it has one.
-pub(super) fn read(processor: &mut Table<'_>) -> Result<Backoff, Error> {
+pub(crate) fn read(processor: &mut Table<'_>) -> Result<Backoff, Error> {
     let default = Backoff::default();
     let Some(mut table) = processor.take_table("backoff", rules::BACKOFF)? else {
         return Ok(default);

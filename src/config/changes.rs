@@ -6,13 +6,13 @@ use super::Settings;
 
 /// The keys that differ, in the order of the settings; those of tables as `processors.NAME`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Changes {
+pub(crate) struct Changes {
     /// Taken over while the service runs.
-    pub applied: Vec<String>,
+    pub(crate) applied: Vec<String>,
     /// They hold from the next start on.
-    pub needs_restart: Vec<String>,
+    pub(crate) needs_restart: Vec<String>,
     /// What was noticed when the settings were read: [`super::Loaded::warnings`].
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// How a running service takes each setting; `explained` goes through them too. A setting that is missing
@@ -77,12 +77,12 @@ macro_rules! for_each_setting {
     };
 }
 
-pub(super) use for_each_setting;
+pub(crate) use for_each_setting;
 
 impl Settings {
     /// What a service with these settings makes of `wanted`: the settings that hold from now on, and
     /// what is different about them or would be after a restart.
-    pub fn reloaded(&self, wanted: Self) -> (Self, Changes) {
+    pub(crate) fn reloaded(&self, wanted: Self) -> (Self, Changes) {
         let mut changes = Changes::default();
         macro_rules! take {
             (@restart $field:ident $held:ident) => {

@@ -9,11 +9,11 @@ use super::{Explained, Origins, Settings};
 
 /// The settings that hold; clone it freely.
 #[derive(Clone, Debug)]
-pub struct Current(watch::Receiver<Held>);
+pub(crate) struct Current(watch::Receiver<Held>);
 
 /// Says which settings hold. There is one.
 #[derive(Debug)]
-pub struct Publisher(watch::Sender<Held>);
+pub(crate) struct Publisher(watch::Sender<Held>);
 
 #[derive(Clone, Debug)]
 struct Held {
@@ -23,7 +23,7 @@ struct Held {
 
 impl Current {
     /// These settings, until the publisher says otherwise.
-    pub fn new(settings: Settings, origins: Origins) -> (Publisher, Self) {
+    pub(crate) fn new(settings: Settings, origins: Origins) -> (Publisher, Self) {
         let (publisher, current) = watch::channel(Held {
             settings: Arc::new(settings),
             origins: Arc::new(origins),
@@ -32,23 +32,23 @@ impl Current {
     }
 
     /// The settings of this moment, whole.
-    pub fn get(&self) -> Arc<Settings> {
+    pub(crate) fn get(&self) -> Arc<Settings> {
         Arc::clone(&self.0.borrow().settings)
     }
 
     /// The same as a person reads it, each with where it comes from.
-    pub fn explained(&self) -> Vec<Explained> {
+    pub(crate) fn explained(&self) -> Vec<Explained> {
         let held = self.0.borrow();
         held.settings.explained(&held.origins)
     }
 
     /// Where they come from.
-    pub fn origins(&self) -> Arc<Origins> {
+    pub(crate) fn origins(&self) -> Arc<Origins> {
         Arc::clone(&self.0.borrow().origins)
     }
 
     /// Waits until other settings hold than when this clone last waited.
-    pub async fn changed(&mut self) {
+    pub(crate) async fn changed(&mut self) {
         if self.0.changed().await.is_err() {
             // Without its publisher nothing will ever change.
             future::pending::<()>().await;
@@ -58,13 +58,13 @@ impl Current {
 
 impl Publisher {
     /// From now on, these settings hold.
-    pub fn publish(&self, settings: Settings) {
+    pub(crate) fn publish(&self, settings: Settings) {
         self.0
             .send_modify(|held| held.settings = Arc::new(settings));
     }
 
     /// From now on, the settings that hold come from here; they are no others.
-    pub fn publish_origins(&self, origins: Origins) {
+    pub(crate) fn publish_origins(&self, origins: Origins) {
         self.0.send_if_modified(|held| {
             held.origins = Arc::new(origins);
             false

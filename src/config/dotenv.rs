@@ -15,7 +15,7 @@ use super::environment::{self, Variable};
 use super::error::{Error, Place};
 
 /// The variables of the file that could be read, in its order; none if there is no such file.
-pub(super) fn read(
+pub(crate) fn read(
     path: &Path,
     environment: &[(OsString, OsString)],
 ) -> Result<Vec<Variable>, Error> {

@@ -10,15 +10,15 @@ use super::error::{Error, Place};
 use super::layers::Layer;
 
 /// Names the settings file.
-pub(super) const CONFIG: &str = "VENOM_CONFIG";
+pub(crate) const CONFIG: &str = "VENOM_CONFIG";
 /// The address that the client commands talk to.
-pub const URL: &str = "VENOM_URL";
+pub(crate) const URL: &str = "VENOM_URL";
 /// The token that they send.
-pub const TOKEN: &str = "VENOM_TOKEN";
+pub(crate) const TOKEN: &str = "VENOM_TOKEN";
 /// A file with that token.
-pub const TOKEN_FILE: &str = "VENOM_TOKEN_FILE";
+pub(crate) const TOKEN_FILE: &str = "VENOM_TOKEN_FILE";
 /// The authorities that they trust.
-pub const CA_FILE: &str = "VENOM_CA_FILE";
+pub(crate) const CA_FILE: &str = "VENOM_CA_FILE";
 
 const PREFIX: &str = "VENOM_";
 
@@ -51,7 +51,7 @@ const STANDARD: [(&str, &str); 3] = [
 ];
 
 /// Settings that only `venom.toml` can hold.
-pub(super) const TABLES: [&str; 3] = ["concurrency_keys", "processors", "schedules"];
+pub(crate) const TABLES: [&str; 3] = ["concurrency_keys", "processors", "schedules"];
 
 /// Names with our prefix that are no settings.
 const NO_SETTINGS: [&str; 17] = [
@@ -77,14 +77,14 @@ const NO_SETTINGS: [&str; 17] = [
 ];
 
 /// A variable as it was found.
-pub(super) struct Variable {
-    pub name: String,
-    pub value: String,
-    pub place: Place,
+pub(crate) struct Variable {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    pub(crate) place: Place,
 }
 
 /// The settings among these variables.
-pub(super) fn layer(name: &'static str, variables: &[Variable]) -> Result<Layer, Error> {
+pub(crate) fn layer(name: &'static str, variables: &[Variable]) -> Result<Layer, Error> {
     let mut chosen: BTreeMap<String, &Variable> = BTreeMap::new();
     for variable in variables.iter().filter(|variable| !variable.is_unset()) {
         let Some(key) = key_of(&variable.name) else {
@@ -116,14 +116,14 @@ impl Variable {
 }
 
 /// The value of the last variable with this name that has one.
-pub(super) fn value_of<'a>(name: &str, variables: &'a [Variable]) -> Option<&'a Variable> {
+pub(crate) fn value_of<'a>(name: &str, variables: &'a [Variable]) -> Option<&'a Variable> {
     variables
         .iter()
         .rfind(|variable| variable.name.eq_ignore_ascii_case(name) && !variable.is_unset())
 }
 
 /// Whether a variable says anything to this program.
-pub(super) fn concerns_us(name: &str) -> bool {
+pub(crate) fn concerns_us(name: &str) -> bool {
     let is = |other: &str| name.eq_ignore_ascii_case(other);
     key_of(name).is_some()
         || [CONFIG, URL, TOKEN, TOKEN_FILE, CA_FILE]
@@ -132,12 +132,12 @@ pub(super) fn concerns_us(name: &str) -> bool {
 }
 
 /// The variable that stands for a setting; there is none for the tables.
-pub(super) fn name_of(key: &str) -> Option<String> {
+pub(crate) fn name_of(key: &str) -> Option<String> {
     (!TABLES.contains(&key)).then(|| format!("{PREFIX}{}", key.to_ascii_uppercase()))
 }
 
 /// Text was read with replacements for what is no Unicode, and those must not become a file's name.
-pub(super) fn check_unicode(key: &str, text: &str, place: &Place) -> Result<(), Error> {
+pub(crate) fn check_unicode(key: &str, text: &str, place: &Place) -> Result<(), Error> {
     match text.contains(char::REPLACEMENT_CHARACTER) {
         true => Err(Error::invalid(
             key,

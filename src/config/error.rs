@@ -13,7 +13,7 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 /// Why the settings cannot be used. Its text is whole: it needs no source and no context.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// A file that exists, or was asked for, and cannot be read.
     #[error("cannot read the settings file {}: {reason}", path.display())]
     Unreadable { path: PathBuf, reason: io::Error },
@@ -45,7 +45,7 @@ pub enum Error {
 }
 
 impl Error {
-    pub(super) fn invalid(
+    pub(crate) fn invalid(
         key: impl Into<String>,
         place: Place,
         found: impl Into<String>,
@@ -60,7 +60,7 @@ impl Error {
     }
 
     /// The setting that has the mistake; `None` where it is the whole file.
-    pub fn key(&self) -> Option<&str> {
+    pub(crate) fn key(&self) -> Option<&str> {
         match self {
             Self::Unreadable { .. } | Self::Syntax { .. } => None,
             Self::Unknown { key, .. } | Self::Invalid { key, .. } | Self::Conflict { key, .. } => {
@@ -70,7 +70,7 @@ impl Error {
     }
 
     /// Whether the mistake is on the command line, which makes it one of usage (exit code 2).
-    pub fn is_usage(&self) -> bool {
+    pub(crate) fn is_usage(&self) -> bool {
         matches!(
             self,
             Self::Invalid {
@@ -83,7 +83,7 @@ impl Error {
 
 /// Where a setting stands. Shown as the end of a sentence: `in /srv/venom.toml, line 3`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub(crate) enum Place {
     /// Nowhere: nobody set it.
     Default,
     /// A line of `venom.toml`, or one of `.env` that sets nothing of ours.
@@ -102,7 +102,7 @@ pub enum Place {
 
 impl Place {
     /// The layer of settings that it is in: the name of the file, or what there is besides files.
-    pub fn source(&self) -> Cow<'_, str> {
+    pub(crate) fn source(&self) -> Cow<'_, str> {
         match self {
             Self::Default => "default".into(),
             Self::File { path, .. } | Self::DotEnv { path, .. } => {
@@ -115,7 +115,7 @@ impl Place {
     }
 
     /// Whether settings go by the names of variables here.
-    pub(super) fn has_variables(&self) -> bool {
+    pub(crate) fn has_variables(&self) -> bool {
         matches!(self, Self::DotEnv { .. } | Self::Environment { .. })
     }
 }

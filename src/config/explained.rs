@@ -15,13 +15,13 @@ use super::{Auth, Durability, Loaded, LogFormat, Origins, Password, Place, Rate,
 /// One setting.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = ExplainedSetting)]
-pub struct Explained {
-    pub key: &'static str,
+pub(crate) struct Explained {
+    pub(crate) key: &'static str,
     /// Its value in words; a secret is not in it. Of tables, their names.
-    pub value: String,
+    pub(crate) value: String,
     #[serde(flatten)]
     #[schema(value_type = PlaceTold)]
-    pub place: Place,
+    pub(crate) place: Place,
 }
 
 /// How a [`Place`] is told.
@@ -36,14 +36,14 @@ struct PlaceTold {
 
 impl Loaded {
     /// All settings, in the order of [`Settings`].
-    pub fn explained(&self) -> Vec<Explained> {
+    pub(crate) fn explained(&self) -> Vec<Explained> {
         self.settings.explained(&self.origins)
     }
 }
 
 impl Settings {
     /// All of them, in their order, when those that are set stand in these places.
-    pub fn explained(&self, origins: &Origins) -> Vec<Explained> {
+    pub(crate) fn explained(&self, origins: &Origins) -> Vec<Explained> {
         let place = |key| origins.get(key).unwrap_or(&Place::Default).clone();
         macro_rules! explain {
             ($($how:ident $field:ident,)*) => {

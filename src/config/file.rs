@@ -15,7 +15,7 @@ use super::layers::Layer;
 const NAME: &str = "venom.toml";
 
 /// Reads the file. Only one that was asked for must exist.
-pub(super) fn layer(path: &Path, required: bool) -> Result<Layer, Error> {
+pub(crate) fn layer(path: &Path, required: bool) -> Result<Layer, Error> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound && !required => String::new(),

@@ -10,21 +10,21 @@ use super::{Settings, rules};
 
 /// The jobs that a `hive` processor makes of its tasks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HiveProcessorSettings {
+pub(crate) struct HiveProcessorSettings {
     /// The function that ARQ workers run: Python names joined by dots, to 200 characters. Always set.
-    pub function: String,
+    pub(crate) function: String,
     /// Where the jobs are queued. Default: by priority.
-    pub queue: HiveQueue,
+    pub(crate) queue: HiveQueue,
     /// How jobs and results are written, which the workers must be set up for. Default pickle.
-    pub codec: HiveCodec,
+    pub(crate) codec: HiveCodec,
     /// Whether the function stores a result in Redis. Without one a task is COMPLETED when its job has ended.
     /// Default true.
-    pub expects_result: bool,
+    pub(crate) expects_result: bool,
 }
 
 /// Which of the Hive's two queues a job goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HiveQueue {
+pub(crate) enum HiveQueue {
     /// The urgent one, whatever the task. `"high"`
     High,
     /// The other one, whatever the task. `"background"`
@@ -35,7 +35,7 @@ pub enum HiveQueue {
 
 impl HiveQueue {
     /// Whether a task of this priority is urgent.
-    pub fn is_high(self, priority: i64) -> bool {
+    pub(crate) fn is_high(self, priority: i64) -> bool {
         match self {
             Self::High => true,
             Self::Background => false,
@@ -46,7 +46,7 @@ impl HiveQueue {
 
 /// How ARQ's jobs and results are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HiveCodec {
+pub(crate) enum HiveCodec {
     /// As ARQ does by itself.
     Pickle,
     /// Workers that are given a JSON serializer.
@@ -57,15 +57,15 @@ pub enum HiveCodec {
 
 /// The password for Redis where it stands among the settings. No dump of the settings shows it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Password(String);
+pub(crate) struct Password(String);
 
 impl Password {
-    pub(super) fn new(text: String) -> Self {
+    pub(crate) fn new(text: String) -> Self {
         Self(text)
     }
 
     /// The password itself; never empty.
-    pub fn reveal(&self) -> &str {
+    pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
 }
@@ -76,7 +76,7 @@ impl fmt::Debug for Password {
     }
 }
 
-pub(super) fn processor(table: &mut Table<'_>) -> Result<HiveProcessorSettings, Error> {
+pub(crate) fn processor(table: &mut Table<'_>) -> Result<HiveProcessorSettings, Error> {
     Ok(HiveProcessorSettings {
         function: table.require("function", rules::FUNCTION)?,
         queue: table
@@ -91,7 +91,7 @@ pub(super) fn processor(table: &mut Table<'_>) -> Result<HiveProcessorSettings, 
 
 /// What a user of the Hive has probably forgotten: nothing goes through it without both its switch and
 /// a processor.
-pub(super) fn warnings(settings: &Settings) -> Vec<String> {
+pub(crate) fn warnings(settings: &Settings) -> Vec<String> {
     let mut names = settings.processors.iter().filter_map(|(name, processor)| {
         matches!(processor.kind, ProcessorKind::Hive(_)).then_some(name)
     });

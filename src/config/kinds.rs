@@ -13,60 +13,60 @@ use super::table::Table;
 
 /// The child process of a `command` processor.
 #[derive(Clone, PartialEq)]
-pub struct CommandSettings {
+pub(crate) struct CommandSettings {
     /// The program: a path, or a name that is looked up in `PATH`. Always set.
-    pub program: String,
+    pub(crate) program: String,
     /// Its arguments, handed over as they are: there is no shell. Default: none.
-    pub args: Vec<String>,
+    pub(crate) args: Vec<String>,
     /// Added to the service's own environment. Default: nothing.
-    pub env: BTreeMap<String, String>,
+    pub(crate) env: BTreeMap<String, String>,
     /// Where the program starts. Default: where the service was started.
-    pub working_directory: Option<PathBuf>,
+    pub(crate) working_directory: Option<PathBuf>,
 }
 
 /// Where a `webhook` processor posts its tasks.
 #[derive(Clone, PartialEq)]
-pub struct WebhookSettings {
+pub(crate) struct WebhookSettings {
     /// Begins with `http://` or `https://`, without user and password. Always set.
-    pub url: String,
+    pub(crate) url: String,
     /// What requests are signed with: a key in base64, with or without `whsec_` before it. Default: they are
     /// not signed. `secret_env` or `secret_file`
-    pub secret: Option<Secret>,
+    pub(crate) secret: Option<Secret>,
     /// Sent along with every request. Default: none.
-    pub headers: BTreeMap<String, String>,
+    pub(crate) headers: BTreeMap<String, String>,
     /// Certificates of authorities to trust besides the usual ones, PEM. Default: none.
-    pub ca_file: Option<PathBuf>,
+    pub(crate) ca_file: Option<PathBuf>,
     /// Bytes of an answer that are kept as the result. Default 1 MiB.
-    pub response_limit_bytes: usize,
+    pub(crate) response_limit_bytes: usize,
 }
 
 /// The model of an `llm` processor and the service that runs it.
 #[derive(Clone, PartialEq)]
-pub struct LlmSettings {
+pub(crate) struct LlmSettings {
     /// Where the OpenAI-compatible API begins, such as `http://localhost:11434/v1`. Always set.
-    pub base_url: String,
+    pub(crate) base_url: String,
     /// Name of the model, as that service knows it. Always set.
-    pub model: String,
+    pub(crate) model: String,
     /// What the model is told before each task's content. Default: nothing.
-    pub system: Option<String>,
+    pub(crate) system: Option<String>,
     /// Default: requests have none. `api_key_env` or `api_key_file`
-    pub api_key: Option<Secret>,
+    pub(crate) api_key: Option<Secret>,
     /// 0 to 2. Default: the model's own.
-    pub temperature: Option<f64>,
+    pub(crate) temperature: Option<f64>,
     /// Tokens that an answer may have. Default: the model's own limit.
-    pub max_tokens: Option<u64>,
+    pub(crate) max_tokens: Option<u64>,
     /// Tokens, of questions and answers, that may be used a minute. Default: no limit.
-    pub tokens_per_minute: Option<u64>,
+    pub(crate) tokens_per_minute: Option<u64>,
     /// Certificates of authorities to trust besides the usual ones, PEM. Default: none.
-    pub ca_file: Option<PathBuf>,
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 /// How long the programs behind a `worker` processor may be silent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WorkerSettings {
+pub(crate) struct WorkerSettings {
     /// Seconds after which a task that its worker has not spoken of is lost to that worker, 1 s to a
     /// day. Default 60.
-    pub lease: Duration,
+    pub(crate) lease: Duration,
 }
 
 /// Shows the names of the variables alone: their values are where people keep secrets.
@@ -107,7 +107,7 @@ impl fmt::Debug for LlmSettings {
     }
 }
 
-pub(super) fn command(table: &mut Table<'_>) -> Result<CommandSettings, Error> {
+pub(crate) fn command(table: &mut Table<'_>) -> Result<CommandSettings, Error> {
     Ok(CommandSettings {
         program: table.require("program", rules::PROGRAM)?,
         args: table.take("args", rules::ARGUMENTS)?.unwrap_or_default(),
@@ -121,7 +121,7 @@ pub(super) fn command(table: &mut Table<'_>) -> Result<CommandSettings, Error> {
     })
 }
 
-pub(super) fn webhook(table: &mut Table<'_>) -> Result<WebhookSettings, Error> {
+pub(crate) fn webhook(table: &mut Table<'_>) -> Result<WebhookSettings, Error> {
     Ok(WebhookSettings {
         url: table.require("url", rules::URL)?,
         secret: signing_secret(table)?,
@@ -160,7 +160,7 @@ fn signing_secret(table: &mut Table<'_>) -> Result<Option<Secret>, Error> {
     Ok(secret)
 }
 
-pub(super) fn llm(table: &mut Table<'_>) -> Result<LlmSettings, Error> {
+pub(crate) fn llm(table: &mut Table<'_>) -> Result<LlmSettings, Error> {
     Ok(LlmSettings {
         base_url: table.require("base_url", rules::URL)?,
         model: table.require("model", rules::MODEL)?,
@@ -173,7 +173,7 @@ pub(super) fn llm(table: &mut Table<'_>) -> Result<LlmSettings, Error> {
     })
 }
 
-pub(super) fn worker(table: &mut Table<'_>) -> Result<WorkerSettings, Error> {
+pub(crate) fn worker(table: &mut Table<'_>) -> Result<WorkerSettings, Error> {
     let lease = table.take("lease", rules::LEASE)?;
     Ok(WorkerSettings {
         lease: lease.unwrap_or(Duration::from_secs(60)),

@@ -9,14 +9,18 @@ use super::error::Place;
 use super::table::Table;
 
 /// The values of one source, and their places by path (`["processors", "summarise", "timeout"]`).
-pub(super) struct Layer {
+pub(crate) struct Layer {
     name: &'static str,
     values: Dict,
     places: BTreeMap<Vec<String>, Place>,
 }
 
 impl Layer {
-    pub fn new(name: &'static str, values: Dict, places: BTreeMap<Vec<String>, Place>) -> Self {
+    pub(crate) fn new(
+        name: &'static str,
+        values: Dict,
+        places: BTreeMap<Vec<String>, Place>,
+    ) -> Self {
         Self {
             name,
             values,
@@ -25,7 +29,7 @@ impl Layer {
     }
 
     /// A layer of top-level settings that are all written as text.
-    pub fn of_texts(
+    pub(crate) fn of_texts(
         name: &'static str,
         entries: impl IntoIterator<Item = (String, String, Place)>,
     ) -> Self {
@@ -58,20 +62,20 @@ impl Provider for Layer {
 }
 
 /// All layers. Each key has the value of the strongest layer that sets it.
-pub(super) struct Layers {
+pub(crate) struct Layers {
     merged: Figment,
     layers: Vec<Layer>,
 }
 
 impl Layers {
     /// Merges layers that are given weakest first.
-    pub fn new(layers: Vec<Layer>) -> Self {
+    pub(crate) fn new(layers: Vec<Layer>) -> Self {
         let merged = layers.iter().fold(Figment::new(), Figment::merge);
         Self { merged, layers }
     }
 
     /// The table at the top of it all.
-    pub fn table(&self) -> Table<'_> {
+    pub(crate) fn table(&self) -> Table<'_> {
         let mut profiles = self
             .merged
             .data()
@@ -81,7 +85,7 @@ impl Layers {
     }
 
     /// Where the value with this tag stands, if `path` leads to it.
-    pub fn place(&self, tag: Tag, path: &[String]) -> Place {
+    pub(crate) fn place(&self, tag: Tag, path: &[String]) -> Place {
         self.merged
             .get_metadata(tag)
             .and_then(|source| self.layers.iter().find(|layer| layer.name == source.name))

@@ -43,22 +43,22 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-pub use backoff::Backoff;
-pub use changes::Changes;
-pub use current::{Current, Publisher};
-pub use environment::{CA_FILE, TOKEN, TOKEN_FILE, URL};
-pub use error::{Error, Place};
-pub use explained::Explained;
-pub use hive::{HiveCodec, HiveProcessorSettings, HiveQueue, Password};
-pub use keys::KeySettings;
-pub use kinds::{CommandSettings, LlmSettings, WebhookSettings, WorkerSettings};
-pub use processors::{ProcessorKind, ProcessorSettings};
-pub use rate::{ParseRateError, Rate};
-pub use schedules::{Missed, ScheduleSettings, When, parse_cron};
-pub use secret::Secret;
-pub use signing_key::{EXPECTED_KEY, signing_key};
-pub use sources::{Overrides, Sources};
-pub use time_zones::{TimeZoneRules, time_zone, time_zone_rules};
+pub(crate) use backoff::Backoff;
+pub(crate) use changes::Changes;
+pub(crate) use current::{Current, Publisher};
+pub(crate) use environment::{CA_FILE, TOKEN, TOKEN_FILE, URL};
+pub(crate) use error::{Error, Place};
+pub(crate) use explained::Explained;
+pub(crate) use hive::{HiveCodec, HiveProcessorSettings, HiveQueue, Password};
+pub(crate) use keys::KeySettings;
+pub(crate) use kinds::{CommandSettings, LlmSettings, WebhookSettings};
+pub(crate) use processors::{ProcessorKind, ProcessorSettings};
+pub(crate) use rate::Rate;
+pub(crate) use schedules::{Missed, ScheduleSettings, When, parse_cron};
+pub(crate) use secret::Secret;
+pub(crate) use signing_key::{EXPECTED_KEY, signing_key};
+pub(crate) use sources::{Overrides, Sources};
+pub(crate) use time_zones::{TimeZoneRules, time_zone, time_zone_rules};
 
 /// The settings of one service.
 ///
@@ -66,147 +66,147 @@ pub use time_zones::{TimeZoneRules, time_zone, time_zone_rules};
 /// unit (`"5m"`), sizes in bytes. Each field names its environment variable last; where that has no prefix, the same
 /// with `VENOM_` before it works too.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Address to listen on. Default 127.0.0.1. `VENOM_HOST`, `--host`
-    pub host: IpAddr,
+    pub(crate) host: IpAddr,
     /// TCP port to listen on; 0 takes a free one. Default 8000. `VENOM_PORT`, `--port`
-    pub port: u16,
+    pub(crate) port: u16,
     /// Whether requests need a token. Default auto. `VENOM_AUTH`, `--insecure`
-    pub auth: Auth,
+    pub(crate) auth: Auth,
     /// The certificate chain with which the service speaks TLS, PEM; only with `tls_key_file`. Default:
     /// none, plain HTTP. `VENOM_TLS_CERT_FILE`
-    pub tls_cert_file: Option<PathBuf>,
+    pub(crate) tls_cert_file: Option<PathBuf>,
     /// Its private key, PEM. Default: none. `VENOM_TLS_KEY_FILE`
-    pub tls_key_file: Option<PathBuf>,
+    pub(crate) tls_key_file: Option<PathBuf>,
     /// How many requests a client may make: a token, or an address where none is asked for. Default: any
     /// number. `VENOM_RATE_LIMIT`
-    pub rate_limit: Option<Rate>,
+    pub(crate) rate_limit: Option<Rate>,
     /// Names under which the service may be addressed, besides its own, where it does not answer to any.
     /// Default: none. `VENOM_HOSTS`
-    pub hosts: Vec<String>,
+    pub(crate) hosts: Vec<String>,
     /// Proxies of which `X-Forwarded-For` is believed: addresses and networks. Default: none.
     /// `VENOM_TRUSTED_PROXIES`
-    pub trusted_proxies: Vec<IpNet>,
+    pub(crate) trusted_proxies: Vec<IpNet>,
     /// Origins besides the service's own whose pages may call it. Default: none. `VENOM_CORS_ORIGINS`
-    pub cors_origins: Vec<String>,
+    pub(crate) cors_origins: Vec<String>,
     /// The database file, created as needed. Default `./data/venom.db`. `VENOM_DATABASE_PATH`,
     /// `--database`
-    pub database_path: PathBuf,
+    pub(crate) database_path: PathBuf,
     /// The dump: imported at the first start, written again after changes. Default
     /// `./data/memory/state_dump.json`. `STATE_FILE_PATH`, `--state-file`
-    pub state_file_path: PathBuf,
+    pub(crate) state_file_path: PathBuf,
     /// Whether the dump is written at all while the service runs and when it stops. Default on.
     /// `VENOM_STATE_DUMP`
-    pub state_dump: bool,
+    pub(crate) state_dump: bool,
     /// Seconds between two dumps at least; 0 leaves only the one at a clean stop. Default 30.
     /// `STATE_DUMP_INTERVAL`
-    pub state_dump_interval: Duration,
+    pub(crate) state_dump_interval: Duration,
     /// What a commit waits for. Default full. `VENOM_DURABILITY`
-    pub durability: Durability,
+    pub(crate) durability: Durability,
     /// Tasks that may run at a time. Default 5. `MAX_CONCURRENT_TASKS`, `--max-concurrent`
-    pub max_concurrent_tasks: u64,
+    pub(crate) max_concurrent_tasks: u64,
     /// False starts every task at once, up to `running_limit_bytes`. Default true.
     /// `ENABLE_QUEUE_LIMITS`
-    pub enable_queue_limits: bool,
+    pub(crate) enable_queue_limits: bool,
     /// Processor of the tasks that name none. Default `echo`. `VENOM_DEFAULT_PROCESSOR`
-    pub default_processor: String,
+    pub(crate) default_processor: String,
     /// The tables `[processors.NAME]`; `echo` is always among them. Only in `venom.toml`.
-    pub processors: BTreeMap<String, ProcessorSettings>,
+    pub(crate) processors: BTreeMap<String, ProcessorSettings>,
     /// The tables `[concurrency_keys.NAME]`, where `"*"` is every key without one. Only in
     /// `venom.toml`. [`Settings::key_settings`] finds what holds for a key.
-    pub concurrency_keys: BTreeMap<String, KeySettings>,
+    pub(crate) concurrency_keys: BTreeMap<String, KeySettings>,
     /// The tables `[schedules.NAME]`. Default: none. Only in `venom.toml`.
-    pub schedules: BTreeMap<String, ScheduleSettings>,
+    pub(crate) schedules: BTreeMap<String, ScheduleSettings>,
     /// Seconds that running tasks get to finish when the service stops. Default 30.
     /// `VENOM_SHUTDOWN_GRACE`
-    pub shutdown_grace: Duration,
+    pub(crate) shutdown_grace: Duration,
     /// Seconds between two looks for rows that other programs wrote. Default 0.2.
     /// `VENOM_POLL_INTERVAL`
-    pub poll_interval: Duration,
+    pub(crate) poll_interval: Duration,
     /// Largest request body, in bytes. Default 8 MiB. `VENOM_BODY_LIMIT_BYTES`
-    pub body_limit_bytes: usize,
+    pub(crate) body_limit_bytes: usize,
     /// Connections open at a time. Default 10000. `VENOM_MAX_CONNECTIONS`
-    pub max_connections: usize,
+    pub(crate) max_connections: usize,
     /// Seconds a client may take to send a request's head, counted from when the connection is ready
     /// for it: so also how long an unused connection is kept. Default 30. `VENOM_HEADER_TIMEOUT`
-    pub header_timeout: Duration,
+    pub(crate) header_timeout: Duration,
     /// Seconds a client may take to send a request's body. Default 30. `VENOM_REQUEST_TIMEOUT`
-    pub request_timeout: Duration,
+    pub(crate) request_timeout: Duration,
     /// Seconds for which a client may take nothing of an answer that waits for it. Default 75.
     /// `VENOM_IDLE_TIMEOUT`
-    pub idle_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
     /// Bytes that accepted requests may take while they wait for the Writer. Default 64 MiB.
     /// `VENOM_INBOX_LIMIT_BYTES`
-    pub inbox_limit_bytes: usize,
+    pub(crate) inbox_limit_bytes: usize,
     /// Without queue limits: tasks are started until their contents take this many bytes. Default
     /// 256 MiB. `VENOM_RUNNING_LIMIT_BYTES`
-    pub running_limit_bytes: usize,
+    pub(crate) running_limit_bytes: usize,
     /// Lines of its own that a task may store; then the last 1000 of each attempt. Default 10000.
     /// `VENOM_TASK_LOG_LIMIT_LINES`
-    pub task_log_limit_lines: u64,
+    pub(crate) task_log_limit_lines: u64,
     /// Bytes that these lines may have. Default 8 MiB. `VENOM_TASK_LOG_LIMIT_BYTES`
-    pub task_log_limit_bytes: usize,
+    pub(crate) task_log_limit_bytes: usize,
     /// How long a COMPLETED task is kept once it has finished: seconds, or `30d`. Default: for ever.
     /// `VENOM_RETENTION_COMPLETED`
-    pub retention_completed: Option<Duration>,
+    pub(crate) retention_completed: Option<Duration>,
     /// How long a FAILED task is kept once it has finished: seconds, or `30d`. Default: for ever.
     /// `VENOM_RETENTION_FAILED`
-    pub retention_failed: Option<Duration>,
+    pub(crate) retention_failed: Option<Duration>,
     /// Whether tasks of processors of kind `hive` go through Redis. Default false. `ENABLE_HIVE`
-    pub enable_hive: bool,
+    pub(crate) enable_hive: bool,
     /// Name or address of the machine with Redis. Default `localhost`. `REDIS_HOST`
-    pub redis_host: String,
+    pub(crate) redis_host: String,
     /// TCP port of Redis, not 0. Default 6379. `REDIS_PORT`
-    pub redis_port: u16,
+    pub(crate) redis_port: u16,
     /// Number of the database in Redis. Default 0. `REDIS_DB`
-    pub redis_db: u32,
+    pub(crate) redis_db: u32,
     /// Default: none. `REDIS_PASSWORD`. What is used is [`Settings::reveal_redis_password`].
-    pub redis_password: Option<Password>,
+    pub(crate) redis_password: Option<Password>,
     /// A file with the password, instead of `redis_password`. Default: none.
     /// `VENOM_REDIS_PASSWORD_FILE`
-    pub redis_password_file: Option<PathBuf>,
+    pub(crate) redis_password_file: Option<PathBuf>,
     /// Default: none, which Redis takes for its user `default`. `REDIS_USERNAME`
-    pub redis_username: Option<String>,
+    pub(crate) redis_username: Option<String>,
     /// Whether Redis is spoken to over TLS. Default false. `REDIS_TLS`
-    pub redis_tls: bool,
+    pub(crate) redis_tls: bool,
     /// Certificates of authorities to trust instead of the usual ones, PEM; only with `redis_tls`.
     /// Default: none. `VENOM_REDIS_CA_FILE`
-    pub redis_ca_file: Option<PathBuf>,
+    pub(crate) redis_ca_file: Option<PathBuf>,
     /// ARQ's queue of urgent tasks. Default `venom:tasks:high`. `HIVE_HIGH_PRIORITY_QUEUE`
-    pub hive_high_priority_queue: String,
+    pub(crate) hive_high_priority_queue: String,
     /// ARQ's queue of all other tasks. Default `venom:tasks:background`. `HIVE_BACKGROUND_QUEUE`
-    pub hive_background_queue: String,
+    pub(crate) hive_background_queue: String,
     /// The channel on which the hive is commanded. Default `venom:broadcast`.
     /// `HIVE_BROADCAST_CHANNEL`
-    pub hive_broadcast_channel: String,
+    pub(crate) hive_broadcast_channel: String,
     /// Seconds after which an attempt of a `hive` processor without a `timeout` fails. Default 300.
     /// `HIVE_TASK_TIMEOUT`
-    pub hive_task_timeout: Duration,
+    pub(crate) hive_task_timeout: Duration,
     /// How often a task of a `hive` processor without `max_attempts` is tried, 1 to 1000. Default 3.
     /// `HIVE_MAX_RETRIES`
-    pub hive_max_retries: i64,
+    pub(crate) hive_max_retries: i64,
     /// Seconds after which a job of which nothing is heard is taken for lost. Default 600.
     /// `HIVE_ZOMBIE_TASK_TIMEOUT`
-    pub hive_zombie_task_timeout: Duration,
+    pub(crate) hive_zombie_task_timeout: Duration,
     /// Where traces are sent by OTLP over HTTP: the collector's address, to which `/v1/traces` is added.
     /// Default: none, no traces. `OTEL_EXPORTER_OTLP_ENDPOINT` or `VENOM_OTLP_ENDPOINT`
-    pub otlp_endpoint: Option<String>,
+    pub(crate) otlp_endpoint: Option<String>,
     /// Headers for the collector, `name=value` with commas between them. Default: none.
     /// `OTEL_EXPORTER_OTLP_HEADERS` or `VENOM_OTLP_HEADERS`
-    pub otlp_headers: Option<Password>,
+    pub(crate) otlp_headers: Option<Password>,
     /// The service's name in its traces. Default `venom-core`. `OTEL_SERVICE_NAME` or
     /// `VENOM_OTLP_SERVICE_NAME`
-    pub otlp_service_name: String,
+    pub(crate) otlp_service_name: String,
     /// How a log line is written. Default text. `VENOM_LOG_FORMAT`, `--log-format`
-    pub log_format: LogFormat,
+    pub(crate) log_format: LogFormat,
     /// What is logged: a level, or a filter as tracing's `EnvFilter` reads it. Default `info`.
     /// `VENOM_LOG`
-    pub log: String,
+    pub(crate) log: String,
 }
 
 /// Whether requests need a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Auth {
+pub(crate) enum Auth {
     /// On loopback they need none, on every other address they do.
     Auto,
     Required,
@@ -215,7 +215,7 @@ pub enum Auth {
 
 impl Auth {
     /// Whether a service that listens on `address` asks for tokens.
-    pub fn is_required(self, address: IpAddr) -> bool {
+    pub(crate) fn is_required(self, address: IpAddr) -> bool {
         match self {
             Self::Auto => !address.to_canonical().is_loopback(),
             Self::Required => true,
@@ -226,7 +226,7 @@ impl Auth {
 
 /// What a commit waits for before its callers are answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
+pub(crate) enum Durability {
     /// The disk: an acknowledged task survives a power cut.
     Full,
     /// The operating system: an acknowledged task survives a crash of the service, not a power cut.
@@ -235,7 +235,7 @@ pub enum Durability {
 
 /// How a log line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// For people.
     Text,
     /// One JSON object a line.
@@ -244,16 +244,16 @@ pub enum LogFormat {
 
 /// What [`Settings::load`] found.
 #[derive(Clone, Debug)]
-pub struct Loaded {
-    pub settings: Settings,
+pub(crate) struct Loaded {
+    pub(crate) settings: Settings,
     /// Sentences for the log: settings that do nothing without others, programs that are not there.
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
     /// What is not here is left at its default.
-    pub origins: Origins,
+    pub(crate) origins: Origins,
 }
 
 /// Where each setting stands that is set, by key.
-pub type Origins = BTreeMap<&'static str, Place>;
+pub(crate) type Origins = BTreeMap<&'static str, Place>;
 
 impl Default for Settings {
     fn default() -> Self {
@@ -321,7 +321,7 @@ impl Settings {
     /// # Errors
     /// The first mistake found: an unreadable file, an unknown key, a bad value, or two settings
     /// that contradict each other. A value that a stronger layer replaces is not looked at.
-    pub fn load(sources: &Sources) -> Result<Loaded, Error> {
+    pub(crate) fn load(sources: &Sources) -> Result<Loaded, Error> {
         let (layers, passed_over) = sources.read()?;
         let mut table = layers.table();
         let settings = reader::read(&mut table)?;
@@ -340,7 +340,7 @@ impl Settings {
     ///
     /// # Errors
     /// A sentence, without anything of the password, when the file cannot be read or is empty.
-    pub fn reveal_redis_password(&self) -> Result<Option<String>, String> {
+    pub(crate) fn reveal_redis_password(&self) -> Result<Option<String>, String> {
         match (&self.redis_password, &self.redis_password_file) {
             (Some(password), _) => Ok(Some(password.reveal().to_owned())),
             (None, Some(path)) => Secret::File(path.clone()).reveal().map(Some),
@@ -350,7 +350,7 @@ impl Settings {
 
     /// What holds for the tasks of a concurrency key: its own table, else the one of `"*"`, else
     /// [`KeySettings::DEFAULT`].
-    pub fn key_settings(&self, key: &str) -> &KeySettings {
+    pub(crate) fn key_settings(&self, key: &str) -> &KeySettings {
         keys::find(&self.concurrency_keys, key)
     }
 }

@@ -19,31 +19,31 @@ const TIMEOUT_OF_REQUESTS: Duration = Duration::from_secs(600);
 const CONCURRENCY_OF_THE_HIVE: u64 = 10_000;
 
 /// The processor that exists without being configured.
-pub(super) const ECHO: &str = "echo";
+pub(crate) const ECHO: &str = "echo";
 
 /// One `[processors.NAME]` table.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ProcessorSettings {
+pub(crate) struct ProcessorSettings {
     /// What the processor does, with the settings of that kind. `kind`
-    pub kind: ProcessorKind,
+    pub(crate) kind: ProcessorKind,
     /// Seconds after which an attempt fails as `timeout`. Default: 10 minutes for `webhook` and `llm`,
     /// `hive_task_timeout` for `hive`; for the others it may take as long as it takes.
-    pub timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
     /// At most this many at a time, besides the queue's own limit. Default: 10000 for `hive`; for
     /// the others, no limit of its own.
-    pub concurrency: Option<u64>,
+    pub(crate) concurrency: Option<u64>,
     /// At most so many starts in a time. Default: as many as come.
-    pub rate: Option<Rate>,
+    pub(crate) rate: Option<Rate>,
     /// How often a task that names no number itself is tried, 1 to 1000. Default: `hive_max_retries`
     /// for `hive`; for the others 1, never again.
-    pub max_attempts: i64,
+    pub(crate) max_attempts: i64,
     /// Pauses between attempts.
-    pub backoff: Backoff,
+    pub(crate) backoff: Backoff,
 }
 
 /// How a processor runs a task.
 #[derive(Clone, Debug, PartialEq)]
-pub enum ProcessorKind {
+pub(crate) enum ProcessorKind {
     /// By answering `Processed: <content>`.
     Echo,
     /// By a child process.
@@ -60,7 +60,7 @@ pub enum ProcessorKind {
 
 impl ProcessorKind {
     /// The word after `kind =`.
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         let kind = match self {
             Self::Echo => Kind::Echo,
             Self::Command(_) => Kind::Command,
@@ -73,7 +73,7 @@ impl ProcessorKind {
     }
 
     /// The environment variable that it has its secret in, if it has one there.
-    pub fn secret_variable(&self) -> Option<&str> {
+    pub(crate) fn secret_variable(&self) -> Option<&str> {
         let secret = match self {
             Self::Webhook(webhook) => webhook.secret.as_ref(),
             Self::Llm(llm) => llm.api_key.as_ref(),
@@ -110,14 +110,14 @@ impl ProcessorKind {
 
 /// What holds for `hive` processors that do not say it themselves.
 #[derive(Clone, Copy)]
-pub(super) struct HiveDefaults {
-    pub timeout: Duration,
-    pub max_attempts: i64,
+pub(crate) struct HiveDefaults {
+    pub(crate) timeout: Duration,
+    pub(crate) max_attempts: i64,
 }
 
 /// The word after `kind =`.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Echo,
     Command,
     Webhook,
@@ -136,7 +136,7 @@ impl Kind {
         Self::Hive,
     ];
 
-    pub fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
@@ -153,7 +153,7 @@ impl Kind {
 }
 
 /// The processors of a service that configures none.
-pub(super) fn built_in() -> BTreeMap<String, ProcessorSettings> {
+pub(crate) fn built_in() -> BTreeMap<String, ProcessorSettings> {
     let echo = ProcessorSettings {
         kind: ProcessorKind::Echo,
         timeout: None,
@@ -166,13 +166,13 @@ pub(super) fn built_in() -> BTreeMap<String, ProcessorSettings> {
 }
 
 /// Completes "expected …" where one of these processors is to be chosen.
-pub(super) fn one_of(processors: &BTreeMap<String, ProcessorSettings>) -> String {
+pub(crate) fn one_of(processors: &BTreeMap<String, ProcessorSettings>) -> String {
     let names: Vec<_> = processors.keys().map(String::as_str).collect();
     format!("the name of a processor: {}", names.join(", "))
 }
 
 /// Every `[processors.NAME]`, beside or instead of the built-in ones.
-pub(super) fn read(
+pub(crate) fn read(
     settings: &mut Table<'_>,
     of_hive: HiveDefaults,
 ) -> Result<BTreeMap<String, ProcessorSettings>, Error> {

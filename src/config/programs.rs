@@ -10,7 +10,7 @@ use rustix::fs::{Access, access};
 use super::{CommandSettings, ProcessorKind, Settings};
 
 /// A sentence for each `command` processor whose program cannot be started as the settings have it.
-pub(super) fn warnings(settings: &Settings) -> Vec<String> {
+pub(crate) fn warnings(settings: &Settings) -> Vec<String> {
     let processors = settings.processors.iter();
     let missing = processors.filter_map(|(name, processor)| match &processor.kind {
         ProcessorKind::Command(command) => {

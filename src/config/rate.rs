@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// Completes "expected …".
-pub(super) const EXPECTED: &str = "a rate such as \"30/m\": a number of starts from 1 to 100000, \
+pub(crate) const EXPECTED: &str = "a rate such as \"30/m\": a number of starts from 1 to 100000, \
                                    a slash, and s, m, h or d";
 
 const MINUTE: u64 = 60;
@@ -17,17 +17,17 @@ const DAY: u64 = 24 * HOUR;
 /// Its text is the number of starts, a slash and a unit: `s`, `m`, `h` or `d`, which may be spelled
 /// `sec`, `min`, `hour` or `day`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
+pub(crate) struct Rate {
     /// 1 to 100000.
-    pub starts: u32,
+    pub(crate) starts: u32,
     /// A second, a minute, an hour or a day.
-    pub per: Duration,
+    pub(crate) per: Duration,
 }
 
 /// A text that is no rate. It is not repeated.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected {EXPECTED}")]
-pub struct ParseRateError;
+pub(crate) struct ParseRateError;
 
 impl FromStr for Rate {
     type Err = ParseRateError;

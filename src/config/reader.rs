@@ -9,7 +9,7 @@ use super::table::Table;
 use super::{Settings, keys, processors, rules, schedules};
 
 /// Takes every setting out of the top table; one that is not there has its default.
-pub(super) fn read(table: &mut Table<'_>) -> Result<Settings, Error> {
+pub(crate) fn read(table: &mut Table<'_>) -> Result<Settings, Error> {
     let default = Settings::default();
     // First, because processors fall back on them.
     let hive_task_timeout = table
@@ -89,7 +89,7 @@ pub(super) fn read(table: &mut Table<'_>) -> Result<Settings, Error> {
 }
 
 /// Checks what no setting can say for itself.
-pub(super) fn check(
+pub(crate) fn check(
     settings: &Settings,
     origins: &BTreeMap<&'static str, Place>,
 ) -> Result<(), Error> {

@@ -19,23 +19,23 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::values::{duration, text, truth, whole, word};
 use super::{Auth, Durability, LogFormat};
-pub(super) use clients::*;
-pub(super) use hive::*;
-pub(super) use processors::*;
-pub(super) use schedules::*;
-pub(super) use traces::*;
+pub(crate) use clients::*;
+pub(crate) use hive::*;
+pub(crate) use processors::*;
+pub(crate) use schedules::*;
+pub(crate) use traces::*;
 
 /// The resolution of timers.
 const LEAST_PERIOD: f64 = 0.001;
 
 /// How the value of a setting is read.
-pub(super) struct Rule<T> {
+pub(crate) struct Rule<T> {
     /// Completes "expected …".
-    pub expected: &'static str,
+    pub(crate) expected: &'static str,
     /// Whether a value may be a secret, which no message shows.
-    pub private: bool,
+    pub(crate) private: bool,
     /// `None` where the value is not what was expected.
-    pub read: fn(&Value) -> Option<T>,
+    pub(crate) read: fn(&Value) -> Option<T>,
 }
 
 impl<T> Clone for Rule<T> {
@@ -66,13 +66,13 @@ impl<T> Rule<T> {
 
 /// Which names a user may choose in a table.
 #[derive(Clone, Copy)]
-pub(super) struct Names {
+pub(crate) struct Names {
     /// Completes "expected …".
-    pub expected: &'static str,
-    pub fit: fn(&str) -> bool,
+    pub(crate) expected: &'static str,
+    pub(crate) fit: fn(&str) -> bool,
 }
 
-pub(super) const HOST: Rule<IpAddr> = Rule::new(
+pub(crate) const HOST: Rule<IpAddr> = Rule::new(
     "an IP address such as 127.0.0.1, 0.0.0.0 or ::1",
     |value| match word(value)?.as_str() {
         "localhost" => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
@@ -80,13 +80,13 @@ pub(super) const HOST: Rule<IpAddr> = Rule::new(
     },
 );
 
-pub(super) const PORT: Rule<u16> = Rule::new("a whole number from 0 to 65535", |value| {
+pub(crate) const PORT: Rule<u16> = Rule::new("a whole number from 0 to 65535", |value| {
     whole(value, 0..=65_535)
 });
 
-pub(super) const PATH: Rule<PathBuf> = Rule::new("a path", |value| Some(text(value)?.into()));
+pub(crate) const PATH: Rule<PathBuf> = Rule::new("a path", |value| Some(text(value)?.into()));
 
-pub(super) const SWITCH: Rule<bool> = Rule::new(
+pub(crate) const SWITCH: Rule<bool> = Rule::new(
     "true or false (also on or off, yes or no, 1 or 0)",
     |value| match value {
         Value::Bool(_, switch) => Some(*switch),
@@ -95,18 +95,18 @@ pub(super) const SWITCH: Rule<bool> = Rule::new(
     },
 );
 
-pub(super) const SECONDS: Rule<Duration> = Rule::new(
+pub(crate) const SECONDS: Rule<Duration> = Rule::new(
     "a number of seconds, 0 or more, or a text such as \"90s\", \"5m\" or \"2h\"",
     |value| duration(value, 0.0),
 );
 
-pub(super) const PERIOD: Rule<Duration> = Rule::new(
+pub(crate) const PERIOD: Rule<Duration> = Rule::new(
     "a number of seconds, at least 0.001, or a text such as \"90s\", \"5m\" or \"2h\"",
     |value| duration(value, LEAST_PERIOD),
 );
 
 /// How long something is kept; `None` is for ever.
-pub(super) const RETENTION: Rule<Option<Duration>> = Rule::new(
+pub(crate) const RETENTION: Rule<Option<Duration>> = Rule::new(
     "\"forever\", or at least 1 second: a number of seconds, or a text such as \"12h\" or \"30d\" \
      (units s, m, h, d)",
     |value| match word(value).as_deref() {
@@ -115,7 +115,7 @@ pub(super) const RETENTION: Rule<Option<Duration>> = Rule::new(
     },
 );
 
-pub(super) const AUTH: Rule<Auth> = Rule::new("\"auto\", \"required\" or \"off\"", |value| {
+pub(crate) const AUTH: Rule<Auth> = Rule::new("\"auto\", \"required\" or \"off\"", |value| {
     match word(value)?.as_str() {
         "auto" => Some(Auth::Auto),
         "required" => Some(Auth::Required),
@@ -124,7 +124,7 @@ pub(super) const AUTH: Rule<Auth> = Rule::new("\"auto\", \"required\" or \"off\"
     }
 });
 
-pub(super) const DURABILITY: Rule<Durability> = Rule::new("\"full\" or \"normal\"", |value| {
+pub(crate) const DURABILITY: Rule<Durability> = Rule::new("\"full\" or \"normal\"", |value| {
     match word(value)?.as_str() {
         "full" => Some(Durability::Full),
         "normal" => Some(Durability::Normal),
@@ -132,30 +132,30 @@ pub(super) const DURABILITY: Rule<Durability> = Rule::new("\"full\" or \"normal\
     }
 });
 
-pub(super) const CONCURRENCY: Rule<u64> = Rule::new("a whole number from 1 to 1000000", |value| {
+pub(crate) const CONCURRENCY: Rule<u64> = Rule::new("a whole number from 1 to 1000000", |value| {
     whole(value, 1..=1_000_000)
 });
 
-pub(super) const CONNECTIONS: Rule<usize> =
+pub(crate) const CONNECTIONS: Rule<usize> =
     Rule::new("a whole number from 1 to 1000000", |value| {
         whole(value, 1..=1_000_000)
     });
 
-pub(super) const LOG_LINES: Rule<u64> = Rule::new("a whole number from 1 to 1000000000", |value| {
+pub(crate) const LOG_LINES: Rule<u64> = Rule::new("a whole number from 1 to 1000000000", |value| {
     whole(value, 1..=1_000_000_000)
 });
 
-pub(super) const BODY_BYTES: Rule<usize> = Rule::new(
+pub(crate) const BODY_BYTES: Rule<usize> = Rule::new(
     "a number of bytes from 1024 (1 KiB) to 268435456 (256 MiB)",
     |value| whole(value, 1 << 10..=256 << 20),
 );
 
-pub(super) const MEMORY_BYTES: Rule<usize> = Rule::new(
+pub(crate) const MEMORY_BYTES: Rule<usize> = Rule::new(
     "a number of bytes from 1024 (1 KiB) to 1099511627776 (1 TiB)",
     |value| whole(value, 1 << 10..=1 << 40),
 );
 
-pub(super) const LOG_FORMAT: Rule<LogFormat> =
+pub(crate) const LOG_FORMAT: Rule<LogFormat> =
     Rule::new("\"text\" or \"json\"", |value| {
         match word(value)?.as_str() {
             "text" => Some(LogFormat::Text),
@@ -164,7 +164,7 @@ pub(super) const LOG_FORMAT: Rule<LogFormat> =
         }
     });
 
-pub(super) const LOG_FILTER: Rule<String> = Rule::new(
+pub(crate) const LOG_FILTER: Rule<String> = Rule::new(
     "a level (error, warn, info, debug, trace, off) or a filter such as \"info,venom_core=debug\"",
     |value| {
         let filter = text(value)?;
@@ -178,15 +178,15 @@ pub(super) const LOG_FILTER: Rule<String> = Rule::new(
 );
 
 /// The name of a processor where one is to be chosen; which ones there are is checked later.
-pub(super) const NAME: Rule<String> = Rule::new("the name of a processor", text);
+pub(crate) const NAME: Rule<String> = Rule::new("the name of a processor", text);
 
 /// Any table, with the tag that says where it comes from.
-pub(super) const TABLE: Rule<(Tag, Dict)> = Rule::private("a table", |value| {
+pub(crate) const TABLE: Rule<(Tag, Dict)> = Rule::private("a table", |value| {
     Some((value.tag(), value.as_dict()?.clone()))
 });
 
 /// Names that need no quotes in a terminal.
-pub(super) const PLAIN_NAMES: Names = Names {
+pub(crate) const PLAIN_NAMES: Names = Names {
     expected: "a name of 1 to 64 letters, digits, \"_\", \".\" and \"-\"",
     fit: |name| {
         let fits = |c: u8| c.is_ascii_alphanumeric() || b"_.-".contains(&c);

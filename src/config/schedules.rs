@@ -17,34 +17,34 @@ const UTC: &str = "UTC";
 
 /// One `[schedules.NAME]` table: when, and the task that is submitted then.
 #[derive(Clone, PartialEq)]
-pub struct ScheduleSettings {
+pub(crate) struct ScheduleSettings {
     /// Either `cron`, with `timezone`, or `every`.
-    pub when: When,
+    pub(crate) when: When,
     /// What becomes of the times at which the service did not run. Default run once. `missed`
-    pub missed: Missed,
+    pub(crate) missed: Missed,
     /// The task's content. Always set.
-    pub content: String,
+    pub(crate) content: String,
     /// A configured processor. Default: the default processor.
-    pub processor: Option<String>,
+    pub(crate) processor: Option<String>,
     /// -100 to 100, higher first. Default 0.
-    pub priority: i64,
+    pub(crate) priority: i64,
     /// 1 to 1000. Default: that of the processor.
-    pub max_attempts: Option<i64>,
+    pub(crate) max_attempts: Option<i64>,
     /// Seconds after which an attempt fails as `timeout`. Default: that of the processor.
-    pub timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
     /// Default: none.
-    pub tags: Vec<String>,
+    pub(crate) tags: Vec<String>,
     /// Default: none.
-    pub session_id: Option<String>,
+    pub(crate) session_id: Option<String>,
     /// 1 to 200 characters. Default: none.
-    pub concurrency_key: Option<String>,
+    pub(crate) concurrency_key: Option<String>,
     /// False keeps the schedule and submits nothing. Default true.
-    pub enabled: bool,
+    pub(crate) enabled: bool,
 }
 
 /// The times of a schedule.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum When {
+pub(crate) enum When {
     /// Whenever the clock of a time zone says so.
     Cron {
         /// As [`parse_cron`] reads it.
@@ -58,7 +58,7 @@ pub enum When {
 
 /// What becomes of the times at which the service did not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missed {
+pub(crate) enum Missed {
     /// One task stands for all of them.
     RunOnce,
     /// Nothing: the next time counts.
@@ -79,7 +79,7 @@ impl fmt::Debug for ScheduleSettings {
 
 /// Reads a cron expression: five fields (minute, hour, day, month, weekday), six with the second
 /// before them, or a nickname such as `@daily`. `None` where it is none, or never comes true.
-pub fn parse_cron(expression: &str) -> Option<Cron> {
+pub(crate) fn parse_cron(expression: &str) -> Option<Cron> {
     // To the parser, an item that is missing is a field that is never true, and a minute that is
     // never true is searched for over thousands of years.
     let complete = |field: &str| {
@@ -150,7 +150,7 @@ fn cron_value(text: &str) -> Option<u32> {
 }
 
 /// Every `[schedules.NAME]`; each may name any of the `processors`.
-pub(super) fn read(
+pub(crate) fn read(
     settings: &mut Table<'_>,
     processors: &BTreeMap<String, ProcessorSettings>,
 ) -> Result<BTreeMap<String, ScheduleSettings>, Error> {

@@ -11,7 +11,7 @@ use super::{dotenv, environment, rules};
 
 /// Where a secret stands; never the secret itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Secret {
+pub(crate) enum Secret {
     /// In the environment variable of this name.
     Env(String),
     /// In this file.
@@ -20,7 +20,7 @@ pub enum Secret {
 
 impl Secret {
     /// Whether reading it neither waits nor takes anything away, as it would from a pipe.
-    pub(super) fn can_be_read_now(&self) -> bool {
+    pub(crate) fn can_be_read_now(&self) -> bool {
         match self {
             Self::Env(_) => true,
             Self::File(path) => path.is_file(),
@@ -33,7 +33,7 @@ impl Secret {
     ///
     /// # Errors
     /// When it is not there or cannot be read. The sentence holds nothing of it.
-    pub fn reveal(&self) -> Result<String, String> {
+    pub(crate) fn reveal(&self) -> Result<String, String> {
         let secret = match self {
             Self::Env(name) => reveal_variable(name)?,
             Self::File(path) => fs::read_to_string(path)
@@ -66,7 +66,7 @@ fn reveal_variable(name: &str) -> Result<String, String> {
 }
 
 /// The secret that one of two keys leads to, if either is set.
-pub(super) fn read(
+pub(crate) fn read(
     table: &mut Table<'_>,
     env_key: &'static str,
     file_key: &'static str,

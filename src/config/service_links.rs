@@ -11,7 +11,7 @@ use super::environment::{self, Variable};
 const PROTOCOLS: [&str; 3] = ["TCP", "UDP", "SCTP"];
 
 /// The other variables, and a sentence that names these.
-pub(super) fn without_service_links(variables: Vec<Variable>) -> (Vec<Variable>, Option<String>) {
+pub(crate) fn without_service_links(variables: Vec<Variable>) -> (Vec<Variable>, Option<String>) {
     // Docker's old links also hand on the other container's own variables, behind its name.
     let named: Vec<String> = variables
         .iter()

@@ -8,7 +8,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 const PREFIX: &str = "whsec_";
 
 /// Completes "expected …".
-pub const EXPECTED_KEY: &str =
+pub(crate) const EXPECTED_KEY: &str =
     "a key in base64, with or without `whsec_` before it, such as `openssl rand -base64 32` prints";
 
 const ENGINE: GeneralPurpose = GeneralPurpose::new(
@@ -20,7 +20,7 @@ const ENGINE: GeneralPurpose = GeneralPurpose::new(
 ///
 /// # Errors
 /// When it stands for none; completes "the secret is …" and holds nothing of it.
-pub fn signing_key(secret: &str) -> Result<Vec<u8>, &'static str> {
+pub(crate) fn signing_key(secret: &str) -> Result<Vec<u8>, &'static str> {
     let encoded = secret.strip_prefix(PREFIX).unwrap_or(secret);
     match ENGINE.decode(encoded) {
         Ok(key) if key.is_empty() => Err("an empty key"),

@@ -13,40 +13,40 @@ use super::{dotenv, file};
 /// Everything that [`Settings::load`](super::Settings::load) looks at, so that nothing of the
 /// process leaks into a test. It has no `Debug`, because an environment is full of secrets.
 #[derive(Clone, Default)]
-pub struct Sources {
+pub(crate) struct Sources {
     /// `--config`: a file that must exist, relative to `directory`. Without it, and without
     /// `VENOM_CONFIG`, it is `venom.toml`, which may be missing.
-    pub config_file: Option<PathBuf>,
+    pub(crate) config_file: Option<PathBuf>,
     /// Where `venom.toml` and `.env` are looked for: the working directory.
-    pub directory: PathBuf,
+    pub(crate) directory: PathBuf,
     /// The environment variables.
-    pub environment: Vec<(OsString, OsString)>,
+    pub(crate) environment: Vec<(OsString, OsString)>,
     /// What the command line sets.
-    pub overrides: Overrides,
+    pub(crate) overrides: Overrides,
 }
 
 /// The settings that have a flag, as they were typed: they are read like all others.
 #[derive(Clone, Debug, Default)]
-pub struct Overrides {
+pub(crate) struct Overrides {
     /// `--host`
-    pub host: Option<String>,
+    pub(crate) host: Option<String>,
     /// `--port`
-    pub port: Option<String>,
+    pub(crate) port: Option<String>,
     /// `--insecure`
-    pub insecure: bool,
+    pub(crate) insecure: bool,
     /// `--database`
-    pub database_path: Option<PathBuf>,
+    pub(crate) database_path: Option<PathBuf>,
     /// `--state-file`
-    pub state_file_path: Option<PathBuf>,
+    pub(crate) state_file_path: Option<PathBuf>,
     /// `--max-concurrent`
-    pub max_concurrent_tasks: Option<String>,
+    pub(crate) max_concurrent_tasks: Option<String>,
     /// `--log-format`
-    pub log_format: Option<String>,
+    pub(crate) log_format: Option<String>,
 }
 
 impl Sources {
     /// The working directory and the environment of this process; no flags.
-    pub fn from_process() -> Self {
+    pub(crate) fn from_process() -> Self {
         Self {
             // The absolute path makes messages clear; without it, files are found all the same.
             directory: env::current_dir().unwrap_or_default(),
@@ -60,7 +60,7 @@ impl Sources {
     ///
     /// # Errors
     /// When `.env` had to be looked at and cannot be read.
-    pub fn of_client(&self, name: &str) -> Result<Option<(String, Place)>, Error> {
+    pub(crate) fn of_client(&self, name: &str) -> Result<Option<(String, Place)>, Error> {
         let environment = self.variables();
         let named =
             |variable: &Variable| (variable.value.trim().to_owned(), variable.place.clone());
@@ -71,7 +71,7 @@ impl Sources {
     }
 
     /// The layers, and a sentence for the log where variables are passed over.
-    pub(super) fn read(&self) -> Result<(Layers, Option<String>), Error> {
+    pub(crate) fn read(&self) -> Result<(Layers, Option<String>), Error> {
         let dotenv = self.dotenv()?;
         let (environment, warning) = without_service_links(self.variables());
         let file = match self.config_file(&[&environment, &dotenv]) {

@@ -17,7 +17,7 @@ use super::values;
 /// How alike two names must be (by Jaro's measure; 1 is the same) to offer one for the other.
 const ALIKE: f64 = 0.8;
 
-pub(super) struct Table<'a> {
+pub(crate) struct Table<'a> {
     layers: &'a Layers,
     /// The keys that lead here; empty at the top.
     path: Vec<String>,
@@ -32,7 +32,7 @@ pub(super) struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    pub fn new(layers: &'a Layers, path: Vec<String>, place: Place, values: Dict) -> Self {
+    pub(crate) fn new(layers: &'a Layers, path: Vec<String>, place: Place, values: Dict) -> Self {
         Self {
             layers,
             path,
@@ -45,7 +45,7 @@ impl<'a> Table<'a> {
     }
 
     /// The value of `key`, where it is set.
-    pub fn take<T>(&mut self, key: &'static str, rule: Rule<T>) -> Result<Option<T>, Error> {
+    pub(crate) fn take<T>(&mut self, key: &'static str, rule: Rule<T>) -> Result<Option<T>, Error> {
         self.known.push(key);
         let Some(value) = self.values.remove(key) else {
             return Ok(None);
@@ -55,7 +55,11 @@ impl<'a> Table<'a> {
     }
 
     /// The value of `key`, which has no default. If it is not there, [`Self::finish`] says so.
-    pub fn require<T: Default>(&mut self, key: &'static str, rule: Rule<T>) -> Result<T, Error> {
+    pub(crate) fn require<T: Default>(
+        &mut self,
+        key: &'static str,
+        rule: Rule<T>,
+    ) -> Result<T, Error> {
         if let Some(value) = self.take(key, rule)? {
             return Ok(value);
         }
@@ -65,7 +69,11 @@ impl<'a> Table<'a> {
     }
 
     /// The value of `key`, which has no default and decides which others there are.
-    pub fn require_first<T>(&mut self, key: &'static str, rule: Rule<T>) -> Result<T, Error> {
+    pub(crate) fn require_first<T>(
+        &mut self,
+        key: &'static str,
+        rule: Rule<T>,
+    ) -> Result<T, Error> {
         if let Some(value) = self.take(key, rule)? {
             return Ok(value);
         }
@@ -81,7 +89,7 @@ impl<'a> Table<'a> {
     }
 
     /// The table `key`, where there is one.
-    pub fn take_table(
+    pub(crate) fn take_table(
         &mut self,
         key: &'static str,
         rule: Rule<Dict>,
@@ -98,7 +106,7 @@ impl<'a> Table<'a> {
     }
 
     /// Reads every value by one rule, under names that the user chose.
-    pub fn read_all<T>(
+    pub(crate) fn read_all<T>(
         self,
         names: Names,
         rule: Rule<T>,
@@ -121,7 +129,10 @@ impl<'a> Table<'a> {
     }
 
     /// The tables in this one, under names that the user chose.
-    pub fn tables(self, names: Names) -> Result<impl Iterator<Item = (String, Self)>, Error> {
+    pub(crate) fn tables(
+        self,
+        names: Names,
+    ) -> Result<impl Iterator<Item = (String, Self)>, Error> {
         let (layers, path) = (self.layers, self.path.clone());
         let tables = self.read_all(names, rules::TABLE)?;
         Ok(tables.map(move |(name, (tag, values))| {
@@ -134,7 +145,7 @@ impl<'a> Table<'a> {
 
     /// Where each key stands that was asked for and is set. Fails if a key is left that nobody
     /// asked for, or one is not there that has no default.
-    pub fn finish(self) -> Result<BTreeMap<&'static str, Place>, Error> {
+    pub(crate) fn finish(self) -> Result<BTreeMap<&'static str, Place>, Error> {
         if let Some((key, value)) = self.values.iter().next() {
             return Err(self.unknown(key, value));
         }
@@ -155,12 +166,12 @@ impl<'a> Table<'a> {
 
     /// The keys that were asked for.
     #[cfg(test)]
-    pub fn known(&self) -> &[&'static str] {
+    pub(crate) fn known(&self) -> &[&'static str] {
         &self.known
     }
 
     /// The mistake that `key` has this value, or that it has none, which is one of the table.
-    pub fn refuse(
+    pub(crate) fn refuse(
         &self,
         key: &'static str,
         found: impl Into<String>,

@@ -24,26 +24,26 @@ static ZONES: LazyLock<TimeZones> =
     LazyLock::new(|| TimeZones::find(env::var_os("TZDIR"), &FOLDERS));
 
 /// The zone of this IANA name, if there is one.
-pub fn time_zone(name: &str) -> Option<TimeZone> {
+pub(crate) fn time_zone(name: &str) -> Option<TimeZone> {
     ZONES.get(name)
 }
 
 /// Where the rules of time zones come from in this process.
-pub fn time_zone_rules() -> TimeZoneRules {
+pub(crate) fn time_zone_rules() -> TimeZoneRules {
     ZONES.rules()
 }
 
 /// Where the rules of time zones come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TimeZoneRules {
+pub(crate) struct TimeZoneRules {
     /// The machine's folder with zones, if it has one.
-    pub folder: Option<PathBuf>,
+    pub(crate) folder: Option<PathBuf>,
     /// The release of those, such as `2026a`, if they say it.
-    pub folder_release: Option<String>,
+    pub(crate) folder_release: Option<String>,
     /// The release of those that are built in.
-    pub built_in_release: &'static str,
+    pub(crate) built_in_release: &'static str,
     /// Whether the machine's count before those that are built in.
-    pub machine_first: bool,
+    pub(crate) machine_first: bool,
 }
 
 struct TimeZones {

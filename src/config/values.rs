@@ -13,7 +13,7 @@ const MOST_SECONDS: f64 = 1e9;
 const MOST_SHOWN: usize = 60;
 
 /// Truth as pydantic reads it from a variable.
-pub(super) fn truth(text: &str) -> Option<bool> {
+pub(crate) fn truth(text: &str) -> Option<bool> {
     match text.trim().to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Some(true),
         "false" | "0" | "no" | "off" => Some(false),
@@ -22,7 +22,7 @@ pub(super) fn truth(text: &str) -> Option<bool> {
 }
 
 /// What a message says was found. Of a private value, or of what holds others, only the type.
-pub(super) fn describe(value: &Value, private: bool) -> String {
+pub(crate) fn describe(value: &Value, private: bool) -> String {
     match value {
         Value::String(_, text) if !private => quote(text),
         Value::Bool(_, truth) if !private => truth.to_string(),
@@ -53,23 +53,23 @@ fn quote(text: &str) -> String {
 }
 
 /// A text that says something.
-pub(super) fn text(value: &Value) -> Option<String> {
+pub(crate) fn text(value: &Value) -> Option<String> {
     argument(value).filter(|text| !text.trim().is_empty())
 }
 
 /// A text that may be empty. No argument and no variable can hold the character 0.
-pub(super) fn argument(value: &Value) -> Option<String> {
+pub(crate) fn argument(value: &Value) -> Option<String> {
     let text = value.as_str()?;
     (!text.contains('\0')).then(|| text.to_owned())
 }
 
 /// One of a few words, in any case.
-pub(super) fn word(value: &Value) -> Option<String> {
+pub(crate) fn word(value: &Value) -> Option<String> {
     Some(value.as_str()?.trim().to_ascii_lowercase())
 }
 
 /// A whole number in a range.
-pub(super) fn whole<T: TryFrom<i128>>(value: &Value, range: RangeInclusive<i128>) -> Option<T> {
+pub(crate) fn whole<T: TryFrom<i128>>(value: &Value, range: RangeInclusive<i128>) -> Option<T> {
     let number = match value {
         Value::Num(_, number) => number.to_i128()?,
         _ => value.as_str()?.trim().parse().ok()?,
@@ -78,7 +78,7 @@ pub(super) fn whole<T: TryFrom<i128>>(value: &Value, range: RangeInclusive<i128>
 }
 
 /// A number in a range, whole or not.
-pub(super) fn number(value: &Value, range: RangeInclusive<f64>) -> Option<f64> {
+pub(crate) fn number(value: &Value, range: RangeInclusive<f64>) -> Option<f64> {
     let number = match value {
         Value::Num(_, number) => match number.to_i128() {
             Some(whole) => whole as f64,
@@ -91,7 +91,7 @@ pub(super) fn number(value: &Value, range: RangeInclusive<f64>) -> Option<f64> {
 }
 
 /// A duration of at least so many seconds: `90`, `"90"`, `"15m"`, `"1.5h"`, `"30d"`.
-pub(super) fn duration(value: &Value, least: f64) -> Option<Duration> {
+pub(crate) fn duration(value: &Value, least: f64) -> Option<Duration> {
     let duration = match value.as_str() {
         Some(text) => parse_duration(text)?,
         None => Duration::from_secs_f64(number(value, least..=MOST_SECONDS)?),

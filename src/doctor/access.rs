@@ -7,7 +7,7 @@ const NAME: &str = "access";
 
 /// What to say of a service with these settings, when so many tokens are valid. `is_running` is one that is
 /// started already, maybe with other flags.
-pub fn access(settings: &Settings, tokens: u64, is_running: bool) -> Finding {
+pub(crate) fn access(settings: &Settings, tokens: u64, is_running: bool) -> Finding {
     let host = settings.host;
     let is_local = host.to_canonical().is_loopback();
     if !settings.auth.is_required(host) {

@@ -8,13 +8,13 @@ use crate::config::TimeZoneRules;
 /// This program was not there before.
 const EARLIEST_YEAR: i32 = 2025;
 /// The advice where something was written by a clock that was ahead.
-pub(super) const SET_IT_RIGHT: &str =
+pub(crate) const SET_IT_RIGHT: &str =
     "set the clock right; a service that runs puts right what waits for it";
 /// A clock that is set back by less is one that is kept in time.
 const TOLERANCE_SECONDS: i64 = 5;
 
 /// Whether the clock is right, as far as this machine can tell.
-pub(super) fn synchronised() -> Finding {
+pub(crate) fn synchronised() -> Finding {
     let now = Utc::now();
     let shown = now.format("%Y-%m-%dT%H:%M:%SZ");
     if now.year() < EARLIEST_YEAR {
@@ -30,7 +30,7 @@ pub(super) fn synchronised() -> Finding {
 }
 
 /// Where the rules of time zones come from, and of which release they are.
-pub(super) fn time_zones(rules: &TimeZoneRules) -> Finding {
+pub(crate) fn time_zones(rules: &TimeZoneRules) -> Finding {
     const NAME: &str = "time zones";
     let built_in = rules.built_in_release;
     let Some(folder) = rules.folder.as_ref().map(|folder| folder.display()) else {
@@ -58,7 +58,7 @@ pub(super) fn time_zones(rules: &TimeZoneRules) -> Finding {
 }
 
 /// Whether the newest thing that has happened is in the future.
-pub(super) fn against_journal(newest: &str, now: DateTime<Utc>) -> Option<Finding> {
+pub(crate) fn against_journal(newest: &str, now: DateTime<Utc>) -> Option<Finding> {
     let newest: DateTime<Utc> = newest.parse().ok()?;
     let ahead = (newest - now).num_seconds();
     (ahead > TOLERANCE_SECONDS).then(|| {

@@ -16,7 +16,7 @@ const DAMAGED: &str = "stop the service, keep a copy of the file, and `venom res
 
 /// How much of a database is read.
 #[derive(Clone, Copy, Debug)]
-pub enum Depth {
+pub(crate) enum Depth {
     /// What is quickly found.
     Quick,
     /// All of it.
@@ -26,7 +26,7 @@ pub enum Depth {
 }
 
 /// Looks at the database at `path`.
-pub async fn database(path: &Path, depth: Depth) -> Vec<Finding> {
+pub(crate) async fn database(path: &Path, depth: Depth) -> Vec<Finding> {
     let name = path.display();
     if !path.exists() {
         let message = format!("{name} is not there yet; a service makes it at its first start");

@@ -23,7 +23,7 @@ const SLOW: Duration = Duration::from_millis(20);
 
 /// How hard the disk is tried.
 #[derive(Clone, Copy, Debug)]
-pub enum Probe {
+pub(crate) enum Probe {
     Thorough,
     /// Beside a service whose commits want the same disk.
     Gentle,
@@ -52,7 +52,7 @@ const CLIENTS: f64 = 64.0;
 const CLIENTS_BESIDE_SYNC: Duration = Duration::from_micros(2900);
 
 /// The folder of the database, or what there is of it.
-pub(super) fn folder_of(database: &Path) -> PathBuf {
+pub(crate) fn folder_of(database: &Path) -> PathBuf {
     // Where a link leads to is what counts.
     let absolute = std::fs::canonicalize(database).or_else(|_| std::path::absolute(database));
     let absolute = absolute.unwrap_or_else(|_| database.to_owned());
@@ -62,7 +62,7 @@ pub(super) fn folder_of(database: &Path) -> PathBuf {
 }
 
 /// Whether SQLite's locks and shared memory work on the file system.
-pub(super) fn file_system(folder: &Path) -> Finding {
+pub(crate) fn file_system(folder: &Path) -> Finding {
     match kind_of(folder) {
         Ok(kind) => judge(folder, kind),
         Err(error) => Finding::warn("file system", format!("{}: {error}", folder.display())),
@@ -116,7 +116,7 @@ fn judge(folder: &Path, kind: u32) -> Finding {
     }
 }
 
-pub(super) fn room(folder: &Path) -> Finding {
+pub(crate) fn room(folder: &Path) -> Finding {
     let name = folder.display();
     let free = match statvfs(folder) {
         Ok(found) => found.f_bavail.saturating_mul(found.f_frsize),
@@ -137,7 +137,7 @@ fn judge_room(free: u64, name: &str) -> Finding {
 }
 
 /// How long the disk takes to have a write for good, and what can be expected of it.
-pub(super) fn sync_latency(folder: &Path, probe: Probe) -> Finding {
+pub(crate) fn sync_latency(folder: &Path, probe: Probe) -> Finding {
     const CHECK: &str = "disk";
     let mut times = match measure(folder, probe) {
         Ok(times) => times,

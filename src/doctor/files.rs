@@ -22,7 +22,7 @@ const OTHERS_MAY_USE: u32 = 0o006;
 const SUFFIXES: [&str; 4] = ["", "-wal", "-shm", ".lock"];
 
 /// Whether whoever looks can use the database's files, and nobody else.
-pub(super) fn permissions(database: &Path) -> Vec<Finding> {
+pub(crate) fn permissions(database: &Path) -> Vec<Finding> {
     let files = SUFFIXES.map(|suffix| beside(database, suffix));
     let there = files
         .iter()
@@ -66,7 +66,7 @@ fn wrong_with(path: &Path, file: &Metadata, database: &Metadata) -> Option<Findi
 }
 
 /// Whether the dump can be written, and if `full`, whether the one that is there can be read.
-pub fn state_file(settings: &Settings, full: bool) -> Finding {
+pub(crate) fn state_file(settings: &Settings, full: bool) -> Finding {
     let path = &settings.state_file_path;
     let name = path.display();
     let file = match fs::metadata(path) {

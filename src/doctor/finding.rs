@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = CheckState)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub(crate) enum State {
     Ok,
     /// Worth knowing; the service works.
     Warn,
@@ -19,31 +19,31 @@ pub enum State {
 
 /// What was found where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// What was looked at.
-    pub name: &'static str,
-    pub state: State,
-    pub message: String,
+    pub(crate) name: &'static str,
+    pub(crate) state: State,
+    pub(crate) message: String,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub advice: Option<&'static str>,
+    pub(crate) advice: Option<&'static str>,
 }
 
 impl Finding {
-    pub(super) fn ok(name: &'static str, message: impl fmt::Display) -> Self {
+    pub(crate) fn ok(name: &'static str, message: impl fmt::Display) -> Self {
         Self::new(name, State::Ok, message)
     }
 
-    pub(super) fn warn(name: &'static str, message: impl fmt::Display) -> Self {
+    pub(crate) fn warn(name: &'static str, message: impl fmt::Display) -> Self {
         Self::new(name, State::Warn, message)
     }
 
-    pub(super) fn fail(name: &'static str, message: impl fmt::Display) -> Self {
+    pub(crate) fn fail(name: &'static str, message: impl fmt::Display) -> Self {
         Self::new(name, State::Fail, message)
     }
 
     /// The same with a word on what to do.
-    pub(super) fn advise(self, advice: &'static str) -> Self {
+    pub(crate) fn advise(self, advice: &'static str) -> Self {
         Self {
             advice: Some(advice),
             ..self

@@ -8,14 +8,14 @@ use crate::state::{check_version, sqlite_version};
 /// Files beside connections that a service needs at the least.
 const FILES_BESIDE_CONNECTIONS: u64 = 256;
 
-pub(super) fn sqlite() -> Finding {
+pub(crate) fn sqlite() -> Finding {
     match check_version() {
         Ok(()) => Finding::ok("sqlite", format!("{} is built in", sqlite_version())),
         Err(error) => Finding::fail("sqlite", error).advise("build venom with the bundled SQLite"),
     }
 }
 
-pub(super) fn open_files(max_connections: usize) -> Finding {
+pub(crate) fn open_files(max_connections: usize) -> Finding {
     let allowed = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
     let wanted = max_connections as u64 + FILES_BESIDE_CONNECTIONS;
     match allowed < wanted {

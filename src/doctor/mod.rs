@@ -17,12 +17,12 @@ mod tls;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub use access::access;
-pub use database::{Depth, database};
-pub use disk::Probe;
-pub use files::state_file;
-pub use finding::{Finding, State};
-pub use running::{Busy, Doctor};
+pub(crate) use access::access;
+pub(crate) use database::{Depth, database};
+pub(crate) use disk::Probe;
+pub(crate) use files::state_file;
+pub(crate) use finding::{Finding, State};
+pub(crate) use running::{Busy, Doctor};
 
 use crate::config::{self, Explained, Settings};
 use crate::models::{HiveLink, Timestamp};
@@ -31,17 +31,17 @@ use crate::state::OpenError;
 /// Everything that was found.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = DoctorReport)]
-pub struct Report {
+pub(crate) struct Report {
     /// Whether no check failed; a warning is no failure.
-    pub healthy: bool,
-    pub checked_at: Timestamp,
-    pub checks: Vec<Finding>,
+    pub(crate) healthy: bool,
+    pub(crate) checked_at: Timestamp,
+    pub(crate) checks: Vec<Finding>,
     /// Every setting, with its value and where it comes from; no secrets.
-    pub settings: Vec<Explained>,
+    pub(crate) settings: Vec<Explained>,
 }
 
 impl Report {
-    pub fn new(checks: Vec<Finding>, settings: Vec<Explained>) -> Self {
+    pub(crate) fn new(checks: Vec<Finding>, settings: Vec<Explained>) -> Self {
         Self {
             healthy: checks.iter().all(|check| check.state != State::Fail),
             checked_at: Timestamp::now(),
@@ -52,7 +52,7 @@ impl Report {
 }
 
 /// What is found on this machine for a service with these settings. Blocks while the disk is measured.
-pub fn machine(settings: &Settings, probe: Probe) -> Vec<Finding> {
+pub(crate) fn machine(settings: &Settings, probe: Probe) -> Vec<Finding> {
     let folder = disk::folder_of(&settings.database_path);
     let mut found = vec![
         machine::sqlite(),
@@ -69,12 +69,12 @@ pub fn machine(settings: &Settings, probe: Probe) -> Vec<Finding> {
 }
 
 /// Why the database at its path is not looked at. The error says itself what to do.
-pub fn unusable(error: &OpenError) -> Finding {
+pub(crate) fn unusable(error: &OpenError) -> Finding {
     Finding::fail("database", error)
 }
 
 /// How the reading of the settings went.
-pub fn settings(read: Result<&[String], &config::Error>) -> Vec<Finding> {
+pub(crate) fn settings(read: Result<&[String], &config::Error>) -> Vec<Finding> {
     match read {
         Ok([]) => vec![Finding::ok("settings", "they can be read")],
         Ok(warnings) => warnings
@@ -88,7 +88,7 @@ pub fn settings(read: Result<&[String], &config::Error>) -> Vec<Finding> {
 }
 
 /// How Redis is, as the service sees it; nothing while the Hive is off.
-pub fn redis(link: &HiveLink) -> Option<Finding> {
+pub(crate) fn redis(link: &HiveLink) -> Option<Finding> {
     const NAME: &str = "redis";
     Some(match link {
         HiveLink::Off => return None,
@@ -106,7 +106,7 @@ pub fn redis(link: &HiveLink) -> Option<Finding> {
 }
 
 /// Whether a service runs on the database: its address if one does, and why it takes no tasks if so.
-pub fn service(answer: Option<(&str, Result<(), String>)>) -> Finding {
+pub(crate) fn service(answer: Option<(&str, Result<(), String>)>) -> Finding {
     const NAME: &str = "service";
     match answer {
         None => Finding::ok(NAME, "none runs on this database"),

@@ -24,11 +24,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The database is read to its end already, for somebody else.
 #[derive(Debug)]
-pub struct Busy;
+pub(crate) struct Busy;
 
 /// Looks at the service that it is part of; clone it freely.
 #[derive(Clone)]
-pub struct Doctor {
+pub(crate) struct Doctor {
     state: StateManager,
     current: Current,
     sources: Arc<Sources>,
@@ -40,7 +40,7 @@ pub struct Doctor {
 
 impl Doctor {
     /// The doctor of a service whose settings are read from `sources`.
-    pub fn new(state: StateManager, current: Current, sources: Sources) -> Self {
+    pub(crate) fn new(state: StateManager, current: Current, sources: Sources) -> Self {
         Self {
             state,
             current,
@@ -52,7 +52,7 @@ impl Doctor {
 
     /// What is quickly found. Who asks while another's report is made gets that one, so that many who ask
     /// cost no more than one.
-    pub async fn glance(&self) -> Report {
+    pub(crate) async fn glance(&self) -> Report {
         let asked = Timestamp::now();
         let mut newest = self.newest.lock().await;
         if let Some(report) = newest.as_ref().filter(|report| report.checked_at >= asked) {
@@ -67,7 +67,7 @@ impl Doctor {
     ///
     /// # Errors
     /// [`Busy`] while it is read for somebody else.
-    pub async fn read_through(&self) -> Result<Report, Busy> {
+    pub(crate) async fn read_through(&self) -> Result<Report, Busy> {
         let _reading = self.reading.try_lock().map_err(|_| Busy)?;
         Ok(self.look(Depth::FullWithin(BOUNDS)).await)
     }

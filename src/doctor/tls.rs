@@ -16,7 +16,7 @@ const SOON: TimeDelta = TimeDelta::days(14);
 const OTHERS_MAY_READ: u32 = 0o004;
 
 /// Looks at what the settings name; at nothing, if the service speaks plain HTTP.
-pub(super) fn look(settings: &Settings, now: DateTime<Utc>) -> Vec<Finding> {
+pub(crate) fn look(settings: &Settings, now: DateTime<Utc>) -> Vec<Finding> {
     let (Some(certificate), Some(key)) = (&settings.tls_cert_file, &settings.tls_key_file) else {
         return Vec::new();
     };

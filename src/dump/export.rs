@@ -27,7 +27,7 @@ const CHUNK_LIMIT_BYTES: usize = 256 * 1024;
 
 /// Why a dump was not written to its end.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The tasks could not be read.
     #[error(transparent)]
     State(#[from] state::Error),
@@ -41,13 +41,13 @@ pub enum Error {
 
 /// What an export did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    pub tasks: u64,
-    pub bytes: u64,
+pub(crate) struct Report {
+    pub(crate) tasks: u64,
+    pub(crate) bytes: u64,
 }
 
 /// The dump as chunks of 64 to 256 KiB, made as they are asked for.
-pub fn export_stream<S: Store>(
+pub(crate) fn export_stream<S: Store>(
     store: S,
 ) -> impl Stream<Item = Result<Bytes, Error>> + Send + use<S> {
     stream::try_unfold(Exporter::new(store), |mut exporter| async move {
@@ -57,7 +57,7 @@ pub fn export_stream<S: Store>(
 }
 
 /// Writes the dump to `out` and flushes it.
-pub async fn export<S: Store>(
+pub(crate) async fn export<S: Store>(
     store: &S,
     mut out: impl AsyncWrite + Unpin,
 ) -> Result<Report, Error> {
@@ -72,19 +72,8 @@ pub async fn export<S: Store>(
     Ok(Report { tasks, bytes })
 }
 
-/// Writes the dump to the file at `path`, readable by its owner alone, in the place of what was
-/// there.
-///
-/// The file changes in one moment, when the dump is whole and on disk. An export that fails, or
-/// whose future is dropped, leaves everything as it was.
-pub async fn export_file<S: Store>(store: &S, path: &Path) -> Result<Report, Error> {
-    let (draft, report) = draft(store, path).await?;
-    publish(draft, path).await?;
-    Ok(report)
-}
-
 /// Writes the dump to a file beside `path`, to be published.
-pub(super) async fn draft<S: Store>(store: &S, path: &Path) -> Result<(Draft, Report), Error> {
+pub(crate) async fn draft<S: Store>(store: &S, path: &Path) -> Result<(Draft, Report), Error> {
     let failed = |source| Error::File {
         path: path.to_owned(),
         source,
@@ -104,7 +93,7 @@ pub(super) async fn draft<S: Store>(store: &S, path: &Path) -> Result<(Draft, Re
 }
 
 /// Puts a finished draft in its place.
-pub(super) async fn publish(draft: Draft, path: &Path) -> Result<(), Error> {
+pub(crate) async fn publish(draft: Draft, path: &Path) -> Result<(), Error> {
     let published = blocking(move |dropped| draft.publish(dropped)).await;
     published.map_err(|source| Error::File {
         path: path.to_owned(),
@@ -179,6 +168,12 @@ mod tests {
     use super::super::import::import_file;
     use super::super::test_store::{TestStore, task};
     use super::*;
+
+    async fn export_file(store: &TestStore, path: &Path) -> Result<Report, Error> {
+        let (draft, report) = draft(store, path).await?;
+        publish(draft, path).await?;
+        Ok(report)
+    }
 
     #[tokio::test]
     async fn what_goes_out_comes_in_again() {

@@ -20,7 +20,7 @@ const BACKUP_PREFIX: &str = ".venom-backup.tmp-";
 
 /// Runs file work where it holds up nobody; the token tells the work that nobody waits for it any
 /// more.
-pub(super) async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce(&CancellationToken) -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     let dropped = CancellationToken::new();
@@ -30,7 +30,7 @@ pub(super) async fn blocking<T: Send + 'static>(
 }
 
 /// Opens a file to read it; waits for nobody, as a pipe would.
-pub(super) fn open(path: &Path) -> io::Result<File> {
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     if !fs::metadata(path)?.is_file() {
         return Err(not_a_file());
     }
@@ -175,7 +175,7 @@ pub(crate) fn put_aside(path: &Path, label: &str) -> io::Result<PathBuf> {
 }
 
 /// Removes drafts of `path` that a crash left behind, as far as they can be removed.
-pub(super) fn remove_leftovers(path: &Path) {
+pub(crate) fn remove_leftovers(path: &Path) {
     let Ok(target) = resolve(path) else { return };
     remove_drafts(&target, &draft_prefix(&target), LEFTOVER_AGE);
 }
@@ -206,7 +206,7 @@ fn remove_drafts(target: &Path, prefix: &str, least_age: Duration) {
 }
 
 /// A hidden file beside `path` by which a start finds out that the one before was cut short.
-pub(super) fn marker(path: &Path) -> PathBuf {
+pub(crate) fn marker(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{}.importing", file_name(path)))
 }
 

@@ -30,7 +30,7 @@ const NAMED_CONFLICTS: usize = 1000;
 
 /// Why nothing, or not everything, was imported.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The file was read and is no dump. Nothing was imported.
     #[error(transparent)]
     Damaged(format::Error),
@@ -60,23 +60,23 @@ impl From<io::Error> for Error {
 /// What an import did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = ImportReport)]
-pub struct Report {
+pub(crate) struct Report {
     /// Tasks that were not there before.
-    pub imported: u64,
+    pub(crate) imported: u64,
     /// Tasks that were there already, with the same content and creation time.
-    pub unchanged: u64,
+    pub(crate) unchanged: u64,
     /// Tasks that took another one's place, as asked.
-    pub replaced: u64,
+    pub(crate) replaced: u64,
     /// How many tasks were left out because another one has their id, or their unique key while it is
     /// not finished.
-    pub conflict_count: u64,
+    pub(crate) conflict_count: u64,
     /// The ids of the first 1000 of them.
     #[schema(value_type = Vec<Uuid>)]
-    pub conflicts: Vec<TaskId>,
+    pub(crate) conflicts: Vec<TaskId>,
     /// Escapes such as `\ud83d` without their other half, which are no characters: they became U+FFFD.
     #[serde(default)]
     #[schema(required)]
-    pub replaced_characters: u64,
+    pub(crate) replaced_characters: u64,
 }
 
 impl Report {
@@ -93,7 +93,7 @@ impl Report {
 }
 
 /// Imports the dump at `path`; see [`import_open`].
-pub async fn import_file<S: Store>(
+pub(crate) async fn import_file<S: Store>(
     store: &S,
     path: &Path,
     default_processor: &str,
@@ -110,7 +110,7 @@ pub async fn import_file<S: Store>(
 /// Tasks that name no processor get `default_processor`. A task whose id is taken by another one is
 /// a conflict and left out, or with `replace` put in the other's place. The fields beside the tasks
 /// join those of earlier imports. Dropping the future ends the import between two chunks.
-pub async fn import_open<S: Store>(
+pub(crate) async fn import_open<S: Store>(
     store: &S,
     file: File,
     default_processor: &str,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! import_file ── format::read ──► chunks of tasks ──► Store   (reads the file twice: all or nothing)
-//! export_file ◄─ format::write ◄─ pages of tasks ◄─── Store   (a draft beside the file, then a rename)
+//! export      ◄─ format::write ◄─ pages of tasks ◄─── Store   (a draft beside the file, then a rename)
 //! ```
 //!
 //! Everything is streamed: no part of it holds more than a few chunks of tasks, whatever the size
@@ -11,12 +11,12 @@
 
 use std::path::Path;
 
-pub mod export;
+pub(crate) mod export;
 mod files;
-pub mod format;
-pub mod import;
-pub mod periodic;
-pub mod state_file;
+pub(crate) mod format;
+pub(crate) mod import;
+pub(crate) mod periodic;
+pub(crate) mod state_file;
 mod store;
 #[cfg(test)]
 mod test_store;
@@ -27,10 +27,10 @@ pub(crate) use files::{
 
 /// The largest file that the original reads. A larger one it refuses, starts with no tasks, and then writes
 /// its own over it.
-pub const ORIGINAL_LIMIT_BYTES: u64 = 10 << 20;
+pub(crate) const ORIGINAL_LIMIT_BYTES: u64 = 10 << 20;
 
 /// What to tell whoever means to go back to the original, if this file is too large for it.
-pub fn too_large_for_the_original(path: &Path, bytes: u64) -> Option<String> {
+pub(crate) fn too_large_for_the_original(path: &Path, bytes: u64) -> Option<String> {
     (bytes > ORIGINAL_LIMIT_BYTES).then(|| {
         let mib = bytes as f64 / f64::from(1 << 20);
         format!(
@@ -42,8 +42,8 @@ pub fn too_large_for_the_original(path: &Path, bytes: u64) -> Option<String> {
     })
 }
 
-pub use export::{export, export_file, export_stream};
-pub use import::{import_file, import_open};
-pub use periodic::Periodic;
-pub use state_file::{FirstStart, StateFile};
-pub use store::Store;
+pub(crate) use export::{export, export_stream};
+pub(crate) use import::import_open;
+pub(crate) use periodic::Periodic;
+pub(crate) use state_file::StateFile;
+pub(crate) use store::Store;

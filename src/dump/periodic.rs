@@ -27,7 +27,7 @@ struct Last {
 }
 
 /// Writes the state file while the service runs.
-pub struct Periodic<S> {
+pub(crate) struct Periodic<S> {
     store: S,
     file: StateFile,
     interval: Duration,
@@ -51,7 +51,7 @@ impl<S: Store> Periodic<S> {
     ///
     /// After an `interval` the first dump of a run needs no change: a crash may have left the file behind
     /// the state.
-    pub fn new(
+    pub(crate) fn new(
         store: S,
         file: StateFile,
         interval: Duration,
@@ -72,7 +72,7 @@ impl<S: Store> Periodic<S> {
     }
 
     /// Writes dumps until `stop`; one that is being written then is given up at once.
-    pub async fn run(&mut self, stop: CancellationToken) {
+    pub(crate) async fn run(&mut self, stop: CancellationToken) {
         if self.interval.is_zero() {
             return stop.cancelled().await;
         }
@@ -114,12 +114,12 @@ impl<S: Store> Periodic<S> {
     async fn has_changed(&mut self, is_new: impl Fn(i64) -> bool) {
         if self.changes.wait_for(|it| is_new(*it)).await.is_err() {
             // The state has no more to say, so this waits for the stop.
-            pending().await
+            pending::<()>().await;
         }
     }
 
     /// Writes a last dump if anything changed since the one before.
-    pub async fn final_dump(&mut self) -> Result<Option<Report>, Error> {
+    pub(crate) async fn final_dump(&mut self) -> Result<Option<Report>, Error> {
         if self.written == Some(*self.changes.borrow()) {
             return Ok(None);
         }

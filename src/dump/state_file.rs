@@ -18,7 +18,7 @@ use crate::state;
 
 /// What became of the file at the start.
 #[derive(Debug, PartialEq, Eq)]
-pub enum FirstStart {
+pub(crate) enum FirstStart {
     /// There is no file, there is nothing in it, or this is not the first start.
     NothingToDo,
     /// It was imported.
@@ -31,7 +31,7 @@ pub enum FirstStart {
 
 /// Why the file was not written. What was there before is still there, here or aside.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// It holds what could not be imported at the start.
     #[error("{} was left alone at the start and is not overwritten", path.display())]
     LeftAlone { path: PathBuf },
@@ -66,14 +66,14 @@ enum Found {
 
 /// The service's own dump.
 #[derive(Debug)]
-pub struct StateFile {
+pub(crate) struct StateFile {
     path: PathBuf,
     standing: Standing,
 }
 
 impl StateFile {
     /// The file at `path`, which need not exist.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
+    pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
             standing: Standing::Unknown,
@@ -81,7 +81,7 @@ impl StateFile {
     }
 
     /// Where it is.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -89,7 +89,7 @@ impl StateFile {
     ///
     /// Has to be over before any task runs. What is wrong with the file is logged here and is no
     /// error: the service starts with what it has.
-    pub async fn first_start<S: Store>(
+    pub(crate) async fn first_start<S: Store>(
         &mut self,
         store: &S,
         default_processor: &str,
@@ -159,7 +159,7 @@ impl StateFile {
     /// Writes the state to the file. Before the first time in a run, looks at what is there.
     ///
     /// A write that fails, or whose future is dropped, changes nothing.
-    pub async fn write<S: Store>(&mut self, store: &S) -> Result<export::Report, Error> {
+    pub(crate) async fn write<S: Store>(&mut self, store: &S) -> Result<export::Report, Error> {
         let found = match self.standing {
             Standing::Ours => Found::Replaceable,
             Standing::LeftAlone => {

@@ -8,7 +8,7 @@ use crate::models::Task;
 use crate::state::{self, StateManager};
 
 /// Where tasks come from and go to.
-pub trait Store: Clone + Send + Sync + 'static {
+pub(crate) trait Store: Clone + Send + Sync + 'static {
     /// The next tasks in order of arrival after row `after` (0: from the first), at most `limit`,
     /// with their row numbers.
     ///

@@ -11,7 +11,7 @@ use crate::models::{Task, TaskStatus, Timestamp};
 use crate::state;
 
 /// A pending task whose id is made of `number`.
-pub(super) fn task(number: u128, content: &str) -> Task {
+pub(crate) fn task(number: u128, content: &str) -> Task {
     let created_at: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     Task {
         id: uuid::Uuid::from_u128(number),
@@ -43,7 +43,7 @@ pub(super) fn task(number: u128, content: &str) -> Task {
 }
 
 #[derive(Clone, Default)]
-pub(super) struct TestStore {
+pub(crate) struct TestStore {
     inner: Arc<Mutex<Inner>>,
     stopped: Arc<Notify>,
 }
@@ -59,56 +59,56 @@ struct Inner {
 }
 
 impl TestStore {
-    pub(super) fn holding(tasks: Vec<Task>) -> Self {
+    pub(crate) fn holding(tasks: Vec<Task>) -> Self {
         let store = Self::default();
         store.inner().tasks = tasks;
         store
     }
 
     /// Pages have at most `limit` tasks, whatever was asked for.
-    pub(super) fn with_pages_of(self, limit: usize) -> Self {
+    pub(crate) fn with_pages_of(self, limit: usize) -> Self {
         self.inner().page_limit = Some(limit);
         self
     }
 
     /// Pages after row `seq` never come.
-    pub(super) fn that_stops_answering_after(self, seq: i64) -> Self {
+    pub(crate) fn that_stops_answering_after(self, seq: i64) -> Self {
         self.inner().last_answer = Some(seq);
         self
     }
 
     /// Resolves when such a page was asked for.
-    pub(super) async fn stopped_answering(&self) {
+    pub(crate) async fn stopped_answering(&self) {
         self.stopped.notified().await;
     }
 
-    pub(super) fn answer_again(&self) {
+    pub(crate) fn answer_again(&self) {
         self.inner().last_answer = None;
     }
 
-    pub(super) fn tasks(&self) -> Vec<Task> {
+    pub(crate) fn tasks(&self) -> Vec<Task> {
         self.inner().tasks.clone()
     }
 
-    pub(super) fn add(&self, task: Task) {
+    pub(crate) fn add(&self, task: Task) {
         self.inner().tasks.push(task);
     }
 
-    pub(super) fn fields(&self) -> Map<String, Value> {
+    pub(crate) fn fields(&self) -> Map<String, Value> {
         self.inner().fields.clone()
     }
 
-    pub(super) fn set_fields(&self, fields: Value) {
+    pub(crate) fn set_fields(&self, fields: Value) {
         self.inner().fields = fields.as_object().unwrap().clone();
     }
 
     /// How many tasks each chunk of an import had.
-    pub(super) fn chunk_sizes(&self) -> Vec<usize> {
+    pub(crate) fn chunk_sizes(&self) -> Vec<usize> {
         self.inner().chunk_sizes.clone()
     }
 
     /// How many exports came to the end of the tasks.
-    pub(super) fn exports(&self) -> usize {
+    pub(crate) fn exports(&self) -> usize {
         self.inner().exports
     }
 

@@ -23,11 +23,11 @@ const BATCHES_AT_ONCE: usize = 32;
 const LIVE_LINES: usize = 256;
 
 /// The events of one commit, in order of their ids.
-pub(super) type Batch = Arc<[Event]>;
+pub(crate) type Batch = Arc<[Event]>;
 
 /// Where commits are announced; cheap to clone.
 #[derive(Clone)]
-pub struct Bus(Arc<Shared>);
+pub(crate) struct Bus(Arc<Shared>);
 
 struct Shared {
     ring: Mutex<Ring>,
@@ -44,12 +44,12 @@ struct Shared {
 
 /// How the listeners are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Audience {
-    pub listeners: usize,
+pub(crate) struct Audience {
+    pub(crate) listeners: usize,
     /// Events that the slowest of them has still to be told.
-    pub lag_events: u64,
+    pub(crate) lag_events: u64,
     /// Events that listeners were too slow for, since the start.
-    pub missed_events: u64,
+    pub(crate) missed_events: u64,
 }
 
 #[derive(Default)]
@@ -60,7 +60,7 @@ struct Ring {
 }
 
 /// What the ring can say to a listener that has seen everything up to some id.
-pub(super) enum Since {
+pub(crate) enum Since {
     /// The commits that come next (the first may begin with events already seen).
     Batches(Vec<Batch>),
     /// The next event has left the ring; `oldest` is the first that is still there, if any is.
@@ -69,7 +69,7 @@ pub(super) enum Since {
 
 impl Bus {
     /// A bus for a journal whose newest row is `head`.
-    pub fn new(head: i64) -> Self {
+    pub(crate) fn new(head: i64) -> Self {
         Self(Arc::new(Shared {
             ring: Mutex::default(),
             head: watch::Sender::new(head),
@@ -82,22 +82,22 @@ impl Bus {
     }
 
     /// Id of the newest committed journal row.
-    pub fn head(&self) -> i64 {
+    pub(crate) fn head(&self) -> i64 {
         *self.0.head.borrow()
     }
 
     /// Changes with every commit that wrote to the journal; holds the newest row's id.
-    pub fn watch(&self) -> watch::Receiver<i64> {
+    pub(crate) fn watch(&self) -> watch::Receiver<i64> {
         self.0.head.subscribe()
     }
 
     /// Whether anybody would see events that are published; if not, [`Bus::skip`] does.
-    pub fn has_listeners(&self) -> bool {
+    pub(crate) fn has_listeners(&self) -> bool {
         self.0.listeners.load(Ordering::SeqCst) > 0
     }
 
     /// Announces the events of one commit; their ids follow the head without a gap.
-    pub fn publish(&self, events: Vec<Event>) {
+    pub(crate) fn publish(&self, events: Vec<Event>) {
         let Some(last) = events.last().map(|event| event.id) else {
             return;
         };
@@ -106,22 +106,22 @@ impl Bus {
     }
 
     /// Announces a commit up to the journal row `head` without its events, when nobody listens.
-    pub fn skip(&self, head: i64) {
+    pub(crate) fn skip(&self, head: i64) {
         *self.ring() = Ring::default();
         self.0.head.send_replace(head);
     }
 
     /// Shows an event that is in no journal to those who listen at this moment. Its id is the head.
-    pub fn show(&self, event: Event) {
+    pub(crate) fn show(&self, event: Event) {
         // An error says that nobody listens.
         let _ = self.0.live_lines.send(Arc::from(vec![event]));
     }
 
-    pub(super) fn live_lines(&self) -> broadcast::Receiver<Batch> {
+    pub(crate) fn live_lines(&self) -> broadcast::Receiver<Batch> {
         self.0.live_lines.subscribe()
     }
 
-    pub(super) fn join(&self) -> Listening {
+    pub(crate) fn join(&self) -> Listening {
         self.0.listeners.fetch_add(1, Ordering::SeqCst);
         let number = self.0.joined.fetch_add(1, Ordering::Relaxed);
         let place = Arc::new(AtomicI64::new(self.head()));
@@ -134,7 +134,7 @@ impl Bus {
     }
 
     /// How the listeners are at this moment.
-    pub fn audience(&self) -> Audience {
+    pub(crate) fn audience(&self) -> Audience {
         let head = self.head();
         let places = self.places();
         let slowest = places.values().map(|place| place.load(Ordering::Relaxed));
@@ -152,7 +152,7 @@ impl Bus {
     }
 
     /// The commits after event `position`.
-    pub(super) fn since(&self, position: i64) -> Since {
+    pub(crate) fn since(&self, position: i64) -> Since {
         let ring = self.ring();
         let oldest = ring
             .batches
@@ -204,7 +204,7 @@ fn batch_bytes(batch: &[Event]) -> usize {
 }
 
 /// Counts as a listener while it lives.
-pub(super) struct Listening {
+pub(crate) struct Listening {
     bus: Bus,
     number: u64,
     place: Arc<AtomicI64>,
@@ -212,12 +212,12 @@ pub(super) struct Listening {
 
 impl Listening {
     /// It has been told everything up to this event.
-    pub fn passed(&self, event: i64) {
+    pub(crate) fn passed(&self, event: i64) {
         self.place.store(event, Ordering::Relaxed);
     }
 
     /// It was too slow for so many events.
-    pub fn missed(&self, events: i64) {
+    pub(crate) fn missed(&self, events: i64) {
         let events = u64::try_from(events).unwrap_or(0);
         self.bus.0.missed.fetch_add(events, Ordering::Relaxed);
     }

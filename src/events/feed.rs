@@ -26,7 +26,7 @@ const PAGE: u32 = 200;
 const CHUNK: usize = 128;
 
 /// Where stored events are read from.
-pub trait Journal: Clone + Send + Sync + 'static {
+pub(crate) trait Journal: Clone + Send + Sync + 'static {
     type Error: std::error::Error + Send + Sync;
 
     /// The events after row `after`, at most up to row `upto`, of `task_id` if given; oldest first,
@@ -42,11 +42,11 @@ pub trait Journal: Clone + Send + Sync + 'static {
 
 /// Which events a listener wants.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
+pub(crate) struct Filter {
     /// Only these types; `None` for all.
-    pub types: Option<HashSet<EventType>>,
+    pub(crate) types: Option<HashSet<EventType>>,
     /// Only events of this task.
-    pub task_id: Option<TaskId>,
+    pub(crate) task_id: Option<TaskId>,
 }
 
 impl Filter {
@@ -61,7 +61,7 @@ impl Filter {
 
 /// What a feed gives its listener.
 #[derive(Clone)]
-pub enum Delivery {
+pub(crate) enum Delivery {
     Event(EventRef),
     /// These ids went by while the listener was too slow; `?since=<from - 1>` replays them.
     Missed {
@@ -72,7 +72,7 @@ pub enum Delivery {
 
 /// An event of a shared batch.
 #[derive(Clone)]
-pub struct EventRef {
+pub(crate) struct EventRef {
     batch: Batch,
     index: usize,
 }
@@ -86,7 +86,7 @@ impl std::ops::Deref for EventRef {
 }
 
 /// A listener's place in the journal; see the module's words.
-pub struct Feed<J> {
+pub(crate) struct Feed<J> {
     bus: Bus,
     journal: J,
     filter: Filter,
@@ -104,7 +104,7 @@ impl<J: Journal> Feed<J> {
     /// A feed of what comes after event `since`, or after now.
     ///
     /// A `since` beyond the newest event counts as now.
-    pub fn new(bus: &Bus, journal: J, filter: Filter, since: Option<i64>) -> Self {
+    pub(crate) fn new(bus: &Bus, journal: J, filter: Filter, since: Option<i64>) -> Self {
         let listening = bus.join();
         let live_lines = bus.live_lines();
         let head = bus.watch();
@@ -125,7 +125,7 @@ impl<J: Journal> Feed<J> {
     }
 
     /// Id of the last event that was passed, delivered or filtered out.
-    pub fn position(&self) -> i64 {
+    pub(crate) fn position(&self) -> i64 {
         self.position
     }
 
@@ -133,7 +133,7 @@ impl<J: Journal> Feed<J> {
     ///
     /// # Errors
     /// When the journal cannot be read; calling again goes on from the same place.
-    pub async fn next(&mut self) -> Result<Vec<Delivery>, J::Error> {
+    pub(crate) async fn next(&mut self) -> Result<Vec<Delivery>, J::Error> {
         loop {
             // Who asks for more has taken what there was.
             self.listening.passed(self.position);

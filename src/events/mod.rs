@@ -7,5 +7,5 @@
 mod bus;
 mod feed;
 
-pub use bus::{Audience, Bus};
-pub use feed::{Delivery, Feed, Filter, Journal};
+pub(crate) use bus::Bus;
+pub(crate) use feed::{Delivery, Feed, Filter, Journal};

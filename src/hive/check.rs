@@ -10,7 +10,7 @@ use super::keys;
 const JOB_KEYS: [&str; 4] = ["arq:job:", keys::RESULT, keys::IN_PROGRESS, "arq:retry:"];
 
 /// What a node tries in Redis.
-pub(super) struct Check {
+pub(crate) struct Check {
     script: Script,
     user: String,
     /// Differs from every other node's.
@@ -21,7 +21,7 @@ pub(super) struct Check {
 
 impl Check {
     /// The check of a node that is logged in as `user` and writes these keys.
-    pub fn new(user: Option<&str>, keys: Vec<String>) -> Self {
+    pub(crate) fn new(user: Option<&str>, keys: Vec<String>) -> Self {
         Self {
             script: Script::new(include_str!("lua/check.lua")),
             user: user.unwrap_or("default").to_owned(),
@@ -34,7 +34,7 @@ impl Check {
     ///
     /// # Errors
     /// When it does not answer.
-    pub async fn run(
+    pub(crate) async fn run(
         &self,
         connection: &mut MultiplexedConnection,
     ) -> Result<Option<String>, RedisError> {
@@ -65,7 +65,7 @@ impl Check {
     }
 
     /// What the refusal of a whole command says; `None` if it is no refusal.
-    pub fn refusal(&self, error: &RedisError) -> Option<String> {
+    pub(crate) fn refusal(&self, error: &RedisError) -> Option<String> {
         let text = error.to_string();
         if is_denied(error) {
             let command = text.split('\'').nth(1).unwrap_or("a command that it needs");
@@ -78,7 +78,7 @@ impl Check {
     }
 
     /// Why a channel cannot be listened to.
-    pub fn closed_channel(&self, channel: &str, error: &RedisError) -> Option<String> {
+    pub(crate) fn closed_channel(&self, channel: &str, error: &RedisError) -> Option<String> {
         if !is_denied(error) {
             return None;
         }
@@ -112,7 +112,7 @@ impl Check {
 }
 
 /// Whether Redis says that its user may not do this.
-pub(super) fn is_denied(error: &RedisError) -> bool {
+pub(crate) fn is_denied(error: &RedisError) -> bool {
     error.code() == Some("NOPERM") || is_denial(&error.to_string())
 }
 

@@ -18,13 +18,13 @@ use crate::models::task_limits::KEY_CHARS;
 const ORDER: &str = include_str!("lua/order.lua");
 
 /// Bytes of a message that is read or sent.
-pub const MESSAGE_LIMIT: usize = 64 << 10;
+pub(crate) const MESSAGE_LIMIT: usize = 64 << 10;
 /// Characters of an unknown command that an error repeats.
 const ECHO_CHARS: usize = 40;
 
 /// What all nodes are told to do.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Command {
+pub(crate) enum Command {
     /// Start nothing more; what runs goes on.
     Pause(Pause),
     /// Start tasks again.
@@ -37,35 +37,35 @@ pub enum Command {
 
 /// The data of a pause.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-pub struct Pause {
+pub(crate) struct Pause {
     /// One processor, on the nodes that have it; `None` stands for the whole queue.
-    pub processor: Option<String>,
+    pub(crate) processor: Option<String>,
     /// The pause ends by itself at this time.
-    pub until: Option<Timestamp>,
+    pub(crate) until: Option<Timestamp>,
     /// Why, for those who ask later.
-    pub reason: Option<String>,
+    pub(crate) reason: Option<String>,
 }
 
 /// The data of a resume.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-pub struct Resume {
+pub(crate) struct Resume {
     /// One processor; `None` stands for the whole queue.
-    pub processor: Option<String>,
+    pub(crate) processor: Option<String>,
 }
 
 /// An order as it comes by the channel.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Message {
-    pub command: Command,
+pub(crate) struct Message {
+    pub(crate) command: Command,
     /// The id of the node that has obeyed it before it was sent.
-    pub done_by: Option<String>,
+    pub(crate) done_by: Option<String>,
     /// When it was sent, by the clock of who sent it, if that can be read.
-    pub sent_at: Option<Timestamp>,
+    pub(crate) sent_at: Option<Timestamp>,
 }
 
 /// Why a message is none that can be obeyed: a clause without a full stop.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unclear {
+pub(crate) enum Unclear {
     #[error("it is larger than {MESSAGE_LIMIT} bytes")]
     Large,
     #[error("it is not JSON with a command: {0}")]
@@ -77,7 +77,7 @@ pub enum Unclear {
 }
 
 /// The names of the commands, for messages to people.
-pub const KNOWN: &str = "pause, resume, emergency_stop, status";
+pub(crate) const KNOWN: &str = "pause, resume, emergency_stop, status";
 
 impl Command {
     /// The command of this name, in letters of either case, with these data: an object or null. Data that it
@@ -85,7 +85,7 @@ impl Command {
     ///
     /// # Errors
     /// [`Unclear::Unknown`] and [`Unclear::Data`].
-    pub fn read(name: &str, data: &Value) -> Result<Self, Unclear> {
+    pub(crate) fn read(name: &str, data: &Value) -> Result<Self, Unclear> {
         let data = match data {
             Value::Null => &Value::Object(Map::new()),
             Value::Object(_) => data,
@@ -111,7 +111,7 @@ impl Command {
 
 impl Command {
     /// Whether it holds for nodes that come later too.
-    pub(super) fn stands(&self) -> bool {
+    pub(crate) fn stands(&self) -> bool {
         match self {
             Self::Pause(Pause { processor, .. }) | Self::Resume(Resume { processor }) => {
                 processor.is_none()
@@ -131,7 +131,7 @@ impl Message {
     ///
     /// # Errors
     /// When it is no order.
-    pub fn read(payload: &[u8]) -> Result<Self, Unclear> {
+    pub(crate) fn read(payload: &[u8]) -> Result<Self, Unclear> {
         if payload.len() > MESSAGE_LIMIT {
             return Err(Unclear::Large);
         }
@@ -158,7 +158,7 @@ fn fields<T: for<'a> Deserialize<'a>>(data: &Value) -> Result<T, Unclear> {
 }
 
 /// A message as it is published.
-pub fn message(command: &str, data: &Value) -> String {
+pub(crate) fn message(command: &str, data: &Value) -> String {
     json!({ "command": command, "data": data, "timestamp": Timestamp::now() }).to_string()
 }
 
@@ -167,7 +167,7 @@ pub fn message(command: &str, data: &Value) -> String {
 ///
 /// # Errors
 /// When Redis does not answer or refuses it.
-pub(super) async fn publish(
+pub(crate) async fn publish(
     connection: &mut MultiplexedConnection,
     channel: &str,
     message: &str,
@@ -196,7 +196,7 @@ pub(super) async fn publish(
 ///
 /// # Errors
 /// When Redis does not answer or refuses it.
-pub(super) async fn let_stand(
+pub(crate) async fn let_stand(
     connection: &mut MultiplexedConnection,
     keys: &NodeKeys,
     (command, text): (&Command, &str),

@@ -23,7 +23,7 @@ const FORGET_PATIENCE: Duration = Duration::from_secs(1);
 const NAME_LIMIT: isize = 1000;
 
 /// Ends jobs, and remembers which could not be ended.
-pub(super) struct Ends {
+pub(crate) struct Ends {
     line: Line,
     flights: Flights,
     /// Tasks whose current job was to end while Redis was away.
@@ -32,14 +32,14 @@ pub(super) struct Ends {
 }
 
 /// A job that an attempt has sent, or goes on with.
-pub(super) struct SentJob {
-    pub id: String,
-    pub queue: String,
+pub(crate) struct SentJob {
+    pub(crate) id: String,
+    pub(crate) queue: String,
 }
 
 /// Why a job may still run.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NotEnded {
+pub(crate) enum NotEnded {
     #[error("its worker did not end it in time, or takes no aborts (allow_abort_jobs)")]
     Deaf,
     #[error("Redis is away; it is ended when Redis is back")]
@@ -57,7 +57,7 @@ struct Progress {
 
 impl Ends {
     /// Asks for a look at what is owed by `sweep`.
-    pub fn new(line: Line, flights: Flights, sweep: Arc<Notify>) -> Self {
+    pub(crate) fn new(line: Line, flights: Flights, sweep: Arc<Notify>) -> Self {
         Self {
             line,
             flights,
@@ -71,7 +71,7 @@ impl Ends {
     ///
     /// # Errors
     /// Why the job may still run.
-    pub async fn end(&self, turn: &Turn, sent: Option<&SentJob>) -> Result<bool, NotEnded> {
+    pub(crate) async fn end(&self, turn: &Turn, sent: Option<&SentJob>) -> Result<bool, NotEnded> {
         let task = turn.task();
         let ended = self.try_to_end(task, sent).await;
         if matches!(ended, Err(NotEnded::Away)) {
@@ -84,7 +84,7 @@ impl Ends {
     }
 
     /// Ends what is owed of the turn's task before another attempt begins, which would go on with it.
-    pub async fn settle(&self, turn: &Turn) {
+    pub(crate) async fn settle(&self, turn: &Turn) {
         while self.owed().contains(&turn.task()) {
             if let Err(error) = self.end(turn, None).await {
                 tracing::debug!(task_id = %turn.task(), %error, "the job of an earlier attempt was not ended");
@@ -93,12 +93,12 @@ impl Ends {
     }
 
     /// The tasks whose current job is to end.
-    pub fn all_owed(&self) -> Vec<TaskId> {
+    pub(crate) fn all_owed(&self) -> Vec<TaskId> {
         self.owed().iter().copied().collect()
     }
 
     /// Resolves when somebody wants them looked for.
-    pub async fn sweep_wanted(&self) {
+    pub(crate) async fn sweep_wanted(&self) {
         self.sweep.notified().await;
     }
 

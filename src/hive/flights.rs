@@ -17,7 +17,7 @@ use crate::models::{TaskId, Timestamp};
 
 /// All jobs that are out, by id.
 #[derive(Clone, Default)]
-pub(super) struct Flights(Arc<Shared>);
+pub(crate) struct Flights(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
@@ -28,14 +28,14 @@ struct Shared {
 
 /// The jobs that somebody wants looked at soon.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Wanted {
-    pub all: bool,
+pub(crate) struct Wanted {
+    pub(crate) all: bool,
     /// By their ids.
-    pub jobs: Vec<String>,
+    pub(crate) jobs: Vec<String>,
 }
 
 /// One job that is out.
-pub(super) struct Flight {
+pub(crate) struct Flight {
     queue: String,
     known: Mutex<Known>,
     heard: Notify,
@@ -58,7 +58,7 @@ struct Known {
 
 /// What is heard of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum News {
+pub(crate) enum News {
     /// A worker has claimed it.
     Started,
     /// No worker has it any more; it waits in its queue again.
@@ -77,7 +77,7 @@ pub(super) enum News {
 
 /// How a job stands, as `look.lua` says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(crate) enum Standing {
     Landed,
     /// A worker that gives no sign of life has it.
     Claimed,
@@ -98,15 +98,15 @@ const RECLAIMED_WITHIN: Duration = Duration::from_secs(2);
 
 /// A look at jobs.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Look {
+pub(crate) struct Look {
     /// What has been heard since is newer than what it finds.
-    pub began: Instant,
+    pub(crate) began: Instant,
     /// How long a worker that gives no sign of life may have a job.
-    pub patience: Duration,
+    pub(crate) patience: Duration,
 }
 
 /// A job that is out for as long as this lives.
-pub(super) struct Ticket {
+pub(crate) struct Ticket {
     flights: Flights,
     id: String,
     flight: Arc<Flight>,
@@ -114,7 +114,7 @@ pub(super) struct Ticket {
 
 impl Flights {
     /// Listens for news of this job in this queue, until the ticket is dropped.
-    pub fn board(&self, id: String, queue: &str) -> Ticket {
+    pub(crate) fn board(&self, id: String, queue: &str) -> Ticket {
         let flight = Arc::new(Flight {
             queue: queue.to_owned(),
             known: Mutex::default(),
@@ -129,7 +129,7 @@ impl Flights {
     }
 
     /// A keyspace event such as `set` has told of this key, such as `arq:result:ID`.
-    pub fn hear(&self, key: &str, event: &[u8]) {
+    pub(crate) fn hear(&self, key: &str, event: &[u8]) {
         let (result, claim) = (
             key.strip_prefix(keys::RESULT),
             key.strip_prefix(keys::IN_PROGRESS),
@@ -150,19 +150,19 @@ impl Flights {
     }
 
     /// Has this job looked at soon.
-    pub fn look_at(&self, id: &str) {
+    pub(crate) fn look_at(&self, id: &str) {
         self.wanted_jobs().jobs.push(id.to_owned());
         self.0.look.notify_one();
     }
 
     /// Has all jobs looked at soon.
-    pub fn look_at_all(&self) {
+    pub(crate) fn look_at_all(&self) {
         self.wanted_jobs().all = true;
         self.0.look.notify_one();
     }
 
     /// The jobs that somebody wants looked at, as soon as there are any.
-    pub async fn wanted(&self) -> Wanted {
+    pub(crate) async fn wanted(&self) -> Wanted {
         self.0.look.notified().await;
         std::mem::take(&mut *self.wanted_jobs())
     }
@@ -173,12 +173,12 @@ impl Flights {
     }
 
     /// How many jobs are out.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.flights().len()
     }
 
     /// The ids of the wanted jobs that have been sent, by queue.
-    pub fn by_queue(&self, wanted: &Wanted) -> HashMap<String, Vec<String>> {
+    pub(crate) fn by_queue(&self, wanted: &Wanted) -> HashMap<String, Vec<String>> {
         let flights = self.flights();
         let mut ids: HashMap<String, Vec<String>> = HashMap::new();
         let mut add = |id: &String, flight: &Flight| {
@@ -202,7 +202,7 @@ impl Flights {
     }
 
     /// How the job of this attempt is, or one of an earlier attempt that it goes on with.
-    pub fn status_of(&self, task: TaskId, attempt: i64) -> Option<JobStatus> {
+    pub(crate) fn status_of(&self, task: TaskId, attempt: i64) -> Option<JobStatus> {
         let flights = self.flights();
         let own = keys::job_id(task, attempt);
         let found = flights.get_key_value(&own);
@@ -215,7 +215,7 @@ impl Flights {
     }
 
     /// Somebody has looked at this job; whether it has to be looked at again soon.
-    pub fn see(&self, id: &str, standing: Standing, look: Look) -> bool {
+    pub(crate) fn see(&self, id: &str, standing: Standing, look: Look) -> bool {
         let flight = self.flights().get(id).cloned();
         flight.is_some_and(|flight| {
             flight.hear(standing, Some(look));
@@ -350,29 +350,29 @@ impl Known {
 
 impl Ticket {
     /// The job's id.
-    pub fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
     /// The queue that it was sent to.
-    pub fn queue(&self) -> &str {
+    pub(crate) fn queue(&self) -> &str {
         &self.flight.queue
     }
 
     /// The job is in Redis from now on.
-    pub fn sent(&self) {
+    pub(crate) fn sent(&self) {
         let mut known = self.flight.known();
         known.is_sent = true;
         known.seen_at = Some(Instant::now());
     }
 
     /// The job was in Redis before; it may have ended long ago.
-    pub fn was_sent(&self) {
+    pub(crate) fn was_sent(&self) {
         self.flight.known().is_sent = true;
     }
 
     /// The next that is heard of the job.
-    pub async fn news(&self) -> News {
+    pub(crate) async fn news(&self) -> News {
         loop {
             if let Some(news) = self.flight.take_news() {
                 return news;
@@ -414,7 +414,7 @@ mod tests {
 
     const ID: &str = "a:1";
 
-    async fn boarded() -> (Flights, Ticket) {
+    fn boarded() -> (Flights, Ticket) {
         let flights = Flights::default();
         let ticket = flights.board(ID.to_owned(), "q");
         assert!(flights.by_queue(&ALL).is_empty());
@@ -429,7 +429,7 @@ mod tests {
 
     #[tokio::test]
     async fn starts_releases_and_results_are_heard_and_nothing_else() {
-        let (flights, ticket) = boarded().await;
+        let (flights, ticket) = boarded();
         flights.hear("arq:result:other:1", b"set");
         flights.hear("arq:result:a:1", b"expire");
         flights.hear("arq:in-progress:a:1", b"set");
@@ -457,7 +457,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_was_heard_during_a_look_is_newer() {
-        let (flights, ticket) = boarded().await;
+        let (flights, ticket) = boarded();
         let look = look(600);
         tokio::time::advance(Duration::from_millis(1)).await;
         flights.hear("arq:in-progress:a:1", b"set");
@@ -469,7 +469,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_worker_that_extends_its_claim_is_never_silent() {
-        let (flights, ticket) = boarded().await;
+        let (flights, ticket) = boarded();
         flights.see(ID, Standing::Kept, look(600));
         assert_eq!(ticket.news().await, News::Started);
         tokio::time::advance(Duration::from_secs(6000)).await;
@@ -480,7 +480,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_worker_that_has_a_job_for_too_long_is_silent() {
-        let (flights, ticket) = boarded().await;
+        let (flights, ticket) = boarded();
         flights.see(ID, Standing::Claimed, look(600));
         assert_eq!(ticket.news().await, News::Started);
         tokio::time::advance(Duration::from_secs(500)).await;
@@ -496,7 +496,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_look_that_finds_nothing_new_wakes_nobody() {
-        let (flights, ticket) = boarded().await;
+        let (flights, ticket) = boarded();
         let wakes = Arc::new(Wakes::default());
         let waker = Waker::from(Arc::clone(&wakes));
         let mut news = pin!(ticket.news());
@@ -510,7 +510,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_has_left_is_not_looked_at() {
-        let (flights, ticket) = boarded().await;
+        let (flights, ticket) = boarded();
         let taken_over = flights.board(ID.to_owned(), "q");
         taken_over.sent();
         drop(ticket);
@@ -523,7 +523,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_job_that_redis_has_forgotten_is_gone_when_nobody_claims_it_again() {
-        let (flights, ticket) = boarded().await;
+        let (flights, ticket) = boarded();
         assert!(flights.see(ID, Standing::Gone, look(600)));
         assert!(!flights.see(ID, Standing::Queued, look(600)));
         assert!(flights.see(ID, Standing::Gone, look(600)));
@@ -534,7 +534,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_worker_of_a_job_that_redis_has_forgotten_keeps_its_time() {
-        let (flights, ticket) = boarded().await;
+        let (flights, ticket) = boarded();
         flights.see(ID, Standing::Claimed, look(600));
         assert_eq!(ticket.news().await, News::Started);
         for news in [News::Forgotten, News::Gone] {
@@ -547,7 +547,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_job_that_was_there_just_now_has_had_no_result() {
         for (seconds, had_none) in [(1, true), (60, false)] {
-            let (flights, ticket) = boarded().await;
+            let (flights, ticket) = boarded();
             tokio::time::advance(Duration::from_secs(seconds)).await;
             flights.see(ID, Standing::Ended, look(600));
             assert_eq!(ticket.news().await, News::Ended { had_none });

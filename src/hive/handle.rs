@@ -21,20 +21,20 @@ use crate::state::{self, StateManager};
 
 /// The handle to the Hive; clone it freely.
 #[derive(Clone)]
-pub struct Handle {
-    pub(super) line: Line,
-    pub(super) flights: Flights,
-    pub(super) tally: Arc<Tally>,
-    pub(super) queues: QueueNames,
-    pub(super) channel: String,
+pub(crate) struct Handle {
+    pub(crate) line: Line,
+    pub(crate) flights: Flights,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) queues: QueueNames,
+    pub(crate) channel: String,
     /// This node's.
-    pub(super) id: String,
-    pub(super) state: StateManager,
+    pub(crate) id: String,
+    pub(crate) state: StateManager,
 }
 
 /// Why the Hive cannot be asked: a sentence without a full stop.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     #[error("Redis is away: {0}")]
     Away(String),
     #[error("Redis refused a command: {0}")]
@@ -50,57 +50,57 @@ pub enum Error {
 /// How the Hive is, as this service knows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = HiveStatus)]
-pub struct Status {
+pub(crate) struct Status {
     #[serde(flatten)]
-    pub link: HiveLink,
-    pub queues: QueueLengths,
+    pub(crate) link: HiveLink,
+    pub(crate) queues: QueueLengths,
     /// Jobs of this service that have not ended.
-    pub in_flight: usize,
+    pub(crate) in_flight: usize,
     /// Jobs of this service that have ended with a result since it started. Each attempt is a job.
-    pub completed: u64,
+    pub(crate) completed: u64,
     /// Jobs of this service that have failed or were lost since it started; not those that were aborted.
-    pub failed: u64,
+    pub(crate) failed: u64,
     /// Nodes that report, this one included; `None` while Redis is away.
     #[schema(required)]
-    pub nodes: Option<usize>,
+    pub(crate) nodes: Option<usize>,
 }
 
 /// Both queues.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = HiveQueues)]
-pub struct QueueLengths {
-    pub high: Length,
-    pub background: Length,
+pub(crate) struct QueueLengths {
+    pub(crate) high: Length,
+    pub(crate) background: Length,
 }
 
 /// A queue in Redis.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = HiveQueue)]
-pub struct Length {
-    pub name: String,
+pub(crate) struct Length {
+    pub(crate) name: String,
     /// Jobs that wait or run; `None` while Redis is away.
     #[schema(required)]
-    pub length: Option<u64>,
+    pub(crate) length: Option<u64>,
 }
 
 /// How a task's job is, as this service knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = HiveJobStatus)]
-pub struct JobStatus {
-    pub job_id: String,
-    pub queue: String,
+pub(crate) struct JobStatus {
+    pub(crate) job_id: String,
+    pub(crate) queue: String,
     #[serde(rename = "job")]
-    pub state: JobState,
+    pub(crate) state: JobState,
     /// When a worker has taken it, or Redis was found not to know it any more.
     #[schema(required)]
-    pub since: Option<Timestamp>,
+    pub(crate) since: Option<Timestamp>,
 }
 
 /// How far a job has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = HiveJobState)]
-pub enum JobState {
+pub(crate) enum JobState {
     /// It is not in Redis yet.
     Sending,
     /// It is in its queue, and no worker has taken it.
@@ -113,15 +113,15 @@ pub enum JobState {
 
 /// What this service's jobs have come to since it started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Jobs {
-    pub in_flight: usize,
-    pub completed: u64,
-    pub failed: u64,
+pub(crate) struct Jobs {
+    pub(crate) in_flight: usize,
+    pub(crate) completed: u64,
+    pub(crate) failed: u64,
 }
 
 impl Handle {
     /// This service's jobs, without asking Redis.
-    pub fn jobs(&self) -> Jobs {
+    pub(crate) fn jobs(&self) -> Jobs {
         Jobs {
             in_flight: self.flights.count(),
             completed: self.tally.completed.load(Ordering::Relaxed),
@@ -130,7 +130,7 @@ impl Handle {
     }
 
     /// How the job of this attempt is; `None` if none is out.
-    pub fn job_of(&self, task: TaskId, attempt: i64) -> Option<JobStatus> {
+    pub(crate) fn job_of(&self, task: TaskId, attempt: i64) -> Option<JobStatus> {
         self.flights.status_of(task, attempt)
     }
 
@@ -138,7 +138,7 @@ impl Handle {
     ///
     /// # Errors
     /// When the service is stopping.
-    pub async fn status(&self) -> Result<Status, Error> {
+    pub(crate) async fn status(&self) -> Result<Status, Error> {
         let link = self.state.queue_status().await?.hive;
         // A Redis that is lost at this moment has no numbers; why is told by the link soon.
         let numbers = self.numbers().await.ok();
@@ -163,7 +163,7 @@ impl Handle {
     ///
     /// # Errors
     /// When Redis is away.
-    pub async fn nodes(&self) -> Result<Vec<Listed>, Error> {
+    pub(crate) async fn nodes(&self) -> Result<Vec<Listed>, Error> {
         let mut connection = self.connection().await?;
         Ok(nodes::list(&mut connection, &NodeKeys::of(&self.channel)).await?)
     }
@@ -173,7 +173,7 @@ impl Handle {
     /// # Errors
     /// When Redis is away or the message is too large. A Redis that is lost at that moment may have told the
     /// nodes all the same.
-    pub async fn broadcast(&self, command: &str, data: &Value) -> Result<u64, Error> {
+    pub(crate) async fn broadcast(&self, command: &str, data: &Value) -> Result<u64, Error> {
         let message = control::message(command, data);
         if message.len() > MESSAGE_LIMIT {
             return Err(Error::Large);
@@ -193,7 +193,7 @@ impl Handle {
     ///
     /// # Errors
     /// Like [`Handle::broadcast`].
-    pub async fn pass_on(&self, command: &str, mut data: Value) -> Result<u64, Error> {
+    pub(crate) async fn pass_on(&self, command: &str, mut data: Value) -> Result<u64, Error> {
         data["done_by"] = json!(self.id);
         self.broadcast(command, &data).await
     }

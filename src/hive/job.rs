@@ -10,15 +10,15 @@ use crate::models::json::parse;
 use crate::processors::{Context, Next, RunError};
 
 /// What a job's function has returned.
-pub(super) struct Returned {
-    pub text: String,
+pub(crate) struct Returned {
+    pub(crate) text: String,
     /// What the text cannot hold as it was.
-    pub replaced: Replaced,
+    pub(crate) replaced: Replaced,
 }
 
 impl Returned {
     /// What the task's log says of the text.
-    pub fn notes(&self) -> impl Iterator<Item = &'static str> {
+    pub(crate) fn notes(&self) -> impl Iterator<Item = &'static str> {
         let Replaced { numbers, halves } = self.replaced;
         let numbers = numbers.then_some(
             "The result holds NaN or an infinity, which JSON has no form for: null stands for it",
@@ -29,7 +29,7 @@ impl Returned {
 }
 
 /// Why a job has brought no result.
-pub(super) enum Unsuccessful {
+pub(crate) enum Unsuccessful {
     /// Somebody else has aborted it.
     Aborted,
     Failed(RunError),
@@ -53,13 +53,13 @@ impl From<Unsuccessful> for RunError {
 }
 
 /// Unix time, in ms.
-pub(super) fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.unwrap_or_default().as_millis() as u64
 }
 
 /// The job as the original sends it: the function, and as its arguments the task's id and the payload.
-pub(super) async fn body(
+pub(crate) async fn body(
     settings: &HiveProcessorSettings,
     context: &Context,
     codec: Codec,
@@ -95,7 +95,7 @@ fn payload(content: &str) -> Value {
 }
 
 /// What a result says.
-pub(super) fn outcome(bytes: &[u8], codec: Codec) -> Result<Returned, Unsuccessful> {
+pub(crate) fn outcome(bytes: &[u8], codec: Codec) -> Result<Returned, Unsuccessful> {
     let result = JobResult::from_bytes(bytes, codec)
         .map_err(|error| RunError::new(format!("its result cannot be read: {error}")))?;
     if result.success {

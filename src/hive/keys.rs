@@ -3,24 +3,24 @@
 use crate::models::TaskId;
 
 /// Results are written under this and the job's id.
-pub(super) const RESULT: &str = "arq:result:";
+pub(crate) const RESULT: &str = "arq:result:";
 /// A worker's claim of a job.
-pub(super) const IN_PROGRESS: &str = "arq:in-progress:";
+pub(crate) const IN_PROGRESS: &str = "arq:in-progress:";
 /// Behind a queue's name: what its workers say of themselves.
-pub(super) const HEALTH: &str = ":health-check";
+pub(crate) const HEALTH: &str = ":health-check";
 /// Jobs that are to be aborted.
-pub(super) const ABORT: &str = "arq:abort";
+pub(crate) const ABORT: &str = "arq:abort";
 
 /// Before a task's id: where its current job is named.
-pub(super) const CURRENT: &str = "venom:hive:current:";
+pub(crate) const CURRENT: &str = "venom:hive:current:";
 
 /// Where a task's current job is named: an attempt that follows an interrupted one goes on with its job.
-pub(super) fn current(task_id: TaskId) -> String {
+pub(crate) fn current(task_id: TaskId) -> String {
     format!("{CURRENT}{task_id}")
 }
 
 /// The task whose current job is named by this key.
-pub(super) fn task_of_current(key: &[u8]) -> Option<TaskId> {
+pub(crate) fn task_of_current(key: &[u8]) -> Option<TaskId> {
     let id = std::str::from_utf8(key).ok()?.strip_prefix(CURRENT)?;
     let task = id.parse().ok()?;
     // There are other ways to write an id, and no task's job is named under those.
@@ -28,7 +28,7 @@ pub(super) fn task_of_current(key: &[u8]) -> Option<TaskId> {
 }
 
 /// The id and the queue of the job that is named there, if it is one of the task's.
-pub(super) fn named_job(task_id: TaskId, named: &str) -> Option<(&str, &str)> {
+pub(crate) fn named_job(task_id: TaskId, named: &str) -> Option<(&str, &str)> {
     let (id, queue) = named.split_once(' ')?;
     let attempt = id.strip_prefix(&task_id.to_string())?.strip_prefix(':')?;
     let is_number = !attempt.is_empty() && attempt.bytes().all(|byte| byte.is_ascii_digit());
@@ -36,31 +36,31 @@ pub(super) fn named_job(task_id: TaskId, named: &str) -> Option<(&str, &str)> {
 }
 
 /// The id of an attempt's job.
-pub(super) fn job_id(task_id: TaskId, attempt: i64) -> String {
+pub(crate) fn job_id(task_id: TaskId, attempt: i64) -> String {
     format!("{}{attempt}", job_prefix(task_id))
 }
 
 /// What the ids of a task's jobs begin with.
-pub(super) fn job_prefix(task_id: TaskId) -> String {
+pub(crate) fn job_prefix(task_id: TaskId) -> String {
     format!("{task_id}:")
 }
 
 /// The names of what the nodes of one Hive share. A Hive is who listens to one control channel: others may be on
 /// the same Redis.
 #[derive(Clone, Debug)]
-pub(super) struct NodeKeys {
+pub(crate) struct NodeKeys {
     /// The ids of the nodes, each with the time in ms, by Redis' clock, at which it was last seen.
-    pub nodes: String,
+    pub(crate) nodes: String,
     /// What each node said of itself last, by id.
-    pub last_words: String,
+    pub(crate) last_words: String,
     /// The last order to all queues, as it was published.
-    pub order: String,
+    pub(crate) order: String,
     record: String,
 }
 
 impl NodeKeys {
     /// The names of the Hive of this channel.
-    pub fn of(channel: &str) -> Self {
+    pub(crate) fn of(channel: &str) -> Self {
         Self {
             nodes: format!("venom:hive:nodes:{channel}"),
             last_words: format!("venom:hive:last-words:{channel}"),
@@ -70,7 +70,7 @@ impl NodeKeys {
     }
 
     /// What a node says of itself; gone soon after it has gone silent.
-    pub fn record(&self, id: &str) -> String {
+    pub(crate) fn record(&self, id: &str) -> String {
         format!("{}{id}", self.record)
     }
 }

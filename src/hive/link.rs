@@ -17,14 +17,14 @@ use super::server::Server;
 use crate::config::Settings;
 
 /// A connection that is not made within this time has failed.
-pub(super) const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// A command that is not answered within this time has failed.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
 /// The pause after the first connection that failed; each one doubles it, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Between two tries of a command that has failed with its connection, or because of Redis's condition.
-pub(super) const PAUSE: Duration = Duration::from_millis(200);
+pub(crate) const PAUSE: Duration = Duration::from_millis(200);
 /// How often a quiet connection is asked whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 /// The same while it refuses what is needed.
@@ -37,7 +37,7 @@ const NOTIFICATIONS: &str = "K$zg";
 
 /// Why there is no connection, in words for a person.
 #[derive(Debug, thiserror::Error)]
-pub enum LinkError {
+pub(crate) enum LinkError {
     #[error("cannot read the certificates in redis_ca_file: {0}")]
     Certificates(String),
     #[error("no secure connection: {0}")]
@@ -55,7 +55,7 @@ pub enum LinkError {
 }
 
 /// Who wants to hear of what happens in Redis, and of the connection.
-pub(super) trait Ear: Send + Sync + 'static {
+pub(crate) trait Ear: Send + Sync + 'static {
     /// The keys that it hears of; one that ends in `*` stands for all that begin so.
     fn keys(&self) -> Vec<String>;
 
@@ -79,7 +79,7 @@ pub(super) trait Ear: Send + Sync + 'static {
 }
 
 /// Where Redis is, and the connection while there is one.
-pub(super) struct Link<E> {
+pub(crate) struct Link<E> {
     server: Server,
     database: u32,
     connection: watch::Sender<Option<MultiplexedConnection>>,
@@ -101,14 +101,14 @@ enum Condition {
 
 /// Who uses the connection.
 #[derive(Clone)]
-pub(super) struct Line {
+pub(crate) struct Line {
     connection: watch::Receiver<Option<MultiplexedConnection>>,
     suspected: Arc<Notify>,
 }
 
 impl Line {
     /// The connection, as soon as there is one.
-    pub async fn connection(&mut self) -> MultiplexedConnection {
+    pub(crate) async fn connection(&mut self) -> MultiplexedConnection {
         let found = self.connection.wait_for(Option::is_some).await;
         let found = found.ok().and_then(|found| found.clone());
         match found {
@@ -122,7 +122,7 @@ impl Line {
     ///
     /// # Errors
     /// When it refuses the command.
-    pub async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, RedisError> {
+    pub(crate) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, RedisError> {
         loop {
             let mut connection = self.clone().connection().await;
             match command.query_async(&mut connection).await {
@@ -134,7 +134,7 @@ impl Line {
 
     /// Whether a command that was refused may be tried again: the condition of Redis may pass, or its user be given
     /// the right. The link finds out which it is.
-    pub fn may_pass(&self, error: &RedisError) -> bool {
+    pub(crate) fn may_pass(&self, error: &RedisError) -> bool {
         let may_pass = passes(error) || is_denied(error);
         if may_pass && error.code().is_some() {
             self.suspected.notify_one();
@@ -143,7 +143,7 @@ impl Line {
     }
 
     /// The connection, if there is one at this moment.
-    pub fn current(&self) -> Option<MultiplexedConnection> {
+    pub(crate) fn current(&self) -> Option<MultiplexedConnection> {
         self.connection.borrow().clone()
     }
 }
@@ -153,7 +153,7 @@ impl<E: Ear> Link<E> {
     ///
     /// # Errors
     /// When the certificates of the settings cannot be read.
-    pub fn new(settings: &Settings, ear: E) -> Result<(Self, Line), LinkError> {
+    pub(crate) fn new(settings: &Settings, ear: E) -> Result<(Self, Line), LinkError> {
         let (connection, line) = watch::channel(None);
         let suspected = Arc::<Notify>::default();
         let link = Self {
@@ -174,12 +174,12 @@ impl<E: Ear> Link<E> {
     }
 
     /// Whether Redis tells of keys by itself, as it is found at each connection.
-    pub fn hears(&self) -> Arc<AtomicBool> {
+    pub(crate) fn hears(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.hears)
     }
 
     /// Keeps a connection for ever.
-    pub async fn run(self) {
+    pub(crate) async fn run(self) {
         let mut pause = FIRST_PAUSE;
         let mut told = None;
         loop {
@@ -330,7 +330,7 @@ impl<E: Ear> Link<E> {
     }
 }
 
-pub(super) async fn within<T>(
+pub(crate) async fn within<T>(
     asked: impl Future<Output = Result<T, RedisError>>,
 ) -> Result<T, LinkError> {
     match timeout(ANSWER_PATIENCE, asked).await {

@@ -26,14 +26,14 @@ const EARLIER: usize = 16;
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Why a node cannot do something now.
-pub(super) type Failure = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Where orders go.
 #[derive(Clone)]
-pub(super) struct Inbox(mpsc::Sender<Heard>);
+pub(crate) struct Inbox(mpsc::Sender<Heard>);
 
 /// The other end of an [`Inbox`].
-pub(super) struct Orders(mpsc::Receiver<Heard>);
+pub(crate) struct Orders(mpsc::Receiver<Heard>);
 
 /// An order, and how it came.
 struct Heard {
@@ -53,13 +53,13 @@ enum Way {
 
 impl Inbox {
     /// An inbox and who reads it.
-    pub fn new() -> (Self, Orders) {
+    pub(crate) fn new() -> (Self, Orders) {
         let (sender, receiver) = mpsc::channel(ORDERS);
         (Self(sender), Orders(receiver))
     }
 
     /// The channel has brought this. It does not wait: what it is called from hears of jobs too.
-    pub fn hear(&self, payload: &[u8]) {
+    pub(crate) fn hear(&self, payload: &[u8]) {
         self.put(payload, Way::Channel);
     }
 
@@ -83,14 +83,14 @@ impl Inbox {
 }
 
 /// How a node is.
-pub(super) struct Condition {
-    pub running: u64,
-    pub max: Option<u64>,
-    pub paused: bool,
+pub(crate) struct Condition {
+    pub(crate) running: u64,
+    pub(crate) max: Option<u64>,
+    pub(crate) paused: bool,
 }
 
 /// What a kind of node does with orders, and with what it finds.
-pub(super) trait Role: Sync {
+pub(crate) trait Role: Sync {
     /// Carries out an order that makes sense here, or leaves it.
     fn obey(&self, command: Command) -> impl Future<Output = Result<(), Failure>> + Send;
 
@@ -119,17 +119,17 @@ pub(super) trait Role: Sync {
 }
 
 /// A node among the others.
-pub(super) struct Member<R> {
-    pub node: Node,
-    pub line: Line,
-    pub keys: NodeKeys,
-    pub inbox: Inbox,
-    pub role: R,
+pub(crate) struct Member<R> {
+    pub(crate) node: Node,
+    pub(crate) line: Line,
+    pub(crate) keys: NodeKeys,
+    pub(crate) inbox: Inbox,
+    pub(crate) role: R,
 }
 
 impl<R: Role> Member<R> {
     /// Obeys and reports for ever.
-    pub async fn run(&mut self, orders: Orders) {
+    pub(crate) async fn run(&mut self, orders: Orders) {
         let wanted = Notify::new();
         let foreign = Mutex::default();
         let obeyer = Obeyer {
@@ -156,7 +156,7 @@ impl<R: Role> Member<R> {
     }
 
     /// Takes this node off the list, if Redis is there.
-    pub async fn leave(&self) {
+    pub(crate) async fn leave(&self) {
         let Some(mut connection) = self.line.current() else {
             return;
         };

@@ -9,7 +9,7 @@
 //! its own.
 
 mod check;
-pub mod control;
+pub(crate) mod control;
 mod ends;
 mod flights;
 mod handle;
@@ -17,7 +17,7 @@ mod job;
 mod keys;
 mod link;
 mod member;
-pub mod nodes;
+pub(crate) mod nodes;
 mod scripts;
 mod sender;
 mod server;
@@ -25,10 +25,10 @@ mod service;
 mod service_role;
 mod sweeper;
 mod turns;
-pub mod wire;
+pub(crate) mod wire;
 mod worker;
 
-pub use self::handle::{Error, Handle, JobState, JobStatus, Length, QueueLengths, Status};
-pub use self::link::LinkError;
-pub use self::service::Hive;
-pub use self::worker::{Worker, WorkerOptions};
+pub(crate) use self::handle::{Error, Handle, JobState, JobStatus, Status};
+pub(crate) use self::link::LinkError;
+pub(crate) use self::service::Hive;
+pub(crate) use self::worker::{Worker, WorkerOptions};

@@ -16,7 +16,7 @@ use super::keys::NodeKeys;
 use crate::models::Timestamp;
 
 /// How often a node reports.
-pub const REPORT_INTERVAL: Duration = Duration::from_secs(5);
+pub(crate) const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 /// A node that has not reported for this time is silent.
 const SILENT_AFTER: Duration = Duration::from_secs(30);
 /// How long a silent node is listed.
@@ -33,7 +33,7 @@ const NAME_CHARS: usize = 100;
 /// What a node does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum NodeKind {
+pub(crate) enum NodeKind {
     /// It has a queue of its own, and sends tasks to workers.
     Service,
     /// It runs jobs.
@@ -42,7 +42,7 @@ pub enum NodeKind {
 
 impl NodeKind {
     /// As a person says it.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Service => "service",
             Self::Worker => "worker",
@@ -52,50 +52,50 @@ impl NodeKind {
 
 /// What a node says of itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Node {
+pub(crate) struct Node {
     /// Another one at each start.
-    pub id: String,
+    pub(crate) id: String,
     /// The host's name, unless it was given another.
-    pub name: String,
-    pub kind: NodeKind,
+    pub(crate) name: String,
+    pub(crate) kind: NodeKind,
     /// The program's version.
-    pub version: String,
-    pub pid: u32,
+    pub(crate) version: String,
+    pub(crate) pid: u32,
     /// Tasks that run.
-    pub running: u64,
+    pub(crate) running: u64,
     /// The host's load of the last minute; `null` where that is not known.
     #[schema(required)]
-    pub load: Option<f64>,
+    pub(crate) load: Option<f64>,
     /// The most tasks that may run at once; `null` without limit.
     #[schema(required)]
-    pub max: Option<u64>,
-    pub started_at: Timestamp,
-    pub last_seen: Timestamp,
+    pub(crate) max: Option<u64>,
+    pub(crate) started_at: Timestamp,
+    pub(crate) last_seen: Timestamp,
     /// Whether it starts nothing.
-    pub paused: bool,
+    pub(crate) paused: bool,
 }
 
 /// A node as it is listed.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[schema(as = HiveNode)]
-pub struct Listed {
+pub(crate) struct Listed {
     #[serde(flatten)]
-    pub node: Node,
+    pub(crate) node: Node,
     /// Its record has expired.
-    pub silent: bool,
+    pub(crate) silent: bool,
 }
 
 /// What a report has found.
-pub(super) struct Report {
+pub(crate) struct Report {
     /// The order that stands, if there is one.
-    pub order: Option<Vec<u8>>,
+    pub(crate) order: Option<Vec<u8>>,
     /// Why the record could not be written, if it was not.
-    pub refusal: Option<String>,
+    pub(crate) refusal: Option<String>,
 }
 
 impl Node {
     /// This process, which runs nothing yet.
-    pub fn of_this_process(kind: NodeKind, name: &str) -> Self {
+    pub(crate) fn of_this_process(kind: NodeKind, name: &str) -> Self {
         let now = Timestamp::now();
         Self {
             id: uuid::Uuid::new_v4().simple().to_string(),
@@ -116,7 +116,7 @@ impl Node {
     ///
     /// # Errors
     /// When Redis does not answer or refuses it.
-    pub(super) async fn report(
+    pub(crate) async fn report(
         &mut self,
         connection: &mut MultiplexedConnection,
         keys: &NodeKeys,
@@ -142,7 +142,7 @@ impl Node {
     ///
     /// # Errors
     /// When Redis does not answer or refuses it.
-    pub(super) async fn leave(
+    pub(crate) async fn leave(
         &self,
         connection: &mut MultiplexedConnection,
         keys: &NodeKeys,
@@ -162,7 +162,7 @@ impl Node {
 ///
 /// # Errors
 /// When Redis does not answer or refuses it.
-pub(super) async fn list(
+pub(crate) async fn list(
     connection: &mut MultiplexedConnection,
     keys: &NodeKeys,
 ) -> Result<Vec<Listed>, RedisError> {
@@ -207,7 +207,7 @@ fn read([id, seen, stands, words]: &[Vec<u8>; 4]) -> Option<Listed> {
 
 /// Remembers who was there, to tell who has come and gone.
 #[derive(Debug, Default)]
-pub struct Watch {
+pub(crate) struct Watch {
     known: HashMap<String, Known>,
     has_looked: bool,
 }
@@ -220,7 +220,7 @@ struct Known {
 
 /// What has become of a node.
 #[derive(Clone, Debug, PartialEq)]
-pub enum News {
+pub(crate) enum News {
     Came(Node),
     /// It has not reported for too long.
     Silent(Node),
@@ -233,7 +233,7 @@ pub enum News {
 impl Watch {
     /// What is new since the last look, and is to be handed to [`Watch::note`] once it is told. What the first
     /// look finds is no news, and nobody is missed unless `may_miss`.
-    pub fn compare(&mut self, nodes: &[Listed], may_miss: bool) -> Vec<News> {
+    pub(crate) fn compare(&mut self, nodes: &[Listed], may_miss: bool) -> Vec<News> {
         if !std::mem::replace(&mut self.has_looked, true) {
             let found = nodes.iter();
             found.for_each(|Listed { node, silent }| self.know(node, *silent));
@@ -257,7 +257,7 @@ impl Watch {
     }
 
     /// This has been told.
-    pub fn note(&mut self, news: &News) {
+    pub(crate) fn note(&mut self, news: &News) {
         match news {
             News::Came(node) | News::Back(node) => self.know(node, false),
             News::Silent(node) => self.know(node, true),
@@ -273,7 +273,7 @@ impl Watch {
 
 impl News {
     /// How much it matters, a sentence for people, and whom it is about.
-    pub fn words(&self) -> (&'static str, String, &Node) {
+    pub(crate) fn words(&self) -> (&'static str, String, &Node) {
         let (level, what, node) = match self {
             Self::Came(node) => ("INFO", "has come", node),
             Self::Silent(node) => ("WARNING", "has gone silent", node),
@@ -287,7 +287,7 @@ impl News {
 }
 
 /// The host's name.
-pub fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     let system = rustix::system::uname();
     system.nodename().to_string_lossy().into_owned()
 }

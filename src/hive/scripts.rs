@@ -21,9 +21,9 @@ const PASSING: [&str; 9] = [
 ];
 
 /// What runs inside Redis, in one step.
-pub(super) struct Scripts {
-    pub enqueue: Script,
-    pub look: Script,
+pub(crate) struct Scripts {
+    pub(crate) enqueue: Script,
+    pub(crate) look: Script,
 }
 
 impl Default for Scripts {
@@ -36,7 +36,7 @@ impl Default for Scripts {
 }
 
 /// The command that runs `abort.lua`.
-pub(super) fn abort(task_id: TaskId, ticket: &Ticket) -> Cmd {
+pub(crate) fn abort(task_id: TaskId, ticket: &Ticket) -> Cmd {
     let mut abort = redis::cmd("EVAL");
     abort
         .arg(include_str!("lua/abort.lua"))
@@ -49,7 +49,7 @@ pub(super) fn abort(task_id: TaskId, ticket: &Ticket) -> Cmd {
 }
 
 /// The command that runs `forget.lua`; `has_claim` if a worker may have died with the job.
-pub(super) fn forget(task_id: TaskId, ticket: &Ticket, has_claim: bool) -> Cmd {
+pub(crate) fn forget(task_id: TaskId, ticket: &Ticket, has_claim: bool) -> Cmd {
     let mut forget = redis::cmd("EVAL");
     forget
         .arg(include_str!("lua/forget.lua"))
@@ -62,7 +62,7 @@ pub(super) fn forget(task_id: TaskId, ticket: &Ticket, has_claim: bool) -> Cmd {
 }
 
 /// Whether another connection, or the same a little later, may do better.
-pub(super) fn passes(error: &RedisError) -> bool {
+pub(crate) fn passes(error: &RedisError) -> bool {
     error.is_io_error()
         || error.is_timeout()
         || error.is_connection_dropped()

@@ -26,7 +26,7 @@ use crate::config::{HiveCodec, HiveProcessorSettings, HiveQueue};
 use crate::processors::{Carrier, Context, Next, RunError};
 
 /// How long a job may wait for a worker: its body expires then, as ARQ has it.
-pub(super) const EXPIRES: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(crate) const EXPIRES: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long the job of a task that has completed is still known as its job.
 const REMEMBERED: Duration = Duration::from_secs(3600);
 /// Bytes of a result that are read.
@@ -48,7 +48,7 @@ const NO_RESULT: &str = "the job has ended, and its worker has stored no result,
      set keep_result of the function or of the worker above 0, or expects_result = false for this processor";
 
 /// Carries attempts to the Hive's workers.
-pub(super) struct Sender {
+pub(crate) struct Sender {
     line: Line,
     flights: Flights,
     turns: Turns,
@@ -61,18 +61,18 @@ pub(super) struct Sender {
 
 /// The jobs that have ended since the service started.
 #[derive(Default)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     /// Those with a result.
-    pub completed: AtomicU64,
+    pub(crate) completed: AtomicU64,
     /// Those that failed or were lost or out of time; not those that somebody stopped.
-    pub failed: AtomicU64,
+    pub(crate) failed: AtomicU64,
 }
 
 /// The names of the two queues.
 #[derive(Clone)]
-pub(super) struct QueueNames {
-    pub high: String,
-    pub background: String,
+pub(crate) struct QueueNames {
+    pub(crate) high: String,
+    pub(crate) background: String,
 }
 
 impl Carrier for Sender {
@@ -86,7 +86,7 @@ impl Carrier for Sender {
 }
 
 impl Sender {
-    pub fn new(
+    pub(crate) fn new(
         line: Line,
         flights: Flights,
         turns: Turns,

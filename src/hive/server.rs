@@ -19,7 +19,7 @@ use crate::config::Settings;
 use crate::tls::{self, TrustedCertificates};
 
 /// One Redis server.
-pub(super) struct Server {
+pub(crate) struct Server {
     client: Client,
     /// How it speaks TLS, if it does.
     tls: Option<Tls>,
@@ -37,7 +37,7 @@ impl Server {
     ///
     /// # Errors
     /// When the password or the certificates of the settings cannot be read.
-    pub fn new(settings: &Settings) -> Result<Self, LinkError> {
+    pub(crate) fn new(settings: &Settings) -> Result<Self, LinkError> {
         let mut login = RedisConnectionInfo::default().set_db(settings.redis_db.into());
         if let Some(name) = &settings.redis_username {
             login = login.set_username(name);
@@ -67,7 +67,7 @@ impl Server {
     }
 
     /// A connection for commands.
-    pub async fn connect(
+    pub(crate) async fn connect(
         &self,
         config: AsyncConnectionConfig,
     ) -> Result<MultiplexedConnection, LinkError> {
@@ -86,7 +86,7 @@ impl Server {
     }
 
     /// A connection that hears of events.
-    pub async fn listen(&self) -> Result<PubSub, LinkError> {
+    pub(crate) async fn listen(&self) -> Result<PubSub, LinkError> {
         match &self.tls {
             None => within(self.client.get_async_pubsub()).await,
             Some(tls) => within(PubSub::new(&tls.login, tls.connect().await?)).await,

@@ -37,7 +37,7 @@ const CONFIRM_INTERVAL: Duration = Duration::from_millis(500);
 const LOOK_JOBS: usize = 500;
 
 /// The Hive's part of a running service.
-pub struct Hive {
+pub(crate) struct Hive {
     link: Link<Listener>,
     line: Line,
     flights: Flights,
@@ -59,7 +59,7 @@ impl Hive {
     ///
     /// # Errors
     /// When the certificates of the settings cannot be read.
-    pub fn new(settings: &Settings, state: StateManager) -> Result<Self, LinkError> {
+    pub(crate) fn new(settings: &Settings, state: StateManager) -> Result<Self, LinkError> {
         let (inbox, orders) = Inbox::new();
         let flights = Flights::default();
         let sweep = Arc::<Notify>::default();
@@ -97,7 +97,7 @@ impl Hive {
     }
 
     /// What carries the tasks of `hive` processors.
-    pub fn carrier(&self) -> Arc<dyn Carrier> {
+    pub(crate) fn carrier(&self) -> Arc<dyn Carrier> {
         Arc::new(Sender::new(
             self.line.clone(),
             self.flights.clone(),
@@ -110,7 +110,7 @@ impl Hive {
     }
 
     /// What the rest of the program can ask of the Hive.
-    pub fn handle(&self) -> Handle {
+    pub(crate) fn handle(&self) -> Handle {
         Handle {
             line: self.line.clone(),
             flights: self.flights.clone(),
@@ -123,7 +123,12 @@ impl Hive {
     }
 
     /// Keeps the connection, looks after the jobs that are out, and is a node among the others, until `stop`.
-    pub async fn run(self, queue: QueueManager, registry: Arc<Registry>, stop: CancellationToken) {
+    pub(crate) async fn run(
+        self,
+        queue: QueueManager,
+        registry: Arc<Registry>,
+        stop: CancellationToken,
+    ) {
         let mut member = Member {
             node: self.node,
             line: self.line.clone(),

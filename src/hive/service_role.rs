@@ -25,7 +25,7 @@ const GRACE: Duration = Duration::from_secs(15);
 const NEWS_AT_ONCE: usize = 20;
 
 /// The part that a service plays.
-pub(super) struct ServiceRole {
+pub(crate) struct ServiceRole {
     state: StateManager,
     queue: QueueManager,
     registry: Arc<Registry>,
@@ -40,7 +40,7 @@ struct Sight {
 }
 
 impl ServiceRole {
-    pub fn new(state: StateManager, queue: QueueManager, registry: Arc<Registry>) -> Self {
+    pub(crate) fn new(state: StateManager, queue: QueueManager, registry: Arc<Registry>) -> Self {
         let now = Instant::now();
         Self {
             state,

@@ -32,16 +32,16 @@ const ENDED_AT_ONCE: usize = 256;
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// Looks for jobs to end.
-pub(super) struct Sweeper {
-    pub line: Line,
-    pub turns: Turns,
-    pub ends: Arc<Ends>,
-    pub state: StateManager,
+pub(crate) struct Sweeper {
+    pub(crate) line: Line,
+    pub(crate) turns: Turns,
+    pub(crate) ends: Arc<Ends>,
+    pub(crate) state: StateManager,
 }
 
 impl Sweeper {
     /// Looks whenever there is cause, and now and then, for ever.
-    pub async fn run(self) {
+    pub(crate) async fn run(self) {
         loop {
             tokio::select! {
                 () = sleep(INTERVAL) => {}
@@ -108,7 +108,7 @@ impl Sweeper {
                 Ok(true) => tracing::info!(%task_id, "ended a job that nobody wants any more"),
                 Ok(false) => {}
                 Err(error) => {
-                    tracing::info!(%task_id, "a job that nobody wants may still run: {error}")
+                    tracing::info!(%task_id, "a job that nobody wants may still run: {error}");
                 }
             }
         });

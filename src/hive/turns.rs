@@ -10,7 +10,7 @@ use crate::models::TaskId;
 
 /// The turns that are taken.
 #[derive(Clone, Default)]
-pub(super) struct Turns(Arc<Shared>);
+pub(crate) struct Turns(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
@@ -19,14 +19,14 @@ struct Shared {
 }
 
 /// Nobody else has a turn with this task's job for as long as this lives.
-pub(super) struct Turn {
+pub(crate) struct Turn {
     turns: Turns,
     task: TaskId,
 }
 
 impl Turns {
     /// The turn with this task's job, if nobody has it.
-    pub fn try_take(&self, task: TaskId) -> Option<Turn> {
+    pub(crate) fn try_take(&self, task: TaskId) -> Option<Turn> {
         self.taken().insert(task).then(|| Turn {
             turns: self.clone(),
             task,
@@ -34,7 +34,7 @@ impl Turns {
     }
 
     /// The turn with this task's job, as soon as nobody has it.
-    pub async fn take(&self, task: TaskId) -> Turn {
+    pub(crate) async fn take(&self, task: TaskId) -> Turn {
         loop {
             // Before the look, so that a turn that is given back in between is not missed.
             let given_back = self.0.given_back.notified();
@@ -52,7 +52,7 @@ impl Turns {
 
 impl Turn {
     /// The task.
-    pub fn task(&self) -> TaskId {
+    pub(crate) fn task(&self) -> TaskId {
         self.task
     }
 }

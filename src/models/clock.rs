@@ -17,15 +17,15 @@ const TRIES: usize = 4;
 
 /// Both clocks, read together.
 #[derive(Clone, Copy, Debug)]
-pub struct Reading {
-    pub time: Timestamp,
+pub(crate) struct Reading {
+    pub(crate) time: Timestamp,
     /// Stands still while the machine is asleep.
-    pub instant: Instant,
+    pub(crate) instant: Instant,
 }
 
 impl Reading {
     /// Reads both, and again if this thread lost the processor between the two: that is no leap.
-    pub fn now() -> Self {
+    pub(crate) fn now() -> Self {
         let mut tries = 1;
         loop {
             let before = Instant::now();
@@ -41,7 +41,7 @@ impl Reading {
 
 /// The clock as it was looked at last.
 #[derive(Debug)]
-pub struct Clock {
+pub(crate) struct Clock {
     time: Timestamp,
     instant: Instant,
     /// Since when it goes on evenly; `None`: since before it was first looked at.
@@ -50,7 +50,7 @@ pub struct Clock {
 
 impl Clock {
     /// A clock that nobody has looked at before: it is not steady yet.
-    pub fn new(time: Timestamp, instant: Instant) -> Self {
+    pub(crate) fn new(time: Timestamp, instant: Instant) -> Self {
         Self {
             time,
             instant,
@@ -59,7 +59,7 @@ impl Clock {
     }
 
     /// A clock that is believed until it is set.
-    pub fn trusted(now: Reading) -> Self {
+    pub(crate) fn trusted(now: Reading) -> Self {
         Self {
             since: None,
             ..Self::new(now.time, now.instant)
@@ -67,7 +67,7 @@ impl Clock {
     }
 
     /// By how many seconds the clock was set since the last look: negative if it was set back.
-    pub fn moved(&mut self, time: Timestamp, instant: Instant) -> f64 {
+    pub(crate) fn moved(&mut self, time: Timestamp, instant: Instant) -> f64 {
         let passed = instant.saturating_duration_since(self.instant);
         let moved = time.seconds_since(self.time) - passed.as_secs_f64();
         if moved.abs() > SET_SECONDS {
@@ -78,12 +78,12 @@ impl Clock {
     }
 
     /// Whether it was set by minutes since the last look.
-    pub fn was_set(&mut self, time: Timestamp, instant: Instant) -> bool {
+    pub(crate) fn was_set(&mut self, time: Timestamp, instant: Instant) -> bool {
         self.moved(time, instant).abs() > SET_SECONDS
     }
 
     /// Whether it has not been set for a while.
-    pub fn is_steady(&self, instant: Instant) -> bool {
+    pub(crate) fn is_steady(&self, instant: Instant) -> bool {
         self.since
             .is_none_or(|since| instant.saturating_duration_since(since) >= STEADY)
     }

@@ -7,7 +7,7 @@
 use serde_json::{Map, Value};
 
 /// The most bytes that an event has as it is sent.
-pub const EVENT_LIMIT_BYTES: usize = 1 << 20;
+pub(crate) const EVENT_LIMIT_BYTES: usize = 1 << 20;
 /// In an event's data, the lengths of the texts that were cut.
 const TRUNCATED: &str = "truncated";
 /// Below this, texts are not what makes an object too long.
@@ -16,7 +16,7 @@ const SHORTEST_TEXT_BYTES: usize = 64;
 /// The object as JSON of at most `limit` bytes. Its longest texts are cut as far as that takes; `truncated`
 /// then has the number of characters that each had, under its name, beside the `full_lengths` of texts that
 /// were cut elsewhere.
-pub fn fit(
+pub(crate) fn fit(
     mut object: Map<String, Value>,
     mut full_lengths: Map<String, Value>,
     limit: usize,
@@ -45,7 +45,7 @@ pub fn fit(
 }
 
 /// The text's beginning, if the whole has more than `limit` bytes in JSON.
-pub fn cut(text: &str, limit: usize) -> Option<String> {
+pub(crate) fn cut(text: &str, limit: usize) -> Option<String> {
     let mut length = 0;
     let end = text.char_indices().find_map(|(at, letter)| {
         length += encoded_length(letter);
@@ -55,7 +55,7 @@ pub fn cut(text: &str, limit: usize) -> Option<String> {
 }
 
 /// How many bytes the text takes in JSON, without its quotes.
-pub fn length_in_json(text: &str) -> usize {
+pub(crate) fn length_in_json(text: &str) -> usize {
     text.chars().map(encoded_length).sum()
 }
 

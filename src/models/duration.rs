@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Reads a number and its unit; without one it is a number of seconds. `None` if it is anything else.
-pub fn parse_duration(text: &str) -> Option<Duration> {
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     let text = text.trim();
     let end = text.find(|letter: char| letter.is_ascii_alphabetic());
     let (number, unit) = text.split_at(end.unwrap_or(text.len()));

@@ -13,28 +13,28 @@ use super::json::parse_object;
 use super::{TaskId, Timestamp, UnknownName};
 
 /// What the first frame of an event socket says.
-pub const FIRST_FRAME_MESSAGE: &str = "Connected to Venom Telemetry";
+pub(crate) const FIRST_FRAME_MESSAGE: &str = "Connected to Venom Telemetry";
 
 /// One row of the journal.
 #[derive(Debug)]
-pub struct Event {
+pub(crate) struct Event {
     /// The row's number; grows with every commit, without gaps for the listeners of everything.
-    pub id: i64,
-    pub kind: EventType,
-    pub task_id: Option<TaskId>,
+    pub(crate) id: i64,
+    pub(crate) kind: EventType,
+    pub(crate) task_id: Option<TaskId>,
     /// Who speaks: the processor's name on its own lines, the operator on queue events.
-    pub agent: Option<String>,
+    pub(crate) agent: Option<String>,
     /// The log line, where the row is one.
-    pub message: Option<String>,
+    pub(crate) message: Option<String>,
     /// A JSON object, without `task_id`.
-    pub data: String,
-    pub at: Timestamp,
+    pub(crate) data: String,
+    pub(crate) at: Timestamp,
     frame: OnceLock<String>,
 }
 
 /// The types of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum EventType {
+pub(crate) enum EventType {
     TaskCreated,
     TaskStarted,
     TaskLog,
@@ -74,7 +74,7 @@ impl EventType {
     ];
 
     /// The name in the journal and on the wire.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::TaskCreated => "TASK_CREATED",
             Self::TaskStarted => "TASK_STARTED",
@@ -131,7 +131,7 @@ struct Frame<'a> {
 
 impl Event {
     /// An event about `task_id` (or about the queue), with `data` as a JSON object.
-    pub fn new(id: i64, kind: EventType, at: Timestamp, data: String) -> Self {
+    pub(crate) fn new(id: i64, kind: EventType, at: Timestamp, data: String) -> Self {
         Self {
             id,
             kind,
@@ -145,7 +145,7 @@ impl Event {
     }
 
     /// The event as listeners receive it; encoded once, whoever asks first.
-    pub fn frame(&self) -> &str {
+    pub(crate) fn frame(&self) -> &str {
         self.frame.get_or_init(|| self.encode())
     }
 

@@ -13,7 +13,7 @@ use super::UnknownName;
 /// How much a token may do. Each role may do all that those before it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Role {
+pub(crate) enum Role {
     /// See tasks, events and the queue's condition.
     Read,
     /// Submit tasks.
@@ -26,31 +26,31 @@ pub enum Role {
 
 /// What a token grants.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Grant {
+pub(crate) struct Grant {
     /// The token's name, by which the journal knows it.
-    pub name: Arc<str>,
-    pub role: Role,
+    pub(crate) name: Arc<str>,
+    pub(crate) role: Role,
     /// The processors that it is for; `None` stands for everything.
-    pub processors: Option<BTreeSet<String>>,
+    pub(crate) processors: Option<BTreeSet<String>>,
 }
 
 /// SHA-256 of a token.
-pub type TokenHash = [u8; 32];
+pub(crate) type TokenHash = [u8; 32];
 
 /// A token as it is listed: all but its hash.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Token {
-    pub name: String,
-    pub role: Role,
-    pub processors: Option<BTreeSet<String>>,
-    pub created_at: String,
-    pub revoked_at: Option<String>,
-    pub last_used_at: Option<String>,
+pub(crate) struct Token {
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    pub(crate) processors: Option<BTreeSet<String>>,
+    pub(crate) created_at: String,
+    pub(crate) revoked_at: Option<String>,
+    pub(crate) last_used_at: Option<String>,
 }
 
 impl Role {
     /// The name in the database and on the wire.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
             Self::Submit => "submit",
@@ -81,14 +81,14 @@ impl FromStr for Role {
 
 impl Grant {
     /// Whether it is for tasks of this processor.
-    pub fn covers(&self, processor: &str) -> bool {
+    pub(crate) fn covers(&self, processor: &str) -> bool {
         self.processors
             .as_ref()
             .is_none_or(|processors| processors.contains(processor))
     }
 
     /// Its processors as a sentence has them; empty if it is for everything.
-    pub fn list(&self) -> String {
+    pub(crate) fn list(&self) -> String {
         let names: Vec<_> = self
             .processors
             .iter()

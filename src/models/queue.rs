@@ -7,30 +7,30 @@ use super::Timestamp;
 
 /// Why and since when nothing is started.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Pause {
-    pub since: Timestamp,
+pub(crate) struct Pause {
+    pub(crate) since: Timestamp,
     /// It ends by itself at this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<Timestamp>,
+    pub(crate) until: Option<Timestamp>,
     /// What the one who paused it said, or what the service says of an emergency stop.
     #[schema(required)]
-    pub reason: Option<String>,
+    pub(crate) reason: Option<String>,
     /// The name of the token of who paused it; absent where no token is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
+    pub(crate) by: Option<String>,
     /// It came with an emergency stop: only a resume ends it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub emergency_stop: bool,
+    pub(crate) emergency_stop: bool,
     /// Its first `since` and `until`, while the clock stands before that `since`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(ignore)]
-    pub asked: Option<(Timestamp, Option<Timestamp>)>,
+    pub(crate) asked: Option<(Timestamp, Option<Timestamp>)>,
 }
 
 impl Pause {
     /// What holds when `next` is asked for on top of `earlier`: what was said last, since the first time.
     /// An emergency stop stays as it is.
-    pub fn on_top_of(earlier: Option<&Self>, next: Self) -> Self {
+    pub(crate) fn on_top_of(earlier: Option<&Self>, next: Self) -> Self {
         match earlier.filter(|earlier| earlier.holds_at(next.since)) {
             None => next,
             Some(stop) if stop.emergency_stop => stop.clone(),
@@ -44,7 +44,7 @@ impl Pause {
     /// The pause as it stands after the clock was set to `now`. One that has begun by a clock that was ahead
     /// lasts no longer than it was to last when it began. Once the clock has come as far again, the pause ends
     /// when it was to end at first.
-    pub fn begun_by(self, now: Timestamp) -> Self {
+    pub(crate) fn begun_by(self, now: Timestamp) -> Self {
         let (since, until) = self.asked.unwrap_or((self.since, self.until));
         if since <= now {
             return Self {
@@ -67,7 +67,7 @@ impl Pause {
     }
 
     /// Whether it still stands at `now`.
-    pub fn holds_at(&self, now: Timestamp) -> bool {
+    pub(crate) fn holds_at(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| until > now)
     }
 }
@@ -77,29 +77,29 @@ impl Pause {
 #[schema(examples(json!({
     "paused": false, "pending": 12, "active": 4, "processing": 4, "limit": 4
 })))]
-pub struct QueueStatus {
-    pub paused: bool,
+pub(crate) struct QueueStatus {
+    pub(crate) paused: bool,
     /// Tasks that wait.
-    pub pending: u64,
+    pub(crate) pending: u64,
     /// Tasks that run (the original's name for it).
-    pub active: u64,
+    pub(crate) active: u64,
     /// Tasks that run.
-    pub processing: u64,
+    pub(crate) processing: u64,
     /// The most tasks that may run at once; `null` when limits are off.
     #[schema(required)]
-    pub limit: Option<u64>,
+    pub(crate) limit: Option<u64>,
     /// Left out while the Hive is off.
     #[serde(default, skip_serializing_if = "HiveLink::is_off")]
-    pub hive: HiveLink,
+    pub(crate) hive: HiveLink,
     /// Why no task is accepted at this moment; left out while tasks are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub problem: Option<String>,
+    pub(crate) problem: Option<String>,
 }
 
 /// Whether the Hive can take tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
-pub enum HiveLink {
+pub(crate) enum HiveLink {
     /// The settings do not ask for it.
     #[default]
     Off,
@@ -121,7 +121,7 @@ pub enum HiveLink {
 
 impl HiveLink {
     /// As it is at a start.
-    pub fn at_start(is_enabled: bool) -> Self {
+    pub(crate) fn at_start(is_enabled: bool) -> Self {
         match is_enabled {
             false => Self::Off,
             true => Self::Away {
@@ -131,7 +131,7 @@ impl HiveLink {
         }
     }
 
-    pub fn is_off(&self) -> bool {
+    pub(crate) fn is_off(&self) -> bool {
         *self == Self::Off
     }
 }

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 /// A task that waits for its time or its next attempt is `Pending` with `run_at` in the future.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
-pub enum TaskStatus {
+pub(crate) enum TaskStatus {
     Pending,
     Processing,
     Completed,
@@ -42,13 +42,13 @@ pub enum Failure {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("expected one of {expected}, found {found:?}")]
 pub struct UnknownName {
-    pub expected: &'static str,
-    pub found: String,
+    pub(crate) expected: &'static str,
+    pub(crate) found: String,
 }
 
 impl TaskStatus {
     /// The name in the database and on the wire.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "PENDING",
             Self::Processing => "PROCESSING",
@@ -58,21 +58,8 @@ impl TaskStatus {
     }
 
     /// Whether nothing more happens to the task by itself.
-    pub const fn is_final(self) -> bool {
+    pub(crate) const fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Failed)
-    }
-
-    /// Whether the contract allows the move from `self` to `next`.
-    pub const fn may_become(self, next: Self) -> bool {
-        matches!(
-            (self, next),
-            (Self::Pending, Self::Processing | Self::Failed)
-                | (
-                    Self::Processing,
-                    Self::Completed | Self::Failed | Self::Pending
-                )
-                | (Self::Failed, Self::Pending)
-        )
     }
 }
 

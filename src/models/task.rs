@@ -10,7 +10,7 @@ use super::json::RawJson;
 use super::{Failure, TaskStatus, Timestamp, TraceContext};
 
 /// A task's public name: a UUID (version 7 for tasks submitted through the service).
-pub type TaskId = Uuid;
+pub(crate) type TaskId = Uuid;
 
 /// A task with its log lines.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -40,94 +40,94 @@ pub type TaskId = Uuid;
     "tags": ["greeting"],
     "session_id": null
 })))]
-pub struct Task {
+pub(crate) struct Task {
     #[schema(value_type = Uuid)]
-    pub id: TaskId,
-    pub content: String,
-    pub created_at: Timestamp,
-    pub status: TaskStatus,
+    pub(crate) id: TaskId,
+    pub(crate) content: String,
+    pub(crate) created_at: Timestamp,
+    pub(crate) status: TaskStatus,
     #[schema(required)]
-    pub result: Option<String>,
+    pub(crate) result: Option<String>,
     /// Log lines, oldest first.
-    pub logs: Vec<String>,
+    pub(crate) logs: Vec<String>,
     /// What the client sent besides the known fields stands under `request`.
     #[schema(value_type = Map<String, Value>, additional_properties)]
-    pub context_history: RawJson,
+    pub(crate) context_history: RawJson,
     #[schema(required, value_type = Option<Object>)]
-    pub context_used: Option<RawJson>,
-    pub processor: String,
+    pub(crate) context_used: Option<RawJson>,
+    pub(crate) processor: String,
     /// Higher runs first.
-    pub priority: i64,
+    pub(crate) priority: i64,
     /// Number of the last attempt that was started; 0 before the first.
     #[schema(minimum = 0)]
-    pub attempt: i64,
-    pub max_attempts: i64,
+    pub(crate) attempt: i64,
+    pub(crate) max_attempts: i64,
     /// Not before this time.
-    pub run_at: Timestamp,
+    pub(crate) run_at: Timestamp,
     #[schema(required)]
-    pub started_at: Option<Timestamp>,
+    pub(crate) started_at: Option<Timestamp>,
     #[schema(required)]
-    pub finished_at: Option<Timestamp>,
+    pub(crate) finished_at: Option<Timestamp>,
     /// Set exactly when `status` is `FAILED`.
     #[schema(required)]
-    pub failure: Option<Failure>,
+    pub(crate) failure: Option<Failure>,
     /// Message of the last failed attempt.
     #[schema(required)]
-    pub error: Option<String>,
+    pub(crate) error: Option<String>,
     /// 0 to 1, as the processor reports it.
     #[schema(required, minimum = 0, maximum = 1)]
-    pub progress: Option<f64>,
-    pub tags: Vec<String>,
+    pub(crate) progress: Option<f64>,
+    pub(crate) tags: Vec<String>,
     #[schema(required)]
-    pub session_id: Option<String>,
+    pub(crate) session_id: Option<String>,
     /// Seconds that an attempt may take; left out, it is the processor's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout: Option<f64>,
+    pub(crate) timeout: Option<f64>,
     /// Tasks of one key share a limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub concurrency_key: Option<String>,
+    pub(crate) concurrency_key: Option<String>,
     /// At most one task that is not final has this key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unique_key: Option<String>,
+    pub(crate) unique_key: Option<String>,
     /// It runs when all of these have COMPLETED.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<Uuid>)]
-    pub after: Vec<TaskId>,
+    pub(crate) after: Vec<TaskId>,
     /// Fields of an imported task that this service does not know; they leave again with the dump.
     #[serde(skip)]
-    pub extra: RawJson,
+    pub(crate) extra: RawJson,
 }
 
 /// A task about to be accepted: what the submitter decides.
 #[derive(Clone, Debug, PartialEq)]
-pub struct NewTask {
-    pub content: String,
+pub(crate) struct NewTask {
+    pub(crate) content: String,
     /// A configured processor's name; who submits has checked that it exists.
-    pub processor: String,
+    pub(crate) processor: String,
     /// -100 to 100.
-    pub priority: i64,
-    pub tags: Vec<String>,
-    pub session_id: Option<String>,
+    pub(crate) priority: i64,
+    pub(crate) tags: Vec<String>,
+    pub(crate) session_id: Option<String>,
     /// 1 to 1000.
-    pub max_attempts: i64,
+    pub(crate) max_attempts: i64,
     /// Not before this time; `None` stands for at once.
-    pub run_at: Option<Timestamp>,
+    pub(crate) run_at: Option<Timestamp>,
     /// What `run_at` was worked out from, if it was: the task waits no longer than that, whatever becomes of
     /// the clock.
-    pub delay: Option<Duration>,
-    pub timeout: Option<Duration>,
-    pub concurrency_key: Option<String>,
-    pub unique_key: Option<String>,
-    pub after: Vec<TaskId>,
+    pub(crate) delay: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) concurrency_key: Option<String>,
+    pub(crate) unique_key: Option<String>,
+    pub(crate) after: Vec<TaskId>,
     /// Unknown fields of the request, kept as `context_history.request`.
-    pub request: RawJson,
+    pub(crate) request: RawJson,
     /// The trace that it belongs to, kept as `context_history.trace`.
-    pub trace: Option<TraceContext>,
+    pub(crate) trace: Option<TraceContext>,
 }
 
 impl NewTask {
     /// A task with nothing but its text, for `processor`.
-    pub fn new(content: impl Into<String>, processor: impl Into<String>) -> Self {
+    pub(crate) fn new(content: impl Into<String>, processor: impl Into<String>) -> Self {
         Self {
             content: content.into(),
             processor: processor.into(),

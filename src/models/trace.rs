@@ -5,8 +5,8 @@ use utoipa::ToSchema;
 
 /// The headers `traceparent` and `tracestate`. A task has them as `context_history.trace`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct TraceContext {
-    pub traceparent: String,
+pub(crate) struct TraceContext {
+    pub(crate) traceparent: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tracestate: Option<String>,
+    pub(crate) tracestate: Option<String>,
 }

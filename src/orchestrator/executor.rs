@@ -29,15 +29,15 @@ const A_MOMENT: Duration = Duration::from_secs(1);
 const LOGGED_CHARS: usize = 500;
 /// How long a processor may take to leave when it is told to; then it is dropped. Longer than the
 /// five seconds between SIGTERM and SIGKILL.
-pub(super) const STOP_PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// An attempt that has ended, or that the service has left.
-pub(super) struct Ended {
-    pub attempt: Attempt,
+pub(crate) struct Ended {
+    pub(crate) attempt: Attempt,
     /// Set if a stop decided the outcome.
-    pub stopped_by: Option<StopReason>,
+    pub(crate) stopped_by: Option<StopReason>,
     /// An outside worker goes on with it while the service is away: there is no outcome.
-    pub goes_on: bool,
+    pub(crate) goes_on: bool,
 }
 
 /// How an attempt's run is over.
@@ -50,7 +50,7 @@ enum Run {
 }
 
 /// Runs the attempt by its processor, if that is configured, and hands in its outcome.
-pub(super) async fn execute(
+pub(crate) async fn execute(
     task: ClaimedTask,
     entry: Option<Entry>,
     signal: StopSignal,

@@ -16,7 +16,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub use recovery::recover;
+pub(crate) use recovery::recover;
 
 use crate::models::{ClaimedTask, TaskId};
 use crate::processors::Registry;
@@ -31,7 +31,7 @@ const OUTCOME_PATIENCE: Duration = Duration::from_secs(5);
 const OUTCOME_PAUSE: Duration = Duration::from_millis(5);
 
 /// The loop's state. Everything in it is touched by the loop alone.
-pub struct Orchestrator {
+pub(crate) struct Orchestrator {
     state: StateManager,
     registry: Arc<Registry>,
     orders: mpsc::Receiver<StopOrder>,
@@ -43,7 +43,7 @@ pub struct Orchestrator {
 }
 
 impl Orchestrator {
-    pub fn new(
+    pub(crate) fn new(
         state: StateManager,
         registry: Arc<Registry>,
         orders: mpsc::Receiver<StopOrder>,
@@ -66,7 +66,7 @@ impl Orchestrator {
     ///
     /// # Errors
     /// When the Writer is gone.
-    pub async fn run(
+    pub(crate) async fn run(
         mut self,
         stop: CancellationToken,
         draining: CancellationToken,

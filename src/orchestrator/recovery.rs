@@ -12,7 +12,7 @@ use crate::state::{Error, Opened, Recovered};
 ///
 /// # Errors
 /// When the database cannot be read or written.
-pub async fn recover(opened: &mut Opened, registry: &Registry) -> Result<Recovered, Error> {
+pub(crate) async fn recover(opened: &mut Opened, registry: &Registry) -> Result<Recovered, Error> {
     let interrupted = opened.interrupted().await?.into_iter();
     // What runs outside has no processes here; a worker on this machine may go on with it.
     let here = interrupted.filter(|(_, processor)| !registry.is_outside(processor));

@@ -12,7 +12,7 @@ use crate::queue::StopReason;
 
 /// The running attempts, by task.
 #[derive(Default)]
-pub(super) struct RunningSet {
+pub(crate) struct RunningSet {
     entries: HashMap<TaskId, Entry>,
     /// How many of them outside workers have.
     leased: usize,
@@ -40,8 +40,8 @@ struct Sweep {
 
 /// How an executor hears that it has to stop, and why.
 #[derive(Clone, Default)]
-pub(super) struct StopSignal {
-    pub token: CancellationToken,
+pub(crate) struct StopSignal {
+    pub(crate) token: CancellationToken,
     order: Arc<OnceLock<Stop>>,
 }
 
@@ -53,12 +53,12 @@ struct Stop {
 
 impl StopSignal {
     /// Why the attempt has to stop; the first reason counts.
-    pub fn reason(&self) -> Option<StopReason> {
+    pub(crate) fn reason(&self) -> Option<StopReason> {
         self.order.get().map(|stop| stop.reason)
     }
 
     /// Who asked for that stop.
-    pub fn by(&self) -> Option<Arc<str>> {
+    pub(crate) fn by(&self) -> Option<Arc<str>> {
         self.order.get().and_then(|stop| stop.by.clone())
     }
 
@@ -69,7 +69,7 @@ impl StopSignal {
 }
 
 impl RunningSet {
-    pub fn add(&mut self, attempt: Attempt, is_remote: bool, is_leased: bool) -> StopSignal {
+    pub(crate) fn add(&mut self, attempt: Attempt, is_remote: bool, is_leased: bool) -> StopSignal {
         let signal = StopSignal::default();
         let entry = Entry {
             attempt,
@@ -85,12 +85,12 @@ impl RunningSet {
     }
 
     /// How many attempts outside workers have.
-    pub fn leased(&self) -> usize {
+    pub(crate) fn leased(&self) -> usize {
         self.leased
     }
 
     /// Whether there was such an attempt.
-    pub fn abort(&mut self, id: TaskId, by: Option<Arc<str>>) -> bool {
+    pub(crate) fn abort(&mut self, id: TaskId, by: Option<Arc<str>>) -> bool {
         let Some(entry) = self.entries.get(&id) else {
             return false;
         };
@@ -98,28 +98,28 @@ impl RunningSet {
         true
     }
 
-    pub fn stop_all(&mut self, reason: StopReason) {
+    pub(crate) fn stop_all(&mut self, reason: StopReason) {
         for entry in self.entries.values() {
             entry.signal.stop(reason, None);
         }
     }
 
     /// Stops what goes on elsewhere.
-    pub fn stop_remote(&mut self, reason: StopReason) {
+    pub(crate) fn stop_remote(&mut self, reason: StopReason) {
         for entry in self.entries.values().filter(|entry| entry.is_remote) {
             entry.signal.stop(reason, None);
         }
     }
 
     /// Answers, when the attempt has ended, whether it was aborted (or had just ended by itself).
-    pub fn answer_when_ended(&mut self, id: TaskId, reply: oneshot::Sender<bool>) {
+    pub(crate) fn answer_when_ended(&mut self, id: TaskId, reply: oneshot::Sender<bool>) {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.waiting.push(reply);
         }
     }
 
     /// Answers, when all attempts of this moment have ended, how many of them `reason` stopped.
-    pub fn answer_when_empty(&mut self, reason: StopReason, reply: oneshot::Sender<u64>) {
+    pub(crate) fn answer_when_empty(&mut self, reason: StopReason, reply: oneshot::Sender<u64>) {
         let sweep = Sweep {
             reason,
             left: self.entries.values().map(|entry| entry.attempt).collect(),
@@ -131,7 +131,7 @@ impl RunningSet {
     }
 
     /// An executor has ended.
-    pub fn remove(&mut self, ended: Ended) {
+    pub(crate) fn remove(&mut self, ended: Ended) {
         let id = ended.attempt.task_id;
         // A later attempt may have begun, if another program has changed the row meanwhile.
         let is_this = |entry: &Entry| entry.attempt == ended.attempt;

@@ -20,7 +20,7 @@ use crate::traces::Span;
 const READ_PAUSE: Duration = Duration::from_millis(200);
 
 /// One attempt, handed to its processor.
-pub struct Context {
+pub(crate) struct Context {
     task: ClaimedTask,
     stop: CancellationToken,
     home: Home,
@@ -40,25 +40,25 @@ enum Home {
 }
 
 /// What a task that is kept elsewhere has brought along.
-pub struct Sent {
+pub(crate) struct Sent {
     /// When it was sent.
-    pub at: Timestamp,
+    pub(crate) at: Timestamp,
     /// The tasks that it waited for.
-    pub upstream: Vec<Upstream>,
+    pub(crate) upstream: Vec<Upstream>,
     /// The trace that its attempt belongs to.
-    pub trace: Option<TraceContext>,
+    pub(crate) trace: Option<TraceContext>,
 }
 
 /// What a processor needs to know whose tasks run elsewhere.
-pub struct Remote {
+pub(crate) struct Remote {
     /// How long an attempt may take, once it has begun there.
-    pub limit: Option<Duration>,
+    pub(crate) limit: Option<Duration>,
     /// Whether the attempt has to end because the service stops.
-    pub is_left: Box<dyn Fn() -> bool + Send + Sync>,
+    pub(crate) is_left: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
 impl Context {
-    pub fn new(task: ClaimedTask, stop: CancellationToken, state: StateManager) -> Self {
+    pub(crate) fn new(task: ClaimedTask, stop: CancellationToken, state: StateManager) -> Self {
         Self {
             task,
             stop,
@@ -72,7 +72,7 @@ impl Context {
 
     /// An attempt at a task that is kept elsewhere: no database is needed. What its processor says before
     /// its end goes to the program's own log at debug, as it may hold contents.
-    pub fn of_sent(task: ClaimedTask, stop: CancellationToken, sent: Sent) -> Self {
+    pub(crate) fn of_sent(task: ClaimedTask, stop: CancellationToken, sent: Sent) -> Self {
         Self {
             task,
             stop,
@@ -85,7 +85,7 @@ impl Context {
     }
 
     /// The same, for a processor whose tasks run elsewhere.
-    pub fn with_remote(self, remote: Remote) -> Self {
+    pub(crate) fn with_remote(self, remote: Remote) -> Self {
         Self {
             remote: Some(remote),
             ..self
@@ -93,22 +93,22 @@ impl Context {
     }
 
     /// The same, whose log has these limits.
-    pub fn with_log_limits(self, log_limits: LogLimits) -> Self {
+    pub(crate) fn with_log_limits(self, log_limits: LogLimits) -> Self {
         Self { log_limits, ..self }
     }
 
     /// The same, as a span of a trace.
-    pub fn with_span(self, span: Option<Span>) -> Self {
+    pub(crate) fn with_span(self, span: Option<Span>) -> Self {
         Self { span, ..self }
     }
 
     /// The attempt's span, while traces are on.
-    pub fn span(&self) -> Option<&Span> {
+    pub(crate) fn span(&self) -> Option<&Span> {
         self.span.as_ref()
     }
 
     /// What whoever runs the attempt is told of its trace.
-    pub fn trace(&self) -> Option<TraceContext> {
+    pub(crate) fn trace(&self) -> Option<TraceContext> {
         match (&self.span, &self.home) {
             (Some(span), _) => Some(span.carried()),
             (None, Home::Elsewhere(sent)) => sent.trace.clone(),
@@ -117,37 +117,37 @@ impl Context {
     }
 
     /// How long the attempt may take once it has begun elsewhere.
-    pub fn limit(&self) -> Option<Duration> {
+    pub(crate) fn limit(&self) -> Option<Duration> {
         self.remote.as_ref().and_then(|remote| remote.limit)
     }
 
     /// When [`Context::stopped`] has resolved: whether only the service stops, so that what runs elsewhere
     /// goes on, and the next attempt with it.
-    pub fn is_left_running(&self) -> bool {
+    pub(crate) fn is_left_running(&self) -> bool {
         let remote = self.remote.as_ref();
         remote.is_some_and(|remote| (remote.is_left)())
     }
 
-    pub fn task_id(&self) -> TaskId {
+    pub(crate) fn task_id(&self) -> TaskId {
         self.task.attempt.task_id
     }
 
     /// The attempt's number; the first is 1. With [`Context::task_id`] it names this run forever.
-    pub fn attempt(&self) -> i64 {
+    pub(crate) fn attempt(&self) -> i64 {
         self.task.attempt.number
     }
 
-    pub fn content(&self) -> &str {
+    pub(crate) fn content(&self) -> &str {
         &self.task.content
     }
 
     /// The attempt as the state knows it.
-    pub fn attempt_id(&self) -> Attempt {
+    pub(crate) fn attempt_id(&self) -> Attempt {
         self.task.attempt
     }
 
     /// The terms on which an outside worker has the attempt.
-    pub fn lease(&self) -> Option<Lease> {
+    pub(crate) fn lease(&self) -> Option<Lease> {
         self.task.terms.lease
     }
 
@@ -155,7 +155,7 @@ impl Context {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn task(&self) -> Result<Task, RunError> {
+    pub(crate) async fn task(&self) -> Result<Task, RunError> {
         let state = match &self.home {
             Home::State(state) => state,
             Home::Elsewhere(sent) => return Ok(self.sent_task(sent)),
@@ -169,7 +169,7 @@ impl Context {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn upstream(&self) -> Result<Vec<Upstream>, RunError> {
+    pub(crate) async fn upstream(&self) -> Result<Vec<Upstream>, RunError> {
         if !self.task.terms.has_upstream {
             return Ok(Vec::new());
         }
@@ -261,7 +261,7 @@ impl Context {
     }
 
     /// Adds to the answer as it grows. Waits while the Writer is behind.
-    pub async fn output(&self, text: String) {
+    pub(crate) async fn output(&self, text: String) {
         match &self.home {
             Home::State(state) => {
                 let (attempt, agent) = (self.task.attempt, &self.task.processor);
@@ -272,7 +272,7 @@ impl Context {
     }
 
     /// Sets `context_history.<name>` of the task. Waits while the Writer is behind.
-    pub async fn note(&self, name: &str, value: &Value) {
+    pub(crate) async fn note(&self, name: &str, value: &Value) {
         match &self.home {
             Home::State(state) => state.note(self.task.attempt, name, value).await,
             Home::Elsewhere(_) => self.mention(name, &value.to_string()),
@@ -280,18 +280,18 @@ impl Context {
     }
 
     #[cfg(test)]
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.stop.cancel();
     }
 
     /// Resolves when the attempt has to end: abort, timeout, emergency stop or shutdown.
-    pub async fn stopped(&self) {
+    pub(crate) async fn stopped(&self) {
         self.stop.cancelled().await;
     }
 
     /// Adds a line to the task's log. Waits while the Writer is behind, so that a chatty processor
     /// slows itself and nobody else.
-    pub async fn log(&self, line: String) {
+    pub(crate) async fn log(&self, line: String) {
         if let Some(line) = terminal::line(line) {
             self.log_line(line).await;
         }
@@ -299,7 +299,7 @@ impl Context {
 
     /// The same with a line that has been read as a terminal shows it. Beyond the limits it is held until
     /// [`Context::end_log`].
-    pub async fn log_line(&self, line: OutputLine) {
+    pub(crate) async fn log_line(&self, line: OutputLine) {
         let Home::State(state) = &self.home else {
             return self.mention("log", &line.text);
         };
@@ -322,7 +322,7 @@ impl Context {
     }
 
     /// Shows to those who watch how a line stands that has not ended. It is not stored.
-    pub async fn live_line(&self, line: OutputLine) {
+    pub(crate) async fn live_line(&self, line: OutputLine) {
         if let Home::State(state) = &self.home {
             let (attempt, agent) = (self.task.attempt, &self.task.processor);
             state.show_live_line(attempt, agent, line).await;
@@ -330,7 +330,7 @@ impl Context {
     }
 
     /// Stores the lines that are still held. Called once, when the processor has ended.
-    pub async fn end_log(&self) {
+    pub(crate) async fn end_log(&self) {
         let Home::State(state) = &self.home else {
             return;
         };
@@ -364,7 +364,7 @@ impl Context {
     }
 
     /// Sets the task's progress, 0 to 1. Waits while the Writer is behind.
-    pub async fn progress(&self, progress: f64) {
+    pub(crate) async fn progress(&self, progress: f64) {
         if let Home::State(state) = &self.home {
             let progress = progress.clamp(0.0, 1.0);
             self.open_log_book(state).await;

@@ -5,7 +5,7 @@ use futures_util::future::{BoxFuture, FutureExt, ready};
 use super::{Context, Processor, RunError};
 
 /// Completes every task with `Processed: <content>`.
-pub struct Echo;
+pub(crate) struct Echo;
 
 impl Processor for Echo {
     fn run<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<String, RunError>> {

@@ -15,7 +15,7 @@ use crate::models::Timestamp;
 const WITHOUT_CARRIER: Duration = Duration::from_secs(60);
 
 /// Who takes a task to the workers and brings its result back.
-pub trait Carrier: Send + Sync {
+pub(crate) trait Carrier: Send + Sync {
     /// Runs one attempt by a job as `settings` describe it, and answers with its result. It keeps to
     /// what [`Processor::run`] promises.
     fn carry<'a>(
@@ -26,13 +26,16 @@ pub trait Carrier: Send + Sync {
 }
 
 /// Completes a task with what an ARQ worker answers.
-pub struct Hive {
+pub(crate) struct Hive {
     settings: HiveProcessorSettings,
     carrier: Arc<OnceLock<Arc<dyn Carrier>>>,
 }
 
 impl Hive {
-    pub fn new(settings: HiveProcessorSettings, carrier: Arc<OnceLock<Arc<dyn Carrier>>>) -> Self {
+    pub(crate) fn new(
+        settings: HiveProcessorSettings,
+        carrier: Arc<OnceLock<Arc<dyn Carrier>>>,
+    ) -> Self {
         Self { settings, carrier }
     }
 }

@@ -22,14 +22,14 @@ const PROGRESS_ROWS: u32 = 2000;
 
 /// How much of a task's output is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LogLimits {
-    pub lines: u64,
-    pub bytes: u64,
+pub(crate) struct LogLimits {
+    pub(crate) lines: u64,
+    pub(crate) bytes: u64,
 }
 
 impl LogLimits {
     /// Everything is stored.
-    pub const NONE: Self = Self {
+    pub(crate) const NONE: Self = Self {
         lines: u64::MAX,
         bytes: u64::MAX,
     };
@@ -37,7 +37,7 @@ impl LogLimits {
 
 /// What becomes of a line.
 #[derive(Debug, PartialEq)]
-pub(super) enum Entry {
+pub(crate) enum Entry {
     Store(OutputLine),
     /// It is held, and may be left out later. The first such line has words about that, which are stored;
     /// now and then one is shown.
@@ -49,7 +49,7 @@ pub(super) enum Entry {
 
 /// What an attempt has stored, and what it holds.
 #[derive(Debug)]
-pub(super) struct LogBook {
+pub(crate) struct LogBook {
     limits: LogLimits,
     lines: u64,
     bytes: u64,
@@ -64,7 +64,7 @@ pub(super) struct LogBook {
 
 impl LogBook {
     /// The book of an attempt whose task has stored this much already.
-    pub fn new(limits: LogLimits, lines: u64, bytes: u64) -> Self {
+    pub(crate) fn new(limits: LogLimits, lines: u64, bytes: u64) -> Self {
         Self {
             limits,
             lines,
@@ -80,7 +80,7 @@ impl LogBook {
     }
 
     /// Takes a line.
-    pub fn add(&mut self, line: OutputLine, now: Instant) -> Entry {
+    pub(crate) fn add(&mut self, line: OutputLine, now: Instant) -> Entry {
         let bytes = line.bytes() as u64;
         let fits =
             self.lines < self.limits.lines && self.bytes.saturating_add(bytes) <= self.limits.bytes;
@@ -123,7 +123,7 @@ impl LogBook {
     }
 
     /// What is stored when the attempt ends.
-    pub fn end(&mut self) -> Vec<OutputLine> {
+    pub(crate) fn end(&mut self) -> Vec<OutputLine> {
         let words = match std::mem::take(&mut self.left_out) {
             0 => None,
             1 => Some("… 1 line left out".to_owned()),
@@ -143,7 +143,7 @@ impl LogBook {
     }
 
     /// Whether this value of the progress is to be stored.
-    pub fn is_progress_new(&mut self, progress: f64, now: Instant) -> bool {
+    pub(crate) fn is_progress_new(&mut self, progress: f64, now: Instant) -> bool {
         if let Some((last, at)) = self.progress {
             let is_end = progress >= 1.0 && last < 1.0;
             let is_step = (progress - last).abs() >= PROGRESS_STEP;

@@ -14,21 +14,20 @@ mod log_book;
 mod registry;
 mod text;
 mod webhook;
-pub mod worker;
+pub(crate) mod worker;
 
 use futures_util::future::BoxFuture;
 
-pub use command::{die_with, kill_orphans, remember_file_limit};
-pub use context::{Context, Remote, Sent};
-pub use hive::Carrier;
-pub use log_book::LogLimits;
-pub use registry::{Entry, Registry};
-pub use text::without_nul;
+pub(crate) use command::{die_with, kill_orphans, remember_file_limit};
+pub(crate) use context::{Context, Remote, Sent};
+pub(crate) use hive::Carrier;
+pub(crate) use registry::{Entry, Registry};
+pub(crate) use text::without_nul;
 
 use crate::models::Timestamp;
 
 /// A way to run a task.
-pub trait Processor: Send + Sync + 'static {
+pub(crate) trait Processor: Send + Sync + 'static {
     /// Runs one attempt and answers with its result.
     ///
     /// When [`Context::stopped`] resolves, the future cleans up and returns; what it returns then is
@@ -45,14 +44,14 @@ pub trait Processor: Send + Sync + 'static {
 /// Why an attempt has no result: a sentence for the task's `error`, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
-pub struct RunError {
-    pub message: String,
-    pub next: Next,
+pub(crate) struct RunError {
+    pub(crate) message: String,
+    pub(crate) next: Next,
 }
 
 /// What becomes of a task whose attempt has no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub(crate) enum Next {
     /// Another attempt, if the task has one left.
     Retry,
     /// The same, but not before this time, and not before the pause of the processor's own.
@@ -77,16 +76,16 @@ pub enum Next {
 
 impl RunError {
     /// An error that another attempt may not meet.
-    pub fn new(message: impl Into<String>) -> Self {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
         Self::with(message, Next::Retry)
     }
 
     /// The result of a task that this one waited for is missing.
-    pub fn no_input(message: impl Into<String>) -> Self {
+    pub(crate) fn no_input(message: impl Into<String>) -> Self {
         Self::with(message, Next::NoInput)
     }
 
-    pub fn with(message: impl Into<String>, next: Next) -> Self {
+    pub(crate) fn with(message: impl Into<String>, next: Next) -> Self {
         Self {
             message: message.into(),
             next,

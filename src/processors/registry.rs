@@ -16,19 +16,19 @@ use crate::config::{Backoff, ProcessorKind, ProcessorSettings, Settings};
 
 /// One configured processor and the rules of its attempts.
 #[derive(Clone)]
-pub struct Entry {
-    pub processor: Arc<dyn Processor>,
+pub(crate) struct Entry {
+    pub(crate) processor: Arc<dyn Processor>,
     /// An attempt that takes longer fails as `timeout`.
-    pub timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
     /// Attempts of a task that says no number.
-    pub max_attempts: i64,
-    pub backoff: Backoff,
+    pub(crate) max_attempts: i64,
+    pub(crate) backoff: Backoff,
     /// How much of a task's output is stored.
-    pub log_limits: LogLimits,
+    pub(crate) log_limits: LogLimits,
 }
 
 /// Every processor a task may name.
-pub struct Registry {
+pub(crate) struct Registry {
     configured: RwLock<Arc<Configured>>,
     shared: Shared,
 }
@@ -53,7 +53,7 @@ struct Configured {
 
 impl Registry {
     /// The processors of the settings; `echo` is always among them.
-    pub fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &Settings) -> Self {
         let shared = Shared::default();
         shared.withheld.configure(settings);
         let configured = Configured::new(settings, &shared, None);
@@ -65,7 +65,7 @@ impl Registry {
 
     /// Takes the processors of other settings. What runs goes on as it began; a processor whose settings
     /// are the same stays.
-    pub fn configure(&self, settings: &Settings) {
+    pub(crate) fn configure(&self, settings: &Settings) {
         self.shared.withheld.configure(settings);
         let before = self.configured();
         let configured = Configured::new(settings, &self.shared, Some(&before));
@@ -77,25 +77,25 @@ impl Registry {
     }
 
     /// The processor of this name, if one is configured.
-    pub fn get(&self, name: &str) -> Option<Entry> {
+    pub(crate) fn get(&self, name: &str) -> Option<Entry> {
         self.configured().entries.get(name).cloned()
     }
 
     /// Whether the tasks of this processor are run by programs outside.
-    pub fn is_worker(&self, name: &str) -> bool {
+    pub(crate) fn is_worker(&self, name: &str) -> bool {
         let configured = self.configured();
         let settings = configured.settings.get(name);
         settings.is_some_and(|processor| matches!(processor.kind, ProcessorKind::Worker(_)))
     }
 
     /// Whether the tasks of this processor run outside of this process and its children.
-    pub fn is_outside(&self, name: &str) -> bool {
+    pub(crate) fn is_outside(&self, name: &str) -> bool {
         let entry = self.get(name);
         self.is_worker(name) || entry.is_some_and(|entry| entry.processor.is_remote())
     }
 
     /// What runs an attempt that an outside worker has, whatever its processor has become since.
-    pub fn leased(&self, name: &str) -> Entry {
+    pub(crate) fn leased(&self, name: &str) -> Entry {
         let worker = || Arc::new(Worker::new(self.desk()));
         match self.get(name) {
             Some(entry) if self.is_worker(name) => entry,
@@ -114,36 +114,36 @@ impl Registry {
     }
 
     /// Where those programs get their tasks.
-    pub fn desk(&self) -> Arc<Desk> {
+    pub(crate) fn desk(&self) -> Arc<Desk> {
         Arc::clone(&self.shared.desk)
     }
 
     /// Gives the processors of kind `hive` who carries their tasks. The first one stays.
-    pub fn set_carrier(&self, carrier: Arc<dyn Carrier>) {
+    pub(crate) fn set_carrier(&self, carrier: Arc<dyn Carrier>) {
         if self.shared.carrier.set(carrier).is_err() {
             tracing::warn!("a second carrier of the Hive was given and is not used");
         }
     }
 
     /// Ends what finished attempts left running. Called when no more attempts run.
-    pub async fn end_leftovers(&self) {
+    pub(crate) async fn end_leftovers(&self) {
         self.shared.sweeper.sweep().await;
     }
 
     /// The processor of tasks that name none.
-    pub fn default_name(&self) -> String {
+    pub(crate) fn default_name(&self) -> String {
         self.configured().default.clone()
     }
 
     /// All names, sorted, for messages.
-    pub fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         let mut names: Vec<_> = self.configured().entries.keys().cloned().collect();
         names.sort_unstable();
         names
     }
 
     /// The number of attempts of each processor's tasks.
-    pub fn max_attempts(&self) -> BTreeMap<String, i64> {
+    pub(crate) fn max_attempts(&self) -> BTreeMap<String, i64> {
         let configured = self.configured();
         let entries = configured.entries.iter();
         entries

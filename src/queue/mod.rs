@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Why a running attempt is stopped from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StopReason {
+pub(crate) enum StopReason {
     /// Somebody aborted this task.
     Abort,
     EmergencyStop,
@@ -35,7 +35,7 @@ pub enum StopReason {
 /// An order to the orchestrator about what runs. It answers when the attempts have ended and their
 /// outcome is stored.
 #[derive(Debug)]
-pub enum StopOrder {
+pub(crate) enum StopOrder {
     /// Answers whether the task was running and was stopped.
     Task {
         id: TaskId,
@@ -52,30 +52,30 @@ pub enum StopOrder {
 
 /// What an emergency stop did.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EmergencyStopped {
+pub(crate) struct EmergencyStopped {
     /// Running tasks that were stopped.
-    pub cancelled: u64,
+    pub(crate) cancelled: u64,
     /// Waiting tasks that were purged.
-    pub purged: u64,
+    pub(crate) purged: u64,
 }
 
 /// The handle to the queue; clone it freely.
 #[derive(Clone)]
-pub struct QueueManager {
+pub(crate) struct QueueManager {
     state: StateManager,
     orders: mpsc::Sender<StopOrder>,
 }
 
 impl QueueManager {
     /// A queue on `state`; the receiver is for the orchestrator.
-    pub fn new(state: StateManager) -> (Self, mpsc::Receiver<StopOrder>) {
+    pub(crate) fn new(state: StateManager) -> (Self, mpsc::Receiver<StopOrder>) {
         let (orders, inbox) = mpsc::channel(ORDERS);
         (Self { state, orders }, inbox)
     }
 
     /// The same queue, steered in somebody's name: the journal has it with what is done.
     #[must_use]
-    pub fn in_name_of(&self, by: Option<Arc<str>>) -> Self {
+    pub(crate) fn in_name_of(&self, by: Option<Arc<str>>) -> Self {
         let state = self.state.in_name_of(by);
         let orders = self.orders.clone();
         Self { state, orders }
@@ -85,7 +85,7 @@ impl QueueManager {
     ///
     /// # Errors
     /// When the service is stopping.
-    pub async fn status(&self) -> Result<QueueStatus, Error> {
+    pub(crate) async fn status(&self) -> Result<QueueStatus, Error> {
         self.state.queue_status().await
     }
 
@@ -94,7 +94,7 @@ impl QueueManager {
     ///
     /// # Errors
     /// When it could not be stored.
-    pub async fn pause(&self, request: PauseRequest) -> Result<Paused, Error> {
+    pub(crate) async fn pause(&self, request: PauseRequest) -> Result<Paused, Error> {
         self.state.pause(request).await
     }
 
@@ -102,7 +102,7 @@ impl QueueManager {
     ///
     /// # Errors
     /// When it could not be stored.
-    pub async fn resume(&self, processor: Option<String>) -> Result<Resumed, Error> {
+    pub(crate) async fn resume(&self, processor: Option<String>) -> Result<Resumed, Error> {
         self.state.resume(processor).await
     }
 
@@ -110,7 +110,7 @@ impl QueueManager {
     ///
     /// # Errors
     /// When it could not be stored.
-    pub async fn purge(&self) -> Result<Purged, Error> {
+    pub(crate) async fn purge(&self) -> Result<Purged, Error> {
         self.state.purge().await
     }
 
@@ -118,7 +118,7 @@ impl QueueManager {
     ///
     /// # Errors
     /// When the service is stopping.
-    pub async fn abort(&self, id: TaskId) -> Result<bool, Error> {
+    pub(crate) async fn abort(&self, id: TaskId) -> Result<bool, Error> {
         let by = self.state.asks_for();
         let order = |by, reply| StopOrder::Task { id, by, reply };
         if self.order(|reply| order(by.clone(), reply)).await? {
@@ -134,7 +134,7 @@ impl QueueManager {
     ///
     /// # Errors
     /// When the service is stopping.
-    pub async fn abort_all(&self, ids: Vec<TaskId>) -> Result<u64, Error> {
+    pub(crate) async fn abort_all(&self, ids: Vec<TaskId>) -> Result<u64, Error> {
         let aborts = ids.into_iter().map(|id| self.abort(id));
         stream::iter(aborts)
             .buffer_unordered(ABORTS_AT_ONCE)
@@ -150,7 +150,7 @@ impl QueueManager {
     ///
     /// # Errors
     /// When it could not be stored.
-    pub async fn emergency_stop(&self) -> Result<EmergencyStopped, Error> {
+    pub(crate) async fn emergency_stop(&self) -> Result<EmergencyStopped, Error> {
         // A task of its own, so that a client that goes away does not leave half a stop.
         let queue = self.clone();
         let stop = tokio::spawn(async move { queue.stop_everything().await });

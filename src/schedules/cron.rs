@@ -16,7 +16,7 @@ use crate::config::{parse_cron, time_zone};
 const BETWEEN_CHANGES: Duration = Duration::hours(12);
 
 /// The times of one expression.
-pub(super) struct Cron {
+pub(crate) struct Cron {
     times: croner::Cron,
     zone: TimeZone,
     /// Whether each of its times of day is to be due once a day, whatever the clock does.
@@ -25,7 +25,7 @@ pub(super) struct Cron {
 
 impl Cron {
     /// `None` where one of the two is not what the settings would accept.
-    pub fn new(expression: &str, timezone: &str) -> Option<Self> {
+    pub(crate) fn new(expression: &str, timezone: &str) -> Option<Self> {
         Some(Self {
             times: parse_cron(expression)?,
             zone: time_zone(timezone)?,
@@ -34,7 +34,7 @@ impl Cron {
     }
 
     /// The first due time after this one.
-    pub fn next(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    pub(crate) fn next(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let mut from = after.trunc_subsecs(0);
         let mut inclusive = false;
         loop {

@@ -17,37 +17,37 @@ const CONTENT_CHARS: usize = 100;
 /// One schedule and how far it has come.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Schedule)]
-pub struct Listed {
-    pub name: String,
-    pub enabled: bool,
+pub(crate) struct Listed {
+    pub(crate) name: String,
+    pub(crate) enabled: bool,
     /// Null where it has `every`.
     #[schema(required)]
-    pub cron: Option<String>,
+    pub(crate) cron: Option<String>,
     /// Seconds; null where it has `cron`.
     #[schema(required, value_type = Option<f64>)]
-    pub every: Option<Value>,
+    pub(crate) every: Option<Value>,
     /// That of `cron`.
     #[schema(required)]
-    pub timezone: Option<String>,
-    pub processor: String,
+    pub(crate) timezone: Option<String>,
+    pub(crate) processor: String,
     /// The first 100 characters.
-    pub content: String,
-    pub missed: &'static str,
+    pub(crate) content: String,
+    pub(crate) missed: &'static str,
     /// Null for one that is disabled.
     #[schema(required)]
-    pub next_run: Option<Timestamp>,
+    pub(crate) next_run: Option<Timestamp>,
     /// How far it has come: the last due time that was dealt with, or when it was first seen.
     #[schema(required)]
-    pub last_due: Option<Timestamp>,
+    pub(crate) last_due: Option<Timestamp>,
     #[schema(required, value_type = Option<Uuid>)]
-    pub last_task_id: Option<TaskId>,
+    pub(crate) last_task_id: Option<TaskId>,
     /// When that task was made.
     #[schema(required)]
-    pub last_run: Option<Timestamp>,
+    pub(crate) last_run: Option<Timestamp>,
 }
 
 /// Every schedule of the settings, by name.
-pub fn list(
+pub(crate) fn list(
     settings: &Settings,
     progress: &HashMap<String, Progress>,
     now: Timestamp,

@@ -17,5 +17,5 @@ mod listing;
 mod scheduler;
 mod timetable;
 
-pub use listing::{Listed, list};
-pub use scheduler::Scheduler;
+pub(crate) use listing::{Listed, list};
+pub(crate) use scheduler::Scheduler;

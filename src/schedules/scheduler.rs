@@ -24,7 +24,7 @@ const RETRY_PAUSE: Duration = Duration::from_secs(2);
 const LEAP_SECONDS: f64 = 60.0;
 
 /// Submits the tasks of all schedules.
-pub struct Scheduler {
+pub(crate) struct Scheduler {
     state: StateManager,
     current: Current,
     /// The settings that `served` was made of.
@@ -50,7 +50,7 @@ struct Served {
 
 impl Scheduler {
     /// A scheduler that goes by the current settings, whatever they become.
-    pub fn new(state: StateManager, current: Current) -> Self {
+    pub(crate) fn new(state: StateManager, current: Current) -> Self {
         let settings = current.get();
         let mut scheduler = Self {
             state,
@@ -65,7 +65,7 @@ impl Scheduler {
     }
 
     /// Submits until `stop`. A step that is cut off by it is taken again at the next start.
-    pub async fn run(mut self, stop: CancellationToken) {
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
         stop.run_until_cancelled(self.serve()).await;
     }
 

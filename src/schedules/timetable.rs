@@ -7,7 +7,7 @@ use crate::config::{Missed, When};
 use crate::models::Timestamp;
 
 /// When a schedule is due.
-pub(super) struct Timetable(Times);
+pub(crate) struct Timetable(Times);
 
 enum Times {
     Cron(Box<Cron>),
@@ -18,7 +18,7 @@ enum Times {
 
 /// What a schedule has to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// The task of this due time.
     Submit(Timestamp),
     /// Nothing for the times up to this one.
@@ -28,7 +28,7 @@ pub(super) enum Step {
 }
 
 impl Timetable {
-    pub fn new(when: &When) -> Self {
+    pub(crate) fn new(when: &When) -> Self {
         Self(match when {
             When::Every(period) => Times::Every(*period),
             When::Cron {
@@ -41,7 +41,13 @@ impl Timetable {
 
     /// What is to be done at `now` by a schedule that has come as far as `mark` and is served since
     /// `since`: due times before that were missed, those after it each make a task.
-    pub fn step(&self, mark: Timestamp, since: Timestamp, now: Timestamp, missed: Missed) -> Step {
+    pub(crate) fn step(
+        &self,
+        mark: Timestamp,
+        since: Timestamp,
+        now: Timestamp,
+        missed: Missed,
+    ) -> Step {
         if let Some(latest) = self.latest(mark, since.min(now)) {
             return match missed {
                 Missed::RunOnce => Step::Submit(latest),
@@ -55,7 +61,7 @@ impl Timetable {
     }
 
     /// The first due time after `after`, which is not before the mark.
-    pub fn next(&self, mark: Timestamp, after: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn next(&self, mark: Timestamp, after: Timestamp) -> Option<Timestamp> {
         match &self.0 {
             Times::Cron(cron) => cron.next(after.utc()).map(Timestamp::from),
             Times::Every(period) => {

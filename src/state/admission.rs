@@ -34,7 +34,7 @@ struct Known {
 
 impl Writer {
     /// Answers the submissions that are not to be written, and takes them out.
-    pub(super) async fn admit(&mut self, batch: &mut Batch) -> Result<(), Error> {
+    pub(crate) async fn admit(&mut self, batch: &mut Batch) -> Result<(), Error> {
         let asks = |submission: &Submission| {
             let task = &submission.task;
             submission.once.is_some() || task.unique_key.is_some() || !task.after.is_empty()
@@ -82,7 +82,7 @@ impl Writer {
     }
 
     /// Admits tasks that stand or fall together: the answer to all of them, if there is one already.
-    pub(super) async fn admit_all(
+    pub(crate) async fn admit_all(
         &mut self,
         submissions: &mut [Submission],
     ) -> Result<Option<Vec<TaskId>>, Error> {
@@ -186,7 +186,7 @@ impl Given {
 }
 
 impl Submission {
-    pub fn answer(self, answer: Result<Accepted, Error>) {
+    pub(crate) fn answer(self, answer: Result<Accepted, Error>) {
         drop(self.room);
         if let Some(reply) = self.reply {
             // Who has gone away does not want the answer.
@@ -196,7 +196,7 @@ impl Submission {
 }
 
 /// The tasks of the first request with this key, if there was one.
-pub(super) async fn given_to(
+pub(crate) async fn given_to(
     conn: &mut SqliteConnection,
     once: &Once,
 ) -> Result<Option<Vec<TaskId>>, Error> {
@@ -227,7 +227,7 @@ async fn given(conn: &mut SqliteConnection, keys: &str) -> Result<HashMap<String
 }
 
 /// The open tasks that have one of these unique keys.
-pub(super) async fn taken(
+pub(crate) async fn taken(
     conn: &mut SqliteConnection,
     keys: &str,
 ) -> Result<HashMap<String, TaskId>, Error> {
@@ -244,7 +244,7 @@ pub(super) async fn taken(
 }
 
 /// The statuses of those of these tasks that exist.
-pub(super) async fn statuses(
+pub(crate) async fn statuses(
     conn: &mut SqliteConnection,
     ids: &str,
 ) -> Result<HashMap<TaskId, TaskStatus>, Error> {

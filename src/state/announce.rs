@@ -8,16 +8,16 @@ use crate::models::{Attempt, Event, Timestamp};
 use crate::terminal::OutputLine;
 
 /// What a committed transaction means outside the database.
-pub(super) struct Committed {
+pub(crate) struct Committed {
     /// Id of the first of `rows`.
-    pub first_event: i64,
-    pub rows: Vec<Row>,
-    pub time: Timestamp,
+    pub(crate) first_event: i64,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) time: Timestamp,
 }
 
 impl Writer {
     /// Announces what was committed, and first what other programs have committed before it.
-    pub async fn publish(&mut self, committed: Committed) {
+    pub(crate) async fn publish(&mut self, committed: Committed) {
         let Some(last) = (committed.rows.len() as i64 - 1).checked_add(committed.first_event)
         else {
             return;
@@ -48,7 +48,7 @@ impl Writer {
     }
 
     /// Tells how lines stand that have not ended, after what has been committed.
-    pub fn show_live_lines(&self, lines: Vec<(Attempt, String, OutputLine)>) {
+    pub(crate) fn show_live_lines(&self, lines: Vec<(Attempt, String, OutputLine)>) {
         for (attempt, agent, line) in lines {
             if self.ledger.is_running(&attempt) {
                 let row = Row::live_line(attempt.task_id, agent, line);
@@ -75,7 +75,7 @@ impl Writer {
     }
 
     /// Announces all that other programs have written.
-    pub async fn publish_outside(&mut self) -> Result<(), Error> {
+    pub(crate) async fn publish_outside(&mut self) -> Result<(), Error> {
         let newest = history::newest_event(&mut self.conn).await?;
         if newest > self.bus.head() {
             self.count_foreign(newest).await;

@@ -9,7 +9,7 @@ use super::text::Text;
 use crate::models::{Attempt, Timestamp};
 
 /// Gives attempts back to the queue that the service died under, without counting them.
-pub(super) async fn release_crashed_if_running(
+pub(crate) async fn release_crashed_if_running(
     conn: &mut SqliteConnection,
     attempts: &[Attempt],
 ) -> Result<(), Error> {
@@ -31,32 +31,37 @@ pub(super) async fn release_crashed_if_running(
 /// An attempt whose task waits again: seq, attempt, run_at (none: at once), error (none: the attempt
 /// does not count).
 #[derive(Serialize)]
-pub(super) struct RetryAttempt<'a>(pub i64, pub i64, pub Option<Timestamp>, pub Option<&'a str>);
+pub(crate) struct RetryAttempt<'a>(
+    pub(crate) i64,
+    pub i64,
+    pub(crate) Option<Timestamp>,
+    pub(crate) Option<&'a str>,
+);
 
 /// A waiting task, as far as the ledger needs it.
-pub(super) struct Waiting {
-    pub seq: i64,
-    pub processor: String,
-    pub concurrency_key: Option<String>,
-    pub priority: i64,
-    pub run_at: Timestamp,
+pub(crate) struct Waiting {
+    pub(crate) seq: i64,
+    pub(crate) processor: String,
+    pub(crate) concurrency_key: Option<String>,
+    pub(crate) priority: i64,
+    pub(crate) run_at: Timestamp,
 }
 
 impl Waiting {
-    pub fn lane(&self) -> LaneName<'_> {
+    pub(crate) fn lane(&self) -> LaneName<'_> {
         LaneName {
             processor: &self.processor,
             key: self.concurrency_key.as_deref(),
         }
     }
 
-    pub fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         Place::new(self.priority, self.run_at, self.seq)
     }
 }
 
 /// Lets tasks wait again whose attempts have ended; those that were still running.
-pub(super) async fn retry_attempts_if_running(
+pub(crate) async fn retry_attempts_if_running(
     conn: &mut SqliteConnection,
     attempts: &[RetryAttempt<'_>],
 ) -> Result<Vec<Waiting>, Error> {
@@ -88,7 +93,7 @@ pub(super) async fn retry_attempts_if_running(
 }
 
 /// Fails tasks whose attempts crashed the service too often.
-pub(super) async fn fail_lost(
+pub(crate) async fn fail_lost(
     conn: &mut SqliteConnection,
     attempts: &[Attempt],
     error: &str,

@@ -151,49 +151,49 @@ const FINISHED_AHEAD: (&str, &str) = (
 const TOLERANCE: Duration = Duration::from_secs(5);
 /// What an [`audit`] has found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Audit {
+pub(crate) struct Audit {
     /// Tasks in the file.
-    pub tasks: i64,
+    pub(crate) tasks: i64,
     /// Time of the newest journal row, if there is one.
-    pub newest: Option<String>,
+    pub(crate) newest: Option<String>,
     /// What SQLite says against the file; empty if it is sound.
-    pub damage: Vec<String>,
+    pub(crate) damage: Vec<String>,
     /// Rules that rows break; not looked at in a damaged file.
-    pub broken: Vec<Broken>,
+    pub(crate) broken: Vec<Broken>,
     /// What stands in the future.
-    pub ahead: Vec<Broken>,
+    pub(crate) ahead: Vec<Broken>,
     /// Why not everything was looked at.
-    pub stopped: Option<Stopped>,
+    pub(crate) stopped: Option<Stopped>,
 }
 
 /// What an [`audit_within`] may cost the service that runs on the file.
 #[derive(Clone, Copy, Debug)]
-pub struct Bounds {
-    pub time: Duration,
+pub(crate) struct Bounds {
+    pub(crate) time: Duration,
     /// By how much the write-ahead log may grow meanwhile.
-    pub wal_growth_bytes: u64,
+    pub(crate) wal_growth_bytes: u64,
 }
 
 /// Which of its [`Bounds`] ended an audit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stopped {
+pub(crate) enum Stopped {
     TooLong,
     WalTooLarge,
 }
 
 /// Rows that should not be there: those that break a rule of [`INVARIANTS`], or stand in the future.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken {
+pub(crate) struct Broken {
     /// The rows that should not be there, in words.
-    pub what: &'static str,
-    pub rows: u64,
+    pub(crate) what: &'static str,
+    pub(crate) rows: u64,
     /// The id or the name of one of them.
-    pub example: String,
+    pub(crate) example: String,
 }
 
 impl Audit {
     /// Everything that is wrong, a sentence each.
-    pub fn problems(&self) -> impl Iterator<Item = String> {
+    pub(crate) fn problems(&self) -> impl Iterator<Item = String> {
         let damage = self
             .damage
             .iter()
@@ -215,7 +215,7 @@ impl Audit {
 ///
 /// # Errors
 /// When the file is no database of ours or cannot be read.
-pub async fn glance(path: &Path) -> Result<Audit, OpenError> {
+pub(crate) async fn glance(path: &Path) -> Result<Audit, OpenError> {
     let mut conn = connect::open_to_read(path).await?;
     let found = count(&mut conn).await;
     let _ = conn.close().await;
@@ -226,7 +226,7 @@ pub async fn glance(path: &Path) -> Result<Audit, OpenError> {
 ///
 /// # Errors
 /// When the file is no database of ours or cannot be read at all.
-pub async fn audit(path: &Path) -> Result<Audit, OpenError> {
+pub(crate) async fn audit(path: &Path) -> Result<Audit, OpenError> {
     let mut conn = connect::open_to_read(path).await?;
     let found = inspect(&mut conn).await;
     let _ = conn.close().await;
@@ -238,7 +238,7 @@ pub async fn audit(path: &Path) -> Result<Audit, OpenError> {
 ///
 /// # Errors
 /// When the file is no database of ours or cannot be read at all.
-pub async fn audit_within(path: &Path, bounds: Bounds) -> Result<Audit, OpenError> {
+pub(crate) async fn audit_within(path: &Path, bounds: Bounds) -> Result<Audit, OpenError> {
     let mut conn = connect::open_to_read(path).await?;
     let leash = Leash::default();
     let sqlite = |error: sqlx::Error| OpenError::sqlite(path, &error);

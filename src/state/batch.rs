@@ -19,28 +19,28 @@ use crate::models::{Again, Attempt, NewTask, Outcome, TaskId, Timestamp};
 use crate::terminal::OutputLine;
 
 /// A task that somebody wants accepted.
-pub(super) struct Submission {
-    pub task: NewTask,
-    pub once: Option<Once>,
+pub(crate) struct Submission {
+    pub(crate) task: NewTask,
+    pub(crate) once: Option<Once>,
     /// Upstream tasks that have not COMPLETED; known once it is admitted.
-    pub blockers: Vec<TaskId>,
+    pub(crate) blockers: Vec<TaskId>,
     /// Nobody, for a task that is one of many that stand or fall together.
-    pub reply: Option<oneshot::Sender<Result<Accepted, Error>>>,
-    pub room: Option<Reservation>,
+    pub(crate) reply: Option<oneshot::Sender<Result<Accepted, Error>>>,
+    pub(crate) room: Option<Reservation>,
 }
 
 /// What makes a repeated request known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Once {
+pub(crate) struct Once {
     /// The `Idempotency-Key`.
-    pub key: String,
+    pub(crate) key: String,
     /// SHA-256 of the request's body.
-    pub body: [u8; 32],
+    pub(crate) body: [u8; 32],
 }
 
 impl Submission {
     /// A submission by itself.
-    pub fn new(task: NewTask) -> Self {
+    pub(crate) fn new(task: NewTask) -> Self {
         Self {
             task,
             once: None,
@@ -50,7 +50,7 @@ impl Submission {
         }
     }
 
-    pub fn lane(&self) -> LaneName<'_> {
+    pub(crate) fn lane(&self) -> LaneName<'_> {
         LaneName {
             processor: &self.task.processor,
             key: self.task.concurrency_key.as_deref(),
@@ -64,20 +64,20 @@ impl Submission {
 }
 
 /// A submission's share of the memory that waiting submissions may take; given back when dropped.
-pub struct Reservation(
-    #[expect(dead_code, reason = "held, not used")] pub(super) OwnedSemaphorePermit,
+pub(crate) struct Reservation(
+    #[expect(dead_code, reason = "held, not used")] pub(crate) OwnedSemaphorePermit,
 );
 
 /// The answer to a submission: the task is on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Accepted {
-    pub task_id: TaskId,
-    pub created_at: Timestamp,
+pub(crate) struct Accepted {
+    pub(crate) task_id: TaskId,
+    pub(crate) created_at: Timestamp,
 }
 
 /// What a running attempt says of itself.
 #[derive(Debug)]
-pub(super) enum Report {
+pub(crate) enum Report {
     Line {
         attempt: Attempt,
         agent: String,
@@ -117,42 +117,42 @@ pub(super) enum Report {
 
 /// Submissions and reports to be written in one transaction.
 #[derive(Default)]
-pub(super) struct Batch {
-    pub submissions: Vec<Submission>,
-    pub reports: Vec<Report>,
+pub(crate) struct Batch {
+    pub(crate) submissions: Vec<Submission>,
+    pub(crate) reports: Vec<Report>,
 }
 
 /// What a batch does besides what is reported, and the room that is left for waiting tasks.
-pub(super) struct Plan {
+pub(crate) struct Plan {
     /// One for each submission: its id, and its place if it starts at once.
-    pub tasks: Vec<(TaskId, Option<Slot>)>,
+    pub(crate) tasks: Vec<(TaskId, Option<Slot>)>,
     /// Attempts of waiting tasks that are to start.
-    pub claims: Vec<Claim>,
-    pub room: Room,
+    pub(crate) claims: Vec<Claim>,
+    pub(crate) room: Room,
 }
 
 /// A waiting task that is to start.
-pub(super) struct Claim {
-    pub attempt: Attempt,
-    pub slot: Slot,
+pub(crate) struct Claim {
+    pub(crate) attempt: Attempt,
+    pub(crate) slot: Slot,
     /// Its lane, if a rate counts its start.
-    pub rated: Option<OwnedLane>,
+    pub(crate) rated: Option<OwnedLane>,
 }
 
 /// Attempts whose tasks wait again; each with who waits for it.
-pub(super) type Releases = Vec<(Attempt, Again, Option<oneshot::Sender<bool>>)>;
+pub(crate) type Releases = Vec<(Attempt, Again, Option<oneshot::Sender<bool>>)>;
 
 impl Batch {
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.submissions.is_empty() && self.reports.is_empty()
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.submissions.len() + self.reports.len()
     }
 
     /// The batch as batches of one, in order.
-    pub fn split(self) -> impl Iterator<Item = Batch> {
+    pub(crate) fn split(self) -> impl Iterator<Item = Batch> {
         let submissions = self.submissions.into_iter().map(|submission| Batch {
             submissions: vec![submission],
             reports: Vec::new(),
@@ -165,7 +165,7 @@ impl Batch {
     }
 
     /// Decides which submissions start at once. The ledger's lanes must have been advanced to `now`.
-    pub fn plan(&self, ledger: &Ledger, now: Timestamp) -> Plan {
+    pub(crate) fn plan(&self, ledger: &Ledger, now: Timestamp) -> Plan {
         let mut room = ledger.room(self.ending(), now);
         let mut tasks: Vec<_> = self
             .submissions
@@ -190,7 +190,7 @@ impl Batch {
     }
 
     /// Attempts that end with this batch.
-    pub fn ending(&self) -> impl Iterator<Item = &Attempt> {
+    pub(crate) fn ending(&self) -> impl Iterator<Item = &Attempt> {
         self.reports.iter().filter_map(|report| match report {
             Report::Finished { attempt, .. } => Some(attempt),
             _ => None,
@@ -204,7 +204,7 @@ impl Batch {
     }
 
     /// Takes the attempts out whose tasks wait again.
-    pub fn take_releases(&mut self) -> Releases {
+    pub(crate) fn take_releases(&mut self) -> Releases {
         let is_release = |report: &mut Report| {
             matches!(
                 report,
@@ -230,7 +230,7 @@ impl Batch {
 
     /// Takes the live lines out that nothing in the batch has made old: the next live line of their
     /// attempt, the line that takes their place, or its end.
-    pub fn take_live_lines(&mut self) -> Vec<(Attempt, String, OutputLine)> {
+    pub(crate) fn take_live_lines(&mut self) -> Vec<(Attempt, String, OutputLine)> {
         let is_live = |report: &Report| matches!(report, Report::LiveLine { .. });
         if !self.reports.iter().any(is_live) {
             return Vec::new();

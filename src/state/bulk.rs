@@ -28,17 +28,17 @@ const STRETCH_ROWS: i64 = 100_000;
 
 /// What was done to many tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Bulk {
+pub(crate) struct Bulk {
     /// Tasks that passed the filter.
-    pub matched: u64,
+    pub(crate) matched: u64,
     /// Those among them that were changed.
-    pub changed: u64,
+    pub(crate) changed: u64,
     /// Those that were not deleted, because open tasks need their results.
-    pub needed: u64,
+    pub(crate) needed: u64,
 }
 
 /// The tasks that pass a filter and were there at one moment, chunk by chunk.
-pub(super) struct Walk<'a> {
+pub(crate) struct Walk<'a> {
     state: &'a StateManager,
     filter: &'a TaskFilter,
     upto: i64,
@@ -47,7 +47,7 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub async fn new(
+    pub(crate) async fn new(
         state: &'a StateManager,
         filter: &'a TaskFilter,
         chunk: i64,
@@ -62,7 +62,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The next tasks; none at the end.
-    pub async fn next(&mut self) -> Result<Vec<Found>, Error> {
+    pub(crate) async fn next(&mut self) -> Result<Vec<Found>, Error> {
         loop {
             let upto = self.end_of_stretch().await?;
             let mut search = self.begin_search().await?;
@@ -109,7 +109,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When something could not be stored; some tasks may have been retried then.
-    pub async fn retry_all(
+    pub(crate) async fn retry_all(
         &self,
         filter: &TaskFilter,
         at: RetryAt,
@@ -125,7 +125,11 @@ impl StateManager {
     ///
     /// # Errors
     /// When something could not be deleted; some tasks may have been then.
-    pub async fn delete_all(&self, filter: &TaskFilter, dry_run: bool) -> Result<Bulk, Error> {
+    pub(crate) async fn delete_all(
+        &self,
+        filter: &TaskFilter,
+        dry_run: bool,
+    ) -> Result<Bulk, Error> {
         let mut done = Bulk::default();
         for status in [TaskStatus::Completed, TaskStatus::Failed] {
             if let Some(filter) = with_status(filter, status) {
@@ -142,7 +146,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn running_of(&self, filter: &TaskFilter) -> Result<Vec<TaskId>, Error> {
+    pub(crate) async fn running_of(&self, filter: &TaskFilter) -> Result<Vec<TaskId>, Error> {
         let Some(filter) = with_status(filter, TaskStatus::Processing) else {
             return Ok(Vec::new());
         };
@@ -183,13 +187,13 @@ impl StateManager {
     }
 
     /// Changes these tasks, as far as they are still as they were found.
-    pub(super) async fn change(&self, change: Change, found: Vec<Found>) -> Result<Changed, Error> {
+    pub(crate) async fn change(&self, change: Change, found: Vec<Found>) -> Result<Changed, Error> {
         self.ask(|reply| Order::Change(change, found, reply)).await
     }
 }
 
 impl Writer {
-    pub(super) async fn change(
+    pub(crate) async fn change(
         &mut self,
         change: Change,
         found: &[Found],
@@ -250,7 +254,7 @@ async fn deletable(conn: &mut SqliteConnection, found: &[Found]) -> Result<Vec<T
 
 /// Those that have failed as they were found, one of each unique key, and no task that is not final has
 /// that.
-pub(super) async fn retriable(
+pub(crate) async fn retriable(
     conn: &mut SqliteConnection,
     found: &[Found],
 ) -> Result<Vec<TaskId>, Error> {

@@ -31,12 +31,12 @@ const CHUNK_LINKS: i64 = 200;
 
 /// What an upstream task has left, for those that wait for it.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Upstream {
+pub(crate) struct Upstream {
     #[schema(value_type = Uuid)]
-    pub id: TaskId,
-    pub status: TaskStatus,
+    pub(crate) id: TaskId,
+    pub(crate) status: TaskStatus,
     #[schema(required)]
-    pub result: Option<String>,
+    pub(crate) result: Option<String>,
 }
 
 /// What became of a chunk.
@@ -50,7 +50,7 @@ struct Chunk {
 
 /// How far the links of a task have been gone through.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Progress {
+pub(crate) enum Progress {
     /// The task is not final: those that wait go on waiting.
     #[default]
     NotFinal,
@@ -60,7 +60,7 @@ pub(super) enum Progress {
 
 impl Writer {
     /// Somebody waits for these tasks, which may be final already.
-    pub(super) fn await_any(&mut self, tasks: HashSet<TaskId>) {
+    pub(crate) fn await_any(&mut self, tasks: HashSet<TaskId>) {
         for task in tasks {
             self.ledger.upstream.insert(task);
             self.resolve(task);
@@ -68,14 +68,14 @@ impl Writer {
     }
 
     /// A task may have become final: goes through those that wait for it, soon.
-    pub(super) fn resolve(&mut self, task: TaskId) {
+    pub(crate) fn resolve(&mut self, task: TaskId) {
         if self.ledger.upstream.contains(&task) {
             self.chores.push_back(Chore::Resolve(task));
         }
     }
 
     /// Goes through a chunk of the links of `upstream`, if it is final.
-    pub(super) async fn resolve_chunk(&mut self, upstream: TaskId) -> Result<Progress, Error> {
+    pub(crate) async fn resolve_chunk(&mut self, upstream: TaskId) -> Result<Progress, Error> {
         let time = Timestamp::now();
         let now = time.to_string();
         self.begin().await?;
@@ -102,7 +102,7 @@ impl Writer {
     }
 
     /// Goes through all that wait for those of these tasks (a JSON list of ids) that are final.
-    pub(super) async fn resolve_all(&mut self, tasks: &str) -> Result<(), Error> {
+    pub(crate) async fn resolve_all(&mut self, tasks: &str) -> Result<(), Error> {
         for task in final_and_awaited(&mut self.conn, tasks).await? {
             while self.resolve_chunk(task).await? == Progress::More {}
         }
@@ -111,7 +111,7 @@ impl Writer {
 
     /// Fails who waits in vain: for tasks that are not there, or in a circle. Not while a dump comes in, whose
     /// tasks may come in any order.
-    pub(super) async fn fail_hopeless(&mut self) -> Result<(), Error> {
+    pub(crate) async fn fail_hopeless(&mut self) -> Result<(), Error> {
         let missing = missing(&mut self.conn).await?;
         self.fail_missing(missing).await?;
         let links = links_of_waiting(&mut self.conn).await?;
@@ -134,7 +134,7 @@ impl Writer {
     }
 
     /// Fails who waits for these tasks, as far as they are not there.
-    pub(super) async fn fail_missing(&mut self, missing: Vec<TaskId>) -> Result<(), Error> {
+    pub(crate) async fn fail_missing(&mut self, missing: Vec<TaskId>) -> Result<(), Error> {
         for upstream in missing {
             loop {
                 let time = Timestamp::now();
@@ -257,7 +257,7 @@ fn is_missing(upstream: TaskId) -> String {
 
 /// Why a task that is about to run must not: the first of its upstream tasks that has left it no result, as a
 /// sentence.
-pub(super) async fn problem_of(
+pub(crate) async fn problem_of(
     conn: impl SqliteExecutor<'_>,
     task: TaskId,
 ) -> Result<Option<String>, Error> {
@@ -286,7 +286,7 @@ pub(super) async fn problem_of(
 }
 
 /// The first open task that names one of these tasks (a JSON list of ids) in `after`.
-pub(super) async fn needed_by(
+pub(crate) async fn needed_by(
     conn: &mut SqliteConnection,
     tasks: &str,
 ) -> Result<Vec<(TaskId, TaskId)>, Error> {
@@ -392,7 +392,7 @@ async fn fail(
 }
 
 /// The tasks that somebody waits for.
-pub(super) async fn awaited(conn: &mut SqliteConnection) -> Result<Vec<TaskId>, Error> {
+pub(crate) async fn awaited(conn: &mut SqliteConnection) -> Result<Vec<TaskId>, Error> {
     let rows = sqlx::query_scalar!(r#"SELECT DISTINCT upstream AS "id!: Text" FROM links"#)
         .fetch_all(conn)
         .await?;
@@ -414,7 +414,7 @@ async fn final_and_awaited(conn: &mut SqliteConnection, tasks: &str) -> Result<V
 }
 
 /// The tasks that somebody waits for and that are not there.
-pub(super) async fn missing(conn: &mut SqliteConnection) -> Result<Vec<TaskId>, Error> {
+pub(crate) async fn missing(conn: &mut SqliteConnection) -> Result<Vec<TaskId>, Error> {
     let rows = sqlx::query_scalar!(
         r#"SELECT DISTINCT upstream AS "id!: Text" FROM links
             WHERE NOT EXISTS (SELECT 1 FROM tasks WHERE id = links.upstream)"#
@@ -425,7 +425,7 @@ pub(super) async fn missing(conn: &mut SqliteConnection) -> Result<Vec<TaskId>, 
 }
 
 /// The tasks that a task still waits for, with their status if they are there.
-pub(super) async fn awaited_by(
+pub(crate) async fn awaited_by(
     conn: impl SqliteExecutor<'_>,
     task: TaskId,
 ) -> Result<Vec<(TaskId, Option<TaskStatus>)>, Error> {
@@ -452,7 +452,7 @@ pub(super) async fn awaited_by(
 }
 
 /// A task's upstream tasks, in the order in which it named them. One that is not there is an error.
-pub(super) async fn upstream_of(
+pub(crate) async fn upstream_of(
     conn: impl SqliteExecutor<'_>,
     task: TaskId,
 ) -> Result<Vec<Upstream>, Error> {

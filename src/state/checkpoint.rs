@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// Pages in the WAL at which a commit makes a checkpoint itself: 32 MiB.
-pub(super) const WRITER_PAGES: &str = "8192";
+pub(crate) const WRITER_PAGES: &str = "8192";
 /// Journal rows after which a checkpoint is worth its syncs: a few MiB of WAL.
 const ROWS: i64 = 8192;
 
@@ -24,14 +24,14 @@ const QUIET: Duration = Duration::from_secs(60);
 const READER_PATIENCE: Duration = Duration::from_millis(100);
 
 /// The running checkpointer.
-pub(super) struct Checkpointer {
+pub(crate) struct Checkpointer {
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl Checkpointer {
     /// Starts one for the database that `options` open; `head` is the newest journal row.
-    pub async fn start(
+    pub(crate) async fn start(
         options: SqliteConnectOptions,
         head: watch::Receiver<i64>,
     ) -> Result<Self, sqlx::Error> {
@@ -46,7 +46,7 @@ impl Checkpointer {
     }
 
     /// Ends it, after the checkpoint that is under way.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.cancel();
         let _ = self.task.await;
     }

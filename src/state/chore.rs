@@ -19,7 +19,7 @@ use crate::models::{EventType, Failure, TaskId, Timestamp};
 const CHUNK_ROWS: i64 = 500;
 
 /// Long work that is under way.
-pub(super) enum Chore {
+pub(crate) enum Chore {
     Purge(Purge),
     /// Goes through those that wait for this task, if it is final.
     Resolve(TaskId),
@@ -28,7 +28,7 @@ pub(super) enum Chore {
 }
 
 /// A purge.
-pub(super) struct Purge {
+pub(crate) struct Purge {
     /// Tasks that arrived after this row are none of its business.
     upto: i64,
     removed: u64,
@@ -40,13 +40,18 @@ pub(super) struct Purge {
 
 /// Who asked for it, and so how it is told.
 #[derive(Clone, Copy)]
-pub(super) enum PurgeCause {
+pub(crate) enum PurgeCause {
     Asked,
     EmergencyStop { cancelled: u64 },
 }
 
 impl Chore {
-    pub fn purge(upto: i64, cause: PurgeCause, by: Option<Arc<str>>, reply: Reply<Purged>) -> Self {
+    pub(crate) fn purge(
+        upto: i64,
+        cause: PurgeCause,
+        by: Option<Arc<str>>,
+        reply: Reply<Purged>,
+    ) -> Self {
         Self::Purge(Purge {
             upto,
             removed: 0,
@@ -59,7 +64,7 @@ impl Chore {
 
 impl Writer {
     /// Does one chunk; the rest goes to the end of the line.
-    pub(super) async fn work_on(&mut self, chore: Chore) -> Result<(), Error> {
+    pub(crate) async fn work_on(&mut self, chore: Chore) -> Result<(), Error> {
         match chore {
             Chore::Purge(purge) => self.work_on_purge(purge).await,
             Chore::RepairTimes(repair) => self.work_on_times(repair).await,

@@ -8,7 +8,7 @@ use std::hash::Hash;
 use sqlx::SqliteConnection;
 
 /// The links between tasks that wait themselves, as (upstream, downstream): all that a circle can be made of.
-pub(super) async fn links_of_waiting(
+pub(crate) async fn links_of_waiting(
     conn: &mut SqliteConnection,
 ) -> Result<Vec<(String, String)>, sqlx::Error> {
     sqlx::query_as(
@@ -21,7 +21,7 @@ pub(super) async fn links_of_waiting(
 
 /// Every task of a circle, with the one of the circle that it waits for. Of circles that share tasks or wait for each
 /// other, one is found: what waits for it fails with it.
-pub(super) fn circles<T: Copy + Eq + Hash>(links: &[(T, T)]) -> Vec<(T, T)> {
+pub(crate) fn circles<T: Copy + Eq + Hash>(links: &[(T, T)]) -> Vec<(T, T)> {
     let waits_for = waiting_for_ever(links);
     let mut circles = Vec::new();
     let mut seen = HashSet::new();

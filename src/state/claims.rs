@@ -33,7 +33,7 @@ struct Open {
 
 impl Writer {
     /// Chooses waiting tasks to start with the room that is left.
-    pub(super) async fn plan_claims(
+    pub(crate) async fn plan_claims(
         &mut self,
         plan: &mut Plan,
         time: Timestamp,
@@ -226,7 +226,7 @@ impl Writer {
 
 impl Plan {
     /// Puts the tasks that were claimed in the order in which they were chosen, each with its place.
-    pub(super) fn hand_out(&self, claimed: &mut [ClaimedTask]) {
+    pub(crate) fn hand_out(&self, claimed: &mut [ClaimedTask]) {
         let index = |task: &ClaimedTask| {
             let mut claims = self.claims.iter();
             claims.position(|claim| claim.attempt == task.attempt)

@@ -26,7 +26,7 @@ const CHUNK_ROWS: i64 = 5000;
 
 /// The repair of waiting tasks after the clock was set, from the newest row to the oldest.
 #[derive(Default)]
-pub(super) struct RepairTimes {
+pub(crate) struct RepairTimes {
     /// The time of the first chunk. What waits for nothing is due from then on, in the order of its arrival.
     at: Option<Timestamp>,
     /// The newest row that was not looked at yet; `None` before the first chunk.
@@ -39,7 +39,7 @@ pub(super) struct RepairTimes {
 }
 
 impl RepairTimes {
-    pub fn new(restores: bool) -> Self {
+    pub(crate) fn new(restores: bool) -> Self {
         Self {
             restores,
             ..Self::default()
@@ -52,7 +52,7 @@ impl Writer {
     ///
     /// # Errors
     /// Only [`Error::Corrupt`].
-    pub(super) async fn look_at_clock(&mut self) -> Result<(), Error> {
+    pub(crate) async fn look_at_clock(&mut self) -> Result<(), Error> {
         let Reading { time, instant } = Reading::now();
         let moved = self.clock.moved(time, instant);
         if moved.abs() < STEP_SECONDS {
@@ -87,7 +87,7 @@ impl Writer {
     }
 
     /// Does one chunk of a repair.
-    pub(super) async fn work_on_times(&mut self, mut repair: RepairTimes) -> Result<(), Error> {
+    pub(crate) async fn work_on_times(&mut self, mut repair: RepairTimes) -> Result<(), Error> {
         match self.repair_chunk(&mut repair).await {
             Err(error @ Error::Corrupt(_)) => Err(error),
             Err(error) => {
@@ -188,16 +188,16 @@ impl Writer {
 
 /// What the journal's last rows say of the clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Journalled {
+pub(crate) struct Journalled {
     /// The time of the very last row.
-    pub last: Option<Timestamp>,
+    pub(crate) last: Option<Timestamp>,
     /// The latest time of them all. A wrong clock may have written it that was right again before the service
     /// stopped.
     latest: Option<Timestamp>,
 }
 
 /// The times of the journal's last rows, but for those of imports, which happened elsewhere.
-pub(super) async fn journalled(conn: &mut SqliteConnection) -> Result<Journalled, sqlx::Error> {
+pub(crate) async fn journalled(conn: &mut SqliteConnection) -> Result<Journalled, sqlx::Error> {
     let times = sqlx::query_scalar!(
         r#"SELECT at AS "at!: Text"
              FROM (SELECT id, at, task_id, type FROM logs ORDER BY id DESC LIMIT 200) AS last
@@ -219,7 +219,7 @@ pub(super) async fn journalled(conn: &mut SqliteConnection) -> Result<Journalled
 impl Journalled {
     /// Whether some of it was written by a clock that was ahead of `now`, so that waiting tasks may need a
     /// repair. Says so if the clock was set back while the service did not run.
-    pub fn is_ahead_of(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_ahead_of(&self, now: Timestamp) -> bool {
         let moved = |time: Option<Timestamp>| {
             let moved = now.seconds_since(time?);
             (moved < -STEP_SECONDS).then_some(moved)

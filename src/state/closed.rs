@@ -14,10 +14,10 @@ use super::{Error, meta, reads, writes};
 use crate::models::{EventType, Pause, Timestamp};
 
 /// Closed processors, by name.
-pub(super) type Closed = HashMap<String, Pause>;
+pub(crate) type Closed = HashMap<String, Pause>;
 
 /// What was remembered, without what has ended.
-pub(super) async fn recall(conn: &mut SqliteConnection, now: Timestamp) -> Result<Closed, Error> {
+pub(crate) async fn recall(conn: &mut SqliteConnection, now: Timestamp) -> Result<Closed, Error> {
     let Some(closed) = reads::meta(conn, meta::CLOSED).await? else {
         return Ok(Closed::new());
     };
@@ -29,12 +29,12 @@ pub(super) async fn recall(conn: &mut SqliteConnection, now: Timestamp) -> Resul
     Ok(closed)
 }
 
-pub(super) async fn remember(conn: &mut SqliteConnection, closed: &Closed) -> Result<(), Error> {
+pub(crate) async fn remember(conn: &mut SqliteConnection, closed: &Closed) -> Result<(), Error> {
     writes::set_meta(conn, meta::CLOSED, &serde_json::to_string(closed)?).await
 }
 
 /// The journal's words for a hold.
-pub(super) fn held_row(processor: &str, hold: &Pause) -> Row {
+pub(crate) fn held_row(processor: &str, hold: &Pause) -> Row {
     let until = hold
         .until
         .map(|until| until.to_string())
@@ -47,7 +47,7 @@ pub(super) fn held_row(processor: &str, hold: &Pause) -> Row {
 impl Writer {
     /// Starts nothing more of this processor; the pause of it that holds from now on. One that changes
     /// nothing is no event.
-    pub(super) async fn pause_processor(
+    pub(crate) async fn pause_processor(
         &mut self,
         name: &str,
         next: Pause,
@@ -75,7 +75,7 @@ impl Writer {
     }
 
     /// Starts tasks of this processor again, whatever closed it.
-    pub(super) async fn resume_processor(&mut self, name: &str) -> Result<Resumed, Error> {
+    pub(crate) async fn resume_processor(&mut self, name: &str) -> Result<Resumed, Error> {
         let mut closed = self.ledger.closed.clone();
         let was_paused = closed.remove(name).is_some();
         if was_paused {
@@ -107,7 +107,7 @@ impl Writer {
     ///
     /// # Errors
     /// Only [`Error::Corrupt`]; what could not be stored is tried again.
-    pub(super) async fn end_pauses_if_any(&mut self) -> Result<(), Error> {
+    pub(crate) async fn end_pauses_if_any(&mut self) -> Result<(), Error> {
         match self.end_pauses().await {
             Err(error @ Error::Corrupt(_)) => Err(error),
             Err(error) => {

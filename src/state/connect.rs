@@ -33,7 +33,7 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
 /// Why the database could not be opened: one sentence for the person who starts the service.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
+pub(crate) enum OpenError {
     #[error(
         "SQLite {found} is too old: 3.51.3 or newer is needed, older versions can lose commits"
     )]
@@ -74,7 +74,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    pub(super) fn sqlite(path: &Path, error: &sqlx::Error) -> Self {
+    pub(crate) fn sqlite(path: &Path, error: &sqlx::Error) -> Self {
         Self::Sqlite {
             path: path.to_owned(),
             reason: reason(error),
@@ -83,20 +83,20 @@ impl OpenError {
 }
 
 /// An opened, migrated database.
-pub(super) struct Connections {
-    pub write: SqliteConnection,
-    pub read: SqlitePool,
-    pub searches: Searches,
+pub(crate) struct Connections {
+    pub(crate) write: SqliteConnection,
+    pub(crate) read: SqlitePool,
+    pub(crate) searches: Searches,
     /// How a further connection that may write is opened.
-    pub options: SqliteConnectOptions,
+    pub(crate) options: SqliteConnectOptions,
     /// How one that only reads is opened.
-    pub read_options: SqliteConnectOptions,
-    pub files: OpenFiles,
-    pub lock: Lock,
+    pub(crate) read_options: SqliteConnectOptions,
+    pub(crate) files: OpenFiles,
+    pub(crate) lock: Lock,
 }
 
 /// Opens the database at `path`, creating it as needed.
-pub(super) async fn open(path: &Path, durability: Durability) -> Result<Connections, OpenError> {
+pub(crate) async fn open(path: &Path, durability: Durability) -> Result<Connections, OpenError> {
     let options = write_options(path, durability);
     let (mut write, lock) = lay_out(path, &options).await?;
     let sqlite = |error: sqlx::Error| OpenError::sqlite(path, &error);
@@ -124,12 +124,12 @@ pub(super) async fn open(path: &Path, durability: Durability) -> Result<Connecti
 }
 
 /// Opens the database at `path` for a moment, while no service runs on it, creating it as needed.
-pub(super) async fn open_alone(path: &Path) -> Result<(SqliteConnection, Lock), OpenError> {
+pub(crate) async fn open_alone(path: &Path) -> Result<(SqliteConnection, Lock), OpenError> {
     lay_out(path, &write_options(path, Durability::Full)).await
 }
 
 /// Opens the database at `path` beside the service that owns it; `None` if it has no such table (yet).
-pub(super) async fn open_beside(
+pub(crate) async fn open_beside(
     path: &Path,
     table: &str,
 ) -> Result<Option<SqliteConnection>, OpenError> {
@@ -146,7 +146,7 @@ pub(super) async fn open_beside(
 }
 
 /// Opens a database of ours that is there, to read it. Needs no [`Lock`]; changes nothing in it.
-pub(super) async fn open_to_read(path: &Path) -> Result<SqliteConnection, OpenError> {
+pub(crate) async fn open_to_read(path: &Path) -> Result<SqliteConnection, OpenError> {
     let sqlite = |error: sqlx::Error| OpenError::sqlite(path, &error);
     let mut conn = read_options(path).connect().await.map_err(sqlite)?;
     if !is_ours(&mut conn, path).await? {
@@ -168,14 +168,14 @@ pub(super) async fn open_to_read(path: &Path) -> Result<SqliteConnection, OpenEr
 }
 
 /// Opens a database that is there, to write; nothing is migrated. The caller has its [`Lock`].
-pub(super) async fn open_to_write(path: &Path) -> Result<SqliteConnection, OpenError> {
+pub(crate) async fn open_to_write(path: &Path) -> Result<SqliteConnection, OpenError> {
     let options = write_options(path, Durability::Full).create_if_missing(false);
     let opened = options.connect().await;
     opened.map_err(|error| OpenError::sqlite(path, &error))
 }
 
 /// Opens a copy that is nobody's database yet, and brings its schema up to date. It stays one file.
-pub(super) async fn open_to_upgrade(path: &Path) -> Result<SqliteConnection, OpenError> {
+pub(crate) async fn open_to_upgrade(path: &Path) -> Result<SqliteConnection, OpenError> {
     let mut conn = open_to_write(path).await?;
     migrate(&mut conn, path).await?;
     Ok(conn)
@@ -183,7 +183,7 @@ pub(super) async fn open_to_upgrade(path: &Path) -> Result<SqliteConnection, Ope
 
 /// The file itself where `path` is a link to it, also if it is not there yet: two names of one database
 /// have one lock.
-pub fn behind_links(path: &Path) -> PathBuf {
+pub(crate) fn behind_links(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
     for _ in 0..MOST_LINKS {
         let Ok(target) = std::fs::read_link(&path) else {
@@ -216,7 +216,7 @@ fn create(path: &Path) -> Result<(), OpenError> {
 /// Opens a file beside the database, or makes it, for its owner alone. It is no link: in a folder of another user
 /// one could lead anywhere.
 #[cfg(unix)]
-pub(super) fn open_own(path: &Path, mut options: OpenOptions) -> std::io::Result<File> {
+pub(crate) fn open_own(path: &Path, mut options: OpenOptions) -> std::io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
     let no_link = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
     options.mode(0o600).custom_flags(no_link);
@@ -231,7 +231,7 @@ pub(super) fn open_own(path: &Path, mut options: OpenOptions) -> std::io::Result
 }
 
 #[cfg(not(unix))]
-pub(super) fn open_own(path: &Path, mut options: OpenOptions) -> std::io::Result<File> {
+pub(crate) fn open_own(path: &Path, mut options: OpenOptions) -> std::io::Result<File> {
     options.create(true).open(path)
 }
 
@@ -278,7 +278,7 @@ async fn lay_out(
 }
 
 /// The SQLite that is built in.
-pub fn sqlite_version() -> String {
+pub(crate) fn sqlite_version() -> String {
     // SAFETY: it takes nothing and gives a constant of the linked library.
     #[expect(unsafe_code, reason = "the version is only told by the C library")]
     let name = unsafe { std::ffi::CStr::from_ptr(ffi::sqlite3_libversion()) };
@@ -289,7 +289,7 @@ pub fn sqlite_version() -> String {
 ///
 /// # Errors
 /// When the one that is built in is.
-pub fn check_version() -> Result<(), OpenError> {
+pub(crate) fn check_version() -> Result<(), OpenError> {
     // SAFETY: it takes nothing and gives a constant of the linked library.
     #[expect(unsafe_code, reason = "the version is only told by the C library")]
     let number = unsafe { ffi::sqlite3_libversion_number() };
@@ -377,7 +377,7 @@ async fn migrate(conn: &mut SqliteConnection, path: &Path) -> Result<(), OpenErr
     })
 }
 
-pub(super) fn reason(error: &sqlx::Error) -> String {
+pub(crate) fn reason(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(database) => database.message().to_owned(),
         other => other.to_string(),

@@ -8,7 +8,7 @@ use sqlx::{Connection, SqliteConnection};
 use super::connect::{self, OpenError};
 
 /// A database that is open to be copied.
-pub struct Source {
+pub(crate) struct Source {
     conn: SqliteConnection,
     path: PathBuf,
 }
@@ -18,14 +18,14 @@ impl Source {
     ///
     /// # Errors
     /// When it is no database of ours, or cannot be read.
-    pub async fn open(path: &Path) -> Result<Self, OpenError> {
+    pub(crate) async fn open(path: &Path) -> Result<Self, OpenError> {
         let conn = connect::open_to_read(path).await?;
         let path = path.to_owned();
         Ok(Self { conn, path })
     }
 
     /// Where it was opened.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -36,7 +36,7 @@ impl Source {
     ///
     /// # Errors
     /// When one of the two files cannot be read or written: [`OpenError::Copy`] if it is the target.
-    pub async fn copy_to(&mut self, target: &Path) -> Result<(), OpenError> {
+    pub(crate) async fn copy_to(&mut self, target: &Path) -> Result<(), OpenError> {
         let wrong = |reason| OpenError::Copy {
             path: target.to_owned(),
             reason,
@@ -77,7 +77,7 @@ fn is_of_writing(error: &sqlx::Error) -> bool {
 ///
 /// # Errors
 /// When it cannot be read or written, as a damaged one.
-pub async fn fold(path: &Path) -> Result<(), OpenError> {
+pub(crate) async fn fold(path: &Path) -> Result<(), OpenError> {
     let mut conn = connect::open_to_write(path).await?;
     let folded = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)");
     let folded = folded.fetch_one(&mut conn).await;

@@ -25,7 +25,7 @@ struct Counted {
 }
 
 /// Counts waiting tasks, one time after the other.
-pub(super) struct Counter {
+pub(crate) struct Counter {
     options: SqliteConnectOptions,
     /// None before the first count, while it counts, and after a failure.
     conn: Option<SqliteConnection>,
@@ -44,7 +44,7 @@ struct Count {
 }
 
 impl Counter {
-    pub fn new(options: SqliteConnectOptions) -> Self {
+    pub(crate) fn new(options: SqliteConnectOptions) -> Self {
         Self {
             options,
             conn: None,
@@ -52,12 +52,12 @@ impl Counter {
         }
     }
 
-    pub fn is_counting(&self) -> bool {
+    pub(crate) fn is_counting(&self) -> bool {
         self.count.is_some()
     }
 
     /// Resolves when the count under way has ended; it may be dropped before.
-    pub async fn ended(&mut self) {
+    pub(crate) async fn ended(&mut self) {
         let Some(count) = &mut self.count else {
             return;
         };
@@ -107,7 +107,7 @@ impl Counter {
     }
 
     /// Waits for the count under way, so that nothing holds a snapshot any more.
-    pub async fn close(&mut self) {
+    pub(crate) async fn close(&mut self) {
         self.ended().await;
         if let Some(conn) = self.conn.take() {
             let _ = conn.close().await;
@@ -131,7 +131,7 @@ impl Writer {
     ///
     /// # Errors
     /// Only [`Error::Corrupt`].
-    pub async fn look_outside(&mut self) -> Result<(), Error> {
+    pub(crate) async fn look_outside(&mut self) -> Result<(), Error> {
         if self.counter.is_counting() || Instant::now() < self.next_count {
             return Ok(());
         }
@@ -155,7 +155,7 @@ impl Writer {
     ///
     /// # Errors
     /// Only [`Error::Corrupt`].
-    pub async fn take_count(&mut self) -> Result<(), Error> {
+    pub(crate) async fn take_count(&mut self) -> Result<(), Error> {
         let Some(count) = self.counter.take_if_ended().await else {
             return Ok(());
         };

@@ -15,7 +15,7 @@ use crate::models::{TaskId, TaskStatus, Timestamp};
 
 impl Writer {
     /// Deletes one task, if it is final.
-    pub(super) async fn delete(&mut self, task: TaskId) -> Result<Deleted, Error> {
+    pub(crate) async fn delete(&mut self, task: TaskId) -> Result<Deleted, Error> {
         match self.status_of(task).await? {
             None => return Ok(Deleted::Missing),
             Some(TaskStatus::Completed | TaskStatus::Failed) => {}
@@ -36,7 +36,7 @@ impl Writer {
 
     /// Deletes the final ones among these tasks (a JSON list of ids); how many. If it is done in somebody's
     /// name, the journal has it in the same transaction: `told` says it of so many tasks.
-    pub(super) async fn delete_and_tell(
+    pub(crate) async fn delete_and_tell(
         &mut self,
         ids: &str,
         told: impl FnOnce(u64) -> (String, Value) + Send,
@@ -60,7 +60,7 @@ impl Writer {
 
 /// Deletes the final ones among these tasks (a JSON list of ids), inside the caller's transaction; how
 /// many. No open task may need them any more.
-pub(super) async fn delete_rows(conn: &mut SqliteConnection, ids: &str) -> Result<u64, Error> {
+pub(crate) async fn delete_rows(conn: &mut SqliteConnection, ids: &str) -> Result<u64, Error> {
     sqlx::query!(
         "DELETE FROM logs WHERE task_id IN
              (SELECT id FROM tasks

@@ -15,7 +15,7 @@ const UNIQUE_KEY: &str = ": tasks.unique_key";
 
 /// A failed read or write of the state.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// Too much is waiting to be written.
     #[error("the service has more to write than it takes at once; try again in a moment")]
     Busy,
@@ -71,12 +71,12 @@ pub enum Error {
 
 impl Error {
     /// Whether the database refused what was written, so that others of the same transaction may pass.
-    pub(super) fn is_of_row(&self) -> bool {
+    pub(crate) fn is_of_row(&self) -> bool {
         matches!(self, Self::Refused(_) | Self::KeyTaken)
     }
 
     /// The same, said of one of many tasks.
-    pub(super) fn of_task(self, index: usize) -> Self {
+    pub(crate) fn of_task(self, index: usize) -> Self {
         let error = Box::new(self);
         Self::OfTask { index, error }
     }

@@ -14,19 +14,19 @@ const HOLDERS: usize = 20;
 
 /// A waiting task, as far as its explanation needs it.
 #[derive(Clone, Debug)]
-pub struct Asked {
-    pub processor: String,
-    pub concurrency_key: Option<String>,
-    pub run_at: Timestamp,
+pub(crate) struct Asked {
+    pub(crate) processor: String,
+    pub(crate) concurrency_key: Option<String>,
+    pub(crate) run_at: Timestamp,
 }
 
 /// What stands in the way; nothing, if the task is only behind others.
-pub type Explanation = Vec<Obstacle>;
+pub(crate) type Explanation = Vec<Obstacle>;
 
 /// One thing that must change before the task can start.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum Obstacle {
+pub(crate) enum Obstacle {
     /// The queue is paused.
     Paused {
         since: Timestamp,
@@ -103,24 +103,24 @@ pub enum Obstacle {
 
 /// The condition of one processor.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
-pub struct ProcessorStatus {
-    pub running: u64,
+pub(crate) struct ProcessorStatus {
+    pub(crate) running: u64,
     /// Tasks that wait, except for upstream tasks.
-    pub pending: u64,
+    pub(crate) pending: u64,
     #[schema(required)]
-    pub concurrency: Option<u64>,
+    pub(crate) concurrency: Option<u64>,
     #[schema(required)]
-    pub rate: Option<String>,
+    pub(crate) rate: Option<String>,
     /// When its rate allows the next start, if it allows none now.
     #[schema(required)]
-    pub rate_frees_at: Option<Timestamp>,
+    pub(crate) rate_frees_at: Option<Timestamp>,
     /// While it starts nothing.
     #[schema(required)]
-    pub paused: Option<Pause>,
+    pub(crate) paused: Option<Pause>,
 }
 
 impl Ledger {
-    pub fn explain(&self, task: &Asked, now: Timestamp) -> Explanation {
+    pub(crate) fn explain(&self, task: &Asked, now: Timestamp) -> Explanation {
         let mut obstacles = Vec::new();
         if !self.claiming {
             obstacles.push(Obstacle::Stopping);
@@ -236,7 +236,7 @@ impl Ledger {
     }
 
     /// The condition of every processor that has limits, tasks, or a pause.
-    pub fn processors(&self, now: Timestamp) -> HashMap<String, ProcessorStatus> {
+    pub(crate) fn processors(&self, now: Timestamp) -> HashMap<String, ProcessorStatus> {
         let lanes = self.lanes.processors().map(|(name, _)| name);
         let names = self.limits().processors.keys().map(String::as_str);
         let names = names.chain(self.closed.keys().map(String::as_str));

@@ -10,20 +10,20 @@ use crate::models::TaskStatus;
 
 /// What has become of one task.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fate {
-    pub id: String,
-    pub status: String,
-    pub content: String,
-    pub result: Option<String>,
+pub(crate) struct Fate {
+    pub(crate) id: String,
+    pub(crate) status: String,
+    pub(crate) content: String,
+    pub(crate) result: Option<String>,
     /// How often it has COMPLETED.
-    pub completions: i64,
+    pub(crate) completions: i64,
     /// Whether it was given up because the service died under it again and again.
-    pub given_up: bool,
+    pub(crate) given_up: bool,
 }
 
 impl Fate {
     /// Whether it has COMPLETED.
-    pub fn is_completed(&self) -> bool {
+    pub(crate) fn is_completed(&self) -> bool {
         self.status == TaskStatus::Completed.as_str()
     }
 }
@@ -32,7 +32,7 @@ impl Fate {
 ///
 /// # Errors
 /// When the file is no database of ours or cannot be read.
-pub async fn fates(path: &Path, mut take: impl FnMut(Fate)) -> Result<(), OpenError> {
+pub(crate) async fn fates(path: &Path, mut take: impl FnMut(Fate)) -> Result<(), OpenError> {
     let mut conn = connect::open_to_read(path).await?;
     let mut rows = sqlx::query(
         "SELECT id, status, content, result,

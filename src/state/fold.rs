@@ -14,14 +14,14 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
 /// What is looked for, as the index has it.
-pub(super) struct Question {
-    pub text: String,
+pub(crate) struct Question {
+    pub(crate) text: String,
     /// Its last word is one character of a script without blanks: a pair that begins with it is meant.
-    pub is_beginning: bool,
+    pub(crate) is_beginning: bool,
 }
 
 /// A text as it is indexed. What is ASCII stays as it is: the index itself knows the case of that.
-pub(super) fn text(text: &str) -> Cow<'_, str> {
+pub(crate) fn text(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
     }
@@ -31,7 +31,7 @@ pub(super) fn text(text: &str) -> Cow<'_, str> {
 }
 
 /// Words that stand side by side, as they are looked for.
-pub(super) fn question(words: &str) -> Question {
+pub(crate) fn question(words: &str) -> Question {
     let folded = letters(words);
     let words = folded.trim_end_matches(|c| !is_part_of_word(c));
     let mut text = String::with_capacity(words.len() * 2);

@@ -14,7 +14,7 @@ const SLOW_WRITE: Duration = Duration::from_secs(1);
 
 /// The storage's condition; clone it freely.
 #[derive(Clone, Debug)]
-pub struct Health(Arc<Inner>);
+pub(crate) struct Health(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -31,7 +31,7 @@ struct Failure {
 }
 
 impl Health {
-    pub(super) fn new(files: OpenFiles) -> Self {
+    pub(crate) fn new(files: OpenFiles) -> Self {
         Self(Arc::new(Inner {
             files,
             failure: Mutex::default(),
@@ -40,17 +40,17 @@ impl Health {
     }
 
     /// A file of the database that is no longer at its path.
-    pub fn lost_file(&self) -> Option<LostFile> {
+    pub(crate) fn lost_file(&self) -> Option<LostFile> {
         self.0.files.lost()
     }
 
     /// The files of the database.
-    pub fn files(&self) -> &OpenFiles {
+    pub(crate) fn files(&self) -> &OpenFiles {
         &self.0.files
     }
 
     /// Why no task is accepted at this moment, as a sentence without a full stop; `None` while tasks are.
-    pub fn problem(&self) -> Option<String> {
+    pub(crate) fn problem(&self) -> Option<String> {
         if let Some(lost) = self.lost_file() {
             return Some(format!(
                 "{}; `venom doctor` says what to do",
@@ -72,13 +72,13 @@ impl Health {
     }
 
     /// A write begins; it is under way until the guard is dropped.
-    pub(super) fn write(&self) -> Write<'_> {
+    pub(crate) fn write(&self) -> Write<'_> {
         *locked(&self.0.write_begun) = Some(Instant::now());
         Write(self)
     }
 
     /// A write has failed: for the storage, or only for what was written.
-    pub(super) fn failed(&self, error: &Error) {
+    pub(crate) fn failed(&self, error: &Error) {
         if let Error::Unavailable(_) = error {
             locked(&self.0.failure).get_or_insert_with(|| Failure {
                 reason: error.to_string(),
@@ -88,13 +88,13 @@ impl Health {
     }
 
     /// A write has been stored.
-    pub(super) fn succeeded(&self) {
+    pub(crate) fn succeeded(&self) {
         locked(&self.0.failure).take();
     }
 }
 
 /// A write that is under way.
-pub(super) struct Write<'a>(&'a Health);
+pub(crate) struct Write<'a>(&'a Health);
 
 impl Drop for Write<'_> {
     fn drop(&mut self) {

@@ -8,7 +8,7 @@ use super::text::Text;
 use crate::models::{Event, EventType, TaskId, Timestamp};
 
 /// The newest journal row's id; 0 when there was never one.
-pub(super) async fn newest_event(conn: impl SqliteExecutor<'_>) -> Result<i64, Error> {
+pub(crate) async fn newest_event(conn: impl SqliteExecutor<'_>) -> Result<i64, Error> {
     let newest = sqlx::query_scalar!(r#"SELECT coalesce(max(id), 0) AS "id!: i64" FROM logs"#)
         .fetch_one(conn)
         .await?;
@@ -16,7 +16,7 @@ pub(super) async fn newest_event(conn: impl SqliteExecutor<'_>) -> Result<i64, E
 }
 
 /// Journal rows after `after`, up to `upto`, oldest first.
-pub(super) async fn events_after(
+pub(crate) async fn events_after(
     conn: impl SqliteExecutor<'_>,
     after: i64,
     upto: i64,
@@ -38,7 +38,7 @@ pub(super) async fn events_after(
 }
 
 /// Journal rows of one task after `after`, up to `upto`, oldest first.
-pub(super) async fn task_events_after(
+pub(crate) async fn task_events_after(
     conn: impl SqliteExecutor<'_>,
     task_id: TaskId,
     after: i64,
@@ -88,7 +88,7 @@ impl EventRow {
 
 /// What a row of the journal says to those who follow its task.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said {
+pub(crate) enum Said {
     /// A line of the log.
     Line(String),
     /// More of the answer.
@@ -97,7 +97,7 @@ pub enum Said {
 }
 
 /// One task's journal rows after row `since`, at most `limit`, with their ids.
-pub(super) async fn task_rows_after(
+pub(crate) async fn task_rows_after(
     conn: impl SqliteExecutor<'_>,
     id: TaskId,
     since: i64,
@@ -129,7 +129,7 @@ pub(super) async fn task_rows_after(
 }
 
 /// How many lines its processor has added to a task's log, and their bytes.
-pub(super) async fn log_size(
+pub(crate) async fn log_size(
     conn: impl SqliteExecutor<'_>,
     id: TaskId,
 ) -> Result<(u64, u64), Error> {
@@ -146,7 +146,7 @@ pub(super) async fn log_size(
 
 /// What a row of the journal changes about the answer of a running task.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Growth {
+pub(crate) enum Growth {
     /// Another attempt begins.
     Attempt,
     /// The answer has this more.
@@ -155,7 +155,7 @@ pub enum Growth {
 
 /// The rows of one task's journal after row `since`, up to row `upto`, that change its answer, with their
 /// ids; at most `limit`.
-pub(super) async fn task_growth(
+pub(crate) async fn task_growth(
     conn: impl SqliteExecutor<'_>,
     id: TaskId,
     since: i64,
@@ -190,20 +190,20 @@ pub(super) async fn task_growth(
 
 /// One line of a task's log.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, ToSchema)]
-pub struct LogLine {
-    pub id: i64,
+pub(crate) struct LogLine {
+    pub(crate) id: i64,
     #[schema(format = DateTime)]
-    pub at: String,
+    pub(crate) at: String,
     /// The type of the event whose line it is.
     #[serde(rename = "type")]
-    pub kind: String,
+    pub(crate) kind: String,
     /// Who speaks, where it is not the service itself.
     #[schema(required)]
-    pub agent: Option<String>,
-    pub line: String,
+    pub(crate) agent: Option<String>,
+    pub(crate) line: String,
     /// The line with its colours, as `ESC [ … m`; only where it has any.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ansi: Option<String>,
+    pub(crate) ansi: Option<String>,
 }
 
 struct LineRow {
@@ -230,15 +230,15 @@ impl From<LineRow> for LogLine {
 
 /// Which lines of a log are wanted.
 #[derive(Clone, Copy, Debug)]
-pub struct LogPart {
+pub(crate) struct LogPart {
     /// Those after the one with this id.
-    pub since: i64,
+    pub(crate) since: i64,
     /// At most so many.
-    pub limit: u32,
+    pub(crate) limit: u32,
     /// If there are more, the last ones instead of the first.
-    pub tail: bool,
+    pub(crate) tail: bool,
     /// Only those that tell what became of the task, without what its processor printed.
-    pub steps: bool,
+    pub(crate) steps: bool,
 }
 
 /// The lines that come in this order.
@@ -265,7 +265,7 @@ macro_rules! query_lines {
 }
 
 /// A part of one task's log, oldest line first.
-pub(super) async fn task_log(
+pub(crate) async fn task_log(
     conn: impl SqliteExecutor<'_>,
     task: TaskId,
     part: LogPart,
@@ -282,18 +282,18 @@ pub(super) async fn task_log(
 }
 
 /// A start of an attempt, for the rates.
-pub(super) struct Start {
+pub(crate) struct Start {
     task_id: TaskId,
-    pub processor: String,
-    pub key: Option<String>,
-    pub at: Timestamp,
+    pub(crate) processor: String,
+    pub(crate) key: Option<String>,
+    pub(crate) at: Timestamp,
 }
 
 /// The starts after `since` that rates may look back on, oldest first.
 ///
 /// Of what had a rate when it started all are kept, whatever has become of the tasks. Of the rest the
 /// journal tells as far as it goes: for a rate that is new, or looks back further than before.
-pub(super) async fn starts_since(
+pub(crate) async fn starts_since(
     conn: &mut SqliteConnection,
     since: Timestamp,
     now: Timestamp,

@@ -14,19 +14,19 @@ use crate::models::{Failure, Task, TaskId, TaskStatus, Timestamp};
 
 /// What became of a chunk of tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ImportReport {
-    pub imported: u64,
+pub(crate) struct ImportReport {
+    pub(crate) imported: u64,
     /// Already here: the same id, content and creation time.
-    pub unchanged: u64,
-    pub replaced: u64,
+    pub(crate) unchanged: u64,
+    pub(crate) replaced: u64,
     /// Left out: the id belongs to another task (or, when replacing, to one that is running), or the
     /// unique key to another task that is not finished.
-    pub conflicts: Vec<TaskId>,
+    pub(crate) conflicts: Vec<TaskId>,
 }
 
 impl ImportReport {
     /// The journal's row of a chunk that somebody in particular has imported.
-    pub(super) fn told(&self, by: Option<&str>) -> Option<Row> {
+    pub(crate) fn told(&self, by: Option<&str>) -> Option<Row> {
         let (imported, replaced) = (self.imported, self.replaced);
         if imported + replaced == 0 {
             return None;
@@ -39,18 +39,18 @@ impl ImportReport {
 
 /// A chunk that has been written and is not yet committed.
 #[derive(Default)]
-pub(super) struct Imported {
-    pub report: ImportReport,
-    pub rows: Vec<Row>,
+pub(crate) struct Imported {
+    pub(crate) report: ImportReport,
+    pub(crate) rows: Vec<Row>,
     /// Waiting tasks that are new, by processor and key.
-    pub pending: HashMap<(String, Option<String>), u64>,
+    pub(crate) pending: HashMap<(String, Option<String>), u64>,
     /// Those among the new ones that wait for other tasks.
-    pub blocked: u64,
+    pub(crate) blocked: u64,
     /// Waiting tasks that were replaced, by processor and key.
-    pub no_longer_pending: HashMap<(String, Option<String>), u64>,
-    pub no_longer_blocked: u64,
+    pub(crate) no_longer_pending: HashMap<(String, Option<String>), u64>,
+    pub(crate) no_longer_blocked: u64,
     /// Tasks that the new ones wait for.
-    pub upstream: HashSet<TaskId>,
+    pub(crate) upstream: HashSet<TaskId>,
 }
 
 /// What is known of a task with the same id.
@@ -64,7 +64,7 @@ struct Present {
 }
 
 /// Writes a chunk of tasks and says what became of each.
-pub(super) async fn import(
+pub(crate) async fn import(
     conn: &mut SqliteConnection,
     tasks: Vec<Task>,
     replace: bool,

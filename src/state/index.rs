@@ -36,13 +36,13 @@ const FAR_BEHIND: i64 = 1_000_000;
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// How far the index is, and when it may go on. Touched by the Writer alone.
-pub(super) struct Index {
+pub(crate) struct Index {
     /// The newest journal row that it knows.
     done: i64,
     /// Searches that wait until it knows this row.
     waiting: Vec<(i64, Reply<()>)>,
     /// When the Writer last had something else to do.
-    pub last_work: Instant,
+    pub(crate) last_work: Instant,
     /// When the last chunk was written, and how long that took.
     last_chunk: Instant,
     last_took: Duration,
@@ -59,7 +59,7 @@ struct Next {
 
 impl Index {
     /// The index as the database has it.
-    pub async fn recall(conn: &mut SqliteConnection) -> Result<Self, Error> {
+    pub(crate) async fn recall(conn: &mut SqliteConnection) -> Result<Self, Error> {
         let done = reads::meta(&mut *conn, meta::INDEXED_EVENT).await?;
         let now = Instant::now();
         Ok(Self {
@@ -72,7 +72,7 @@ impl Index {
     }
 
     /// When the next chunk is due; `None` if there is nothing after journal row `head`.
-    pub fn due(&self, head: i64) -> Option<Instant> {
+    pub(crate) fn due(&self, head: i64) -> Option<Instant> {
         if !self.waiting.is_empty() {
             return Some(self.last_chunk + self.last_took);
         }
@@ -92,7 +92,7 @@ impl Index {
 
 impl Writer {
     /// Answers when everything is indexed that is in the journal at this moment.
-    pub(super) async fn catch_up(&mut self, reply: Reply<()>) -> Result<(), Error> {
+    pub(crate) async fn catch_up(&mut self, reply: Reply<()>) -> Result<(), Error> {
         let head = history::newest_event(&mut self.conn).await;
         match head {
             Ok(head) => {
@@ -105,12 +105,12 @@ impl Writer {
     }
 
     /// When indexing is due to go on.
-    pub(super) fn index_due(&self) -> Option<Instant> {
+    pub(crate) fn index_due(&self) -> Option<Instant> {
         self.index.due(self.bus.head())
     }
 
     /// Indexes a chunk, if it is due.
-    pub(super) async fn index_if_due(&mut self) -> Result<(), Error> {
+    pub(crate) async fn index_if_due(&mut self) -> Result<(), Error> {
         let begun = Instant::now();
         if self.index_due().is_none_or(|due| due > begun) {
             return Ok(());
@@ -262,7 +262,7 @@ async fn write(
 
 /// Forgets the words of the final ones among these tasks (a JSON list of ids), inside the transaction
 /// that deletes them.
-pub(super) async fn forget_final(conn: &mut SqliteConnection, ids: &str) -> Result<(), Error> {
+pub(crate) async fn forget_final(conn: &mut SqliteConnection, ids: &str) -> Result<(), Error> {
     sqlx::query!(
         "DELETE FROM tasks_fts WHERE rowid IN
              (SELECT seq FROM tasks
@@ -275,7 +275,7 @@ pub(super) async fn forget_final(conn: &mut SqliteConnection, ids: &str) -> Resu
 }
 
 /// Forgets the words of these tasks (a JSON list of ids), inside the transaction that deletes them.
-pub(super) async fn forget(conn: &mut SqliteConnection, ids: &str) -> Result<(), Error> {
+pub(crate) async fn forget(conn: &mut SqliteConnection, ids: &str) -> Result<(), Error> {
     sqlx::query!(
         "DELETE FROM tasks_fts WHERE rowid IN
              (SELECT seq FROM tasks WHERE id IN (SELECT value FROM jsonb_each(?1)))",

@@ -14,23 +14,23 @@ const CONTENT_PREVIEW_CHARS: usize = 100;
 
 /// A journal row about to be written.
 #[derive(Debug)]
-pub(super) struct Row {
-    pub kind: EventType,
-    pub task_id: Option<TaskId>,
-    pub agent: Option<String>,
-    pub message: Option<String>,
-    pub data: String,
+pub(crate) struct Row {
+    pub(crate) kind: EventType,
+    pub(crate) task_id: Option<TaskId>,
+    pub(crate) agent: Option<String>,
+    pub(crate) message: Option<String>,
+    pub(crate) data: String,
     /// `None` stands for the time of the transaction.
-    pub at: Option<Timestamp>,
+    pub(crate) at: Option<Timestamp>,
     /// What must be true of the task by then, or the row is not written.
-    pub guard: Option<Guard>,
+    pub(crate) guard: Option<Guard>,
 }
 
 /// The attempt and the status that a task has if a change has won its race.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Guard {
-    pub attempt: Attempt,
-    pub status: TaskStatus,
+pub(crate) struct Guard {
+    pub(crate) attempt: Attempt,
+    pub(crate) status: TaskStatus,
 }
 
 impl Row {
@@ -46,7 +46,7 @@ impl Row {
         }
     }
 
-    pub fn of_queue(kind: EventType, message: &str, data: serde_json::Value) -> Self {
+    pub(crate) fn of_queue(kind: EventType, message: &str, data: serde_json::Value) -> Self {
         Self {
             kind,
             task_id: None,
@@ -59,19 +59,19 @@ impl Row {
     }
 
     /// A sentence for everybody who listens; `data` is an object, which gets the `level`.
-    pub fn told(level: &str, message: &str, mut data: serde_json::Value) -> Self {
+    pub(crate) fn told(level: &str, message: &str, mut data: serde_json::Value) -> Self {
         data["level"] = json!(level);
         Self::of_queue(EventType::SystemLog, message, data)
     }
 
     /// What was done in somebody's name that leaves no other row; nothing is told of what nobody in
     /// particular has done.
-    pub fn done(by: Option<&str>, message: &str, data: serde_json::Value) -> Option<Self> {
+    pub(crate) fn done(by: Option<&str>, message: &str, data: serde_json::Value) -> Option<Self> {
         by.map(|name| Self::told("INFO", message, data).by(Some(name)))
     }
 
     /// The same, with the name of who asked for it.
-    pub fn by(mut self, by: Option<&str>) -> Self {
+    pub(crate) fn by(mut self, by: Option<&str>) -> Self {
         if let (Some(by), Some(fields)) = (by, self.data.strip_suffix('}')) {
             let comma = if fields == "{" { "" } else { "," };
             let name = serde_json::Value::from(by);
@@ -80,7 +80,7 @@ impl Row {
         self
     }
 
-    pub fn created(task_id: TaskId, task: &NewTask, now: &str) -> Self {
+    pub(crate) fn created(task_id: TaskId, task: &NewTask, now: &str) -> Self {
         let line = format!("Task started: {now}");
         let mut data = preview(&task.content);
         if let Some(delay) = task.delay {
@@ -90,7 +90,12 @@ impl Row {
         Self::of_task(EventType::TaskCreated, task_id, Some(line), data)
     }
 
-    pub fn imported(task_id: TaskId, content: &str, line: Option<String>, at: Timestamp) -> Self {
+    pub(crate) fn imported(
+        task_id: TaskId,
+        content: &str,
+        line: Option<String>,
+        at: Timestamp,
+    ) -> Self {
         let data = preview(content);
         Self {
             at: Some(at),
@@ -98,7 +103,7 @@ impl Row {
         }
     }
 
-    pub fn imported_line(task_id: TaskId, line: String, at: Timestamp) -> Self {
+    pub(crate) fn imported_line(task_id: TaskId, line: String, at: Timestamp) -> Self {
         Self {
             at: Some(at),
             ..Self::of_task(EventType::TaskLog, task_id, Some(line), "{}".to_owned())
@@ -106,20 +111,20 @@ impl Row {
     }
 
     /// The row, written only if the attempt has reached `status`.
-    pub fn if_reached(self, attempt: Attempt, status: TaskStatus) -> Self {
+    pub(crate) fn if_reached(self, attempt: Attempt, status: TaskStatus) -> Self {
         Self {
             guard: Some(Guard { attempt, status }),
             ..self
         }
     }
 
-    pub fn started(task_id: TaskId, attempt: i64, now: &str) -> Self {
+    pub(crate) fn started(task_id: TaskId, attempt: i64, now: &str) -> Self {
         let line = format!("Processing started: {now}");
         let data = format!("{{\"attempt\":{attempt}}}");
         Self::of_task(EventType::TaskStarted, task_id, Some(line), data)
     }
 
-    pub fn line(task_id: TaskId, agent: String, line: OutputLine) -> Self {
+    pub(crate) fn line(task_id: TaskId, agent: String, line: OutputLine) -> Self {
         let data = line_data(&line);
         Self {
             agent: Some(agent),
@@ -128,7 +133,7 @@ impl Row {
     }
 
     /// How a line stands that has not ended; it is told and never written.
-    pub fn live_line(task_id: TaskId, agent: String, line: OutputLine) -> Self {
+    pub(crate) fn live_line(task_id: TaskId, agent: String, line: OutputLine) -> Self {
         let data = line_data(&line);
         Self {
             agent: Some(agent),
@@ -136,13 +141,13 @@ impl Row {
         }
     }
 
-    pub fn progress(task_id: TaskId, progress: f64) -> Self {
+    pub(crate) fn progress(task_id: TaskId, progress: f64) -> Self {
         let data = json!({ "progress": progress }).to_string();
         Self::of_task(EventType::TaskProgress, task_id, None, data)
     }
 
     /// More of a task's answer; no line of its log.
-    pub fn output(task_id: TaskId, agent: String, text: &str) -> Self {
+    pub(crate) fn output(task_id: TaskId, agent: String, text: &str) -> Self {
         let data = json!({ "text": text }).to_string();
         Self {
             agent: Some(agent),
@@ -150,13 +155,13 @@ impl Row {
         }
     }
 
-    pub fn completed(task_id: TaskId, result: &str, now: &str) -> Self {
+    pub(crate) fn completed(task_id: TaskId, result: &str, now: &str) -> Self {
         let line = format!("Processing completed: {now}");
         let data = format!("{{\"result_length\":{}}}", result.chars().count());
         Self::of_task(EventType::TaskCompleted, task_id, Some(line), data)
     }
 
-    pub fn failed(task_id: TaskId, failure: Failure, error: &str, now: &str) -> Self {
+    pub(crate) fn failed(task_id: TaskId, failure: Failure, error: &str, now: &str) -> Self {
         if failure == Failure::Aborted {
             let line = format!("Task aborted: {now}");
             return Self::of_task(EventType::TaskAborted, task_id, Some(line), "{}".to_owned());
@@ -168,7 +173,7 @@ impl Row {
 
     /// The task waits again, until `later` or for a free place alone; `because` completes "Attempt 1 …",
     /// `error` is the attempt's, if it failed.
-    pub fn retrying(
+    pub(crate) fn retrying(
         task_id: TaskId,
         attempt: i64,
         because: &str,
@@ -196,7 +201,7 @@ impl Row {
     }
 
     /// The task waits again because somebody wants that, and not before `run_at` if that lies ahead.
-    pub fn retried_by_hand(
+    pub(crate) fn retried_by_hand(
         task_id: TaskId,
         attempt: i64,
         run_at: Timestamp,
@@ -216,7 +221,7 @@ impl Row {
     }
 
     /// The row as the database takes it.
-    pub fn to_insert(&self) -> InsertLog<'_> {
+    pub(crate) fn to_insert(&self) -> InsertLog<'_> {
         InsertLog(
             self.task_id,
             self.kind.as_str(),
@@ -231,12 +236,12 @@ impl Row {
     }
 
     /// Whether `event` is this row, read back.
-    pub fn is(&self, event: &Event) -> bool {
+    pub(crate) fn is(&self, event: &Event) -> bool {
         (self.kind, self.task_id, &self.message) == (event.kind, event.task_id, &event.message)
     }
 
     /// The row as it will be read back, once it has its `id`.
-    pub fn into_event(self, id: i64, now: Timestamp) -> Event {
+    pub(crate) fn into_event(self, id: i64, now: Timestamp) -> Event {
         let mut event = Event::new(id, self.kind, self.at.unwrap_or(now), self.data);
         event.task_id = self.task_id;
         event.agent = self.agent;

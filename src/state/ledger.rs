@@ -16,22 +16,22 @@ use crate::models::{Attempt, ClaimedTask, HiveLink, Lease, Pause, QueueStatus, T
 
 /// The queue as the Writer knows it.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     limits: Arc<Limits>,
-    pub pause: Option<Pause>,
+    pub(crate) pause: Option<Pause>,
     /// Processors that start nothing, though the queue does.
-    pub closed: HashMap<String, Pause>,
+    pub(crate) closed: HashMap<String, Pause>,
     /// Whether somebody takes claimed tasks.
-    pub claiming: bool,
+    pub(crate) claiming: bool,
     /// Tasks may look due that are not: the clock was set forward, and times are being put back.
-    pub restoring: bool,
-    pub lanes: Lanes,
+    pub(crate) restoring: bool,
+    pub(crate) lanes: Lanes,
     /// Tasks that wait for other tasks; they are in no lane.
-    pub blocked: u64,
+    pub(crate) blocked: u64,
     /// Tasks that some waiting task waits for.
-    pub upstream: HashSet<TaskId>,
-    pub offers: Vec<Offer>,
-    pub hive: HiveLink,
+    pub(crate) upstream: HashSet<TaskId>,
+    pub(crate) offers: Vec<Offer>,
+    pub(crate) hive: HiveLink,
     running: HashMap<i64, Slot>,
     /// Running tasks that take a place of the queue's.
     running_here: u64,
@@ -54,10 +54,10 @@ struct Slot {
 }
 
 /// A place that an attempt has given back.
-pub(super) struct Freed {
-    pub processor: String,
+pub(crate) struct Freed {
+    pub(crate) processor: String,
     /// When the attempt began.
-    pub since: Timestamp,
+    pub(crate) since: Timestamp,
 }
 
 impl Slot {
@@ -75,7 +75,7 @@ impl Slot {
 }
 
 impl Ledger {
-    pub fn new(limits: Limits, pause: Option<Pause>) -> Self {
+    pub(crate) fn new(limits: Limits, pause: Option<Pause>) -> Self {
         Self {
             limits: Arc::new(limits),
             pause,
@@ -97,16 +97,16 @@ impl Ledger {
         }
     }
 
-    pub fn limits(&self) -> &Limits {
+    pub(crate) fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    pub fn set_limits(&mut self, limits: Limits) {
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
         self.limits = Arc::new(limits);
         self.lanes.wake_all();
     }
 
-    pub fn status(&self) -> QueueStatus {
+    pub(crate) fn status(&self) -> QueueStatus {
         let running = self.running.len() as u64;
         QueueStatus {
             paused: self.pause.is_some(),
@@ -119,20 +119,20 @@ impl Ledger {
         }
     }
 
-    pub fn pending_total(&self) -> u64 {
+    pub(crate) fn pending_total(&self) -> u64 {
         self.lanes.total() + self.blocked
     }
 
-    pub fn running_total(&self) -> u64 {
+    pub(crate) fn running_total(&self) -> u64 {
         self.running.len() as u64
     }
 
-    pub fn running_of_processor(&self, name: &str) -> u64 {
+    pub(crate) fn running_of_processor(&self, name: &str) -> u64 {
         self.running_by_processor.get(name).copied().unwrap_or(0)
     }
 
     /// The running tasks of a processor or of a key, or all.
-    pub fn running_tasks<'a>(
+    pub(crate) fn running_tasks<'a>(
         &'a self,
         processor: Option<&'a str>,
         key: Option<&'a str>,
@@ -148,22 +148,22 @@ impl Ledger {
     }
 
     /// The processors that run something.
-    pub fn running_processors(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn running_processors(&self) -> impl Iterator<Item = &str> {
         self.running_by_processor.keys().map(String::as_str)
     }
 
-    pub fn running_of_key(&self, key: &str) -> u64 {
+    pub(crate) fn running_of_key(&self, key: &str) -> u64 {
         self.running_by_key.get(key).copied().unwrap_or(0)
     }
 
     /// When the processor's rate allows the next start, if it allows none now.
-    pub fn processor_rate_frees_at(&self, name: &str, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn processor_rate_frees_at(&self, name: &str, now: Timestamp) -> Option<Timestamp> {
         let rate = self.limits.processor(name).rate?;
         self.processor_starts.get(name)?.frees_at(now, rate)
     }
 
     /// When the key's rate allows the next start, if it allows none now.
-    pub fn key_rate_frees_at(&self, key: &str, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn key_rate_frees_at(&self, key: &str, now: Timestamp) -> Option<Timestamp> {
         let rate = self.limits.key(key).rate?;
         self.key_starts.get(key)?.frees_at(now, rate)
     }
@@ -171,7 +171,11 @@ impl Ledger {
     /// What may start now, if the attempts in `ending` give their places back first.
     ///
     /// It costs as much as there are ending attempts, not as much as there are processors or keys.
-    pub fn room<'a>(&self, ending: impl Iterator<Item = &'a Attempt>, now: Timestamp) -> Room {
+    pub(crate) fn room<'a>(
+        &self,
+        ending: impl Iterator<Item = &'a Attempt>,
+        now: Timestamp,
+    ) -> Room {
         let mut here = self.running_here;
         let mut bytes = self.running_bytes;
         let mut room = Room {
@@ -196,7 +200,7 @@ impl Ledger {
     }
 
     /// Tasks of this processor that may start at `now`, after this change.
-    pub fn free_of_processor(&self, name: &str, change: Change, now: Timestamp) -> u64 {
+    pub(crate) fn free_of_processor(&self, name: &str, change: Change, now: Timestamp) -> u64 {
         if self
             .closed
             .get(name)
@@ -210,7 +214,7 @@ impl Ledger {
     }
 
     /// Tasks of this key that may start at `now`, after this change.
-    pub fn free_of_key(&self, key: &str, change: Change, now: Timestamp) -> u64 {
+    pub(crate) fn free_of_key(&self, key: &str, change: Change, now: Timestamp) -> u64 {
         let running = self.running_by_key.get(key);
         let starts = self.key_starts.get(key);
         free(self.limits.key(key), running, starts, change, now)
@@ -218,7 +222,7 @@ impl Ledger {
 
     /// Whether a task that waits could start with this room. The lanes must have been advanced to its
     /// time.
-    pub fn can_start(&self, room: &Room) -> bool {
+    pub(crate) fn can_start(&self, room: &Room) -> bool {
         let has_room = |key: &str| room.of_key(self, key) > 0;
         let mut processors = self.lanes.processors();
         !room.closed
@@ -231,13 +235,13 @@ impl Ledger {
     }
 
     /// An attempt has started.
-    pub fn add_running(&mut self, task: &ClaimedTask, now: Timestamp) {
+    pub(crate) fn add_running(&mut self, task: &ClaimedTask, now: Timestamp) {
         self.remember_start(&task.processor, task.concurrency_key.as_deref(), now);
         self.recall_running(task, now);
     }
 
     /// An attempt has been running since then. Its start is not counted for the rates.
-    pub fn recall_running(&mut self, task: &ClaimedTask, since: Timestamp) {
+    pub(crate) fn recall_running(&mut self, task: &ClaimedTask, since: Timestamp) {
         // Another program can make a running row wait again; its place goes to the new attempt.
         if let Some(earlier) = self.running.get(&task.attempt.seq).map(|slot| slot.attempt) {
             self.remove_running(&earlier);
@@ -266,7 +270,7 @@ impl Ledger {
     }
 
     /// The clock was set: everything is as long ago as it was.
-    pub fn shift(&mut self, seconds: f64) {
+    pub(crate) fn shift(&mut self, seconds: f64) {
         for slot in self.running.values_mut() {
             slot.since = slot.since.shifted(seconds);
         }
@@ -278,13 +282,13 @@ impl Ledger {
     }
 
     /// No start is known any more.
-    pub fn forget_starts(&mut self) {
+    pub(crate) fn forget_starts(&mut self) {
         self.processor_starts.clear();
         self.key_starts.clear();
     }
 
     /// A start, for the rates.
-    pub fn remember_start(&mut self, processor: &str, key: Option<&str>, at: Timestamp) {
+    pub(crate) fn remember_start(&mut self, processor: &str, key: Option<&str>, at: Timestamp) {
         if let Some(rate) = self.limits.processor(processor).rate {
             let starts = self.processor_starts.entry(processor.to_owned());
             starts.or_default().push(at, rate);
@@ -315,14 +319,14 @@ impl Ledger {
     }
 
     /// Whether the attempt holds a place.
-    pub fn is_running(&self, attempt: &Attempt) -> bool {
+    pub(crate) fn is_running(&self, attempt: &Attempt) -> bool {
         self.running
             .get(&attempt.seq)
             .is_some_and(|slot| slot.attempt == *attempt)
     }
 
     /// Frees the attempt's place, if it has one.
-    pub fn remove_running(&mut self, attempt: &Attempt) -> Option<Freed> {
+    pub(crate) fn remove_running(&mut self, attempt: &Attempt) -> Option<Freed> {
         if !self.is_running(attempt) {
             return None;
         }
@@ -341,7 +345,7 @@ impl Ledger {
     }
 
     /// The lanes whose keys get places back when these attempts end may have something to start.
-    pub fn wake_lanes<'a>(&mut self, ending: impl Iterator<Item = &'a Attempt>) {
+    pub(crate) fn wake_lanes<'a>(&mut self, ending: impl Iterator<Item = &'a Attempt>) {
         for slot in ending.filter_map(|attempt| self.running.get(&attempt.seq)) {
             if let Some(key) = &slot.key {
                 self.lanes.wake(key);
@@ -350,7 +354,7 @@ impl Ledger {
     }
 
     /// The lane from which a running attempt came.
-    pub fn lane_of(&self, attempt: &Attempt) -> Option<LaneName<'_>> {
+    pub(crate) fn lane_of(&self, attempt: &Attempt) -> Option<LaneName<'_>> {
         self.running.get(&attempt.seq).map(Slot::lane)
     }
 }

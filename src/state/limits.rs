@@ -8,24 +8,24 @@ use crate::config::Rate;
 
 /// All limits of the queue.
 #[derive(Clone, Debug, Default)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Tasks; `None` when limits are off.
-    pub running: Option<u64>,
+    pub(crate) running: Option<u64>,
     /// Bytes of contents: the bound that is left when limits are off.
-    pub running_bytes: usize,
+    pub(crate) running_bytes: usize,
     /// Processors that have limits of their own.
-    pub processors: HashMap<String, Rule>,
+    pub(crate) processors: HashMap<String, Rule>,
     /// Concurrency keys that have limits of their own.
-    pub keys: HashMap<String, Rule>,
+    pub(crate) keys: HashMap<String, Rule>,
     /// The limits of every other key.
-    pub any_key: Rule,
+    pub(crate) any_key: Rule,
     /// Where the tasks of each processor run. Those of any other wait until it is configured.
-    pub homes: HashMap<String, Home>,
+    pub(crate) homes: HashMap<String, Home>,
 }
 
 /// Where tasks run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Home {
+pub(crate) enum Home {
     /// In places of the queue's.
     Here,
     /// Outside: they start when somebody offers to run them, and take no place of the queue's. A worker
@@ -37,28 +37,28 @@ pub enum Home {
 
 /// The limits of one processor or one key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rule {
+pub(crate) struct Rule {
     /// At most this many at a time.
-    pub concurrency: Option<u64>,
-    pub rate: Option<Rate>,
+    pub(crate) concurrency: Option<u64>,
+    pub(crate) rate: Option<Rate>,
 }
 
 impl Limits {
-    pub fn processor(&self, name: &str) -> Rule {
+    pub(crate) fn processor(&self, name: &str) -> Rule {
         self.processors.get(name).copied().unwrap_or_default()
     }
 
-    pub fn key(&self, key: &str) -> Rule {
+    pub(crate) fn key(&self, key: &str) -> Rule {
         self.keys.get(key).copied().unwrap_or(self.any_key)
     }
 
     /// Where this processor's tasks run, if it is configured.
-    pub fn home(&self, processor: &str) -> Option<Home> {
+    pub(crate) fn home(&self, processor: &str) -> Option<Home> {
         self.homes.get(processor).copied()
     }
 
     /// Whether some rate needs to know of starts that `before` did not keep.
-    pub fn rates_look_further_than(&self, before: &Self) -> bool {
+    pub(crate) fn rates_look_further_than(&self, before: &Self) -> bool {
         let further = |rule: Rule, before: Rule| {
             let period = |rule: Rule| rule.rate.map(|rate| rate.per);
             period(rule) > period(before)
@@ -71,14 +71,14 @@ impl Limits {
     }
 
     /// How long a start of a task of this lane counts for a rate, if it does.
-    pub(super) fn period(&self, lane: LaneName<'_>) -> Option<Duration> {
+    pub(crate) fn period(&self, lane: LaneName<'_>) -> Option<Duration> {
         let key = lane.key.and_then(|key| self.key(key).rate);
         let rates = self.processor(lane.processor).rate.into_iter().chain(key);
         rates.map(|rate| rate.per).max()
     }
 
     /// The longest period that a rate looks back.
-    pub fn longest_period(&self) -> Option<Duration> {
+    pub(crate) fn longest_period(&self) -> Option<Duration> {
         let rules = self.processors.values().chain(self.keys.values());
         let rates = rules.chain([&self.any_key]).filter_map(|rule| rule.rate);
         rates.map(|rate| rate.per).max()

@@ -14,12 +14,12 @@ use crate::models::{Order, Task, TaskFilter, TaskStatus};
 const SORTED_LIMIT: i64 = 10_000;
 
 /// A page of tasks that pass a filter.
-pub struct Page {
-    pub tasks: Vec<Task>,
+pub(crate) struct Page {
+    pub(crate) tasks: Vec<Task>,
     /// Behind which row number the next page begins, if there is more.
-    pub next: Option<i64>,
+    pub(crate) next: Option<i64>,
     /// How many tasks there are on all pages, where that is quickly counted.
-    pub total: Option<i64>,
+    pub(crate) total: Option<i64>,
 }
 
 /// Which rows are meant, and how they are found.
@@ -44,9 +44,9 @@ enum Way {
 }
 
 /// A task that passed a filter, as far as it matters whether it still does.
-pub(super) struct Found {
-    pub seq: i64,
-    pub finished_at: Option<String>,
+pub(crate) struct Found {
+    pub(crate) seq: i64,
+    pub(crate) finished_at: Option<String>,
 }
 
 struct FoundRow {
@@ -55,7 +55,7 @@ struct FoundRow {
 }
 
 /// A page beyond row `cursor` with at most `limit` tasks, if wanted with their logs; fewer where they are large.
-pub(super) async fn page(
+pub(crate) async fn page(
     conn: &mut SqliteConnection,
     filter: &TaskFilter,
     order: Order,
@@ -86,7 +86,7 @@ pub(super) async fn page(
 }
 
 /// Up to `limit` tasks that pass the filter, beyond row `cursor`, none that arrived after row `upto`.
-pub(super) async fn find(
+pub(crate) async fn find(
     conn: &mut SqliteConnection,
     filter: &TaskFilter,
     order: Order,

@@ -12,17 +12,17 @@ use crate::models::{QueueStatus, Timestamp};
 
 /// The queue at one moment: all numbers fit together.
 #[derive(Debug)]
-pub struct Load {
-    pub status: QueueStatus,
+pub(crate) struct Load {
+    pub(crate) status: QueueStatus,
     /// Tasks that wait for other tasks.
-    pub blocked: u64,
-    pub processors: HashMap<String, ProcessorStatus>,
+    pub(crate) blocked: u64,
+    pub(crate) processors: HashMap<String, ProcessorStatus>,
     /// For how many seconds the task has been due that has been due longest, by processor.
-    pub oldest_due_seconds: HashMap<String, f64>,
+    pub(crate) oldest_due_seconds: HashMap<String, f64>,
 }
 
 impl Writer {
-    pub(super) fn load(&self, oldest: &[(String, DueTask)], now: Timestamp) -> Load {
+    pub(crate) fn load(&self, oldest: &[(String, DueTask)], now: Timestamp) -> Load {
         let mut oldest_due_seconds = HashMap::new();
         for (processor, task) in oldest {
             let seconds = now.seconds_since(self.ready.since(task)).max(0.0);
@@ -43,7 +43,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When it cannot be read, or the Writer is gone.
-    pub async fn load(&self) -> Result<Load, Error> {
+    pub(crate) async fn load(&self) -> Result<Load, Error> {
         let now = Timestamp::now().to_string();
         let oldest = waiting::oldest_due(&self.read, &now).await?;
         self.ask(|reply| Order::Load(oldest, reply)).await

@@ -34,7 +34,7 @@ const DATABASE: &str = "database";
 
 /// The exclusive right to the database; held while the service runs.
 #[derive(Debug)]
-pub struct Lock {
+pub(crate) struct Lock {
     path: PathBuf,
     file: File,
     /// The database file. `None` until it is there, and where it cannot be locked.
@@ -45,7 +45,7 @@ pub struct Lock {
 
 impl Lock {
     /// The lock file of a database: beside the file itself, whatever links lead to it.
-    pub fn path_of(database: &Path) -> PathBuf {
+    pub(crate) fn path_of(database: &Path) -> PathBuf {
         super::files::beside(database, ".lock")
     }
 
@@ -53,7 +53,7 @@ impl Lock {
     ///
     /// # Errors
     /// When another process has it, or the lock file cannot be written.
-    pub fn take(database: &Path) -> Result<Self, OpenError> {
+    pub(crate) fn take(database: &Path) -> Result<Self, OpenError> {
         let path = Self::path_of(database);
         let failed = |source| OpenError::Lock {
             path: path.clone(),
@@ -87,7 +87,7 @@ impl Lock {
     }
 
     /// Locks the database file too, if it is there. SQLite does not have it open yet.
-    pub(super) fn take_database(&mut self, database: &Path) -> Result<(), OpenError> {
+    pub(crate) fn take_database(&mut self, database: &Path) -> Result<(), OpenError> {
         if !cfg!(target_os = "linux") || self.database.is_some() {
             return Ok(());
         }
@@ -118,7 +118,7 @@ impl Lock {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn announce(&mut self, url: &str, files: &OpenFiles) -> io::Result<()> {
+    pub(crate) fn announce(&mut self, url: &str, files: &OpenFiles) -> io::Result<()> {
         let FileId { device, inode } = files.database();
         self.text = format!("{url}\n{DATABASE} {device} {inode}\n");
         self.write()
@@ -132,7 +132,7 @@ impl Lock {
 
     /// Looks again and again, until `stop`, whether the database and the lock file are still there, and makes the
     /// lock file anew if it is gone.
-    pub async fn keep(mut self, files: OpenFiles, stop: CancellationToken) -> Self {
+    pub(crate) async fn keep(mut self, files: OpenFiles, stop: CancellationToken) -> Self {
         let mut failures = 0;
         let looking = async {
             loop {
@@ -185,7 +185,7 @@ impl Drop for Lock {
 }
 
 /// The address that a lock file's text says, as it was written.
-pub fn announced_address(text: &str) -> &str {
+pub(crate) fn announced_address(text: &str) -> &str {
     text.lines().next().unwrap_or_default().trim()
 }
 
@@ -204,7 +204,7 @@ fn announced_database(text: &str) -> Option<FileId> {
 /// # Errors
 /// [`OpenError::Replaced`] when the service has another file open, [`OpenError::OtherName`] when the service
 /// knows the file by another name: its write-ahead log is beside that one.
-pub fn check_in_place(database: &Path) -> Result<(), OpenError> {
+pub(crate) fn check_in_place(database: &Path) -> Result<(), OpenError> {
     let path = Lock::path_of(database);
     if File::open(&path).is_ok_and(|file| is_locked(&file)) {
         let text = fs::read_to_string(&path).unwrap_or_default();

@@ -27,7 +27,7 @@ struct Revived {
 }
 
 impl Writer {
-    pub(super) async fn retry(&mut self, task: TaskId, at: RetryAt) -> Result<Retried, Error> {
+    pub(crate) async fn retry(&mut self, task: TaskId, at: RetryAt) -> Result<Retried, Error> {
         match self.status_of(task).await? {
             None => return Ok(Retried::Missing),
             Some(TaskStatus::Failed) => {}
@@ -49,7 +49,7 @@ impl Writer {
     }
 
     /// Retries those of these tasks that have failed as they were found; how many.
-    pub(super) async fn retry_found(&mut self, found: &[Found], at: RetryAt) -> Result<u64, Error> {
+    pub(crate) async fn retry_found(&mut self, found: &[Found], at: RetryAt) -> Result<u64, Error> {
         let time = Timestamp::now();
         self.begin().await?;
         let conn = &mut self.conn;
@@ -78,7 +78,7 @@ impl Writer {
         self.publish(committed).await;
     }
 
-    pub(super) async fn status_of(&mut self, task: TaskId) -> Result<Option<TaskStatus>, Error> {
+    pub(crate) async fn status_of(&mut self, task: TaskId) -> Result<Option<TaskStatus>, Error> {
         let id = task.hyphenated().to_string();
         let status = sqlx::query_scalar!(
             r#"SELECT status AS "status!: Text" FROM tasks WHERE id = ?1"#,

@@ -7,26 +7,26 @@ use sqlx::SqliteConnection;
 use super::{Error, writes};
 
 /// A [`crate::models::Pause`], while the queue is paused.
-pub(super) const PAUSE: &str = "pause";
+pub(crate) const PAUSE: &str = "pause";
 /// What the imported `state_dump.json` held besides the tasks.
-pub(super) const DUMP_FIELDS: &str = "dump_fields";
+pub(crate) const DUMP_FIELDS: &str = "dump_fields";
 /// The processor of tasks that name none.
-pub(super) const DEFAULT_PROCESSOR: &str = "default_processor";
+pub(crate) const DEFAULT_PROCESSOR: &str = "default_processor";
 /// A [`crate::models::Pause`] for each processor that starts nothing, by name.
-pub(super) const CLOSED: &str = "closed";
+pub(crate) const CLOSED: &str = "closed";
 /// The number of attempts of each processor's tasks, by name.
-pub(super) const MAX_ATTEMPTS: &str = "max_attempts";
+pub(crate) const MAX_ATTEMPTS: &str = "max_attempts";
 /// The order to the whole Hive that this service obeyed last, as it was published.
-pub(super) const HIVE_ORDER: &str = "hive_order";
+pub(crate) const HIVE_ORDER: &str = "hive_order";
 /// Set while tasks may wait whose `run_at` was brought forward because the clock was set back.
-pub(super) const BROUGHT_FORWARD: &str = "brought_forward";
+pub(crate) const BROUGHT_FORWARD: &str = "brought_forward";
 /// The newest journal row whose task the full-text index knows, a number.
-pub(super) const INDEXED_EVENT: &str = "indexed_event";
+pub(crate) const INDEXED_EVENT: &str = "indexed_event";
 /// The newest journal row that is counted in the table `stats`, a number.
-pub(super) const STATS_EVENT: &str = "stats_event";
+pub(crate) const STATS_EVENT: &str = "stats_event";
 
 /// What holds for rows that name no processor, or say no number of attempts.
-pub(super) async fn set_defaults(
+pub(crate) async fn set_defaults(
     conn: &mut SqliteConnection,
     processor: &str,
     max_attempts: &BTreeMap<String, i64>,

@@ -9,7 +9,7 @@ use crate::models::{ClaimedTask, Failure, Outcome, Timestamp};
 
 impl Writer {
     /// Waiting tasks have been claimed.
-    pub(super) fn count_claimed(&mut self, applied: &Applied, now: Timestamp) {
+    pub(crate) fn count_claimed(&mut self, applied: &Applied, now: Timestamp) {
         let mut waited = Vec::with_capacity(applied.claimed.len());
         for (task, due) in applied.claimed.iter().zip(&applied.due) {
             let seconds = now.seconds_since(self.ready.take(due)).max(0.0);
@@ -19,7 +19,7 @@ impl Writer {
     }
 
     /// Submissions were written, some of which found a place at once.
-    pub(super) fn count_submitted(&self, batch: &Batch, started: &[ClaimedTask], now: Timestamp) {
+    pub(crate) fn count_submitted(&self, batch: &Batch, started: &[ClaimedTask], now: Timestamp) {
         for submission in &batch.submissions {
             self.meters.of(&submission.task.processor).created.inc();
         }
@@ -35,7 +35,7 @@ impl Writer {
     }
 
     /// An attempt has ended and its task is final; for the charts, how long it ran.
-    pub(super) fn count_finished(
+    pub(crate) fn count_finished(
         &self,
         report: &Report,
         freed: Option<Freed>,
@@ -54,7 +54,7 @@ impl Writer {
     }
 
     /// An attempt has ended and its task waits again.
-    pub(super) fn count_retried(&self, freed: Option<Freed>, now: Timestamp) {
+    pub(crate) fn count_retried(&self, freed: Option<Freed>, now: Timestamp) {
         if let Some(freed) = freed {
             self.meters.of(&freed.processor).retries.inc();
             self.stats.count(now, [self.count_run(&freed, now)]);
@@ -67,7 +67,7 @@ impl Writer {
         Happened::ran(seconds)
     }
 
-    pub(super) fn meter_purged(&self, task: &writes::Purged) {
+    pub(crate) fn meter_purged(&self, task: &writes::Purged) {
         self.meters.of(&task.processor).failed(Failure::Purged, 1);
     }
 }

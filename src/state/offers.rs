@@ -8,7 +8,7 @@ use crate::models::{Lease, LeaseOrigin, OfferId};
 
 impl Writer {
     /// Up to `limit` tasks of these processors have somebody to run them.
-    pub(super) fn offer(&mut self, id: OfferId, processors: Vec<String>, limit: u64) {
+    pub(crate) fn offer(&mut self, id: OfferId, processors: Vec<String>, limit: u64) {
         self.ledger.offers.push(Offer {
             id,
             processors: Arc::from(processors),
@@ -18,13 +18,13 @@ impl Writer {
     }
 
     /// Ends an offer; how many of its tasks have not started.
-    pub(super) fn withdraw(&mut self, id: OfferId) -> u64 {
+    pub(crate) fn withdraw(&mut self, id: OfferId) -> u64 {
         let ended = self.ledger.offers.extract_if(.., |offer| offer.id == id);
         ended.map(|offer| offer.left).sum()
     }
 
     /// A task has started on these terms: its offer has room for one less.
-    pub(super) fn take_offer(&mut self, lease: Option<Lease>) {
+    pub(crate) fn take_offer(&mut self, lease: Option<Lease>) {
         let Some(LeaseOrigin::Offer(id)) = lease.map(|lease| lease.origin) else {
             return;
         };

@@ -47,7 +47,7 @@ const QUESTION_MESSAGES: usize = 1024;
 const CRASHES_UNTIL_LOST: i64 = 3;
 
 /// A database that is open and locked, and not yet served.
-pub struct Opened {
+pub(crate) struct Opened {
     connections: Connections,
     /// Interrupted tasks that run again.
     requeued: Vec<Interrupted>,
@@ -58,37 +58,37 @@ pub struct Opened {
 }
 
 /// With what the Writer starts.
-pub struct Start<'a> {
-    pub limits: Limits,
-    pub metrics: Metrics,
-    pub poll_interval: Duration,
-    pub inbox_limit_bytes: usize,
+pub(crate) struct Start<'a> {
+    pub(crate) limits: Limits,
+    pub(crate) metrics: Metrics,
+    pub(crate) poll_interval: Duration,
+    pub(crate) inbox_limit_bytes: usize,
     /// The processor of rows that name none.
-    pub default_processor: &'a str,
+    pub(crate) default_processor: &'a str,
     /// The number of attempts of rows that say none, by processor.
-    pub max_attempts: BTreeMap<String, i64>,
+    pub(crate) max_attempts: BTreeMap<String, i64>,
     /// Whether the Hive takes tasks, until [`StateManager::set_hive_link`] says otherwise.
-    pub hive: HiveLink,
+    pub(crate) hive: HiveLink,
 }
 
 /// What recovery has put right.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Recovered {
+pub(crate) struct Recovered {
     /// Tasks that run again.
-    pub requeued: usize,
+    pub(crate) requeued: usize,
     /// Tasks that have failed as `lost`.
-    pub lost: usize,
+    pub(crate) lost: usize,
 }
 
 /// The Writer's end: resolves when it has closed the database, or with the reason why the process
 /// must not go on.
-pub type WriterHandle = JoinHandle<Result<(), Error>>;
+pub(crate) type WriterHandle = JoinHandle<Result<(), Error>>;
 
 /// Opens, locks and migrates the database at `path`, creating it as needed.
 ///
 /// # Errors
 /// One sentence for the person who starts the service.
-pub async fn open(path: &Path, durability: Durability) -> Result<Opened, OpenError> {
+pub(crate) async fn open(path: &Path, durability: Durability) -> Result<Opened, OpenError> {
     let mut connections = connect::open(path, durability).await?;
     let journalled = clock::journalled(&mut connections.write).await;
     let journalled = journalled.map_err(|error| OpenError::sqlite(path, &error))?;
@@ -106,7 +106,7 @@ impl Opened {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn interrupted(&mut self) -> Result<Vec<(TaskId, String)>, Error> {
+    pub(crate) async fn interrupted(&mut self) -> Result<Vec<(TaskId, String)>, Error> {
         let interrupted = reads::processing(&mut self.connections.write).await?;
         let interrupted = interrupted.into_iter();
         Ok(interrupted
@@ -120,7 +120,10 @@ impl Opened {
     ///
     /// # Errors
     /// When it could not be stored; then nothing was changed.
-    pub async fn recover(&mut self, is_outside: impl Fn(&str) -> bool) -> Result<Recovered, Error> {
+    pub(crate) async fn recover(
+        &mut self,
+        is_outside: impl Fn(&str) -> bool,
+    ) -> Result<Recovered, Error> {
         let conn = &mut self.connections.write;
         let interrupted = reads::processing(&mut *conn).await?;
         if interrupted.is_empty() {
@@ -166,7 +169,7 @@ impl Opened {
     ///
     /// # Errors
     /// When what the service remembers cannot be read.
-    pub async fn start(
+    pub(crate) async fn start(
         mut self,
         start: Start<'_>,
     ) -> Result<(StateManager, WriterHandle, Lock), Error> {

@@ -23,18 +23,18 @@ use super::files::beside;
 /// What SQLite keeps of a database in WAL mode: the file itself, the log, and the log's index.
 const ENDINGS: [&str; 3] = ["", "-wal", "-shm"];
 /// What a client hears instead of an answer.
-pub(super) const REFUSAL: &str = "its files were replaced or removed while the service runs, so what it accepted \
+pub(crate) const REFUSAL: &str = "its files were replaced or removed while the service runs, so what it accepted \
      now would be lost; `venom doctor` names the file and what to do";
 
 /// A file as the file system knows it, whatever its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FileId {
-    pub device: u64,
-    pub inode: u64,
+pub(crate) struct FileId {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
 }
 
 impl FileId {
-    pub fn of(file: &Metadata) -> Self {
+    pub(crate) fn of(file: &Metadata) -> Self {
         Self {
             device: file.dev(),
             inode: file.ino(),
@@ -44,7 +44,7 @@ impl FileId {
 
 /// The files that the service has open; clone it freely.
 #[derive(Clone, Debug)]
-pub struct OpenFiles(Arc<Inner>);
+pub(crate) struct OpenFiles(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -62,7 +62,7 @@ enum Instead {
 
 /// A file that is open and no longer at its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LostFile {
+pub(crate) struct LostFile {
     path: PathBuf,
     instead: Instead,
     /// Whether it is the database itself. The other two hold nothing that the Writer cannot copy back.
@@ -71,12 +71,12 @@ pub struct LostFile {
 
 impl LostFile {
     /// What happened, as a sentence without a full stop.
-    pub fn what(&self) -> String {
+    pub(crate) fn what(&self) -> String {
         self.happened_to(&self.path)
     }
 
     /// The same without the folder, for clients.
-    pub fn what_briefly(&self) -> String {
+    pub(crate) fn what_briefly(&self) -> String {
         let name = Path::new(self.path.file_name().unwrap_or_default());
         format!("the database file {}", self.happened_to(name))
     }
@@ -92,7 +92,7 @@ impl LostFile {
     }
 
     /// What to do about it.
-    pub fn advice(&self) -> &'static str {
+    pub(crate) fn advice(&self) -> &'static str {
         match self.is_database {
             true => {
                 "put the file back that was there, or save the tasks with `venom export`; then start the service \
@@ -101,15 +101,11 @@ impl LostFile {
             false => "start the service again; what it has accepted is in the database",
         }
     }
-
-    pub fn is_database(&self) -> bool {
-        self.is_database
-    }
 }
 
 impl OpenFiles {
     /// Remembers the files of the database at `path`, which SQLite has just opened in WAL mode.
-    pub(super) fn of(path: &Path) -> io::Result<Self> {
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
         // A later change of the working directory or of a link leads nowhere else.
         let path = std::path::absolute(path)?;
         let known = |ending| {
@@ -125,12 +121,12 @@ impl OpenFiles {
     }
 
     /// The database itself.
-    pub fn database(&self) -> FileId {
+    pub(crate) fn database(&self) -> FileId {
         self.0.files[0].1
     }
 
     /// The first of the files that is no longer at its path. The log has it once.
-    pub fn lost(&self) -> Option<LostFile> {
+    pub(crate) fn lost(&self) -> Option<LostFile> {
         let mut files = self.0.files.iter().enumerate();
         let lost = files.find_map(|(index, (path, id))| {
             Some(LostFile {
@@ -164,7 +160,7 @@ impl OpenFiles {
     }
 
     /// From now on the connection commits nothing while a file is lost.
-    pub(super) async fn guard(&self, conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    pub(crate) async fn guard(&self, conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         let files = self.clone();
         let mut handle = conn.lock_handle().await?;
         handle.set_commit_hook(move || files.lost().is_none());
@@ -187,7 +183,7 @@ fn instead_of(path: &Path, id: FileId) -> Option<Instead> {
 
 /// Leaves the files at the log's path alone when the connection closes: they may be another database's. SQLite
 /// removes them by name.
-pub(super) async fn keep_log_at_close(conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+pub(crate) async fn keep_log_at_close(conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     let mut handle = conn.lock_handle().await?;
     let mut keeps: std::ffi::c_int = 1;
     // SAFETY: the handle is locked for this call, and SQLite writes no more than the integer.
@@ -225,7 +221,7 @@ mod tests {
             fs::copy(&aside, &file).unwrap();
             let lost = files.lost().expect("a copy is another file");
             assert!(lost.what().contains("replaced"), "{}", lost.what());
-            assert_eq!(lost.is_database(), ending.is_empty());
+            assert_eq!(lost.is_database, ending.is_empty());
             let refused = sqlx::query(insert).execute(&mut connections.write).await;
             let error = crate::state::Error::from(refused.unwrap_err());
             assert!(error.to_string().contains("replaced or removed"), "{error}");

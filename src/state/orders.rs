@@ -25,7 +25,7 @@ impl Writer {
     ///
     /// # Errors
     /// Only [`Error::Corrupt`]: everything else is the asker's answer.
-    pub async fn obey(&mut self, order: Order) -> Result<(), Error> {
+    pub(crate) async fn obey(&mut self, order: Order) -> Result<(), Error> {
         match order {
             Order::Claim(claims, reply) => {
                 let recalled = std::mem::take(&mut self.recalled);
@@ -202,7 +202,7 @@ impl Writer {
         Ok(Paused { active, pause })
     }
 
-    pub(super) async fn resume(&mut self) -> Result<Resumed, Error> {
+    pub(crate) async fn resume(&mut self) -> Result<Resumed, Error> {
         if self.ledger.pause.is_none() {
             return Ok(self.resumed(false));
         }
@@ -227,7 +227,7 @@ impl Writer {
         Ok(self.resumed(true))
     }
 
-    pub(super) fn resumed(&self, was_paused: bool) -> Resumed {
+    pub(crate) fn resumed(&self, was_paused: bool) -> Resumed {
         let status = self.ledger.status();
         Resumed { was_paused, status }
     }
@@ -245,7 +245,7 @@ impl Writer {
         reads::newest_seq(&mut self.conn).await
     }
 
-    pub(super) async fn tell(
+    pub(crate) async fn tell(
         &mut self,
         level: &str,
         message: &str,
@@ -326,7 +326,7 @@ impl Writer {
 }
 
 /// Appends `rows` to the journal, inside the caller's transaction.
-pub(super) async fn journal(
+pub(crate) async fn journal(
     conn: &mut SqliteConnection,
     rows: Vec<Row>,
     time: Timestamp,
@@ -340,7 +340,7 @@ pub(super) async fn journal(
 }
 
 /// Answers whoever asked; lets only the fatal error through.
-pub(super) fn answer<T>(reply: Reply<T>, result: Result<T, Error>) -> Result<(), Error> {
+pub(crate) fn answer<T>(reply: Reply<T>, result: Result<T, Error>) -> Result<(), Error> {
     let fatal = match &result {
         Err(error @ Error::Corrupt(_)) => Err(error.clone()),
         _ => Ok(()),

@@ -27,19 +27,19 @@ const HOLDS_FACTOR: u32 = 20;
 /// How many tasks have each status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
-pub struct Counts {
-    pub pending: i64,
-    pub processing: i64,
-    pub completed: i64,
-    pub failed: i64,
+pub(crate) struct Counts {
+    pub(crate) pending: i64,
+    pub(crate) processing: i64,
+    pub(crate) completed: i64,
+    pub(crate) failed: i64,
 }
 
 /// The last count, and the lock by which those who ask meanwhile share the next one.
-pub(super) type LastCount = Arc<Mutex<Option<Counted>>>;
+pub(crate) type LastCount = Arc<Mutex<Option<Counted>>>;
 
 /// What was counted, when, and how long that took.
 #[derive(Debug)]
-pub(super) struct Counted {
+pub(crate) struct Counted {
     counts: Counts,
     at: Instant,
     took: Duration,
@@ -60,31 +60,31 @@ impl Counted {
 
 /// A task that waits for another one.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct Downstream {
+pub(crate) struct Downstream {
     #[schema(value_type = Uuid)]
-    pub id: TaskId,
-    pub status: TaskStatus,
-    pub processor: String,
+    pub(crate) id: TaskId,
+    pub(crate) status: TaskStatus,
+    pub(crate) processor: String,
 }
 
 /// The database as a file.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct FileUse {
-    pub database_bytes: i64,
+pub(crate) struct FileUse {
+    pub(crate) database_bytes: i64,
     /// Part of it that holds nothing and is used for what comes next.
-    pub free_bytes: i64,
+    pub(crate) free_bytes: i64,
     /// The task that arrived first of those that are there.
     #[schema(required)]
-    pub oldest_task: Option<Oldest>,
+    pub(crate) oldest_task: Option<Oldest>,
 }
 
 /// The task that arrived first.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[schema(as = OldestTask)]
-pub struct Oldest {
+pub(crate) struct Oldest {
     #[schema(value_type = Uuid)]
-    pub id: TaskId,
-    pub created_at: Timestamp,
+    pub(crate) id: TaskId,
+    pub(crate) created_at: Timestamp,
 }
 
 impl StateManager {
@@ -92,7 +92,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn counts(&self) -> Result<Counts, Error> {
+    pub(crate) async fn counts(&self) -> Result<Counts, Error> {
         let mut last = self.last_count.lock().await;
         if let Some(counted) = &*last
             && counted.holds(Instant::now())
@@ -134,7 +134,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn queue_pause(&self) -> Result<Option<Pause>, Error> {
+    pub(crate) async fn queue_pause(&self) -> Result<Option<Pause>, Error> {
         let stored = reads::meta(&self.read, meta::PAUSE).await?;
         let pause: Option<Pause> = stored.as_deref().map(serde_json::from_str).transpose()?;
         Ok(pause.filter(|pause| pause.holds_at(Timestamp::now())))
@@ -144,7 +144,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn downstream_of(&self, task: TaskId) -> Result<Vec<Downstream>, Error> {
+    pub(crate) async fn downstream_of(&self, task: TaskId) -> Result<Vec<Downstream>, Error> {
         let id = task.hyphenated().to_string();
         let rows = sqlx::query!(
             r#"SELECT id AS "id!: Text", status AS "status!: Text", processor AS "processor!: Text"
@@ -171,7 +171,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn file_use(&self) -> Result<FileUse, Error> {
+    pub(crate) async fn file_use(&self) -> Result<FileUse, Error> {
         let oldest = sqlx::query!(
             r#"SELECT id AS "id!: Text", created_at AS "created_at!: Text"
                  FROM tasks ORDER BY seq LIMIT 1"#

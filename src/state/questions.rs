@@ -27,7 +27,7 @@ const PROBE_BYTES: usize = 64 * 1024;
 const PROBE: &str = "storage_probe";
 
 /// Something that the Writer knows without a look at the database.
-pub(super) enum Question {
+pub(crate) enum Question {
     Status(Reply<QueueStatus>),
     /// The condition of every processor.
     Processors(Reply<HashMap<String, ProcessorStatus>>),
@@ -49,31 +49,31 @@ impl Question {
 }
 
 /// Questions that came, and those that are taken and wait for the end of the turn.
-pub(super) struct Questions {
-    pub inbox: mpsc::Receiver<Question>,
-    pub taken: Vec<Question>,
+pub(crate) struct Questions {
+    pub(crate) inbox: mpsc::Receiver<Question>,
+    pub(crate) taken: Vec<Question>,
 }
 
 impl Questions {
-    pub fn new(inbox: mpsc::Receiver<Question>) -> Self {
+    pub(crate) fn new(inbox: mpsc::Receiver<Question>) -> Self {
         let taken = Vec::new();
         Self { inbox, taken }
     }
 
     /// Waits for the next ones.
-    pub async fn arrive(&mut self) {
+    pub(crate) async fn arrive(&mut self) {
         let limit = self.inbox.max_capacity();
         self.inbox.recv_many(&mut self.taken, limit).await;
     }
 
     /// Takes those that are there.
-    pub fn take_waiting(&mut self) {
+    pub(crate) fn take_waiting(&mut self) {
         while let Ok(question) = self.inbox.try_recv() {
             self.taken.push(question);
         }
     }
 
-    pub fn answer(&mut self, ledger: &Ledger) {
+    pub(crate) fn answer(&mut self, ledger: &Ledger) {
         for question in self.taken.drain(..) {
             question.answer(ledger);
         }
@@ -81,7 +81,7 @@ impl Questions {
 }
 
 /// Waits for a write to end, and answers questions meanwhile if it takes long.
-pub(super) async fn while_answering<T>(
+pub(crate) async fn while_answering<T>(
     questions: &mut Questions,
     ledger: &Ledger,
     health: &Health,
@@ -104,14 +104,14 @@ pub(super) async fn while_answering<T>(
 
 impl Writer {
     /// Begins a transaction, which may have to wait for another program's. [`Writer::end`] it, whatever happens.
-    pub(super) async fn begin(&mut self) -> Result<(), Error> {
+    pub(crate) async fn begin(&mut self) -> Result<(), Error> {
         let begin = transaction::begin(&mut self.conn);
         let begun = while_answering(&mut self.questions, &self.ledger, &self.health, begin).await;
         self.note_storage(begun)
     }
 
     /// Commits what is `done`, or rolls back what was not.
-    pub(super) async fn end<T>(&mut self, done: Result<T, Error>) -> Result<T, Error> {
+    pub(crate) async fn end<T>(&mut self, done: Result<T, Error>) -> Result<T, Error> {
         let end = transaction::end(&mut self.conn, done);
         let ended = while_answering(&mut self.questions, &self.ledger, &self.health, end).await;
         let ended = self.note_storage(ended);
@@ -129,7 +129,7 @@ impl Writer {
     }
 
     /// Finds out whether the storage takes writes again, although nobody writes.
-    pub(super) async fn probe(&mut self) -> Result<(), Error> {
+    pub(crate) async fn probe(&mut self) -> Result<(), Error> {
         let text = format!("\"{}\"", "0".repeat(PROBE_BYTES));
         self.begin().await?;
         let written = writes::set_meta(&mut self.conn, PROBE, &text).await;

@@ -8,23 +8,23 @@ use crate::models::Timestamp;
 
 /// The recent starts of one processor or key, oldest first.
 #[derive(Debug, Default)]
-pub struct Starts(VecDeque<Timestamp>);
+pub(crate) struct Starts(VecDeque<Timestamp>);
 
 impl Starts {
     /// Takes a token.
-    pub fn push(&mut self, at: Timestamp, rate: Rate) {
+    pub(crate) fn push(&mut self, at: Timestamp, rate: Rate) {
         self.forget(at, rate);
         self.0.push_back(at);
     }
 
     /// Tokens in the bucket.
-    pub fn free(&self, now: Timestamp, rate: Rate) -> u64 {
+    pub(crate) fn free(&self, now: Timestamp, rate: Rate) -> u64 {
         let out = self.0.len() - self.returned(now, rate);
         u64::from(rate.starts).saturating_sub(out as u64)
     }
 
     /// When the bucket has a token again, if it has none.
-    pub fn frees_at(&self, now: Timestamp, rate: Rate) -> Option<Timestamp> {
+    pub(crate) fn frees_at(&self, now: Timestamp, rate: Rate) -> Option<Timestamp> {
         if self.free(now, rate) > 0 {
             return None;
         }
@@ -33,14 +33,14 @@ impl Starts {
     }
 
     /// The clock was set: the starts are as long ago as they were.
-    pub fn shift(&mut self, seconds: f64) {
+    pub(crate) fn shift(&mut self, seconds: f64) {
         for start in &mut self.0 {
             *start = start.shifted(seconds);
         }
     }
 
     /// Whether all tokens are back, so that nothing need be remembered.
-    pub fn is_idle(&self, now: Timestamp, rate: Rate) -> bool {
+    pub(crate) fn is_idle(&self, now: Timestamp, rate: Rate) -> bool {
         self.returned(now, rate) == self.0.len()
     }
 

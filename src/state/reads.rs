@@ -82,7 +82,7 @@ macro_rules! query_tasks {
 }
 
 /// The task of this id, if wanted with its log.
-pub(super) async fn task(
+pub(crate) async fn task(
     conn: impl SqliteExecutor<'_>,
     id: TaskId,
     with_logs: bool,
@@ -96,7 +96,7 @@ pub(super) async fn task(
 }
 
 /// The rows that clients cannot get as they stand: each one's id, and why.
-pub(super) async fn unreadable(
+pub(crate) async fn unreadable(
     conn: &mut SqliteConnection,
     mut found: impl FnMut(String, String),
 ) -> Result<(), sqlx::Error> {
@@ -137,7 +137,7 @@ pub(super) async fn unreadable(
 }
 
 /// Those of these tasks that are FAILED.
-pub(super) async fn failed_among(
+pub(crate) async fn failed_among(
     pool: &SqlitePool,
     tasks: &[TaskId],
 ) -> Result<HashSet<TaskId>, Error> {
@@ -155,7 +155,7 @@ pub(super) async fn failed_among(
 /// Tasks that arrived after row `after`, in order of arrival, each with its row number.
 ///
 /// Fewer than `limit` where they are large: only an empty page is the end.
-pub(super) async fn tasks_after(
+pub(crate) async fn tasks_after(
     pool: &SqlitePool,
     after: i64,
     limit: u32,
@@ -184,7 +184,7 @@ pub(super) async fn tasks_after(
 /// Tasks that arrived before row `before`, newest first, each with its row number.
 ///
 /// Fewer than `limit` where they are large: only an empty page is the end.
-pub(super) async fn tasks_before(
+pub(crate) async fn tasks_before(
     pool: &SqlitePool,
     before: i64,
     limit: u32,
@@ -216,7 +216,7 @@ pub(super) async fn tasks_before(
 }
 
 /// The tasks of these row numbers, in this order, if wanted with their logs.
-pub(super) async fn tasks_at(
+pub(crate) async fn tasks_at(
     conn: &mut SqliteConnection,
     seqs: &[i64],
     order: Order,
@@ -242,7 +242,7 @@ pub(super) async fn tasks_at(
 /// How many of these rows, in their order, fit in a page: at least one; 0 only if there is none.
 ///
 /// Nothing behind the last that fits is looked at, because counting a long log takes as long as it is.
-pub(super) async fn rows_of_a_page(
+pub(crate) async fn rows_of_a_page(
     conn: &mut SqliteConnection,
     seqs: &[i64],
     with_logs: bool,
@@ -349,7 +349,7 @@ impl TaskRow {
 }
 
 /// A task's status and result, without its log.
-pub(super) async fn task_state(
+pub(crate) async fn task_state(
     conn: impl SqliteExecutor<'_>,
     id: TaskId,
 ) -> Result<Option<(TaskStatus, Option<String>)>, Error> {
@@ -365,7 +365,7 @@ pub(super) async fn task_state(
 }
 
 /// A task's status and the number of its last attempt.
-pub(super) async fn task_attempt(
+pub(crate) async fn task_attempt(
     conn: impl SqliteExecutor<'_>,
     id: TaskId,
 ) -> Result<Option<(TaskStatus, i64)>, Error> {
@@ -381,7 +381,7 @@ pub(super) async fn task_attempt(
 }
 
 /// The processor of a task.
-pub(super) async fn task_processor(
+pub(crate) async fn task_processor(
     conn: impl SqliteExecutor<'_>,
     id: TaskId,
 ) -> Result<Option<String>, Error> {
@@ -397,14 +397,14 @@ pub(super) async fn task_processor(
 
 /// An attempt that was running when the service died.
 #[derive(Debug)]
-pub(super) struct Interrupted {
-    pub attempt: Attempt,
-    pub processor: String,
-    pub crashes: i64,
+pub(crate) struct Interrupted {
+    pub(crate) attempt: Attempt,
+    pub(crate) processor: String,
+    pub(crate) crashes: i64,
 }
 
 /// Every row that says it is running, but for those that outside workers have.
-pub(super) async fn processing(conn: impl SqliteExecutor<'_>) -> Result<Vec<Interrupted>, Error> {
+pub(crate) async fn processing(conn: impl SqliteExecutor<'_>) -> Result<Vec<Interrupted>, Error> {
     let rows = sqlx::query!(
         r#"SELECT seq AS "seq!", id AS "id!: Text", attempt AS "attempt!",
                   processor AS "processor!: Text", crashes AS "crashes!"
@@ -429,7 +429,7 @@ pub(super) async fn processing(conn: impl SqliteExecutor<'_>) -> Result<Vec<Inte
 }
 
 /// Every attempt that an outside worker has, without the task's content; with the time it began.
-pub(super) async fn leased(
+pub(crate) async fn leased(
     conn: impl SqliteExecutor<'_>,
 ) -> Result<Vec<(ClaimedTask, Timestamp)>, Error> {
     let rows = sqlx::query!(
@@ -477,7 +477,7 @@ pub(super) async fn leased(
 }
 
 /// The newest task's row number; 0 when there is none.
-pub(super) async fn newest_seq(conn: impl SqliteExecutor<'_>) -> Result<i64, Error> {
+pub(crate) async fn newest_seq(conn: impl SqliteExecutor<'_>) -> Result<i64, Error> {
     let newest = sqlx::query_scalar!(r#"SELECT coalesce(max(seq), 0) AS "seq!: i64" FROM tasks"#)
         .fetch_one(conn)
         .await?;
@@ -485,7 +485,7 @@ pub(super) async fn newest_seq(conn: impl SqliteExecutor<'_>) -> Result<i64, Err
 }
 
 /// The first row number after `after`.
-pub(super) async fn next_seq(
+pub(crate) async fn next_seq(
     conn: impl SqliteExecutor<'_>,
     after: i64,
 ) -> Result<Option<i64>, Error> {
@@ -499,7 +499,7 @@ pub(super) async fn next_seq(
 }
 
 /// What is remembered under `key`, as JSON.
-pub(super) async fn meta(
+pub(crate) async fn meta(
     conn: impl SqliteExecutor<'_>,
     key: &str,
 ) -> Result<Option<String>, Error> {

@@ -14,16 +14,16 @@ const MOMENTS: usize = 200_000;
 
 /// A waiting task, as far as it says since when it is due.
 #[derive(Clone, Debug)]
-pub(super) struct DueTask {
-    pub seq: i64,
-    pub run_at: Timestamp,
+pub(crate) struct DueTask {
+    pub(crate) seq: i64,
+    pub(crate) run_at: Timestamp,
     /// It waited for other tasks, or an attempt of it did not count.
-    pub was_held: bool,
-    pub is_imported: bool,
+    pub(crate) was_held: bool,
+    pub(crate) is_imported: bool,
 }
 
 /// Since when tasks are due whose `run_at` does not say it.
-pub(super) struct Ready {
+pub(crate) struct Ready {
     start: Timestamp,
     /// When tasks were imported last, or the start.
     imported: Timestamp,
@@ -31,7 +31,7 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    pub fn new(start: Timestamp) -> Self {
+    pub(crate) fn new(start: Timestamp) -> Self {
         Self {
             start,
             imported: start,
@@ -40,7 +40,7 @@ impl Ready {
     }
 
     /// The task in row `seq` can start from `now` on.
-    pub fn note(&mut self, seq: i64, now: Timestamp) {
+    pub(crate) fn note(&mut self, seq: i64, now: Timestamp) {
         if self.since.len() >= MOMENTS {
             self.since.clear();
         }
@@ -48,12 +48,12 @@ impl Ready {
     }
 
     /// Tasks were imported.
-    pub fn note_import(&mut self, now: Timestamp) {
+    pub(crate) fn note_import(&mut self, now: Timestamp) {
         self.imported = now;
     }
 
     /// The clock was set: everything is as long ago as it was.
-    pub fn shift(&mut self, seconds: f64) {
+    pub(crate) fn shift(&mut self, seconds: f64) {
         let noted = self.since.values_mut();
         for time in noted.chain([&mut self.start, &mut self.imported]) {
             *time = time.shifted(seconds);
@@ -61,7 +61,7 @@ impl Ready {
     }
 
     /// Since when the task is due.
-    pub fn since(&self, task: &DueTask) -> Timestamp {
+    pub(crate) fn since(&self, task: &DueTask) -> Timestamp {
         let held = task.was_held.then_some(self.start);
         let imported = task.is_imported.then_some(self.imported);
         let noted = self.since.get(&task.seq).copied();
@@ -70,7 +70,7 @@ impl Ready {
     }
 
     /// Since when the task was due, which starts.
-    pub fn take(&mut self, task: &DueTask) -> Timestamp {
+    pub(crate) fn take(&mut self, task: &DueTask) -> Timestamp {
         let since = self.since(task);
         self.since.remove(&task.seq);
         since

@@ -15,14 +15,14 @@ use crate::models::Timestamp;
 
 /// Settings of the queue that have changed.
 #[derive(Clone, Debug)]
-pub struct Reconfigured {
-    pub limits: Limits,
+pub(crate) struct Reconfigured {
+    pub(crate) limits: Limits,
     /// For rows that name none themselves.
-    pub default_processor: String,
+    pub(crate) default_processor: String,
     /// For rows that say nothing themselves, by processor.
-    pub max_attempts: BTreeMap<String, i64>,
+    pub(crate) max_attempts: BTreeMap<String, i64>,
     /// The keys of all settings that were read anew and hold with these.
-    pub applied: Vec<String>,
+    pub(crate) applied: Vec<String>,
 }
 
 impl Writer {
@@ -30,7 +30,7 @@ impl Writer {
     ///
     /// # Errors
     /// When it could not be stored; then nothing has changed.
-    pub(super) async fn set_limits(&mut self, change: Reconfigured) -> Result<(), Error> {
+    pub(crate) async fn set_limits(&mut self, change: Reconfigured) -> Result<(), Error> {
         let time = Timestamp::now();
         let Reconfigured { limits, .. } = change;
         let data = json!({ "done": "reload", "applied": change.applied });
@@ -60,7 +60,7 @@ impl Writer {
 
 /// Reads the starts that the rates look back on. If the clock is behind the `newest` event, they are as long
 /// ago as they were then.
-pub(super) async fn recall_starts(
+pub(crate) async fn recall_starts(
     conn: &mut SqliteConnection,
     ledger: &mut Ledger,
     newest: Option<Timestamp>,

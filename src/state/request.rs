@@ -17,17 +17,17 @@ use crate::models::{
 };
 
 /// Where the answer to a request goes.
-pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
 /// A message to the Writer that somebody waits for.
-pub(super) enum Request {
+pub(crate) enum Request {
     Submit(Box<Submission>),
     /// An order, and in whose name it is given.
     Order(Order, Option<Arc<str>>),
 }
 
 /// Everything that is not a submission.
-pub(super) enum Order {
+pub(crate) enum Order {
     /// From now on, claimed tasks go here.
     Claim(mpsc::UnboundedSender<Vec<ClaimedTask>>, Reply<()>),
     /// No more claims.
@@ -91,57 +91,57 @@ pub(super) enum Order {
 
 /// What is done to many tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub(crate) enum Change {
     Retry(RetryAt),
     Delete,
 }
 
 /// What was done to some of many tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Changed {
-    pub changed: u64,
+pub(crate) struct Changed {
+    pub(crate) changed: u64,
     /// Tasks that were kept, because open tasks need their results.
-    pub needed: u64,
+    pub(crate) needed: u64,
 }
 
 /// The answer to a pause.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Paused {
+pub(crate) struct Paused {
     /// Tasks that go on running.
-    pub active: u64,
+    pub(crate) active: u64,
     /// What holds after it.
-    pub pause: Pause,
+    pub(crate) pause: Pause,
 }
 
 /// The answer to a resume.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resumed {
+pub(crate) struct Resumed {
     /// Whether there was a pause to end.
-    pub was_paused: bool,
-    pub status: QueueStatus,
+    pub(crate) was_paused: bool,
+    pub(crate) status: QueueStatus,
 }
 
 /// The answer to a purge.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Purged {
-    pub removed: u64,
+pub(crate) struct Purged {
+    pub(crate) removed: u64,
     /// Tasks that go on running.
-    pub active: u64,
+    pub(crate) active: u64,
 }
 
 /// What is to be paused.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PauseRequest {
+pub(crate) struct PauseRequest {
     /// One processor; `None` stands for the whole queue.
-    pub processor: Option<String>,
+    pub(crate) processor: Option<String>,
     /// The pause ends by itself at this time.
-    pub until: Option<Timestamp>,
-    pub reason: Option<String>,
+    pub(crate) until: Option<Timestamp>,
+    pub(crate) reason: Option<String>,
 }
 
 impl PauseRequest {
     /// The pause that is asked for, from this moment on.
-    pub(super) fn pause(&self, by: Option<&str>) -> Pause {
+    pub(crate) fn pause(&self, by: Option<&str>) -> Pause {
         Pause {
             since: Timestamp::now(),
             until: self.until,
@@ -155,18 +155,18 @@ impl PauseRequest {
 
 /// What a schedule has to do at a due time.
 #[derive(Clone, Debug)]
-pub struct Due {
-    pub schedule: String,
-    pub time: Timestamp,
+pub(crate) struct Due {
+    pub(crate) schedule: String,
+    pub(crate) time: Timestamp,
     /// `None` skips the time.
-    pub task: Option<NewTask>,
+    pub(crate) task: Option<NewTask>,
     /// The schedule has come further than to `time`, by a clock that was ahead, and is to go on from there.
-    pub turns_back: bool,
+    pub(crate) turns_back: bool,
 }
 
 /// When a task starts that is retried by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RetryAt {
+pub(crate) enum RetryAt {
     /// As soon as it may, but for a task that never began: not before its `run_at`.
     AsGiven,
     /// As soon as it may.
@@ -175,7 +175,7 @@ pub enum RetryAt {
 
 /// The answer to a retry by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retried {
+pub(crate) enum Retried {
     Done {
         /// It does not start before this time, which it was given when it was submitted.
         later: Option<Timestamp>,
@@ -188,7 +188,7 @@ pub enum Retried {
 
 /// The answer to a deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deleted {
+pub(crate) enum Deleted {
     Done,
     /// There is no such task.
     Missing,

@@ -19,7 +19,7 @@ struct Released {
 
 impl Writer {
     /// Lets the attempts' tasks wait again.
-    pub(super) async fn release(&mut self, releases: Releases) -> Result<(), Error> {
+    pub(crate) async fn release(&mut self, releases: Releases) -> Result<(), Error> {
         match self.write_releases(&releases).await {
             Ok(released) => {
                 for (attempt, again, reply) in releases {

@@ -9,48 +9,48 @@ use super::limits::{Home, Limits};
 use crate::models::{Lease, LeaseOrigin, OfferId, Timestamp};
 
 /// What a task in the running set costs in memory besides its content, roughly.
-pub(super) const TASK_BYTES: usize = 1024;
+pub(crate) const TASK_BYTES: usize = 1024;
 
 #[derive(Debug)]
-pub(super) struct Room {
-    pub limits: Arc<Limits>,
+pub(crate) struct Room {
+    pub(crate) limits: Arc<Limits>,
     /// Nothing starts at all.
-    pub closed: bool,
-    pub tasks: u64,
-    pub bytes: Bytes,
-    pub now: Timestamp,
+    pub(crate) closed: bool,
+    pub(crate) tasks: u64,
+    pub(crate) bytes: Bytes,
+    pub(crate) now: Timestamp,
     /// What the transaction changes of the processors, and of the keys, that the ledger knows.
-    pub processors: HashMap<String, Change>,
-    pub keys: HashMap<String, Change>,
+    pub(crate) processors: HashMap<String, Change>,
+    pub(crate) keys: HashMap<String, Change>,
     /// Outside workers that wait for tasks, the first come first.
-    pub offers: Vec<Offer>,
+    pub(crate) offers: Vec<Offer>,
     /// Whether the Hive takes tasks.
-    pub hive: bool,
+    pub(crate) hive: bool,
 }
 
 /// Memory of tasks by where they run, so that those of one home do not keep out those of another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Bytes {
-    pub here: usize,
-    pub hive: usize,
+pub(crate) struct Bytes {
+    pub(crate) here: usize,
+    pub(crate) hive: usize,
 }
 
 impl Bytes {
-    pub fn add(&mut self, home: Home, bytes: usize) {
+    pub(crate) fn add(&mut self, home: Home, bytes: usize) {
         if let Some(own) = self.of(home) {
             *own += bytes;
         }
     }
 
     /// Takes so many away; all, if there are fewer.
-    pub fn take(&mut self, home: Home, bytes: usize) {
+    pub(crate) fn take(&mut self, home: Home, bytes: usize) {
         if let Some(own) = self.of(home) {
             *own = own.saturating_sub(bytes);
         }
     }
 
     /// What is left for each home if each may have `limit`.
-    pub fn left_of(self, limit: usize) -> Self {
+    pub(crate) fn left_of(self, limit: usize) -> Self {
         Self {
             here: limit.saturating_sub(self.here),
             hive: limit.saturating_sub(self.hive),
@@ -69,32 +69,32 @@ impl Bytes {
 
 /// What a transaction changes of a processor or a key.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Change {
+pub(crate) struct Change {
     /// Tasks that end, and so give their places back first.
-    pub ended: u64,
+    pub(crate) ended: u64,
     /// Tasks that start.
-    pub taken: u64,
+    pub(crate) taken: u64,
 }
 
 /// An outside worker that waits for tasks.
 #[derive(Clone, Debug)]
-pub(super) struct Offer {
-    pub id: OfferId,
-    pub processors: Arc<[String]>,
+pub(crate) struct Offer {
+    pub(crate) id: OfferId,
+    pub(crate) processors: Arc<[String]>,
     /// Tasks that it still takes.
-    pub left: u64,
+    pub(crate) left: u64,
 }
 
 /// A place that was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Slot {
+pub(crate) struct Slot {
     /// For a task that an outside worker runs.
-    pub lease: Option<Lease>,
+    pub(crate) lease: Option<Lease>,
 }
 
 impl Room {
     /// Tasks of this processor that may still start, as far as their keys allow it.
-    pub fn of_processor(&self, ledger: &Ledger, processor: &str) -> u64 {
+    pub(crate) fn of_processor(&self, ledger: &Ledger, processor: &str) -> u64 {
         if self.closed {
             return 0;
         }
@@ -104,13 +104,13 @@ impl Room {
     }
 
     /// Tasks of this key that may still start, as far as their processors allow it.
-    pub fn of_key(&self, ledger: &Ledger, key: &str) -> u64 {
+    pub(crate) fn of_key(&self, ledger: &Ledger, key: &str) -> u64 {
         let change = self.keys.get(key).copied();
         ledger.free_of_key(key, change.unwrap_or_default(), self.now)
     }
 
     /// A running task of this lane ends.
-    pub fn give_back(&mut self, lane: LaneName<'_>) {
+    pub(crate) fn give_back(&mut self, lane: LaneName<'_>) {
         change(&mut self.processors, lane.processor).ended += 1;
         if let Some(key) = lane.key {
             change(&mut self.keys, key).ended += 1;
@@ -120,7 +120,12 @@ impl Room {
     /// Takes a place for a task of this lane with a content of `bytes`, if there is one.
     ///
     /// The last free byte admits a task of any size, so that the largest content can run at all.
-    pub fn take(&mut self, ledger: &Ledger, lane: LaneName<'_>, bytes: usize) -> Option<Slot> {
+    pub(crate) fn take(
+        &mut self,
+        ledger: &Ledger,
+        lane: LaneName<'_>,
+        bytes: usize,
+    ) -> Option<Slot> {
         let is_full = lane.key.is_some_and(|key| self.of_key(ledger, key) == 0);
         if is_full || self.of_processor(ledger, lane.processor) == 0 {
             return None;

@@ -16,7 +16,7 @@ use crate::models::{
 impl Batch {
     /// The rows of the submissions; `histories` are their encoded `context_history`, where they
     /// have one.
-    pub fn task_rows<'a>(
+    pub(crate) fn task_rows<'a>(
         &'a self,
         plan: &Plan,
         histories: &'a [Option<String>],
@@ -49,7 +49,7 @@ impl Batch {
     }
 
     /// Which of the new tasks wait for which others: (upstream, downstream).
-    pub fn links(&self, plan: &Plan) -> Vec<(TaskId, TaskId)> {
+    pub(crate) fn links(&self, plan: &Plan) -> Vec<(TaskId, TaskId)> {
         let tasks = self.submissions.iter().zip(&plan.tasks);
         tasks
             .flat_map(|(submission, (id, _))| {
@@ -61,7 +61,7 @@ impl Batch {
 
     /// The answers that are to be given again to the same request; those of many tasks at once are one
     /// answer, kept with the first of them.
-    pub fn once_rows<'a>(&'a self, plan: &Plan) -> Vec<InsertOnce<'a>> {
+    pub(crate) fn once_rows<'a>(&'a self, plan: &Plan) -> Vec<InsertOnce<'a>> {
         let keyed = self.submissions.iter().enumerate();
         keyed
             .filter_map(|(index, submission)| {
@@ -75,7 +75,7 @@ impl Batch {
     }
 
     /// What the clients sent besides the known fields, and their traces, as `context_history`.
-    pub fn histories(&self) -> Vec<Option<String>> {
+    pub(crate) fn histories(&self) -> Vec<Option<String>> {
         let tasks = self.submissions.iter().map(|submission| &submission.task);
         tasks
             .map(|task| match (task.request.is_empty(), &task.trace) {
@@ -89,7 +89,7 @@ impl Batch {
     }
 
     /// The outcomes, all of which make a task final: releases have been taken out.
-    pub fn finish_rows(&self) -> Vec<FinishAttempt<'_>> {
+    pub(crate) fn finish_rows(&self) -> Vec<FinishAttempt<'_>> {
         self.reports
             .iter()
             .filter_map(|report| match report {
@@ -102,7 +102,7 @@ impl Batch {
     }
 
     /// The last progress of each attempt in this batch.
-    pub fn progress_rows(&self) -> Vec<SetProgress> {
+    pub(crate) fn progress_rows(&self) -> Vec<SetProgress> {
         let mut last = HashMap::new();
         for report in &self.reports {
             if let Report::Progress { attempt, progress } = report {
@@ -115,7 +115,7 @@ impl Batch {
     }
 
     /// What processors note about their attempts: the last note of each, since a processor notes under one name.
-    pub fn note_rows(&self) -> Vec<SetNote<'_>> {
+    pub(crate) fn note_rows(&self) -> Vec<SetNote<'_>> {
         let mut last = HashMap::new();
         for report in &self.reports {
             if let Report::Note {
@@ -136,7 +136,7 @@ impl Batch {
 
     /// The journal of the batch, in the order in which its changes are told: what was accepted, what
     /// was reported, what starts.
-    pub fn journal(&self, plan: &Plan, ledger: &Ledger, now: &str) -> Vec<Row> {
+    pub(crate) fn journal(&self, plan: &Plan, ledger: &Ledger, now: &str) -> Vec<Row> {
         let created = self.submissions.iter().zip(&plan.tasks);
         let mut rows: Vec<_> = created
             .map(|(submission, (id, _))| Row::created(*id, &submission.task, now))
@@ -160,7 +160,7 @@ impl Batch {
     }
 
     /// The starts that rates count, and until when.
-    pub fn start_rows<'a>(
+    pub(crate) fn start_rows<'a>(
         &'a self,
         plan: &'a Plan,
         ledger: &Ledger,
@@ -196,7 +196,7 @@ impl Batch {
     }
 
     /// The starts that outside workers get, and until when.
-    pub fn lease_rows(plan: &Plan, now: Timestamp) -> Vec<SetLease> {
+    pub(crate) fn lease_rows(plan: &Plan, now: Timestamp) -> Vec<SetLease> {
         let at_once = plan.tasks.iter();
         let at_once = at_once.filter_map(|(id, slot)| Some((*id, 1, (*slot)?.lease?)));
         let claimed = plan.claims.iter().filter_map(|claim| {
@@ -213,7 +213,7 @@ impl Batch {
 
     /// The submissions that start at once, as their executors get them; `first_seq` is the row number
     /// of the first submission.
-    pub fn started(&self, plan: &Plan, first_seq: i64) -> Vec<ClaimedTask> {
+    pub(crate) fn started(&self, plan: &Plan, first_seq: i64) -> Vec<ClaimedTask> {
         self.submissions
             .iter()
             .zip(&plan.tasks)

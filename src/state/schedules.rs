@@ -14,19 +14,19 @@ use super::text::Text;
 use crate::models::{TaskId, Timestamp};
 
 /// What the keys of schedules begin with. No client's key does: a header cannot carry it.
-pub(super) const OWN_KEY: char = '\u{1}';
+pub(crate) const OWN_KEY: char = '\u{1}';
 
 /// How far a schedule has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Progress {
+pub(crate) struct Progress {
     /// The last due time that was dealt with.
-    pub last_due: Timestamp,
+    pub(crate) last_due: Timestamp,
     /// The last task that it made, and when.
-    pub last_task: Option<(TaskId, Timestamp)>,
+    pub(crate) last_task: Option<(TaskId, Timestamp)>,
 }
 
 /// Every schedule that was ever started, by name.
-pub(super) async fn progress(
+pub(crate) async fn progress(
     conn: impl SqliteExecutor<'_>,
 ) -> Result<HashMap<String, Progress>, Error> {
     let rows = sqlx::query!(
@@ -48,7 +48,7 @@ pub(super) async fn progress(
 }
 
 /// Whether this due time has been dealt with.
-pub(super) async fn is_past(
+pub(crate) async fn is_past(
     conn: &mut SqliteConnection,
     name: &str,
     due: Timestamp,
@@ -66,7 +66,7 @@ pub(super) async fn is_past(
 
 /// This due time has been dealt with, by this task if there is one. Its key has served; if it outlives a
 /// crash here, it is a row too many and does nothing.
-pub(super) async fn mark(
+pub(crate) async fn mark(
     conn: &mut SqliteConnection,
     name: &str,
     due: Timestamp,
@@ -96,7 +96,7 @@ pub(super) async fn mark(
 }
 
 /// What makes the task of this due time known again.
-pub(super) fn once(name: &str, due: Timestamp) -> Once {
+pub(crate) fn once(name: &str, due: Timestamp) -> Once {
     Once {
         key: format!("{OWN_KEY}schedule {name} {due}"),
         body: [0; 32],

@@ -27,7 +27,7 @@ const STEPS: i32 = 1000;
 
 /// The connections.
 #[derive(Clone)]
-pub(super) struct Searches {
+pub(crate) struct Searches {
     pool: SqlitePool,
     /// The database that is searched; `None` for one that is no file.
     files: Option<OpenFiles>,
@@ -35,7 +35,7 @@ pub(super) struct Searches {
 
 impl Searches {
     /// Opens each connection when it is needed first, as long as `files` are at their paths.
-    pub fn new(options: SqliteConnectOptions, files: Option<OpenFiles>) -> Self {
+    pub(crate) fn new(options: SqliteConnectOptions, files: Option<OpenFiles>) -> Self {
         let pool = SqlitePoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(PATIENCE)
@@ -50,7 +50,7 @@ impl Searches {
     ///
     /// # Errors
     /// [`Error::TooManySearches`] when none is free in time.
-    pub async fn begin(&self) -> Result<Search, Error> {
+    pub(crate) async fn begin(&self) -> Result<Search, Error> {
         self.begin_within(LIMIT).await
     }
 
@@ -79,13 +79,13 @@ impl Searches {
     }
 
     /// Waits for the searches that still run, and closes all connections.
-    pub async fn close(&self) {
+    pub(crate) async fn close(&self) {
         self.pool.close().await;
     }
 }
 
 /// A connection of one search. What still runs on it when this is dropped is interrupted.
-pub(super) struct Search {
+pub(crate) struct Search {
     conn: PoolConnection<Sqlite>,
     given_up: Arc<AtomicBool>,
 }

@@ -19,21 +19,21 @@ fn lane_of(task: &ClaimedTask) -> LaneName<'_> {
 }
 
 /// A committed batch, before it is settled.
-pub(super) struct Written {
-    pub plan: Plan,
+pub(crate) struct Written {
+    pub(crate) plan: Plan,
     /// Row number of the first submission.
-    pub first_seq: i64,
+    pub(crate) first_seq: i64,
     /// Submissions that found a place at once.
-    pub started: Vec<ClaimedTask>,
+    pub(crate) started: Vec<ClaimedTask>,
     /// Tasks that were waiting before and start.
-    pub waiting: Vec<ClaimedTask>,
+    pub(crate) waiting: Vec<ClaimedTask>,
     /// Row numbers of tasks about which a report came too late.
-    pub lost: HashSet<i64>,
-    pub committed: Committed,
+    pub(crate) lost: HashSet<i64>,
+    pub(crate) committed: Committed,
 }
 
 impl Written {
-    pub fn nothing(plan: Plan, time: Timestamp) -> Self {
+    pub(crate) fn nothing(plan: Plan, time: Timestamp) -> Self {
         Self {
             plan,
             first_seq: 0,
@@ -52,7 +52,7 @@ impl Written {
 impl Writer {
     /// The journal rows that were written, and the tasks (by row number) whose change lost its race
     /// and so was not.
-    pub async fn rows_written(
+    pub(crate) async fn rows_written(
         &mut self,
         rows: Vec<Row>,
         applied: &Applied,
@@ -88,7 +88,7 @@ impl Writer {
     }
 
     /// After the commit: the ledger, the executors, the listeners, the answers, in this order.
-    pub async fn settle(&mut self, batch: Batch, written: Written) {
+    pub(crate) async fn settle(&mut self, batch: Batch, written: Written) {
         self.writing_works();
         let Written {
             plan,
@@ -164,7 +164,7 @@ impl Writer {
     }
 
     /// Nothing was stored: submitters hear why, reports are held for another try.
-    pub fn fail(&mut self, batch: Batch, error: Error) -> Result<(), Error> {
+    pub(crate) fn fail(&mut self, batch: Batch, error: Error) -> Result<(), Error> {
         if matches!(error, Error::Corrupt(_)) {
             return Err(error);
         }
@@ -183,7 +183,7 @@ impl Writer {
     }
 
     /// Something was stored.
-    pub fn writing_works(&mut self) {
+    pub(crate) fn writing_works(&mut self) {
         if std::mem::take(&mut self.failing) {
             self.health.succeeded();
             tracing::info!("writing works again");
@@ -191,7 +191,7 @@ impl Writer {
     }
 
     /// Says once that writing fails, until it works again.
-    pub fn note_failure(&mut self, error: &Error) {
+    pub(crate) fn note_failure(&mut self, error: &Error) {
         self.health.failed(error);
         if std::mem::replace(&mut self.failing, true) {
             tracing::debug!(%error, "writing failed again");

@@ -20,13 +20,13 @@ const NAMED_ROWS: usize = 1000;
 
 /// Reads the JSON columns of one row and remembers what it had to mend.
 #[derive(Default)]
-pub(super) struct Columns {
+pub(crate) struct Columns {
     mended: Vec<String>,
 }
 
 impl Columns {
     /// A column that holds a JSON object.
-    pub fn object(&mut self, column: &str, text: Text) -> RawJson {
+    pub(crate) fn object(&mut self, column: &str, text: Text) -> RawJson {
         let text = String::from(text);
         if text == "{}" {
             return RawJson::default();
@@ -42,7 +42,7 @@ impl Columns {
     }
 
     /// A column that holds any JSON.
-    pub fn json(&mut self, column: &str, text: String) -> RawJson {
+    pub(crate) fn json(&mut self, column: &str, text: String) -> RawJson {
         let text = match json::mended(&text) {
             None => text,
             Some((mended, why)) => {
@@ -57,7 +57,7 @@ impl Columns {
     }
 
     /// A column that holds a JSON list of texts; what is none of these becomes texts.
-    pub fn texts(&mut self, column: &str, text: Text) -> Vec<String> {
+    pub(crate) fn texts(&mut self, column: &str, text: Text) -> Vec<String> {
         if &*text == "[]" {
             return Vec::new();
         }
@@ -81,7 +81,7 @@ impl Columns {
     }
 
     /// A column that holds a JSON list of task ids; what is none is left out.
-    pub fn ids(&mut self, column: &str, text: Text) -> Vec<TaskId> {
+    pub(crate) fn ids(&mut self, column: &str, text: Text) -> Vec<TaskId> {
         if let Ok(ids) = serde_json::from_str(&text) {
             return ids;
         }
@@ -95,12 +95,12 @@ impl Columns {
     }
 
     /// What was mended, in words; `None` if nothing had to be.
-    pub fn mended(self) -> Option<String> {
+    pub(crate) fn mended(self) -> Option<String> {
         (!self.mended.is_empty()).then(|| self.mended.join("; "))
     }
 
     /// Names the row in the log if something in it had to be mended.
-    pub fn report(self, seq: i64, id: TaskId) {
+    pub(crate) fn report(self, seq: i64, id: TaskId) {
         if let Some(mended) = self.mended()
             && is_news(seq)
         {
@@ -119,7 +119,7 @@ fn unreadable(text: &str) -> RawJson {
 }
 
 /// Names a row in the log that cannot be read as a task and is left out.
-pub(super) fn left_out(seq: i64, id: &str, error: &Error) {
+pub(crate) fn left_out(seq: i64, id: &str, error: &Error) {
     if is_news(seq) {
         tracing::error!(
             row = seq,

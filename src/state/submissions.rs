@@ -8,7 +8,7 @@ use crate::models::{TaskId, Timestamp};
 
 impl Writer {
     /// Writes all tasks or none; once, if a repeat is to be known.
-    pub(super) async fn submit_all(
+    pub(crate) async fn submit_all(
         &mut self,
         mut submissions: Vec<Submission>,
         once: Option<Once>,
@@ -62,7 +62,7 @@ impl Writer {
     }
 
     /// Makes the task of a due time once, also if the service dies between the two writes.
-    pub(super) async fn submit_scheduled(&mut self, due: Due) -> Result<Option<TaskId>, Error> {
+    pub(crate) async fn submit_scheduled(&mut self, due: Due) -> Result<Option<TaskId>, Error> {
         let is_past = schedules::is_past(&mut self.conn, &due.schedule, due.time).await?;
         if is_past && !due.turns_back {
             return Ok(None);

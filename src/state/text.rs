@@ -8,17 +8,17 @@ use crate::models::{TaskId, Timestamp};
 
 /// A text column; bytes that are no UTF-8 become U+FFFD instead of an unreadable row.
 #[derive(Debug)]
-pub(super) struct Text(String);
+pub(crate) struct Text(String);
 
 impl Text {
-    pub fn parse_id(&self) -> Result<TaskId, Error> {
+    pub(crate) fn parse_id(&self) -> Result<TaskId, Error> {
         self.0
             .parse()
             .map_err(|_| Error::BadRow(format!("tasks.id: {:?} is no UUID", self.0)))
     }
 
     /// The time, or the current one where another program has written something else.
-    pub fn time_or_now(&self) -> Timestamp {
+    pub(crate) fn time_or_now(&self) -> Timestamp {
         self.0.parse().unwrap_or_else(|_| Timestamp::now())
     }
 }

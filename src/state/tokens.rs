@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// The tokens of a database, whether a service runs on it or not.
-pub struct TokenStore {
+pub(crate) struct TokenStore {
     conn: SqliteConnection,
     /// Held if no service runs: none can start on a half-made database.
     _lock: Option<Lock>,
@@ -31,7 +31,7 @@ impl TokenStore {
     ///
     /// # Errors
     /// One sentence for a person: also when the service that runs on it is too old to know tokens.
-    pub async fn open(path: &Path) -> Result<Self, OpenError> {
+    pub(crate) async fn open(path: &Path) -> Result<Self, OpenError> {
         let patience = Instant::now() + PATIENCE;
         loop {
             match connect::open_alone(path).await {
@@ -60,7 +60,7 @@ impl TokenStore {
     ///
     /// # Errors
     /// When it could not be stored.
-    pub async fn create(&mut self, grant: &Grant, hash: &TokenHash) -> Result<bool, Error> {
+    pub(crate) async fn create(&mut self, grant: &Grant, hash: &TokenHash) -> Result<bool, Error> {
         let (name, role, hash) = (&*grant.name, grant.role.as_str(), &hash[..]);
         let processors = grant.processors.as_ref();
         let processors = processors.map(serde_json::to_string).transpose()?;
@@ -83,7 +83,7 @@ impl TokenStore {
     ///
     /// # Errors
     /// When the table cannot be read.
-    pub async fn list(&mut self) -> Result<(Vec<Token>, Vec<String>), Error> {
+    pub(crate) async fn list(&mut self) -> Result<(Vec<Token>, Vec<String>), Error> {
         let rows = sqlx::query!(
             r#"SELECT name AS "name!: Text", role AS "role!: Text", processors AS "processors: Text",
                       created_at AS "created_at!: Text", revoked_at AS "revoked_at: Text",
@@ -109,7 +109,7 @@ impl TokenStore {
     ///
     /// # Errors
     /// When it could not be stored.
-    pub async fn revoke(&mut self, name: &str) -> Result<bool, Error> {
+    pub(crate) async fn revoke(&mut self, name: &str) -> Result<bool, Error> {
         let now = Timestamp::now().to_string();
         let revoked = sqlx::query!(
             "UPDATE tokens SET revoked_at = ?1 WHERE name = ?2 AND revoked_at IS NULL",
@@ -128,7 +128,9 @@ impl StateManager {
     ///
     /// # Errors
     /// When the table cannot be read.
-    pub async fn valid_tokens(&self) -> Result<(Vec<(TokenHash, Grant)>, Vec<String>), Error> {
+    pub(crate) async fn valid_tokens(
+        &self,
+    ) -> Result<(Vec<(TokenHash, Grant)>, Vec<String>), Error> {
         valid(&self.read).await
     }
 
@@ -136,7 +138,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When it could not be stored.
-    pub async fn tokens_used(&self, names: Vec<String>) -> Result<(), Error> {
+    pub(crate) async fn tokens_used(&self, names: Vec<String>) -> Result<(), Error> {
         self.ask(|reply| Order::TokensUsed(names, reply)).await
     }
 }
@@ -145,7 +147,7 @@ impl StateManager {
 ///
 /// # Errors
 /// When it is no database of ours or cannot be read.
-pub async fn count_tokens(path: &Path) -> Result<u64, OpenError> {
+pub(crate) async fn count_tokens(path: &Path) -> Result<u64, OpenError> {
     if !path.exists() {
         return Ok(0);
     }
@@ -198,7 +200,7 @@ fn sorted<T>(rows: impl Iterator<Item = Result<T, String>>) -> (Vec<T>, Vec<Stri
 
 /// Which tokens a restored database has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RestoredTokens {
+pub(crate) enum RestoredTokens {
     /// Those that were there before, so that none comes back that was revoked since.
     Kept,
     /// Those of the backup: before, there was no database, or one for which no token was ever made.
@@ -211,7 +213,10 @@ pub enum RestoredTokens {
 ///
 /// # Errors
 /// When the restored one cannot be written.
-pub async fn keep_tokens(present: &Path, restored: &Path) -> Result<RestoredTokens, OpenError> {
+pub(crate) async fn keep_tokens(
+    present: &Path,
+    restored: &Path,
+) -> Result<RestoredTokens, OpenError> {
     if !present.exists() {
         return Ok(RestoredTokens::OfBackup);
     }
@@ -278,7 +283,7 @@ async fn replace(conn: &mut SqliteConnection, tokens: &[WholeRow]) -> Result<(),
 }
 
 /// Notes when these tokens were used last.
-pub(super) async fn note_use(conn: &mut SqliteConnection, names: &[String]) -> Result<(), Error> {
+pub(crate) async fn note_use(conn: &mut SqliteConnection, names: &[String]) -> Result<(), Error> {
     let names = serde_json::to_string(names)?;
     let now = Timestamp::now().to_string();
     sqlx::query!(

@@ -9,13 +9,13 @@ use sqlx::SqliteConnection;
 use super::Error;
 
 /// Begins a transaction that may write. [`end`] it, whatever happens.
-pub(super) async fn begin(conn: &mut SqliteConnection) -> Result<(), Error> {
+pub(crate) async fn begin(conn: &mut SqliteConnection) -> Result<(), Error> {
     sqlx::query("BEGIN IMMEDIATE").execute(conn).await?;
     Ok(())
 }
 
 /// Commits what is `done`, or rolls back what was not; either way no transaction is open after it.
-pub(super) async fn end<T>(
+pub(crate) async fn end<T>(
     conn: &mut SqliteConnection,
     done: Result<T, Error>,
 ) -> Result<T, Error> {

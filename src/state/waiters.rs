@@ -11,10 +11,10 @@ use crate::models::{EventType, TaskId, TaskStatus};
 
 /// Waiters by task. A waiter registers first and reads the task then, so that no end is missed.
 #[derive(Clone, Default)]
-pub(super) struct Waiters(Arc<Mutex<HashMap<TaskId, Vec<oneshot::Sender<TaskStatus>>>>>);
+pub(crate) struct Waiters(Arc<Mutex<HashMap<TaskId, Vec<oneshot::Sender<TaskStatus>>>>>);
 
 /// One who waits; forgotten when it is dropped.
-pub struct Waiter {
+pub(crate) struct Waiter {
     waiters: Waiters,
     task: TaskId,
     woken: oneshot::Receiver<TaskStatus>,
@@ -22,7 +22,7 @@ pub struct Waiter {
 
 impl Waiters {
     /// Wakes when an attempt of the task ends.
-    pub fn wait_for(&self, task: TaskId) -> Waiter {
+    pub(crate) fn wait_for(&self, task: TaskId) -> Waiter {
         let (sender, woken) = oneshot::channel();
         let mut waiters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         waiters.entry(task).or_default().push(sender);
@@ -45,7 +45,7 @@ impl Waiters {
     }
 
     /// Wakes those whose tasks have ended an attempt with these rows.
-    pub fn wake(&self, rows: &[Row]) {
+    pub(crate) fn wake(&self, rows: &[Row]) {
         let mut waiters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if waiters.is_empty() {
             return;
@@ -68,12 +68,12 @@ impl Waiters {
 
 impl Waiter {
     /// The task that it waits for.
-    pub(super) fn task(&self) -> TaskId {
+    pub(crate) fn task(&self) -> TaskId {
         self.task
     }
 
     /// What the task has become; `None` if nobody will tell.
-    pub(super) async fn end(&mut self) -> Option<TaskStatus> {
+    pub(crate) async fn end(&mut self) -> Option<TaskStatus> {
         (&mut self.woken).await.ok()
     }
 }

@@ -14,17 +14,17 @@ use crate::models::{Attempt, TaskId, Timestamp};
 
 /// A waiting task, as far as the choice of what starts next needs it.
 #[derive(Clone, Debug)]
-pub(super) struct Candidate {
+pub(crate) struct Candidate {
     /// The attempt that would be started.
-    pub attempt: Attempt,
-    pub place: Place,
-    pub processor: String,
-    pub key: Option<String>,
-    pub bytes: usize,
+    pub(crate) attempt: Attempt,
+    pub(crate) place: Place,
+    pub(crate) processor: String,
+    pub(crate) key: Option<String>,
+    pub(crate) bytes: usize,
 }
 
 impl Candidate {
-    pub fn lane(&self) -> LaneName<'_> {
+    pub(crate) fn lane(&self) -> LaneName<'_> {
         LaneName {
             processor: &self.processor,
             key: self.key.as_deref(),
@@ -33,7 +33,7 @@ impl Candidate {
 }
 
 /// The first tasks of a lane that may start at `now`, in their order.
-pub(super) async fn next_due_tasks(
+pub(crate) async fn next_due_tasks(
     conn: &mut SqliteConnection,
     lane: LaneName<'_>,
     now: &str,
@@ -73,7 +73,7 @@ pub(super) async fn next_due_tasks(
 }
 
 /// When the next task of a lane is due that comes before those of this priority.
-pub(super) async fn next_more_urgent(
+pub(crate) async fn next_more_urgent(
     conn: &mut SqliteConnection,
     lane: LaneName<'_>,
     priority: i64,
@@ -109,7 +109,7 @@ pub(super) async fn next_more_urgent(
 }
 
 /// These waiting tasks (a list of row numbers).
-pub(super) async fn tasks_at(
+pub(crate) async fn tasks_at(
     conn: &mut SqliteConnection,
     seqs: &[i64],
 ) -> Result<Vec<Candidate>, Error> {
@@ -162,10 +162,10 @@ impl Row {
 }
 
 /// A lane's name as it travels: processor, key.
-pub(super) type OwnedLane = (String, Option<String>);
+pub(crate) type OwnedLane = (String, Option<String>);
 
 /// The fronts of these lanes, in their order.
-pub(super) async fn fronts(
+pub(crate) async fn fronts(
     conn: &mut SqliteConnection,
     lanes: &[OwnedLane],
     now: &str,
@@ -234,7 +234,7 @@ fn place(json: &str) -> Option<Place> {
 }
 
 /// How many tasks wait: in each lane, with its front, and for other tasks.
-pub(super) async fn count_waiting(
+pub(crate) async fn count_waiting(
     conn: impl SqliteExecutor<'_>,
     now: Timestamp,
 ) -> Result<(Lanes, u64), Error> {
@@ -293,7 +293,7 @@ fn counted_place(text: &str) -> Option<Place> {
 
 /// Of each processor the tasks among which the one is that has been due longest: the earliest of each key and
 /// priority, found by one seek each, and of very many keys only some.
-pub(super) async fn oldest_due(
+pub(crate) async fn oldest_due(
     conn: impl SqliteExecutor<'_>,
     now: &str,
 ) -> Result<Vec<(String, DueTask)>, Error> {
@@ -343,7 +343,7 @@ pub(super) async fn oldest_due(
 
 /// How many tasks of its lane start before a waiting task: those that are due and come first. Those that
 /// are not due are passed over, priority by priority.
-pub(super) async fn count_ahead(
+pub(crate) async fn count_ahead(
     conn: impl SqliteExecutor<'_>,
     task: TaskId,
     now: &str,

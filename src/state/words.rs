@@ -8,7 +8,7 @@ use super::fold;
 
 /// The expression for `typed`. Parts without a letter or digit say nothing; if all are like that, it
 /// matches no task.
-pub(super) fn expression(typed: &str) -> String {
+pub(crate) fn expression(typed: &str) -> String {
     // SQLite would take it for the end.
     let typed = typed.replace('\0', " ");
     let mut expression = String::with_capacity(typed.len() + 16);

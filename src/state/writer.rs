@@ -49,66 +49,66 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 const PROBE_PAUSE: Duration = Duration::from_secs(1);
 
 /// The loop's state. Everything in it is touched by the loop alone.
-pub(super) struct Writer {
-    pub conn: SqliteConnection,
-    pub requests: mpsc::Receiver<Request>,
-    pub reports: mpsc::Receiver<Report>,
-    pub questions: Questions,
-    pub ledger: Ledger,
-    pub bus: Bus,
+pub(crate) struct Writer {
+    pub(crate) conn: SqliteConnection,
+    pub(crate) requests: mpsc::Receiver<Request>,
+    pub(crate) reports: mpsc::Receiver<Report>,
+    pub(crate) questions: Questions,
+    pub(crate) ledger: Ledger,
+    pub(crate) bus: Bus,
     /// How often to look for changes by other programs and for tasks that have become due.
-    pub poll_interval: Duration,
-    pub checkpointer: Option<Checkpointer>,
+    pub(crate) poll_interval: Duration,
+    pub(crate) checkpointer: Option<Checkpointer>,
     /// The full-text index.
-    pub index: Index,
+    pub(crate) index: Index,
     /// What happened when.
-    pub stats: Stats,
-    pub meters: ByProcessor,
+    pub(crate) stats: Stats,
+    pub(crate) meters: ByProcessor,
     /// Since when waiting tasks are due.
-    pub ready: Ready,
+    pub(crate) ready: Ready,
     /// Where claimed tasks go.
-    pub claims: Option<mpsc::UnboundedSender<Vec<ClaimedTask>>>,
+    pub(crate) claims: Option<mpsc::UnboundedSender<Vec<ClaimedTask>>>,
     /// Attempts that outside workers have had since before this start, for whoever takes claims first.
-    pub recalled: Vec<ClaimedTask>,
+    pub(crate) recalled: Vec<ClaimedTask>,
     /// In whose name the order is that is obeyed at this moment.
-    pub by: Option<Arc<str>>,
-    pub chores: VecDeque<Chore>,
+    pub(crate) by: Option<Arc<str>>,
+    pub(crate) chores: VecDeque<Chore>,
     /// Chores that failed, for another try at the next poll.
-    pub stalled: Vec<Chore>,
-    pub waiters: Waiters,
+    pub(crate) stalled: Vec<Chore>,
+    pub(crate) waiters: Waiters,
     /// Told when waiting tasks have ended: purged, or replaced by an import.
-    pub waiting_ended: Arc<Notify>,
+    pub(crate) waiting_ended: Arc<Notify>,
     /// Whether the last claim stopped at its own size and not at the end of the queue.
-    pub more_to_claim: bool,
+    pub(crate) more_to_claim: bool,
     /// Failed tasks that submissions of the current batch wait for, in vain.
-    pub failed_upstream: HashSet<TaskId>,
+    pub(crate) failed_upstream: HashSet<TaskId>,
     /// Submissions that wait for one of their like to be stored.
-    pub deferred: Vec<Submission>,
+    pub(crate) deferred: Vec<Submission>,
     /// Reports that could not be stored yet.
-    pub held: Vec<Report>,
+    pub(crate) held: Vec<Report>,
     /// Whether the last write failed.
-    pub failing: bool,
+    pub(crate) failing: bool,
     /// What others hear of the storage.
-    pub health: Health,
+    pub(crate) health: Health,
     /// Whether the WAL was copied back since a file of the database was lost.
-    pub is_folded: bool,
-    pub data_version: i64,
+    pub(crate) is_folded: bool,
+    pub(crate) data_version: i64,
     /// Counts the waiting tasks when other programs have written.
-    pub counter: Counter,
-    pub next_poll: Instant,
+    pub(crate) counter: Counter,
+    pub(crate) next_poll: Instant,
     /// When the storage is tried again that took no writes, if nobody else tries it.
-    pub next_probe: Instant,
+    pub(crate) next_probe: Instant,
     /// The clock as it was at the last turn.
-    pub clock: Clock,
+    pub(crate) clock: Clock,
     /// Whether tasks may wait whose `run_at` was brought forward, and has to be put back if the clock is set
     /// forward.
-    pub brought_forward: bool,
+    pub(crate) brought_forward: bool,
     /// When what is known of times was forgotten last.
-    pub times_forgotten: Option<Instant>,
+    pub(crate) times_forgotten: Option<Instant>,
     /// When waiting tasks may be counted again: counting takes at most a twentieth of the time.
-    pub next_count: Instant,
+    pub(crate) next_count: Instant,
     /// A dump may come in until then: its tasks may name some that come later.
-    pub importing_until: Instant,
+    pub(crate) importing_until: Instant,
 }
 
 impl Writer {
@@ -116,7 +116,7 @@ impl Writer {
     ///
     /// # Errors
     /// [`Error::Corrupt`] when the database is damaged: the process must not go on.
-    pub async fn run(mut self) -> Result<(), Error> {
+    pub(crate) async fn run(mut self) -> Result<(), Error> {
         loop {
             let mut requests = Vec::new();
             let mut reports = std::mem::take(&mut self.held);
@@ -273,7 +273,7 @@ impl Writer {
     }
 
     /// One transaction: submissions, then reports, then claims with the room that is left.
-    pub(super) async fn write(&mut self, batch: &Batch) -> Result<Written, Error> {
+    pub(crate) async fn write(&mut self, batch: &Batch) -> Result<Written, Error> {
         let time = Timestamp::now();
         let now = time.to_string();
         self.ledger.lanes.advance(time);
@@ -324,7 +324,7 @@ impl Writer {
     }
 
     /// Whether waiting tasks could start now.
-    pub fn may_claim(&mut self) -> bool {
+    pub(crate) fn may_claim(&mut self) -> bool {
         if self.ledger.lanes.total() == 0 {
             return false;
         }
@@ -392,7 +392,7 @@ impl Writer {
             // 1 says that somebody still reads.
             Ok(answer) => self.is_folded = answer.get::<i64, _>(0) == 0,
             Err(error) => {
-                tracing::warn!(%error, "the write-ahead log could not be copied back; it is tried again")
+                tracing::warn!(%error, "the write-ahead log could not be copied back; it is tried again");
             }
         }
     }
@@ -422,7 +422,7 @@ enum Turn {
 }
 
 /// Appends journal rows; the first one's id (0 if there are none).
-pub(super) async fn insert_rows(
+pub(crate) async fn insert_rows(
     conn: &mut SqliteConnection,
     rows: &[Row],
     now: &str,

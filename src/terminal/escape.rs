@@ -2,7 +2,7 @@
 
 /// What a sequence does to the line that is being printed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Escape<'a> {
+pub(crate) enum Escape<'a> {
     /// Select graphic rendition, with its parameters: colours and the like.
     Style(&'a str),
     /// The cursor goes to the beginning of the line.
@@ -24,7 +24,7 @@ pub(super) enum Escape<'a> {
 ///
 /// One that never ends is as long as the text, except for a string such as a window's title: of that the
 /// introduction alone is taken, so that it does not swallow what follows.
-pub(super) fn read_escape(text: &str) -> Option<(Escape<'_>, usize)> {
+pub(crate) fn read_escape(text: &str) -> Option<(Escape<'_>, usize)> {
     let mut letters = text.chars();
     if letters.next()? != '\u{1b}' {
         return None;

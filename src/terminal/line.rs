@@ -6,17 +6,17 @@ use super::style::Style;
 
 /// A line of a task's output.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OutputLine {
-    pub text: String,
+pub(crate) struct OutputLine {
+    pub(crate) text: String,
     /// The same with colours, as `ESC [ … m` and nothing else; `None` if it has none.
-    pub ansi: Option<String>,
+    pub(crate) ansi: Option<String>,
     /// Whether it takes the place of what was shown as the live line.
-    pub replaces: bool,
+    pub(crate) replaces: bool,
 }
 
 impl OutputLine {
     /// A line without colours.
-    pub fn plain(text: String) -> Self {
+    pub(crate) fn plain(text: String) -> Self {
         Self {
             text,
             ..Self::default()
@@ -25,19 +25,19 @@ impl OutputLine {
 
     /// The same line, in place of the live line if `replaces`.
     #[must_use]
-    pub fn replacing(self, replaces: bool) -> Self {
+    pub(crate) fn replacing(self, replaces: bool) -> Self {
         Self { replaces, ..self }
     }
 
     /// The bytes of its texts.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.text.len() + self.ansi.as_ref().map_or(0, String::len)
     }
 }
 
 /// A line that is being printed. Colours go on from one line to the next, as on a terminal.
 #[derive(Clone, Debug, Default)]
-pub struct Line {
+pub(crate) struct Line {
     text: String,
     /// From which byte of the text on it has which style. Empty while it has had none.
     spans: Vec<(usize, Style)>,
@@ -50,7 +50,7 @@ pub struct Line {
 
 impl Line {
     /// Prints a part of the line.
-    pub fn feed(&mut self, text: &str) {
+    pub(crate) fn feed(&mut self, text: &str) {
         let is_styled = self.style != Style::default() || !self.spans.is_empty();
         if !self.returned && !is_styled && is_plain(text) {
             return self.text.push_str(text);
@@ -118,18 +118,18 @@ impl Line {
     }
 
     /// Whether nothing of it is shown.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.text.trim().is_empty()
     }
 
     /// What is shown of it at this moment, to so many characters.
-    pub fn shown(&self, limit: usize) -> OutputLine {
+    pub(crate) fn shown(&self, limit: usize) -> OutputLine {
         let end = self.text.char_indices().nth(limit);
         self.render(end.map_or(self.text.len(), |(end, _)| end))
     }
 
     /// The whole line, and begins the next one. `None` if all that was printed has been erased again.
-    pub fn end(&mut self) -> Option<OutputLine> {
+    pub(crate) fn end(&mut self) -> Option<OutputLine> {
         if self.replaced {
             // Bars cover what was longer before with blanks.
             self.text.truncate(self.text.trim_end().len());

@@ -10,12 +10,12 @@ mod style;
 
 use std::borrow::Cow;
 
-pub use self::line::{Line, OutputLine};
+pub(crate) use self::line::{Line, OutputLine};
 
 use self::escape::read_escape;
 
 /// One line as a terminal would show it at last.
-pub fn line(text: String) -> Option<OutputLine> {
+pub(crate) fn line(text: String) -> Option<OutputLine> {
     if is_plain(&text) {
         return Some(OutputLine::plain(text));
     }
@@ -25,13 +25,13 @@ pub fn line(text: String) -> Option<OutputLine> {
 }
 
 /// The text without escape sequences and control characters; line ends, carriage returns and tabs stay.
-pub fn without_escapes(text: &str) -> Cow<'_, str> {
+pub(crate) fn without_escapes(text: &str) -> Cow<'_, str> {
     keeping(text, |control| matches!(control, '\n' | '\r' | '\t'))
 }
 
 /// The same for data: what separates its pages, fields and records stays too. `pdftotext` ends a page by a
 /// form feed, and U+001C to U+001F are made for nothing else.
-pub fn data_without_escapes(text: &str) -> Cow<'_, str> {
+pub(crate) fn data_without_escapes(text: &str) -> Cow<'_, str> {
     keeping(
         text,
         |control| matches!(control, '\t'..='\r' | '\u{1c}'..='\u{1f}'),

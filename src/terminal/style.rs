@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 /// How a letter looks. What would hide it is left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Style {
+pub(crate) struct Style {
     flags: u8,
     foreground: Option<Color>,
     background: Option<Color>,
@@ -22,7 +22,7 @@ const FLAGS: [u8; 6] = [1, 2, 3, 4, 7, 9];
 
 impl Style {
     /// The style after a sequence with these parameters; what is not known changes nothing.
-    pub fn after(mut self, parameters: &str) -> Self {
+    pub(crate) fn after(mut self, parameters: &str) -> Self {
         let mut groups = parameters.split(';');
         while let Some(group) = groups.next() {
             let mut parts = group.split(':');
@@ -89,7 +89,7 @@ impl Style {
     }
 
     /// Writes the sequence that leads from `before` to this style.
-    pub fn write(self, before: Self, text: &mut String) {
+    pub(crate) fn write(self, before: Self, text: &mut String) {
         if self == before {
             return;
         }

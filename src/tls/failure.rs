@@ -7,7 +7,7 @@ use rustls::{CertificateError, Error};
 
 /// What a chain of errors says of TLS, with a hint; `None` if TLS is not what failed. `option` is where a
 /// certificate to trust is given, such as `--ca-file`.
-pub fn reason(error: &(dyn StdError + 'static), option: &str) -> Option<String> {
+pub(crate) fn reason(error: &(dyn StdError + 'static), option: &str) -> Option<String> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(failure) = of_tls(error) {

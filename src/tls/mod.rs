@@ -20,13 +20,13 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use x509_parser::parse_x509_certificate;
 use x509_parser::time::ASN1Time;
 
-pub use failure::reason;
-pub use trusted::TrustedCertificates;
+pub(crate) use failure::reason;
+pub(crate) use trusted::TrustedCertificates;
 
 const VERSIONS: &str = "ring speaks the versions that rustls thinks safe";
 
 /// How a client that trusts these certificates speaks TLS.
-pub fn client_config(trusted: TrustedCertificates) -> ClientConfig {
+pub(crate) fn client_config(trusted: TrustedCertificates) -> ClientConfig {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect(VERSIONS);
@@ -43,7 +43,7 @@ pub fn client_config(trusted: TrustedCertificates) -> ClientConfig {
 
 /// A client that trusts these certificates. It follows no redirects: what its requests carry, tokens and
 /// contents, is for the server that was named.
-pub fn client(trusted: TrustedCertificates) -> ClientBuilder {
+pub(crate) fn client(trusted: TrustedCertificates) -> ClientBuilder {
     ClientBuilder::new()
         .redirect(redirect::Policy::none())
         .tls_backend_preconfigured(client_config(trusted))
@@ -53,7 +53,7 @@ pub fn client(trusted: TrustedCertificates) -> ClientBuilder {
 ///
 /// # Errors
 /// A sentence, without anything of the key, when one of them cannot be used.
-pub fn server(certificate: &Path, key: &Path) -> Result<ServerConfig, String> {
+pub(crate) fn server(certificate: &Path, key: &Path) -> Result<ServerConfig, String> {
     let chain = certificates(certificate)?;
     let shown = key.display();
     let text = fs::read(key).map_err(|error| format!("cannot read {shown}: {error}"))?;
@@ -76,7 +76,7 @@ pub fn server(certificate: &Path, key: &Path) -> Result<ServerConfig, String> {
 ///
 /// # Errors
 /// A sentence, when it cannot be read.
-pub fn validity(certificate: &Path) -> Result<Validity, String> {
+pub(crate) fn validity(certificate: &Path) -> Result<Validity, String> {
     let chain = certificates(certificate)?;
     let shown = certificate.display();
     let wrong = || format!("{shown}: expected an X.509 certificate with its dates");
@@ -90,9 +90,9 @@ pub fn validity(certificate: &Path) -> Result<Validity, String> {
 
 /// When a certificate may be used.
 #[derive(Clone, Copy, Debug)]
-pub struct Validity {
-    pub from: DateTime<Utc>,
-    pub until: DateTime<Utc>,
+pub(crate) struct Validity {
+    pub(crate) from: DateTime<Utc>,
+    pub(crate) until: DateTime<Utc>,
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {

@@ -16,7 +16,7 @@ use super::verifier::Verifier;
 
 /// The certificates that a client trusts: of CAs, and of servers that have made their own.
 #[derive(Clone, Debug)]
-pub struct TrustedCertificates {
+pub(crate) struct TrustedCertificates {
     roots: RootCertStore,
     /// The SHA-256 of each of them.
     digests: HashSet<[u8; 32]>,
@@ -24,7 +24,7 @@ pub struct TrustedCertificates {
 
 impl TrustedCertificates {
     /// No server is trusted.
-    pub fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self {
             roots: RootCertStore::empty(),
             digests: HashSet::new(),
@@ -33,7 +33,7 @@ impl TrustedCertificates {
 
     /// Those that the operating system trusts; `SSL_CERT_FILE` and `SSL_CERT_DIR` replace them. Reads
     /// files. None at all is no error here: then no server is trusted.
-    pub fn usual() -> Self {
+    pub(crate) fn usual() -> Self {
         let mut trusted = Self::none();
         for certificate in rustls_native_certs::load_native_certs().certs {
             // One that cannot be parsed is trusted by nobody.
@@ -46,7 +46,7 @@ impl TrustedCertificates {
     ///
     /// # Errors
     /// A sentence, when it cannot be read or has no certificate.
-    pub fn in_file(path: &Path) -> Result<Self, String> {
+    pub(crate) fn in_file(path: &Path) -> Result<Self, String> {
         let mut trusted = Self::none();
         trusted.add_file(path)?;
         Ok(trusted)
@@ -56,7 +56,7 @@ impl TrustedCertificates {
     ///
     /// # Errors
     /// As [`TrustedCertificates::in_file`].
-    pub fn add_file(&mut self, path: &Path) -> Result<(), String> {
+    pub(crate) fn add_file(&mut self, path: &Path) -> Result<(), String> {
         for certificate in certificates(path)? {
             let added = self.add(certificate);
             added.map_err(|error| format!("{}: {error}", path.display()))?;
@@ -72,7 +72,7 @@ impl TrustedCertificates {
     }
 
     /// What a handshake asks whether it may go on; `None` where nobody is trusted.
-    pub(super) fn verifier(self) -> Option<Arc<dyn ServerCertVerifier>> {
+    pub(crate) fn verifier(self) -> Option<Arc<dyn ServerCertVerifier>> {
         let provider = Arc::new(ring::default_provider());
         let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(self.roots), provider);
         // It is an error that there are no roots.
@@ -81,6 +81,6 @@ impl TrustedCertificates {
     }
 }
 
-pub(super) fn digest(certificate: &CertificateDer<'_>) -> [u8; 32] {
+pub(crate) fn digest(certificate: &CertificateDer<'_>) -> [u8; 32] {
     Sha256::digest(certificate).into()
 }

@@ -19,14 +19,14 @@ use x509_parser::parse_x509_certificate;
 use super::trusted::digest;
 
 #[derive(Debug)]
-pub(super) struct Verifier {
+pub(crate) struct Verifier {
     chains: Arc<WebPkiServerVerifier>,
     /// The SHA-256 of each certificate that is trusted.
     trusted: HashSet<[u8; 32]>,
 }
 
 impl Verifier {
-    pub fn new(chains: Arc<WebPkiServerVerifier>, trusted: HashSet<[u8; 32]>) -> Self {
+    pub(crate) fn new(chains: Arc<WebPkiServerVerifier>, trusted: HashSet<[u8; 32]>) -> Self {
         Self { chains, trusted }
     }
 }

@@ -18,7 +18,7 @@ const ANSWER_LIMIT_BYTES: usize = 64 * 1024;
 /// Sends by the client that the rest of the program uses too. Says once that the collector cannot be
 /// reached, and once that it can again.
 #[derive(Clone, Debug)]
-pub(super) struct Client {
+pub(crate) struct Client {
     client: reqwest::Client,
     runtime: Handle,
     is_failing: Arc<AtomicBool>,
@@ -26,7 +26,7 @@ pub(super) struct Client {
 
 impl Client {
     /// A client for a collector at this address. Reads the authorities to trust.
-    pub fn new(endpoint: &str) -> Result<Self, String> {
+    pub(crate) fn new(endpoint: &str) -> Result<Self, String> {
         let trusted = match endpoint.to_ascii_lowercase().starts_with("https") {
             true => TrustedCertificates::usual(),
             false => TrustedCertificates::none(),

@@ -26,7 +26,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 
-pub use span::Span;
+pub(crate) use span::Span;
 
 use self::export::Client;
 use crate::config::Settings;
@@ -39,7 +39,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Where spans are made, if they are; clone it freely.
 #[derive(Clone, Default)]
-pub struct Traces(Option<Arc<Pipeline>>);
+pub(crate) struct Traces(Option<Arc<Pipeline>>);
 
 struct Pipeline {
     provider: SdkTracerProvider,
@@ -51,7 +51,7 @@ impl Traces {
     ///
     /// # Errors
     /// A sentence, when they cannot be sent as the settings say.
-    pub fn start(settings: &Settings) -> Result<Self, String> {
+    pub(crate) fn start(settings: &Settings) -> Result<Self, String> {
         let Some(endpoint) = &settings.otlp_endpoint else {
             return Ok(Self::default());
         };
@@ -79,12 +79,12 @@ impl Traces {
     }
 
     /// Whether spans are made.
-    pub fn is_on(&self) -> bool {
+    pub(crate) fn is_on(&self) -> bool {
         self.0.is_some()
     }
 
     /// A request begins; its sender may have a trace already.
-    pub fn request(&self, method: &str, path: &str, headers: &HeaderMap) -> Option<Span> {
+    pub(crate) fn request(&self, method: &str, path: &str, headers: &HeaderMap) -> Option<Span> {
         let attributes = vec![
             KeyValue::new("http.request.method", method.to_owned()),
             KeyValue::new("url.path", path.to_owned()),
@@ -94,7 +94,11 @@ impl Traces {
     }
 
     /// An attempt begins at a task that was accepted in this context.
-    pub fn attempt(&self, task: &ClaimedTask, accepted_in: Option<&TraceContext>) -> Option<Span> {
+    pub(crate) fn attempt(
+        &self,
+        task: &ClaimedTask,
+        accepted_in: Option<&TraceContext>,
+    ) -> Option<Span> {
         let attributes = vec![
             KeyValue::new("venom.task.id", task.attempt.task_id.to_string()),
             KeyValue::new("venom.task.attempt", task.attempt.number),
@@ -123,7 +127,7 @@ impl Traces {
     }
 
     /// Sends what was not sent yet, for a while.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         let Some(pipeline) = self.0 else {
             return;
         };

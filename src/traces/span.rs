@@ -12,13 +12,13 @@ use crate::models::{Again, Outcome, TraceContext};
 
 /// A span that has begun. It ends when it is told to, or when its last clone is dropped.
 #[derive(Clone)]
-pub struct Span {
+pub(crate) struct Span {
     tracer: SdkTracer,
     context: Context,
 }
 
 impl Span {
-    pub(super) fn start(
+    pub(crate) fn start(
         tracer: SdkTracer,
         name: String,
         kind: SpanKind,
@@ -40,13 +40,18 @@ impl Span {
     }
 
     /// The commit begins that a request waits for, of so many tasks.
-    pub fn commit(&self, tasks: usize) -> Self {
+    pub(crate) fn commit(&self, tasks: usize) -> Self {
         let tasks = KeyValue::new("venom.tasks", tasks as i64);
         self.below("commit", SpanKind::Producer, vec![tasks])
     }
 
     /// A request to another service begins, of whose address only the host is told.
-    pub fn call(&self, method: &'static str, host: Option<String>, port: Option<u16>) -> Self {
+    pub(crate) fn call(
+        &self,
+        method: &'static str,
+        host: Option<String>,
+        port: Option<u16>,
+    ) -> Self {
         let method_is = KeyValue::new("http.request.method", method);
         let host = host.map(|host| KeyValue::new("server.address", host));
         let port = port.map(|port| KeyValue::new("server.port", i64::from(port)));
@@ -55,7 +60,7 @@ impl Span {
     }
 
     /// What is handed on, so that others put their spans below this one.
-    pub fn carried(&self) -> TraceContext {
+    pub(crate) fn carried(&self) -> TraceContext {
         let mut carrier = HashMap::new();
         TraceContextPropagator::new().inject_context(&self.context, &mut carrier);
         TraceContext {
@@ -67,30 +72,30 @@ impl Span {
     }
 
     /// Adds an attribute.
-    pub fn set(&self, name: &'static str, value: impl Into<Value>) {
+    pub(crate) fn set(&self, name: &'static str, value: impl Into<Value>) {
         self.context
             .span()
             .set_attribute(KeyValue::new(name, value));
     }
 
     /// Gives it another name.
-    pub fn rename(&self, name: String) {
+    pub(crate) fn rename(&self, name: String) {
         self.context.span().update_name(name);
     }
 
     /// It is about something that failed, in this way.
-    pub fn fail(&self, error_type: impl Into<Value>) {
+    pub(crate) fn fail(&self, error_type: impl Into<Value>) {
         self.set("error.type", error_type);
         self.context.span().set_status(Status::error(""));
     }
 
     /// It is over.
-    pub fn end(&self) {
+    pub(crate) fn end(&self) {
         self.context.span().end();
     }
 
     /// The attempt that it is about has ended like this.
-    pub fn end_attempt(&self, outcome: &Outcome) {
+    pub(crate) fn end_attempt(&self, outcome: &Outcome) {
         match outcome {
             Outcome::Completed { .. } => self.set("venom.outcome", "completed"),
             Outcome::Failed { failure, .. } => {

@@ -1,5 +1,10 @@
 //! The command line, through the real binary: what it prints, where, and how it exits.
 
+#![expect(
+    unreachable_pub,
+    reason = "`pub` says what a module offers to its neighbours"
+)]
+
 mod answers;
 mod backups;
 mod bulk;

@@ -57,7 +57,7 @@ async fn heavy_searches_keep_nobody_waiting_and_end_with_those_who_asked() {
             assert_eq!(answer.headers["retry-after"], "1");
             answer.sentence(503);
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     let reads = async {
         for _ in 0..30 {

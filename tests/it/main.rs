@@ -1,5 +1,10 @@
 //! The service's promises, tried from outside: over HTTP, WebSocket, the database and files.
 
+#![expect(
+    unreachable_pub,
+    reason = "`pub` says what a module offers to its neighbours"
+)]
+
 mod attempts;
 mod audit;
 mod auth;

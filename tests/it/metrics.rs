@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
-use venom_core::models::{Failure, Timestamp};
+use venom_core::{Failure, Timestamp};
 
 use crate::support::{Service, Setup};
 

@@ -59,7 +59,7 @@ async fn start_days_later(stopped: Stopped) -> (Service, Value) {
 
 fn assert_grid(times: &[String]) {
     let seconds = |time: &str| {
-        let time: venom_core::models::Timestamp = time.parse().unwrap();
+        let time: venom_core::Timestamp = time.parse().unwrap();
         time.utc().timestamp()
     };
     for pair in times.windows(2) {

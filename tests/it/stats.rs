@@ -45,7 +45,7 @@ fn summaries<'a>(stats: &'a Value, name: &str) -> Vec<&'a Value> {
 }
 
 fn seconds(time: &Value) -> i64 {
-    let time: venom_core::models::Timestamp = time.as_str().unwrap().parse().unwrap();
+    let time: venom_core::Timestamp = time.as_str().unwrap().parse().unwrap();
     time.utc().timestamp()
 }
 
@@ -122,9 +122,8 @@ async fn waiting_and_running_are_timed() {
     service.at_gate(&id).await;
     let task = service.open_gate(&id).await;
     let between = |from: &str, to: &str| {
-        let time = |name: &str| -> venom_core::models::Timestamp {
-            task[name].as_str().unwrap().parse().unwrap()
-        };
+        let time =
+            |name: &str| -> venom_core::Timestamp { task[name].as_str().unwrap().parse().unwrap() };
         time(to).seconds_since(time(from))
     };
     let stats = service.stats("1d").await;

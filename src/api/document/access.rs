@@ -7,7 +7,7 @@ use super::Call;
 use crate::api::needs::{self, Need};
 
 /// Adds who may make this call.
-pub(super) fn add(method: &Method, path: &str, call: &mut Call) {
+pub(crate) fn add(method: &Method, path: &str, call: &mut Call) {
     let Need::Token { role, confined } = needs::of(method, path) else {
         // Said, so that nobody takes it for forgotten.
         call.insert("security".to_owned(), json!([]));
@@ -32,7 +32,7 @@ pub(super) fn add(method: &Method, path: &str, call: &mut Call) {
 }
 
 /// The ways in which a token is sent.
-pub(super) fn schemes() -> Value {
+pub(crate) fn schemes() -> Value {
     json!({
         "bearer": {
             "type": "http",

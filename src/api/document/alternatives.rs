@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 type Schemas = Map<String, Value>;
 
 /// Spells out every schema that needs it.
-pub(super) fn spell_out(schemas: &mut Schemas) {
+pub(crate) fn spell_out(schemas: &mut Schemas) {
     let before = schemas.clone();
     for schema in schemas.values_mut() {
         if !needs_it(schema, &before) {

@@ -8,7 +8,7 @@ use super::Call;
 const CARELESS: [&str; 4] = ["/healthz", "/readyz", "/openapi.json", "/docs"];
 
 /// Adds what every call of this kind may answer; what the handler says itself stays.
-pub(super) fn add(path: &str, call: &mut Call) {
+pub(crate) fn add(path: &str, call: &mut Call) {
     let needs_token = call["security"] != json!([]);
     let has_body = call.contains_key("requestBody");
     let has_task = path.contains("{task_id}");
@@ -35,7 +35,7 @@ pub(super) fn add(path: &str, call: &mut Call) {
 }
 
 /// The shared answers by their status.
-pub(super) fn shared() -> Value {
+pub(crate) fn shared() -> Value {
     let mut shared = Map::new();
     for (status, description, example) in SENTENCES {
         let answer = json!({

@@ -7,8 +7,8 @@
 mod access;
 mod alternatives;
 mod answers;
-pub(super) mod parameters;
-pub(super) mod requests;
+pub(crate) mod parameters;
+pub(crate) mod requests;
 
 use std::sync::LazyLock;
 
@@ -41,7 +41,7 @@ use super::web;
     ),
     components(schemas(Refusal, Invalid, Problem, Taken))
 )]
-pub(super) struct Head;
+pub(crate) struct Head;
 
 /// One call: an Operation Object.
 type Call = serde_json::Map<String, Value>;
@@ -87,7 +87,7 @@ fn simplify_body(call: &mut Call) {
     get, path = "/openapi.json", tag = "Service", operation_id = "get_openapi",
     responses((status = 200, description = "The document", body = Object)),
 )]
-pub(super) async fn openapi() -> Response {
+pub(crate) async fn openapi() -> Response {
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (header::CACHE_CONTROL, "no-cache"),
@@ -106,6 +106,6 @@ pub(super) async fn openapi() -> Response {
         (status = 304, description = "The page has not changed"),
     ),
 )]
-pub(super) async fn docs(headers: HeaderMap) -> Result<Response, ApiError> {
+pub(crate) async fn docs(headers: HeaderMap) -> Result<Response, ApiError> {
     web::serve("docs.html", &headers)
 }

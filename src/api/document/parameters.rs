@@ -9,7 +9,7 @@ use crate::state::Window;
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
-pub struct TaskIdParameter {
+pub(crate) struct TaskIdParameter {
     /// The task's id.
     #[param(example = "01890a5d-ac96-774b-bcce-b302099a8057", value_type = Uuid)]
     task_id: TaskId,
@@ -17,7 +17,7 @@ pub struct TaskIdParameter {
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct WaitParameter {
+pub(crate) struct WaitParameter {
     /// Seconds to wait for the task's end.
     #[param(required = false, minimum = 0, maximum = 3600)]
     wait: f64,
@@ -25,7 +25,7 @@ pub struct WaitParameter {
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
-pub struct IdempotencyParameter {
+pub(crate) struct IdempotencyParameter {
     /// A repeat with the same key and body gets the first answer, for 24 hours; with another body it is
     /// refused.
     #[param(
@@ -41,7 +41,7 @@ pub struct IdempotencyParameter {
 /// Which tasks are meant; all of what is given has to hold.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct FilterParameters {
+pub(crate) struct FilterParameters {
     #[param(required = false)]
     status: TaskStatus,
     #[param(required = false)]
@@ -71,7 +71,7 @@ pub struct FilterParameters {
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct PageParameters {
+pub(crate) struct PageParameters {
     /// Tasks in the answer.
     #[param(required = false, minimum = 1, maximum = 1000, default = 100)]
     limit: u32,
@@ -92,7 +92,7 @@ enum OrderName {
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct DryRunParameter {
+pub(crate) struct DryRunParameter {
     /// Only count them.
     #[param(required = false, default = false)]
     dry_run: bool,
@@ -100,7 +100,7 @@ pub struct DryRunParameter {
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct NowParameter {
+pub(crate) struct NowParameter {
     /// Start at once what never began, too, and not at the `run_at` that it was submitted with.
     #[param(required = false, default = false)]
     now: bool,
@@ -108,7 +108,7 @@ pub struct NowParameter {
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct LogParameters {
+pub(crate) struct LogParameters {
     /// Lines after the one with this id.
     #[param(required = false, default = 0)]
     since: i64,
@@ -125,7 +125,7 @@ pub struct LogParameters {
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct WithLogsParameter {
+pub(crate) struct WithLogsParameter {
     /// `false` leaves the log lines out: `logs` is empty then.
     #[param(required = false, default = true)]
     logs: bool,
@@ -133,7 +133,7 @@ pub struct WithLogsParameter {
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
-pub struct LastEventIdParameter {
+pub(crate) struct LastEventIdParameter {
     /// The `id` of the last event that the client has seen: the stream goes on after it.
     #[param(required = false, rename = "Last-Event-ID", default = 0)]
     last_event_id: i64,
@@ -141,7 +141,7 @@ pub struct LastEventIdParameter {
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct EventParameters {
+pub(crate) struct EventParameters {
     /// Tells all events after the one with this id first; left out, what happens from here on.
     #[param(required = false)]
     since: i64,
@@ -155,7 +155,7 @@ pub struct EventParameters {
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct HiveParameter {
+pub(crate) struct HiveParameter {
     /// Whether all nodes of the Hive are to do the same.
     #[param(required = false, default = false)]
     hive: bool,
@@ -163,7 +163,7 @@ pub struct HiveParameter {
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct WindowParameter {
+pub(crate) struct WindowParameter {
     /// How far to look back; left out, it is `5m`.
     #[param(required = false)]
     window: Window,
@@ -171,7 +171,7 @@ pub struct WindowParameter {
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct FullParameter {
+pub(crate) struct FullParameter {
     /// Whether the whole database is read, and held against its rules: seconds for each gigabyte.
     #[param(required = false, default = false)]
     full: bool,
@@ -179,7 +179,7 @@ pub struct FullParameter {
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct ReplaceParameter {
+pub(crate) struct ReplaceParameter {
     /// Whether a task of the file takes the place of one that is there and differs.
     #[param(required = false, default = false)]
     replace: bool,
@@ -187,7 +187,7 @@ pub struct ReplaceParameter {
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
-pub struct KnownParameter {
+pub(crate) struct KnownParameter {
     /// The `ETag` of what the client has.
     #[param(required = false, rename = "If-None-Match")]
     if_none_match: String,

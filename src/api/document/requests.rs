@@ -13,7 +13,7 @@ use crate::models::{TaskId, Timestamp};
 /// A task to be run. Fields that are not known are kept under `context_history.request`.
 #[derive(ToSchema)]
 #[schema(examples(json!({ "content": "Write a haiku about queues.", "priority": 5, "tags": ["poem"] })))]
-pub struct TaskRequest {
+pub(crate) struct TaskRequest {
     /// What the processor gets.
     content: String,
     /// Name of a configured processor; left out, it is `default_processor` of the settings.
@@ -55,7 +55,7 @@ pub struct TaskRequest {
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({ "tasks": [{ "content": "one" }, { "content": "two", "priority": -1 }] })))]
-pub struct BatchRequest {
+pub(crate) struct BatchRequest {
     #[schema(max_items = 10_000)]
     tasks: Vec<TaskRequest>,
 }
@@ -64,7 +64,7 @@ pub struct BatchRequest {
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({ "processor": "echo", "reason": "maintenance", "until": "2099-01-01T00:00:00Z" })))]
-pub struct PauseRequest {
+pub(crate) struct PauseRequest {
     /// A time in the future at which the pause ends by itself.
     until: Option<Timestamp>,
     /// One processor instead of the queue.
@@ -78,7 +78,7 @@ pub struct PauseRequest {
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({ "processor": "echo" })))]
-pub struct ResumeRequest {
+pub(crate) struct ResumeRequest {
     /// One processor instead of the queue.
     processor: Option<String>,
 }
@@ -87,7 +87,7 @@ pub struct ResumeRequest {
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({ "command": "resume", "data": {} })))]
-pub struct BroadcastRequest {
+pub(crate) struct BroadcastRequest {
     /// What to do, in small or capital letters: `pause`, `resume`, `emergency_stop` or `status`.
     command: String,
     /// For `pause`: `processor`, `until` and `reason`; for `resume`: `processor`.
@@ -98,7 +98,7 @@ pub struct BroadcastRequest {
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({ "token": "venom_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" })))]
-pub struct LoginRequest {
+pub(crate) struct LoginRequest {
     #[schema(format = Password)]
     token: String,
 }
@@ -107,7 +107,7 @@ pub struct LoginRequest {
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({ "processors": ["outside"], "limit": 2, "wait": 0, "worker": "printer-1" })))]
-pub struct ClaimRequest {
+pub(crate) struct ClaimRequest {
     /// Names of processors of kind `worker`.
     #[schema(min_items = 1)]
     processors: Vec<String>,
@@ -126,7 +126,7 @@ pub struct ClaimRequest {
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({ "attempt": 1 })))]
-pub struct HeartbeatRequest {
+pub(crate) struct HeartbeatRequest {
     /// The task's `attempt` as the claim had it.
     #[schema(minimum = 1)]
     attempt: i64,
@@ -136,7 +136,7 @@ pub struct HeartbeatRequest {
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({ "attempt": 1, "line": "page 3 of 7" })))]
-pub struct WorkerLogRequest {
+pub(crate) struct WorkerLogRequest {
     /// The task's `attempt` as the claim had it.
     #[schema(minimum = 1)]
     attempt: i64,
@@ -150,7 +150,7 @@ pub struct WorkerLogRequest {
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({ "attempt": 1, "progress": 0.4 })))]
-pub struct ProgressRequest {
+pub(crate) struct ProgressRequest {
     /// The task's `attempt` as the claim had it.
     #[schema(minimum = 1)]
     attempt: i64,
@@ -163,7 +163,7 @@ pub struct ProgressRequest {
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({ "attempt": 1, "result": "printed" })))]
-pub struct CompleteRequest {
+pub(crate) struct CompleteRequest {
     /// The task's `attempt` as the claim had it.
     #[schema(minimum = 1)]
     attempt: i64,
@@ -175,7 +175,7 @@ pub struct CompleteRequest {
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({ "attempt": 1, "error": "out of paper", "retry": false })))]
-pub struct FailRequest {
+pub(crate) struct FailRequest {
     /// The task's `attempt` as the claim had it.
     #[schema(minimum = 1)]
     attempt: i64,
@@ -187,7 +187,7 @@ pub struct FailRequest {
 
 /// A task in a dump, as `GET /api/v1/tasks/{task_id}` has it; for an import, the other fields may be missing.
 #[derive(ToSchema)]
-pub struct DumpedTask {
+pub(crate) struct DumpedTask {
     #[schema(value_type = Uuid)]
     id: TaskId,
     content: String,
@@ -205,7 +205,7 @@ pub struct DumpedTask {
     "result": "Processed: hello",
     "logs": [],
 }] })))]
-pub struct Dump {
+pub(crate) struct Dump {
     tasks: Vec<DumpedTask>,
     /// What else the file holds.
     #[serde(flatten)]

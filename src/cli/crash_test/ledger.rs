@@ -23,26 +23,26 @@ enum Told {
 
 /// All tasks that were sent, by their contents, no two of which are alike.
 #[derive(Clone, Default)]
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     told: Arc<Mutex<HashMap<String, Told>>>,
 }
 
 impl Ledger {
-    pub fn sent(&self, content: &str) {
+    pub(crate) fn sent(&self, content: &str) {
         self.lock().insert(content.to_owned(), Told::Nothing);
     }
 
-    pub fn refused(&self, content: &str) {
+    pub(crate) fn refused(&self, content: &str) {
         self.lock().insert(content.to_owned(), Told::Refused);
     }
 
-    pub fn acknowledged(&self, content: &str, id: &str) {
+    pub(crate) fn acknowledged(&self, content: &str, id: &str) {
         let told = Told::Accepted(id.to_owned());
         self.lock().insert(content.to_owned(), told);
     }
 
     /// How many were accepted.
-    pub fn accepted(&self) -> usize {
+    pub(crate) fn accepted(&self) -> usize {
         let told = self.lock();
         let accepted = told.values();
         accepted
@@ -51,7 +51,7 @@ impl Ledger {
     }
 
     /// Reads the database and counts.
-    pub async fn check(&self, database: &Path) -> Result<Verdict, Error> {
+    pub(crate) async fn check(&self, database: &Path) -> Result<Verdict, Error> {
         let failed = |error: state::OpenError| Error::Failed(error.to_string());
         let mut told = std::mem::take(&mut *self.lock());
         let mut verdict = Verdict::of(&told);
@@ -74,8 +74,8 @@ impl Ledger {
 
 /// The ledger as it is printed.
 #[derive(Debug, Default)]
-pub(super) struct Verdict {
-    pub kills: u32,
+pub(crate) struct Verdict {
+    pub(crate) kills: u32,
     accepted: usize,
     found: usize,
     lost: usize,
@@ -124,14 +124,14 @@ impl Verdict {
     }
 
     /// Whether all that was promised was kept.
-    pub fn is_kept(&self) -> bool {
+    pub(crate) fn is_kept(&self) -> bool {
         let broken =
             self.lost + self.completed_twice + self.wrong + self.refused_found + self.unknown;
         // What accepted nothing has kept nothing.
         broken == 0 && self.problems.is_empty() && self.accepted > 0
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         json!({
             "kept": self.is_kept(),
             "kills": self.kills,

@@ -18,13 +18,18 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// The clients of one round, each on a connection of its own.
-pub(super) struct Load {
+pub(crate) struct Load {
     clients: JoinSet<()>,
     acknowledged: watch::Receiver<bool>,
 }
 
 impl Load {
-    pub fn start(url: &Url, ledger: &Ledger, round: u32, clients: u16) -> Result<Self, Error> {
+    pub(crate) fn start(
+        url: &Url,
+        ledger: &Ledger,
+        round: u32,
+        clients: u16,
+    ) -> Result<Self, Error> {
         let (first, acknowledged) = watch::channel(false);
         let mut running = JoinSet::new();
         for number in 1..=clients {
@@ -46,7 +51,7 @@ impl Load {
     ///
     /// # Errors
     /// When the service accepts nothing, as on a full disk.
-    pub async fn first_acknowledgement(&mut self) -> Result<(), Error> {
+    pub(crate) async fn first_acknowledgement(&mut self) -> Result<(), Error> {
         let first = self.acknowledged.wait_for(|first| *first);
         match timeout(PATIENCE, first).await {
             Ok(_) => Ok(()),
@@ -59,7 +64,7 @@ impl Load {
     }
 
     /// Waits until every client has noticed that the service is gone.
-    pub async fn ends(mut self) {
+    pub(crate) async fn ends(mut self) {
         while self.clients.join_next().await.is_some() {}
     }
 }

@@ -42,7 +42,7 @@ service; that the disk keeps what it was told to sync is only tried by cutting t
 /// Kill a service again and again, and see whether anything accepted is lost.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct CrashTest {
+pub(crate) struct CrashTest {
     /// How often it is killed
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
@@ -61,7 +61,7 @@ pub(super) struct CrashTest {
 }
 
 /// Kills, counts, and prints the ledger.
-pub(super) async fn run(test: &CrashTest) -> Result<(), Error> {
+pub(crate) async fn run(test: &CrashTest) -> Result<(), Error> {
     let mut signals = Signals::listen()
         .map_err(|error| Error::Failed(format!("cannot receive signals: {error}")))?;
     let parent = test.dir.clone().unwrap_or_else(std::env::temp_dir);

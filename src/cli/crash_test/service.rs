@@ -17,7 +17,7 @@ use crate::cli::target::announced;
 use crate::processors::die_with;
 use crate::state::Lock;
 
-pub(super) const DATABASE: &str = "venom.db";
+pub(crate) const DATABASE: &str = "venom.db";
 const LOG: &str = "service.log";
 const SETTINGS: &str = "venom.toml";
 /// Nothing of the user's own settings has a part in it. The dump is of no interest here.
@@ -27,14 +27,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
 /// A running child. Dropping it kills it.
-pub(super) struct Service {
+pub(crate) struct Service {
     child: Child,
     folder: PathBuf,
 }
 
 impl Service {
     /// Starts this program as a service in `folder`; it does not listen yet.
-    pub fn start(folder: &Path) -> Result<Self, Error> {
+    pub(crate) fn start(folder: &Path) -> Result<Self, Error> {
         let failed = |error: io::Error| Error::Failed(format!("cannot start a service: {error}"));
         let database = folder.join(DATABASE);
         fs::write(folder.join(SETTINGS), SETTINGS_TEXT).map_err(failed)?;
@@ -48,7 +48,7 @@ impl Service {
     }
 
     /// Waits until it listens; its address.
-    pub async fn listens(&self) -> Result<Url, Error> {
+    pub(crate) async fn listens(&self) -> Result<Url, Error> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(url) = announced(&self.folder.join(DATABASE)) {
@@ -65,13 +65,13 @@ impl Service {
     }
 
     /// `kill -9`, and the end of the process.
-    pub async fn kill(mut self) -> Result<(), Error> {
+    pub(crate) async fn kill(mut self) -> Result<(), Error> {
         let killed = self.child.kill().await;
         killed.map_err(|error| Error::Failed(format!("cannot kill the service: {error}")))
     }
 
     /// A clean stop.
-    pub async fn stop(mut self) -> Result<(), Error> {
+    pub(crate) async fn stop(mut self) -> Result<(), Error> {
         let failed = |error: io::Error| Error::Failed(format!("cannot stop the service: {error}"));
         let pid = self
             .child
@@ -129,7 +129,7 @@ fn last_words(folder: &Path) -> String {
 }
 
 /// Waits until nothing waits or runs at the service.
-pub(super) async fn drained(url: &Url) -> Result<(), Error> {
+pub(crate) async fn drained(url: &Url) -> Result<(), Error> {
     let client = Client::new(url, None, None)?;
     let mut least = u64::MAX;
     let mut deadline = Instant::now() + PATIENCE;

@@ -21,7 +21,7 @@ Examples:
 /// Work for the Hive on this machine, or see and steer all its nodes
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Hive {
+pub(crate) struct Hive {
     #[command(subcommand)]
     command: Command,
 }
@@ -37,7 +37,7 @@ enum Command {
 }
 
 /// Does what the command says.
-pub(super) fn run(hive: Hive) -> Result<(), Error> {
+pub(crate) fn run(hive: Hive) -> Result<(), Error> {
     match hive.command {
         Command::Worker(worker) => worker::run(worker),
         Command::Status(status) => on_one_thread(status::run(&status)),

@@ -22,7 +22,7 @@ A node is silent when it has not reported for 30 seconds; after an hour it is fo
 /// List the services and workers of the Hive, how busy each is, and when it was last seen.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Nodes {
+pub(crate) struct Nodes {
     /// Print the service's answer as JSON
     #[arg(long)]
     json: bool,
@@ -31,7 +31,7 @@ pub(super) struct Nodes {
 }
 
 /// Asks and prints.
-pub(super) async fn run(nodes: &Nodes) -> Result<(), Error> {
+pub(crate) async fn run(nodes: &Nodes) -> Result<(), Error> {
     let client = nodes.target.client()?;
     let answer = client.get("/api/v1/hive/nodes").await?;
     if nodes.json {

@@ -21,7 +21,7 @@ resume`. A node that is away at this moment obeys when it is back; of one proces
 /// Start no more tasks on any node until `venom hive resume`.
 #[derive(Args, Debug)]
 #[command(after_help = PAUSE_EXAMPLES)]
-pub(super) struct Pause {
+pub(crate) struct Pause {
     #[command(flatten)]
     terms: PauseTerms,
     #[command(flatten)]
@@ -31,7 +31,7 @@ pub(super) struct Pause {
 /// Start tasks again on all nodes.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  venom hive resume && venom hive nodes")]
-pub(super) struct Resume {
+pub(crate) struct Resume {
     /// Only tasks of this processor
     #[arg(long, value_name = "NAME")]
     processor: Option<String>,
@@ -49,7 +49,7 @@ each worker aborts what it runs. A node that is away at this moment obeys when i
 /// On all nodes: pause, stop every task that runs, and fail every task that waits.
 #[derive(Args, Debug)]
 #[command(after_help = STOP_EXAMPLES)]
-pub(super) struct EmergencyStop {
+pub(crate) struct EmergencyStop {
     /// Do it also where there is no terminal
     #[arg(long, short)]
     yes: bool,
@@ -58,19 +58,19 @@ pub(super) struct EmergencyStop {
 }
 
 /// Has all nodes pause.
-pub(super) async fn pause(pause: &Pause) -> Result<(), Error> {
+pub(crate) async fn pause(pause: &Pause) -> Result<(), Error> {
     give(&pause.order, "pause", pause.terms.fields()).await
 }
 
 /// Has all nodes go on.
-pub(super) async fn resume(resume: &Resume) -> Result<(), Error> {
+pub(crate) async fn resume(resume: &Resume) -> Result<(), Error> {
     let processor = resume.processor.as_ref();
     let data = processor.map(|processor| ("processor".to_owned(), json!(processor)));
     give(&resume.order, "resume", data.into_iter().collect()).await
 }
 
 /// Stops everything everywhere.
-pub(super) async fn emergency_stop(stop: &EmergencyStop) -> Result<(), Error> {
+pub(crate) async fn emergency_stop(stop: &EmergencyStop) -> Result<(), Error> {
     must_ask(stop.yes, "an emergency stop")?;
     give(&stop.order, "emergency_stop", Map::new()).await
 }

@@ -18,7 +18,7 @@ In flight, completed and failed are the jobs of this service; the last two since
 /// Show whether Redis answers, how long the queues are, and what has become of this service's jobs.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Status {
+pub(crate) struct Status {
     /// Print the service's answer as JSON
     #[arg(long)]
     json: bool,
@@ -27,7 +27,7 @@ pub(super) struct Status {
 }
 
 /// Asks and prints.
-pub(super) async fn run(status: &Status) -> Result<(), Error> {
+pub(crate) async fn run(status: &Status) -> Result<(), Error> {
     let client = status.target.client()?;
     let hive = client.get_object("/api/v1/hive/status").await?;
     match status.json {

@@ -28,7 +28,7 @@ rest goes back to the queue for other workers. A second one ends it at once.";
 /// Take jobs of the Hive and run them here, until Ctrl-C; needs no database.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Worker {
+pub(crate) struct Worker {
     /// What the worker is called in its log and in `venom hive nodes` [default: host name and process id]
     #[arg(long)]
     name: Option<String>,
@@ -56,7 +56,7 @@ fn codec(word: &str) -> Result<Codec, UnknownCodec> {
 }
 
 /// Works until it is told to stop.
-pub(super) fn run(args: Worker) -> Result<(), Error> {
+pub(crate) fn run(args: Worker) -> Result<(), Error> {
     let sources = Sources {
         config_file: args.config.clone(),
         overrides: Overrides {

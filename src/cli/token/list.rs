@@ -19,7 +19,7 @@ When a token was used last is known to about a minute.";
 /// Show the tokens, revoked ones too; never the secrets themselves.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct List {
+pub(crate) struct List {
     /// Print a JSON list
     #[arg(long)]
     json: bool,
@@ -28,7 +28,7 @@ pub(super) struct List {
 }
 
 /// Reads and prints.
-pub(super) async fn run(list: &List) -> Result<(), Error> {
+pub(crate) async fn run(list: &List) -> Result<(), Error> {
     let (tokens, wrong) = match list.place.existing().await? {
         Some((mut store, _rights)) => store.list().await.map_err(failed)?,
         None => Default::default(),

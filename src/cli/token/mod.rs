@@ -30,7 +30,7 @@ Whether a service asks for tokens is its setting `auth`: on loopback it does not
 /// Make, list and revoke the tokens by which the service knows who asks
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Token {
+pub(crate) struct Token {
     #[command(subcommand)]
     command: Command,
 }
@@ -90,7 +90,7 @@ fn failed(error: impl std::fmt::Display) -> Error {
 }
 
 /// Does what the command says.
-pub(super) fn run(token: &Token) -> Result<(), Error> {
+pub(crate) fn run(token: &Token) -> Result<(), Error> {
     match &token.command {
         Command::Create(create) => on_one_thread(create::run(create)),
         Command::List(list) => on_one_thread(list::run(list)),

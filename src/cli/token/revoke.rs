@@ -15,7 +15,7 @@ A running service refuses it within a second or so, and ends the streams it has 
 /// Make a token worthless, for good.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Revoke {
+pub(crate) struct Revoke {
     /// The token's name
     #[arg(value_name = "NAME")]
     name: String,
@@ -24,7 +24,7 @@ pub(super) struct Revoke {
 }
 
 /// Stores it.
-pub(super) async fn run(revoke: &Revoke) -> Result<(), Error> {
+pub(crate) async fn run(revoke: &Revoke) -> Result<(), Error> {
     let name = &revoke.name;
     let revoked = match revoke.place.existing().await? {
         Some((mut store, _rights)) => store.revoke(name).await.map_err(failed)?,

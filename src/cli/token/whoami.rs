@@ -9,7 +9,7 @@ use crate::cli::target::Target;
 
 /// Show which token is sent, and what it is good for
 #[derive(Args, Debug)]
-pub(super) struct Whoami {
+pub(crate) struct Whoami {
     /// Print the service's answer as JSON
     #[arg(long)]
     json: bool,
@@ -18,7 +18,7 @@ pub(super) struct Whoami {
 }
 
 /// Asks and prints.
-pub(super) async fn run(whoami: &Whoami) -> Result<(), Error> {
+pub(crate) async fn run(whoami: &Whoami) -> Result<(), Error> {
     let client = whoami.target.client()?;
     let session = client.get_object("/api/v1/session").await?;
     match whoami.json {

@@ -20,7 +20,7 @@ const TASKS: usize = 200;
 
 /// What the board hears.
 #[derive(Debug)]
-pub(super) enum News {
+pub(crate) enum News {
     Seen(Box<Seen>),
     /// Why there is no answer.
     Away(String),
@@ -32,7 +32,7 @@ pub(super) enum News {
 
 /// What the board wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Order {
+pub(crate) enum Order {
     Pause,
     Resume,
     Want(Wanted),
@@ -40,13 +40,13 @@ pub(super) enum Order {
 
 /// What is to be asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     /// The tasks that are listed.
-    pub status: TaskStatus,
+    pub(crate) status: TaskStatus,
     /// Words that they have.
-    pub words: String,
+    pub(crate) words: String,
     /// The task that is looked at.
-    pub task: Option<String>,
+    pub(crate) task: Option<String>,
 }
 
 impl Default for Wanted {
@@ -61,29 +61,29 @@ impl Default for Wanted {
 
 /// Everything that was seen at one moment.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
-    pub url: String,
+pub(crate) struct Seen {
+    pub(crate) url: String,
     /// As `venom status --json` has it.
-    pub status: Value,
-    pub processors: Vec<Value>,
+    pub(crate) status: Value,
+    pub(crate) processors: Vec<Value>,
     /// The chart of the last five minutes; null where the token may not see it.
-    pub chart: Value,
+    pub(crate) chart: Value,
     /// What these tasks are.
-    pub wanted: Wanted,
-    pub tasks: Vec<Value>,
-    pub task: Option<Look>,
+    pub(crate) wanted: Wanted,
+    pub(crate) tasks: Vec<Value>,
+    pub(crate) task: Option<Look>,
 }
 
 /// One task from near.
 #[derive(Debug)]
-pub(super) struct Look {
-    pub task: Value,
+pub(crate) struct Look {
+    pub(crate) task: Value,
     /// Why it does not run, or how it stands.
-    pub why: String,
+    pub(crate) why: String,
 }
 
 /// Asks in the name of the board.
-pub(super) struct Asker {
+pub(crate) struct Asker {
     client: Client,
     target: Target,
     orders: Receiver<Order>,
@@ -92,7 +92,7 @@ pub(super) struct Asker {
 }
 
 impl Asker {
-    pub fn new(
+    pub(crate) fn new(
         client: Client,
         target: Target,
         orders: Receiver<Order>,
@@ -108,7 +108,7 @@ impl Asker {
     }
 
     /// Asks as long as there is a board.
-    pub async fn run(mut self, every: Duration) {
+    pub(crate) async fn run(mut self, every: Duration) {
         let mut ticks = interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

@@ -22,7 +22,7 @@ const VIEWS: [TaskStatus; 4] = [
 
 /// What is to be done after a key.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Act {
+pub(crate) enum Act {
     Nothing,
     End,
     Order(Order),
@@ -30,7 +30,7 @@ pub(super) enum Act {
 
 /// What keys mean at this moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(crate) enum Mode {
     #[default]
     Tasks,
     /// One task from near, from this line of it on.
@@ -46,23 +46,23 @@ pub(super) enum Mode {
 
 /// Everything that is shown.
 #[derive(Default)]
-pub(super) struct Board {
-    pub seen: Seen,
+pub(crate) struct Board {
+    pub(crate) seen: Seen,
     /// Why there is no answer now; the rest is what was seen before.
-    pub trouble: Option<String>,
+    pub(crate) trouble: Option<String>,
     /// What became of the last order.
-    pub done: Option<String>,
+    pub(crate) done: Option<String>,
     /// Oldest first.
-    pub events: VecDeque<String>,
-    pub mode: Mode,
-    pub wanted: Wanted,
+    pub(crate) events: VecDeque<String>,
+    pub(crate) mode: Mode,
+    pub(crate) wanted: Wanted,
     /// The place of the chosen task in the list.
-    pub chosen: usize,
+    pub(crate) chosen: usize,
 }
 
 impl Board {
     /// Takes what has come.
-    pub fn take(&mut self, news: News) {
+    pub(crate) fn take(&mut self, news: News) {
         match news {
             News::Seen(seen) => {
                 self.trouble = None;
@@ -85,17 +85,17 @@ impl Board {
     }
 
     /// Whether nothing is started.
-    pub fn is_paused(&self) -> bool {
+    pub(crate) fn is_paused(&self) -> bool {
         self.seen.status["paused"] == true
     }
 
     /// The task that is looked at, once it was seen.
-    pub fn look(&self) -> Option<&Look> {
+    pub(crate) fn look(&self) -> Option<&Look> {
         self.seen.task.as_ref()
     }
 
     /// Takes a key; a change of size only has everything drawn again.
-    pub fn input(&mut self, input: &Event) -> Act {
+    pub(crate) fn input(&mut self, input: &Event) -> Act {
         match input {
             Event::Key(key) if key.kind == KeyEventKind::Press => self.key(key),
             _ => Act::Nothing,

@@ -25,7 +25,7 @@ const WIDE: u16 = 110;
 const SMALL: u16 = 16;
 
 /// Draws everything on a terminal of any size.
-pub(super) fn draw(frame: &mut Frame, board: &Board) {
+pub(crate) fn draw(frame: &mut Frame, board: &Board) {
     let [top, middle, bottom] = Layout::vertical([
         Constraint::Length(4),
         Constraint::Fill(1),

@@ -16,7 +16,7 @@ use crate::cli::target::Target;
 const EARLIER: i64 = 30;
 
 /// Tells of events as long as somebody wants to know. Whoever may not hear them hears nothing.
-pub(super) async fn hear(mut client: Client, target: Target, news: Sender<News>) {
+pub(crate) async fn hear(mut client: Client, target: Target, news: Sender<News>) {
     let mut since = None;
     let mut backoff = Backoff::new();
     while !news.is_closed() {

@@ -39,7 +39,7 @@ resumes, ? says more, q ends it. It needs a terminal; `venom status` and `venom 
 /// Watch the queue, its processors and its tasks live on the terminal.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Top {
+pub(crate) struct Top {
     /// Time between two looks, 0.1s to 1h
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = between_looks)]
     interval: Duration,
@@ -54,7 +54,7 @@ fn between_looks(text: &str) -> Result<Duration, String> {
 }
 
 /// Shows what happens until it is told to end.
-pub(super) async fn run(top: &Top) -> Result<(), Error> {
+pub(crate) async fn run(top: &Top) -> Result<(), Error> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         let words = "venom top needs a terminal to draw on and to read keys from; `venom status` prints once, \
                      and `venom watch` prints events";

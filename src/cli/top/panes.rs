@@ -15,7 +15,7 @@ const TEXT_CHARS: usize = 200;
 
 /// `3.4 completed and 0.0 failed a second`, and how many completed in each step; `None` where the token may
 /// not see it.
-pub(super) fn rate(chart: &Value) -> Option<(String, Vec<u64>)> {
+pub(crate) fn rate(chart: &Value) -> Option<(String, Vec<u64>)> {
     let points = chart["points"].as_array()?;
     let length = chart["step_seconds"].as_f64()?;
     let whole = &points[..points.len().saturating_sub(1)];
@@ -40,7 +40,7 @@ pub(super) fn rate(chart: &Value) -> Option<(String, Vec<u64>)> {
 }
 
 /// `pending 3   running 2 of 5   completed 7   failed 1`
-pub(super) fn counts(status: &Value) -> String {
+pub(crate) fn counts(status: &Value) -> String {
     let limit = match &status["limit"] {
         Value::Null => String::new(),
         limit => format!(" of {limit}"),
@@ -57,13 +57,13 @@ pub(super) fn counts(status: &Value) -> String {
     words
 }
 
-pub(super) fn processor(processor: &Value) -> Vec<String> {
+pub(crate) fn processor(processor: &Value) -> Vec<String> {
     let row = processors::row(processor);
     row.iter().map(|cell| one_line(cell)).collect()
 }
 
 /// What the rows of tasks of a status say.
-pub(super) fn heads(status: TaskStatus) -> [&'static str; 5] {
+pub(crate) fn heads(status: TaskStatus) -> [&'static str; 5] {
     match status {
         TaskStatus::Pending => ["WAITING", "PROCESSOR", "ATTEMPT", "SINCE", "CONTENT"],
         TaskStatus::Processing => ["RUNNING", "PROCESSOR", "ATTEMPT", "SINCE", "CONTENT"],
@@ -72,7 +72,7 @@ pub(super) fn heads(status: TaskStatus) -> [&'static str; 5] {
     }
 }
 
-pub(super) fn task(task: &Value, status: TaskStatus, now: Timestamp) -> Vec<String> {
+pub(crate) fn task(task: &Value, status: TaskStatus, now: Timestamp) -> Vec<String> {
     let (time, text) = match status {
         TaskStatus::Pending => ("created_at", "content"),
         TaskStatus::Processing => ("started_at", "content"),
@@ -94,7 +94,7 @@ pub(super) fn task(task: &Value, status: TaskStatus, now: Timestamp) -> Vec<Stri
 }
 
 /// The last characters of an id, as those of one moment begin alike.
-pub(super) fn end_of(id: &str, characters: usize) -> String {
+pub(crate) fn end_of(id: &str, characters: usize) -> String {
     let length = id.chars().count();
     if length <= characters {
         return id.to_owned();
@@ -104,7 +104,7 @@ pub(super) fn end_of(id: &str, characters: usize) -> String {
 }
 
 /// A task from near: what it is, why it does not run, and its log, newest line last.
-pub(super) fn look(look: &Look, now: Timestamp) -> Vec<String> {
+pub(crate) fn look(look: &Look, now: Timestamp) -> Vec<String> {
     let task = &look.task;
     let mut lines = vec![one_line(&look.why)];
     let text = |name: &str| task[name].as_str().map(one_line);
@@ -143,7 +143,7 @@ pub(super) fn look(look: &Look, now: Timestamp) -> Vec<String> {
     lines
 }
 
-pub(super) const HELP: [&str; 12] = [
+pub(crate) const HELP: [&str; 12] = [
     "Up, Down, PageUp, PageDown, Home, End   choose a task",
     "Enter                                   look at it: why it waits, its log",
     "Esc                                     back; out of a search; at last the end",

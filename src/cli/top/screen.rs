@@ -19,14 +19,14 @@ const USUAL_SIZE: (u16, u16) = (80, 24);
 const LARGEST_SIZE: (u16, u16) = (1_000, 500);
 
 /// The screen beside the one on which the person works.
-pub(super) struct Screen {
+pub(crate) struct Screen {
     terminal: DefaultTerminal,
     drawn_on: Rect,
 }
 
 impl Screen {
     /// Takes the terminal. A panic gives it back too, before it is reported.
-    pub fn enter() -> io::Result<Self> {
+    pub(crate) fn enter() -> io::Result<Self> {
         let drawn_on = area(terminal::size());
         let taken = ratatui::try_init_with_options(TerminalOptions {
             viewport: Viewport::Fixed(drawn_on),
@@ -43,7 +43,7 @@ impl Screen {
     }
 
     /// Draws what has changed; the size is that of the moment.
-    pub fn draw(&mut self, board: &Board) -> io::Result<()> {
+    pub(crate) fn draw(&mut self, board: &Board) -> io::Result<()> {
         let now = area(terminal::size());
         if now != self.drawn_on {
             self.terminal.resize(now)?;
@@ -74,7 +74,7 @@ impl Drop for Screen {
 
 /// Keys and changes of size. They are read by a thread that ends with the process, because a read from a
 /// terminal cannot be called off.
-pub(super) fn keys() -> UnboundedReceiver<io::Result<Event>> {
+pub(crate) fn keys() -> UnboundedReceiver<io::Result<Event>> {
     let (sender, keys) = unbounded_channel();
     std::thread::spawn(move || {
         loop {

@@ -12,7 +12,7 @@ const FUNCTION_CHARACTERS: usize = 200;
 /// The longest name that DNS knows.
 const HOST_CHARACTERS: usize = 253;
 
-pub(in crate::config) const REDIS_HOST: Rule<String> =
+pub(crate) const REDIS_HOST: Rule<String> =
     Rule::new("a host name or an IP address, without a port", |value| {
         let host = text(value)?.trim().to_owned();
         let fits = |c: u8| c.is_ascii_alphanumeric() || b"._-".contains(&c);
@@ -20,45 +20,43 @@ pub(in crate::config) const REDIS_HOST: Rule<String> =
         (is_name || host.parse::<IpAddr>().is_ok()).then_some(host)
     });
 
-pub(in crate::config) const REDIS_PORT: Rule<u16> =
-    Rule::new("a whole number from 1 to 65535", |value| {
-        whole(value, 1..=65_535)
-    });
+pub(crate) const REDIS_PORT: Rule<u16> = Rule::new("a whole number from 1 to 65535", |value| {
+    whole(value, 1..=65_535)
+});
 
-pub(in crate::config) const REDIS_DB: Rule<u32> =
-    Rule::new("a whole number from 0 to 1000000", |value| {
-        whole(value, 0..=1_000_000)
-    });
+pub(crate) const REDIS_DB: Rule<u32> = Rule::new("a whole number from 0 to 1000000", |value| {
+    whole(value, 0..=1_000_000)
+});
 
-pub(in crate::config) const PASSWORD: Rule<Option<Password>> =
+pub(crate) const PASSWORD: Rule<Option<Password>> =
     Rule::private("a text; an empty one is none", |value| {
         let password = argument(value)?;
         let is_any = !password.trim().is_empty();
         Some(is_any.then(|| Password::new(password)))
     });
 
-pub(in crate::config) const USERNAME: Rule<Option<String>> =
+pub(crate) const USERNAME: Rule<Option<String>> =
     Rule::new("a name; an empty one is none", |value| {
         let name = argument(value)?;
         Some((!name.trim().is_empty()).then_some(name))
     });
 
 /// A file that need not be there; an empty path is none.
-pub(in crate::config) const OPTIONAL_PATH: Rule<Option<PathBuf>> =
+pub(crate) const OPTIONAL_PATH: Rule<Option<PathBuf>> =
     Rule::new("a path; an empty one is none", |value| {
         let path = argument(value)?;
         Some((!path.trim().is_empty()).then(|| path.into()))
     });
 
 /// A key or a channel of Redis, which may be any text; blanks and control characters are mistakes.
-pub(in crate::config) const REDIS_NAME: Rule<String> =
+pub(crate) const REDIS_NAME: Rule<String> =
     Rule::new("a name of 1 to 200 characters without blanks", |value| {
         let name = text(value)?.trim().to_owned();
         let fits = |c: char| !c.is_whitespace() && !c.is_control();
         (name.chars().count() <= 200 && name.chars().all(fits)).then_some(name)
     });
 
-pub(in crate::config) const FUNCTION: Rule<String> = Rule::new(
+pub(crate) const FUNCTION: Rule<String> = Rule::new(
     "the name of a Python function, with dots if need be, of 1 to 200 characters",
     |value| {
         let name = text(value)?;
@@ -67,7 +65,7 @@ pub(in crate::config) const FUNCTION: Rule<String> = Rule::new(
     },
 );
 
-pub(in crate::config) const HIVE_QUEUE: Rule<HiveQueue> = Rule::new(
+pub(crate) const HIVE_QUEUE: Rule<HiveQueue> = Rule::new(
     "\"high\", \"background\" or \"by priority\"",
     |value| match word(value)?.as_str() {
         "high" => Some(HiveQueue::High),
@@ -77,7 +75,7 @@ pub(in crate::config) const HIVE_QUEUE: Rule<HiveQueue> = Rule::new(
     },
 );
 
-pub(in crate::config) const HIVE_CODEC: Rule<HiveCodec> =
+pub(crate) const HIVE_CODEC: Rule<HiveCodec> =
     Rule::new("\"pickle\", \"json\" or \"msgpack\"", |value| {
         match word(value)?.as_str() {
             "pickle" => Some(HiveCodec::Pickle),

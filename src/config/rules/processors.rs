@@ -14,62 +14,58 @@ use super::{Names, Rule};
 /// The longest pause between two attempts: 30 days.
 const LONGEST_PAUSE: f64 = 30.0 * 86_400.0;
 
-pub(in crate::config) const PROCESSORS: Rule<Dict> =
+pub(crate) const PROCESSORS: Rule<Dict> =
     Rule::private("tables [processors.NAME] in venom.toml", dict);
 
-pub(in crate::config) const KIND: Rule<Kind> = Rule::new(
+pub(crate) const KIND: Rule<Kind> = Rule::new(
     "\"echo\", \"command\", \"webhook\", \"llm\", \"worker\" or \"hive\"",
     |value| Kind::named(&word(value)?),
 );
 
-pub(in crate::config) const RATE: Rule<Rate> =
-    Rule::new(rate::EXPECTED, |value| value.as_str()?.parse().ok());
+pub(crate) const RATE: Rule<Rate> = Rule::new(rate::EXPECTED, |value| value.as_str()?.parse().ok());
 
-pub(in crate::config) const ATTEMPTS: Rule<i64> =
-    Rule::new("a whole number from 1 to 1000", |value| {
-        whole(value, 1..=1000)
-    });
+pub(crate) const ATTEMPTS: Rule<i64> = Rule::new("a whole number from 1 to 1000", |value| {
+    whole(value, 1..=1000)
+});
 
-pub(in crate::config) const BACKOFF: Rule<Dict> = Rule::new(
+pub(crate) const BACKOFF: Rule<Dict> = Rule::new(
     "a table such as { first = 1, factor = 2, max = 300, jitter = 0.1 }",
     dict,
 );
 
-pub(in crate::config) const FIRST_PAUSE: Rule<Duration> = Rule::new(
+pub(crate) const FIRST_PAUSE: Rule<Duration> = Rule::new(
     "a number of seconds from 0 to 86400 (a day), or a text such as \"90s\" or \"5m\"",
     |value| duration(value, 0.0).filter(|first| first.as_secs_f64() <= 86_400.0),
 );
 
-pub(in crate::config) const FACTOR: Rule<f64> =
+pub(crate) const FACTOR: Rule<f64> =
     Rule::new("a number from 1 to 100", |value| number(value, 1.0..=100.0));
 
-pub(in crate::config) const PAUSE: Rule<Duration> = Rule::new(
+pub(crate) const PAUSE: Rule<Duration> = Rule::new(
     "a number of seconds from 0 to 2592000 (30 days), or a text such as \"5m\" or \"2h\"",
     |value| duration(value, 0.0).filter(|pause| pause.as_secs_f64() <= LONGEST_PAUSE),
 );
 
-pub(in crate::config) const JITTER: Rule<f64> =
+pub(crate) const JITTER: Rule<f64> =
     Rule::new("a number from 0 to 1", |value| number(value, 0.0..=1.0));
 
-pub(in crate::config) const PROGRAM: Rule<String> =
-    Rule::private("the program to start, as text", text);
+pub(crate) const PROGRAM: Rule<String> = Rule::private("the program to start, as text", text);
 
-pub(in crate::config) const ARGUMENTS: Rule<Vec<String>> =
-    Rule::private("a list of texts", |value| {
-        value.as_array()?.iter().map(argument).collect()
-    });
+pub(crate) const ARGUMENTS: Rule<Vec<String>> = Rule::private("a list of texts", |value| {
+    value.as_array()?.iter().map(argument).collect()
+});
 
-pub(in crate::config) const VARIABLE: Rule<String> = Rule::private("a text", argument);
+pub(crate) const VARIABLE: Rule<String> = Rule::private("a text", argument);
 
-pub(in crate::config) const VARIABLES: Rule<Dict> = Rule::private("a table of texts by name", dict);
+pub(crate) const VARIABLES: Rule<Dict> = Rule::private("a table of texts by name", dict);
 
-pub(in crate::config) const VARIABLE_NAMES: Names = Names {
+pub(crate) const VARIABLE_NAMES: Names = Names {
     expected: "a name without \"=\"",
     fit: |name| !name.is_empty() && !name.contains(['=', '\0']),
 };
 
 /// Private, because many an address holds a token, and one with a password is refused here.
-pub(in crate::config) const URL: Rule<String> = Rule::private(
+pub(crate) const URL: Rule<String> = Rule::private(
     "an address that begins with http:// or https:// and has no user or password in it",
     |value| {
         let address = text(value)?.trim().to_owned();
@@ -80,9 +76,9 @@ pub(in crate::config) const URL: Rule<String> = Rule::private(
     },
 );
 
-pub(in crate::config) const HEADERS: Rule<Dict> = Rule::private("a table of texts by name", dict);
+pub(crate) const HEADERS: Rule<Dict> = Rule::private("a table of texts by name", dict);
 
-pub(in crate::config) const HEADER: Rule<String> =
+pub(crate) const HEADER: Rule<String> =
     Rule::private("a text of visible ASCII characters", |value| {
         let header = value.as_str()?;
         HeaderValue::from_str(header).ok()?;
@@ -104,7 +100,7 @@ const OWN_HEADERS: [&str; 10] = [
     "venom-attempt",
 ];
 
-pub(in crate::config) const HEADER_NAMES: Names = Names {
+pub(crate) const HEADER_NAMES: Names = Names {
     expected: "the name of an HTTP header that is not the service's own to set, as Content-Length, \
                Connection and webhook-… are",
     fit: |name| {
@@ -117,7 +113,7 @@ pub(in crate::config) const HEADER_NAMES: Names = Names {
 
 /// Private, because a secret itself is easily written here by mistake. Our own prefix is for
 /// settings: a variable that has it and is none stops the start.
-pub(in crate::config) const SECRET_VARIABLE: Rule<String> = Rule::private(
+pub(crate) const SECRET_VARIABLE: Rule<String> = Rule::private(
     "the name of an environment variable, which must not begin with VENOM_",
     |value| {
         let name = text(value)?;
@@ -128,32 +124,31 @@ pub(in crate::config) const SECRET_VARIABLE: Rule<String> = Rule::private(
     },
 );
 
-pub(in crate::config) const MODEL: Rule<String> = Rule::new("the name of a model, as text", text);
+pub(crate) const MODEL: Rule<String> = Rule::new("the name of a model, as text", text);
 
-pub(in crate::config) const PROMPT: Rule<String> = Rule::private("a text", text);
+pub(crate) const PROMPT: Rule<String> = Rule::private("a text", text);
 
-pub(in crate::config) const TEMPERATURE: Rule<f64> =
+pub(crate) const TEMPERATURE: Rule<f64> =
     Rule::new("a number from 0 to 2", |value| number(value, 0.0..=2.0));
 
-pub(in crate::config) const TOKENS: Rule<u64> =
-    Rule::new("a whole number from 1 to 1000000000", |value| {
-        whole(value, 1..=1_000_000_000)
-    });
+pub(crate) const TOKENS: Rule<u64> = Rule::new("a whole number from 1 to 1000000000", |value| {
+    whole(value, 1..=1_000_000_000)
+});
 
-pub(in crate::config) const LEASE: Rule<Duration> = Rule::new(
+pub(crate) const LEASE: Rule<Duration> = Rule::new(
     "a number of seconds from 1 to 86400 (a day), or a text such as \"90s\" or \"5m\"",
     |value| duration(value, 1.0).filter(|lease| lease.as_secs_f64() <= 86_400.0),
 );
 
-pub(in crate::config) const KEYS: Rule<Dict> =
+pub(crate) const KEYS: Rule<Dict> =
     Rule::private("tables [concurrency_keys.NAME] in venom.toml", dict);
 
-pub(in crate::config) const KEY_NAMES: Names = Names {
+pub(crate) const KEY_NAMES: Names = Names {
     expected: "a concurrency key of 1 to 200 characters",
     fit: is_key,
 };
 
-pub(in crate::config) const KEY: Rule<String> =
+pub(crate) const KEY: Rule<String> =
     Rule::new("a concurrency key of 1 to 200 characters", |value| {
         Some(value.as_str()?.to_owned()).filter(|key| is_key(key))
     });

@@ -9,12 +9,12 @@ use super::super::time_zones::time_zone;
 use super::super::values::{argument, duration, text, whole, word};
 use super::Rule;
 
-pub(in crate::config) const SCHEDULES: Rule<Dict> =
+pub(crate) const SCHEDULES: Rule<Dict> =
     Rule::private("tables [schedules.NAME] in venom.toml", |value| {
         value.as_dict().cloned()
     });
 
-pub(in crate::config) const CRON: Rule<String> = Rule::new(
+pub(crate) const CRON: Rule<String> = Rule::new(
     "a cron expression that comes true at some time, such as \"30 9 * * MON-FRI\" (minute, hour, \
      day, month, weekday; a sixth field before them is the second) or \"@daily\", with no step \
      longer than its field or range: for every 90 minutes, `every = \"90m\"`",
@@ -24,7 +24,7 @@ pub(in crate::config) const CRON: Rule<String> = Rule::new(
     },
 );
 
-pub(in crate::config) const TIMEZONE: Rule<String> = Rule::new(
+pub(crate) const TIMEZONE: Rule<String> = Rule::new(
     "the IANA name of a time zone, such as \"UTC\" or \"Europe/Warsaw\"",
     |value| {
         let name = text(value)?.trim().to_owned();
@@ -32,30 +32,30 @@ pub(in crate::config) const TIMEZONE: Rule<String> = Rule::new(
     },
 );
 
-pub(in crate::config) const EVERY: Rule<Duration> = Rule::new(
+pub(crate) const EVERY: Rule<Duration> = Rule::new(
     "at least 1 second: a number of seconds, or a text such as \"15m\", \"1h\" or \"1d\" \
      (units s, m, h, d)",
     |value| duration(value, 1.0),
 );
 
-pub(in crate::config) const MISSED: Rule<Missed> = Rule::new("\"run once\" or \"skip\"", |value| {
-    match word(value)?.as_str() {
-        "run once" => Some(Missed::RunOnce),
-        "skip" => Some(Missed::Skip),
-        _ => None,
-    }
-});
-
-/// What a task is to do; it may be as private as a processor's arguments.
-pub(in crate::config) const CONTENT: Rule<String> = Rule::private("a text", argument);
-
-pub(in crate::config) const PRIORITY: Rule<i64> =
-    Rule::new("a whole number from -100 to 100", |value| {
-        whole(value, -100..=100)
+pub(crate) const MISSED: Rule<Missed> =
+    Rule::new("\"run once\" or \"skip\"", |value| {
+        match word(value)?.as_str() {
+            "run once" => Some(Missed::RunOnce),
+            "skip" => Some(Missed::Skip),
+            _ => None,
+        }
     });
 
-pub(in crate::config) const TAGS: Rule<Vec<String>> = Rule::new("a list of texts", |value| {
+/// What a task is to do; it may be as private as a processor's arguments.
+pub(crate) const CONTENT: Rule<String> = Rule::private("a text", argument);
+
+pub(crate) const PRIORITY: Rule<i64> = Rule::new("a whole number from -100 to 100", |value| {
+    whole(value, -100..=100)
+});
+
+pub(crate) const TAGS: Rule<Vec<String>> = Rule::new("a list of texts", |value| {
     value.as_array()?.iter().map(argument).collect()
 });
 
-pub(in crate::config) const SESSION: Rule<String> = Rule::new("a text", argument);
+pub(crate) const SESSION: Rule<String> = Rule::new("a text", argument);

@@ -14,7 +14,7 @@ const BUFFER_BYTES: usize = 64 * 1024;
 
 /// How much of the file was read, in bytes; ahead of the parser by the size of the buffers.
 #[derive(Default)]
-pub(super) struct Meter {
+pub(crate) struct Meter {
     read: Cell<u64>,
     limit: Cell<Option<u64>>,
     exceeded: Cell<bool>,
@@ -24,23 +24,23 @@ pub(super) struct Meter {
 
 impl Meter {
     /// Bytes read so far.
-    pub(super) fn read(&self) -> u64 {
+    pub(crate) fn read(&self) -> u64 {
         self.read.get()
     }
 
     /// From here on, reading fails once more than `bytes` and the buffers were read.
-    pub(super) fn allow(&self, bytes: u64) {
+    pub(crate) fn allow(&self, bytes: u64) {
         let buffered = 2 * BUFFER_BYTES as u64;
         self.limit.set(Some(self.read.get() + bytes + buffered));
     }
 
     /// From here on, any amount may be read.
-    pub(super) fn allow_all(&self) {
+    pub(crate) fn allow_all(&self) {
         self.limit.set(None);
     }
 
     /// Whether there was anything but white space and a byte order mark.
-    pub(super) fn has_text(&self) -> bool {
+    pub(crate) fn has_text(&self) -> bool {
         self.has_text.get()
     }
 
@@ -52,12 +52,12 @@ impl Meter {
     }
 
     /// Whether reading failed because of the limit.
-    pub(super) fn exceeded(&self) -> bool {
+    pub(crate) fn exceeded(&self) -> bool {
         self.exceeded.get()
     }
 
     /// Halves of surrogate pairs that became U+FFFD.
-    pub(super) fn replaced(&self) -> u64 {
+    pub(crate) fn replaced(&self) -> u64 {
         self.replaced.get()
     }
 
@@ -73,7 +73,7 @@ impl Meter {
 }
 
 /// The file as strict JSON.
-pub(super) struct Input<R> {
+pub(crate) struct Input<R> {
     inner: R,
     meter: Rc<Meter>,
     filter: Filter,
@@ -85,7 +85,7 @@ pub(super) struct Input<R> {
 impl<R: Read> Input<R> {
     /// Reads from `inner`, counting on `meter`; buffered, for byte-wise reading through a
     /// `BufReader`.
-    pub(super) fn new(inner: R, meter: Rc<Meter>) -> io::BufReader<Self> {
+    pub(crate) fn new(inner: R, meter: Rc<Meter>) -> io::BufReader<Self> {
         let input = Self {
             inner,
             meter,

@@ -16,7 +16,7 @@ const FIELD_OF_OURS: &str = "run_at";
 
 /// Who wrote a dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Author {
+pub(crate) enum Author {
     /// Every task has the fields that this service adds; also a dump without tasks.
     Ours,
     /// The original, or another program.
@@ -24,7 +24,7 @@ pub enum Author {
 }
 
 /// Goes through a dump without reading its values. `go_on` is asked before each task.
-pub fn inspect(
+pub(crate) fn inspect(
     source: impl Read,
     go_on: impl FnMut() -> Result<(), Stopped>,
 ) -> Result<Author, Error> {

@@ -17,9 +17,9 @@ mod write;
 
 use std::io;
 
-pub use inspect::{Author, inspect};
-pub use read::{Rest, read};
-pub use write::Writer;
+pub(crate) use inspect::{Author, inspect};
+pub(crate) use read::{Rest, read};
+pub(crate) use write::Writer;
 
 /// The top-level key of the list of tasks.
 const TASKS: &str = "tasks";
@@ -54,7 +54,7 @@ const KNOWN_FIELDS: [&str; 24] = [
 
 /// Why a file could not be read to its end.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// Nothing in it but white space, not even an empty list of tasks.
     #[error("the file is empty")]
     Empty,
@@ -90,16 +90,17 @@ pub enum Error {
     Stopped,
 }
 
+#[cfg(test)]
 impl Error {
     /// Whether the file was read and is no dump, as opposed to not having been read.
-    pub fn is_damage(&self) -> bool {
+    pub(crate) fn is_damage(&self) -> bool {
         !matches!(self, Self::Io(_) | Self::Stopped)
     }
 }
 
 /// What a taker of tasks answers when it wants no more of them.
 #[derive(Debug)]
-pub struct Stopped;
+pub(crate) struct Stopped;
 
 fn prefix(place: &str) -> String {
     if place.is_empty() {

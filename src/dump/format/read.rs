@@ -17,7 +17,7 @@ use crate::models::json::{Plain, PlainObject};
 /// Halves of surrogate pairs in its texts become U+FFFD. Tasks that name no processor get
 /// `default_processor`. Tasks already handed out when an error
 /// comes are not taken back: read twice, first with a taker that does nothing, for all or nothing.
-pub fn read(
+pub(crate) fn read(
     source: impl Read,
     default_processor: &str,
     each: impl FnMut(Task, u64) -> Result<(), Stopped>,
@@ -37,10 +37,10 @@ pub fn read(
 
 /// What a dump holds besides its tasks.
 #[derive(Debug, Default, PartialEq)]
-pub struct Rest {
-    pub fields: Map<String, Value>,
+pub(crate) struct Rest {
+    pub(crate) fields: Map<String, Value>,
     /// Halves of surrogate pairs that became U+FFFD.
-    pub replaced_characters: u64,
+    pub(crate) replaced_characters: u64,
 }
 
 struct Reader<'a, F> {

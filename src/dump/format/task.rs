@@ -15,16 +15,16 @@ use crate::models::task_limits::{KEY_CHARS, NAME_CHARS, TAGS_LIMIT};
 use crate::models::{Failure, Task, TaskId, TaskStatus, Timestamp};
 
 /// A field that is not what it has to be.
-pub(super) struct Fault {
+pub(crate) struct Fault {
     /// Such as `status` or `logs[3]`.
-    pub(super) field: String,
-    pub(super) expected: &'static str,
-    pub(super) found: String,
+    pub(crate) field: String,
+    pub(crate) expected: &'static str,
+    pub(crate) found: String,
 }
 
 impl Fault {
     /// The same as an error about what stands at `place`.
-    pub(super) fn at(self, place: &str) -> Error {
+    pub(crate) fn at(self, place: &str) -> Error {
         let Self {
             field,
             expected,
@@ -49,7 +49,7 @@ const STARTED_LINES: [&str; 2] = ["Processing started: ", "Rozpoczęto przetwarz
 const COMPLETED_LINES: [&str; 2] = ["Processing completed: ", "Zakończono przetwarzanie: "];
 
 /// The task that `entry` describes; `default_processor` runs it if it names none.
-pub(super) fn from_entry(
+pub(crate) fn from_entry(
     entry: Map<String, Value>,
     default_processor: &str,
 ) -> Result<Task, Fault> {
@@ -326,7 +326,7 @@ fn kept(field: &str, object: Map<String, Value>) -> Result<RawJson, Fault> {
 }
 
 /// Refuses a field beside the tasks that some readers of JSON cannot take.
-pub(super) fn check_field(value: &Value) -> Result<(), Fault> {
+pub(crate) fn check_field(value: &Value) -> Result<(), Fault> {
     let limits = Limits {
         values: usize::MAX,
         ..KEPT

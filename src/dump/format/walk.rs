@@ -16,7 +16,7 @@ use super::{Error, TASKS};
 const FIELDS_LIMIT_MIB: u64 = 16;
 
 /// What is done with the entries of a dump.
-pub(super) trait Visit {
+pub(crate) trait Visit {
     /// Takes the next entry of the list of tasks; `false` after the last one.
     ///
     /// Its own reasons to end the walk go to `position`.
@@ -39,7 +39,7 @@ pub(super) trait Visit {
 
 /// Where the walk is, and why it ends before the end.
 #[derive(Default)]
-pub(super) struct Position {
+pub(crate) struct Position {
     meter: Rc<Meter>,
     field: Option<String>,
     index: Option<u64>,
@@ -49,12 +49,12 @@ pub(super) struct Position {
 
 impl Position {
     /// Bytes of the file read so far, give or take a buffer.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.meter.read()
     }
 
     /// Ends the walk for `reason`, which only needs the place of the entry in front of it.
-    pub(super) fn end<E: serde::de::Error>(&mut self, reason: impl FnOnce(String) -> Error) -> E {
+    pub(crate) fn end<E: serde::de::Error>(&mut self, reason: impl FnOnce(String) -> Error) -> E {
         self.reason = Some(reason(self.to_string()));
         E::custom("ended")
     }
@@ -96,7 +96,7 @@ fn too_large(place: String) -> Error {
 }
 
 /// Goes through the whole of `source` with `visit`, once; how many characters were replaced on the way.
-pub(super) fn walk(source: impl Read, visit: &mut impl Visit) -> Result<u64, Error> {
+pub(crate) fn walk(source: impl Read, visit: &mut impl Visit) -> Result<u64, Error> {
     let mut position = Position::default();
     let input = Input::new(source, Rc::clone(&position.meter));
     let mut json = serde_json::Deserializer::from_reader(input);

@@ -9,29 +9,29 @@ use super::{KNOWN_FIELDS, TASKS};
 use crate::models::Task;
 
 /// Writes a dump to `out`, task by task.
-pub struct Writer<W> {
+pub(crate) struct Writer<W> {
     out: W,
     tasks: u64,
 }
 
 impl<W: Write> Writer<W> {
     /// A writer that has written nothing yet; call [`Self::finish`], or no file comes of it.
-    pub fn new(out: W) -> Self {
+    pub(crate) fn new(out: W) -> Self {
         Self { out, tasks: 0 }
     }
 
     /// How many tasks were written.
-    pub fn tasks(&self) -> u64 {
+    pub(crate) fn tasks(&self) -> u64 {
         self.tasks
     }
 
     /// What is written to.
-    pub fn get_mut(&mut self) -> &mut W {
+    pub(crate) fn get_mut(&mut self) -> &mut W {
         &mut self.out
     }
 
     /// Writes the next task.
-    pub fn task(&mut self, task: &Task) -> io::Result<()> {
+    pub(crate) fn task(&mut self, task: &Task) -> io::Result<()> {
         let before: &[u8] = if self.tasks == 0 {
             b"{\n  \"tasks\": [\n    "
         } else {
@@ -51,7 +51,7 @@ impl<W: Write> Writer<W> {
     ///
     /// The original expects `paid_mode_enabled` and `autonomy_level`: where `fields` has none, they
     /// get its defaults.
-    pub fn finish(&mut self, fields: &Map<String, Value>) -> io::Result<()> {
+    pub(crate) fn finish(&mut self, fields: &Map<String, Value>) -> io::Result<()> {
         self.out.write_all(if self.tasks == 0 {
             b"{\n  \"tasks\": []"
         } else {

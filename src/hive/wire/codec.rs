@@ -7,7 +7,7 @@ use super::{Error, Limits, Replaced, Value, json, lenient, msgpack, pickle};
 
 /// How values become bytes; both sides of a queue must use the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Codec {
+pub(crate) enum Codec {
     /// ARQ's own choice. Protocol 4 is written, 0 to 5 are read.
     #[default]
     Pickle,
@@ -19,10 +19,10 @@ pub enum Codec {
 
 impl Codec {
     /// All of them, in the order a message lists them.
-    pub const ALL: [Self; 3] = [Self::Pickle, Self::Json, Self::Msgpack];
+    pub(crate) const ALL: [Self; 3] = [Self::Pickle, Self::Json, Self::Msgpack];
 
     /// The word for it in settings.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Pickle => "pickle",
             Self::Json => "json",
@@ -36,7 +36,7 @@ impl Codec {
     ///
     /// [`Error::Limit`] if it is deeper than the default limits, [`Error::Unencodable`] if the format has
     /// no form for a part of it.
-    pub fn encode(self, value: &Value) -> Result<Vec<u8>, Error> {
+    pub(crate) fn encode(self, value: &Value) -> Result<Vec<u8>, Error> {
         match self {
             Self::Pickle => pickle::encode(value),
             Self::Json => json::encode(value),
@@ -49,12 +49,12 @@ impl Codec {
     /// # Errors
     ///
     /// [`Error::Limit`] and [`Error::Malformed`].
-    pub fn decode(self, message: &[u8]) -> Result<Value, Error> {
+    pub(crate) fn decode(self, message: &[u8]) -> Result<Value, Error> {
         self.decode_within(message, &Limits::default())
     }
 
     /// What stands in the result of this message for what it cannot hold; `value` is what was read of it.
-    pub fn replaced(self, message: &[u8], value: &Value) -> Replaced {
+    pub(crate) fn replaced(self, message: &[u8], value: &Value) -> Replaced {
         let found = value.replaced();
         match self {
             Self::Json => lenient::as_json(message).1,
@@ -71,7 +71,7 @@ impl Codec {
     /// # Errors
     ///
     /// [`Error::Limit`] and [`Error::Malformed`].
-    pub fn decode_within(self, message: &[u8], limits: &Limits) -> Result<Value, Error> {
+    pub(crate) fn decode_within(self, message: &[u8], limits: &Limits) -> Result<Value, Error> {
         limits.check_message(message)?;
         match self {
             Self::Pickle => pickle::decode(message, limits),
@@ -101,4 +101,4 @@ impl FromStr for Codec {
 /// A word that names no codec.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown codec `{0}`, expected pickle, json or msgpack")]
-pub struct UnknownCodec(pub String);
+pub(crate) struct UnknownCodec(pub(crate) String);

@@ -4,7 +4,7 @@ use super::Codec;
 
 /// Why bytes are not a job or a result, or a value has no form in a codec.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// More than the [`Limits`](super::Limits) allow.
     #[error("more than {limit} {what}")]
     Limit {
@@ -44,12 +44,12 @@ pub enum Error {
 }
 
 impl Error {
-    pub(super) fn malformed(codec: Codec, reason: impl Into<String>) -> Self {
+    pub(crate) fn malformed(codec: Codec, reason: impl Into<String>) -> Self {
         let reason = reason.into();
         Self::Malformed { codec, reason }
     }
 
-    pub(super) fn unencodable(codec: Codec, reason: impl Into<String>) -> Self {
+    pub(crate) fn unencodable(codec: Codec, reason: impl Into<String>) -> Self {
         let reason = reason.into();
         Self::Unencodable { codec, reason }
     }

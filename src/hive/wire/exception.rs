@@ -7,43 +7,37 @@ use super::Value;
 /// An exception of Python: its class, if it has one, and its message. Shown as Python shows it at the end
 /// of a traceback: `ValueError: bad`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exception {
+pub(crate) struct Exception {
     /// The full name, as `builtins.ValueError`; `None` if a worker reported something that is none.
-    pub class: Option<String>,
+    pub(crate) class: Option<String>,
     /// Its argument, or all of them as JSON behind commas; may be empty.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 const FAILED: &str = "arq.worker.JobExecutionFailed";
 const UNREADABLE: &str = "arq.jobs.DeserializationError";
-const PLAIN: &str = "builtins.Exception";
 const CANCELLED: &str = "asyncio.exceptions.CancelledError";
 /// The builtin one has had this name, too, since Python 3.11; before, it was another class, and ARQ raised this.
 const TIMEOUT: &str = "asyncio.exceptions.TimeoutError";
 
 impl Exception {
     /// `arq.worker.JobExecutionFailed(message)`: every Python client of ARQ can raise it.
-    pub fn job_execution_failed(message: impl Into<String>) -> Self {
+    pub(crate) fn job_execution_failed(message: impl Into<String>) -> Self {
         Self::new(FAILED, message)
     }
 
     /// `arq.jobs.DeserializationError(message)`, for a job that cannot be read.
-    pub fn deserialization(message: impl Into<String>) -> Self {
+    pub(crate) fn deserialization(message: impl Into<String>) -> Self {
         Self::new(UNREADABLE, message)
     }
 
-    /// `Exception(message)`
-    pub fn plain(message: impl Into<String>) -> Self {
-        Self::new(PLAIN, message)
-    }
-
     /// `asyncio.TimeoutError()`, for a job that ran too long.
-    pub fn timeout() -> Self {
+    pub(crate) fn timeout() -> Self {
         Self::new(TIMEOUT, "")
     }
 
     /// `asyncio.CancelledError()`, for a job that was aborted.
-    pub fn cancelled() -> Self {
+    pub(crate) fn cancelled() -> Self {
         Self::new(CANCELLED, "")
     }
 
@@ -55,7 +49,7 @@ impl Exception {
 
     /// What the value of a failed result says: an exception, its description in JSON or msgpack, or
     /// anything else as a message without a class.
-    pub fn of(value: &Value) -> Self {
+    pub(crate) fn of(value: &Value) -> Self {
         described(value).unwrap_or_else(|| Self {
             class: None,
             message: value.to_text(),
@@ -63,7 +57,7 @@ impl Exception {
     }
 
     /// The value of a failed result. With a message it is the only argument.
-    pub fn to_value(&self) -> Value {
+    pub(crate) fn to_value(&self) -> Value {
         let Some((module, name)) = self.class.as_deref().and_then(|c| c.rsplit_once('.')) else {
             return Value::Str(self.message.clone());
         };
@@ -72,12 +66,12 @@ impl Exception {
     }
 
     /// Whether the job was aborted or cancelled.
-    pub fn is_cancelled(&self) -> bool {
+    pub(crate) fn is_cancelled(&self) -> bool {
         self.is_any(&[CANCELLED, "concurrent.futures._base.CancelledError"])
     }
 
     /// Whether the job ran out of time.
-    pub fn is_timeout(&self) -> bool {
+    pub(crate) fn is_timeout(&self) -> bool {
         self.is_any(&[TIMEOUT, "builtins.TimeoutError"])
     }
 

@@ -3,14 +3,14 @@
 use super::{Error, Value};
 
 /// What is left of a record's fields.
-pub(super) struct Fields {
+pub(crate) struct Fields {
     record: &'static str,
     pairs: Vec<(Value, Value)>,
 }
 
 impl Fields {
     /// The fields of a `job` or `result`, which must be a dict.
-    pub(super) fn of(record: &'static str, value: Value) -> Result<Self, Error> {
+    pub(crate) fn of(record: &'static str, value: Value) -> Result<Self, Error> {
         match value {
             Value::Dict(pairs) => Ok(Self { record, pairs }),
             other => Err(Error::Field {
@@ -38,12 +38,12 @@ impl Fields {
         }
     }
 
-    pub(super) fn any(&mut self, field: &'static str) -> Result<Value, Error> {
+    pub(crate) fn any(&mut self, field: &'static str) -> Result<Value, Error> {
         let found = self.take(field);
         found.ok_or_else(|| self.wrong(field, &None, "any value"))
     }
 
-    pub(super) fn integer(&mut self, field: &'static str) -> Result<i64, Error> {
+    pub(crate) fn integer(&mut self, field: &'static str) -> Result<i64, Error> {
         match self.take(field) {
             Some(Value::Int(number)) => Ok(number),
             found => Err(self.wrong(field, &found, "an int")),
@@ -51,7 +51,7 @@ impl Fields {
     }
 
     /// A number or `None`, which must be there all the same.
-    pub(super) fn optional_integer(&mut self, field: &'static str) -> Result<Option<i64>, Error> {
+    pub(crate) fn optional_integer(&mut self, field: &'static str) -> Result<Option<i64>, Error> {
         match self.take(field) {
             Some(Value::Int(number)) => Ok(Some(number)),
             Some(Value::None) => Ok(None),
@@ -59,14 +59,14 @@ impl Fields {
         }
     }
 
-    pub(super) fn truth(&mut self, field: &'static str) -> Result<bool, Error> {
+    pub(crate) fn truth(&mut self, field: &'static str) -> Result<bool, Error> {
         match self.take(field) {
             Some(Value::Bool(truth)) => Ok(truth),
             found => Err(self.wrong(field, &found, "a bool")),
         }
     }
 
-    pub(super) fn text(&mut self, field: &'static str) -> Result<String, Error> {
+    pub(crate) fn text(&mut self, field: &'static str) -> Result<String, Error> {
         match self.take(field) {
             Some(Value::Str(text)) => Ok(text),
             found => Err(self.wrong(field, &found, "a str")),
@@ -74,7 +74,7 @@ impl Fields {
     }
 
     /// A text that older versions of ARQ leave out.
-    pub(super) fn text_if_known(&mut self, field: &'static str) -> Result<String, Error> {
+    pub(crate) fn text_if_known(&mut self, field: &'static str) -> Result<String, Error> {
         match self.take(field) {
             Some(Value::Str(text)) => Ok(text),
             None => Ok("<unknown>".to_owned()),
@@ -82,14 +82,14 @@ impl Fields {
         }
     }
 
-    pub(super) fn args(&mut self, field: &'static str) -> Result<Vec<Value>, Error> {
+    pub(crate) fn args(&mut self, field: &'static str) -> Result<Vec<Value>, Error> {
         match self.take(field) {
             Some(Value::List(items) | Value::Tuple(items)) => Ok(items),
             found => Err(self.wrong(field, &found, "a tuple or a list")),
         }
     }
 
-    pub(super) fn kwargs(&mut self, field: &'static str) -> Result<Vec<(String, Value)>, Error> {
+    pub(crate) fn kwargs(&mut self, field: &'static str) -> Result<Vec<(String, Value)>, Error> {
         const EXPECTED: &str = "a dict with str keys";
         let pairs = match self.take(field) {
             Some(Value::Dict(pairs)) => pairs,
@@ -104,7 +104,7 @@ impl Fields {
 }
 
 /// A dict with the fields as keys, in this order.
-pub(super) fn dict<'a>(fields: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
+pub(crate) fn dict<'a>(fields: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
     let pairs = fields
         .into_iter()
         .map(|(field, value)| (field.into(), value));
@@ -112,7 +112,7 @@ pub(super) fn dict<'a>(fields: impl IntoIterator<Item = (&'a str, Value)>) -> Va
 }
 
 /// The call's keywords as a dict.
-pub(super) fn keywords(kwargs: &[(String, Value)]) -> Value {
+pub(crate) fn keywords(kwargs: &[(String, Value)]) -> Value {
     let pairs = kwargs.iter().cloned();
     Value::Dict(pairs.map(|(key, value)| (key.into(), value)).collect())
 }

@@ -11,7 +11,7 @@ const CHUNK: u64 = 1_000_000_000;
 const CHUNK_DIGITS: usize = 9;
 
 /// The integer that a decimal text says, with a sign or not; `None` for any other text.
-pub(super) fn from_text(text: &str) -> Option<Value> {
+pub(crate) fn from_text(text: &str) -> Option<Value> {
     let (sign, digits) = match text.as_bytes().first()? {
         b'-' => ("-", &text[1..]),
         b'+' => ("", &text[1..]),
@@ -32,12 +32,12 @@ pub(super) fn from_text(text: &str) -> Option<Value> {
 }
 
 /// Whether a text is a [`Value::BigInt`] as [`from_text`] makes it.
-pub(super) fn is_big(text: &str) -> bool {
+pub(crate) fn is_big(text: &str) -> bool {
     matches!(from_text(text), Some(Value::BigInt(canonical)) if canonical == text)
 }
 
 /// The integer in little-endian two's complement; `None` if it is too large.
-pub(super) fn from_le(bytes: &[u8]) -> Option<Value> {
+pub(crate) fn from_le(bytes: &[u8]) -> Option<Value> {
     let negative = bytes.last().is_some_and(|top| top & 0x80 != 0);
     if bytes.len() <= 8 {
         let mut wide = [if negative { 0xff } else { 0 }; 8];

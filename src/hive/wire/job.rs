@@ -6,19 +6,19 @@ use crate::models::TraceContext;
 
 /// One call that a worker is to make.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Job {
+pub(crate) struct Job {
     /// The try to begin with, if the sender says one; a worker counts on from there.
-    pub job_try: Option<i64>,
+    pub(crate) job_try: Option<i64>,
     /// The name a worker knows the function by.
-    pub function: String,
+    pub(crate) function: String,
     /// The arguments behind the worker's context.
-    pub args: Vec<Value>,
+    pub(crate) args: Vec<Value>,
     /// The keyword arguments.
-    pub kwargs: Vec<(String, Value)>,
+    pub(crate) kwargs: Vec<(String, Value)>,
     /// When it was enqueued, in Unix milliseconds.
-    pub enqueue_time_ms: i64,
+    pub(crate) enqueue_time_ms: i64,
     /// The trace that it belongs to, under names that ARQ passes over.
-    pub trace: Option<TraceContext>,
+    pub(crate) trace: Option<TraceContext>,
 }
 
 impl Job {
@@ -27,7 +27,7 @@ impl Job {
     /// # Errors
     ///
     /// As of [`Codec::encode`].
-    pub fn to_bytes(&self, codec: Codec) -> Result<Vec<u8>, Error> {
+    pub(crate) fn to_bytes(&self, codec: Codec) -> Result<Vec<u8>, Error> {
         let mut job = vec![
             ("t", self.job_try.map_or(Value::None, Value::Int)),
             ("f", self.function.as_str().into()),
@@ -48,7 +48,7 @@ impl Job {
     /// # Errors
     ///
     /// As of [`Codec::decode`], and [`Error::Field`].
-    pub fn from_bytes(message: &[u8], codec: Codec) -> Result<Self, Error> {
+    pub(crate) fn from_bytes(message: &[u8], codec: Codec) -> Result<Self, Error> {
         let mut fields = Fields::of("job", codec.decode(message)?)?;
         Ok(Self {
             job_try: fields.optional_integer("t")?,

@@ -12,7 +12,7 @@ impl Value {
     /// The nearest JSON: a tuple or a set is an array, bytes are base64, a key that is no text becomes
     /// one, `NaN` and infinities are null, an object of Python is `{"class": …, "args": […]}`, with
     /// `"items"` or `"state"` if it has them.
-    pub fn to_json(&self) -> Json {
+    pub(crate) fn to_json(&self) -> Json {
         match self {
             Self::None => Json::Null,
             Self::Bool(truth) => Json::Bool(*truth),
@@ -29,7 +29,7 @@ impl Value {
 
     /// JSON as Python's `json.loads` reads it. Never an object of a class: what a client of ours sent must
     /// not name code that a Python worker would run.
-    pub fn from_json(json: &Json) -> Self {
+    pub(crate) fn from_json(json: &Json) -> Self {
         match json {
             Json::Null => Self::None,
             Json::Bool(truth) => Self::Bool(*truth),
@@ -46,7 +46,7 @@ impl Value {
     }
 
     /// The text that stands for this value where only texts can be keys.
-    pub(super) fn to_key(&self) -> String {
+    pub(crate) fn to_key(&self) -> String {
         self.to_text()
     }
 }
@@ -92,14 +92,14 @@ fn from_number(number: &Number) -> Value {
     integer::from_text(&text).unwrap_or_else(|| Value::Float(text.parse().unwrap_or(f64::NAN)))
 }
 
-pub(super) fn encode(value: &Value) -> Result<Vec<u8>, Error> {
+pub(crate) fn encode(value: &Value) -> Result<Vec<u8>, Error> {
     check_depth(value, 1)?;
     serde_json::to_vec(&value.to_json())
         .map_err(|reason| Error::unencodable(Codec::Json, reason.to_string()))
 }
 
 /// What is written must also be readable on the other side, within the limits of a reader like ours.
-pub(super) fn check_depth(value: &Value, depth: usize) -> Result<(), Error> {
+pub(crate) fn check_depth(value: &Value, depth: usize) -> Result<(), Error> {
     Limits::default().check_depth(depth)?;
     let inside = |value: &Value| check_depth(value, depth + 1);
     let both = |(key, value): &(Value, Value)| inside(key).and_then(|()| inside(value));
@@ -118,7 +118,7 @@ pub(super) fn check_depth(value: &Value, depth: usize) -> Result<(), Error> {
     }
 }
 
-pub(super) fn decode(message: &[u8], limits: &Limits) -> Result<Value, Error> {
+pub(crate) fn decode(message: &[u8], limits: &Limits) -> Result<Value, Error> {
     survey(message, limits)?;
     let (message, _) = lenient::as_json(message);
     parse(&message)

@@ -4,15 +4,15 @@ use std::borrow::Cow;
 
 /// What stands in a value for what it cannot hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Replaced {
+pub(crate) struct Replaced {
     /// Null stands for `NaN` or an infinity.
-    pub numbers: bool,
+    pub(crate) numbers: bool,
     /// U+FFFD stands for half of a surrogate pair, or for bytes that are no UTF-8.
-    pub halves: bool,
+    pub(crate) halves: bool,
 }
 
 /// The message as JSON, and what was replaced in it.
-pub(super) fn as_json(message: &[u8]) -> (Cow<'_, [u8]>, Replaced) {
+pub(crate) fn as_json(message: &[u8]) -> (Cow<'_, [u8]>, Replaced) {
     let mut replaced = Replaced::default();
     let text = String::from_utf8_lossy(message);
     replaced.halves = matches!(text, Cow::Owned(_));
@@ -90,7 +90,7 @@ fn same(rest: &[u8], length: usize) -> Step<'_> {
 }
 
 /// Whether half of a surrogate pair stands there as UTF-8 would have it if it could.
-pub(super) fn has_raw_half(message: &[u8]) -> bool {
+pub(crate) fn has_raw_half(message: &[u8]) -> bool {
     let mut pairs = message.windows(2);
     pairs.any(|pair| pair[0] == 0xed && pair[1] >= 0xa0)
 }

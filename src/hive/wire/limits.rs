@@ -7,16 +7,16 @@ const DEEPEST: usize = 200;
 
 /// How much a reader accepts before it gives up, whatever the bytes claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Bytes of the message, and apart from that bytes of all texts and byte strings in the value: a
     /// pickle can name one text many times.
-    pub bytes: usize,
+    pub(crate) bytes: usize,
     /// Values inside one another; never more than 200, whatever is set, so that no stack overflows.
-    pub depth: usize,
+    pub(crate) depth: usize,
     /// Values in total, those named many times counted each time.
-    pub items: usize,
+    pub(crate) items: usize,
     /// Entries of a pickle's memo.
-    pub memo: usize,
+    pub(crate) memo: usize,
 }
 
 impl Default for Limits {
@@ -32,11 +32,11 @@ impl Default for Limits {
 }
 
 impl Limits {
-    pub(super) fn check_message(&self, message: &[u8]) -> Result<(), Error> {
+    pub(crate) fn check_message(&self, message: &[u8]) -> Result<(), Error> {
         within(message.len(), self.bytes, "bytes")
     }
 
-    pub(super) fn check_depth(&self, depth: usize) -> Result<(), Error> {
+    pub(crate) fn check_depth(&self, depth: usize) -> Result<(), Error> {
         within(
             depth,
             self.depth.min(DEEPEST),
@@ -44,7 +44,7 @@ impl Limits {
         )
     }
 
-    pub(super) fn check_memo(&self, entries: usize) -> Result<(), Error> {
+    pub(crate) fn check_memo(&self, entries: usize) -> Result<(), Error> {
         within(entries, self.memo, "entries in the memo")
     }
 }
@@ -58,14 +58,14 @@ fn within(found: usize, limit: usize, what: &'static str) -> Result<(), Error> {
 
 /// What one reading has used up so far.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(crate) struct Budget {
     limits: Limits,
     bytes: usize,
     items: usize,
 }
 
 impl Budget {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             limits: *limits,
             bytes: 0,
@@ -74,14 +74,14 @@ impl Budget {
     }
 
     /// Pays for one value at `depth`; the outermost is at depth 1.
-    pub(super) fn value(&mut self, depth: usize) -> Result<(), Error> {
+    pub(crate) fn value(&mut self, depth: usize) -> Result<(), Error> {
         self.limits.check_depth(depth)?;
         self.items += 1;
         within(self.items, self.limits.items, "values")
     }
 
     /// Pays for the content of a text or a byte string.
-    pub(super) fn content(&mut self, length: usize) -> Result<(), Error> {
+    pub(crate) fn content(&mut self, length: usize) -> Result<(), Error> {
         self.bytes = self.bytes.saturating_add(length);
         within(self.bytes, self.limits.bytes, "bytes in texts")
     }

@@ -22,15 +22,15 @@ mod reader;
 mod result;
 mod value;
 
-pub use codec::{Codec, UnknownCodec};
-pub use error::Error;
-pub use exception::Exception;
-pub use job::Job;
-pub use lenient::Replaced;
-pub use limits::Limits;
-pub use opaque::{Made, Opaque};
-pub use result::JobResult;
-pub use value::Value;
+pub(crate) use codec::{Codec, UnknownCodec};
+pub(crate) use error::Error;
+pub(crate) use exception::Exception;
+pub(crate) use job::Job;
+pub(crate) use lenient::Replaced;
+pub(crate) use limits::Limits;
+pub(crate) use opaque::{Made, Opaque};
+pub(crate) use result::JobResult;
+pub(crate) use value::Value;
 
 #[cfg(test)]
 mod tests;

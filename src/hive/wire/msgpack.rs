@@ -7,7 +7,7 @@ use super::limits::Budget;
 use super::reader::Reader;
 use super::{Codec, Error, Limits, Opaque, Value, json};
 
-pub(super) fn decode(message: &[u8], limits: &Limits) -> Result<Value, Error> {
+pub(crate) fn decode(message: &[u8], limits: &Limits) -> Result<Value, Error> {
     let mut decoder = Decoder {
         reader: Reader::new(message, Codec::Msgpack),
         budget: Budget::new(limits),
@@ -119,7 +119,7 @@ impl Decoder<'_> {
     }
 }
 
-pub(super) fn encode(value: &Value) -> Result<Vec<u8>, Error> {
+pub(crate) fn encode(value: &Value) -> Result<Vec<u8>, Error> {
     json::check_depth(value, 1)?;
     let mut out = Vec::new();
     put(&mut out, value)?;

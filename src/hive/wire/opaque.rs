@@ -5,26 +5,26 @@ use super::Value;
 /// An object of Python that is not plain data: a name, and what the pickle does with it. It is written
 /// again as it came, so that a job's arguments survive the way into its result.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Opaque {
+pub(crate) struct Opaque {
     /// `builtins`, `datetime`, `my_app.errors`
-    pub module: String,
+    pub(crate) module: String,
     /// `ValueError`; with dots for a class inside a class.
-    pub name: String,
+    pub(crate) name: String,
     /// What happens to the name.
-    pub made: Made,
+    pub(crate) made: Made,
     /// What it is called with.
-    pub args: Vec<Value>,
+    pub(crate) args: Vec<Value>,
     /// What is appended to it afterwards, for a subclass of `list` or `set`.
-    pub items: Vec<Value>,
+    pub(crate) items: Vec<Value>,
     /// What is set in it by key afterwards, for a subclass of `dict`.
-    pub pairs: Vec<(Value, Value)>,
+    pub(crate) pairs: Vec<(Value, Value)>,
     /// Its attributes, usually a dict.
-    pub state: Option<Value>,
+    pub(crate) state: Option<Value>,
 }
 
 /// How Python gets from the name to the object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Made {
+pub(crate) enum Made {
     /// The class or function itself.
     Named,
     /// `name(*args)`
@@ -36,7 +36,7 @@ pub enum Made {
 }
 
 impl Opaque {
-    pub(super) fn new(
+    pub(crate) fn new(
         module: impl Into<String>,
         name: impl Into<String>,
         made: Made,
@@ -54,7 +54,7 @@ impl Opaque {
     }
 
     /// The full name, as `builtins.ValueError`.
-    pub fn class(&self) -> String {
+    pub(crate) fn class(&self) -> String {
         format!("{}.{}", self.module, self.name)
     }
 }

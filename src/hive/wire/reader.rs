@@ -4,20 +4,20 @@ use super::{Codec, Error};
 
 /// What is still unread of a message.
 #[derive(Debug)]
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     codec: Codec,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8], codec: Codec) -> Self {
+    pub(crate) fn new(bytes: &'a [u8], codec: Codec) -> Self {
         let at = 0;
         Self { bytes, at, codec }
     }
 
     /// The next `length` bytes.
-    pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8], Error> {
+    pub(crate) fn take(&mut self, length: usize) -> Result<&'a [u8], Error> {
         let rest = &self.bytes[self.at..];
         let taken = rest
             .get(..length)
@@ -27,24 +27,24 @@ impl<'a> Reader<'a> {
     }
 
     /// As many bytes as an earlier length says.
-    pub(super) fn take_counted(&mut self, length: u64) -> Result<&'a [u8], Error> {
+    pub(crate) fn take_counted(&mut self, length: u64) -> Result<&'a [u8], Error> {
         let length =
             usize::try_from(length).map_err(|_| self.wrong("a length that nothing can have"))?;
         self.take(length)
     }
 
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
         let mut array = [0; N];
         array.copy_from_slice(self.take(N)?);
         Ok(array)
     }
 
-    pub(super) fn byte(&mut self) -> Result<u8, Error> {
+    pub(crate) fn byte(&mut self) -> Result<u8, Error> {
         self.array::<1>().map(|[byte]| byte)
     }
 
     /// The bytes before the next line feed, which is taken too.
-    pub(super) fn line(&mut self) -> Result<&'a [u8], Error> {
+    pub(crate) fn line(&mut self) -> Result<&'a [u8], Error> {
         let rest = &self.bytes[self.at..];
         let length = rest.iter().position(|byte| *byte == b'\n');
         let length = length.ok_or_else(|| self.wrong("a line that does not end"))?;
@@ -53,17 +53,17 @@ impl<'a> Reader<'a> {
     }
 
     /// A line of ASCII or UTF-8.
-    pub(super) fn text_line(&mut self) -> Result<&'a str, Error> {
+    pub(crate) fn text_line(&mut self) -> Result<&'a str, Error> {
         let line = self.line()?;
         std::str::from_utf8(line).map_err(|_| self.wrong("a line that is not text"))
     }
 
-    pub(super) fn is_at_end(&self) -> bool {
+    pub(crate) fn is_at_end(&self) -> bool {
         self.at == self.bytes.len()
     }
 
     /// A mistake at this place.
-    pub(super) fn wrong(&self, reason: impl std::fmt::Display) -> Error {
+    pub(crate) fn wrong(&self, reason: impl std::fmt::Display) -> Error {
         Error::malformed(self.codec, format!("{reason}, at byte {}", self.at))
     }
 }

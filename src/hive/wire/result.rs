@@ -1,34 +1,34 @@
 //! What ARQ keeps at `arq:result:{id}`.
 
 use super::fields::{self, Fields};
-use super::{Codec, Error, Exception, Value};
+use super::{Codec, Error, Value};
 
 /// How a job ended. Function, arguments and enqueue time are the job's own; where a worker could not read
 /// the job they are `<unknown>`, empty and 0.
 #[derive(Debug, Clone, PartialEq)]
-pub struct JobResult {
+pub(crate) struct JobResult {
     /// Which try this was; the first is 1.
-    pub job_try: i64,
+    pub(crate) job_try: i64,
     /// The job's function.
-    pub function: String,
+    pub(crate) function: String,
     /// The job's arguments.
-    pub args: Vec<Value>,
+    pub(crate) args: Vec<Value>,
     /// The job's keyword arguments.
-    pub kwargs: Vec<(String, Value)>,
+    pub(crate) kwargs: Vec<(String, Value)>,
     /// When the job was enqueued, in Unix milliseconds.
-    pub enqueue_time_ms: i64,
+    pub(crate) enqueue_time_ms: i64,
     /// Whether the function returned.
-    pub success: bool,
+    pub(crate) success: bool,
     /// What it returned, or the exception it raised.
-    pub value: Value,
+    pub(crate) value: Value,
     /// When it started, in Unix milliseconds.
-    pub start_ms: i64,
+    pub(crate) start_ms: i64,
     /// When it ended, in Unix milliseconds.
-    pub finish_ms: i64,
+    pub(crate) finish_ms: i64,
     /// The queue; `<unknown>` if the worker did not say.
-    pub queue: String,
+    pub(crate) queue: String,
     /// The job's id; `<unknown>` if the worker did not say.
-    pub id: String,
+    pub(crate) id: String,
 }
 
 impl JobResult {
@@ -37,7 +37,7 @@ impl JobResult {
     /// # Errors
     ///
     /// As of [`Codec::encode`].
-    pub fn to_bytes(&self, codec: Codec) -> Result<Vec<u8>, Error> {
+    pub(crate) fn to_bytes(&self, codec: Codec) -> Result<Vec<u8>, Error> {
         codec.encode(&fields::dict([
             ("t", Value::Int(self.job_try)),
             ("f", self.function.as_str().into()),
@@ -58,7 +58,7 @@ impl JobResult {
     /// # Errors
     ///
     /// As of [`Codec::decode`], and [`Error::Field`].
-    pub fn from_bytes(message: &[u8], codec: Codec) -> Result<Self, Error> {
+    pub(crate) fn from_bytes(message: &[u8], codec: Codec) -> Result<Self, Error> {
         let mut fields = Fields::of("result", codec.decode(message)?)?;
         Ok(Self {
             job_try: fields.integer("t")?,
@@ -73,10 +73,5 @@ impl JobResult {
             queue: fields.text_if_known("q")?,
             id: fields.text_if_known("id")?,
         })
-    }
-
-    /// What was raised; `None` if the job succeeded.
-    pub fn exception(&self) -> Option<Exception> {
-        (!self.success).then(|| Exception::of(&self.value))
     }
 }

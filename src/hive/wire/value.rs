@@ -4,7 +4,7 @@ use super::{Made, Opaque, Replaced};
 
 /// What a job's argument, keyword or result can be.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value {
+pub(crate) enum Value {
     /// `None`
     None,
     /// `True` or `False`
@@ -33,7 +33,7 @@ pub enum Value {
 
 impl Value {
     /// `module.name(*args)`, as an exception is written.
-    pub fn called(
+    pub(crate) fn called(
         module: impl Into<String>,
         name: impl Into<String>,
         args: impl Into<Vec<Value>>,
@@ -43,7 +43,7 @@ impl Value {
 
     /// What the value becomes as the `result` of a task: a text as it is, everything else as compact JSON
     /// (`None` is `null`).
-    pub fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         match self {
             Self::Str(text) => text.clone(),
             other => other.to_json().to_string(),
@@ -51,7 +51,7 @@ impl Value {
     }
 
     /// Whether it holds numbers that JSON has no form for, or texts with U+FFFD.
-    pub(super) fn replaced(&self) -> Replaced {
+    pub(crate) fn replaced(&self) -> Replaced {
         let mut found = Replaced::default();
         self.note_replaced(&mut found);
         found
@@ -73,7 +73,7 @@ impl Value {
     }
 
     /// The type in Python's words, for messages.
-    pub fn type_name(&self) -> &'static str {
+    pub(crate) fn type_name(&self) -> &'static str {
         match self {
             Self::None => "None",
             Self::Bool(_) => "a bool",

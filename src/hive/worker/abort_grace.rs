@@ -19,17 +19,17 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 
 /// The jobs that were passed over, each with the time of the first look that found it.
 #[derive(Default)]
-pub(super) struct AbortGrace(HashMap<Vec<u8>, Instant>);
+pub(crate) struct AbortGrace(HashMap<Vec<u8>, Instant>);
 
 impl AbortGrace {
     /// The ids of the jobs that were passed over long enough.
-    pub fn over(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn over(&self) -> Vec<Vec<u8>> {
         let over = self.0.iter().filter(|(_, since)| since.elapsed() >= GRACE);
         over.map(|(id, _)| id.clone()).collect()
     }
 
     /// Remembers the jobs that this look has passed over, and forgets those that it has taken.
-    pub fn note(&mut self, batch: &Batch) {
+    pub(crate) fn note(&mut self, batch: &Batch) {
         let now = Instant::now();
         for id in &batch.passed_over {
             self.0.entry(id.clone()).or_insert(now);
@@ -46,7 +46,7 @@ impl AbortGrace {
     }
 
     /// The time until the next grace is over; `None` if no job has one.
-    pub fn left(&self) -> Option<Duration> {
+    pub(crate) fn left(&self) -> Option<Duration> {
         let left = self
             .0
             .values()

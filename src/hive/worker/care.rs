@@ -16,7 +16,7 @@ const EXTENSION: Duration = Duration::from_secs(10);
 const KEEP_JOBS: usize = 500;
 
 /// Looks after the running jobs for ever.
-pub(super) async fn care(workplace: &Workplace, waker: &Waker) {
+pub(crate) async fn care(workplace: &Workplace, waker: &Waker) {
     let mut extended_at = Instant::now();
     loop {
         tokio::select! {

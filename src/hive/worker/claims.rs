@@ -27,14 +27,14 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest body that is read: what a job brings along would otherwise be all that Redis can hold, times the jobs
 /// that run.
-pub(super) const LONGEST_BODY: u64 = 16 << 20;
+pub(crate) const LONGEST_BODY: u64 = 16 << 20;
 /// The longest id of a job.
 const LONGEST_ID: u64 = 64 << 10;
 /// The bytes of one answer with jobs, if it has more than one: so it comes in time on a slow line too.
 const BATCH_BYTES: u64 = 16 << 20;
 
 /// The claims of one worker.
-pub(super) struct Claims {
+pub(crate) struct Claims {
     line: Line,
     queues: Vec<String>,
     worker: Uuid,
@@ -49,27 +49,27 @@ pub(super) struct Claims {
 
 /// One job that is ours to run.
 #[derive(Clone, Debug)]
-pub(super) struct Claim {
+pub(crate) struct Claim {
     /// The job's id: any bytes, as Redis has it.
-    pub id: Vec<u8>,
+    pub(crate) id: Vec<u8>,
     /// Its queue, by its place among the worker's.
-    pub queue: usize,
+    pub(crate) queue: usize,
     /// Differs from every claim that was taken at another time.
-    pub token: Arc<str>,
+    pub(crate) token: Arc<str>,
     /// Which start of the job this is; the first is 1.
-    pub start: i64,
+    pub(crate) start: i64,
 }
 
 /// A job that has just been claimed.
-pub(super) struct Taken {
-    pub claim: Claim,
-    pub body: Body,
+pub(crate) struct Taken {
+    pub(crate) claim: Claim,
+    pub(crate) body: Body,
     /// When somebody wanted it aborted, in Unix milliseconds.
-    pub aborted_at_ms: Option<f64>,
+    pub(crate) aborted_at_ms: Option<f64>,
 }
 
 /// A job's body as it was found.
-pub(super) enum Body {
+pub(crate) enum Body {
     Whole(Vec<u8>),
     /// It has expired.
     Missing,
@@ -88,19 +88,19 @@ impl Body {
 }
 
 /// What [`Claims::take`] has found.
-pub(super) struct Batch {
-    pub jobs: Vec<Taken>,
+pub(crate) struct Batch {
+    pub(crate) jobs: Vec<Taken>,
     /// There may be more that are due, although there was room for more.
-    pub is_cut: bool,
+    pub(crate) is_cut: bool,
     /// When the first of the jobs is due that are not due yet, in Unix milliseconds.
-    pub next_due_ms: Option<f64>,
+    pub(crate) next_due_ms: Option<f64>,
     /// The ids of due jobs that were passed over because a client may be about to abort them.
-    pub passed_over: Vec<Vec<u8>>,
+    pub(crate) passed_over: Vec<Vec<u8>>,
 }
 
 /// How a claim stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(crate) enum Standing {
     Kept,
     /// Somebody wants the job aborted.
     Aborted,
@@ -113,7 +113,7 @@ type Answer = (Option<f64>, bool, Vec<Row>, Vec<Vec<u8>>);
 type Row = (Vec<u8>, usize, Option<Vec<u8>>, u64, i64, Option<f64>);
 
 impl Claims {
-    pub fn new(line: Line, queues: Vec<String>) -> Self {
+    pub(crate) fn new(line: Line, queues: Vec<String>) -> Self {
         Self {
             line,
             queues,
@@ -129,19 +129,19 @@ impl Claims {
     }
 
     /// The queues, the most urgent first.
-    pub fn queues(&self) -> &[String] {
+    pub(crate) fn queues(&self) -> &[String] {
         &self.queues
     }
 
     /// The queue that the claim's job stands in.
-    pub fn queue_of(&self, claim: &Claim) -> &str {
+    pub(crate) fn queue_of(&self, claim: &Claim) -> &str {
         self.queues.get(claim.queue).map_or("", String::as_str)
     }
 
     /// Claims up to `wanted` jobs that are due; of those that a client may be about to abort only the ones in
     /// `passed_over_enough`. Waits for Redis; to be dropped only when the process ends, or
     /// what was claimed runs nowhere until the claims expire.
-    pub async fn take(&self, wanted: usize, passed_over_enough: &[Vec<u8>]) -> Batch {
+    pub(crate) async fn take(&self, wanted: usize, passed_over_enough: &[Vec<u8>]) -> Batch {
         let number = self.takes.fetch_add(1, Ordering::Relaxed);
         let token: Arc<str> = format!("{}:{number}", self.worker).into();
         let answer = self.ask(|| {
@@ -186,7 +186,7 @@ impl Claims {
 
     /// How these claims stand; `extended` puts off their end. One that has expired, or that Redis has
     /// forgotten, is taken again if nobody else has it.
-    pub async fn keep(&self, claims: &[Claim], extended: bool) -> Vec<Standing> {
+    pub(crate) async fn keep(&self, claims: &[Claim], extended: bool) -> Vec<Standing> {
         let extension = if extended { millis(CLAIM) } else { 0 };
         let answer = self.ask(|| {
             let mut call = self.keep.prepare_invoke();
@@ -209,7 +209,7 @@ impl Claims {
 
     /// Stores the job's result and ends the claim; false if another worker has started the job since
     /// and it was not done before.
-    pub async fn finish(&self, claim: &Claim, result: &[u8]) -> bool {
+    pub(crate) async fn finish(&self, claim: &Claim, result: &[u8]) -> bool {
         self.ask(|| {
             let mut call = self.on(&self.finish, claim);
             call.arg(result).arg(millis(RESULT_KEPT));
@@ -220,7 +220,7 @@ impl Claims {
 
     /// Ends the claim; the job waits again, until this time or as it did, and this start does not count.
     /// False if another worker has started the job since, or it was done before.
-    pub async fn give_back(&self, claim: &Claim, due_ms: Option<u64>) -> bool {
+    pub(crate) async fn give_back(&self, claim: &Claim, due_ms: Option<u64>) -> bool {
         let due = due_ms.map_or_else(String::new, |due| due.to_string());
         self.ask(|| {
             let mut call = self.on(&self.give_back, claim);
@@ -231,7 +231,7 @@ impl Claims {
     }
 
     /// Counts the job's starts from the claim's number on.
-    pub async fn count_starts(&self, claim: &Claim) {
+    pub(crate) async fn count_starts(&self, claim: &Claim) {
         self.ask::<()>(|| {
             let mut call = self.count.prepare_invoke();
             call.arg(&claim.id)
@@ -243,7 +243,7 @@ impl Claims {
     }
 
     /// Takes the mark of an abort away if it was made before this time in Unix milliseconds.
-    pub async fn unmark(&self, claim: &Claim, oldest_ms: f64) {
+    pub(crate) async fn unmark(&self, claim: &Claim, oldest_ms: f64) {
         self.ask::<()>(|| {
             let mut call = self.unmark.prepare_invoke();
             call.arg(&claim.id).arg(oldest_ms);

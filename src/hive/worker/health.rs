@@ -17,7 +17,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 const HOLDS: Duration = Duration::from_secs(11);
 
 /// Writes the lines for ever.
-pub(super) async fn tell(line: Line, workplace: &Workplace) {
+pub(crate) async fn tell(line: Line, workplace: &Workplace) {
     loop {
         for queue in workplace.claims.queues() {
             if let Err(error) = write(&line, queue, workplace).await {
@@ -32,7 +32,7 @@ pub(super) async fn tell(line: Line, workplace: &Workplace) {
 ///
 /// # Errors
 /// When Redis does not do it.
-pub(super) async fn end(line: Line, workplace: &Workplace) -> Result<(), RedisError> {
+pub(crate) async fn end(line: Line, workplace: &Workplace) -> Result<(), RedisError> {
     let mut connection = line.clone().connection().await;
     let mut del = redis::cmd("DEL");
     for queue in workplace.claims.queues() {

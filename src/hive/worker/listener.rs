@@ -9,18 +9,18 @@ use super::super::link::Ear;
 use super::super::member::Inbox;
 
 /// What a worker hears: it wakes the loops.
-pub(super) struct Listener {
-    pub waker: Arc<Waker>,
-    pub inbox: Inbox,
+pub(crate) struct Listener {
+    pub(crate) waker: Arc<Waker>,
+    pub(crate) inbox: Inbox,
 }
 
 /// Wakes the loops of a worker.
-pub(super) struct Waker {
-    pub queues: Vec<String>,
+pub(crate) struct Waker {
+    pub(crate) queues: Vec<String>,
     /// There may be jobs.
-    pub jobs: Notify,
+    pub(crate) jobs: Notify,
     /// A job may have to be aborted, or claims may have been lost.
-    pub care: Notify,
+    pub(crate) care: Notify,
 }
 
 impl Ear for Listener {

@@ -50,19 +50,19 @@ use crate::processors::Registry;
 const LAST_ANSWER: Duration = Duration::from_secs(2);
 /// What a worker is told besides the settings.
 #[derive(Clone, Debug)]
-pub struct WorkerOptions {
+pub(crate) struct WorkerOptions {
     /// What it is called in its log and in the list of nodes.
-    pub name: String,
+    pub(crate) name: String,
     /// Jobs that run at a time, at least 1.
-    pub max_jobs: usize,
+    pub(crate) max_jobs: usize,
     /// The queues, the most urgent first. Empty stands for the two of the settings.
-    pub queues: Vec<String>,
+    pub(crate) queues: Vec<String>,
     /// How a result is written whose job is gone or cannot be read; any other is written as its job was.
-    pub codec: Codec,
+    pub(crate) codec: Codec,
 }
 
 /// A worker that is not connected yet.
-pub struct Worker {
+pub(crate) struct Worker {
     link: Link<Listener>,
     line: Line,
     waker: Arc<Waker>,
@@ -81,7 +81,7 @@ impl Worker {
     ///
     /// # Errors
     /// When the certificates or the password of the settings cannot be read.
-    pub fn new(settings: &Settings, options: WorkerOptions) -> Result<Self, LinkError> {
+    pub(crate) fn new(settings: &Settings, options: WorkerOptions) -> Result<Self, LinkError> {
         let queues = match options.queues.is_empty() {
             false => options.queues,
             true => vec![
@@ -136,19 +136,19 @@ impl Worker {
     }
 
     /// The functions that it runs, sorted.
-    pub fn functions(&self) -> Vec<String> {
+    pub(crate) fn functions(&self) -> Vec<String> {
         let mut functions = Vec::from_iter(self.workplace.functions.iter().cloned());
         functions.sort_unstable();
         functions
     }
 
     /// The queues that it takes jobs from, the most urgent first.
-    pub fn queues(&self) -> &[String] {
+    pub(crate) fn queues(&self) -> &[String] {
         self.workplace.claims.queues()
     }
 
     /// Works until `stop`. Then running jobs get the grace of the settings to end; the rest is given back.
-    pub async fn run(self, stop: CancellationToken) {
+    pub(crate) async fn run(self, stop: CancellationToken) {
         let Self {
             link,
             line,

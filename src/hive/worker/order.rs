@@ -13,20 +13,20 @@ use crate::processors::Sent;
 use crate::state::Upstream;
 
 /// How often a job may be started, as ARQ has it.
-pub(super) const MAX_TRIES: i64 = 5;
+pub(crate) const MAX_TRIES: i64 = 5;
 /// A mark of an abort that is older than its job by more than this, in milliseconds, is one that ARQ has left
 /// behind; less may be two clocks that differ.
 const STALE_ABORT_MS: f64 = 60_000.0;
 
 /// A job's body, as far as it can be read.
-pub(super) struct Order {
-    pub job: Job,
-    pub codec: Codec,
+pub(crate) struct Order {
+    pub(crate) job: Job,
+    pub(crate) codec: Codec,
 }
 
 impl Order {
     /// The job of this body; a body that cannot be read is one of the function `<unknown>`, with the reason.
-    pub fn read(body: Body, usual: Codec) -> (Self, Option<Exception>) {
+    pub(crate) fn read(body: Body, usual: Codec) -> (Self, Option<Exception>) {
         let body = match body {
             Body::Whole(body) => body,
             Body::Missing => return (Self::unknown(usual), Some(failed("job expired"))),
@@ -58,12 +58,12 @@ impl Order {
     }
 
     /// From when on a mark of an abort is meant for this job, in Unix milliseconds.
-    pub fn oldest_abort_ms(&self) -> f64 {
+    pub(crate) fn oldest_abort_ms(&self) -> f64 {
         self.job.enqueue_time_ms as f64 - STALE_ABORT_MS
     }
 
     /// Why the job must not be started, in ARQ's order and words.
-    pub fn refusal(
+    pub(crate) fn refusal(
         &self,
         start: i64,
         is_aborted: bool,
@@ -84,7 +84,11 @@ impl Order {
     ///
     /// # Errors
     /// What Python says of wrong arguments.
-    pub fn task(&self, claim: &Claim, realm: &str) -> Result<(ClaimedTask, Sent), Exception> {
+    pub(crate) fn task(
+        &self,
+        claim: &Claim,
+        realm: &str,
+    ) -> Result<(ClaimedTask, Sent), Exception> {
         let Job {
             function,
             args,
@@ -136,7 +140,7 @@ impl Order {
 }
 
 /// `arq.worker.JobExecutionFailed`, which every client of ARQ can raise.
-pub(super) fn failed(message: &str) -> Exception {
+pub(crate) fn failed(message: &str) -> Exception {
     Exception::job_execution_failed(message)
 }
 

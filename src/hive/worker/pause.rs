@@ -15,7 +15,7 @@ const PUT_OFF: Duration = Duration::from_secs(5);
 
 /// The pauses that hold.
 #[derive(Default)]
-pub(super) struct Pauses {
+pub(crate) struct Pauses {
     held: Mutex<Held>,
     changed: Notify,
 }
@@ -32,7 +32,7 @@ struct Held {
 
 impl Pauses {
     /// Starts nothing more, of the whole worker or of one processor. An emergency stop holds on.
-    pub fn pause(&self, pause: Pause) {
+    pub(crate) fn pause(&self, pause: Pause) {
         let mut held = self.held();
         match pause.processor {
             None if held.is_stopped => {}
@@ -43,7 +43,7 @@ impl Pauses {
     }
 
     /// Starts nothing more until it is resumed.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         let mut held = self.held();
         held.worker = Some(None);
         held.is_stopped = true;
@@ -51,7 +51,7 @@ impl Pauses {
     }
 
     /// Starts again.
-    pub fn resume(&self, resume: Resume) {
+    pub(crate) fn resume(&self, resume: Resume) {
         match resume.processor {
             None => {
                 let mut held = self.held();
@@ -64,18 +64,18 @@ impl Pauses {
     }
 
     /// What was ordered before this worker came, holds now.
-    pub fn settle(&self) {
+    pub(crate) fn settle(&self) {
         self.held().is_settled = true;
         self.changed.notify_one();
     }
 
     /// Whether the whole worker is paused.
-    pub fn is_paused(&self) -> bool {
+    pub(crate) fn is_paused(&self) -> bool {
         holds(self.held().worker)
     }
 
     /// Resolves when the worker may start jobs. Only one at a time may wait.
-    pub async fn over(&self) {
+    pub(crate) async fn over(&self) {
         loop {
             let until = {
                 let held = self.held();
@@ -91,7 +91,7 @@ impl Pauses {
     }
 
     /// Until when a job of this processor has to be put off, if it has to be.
-    pub fn put_off(&self, processor: &str) -> Option<Timestamp> {
+    pub(crate) fn put_off(&self, processor: &str) -> Option<Timestamp> {
         let mut held = self.held();
         let until = *held.processors.get(processor)?;
         if holds(Some(until)) {

@@ -27,7 +27,7 @@ const SHORT: Duration = Duration::from_millis(50);
 const LONG: Duration = Duration::from_secs(5);
 
 /// The places of all processors of one worker.
-pub(super) struct Places {
+pub(crate) struct Places {
     /// Jobs that may wait at a time.
     most_waiting: usize,
     closed: CancellationToken,
@@ -41,7 +41,7 @@ struct Gates {
 }
 
 /// What becomes of a job that asks for a place.
-pub(super) enum Entrance<'a> {
+pub(crate) enum Entrance<'a> {
     /// It begins now, and has its place as long as it holds this.
     Open(Place<'a>),
     /// It is to be looked at again then.
@@ -53,7 +53,7 @@ pub(super) enum Entrance<'a> {
 }
 
 /// A place of a processor; free again when this is dropped.
-pub(super) struct Place<'a> {
+pub(crate) struct Place<'a> {
     places: &'a Places,
     processor: &'a str,
 }
@@ -92,7 +92,7 @@ enum Obstacle {
 
 impl Places {
     /// Places for the processors of these settings, in a worker that runs so many jobs at a time.
-    pub fn new(settings: &Settings, max_jobs: usize) -> Self {
+    pub(crate) fn new(settings: &Settings, max_jobs: usize) -> Self {
         let gates = settings.processors.iter().map(|(name, processor)| {
             let rule = Rule {
                 concurrency: processor.concurrency,
@@ -111,7 +111,11 @@ impl Places {
     }
 
     /// A place for a job of this processor, as soon as there is one. `stop` ends the waiting.
-    pub async fn enter<'a>(&'a self, processor: &'a str, stop: &CancellationToken) -> Entrance<'a> {
+    pub(crate) async fn enter<'a>(
+        &'a self,
+        processor: &'a str,
+        stop: &CancellationToken,
+    ) -> Entrance<'a> {
         let seat = Seat {
             places: self,
             processor,
@@ -143,7 +147,7 @@ impl Places {
     }
 
     /// Nothing of this processor begins until then; its jobs that wait go back.
-    pub fn hold(&self, processor: &str, until: Timestamp) {
+    pub(crate) fn hold(&self, processor: &str, until: Timestamp) {
         if let Some(gate) = self.gates().by_processor.get_mut(processor) {
             gate.held_until = Some(until);
             for bell in &gate.line {
@@ -153,7 +157,7 @@ impl Places {
     }
 
     /// Nothing begins any more, and nothing waits.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.closed.cancel();
     }
 

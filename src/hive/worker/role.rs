@@ -11,9 +11,9 @@ use super::running::Reason;
 use super::work::Workplace;
 
 /// The part that a worker plays.
-pub(super) struct WorkerRole {
-    pub workplace: Arc<Workplace>,
-    pub max_jobs: usize,
+pub(crate) struct WorkerRole {
+    pub(crate) workplace: Arc<Workplace>,
+    pub(crate) max_jobs: usize,
 }
 
 impl Role for WorkerRole {

@@ -9,12 +9,12 @@ use super::claims::{Claim, Standing};
 
 /// All jobs that run, by id.
 #[derive(Default)]
-pub(super) struct RunningSet(Mutex<HashMap<Vec<u8>, Arc<Running>>>);
+pub(crate) struct RunningSet(Mutex<HashMap<Vec<u8>, Arc<Running>>>);
 
 /// One job that runs.
-pub(super) struct Running {
+pub(crate) struct Running {
     held: Mutex<Held>,
-    pub stop: CancellationToken,
+    pub(crate) stop: CancellationToken,
     reason: OnceLock<Reason>,
 }
 
@@ -27,7 +27,7 @@ struct Held {
 
 /// Why a job has to end before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reason {
+pub(crate) enum Reason {
     /// A client wants that.
     Abort,
     /// The worker stops.
@@ -38,7 +38,7 @@ pub(super) enum Reason {
 
 impl RunningSet {
     /// Adds a job. `None` if it runs already: its claim had expired, and what runs goes on under this one.
-    pub fn add(&self, claim: &Claim) -> Option<Arc<Running>> {
+    pub(crate) fn add(&self, claim: &Claim) -> Option<Arc<Running>> {
         let mut jobs = self.jobs();
         if let Some(running) = jobs.get(&claim.id) {
             *running.held() = Held::new(claim);
@@ -54,7 +54,7 @@ impl RunningSet {
     }
 
     /// Removes a job that has ended, unless it was claimed again after `settled`; whether it is gone.
-    pub fn remove(&self, settled: &Claim) -> bool {
+    pub(crate) fn remove(&self, settled: &Claim) -> bool {
         let mut jobs = self.jobs();
         let is_same = |running: &Arc<Running>| running.held().claim.token == settled.token;
         if !jobs.get(&settled.id).is_some_and(is_same) {
@@ -63,11 +63,11 @@ impl RunningSet {
         jobs.remove(&settled.id).is_some()
     }
 
-    pub fn all(&self) -> Vec<Arc<Running>> {
+    pub(crate) fn all(&self) -> Vec<Arc<Running>> {
         self.jobs().values().cloned().collect()
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.jobs().len()
     }
 
@@ -77,34 +77,34 @@ impl RunningSet {
 }
 
 impl Running {
-    pub fn claim(&self) -> Claim {
+    pub(crate) fn claim(&self) -> Claim {
         self.held().claim.clone()
     }
 
     /// Whether this claim is another worker's by now, or the job is gone.
-    pub fn has_lost(&self, claim: &Claim) -> bool {
+    pub(crate) fn has_lost(&self, claim: &Claim) -> bool {
         let held = self.held();
         held.is_lost && held.claim.token == claim.token
     }
 
     /// Whether it has lost its claim, and was not claimed again.
-    pub fn is_lost(&self) -> bool {
+    pub(crate) fn is_lost(&self) -> bool {
         self.held().is_lost
     }
 
     /// The job counts as this start, and later ones on from there.
-    pub fn set_start(&self, start: i64) -> Claim {
+    pub(crate) fn set_start(&self, start: i64) -> Claim {
         let mut held = self.held();
         held.claim.start = start;
         held.claim.clone()
     }
 
     /// Why the job has to end; the first reason counts.
-    pub fn reason(&self) -> Option<Reason> {
+    pub(crate) fn reason(&self) -> Option<Reason> {
         self.reason.get().copied()
     }
 
-    pub fn stop(&self, reason: Reason) {
+    pub(crate) fn stop(&self, reason: Reason) {
         // A job that is out of time keeps that as its reason.
         if !self.stop.is_cancelled() {
             let _ = self.reason.set(reason);
@@ -113,7 +113,7 @@ impl Running {
     }
 
     /// What Redis says of the claim `seen`.
-    pub fn see(&self, seen: &Claim, standing: Standing) {
+    pub(crate) fn see(&self, seen: &Claim, standing: Standing) {
         match standing {
             Standing::Kept => {}
             Standing::Aborted => self.stop(Reason::Abort),

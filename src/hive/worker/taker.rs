@@ -26,17 +26,17 @@ const REST: Duration = Duration::from_millis(10);
 const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// Takes jobs as long as there is room.
-pub(super) struct Taker<'a> {
-    pub workplace: &'a Arc<Workplace>,
-    pub waker: &'a Waker,
-    pub slots: Arc<Semaphore>,
-    pub max_jobs: usize,
-    pub jobs: &'a TaskTracker,
+pub(crate) struct Taker<'a> {
+    pub(crate) workplace: &'a Arc<Workplace>,
+    pub(crate) waker: &'a Waker,
+    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) max_jobs: usize,
+    pub(crate) jobs: &'a TaskTracker,
 }
 
 impl Taker<'_> {
     /// Takes jobs until `stop`.
-    pub async fn run(&self, stop: &CancellationToken) {
+    pub(crate) async fn run(&self, stop: &CancellationToken) {
         let mut pace = Pace::default();
         let mut grace = AbortGrace::default();
         loop {

@@ -4,7 +4,7 @@
 use crate::config::{Backoff, Settings};
 
 /// A line for each such setting that somebody has made; `is_run` is whether the worker runs this processor.
-pub(super) fn unheeded(settings: &Settings, is_run: impl Fn(&str) -> bool) -> Vec<String> {
+pub(crate) fn unheeded(settings: &Settings, is_run: impl Fn(&str) -> bool) -> Vec<String> {
     let mut lines = Vec::new();
     for (name, processor) in &settings.processors {
         if !is_run(name) {

@@ -21,38 +21,38 @@ use crate::models::Timestamp;
 use crate::processors::{Context, Entry, Next, Registry, RunError};
 
 /// How long a processor may take to leave when it is told to; then it is dropped.
-pub(super) const STOP_PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const STOP_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a job waits whose processor wants it run again at once.
 const UNCOUNTED_PAUSE: Duration = Duration::from_secs(1);
 
 /// What all jobs of a worker share.
-pub(super) struct Workplace {
-    pub claims: Claims,
-    pub running: RunningSet,
-    pub counts: Counts,
-    pub registry: Registry,
+pub(crate) struct Workplace {
+    pub(crate) claims: Claims,
+    pub(crate) running: RunningSet,
+    pub(crate) counts: Counts,
+    pub(crate) registry: Registry,
     /// Which Redis this is.
-    pub realm: String,
+    pub(crate) realm: String,
     /// The names of the processors that run jobs.
-    pub functions: HashSet<String>,
+    pub(crate) functions: HashSet<String>,
     /// How a result is written whose job cannot be read.
-    pub codec: Codec,
+    pub(crate) codec: Codec,
     /// Which of them may begin.
-    pub places: Places,
+    pub(crate) places: Places,
     /// What was ordered not to begin.
-    pub pauses: Pauses,
+    pub(crate) pauses: Pauses,
 }
 
 /// What has become of the jobs so far.
 #[derive(Default)]
-pub(super) struct Counts {
-    pub complete: AtomicU64,
-    pub failed: AtomicU64,
-    pub retried: AtomicU64,
+pub(crate) struct Counts {
+    pub(crate) complete: AtomicU64,
+    pub(crate) failed: AtomicU64,
+    pub(crate) retried: AtomicU64,
     /// Those that have begun.
-    pub begun: AtomicU64,
+    pub(crate) begun: AtomicU64,
     /// Those that went back without having begun.
-    pub put_off: AtomicU64,
+    pub(crate) put_off: AtomicU64,
 }
 
 /// How a run ended.
@@ -84,7 +84,7 @@ impl LastWord {
 
 impl Workplace {
     /// Runs a job that was claimed, to its end and until Redis knows of that.
-    pub async fn work(&self, taken: Taken) {
+    pub(crate) async fn work(&self, taken: Taken) {
         let Taken {
             claim,
             body,
@@ -247,7 +247,7 @@ impl Workplace {
     }
 
     /// Gives back a job that was claimed and not started.
-    pub async fn refuse(&self, taken: &Taken) {
+    pub(crate) async fn refuse(&self, taken: &Taken) {
         self.claims.give_back(&taken.claim, None).await;
     }
 }

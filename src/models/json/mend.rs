@@ -14,7 +14,7 @@ const REPLACEMENT: &[u8] = b"\\ufffd";
 ///
 /// Half a surrogate pair becomes U+FFFD. A number that is too long or too large becomes a text with its
 /// digits, and what is nested too deep a text with its JSON.
-pub fn mended(text: &str) -> Option<(String, String)> {
+pub(crate) fn mended(text: &str) -> Option<(String, String)> {
     let mut edits: Vec<(Fault, Range<usize>)> = Vec::new();
     let scanned = scan(text.as_bytes(), any_size(COLUMN_NESTING_LIMIT), |found| {
         edits.push((found.fault, found.span));
@@ -55,7 +55,7 @@ fn describe(fault: Fault) -> String {
 
 /// The JSON text with U+FFFD for each half of a surrogate pair, and how many there were; `None` if there was
 /// none.
-pub fn with_whole_characters(text: &[u8]) -> Option<(Vec<u8>, usize)> {
+pub(crate) fn with_whole_characters(text: &[u8]) -> Option<(Vec<u8>, usize)> {
     let mut halves = Vec::new();
     let scanned = scan(text, any_size(usize::MAX), |found| {
         if found.fault == Fault::Surrogate {
@@ -76,7 +76,7 @@ pub fn with_whole_characters(text: &[u8]) -> Option<(Vec<u8>, usize)> {
 }
 
 /// The JSON text without the blanks between its values.
-pub fn compact(text: &str) -> String {
+pub(crate) fn compact(text: &str) -> String {
     let mut compact = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(|c: char| c == '"' || c.is_ascii_whitespace()) {

@@ -11,19 +11,19 @@ mod scan;
 mod tests;
 mod value;
 
-pub use mend::{compact, mended, with_whole_characters};
-pub use raw::RawJson;
-pub use scan::{Fault, Found, Items, Limits, Step, scan};
-pub use value::{Plain, PlainObject, parse, parse_object, spells_private_key};
+pub(crate) use mend::{compact, mended, with_whole_characters};
+pub(crate) use raw::RawJson;
+pub(crate) use scan::{Fault, Found, Items, Limits, Step, scan};
+pub(crate) use value::{Plain, PlainObject, parse, parse_object, spells_private_key};
 
 /// Digits of a number.
-pub const NUMBER_DIGITS: usize = 300;
+pub(crate) const NUMBER_DIGITS: usize = 300;
 
 /// Levels of lists and objects in a field that a client sends.
-pub const NESTING_LIMIT: usize = 100;
+pub(crate) const NESTING_LIMIT: usize = 100;
 
 /// Levels of lists and objects in a column: `context_history` holds what a client sent under `request`.
-pub const COLUMN_NESTING_LIMIT: usize = NESTING_LIMIT + 2;
+pub(crate) const COLUMN_NESTING_LIMIT: usize = NESTING_LIMIT + 2;
 
 /// JSON values that are kept of one task.
-pub const VALUES_LIMIT: usize = 10_000;
+pub(crate) const VALUES_LIMIT: usize = 10_000;

@@ -9,7 +9,7 @@ use super::value::{parse, parse_object};
 
 /// JSON as text, which nobody has to parse in order to pass it on. An empty object takes no memory.
 #[derive(Clone, Debug, Default)]
-pub struct RawJson(Option<Box<RawValue>>);
+pub(crate) struct RawJson(Option<Box<RawValue>>);
 
 const EMPTY: &str = "{}";
 
@@ -18,33 +18,33 @@ impl RawJson {
     ///
     /// # Errors
     /// When it is none.
-    pub fn from_text(text: String) -> Result<Self, serde_json::Error> {
+    pub(crate) fn from_text(text: String) -> Result<Self, serde_json::Error> {
         match text == EMPTY {
             true => Ok(Self(None)),
             false => RawValue::from_string(text).map(Some).map(Self),
         }
     }
 
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         self.0.as_ref().map_or(EMPTY, |json| json.get())
     }
 
     /// Whether it is an object without fields.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
-    pub fn is_object(&self) -> bool {
+    pub(crate) fn is_object(&self) -> bool {
         self.as_str().starts_with('{')
     }
 
-    pub fn to_value(&self) -> Value {
+    pub(crate) fn to_value(&self) -> Value {
         // A number or a nesting that a `Value` cannot hold is refused before it is stored.
         parse(self.as_str().as_bytes()).unwrap_or_default()
     }
 
     /// Its fields; none if it is no object.
-    pub fn to_object(&self) -> Map<String, Value> {
+    pub(crate) fn to_object(&self) -> Map<String, Value> {
         match self.is_empty() {
             true => Map::new(),
             false => parse_object(self.as_str().as_bytes()).unwrap_or_default(),

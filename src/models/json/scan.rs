@@ -7,19 +7,19 @@ use super::NUMBER_DIGITS;
 
 /// What a text may hold.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Lists and objects within each other, the outermost counted.
-    pub depth: usize,
+    pub(crate) depth: usize,
     /// Values within one item.
-    pub values: usize,
-    pub items: Items,
+    pub(crate) values: usize,
+    pub(crate) items: Items,
     /// A field of the outermost object whose values are not counted.
-    pub uncounted: Option<&'static str>,
+    pub(crate) uncounted: Option<&'static str>,
 }
 
 /// What an item is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Items {
+pub(crate) enum Items {
     /// The whole text is one.
     Whole,
     /// The entries of a list in the outermost object, such as `{"tasks": [ … ]}`: at most so many.
@@ -28,7 +28,7 @@ pub enum Items {
 
 /// What is wrong at some place of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// A number with too many digits, or beyond the range of a double.
     Number,
     /// An escape such as `\ud83d` without its other half.
@@ -39,17 +39,17 @@ pub enum Fault {
 }
 
 /// A fault and its place.
-pub struct Found<'a> {
-    pub fault: Fault,
+pub(crate) struct Found<'a> {
+    pub(crate) fault: Fault,
     /// The bytes of it: the number, the escape, the list or object, or the first value too many.
-    pub span: Range<usize>,
+    pub(crate) span: Range<usize>,
     text: &'a [u8],
     frames: &'a [Frame],
 }
 
 /// A step on the way to a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     Field(String),
     Index(usize),
 }
@@ -66,12 +66,12 @@ struct Frame {
 
 impl Found<'_> {
     /// The bytes of it.
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         self.text.get(self.span.clone()).unwrap_or_default()
     }
 
     /// The way from the outermost value to the place of the fault.
-    pub fn path(&self) -> Vec<Step> {
+    pub(crate) fn path(&self) -> Vec<Step> {
         let frames = self.frames.iter();
         let steps = frames.filter_map(|frame| match frame.is_object {
             true if frame.expects_name => None,
@@ -94,7 +94,7 @@ fn name_of(text: &[u8], frame: &Frame) -> String {
 ///
 /// # Errors
 /// The first error of `found`.
-pub fn scan<E>(
+pub(crate) fn scan<E>(
     text: &[u8],
     limits: Limits,
     found: impl FnMut(Found<'_>) -> Result<(), E>,

@@ -17,17 +17,17 @@ const NUMBER: &str = "$serde_json::private::Number";
 
 /// A value; of a text that [`spells_private_key`], only from a reader.
 #[derive(Debug)]
-pub struct Plain(pub Value);
+pub(crate) struct Plain(pub(crate) Value);
 
 /// An object; of a text that [`spells_private_key`], only from a reader.
 #[derive(Debug)]
-pub struct PlainObject(pub Map<String, Value>);
+pub(crate) struct PlainObject(pub(crate) Map<String, Value>);
 
 /// The text as a value.
 ///
 /// # Errors
 /// When it is no JSON.
-pub fn parse(json: &[u8]) -> Result<Value, serde_json::Error> {
+pub(crate) fn parse(json: &[u8]) -> Result<Value, serde_json::Error> {
     let read = match spells_private_key(json) {
         true => serde_json::from_reader(json),
         false => serde_json::from_slice(json),
@@ -36,7 +36,7 @@ pub fn parse(json: &[u8]) -> Result<Value, serde_json::Error> {
 }
 
 /// The text as an object; `None` if it is anything else.
-pub fn parse_object(json: &[u8]) -> Option<Map<String, Value>> {
+pub(crate) fn parse_object(json: &[u8]) -> Option<Map<String, Value>> {
     match parse(json).ok()? {
         Value::Object(fields) => Some(fields),
         _ => None,
@@ -44,7 +44,7 @@ pub fn parse_object(json: &[u8]) -> Option<Map<String, Value>> {
 }
 
 /// Whether a key that is borrowed from this text may look like serde_json's own.
-pub fn spells_private_key(json: &[u8]) -> bool {
+pub(crate) fn spells_private_key(json: &[u8]) -> bool {
     let mut rest = json;
     while let Some(at) = rest.iter().position(|byte| *byte == b'$') {
         if rest[at..].starts_with(NUMBER.as_bytes()) {

@@ -28,10 +28,10 @@ use super::withheld::Withheld;
 use crate::config::CommandSettings;
 
 /// A running child and its group. Dropped before it was reaped, it is killed, with its group.
-pub(super) struct Group {
+pub(crate) struct Group {
     child: Child,
     /// The leader's process id, which is the group's id as well.
-    pub(super) id: Pid,
+    pub(crate) id: Pid,
     #[cfg(target_os = "linux")]
     leader_exit: Option<AsyncFd<OwnedFd>>,
     guard: Arc<Guard>,
@@ -41,7 +41,7 @@ pub(super) struct Group {
 impl Group {
     /// Starts the program. Has to be called on a thread that lives as long as the service, such as
     /// a runtime's worker: on Linux the child dies with the thread that spawned it.
-    pub(super) fn spawn(mut command: Command, guard: &Arc<Guard>) -> io::Result<(Self, Pipes)> {
+    pub(crate) fn spawn(mut command: Command, guard: &Arc<Guard>) -> io::Result<(Self, Pipes)> {
         let mut child = command.spawn()?;
         let id = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         let id = id.expect("a child that was not waited for has a process id");
@@ -63,7 +63,7 @@ impl Group {
     }
 
     /// Waits until the leader has exited; others of its group may go on.
-    pub(super) async fn leader_exited(&mut self) {
+    pub(crate) async fn leader_exited(&mut self) {
         #[cfg(target_os = "linux")]
         if let Some(leader_exit) = &self.leader_exit {
             // It fails only when the runtime ends, and this future with it.
@@ -75,19 +75,19 @@ impl Group {
     }
 
     /// Asks every process of the group to end.
-    pub(super) fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         self.signal(Signal::TERM);
         // A process that is stopped hears SIGTERM when it goes on.
         self.signal(Signal::CONT);
     }
 
     /// Ends every process of the group, the leader too.
-    pub(super) fn kill(&self) {
+    pub(crate) fn kill(&self) {
         self.signal(Signal::KILL);
     }
 
     /// Waits for the leader's status. Kill the group first: after this its number may be another's.
-    pub(super) async fn reap(mut self) -> io::Result<ExitStatus> {
+    pub(crate) async fn reap(mut self) -> io::Result<ExitStatus> {
         self.guard.release(self.id);
         let status = self.child.wait().await;
         self.reaped = true;
@@ -123,7 +123,7 @@ fn watch_exit(leader: Pid) -> Option<AsyncFd<OwnedFd>> {
 }
 
 /// What starts the program of an attempt.
-pub(super) fn command(settings: &CommandSettings, withheld: &Withheld, mark: &Mark) -> Command {
+pub(crate) fn command(settings: &CommandSettings, withheld: &Withheld, mark: &Mark) -> Command {
     let mut command = Command::new(&settings.program);
     for name in withheld.found() {
         command.env_remove(name);
@@ -156,7 +156,7 @@ static FILE_LIMIT: OnceLock<Rlimit> = OnceLock::new();
 
 /// Programs get this limit of open files, which the service had before it raised its own: some walk through
 /// every number up to it, and `select` knows 1024.
-pub fn remember_file_limit(limit: Rlimit) {
+pub(crate) fn remember_file_limit(limit: Rlimit) {
     let _ = FILE_LIMIT.set(limit);
 }
 
@@ -172,7 +172,7 @@ fn prepare_child(service: Pid) -> io::Result<()> {
 }
 
 /// Runs in a child, before its program: the kernel kills it when `parent` dies, however that comes about.
-pub fn die_with(parent: Pid) -> io::Result<()> {
+pub(crate) fn die_with(parent: Pid) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     // The parent may have died before the line above, and nobody would tell us.

@@ -12,26 +12,26 @@ use rustix::process::Pid;
 
 /// The service's end of the guard process.
 #[derive(Default)]
-pub(in crate::processors) struct Guard {
+pub(crate) struct Guard {
     #[cfg(target_os = "linux")]
     pipe: std::sync::OnceLock<Option<std::io::PipeWriter>>,
 }
 
 #[cfg(not(target_os = "linux"))]
 impl Guard {
-    pub(super) fn watch(&self, _group: Pid) {}
-    pub(super) fn release(&self, _group: Pid) {}
+    pub(crate) fn watch(&self, _group: Pid) {}
+    pub(crate) fn release(&self, _group: Pid) {}
 }
 
 #[cfg(target_os = "linux")]
 impl Guard {
     /// The group is to be killed when the service dies.
-    pub(super) fn watch(&self, group: Pid) {
+    pub(crate) fn watch(&self, group: Pid) {
         self.tell(group.as_raw_nonzero().get());
     }
 
     /// The group's number may soon be another's: forget it.
-    pub(super) fn release(&self, group: Pid) {
+    pub(crate) fn release(&self, group: Pid) {
         self.tell(-group.as_raw_nonzero().get());
     }
 
@@ -56,7 +56,7 @@ mod linux {
     /// Words read in one go.
     const BATCH: usize = 256;
 
-    pub(super) fn start() -> Option<PipeWriter> {
+    pub(crate) fn start() -> Option<PipeWriter> {
         let started = fork();
         if let Err(error) = &started {
             tracing::warn!(%error, "no guard process: a command's own children may outlive a crash");

@@ -63,11 +63,11 @@ use crate::config::CommandSettings;
 use crate::models::TraceContext;
 use crate::terminal::OutputLine;
 
-pub use self::group::{die_with, remember_file_limit};
-pub(super) use self::guard::Guard;
-pub use self::orphans::kill_orphans;
-pub(super) use self::sweeper::Sweeper;
-pub(super) use self::withheld::Withheld;
+pub(crate) use self::group::{die_with, remember_file_limit};
+pub(crate) use self::guard::Guard;
+pub(crate) use self::orphans::kill_orphans;
+pub(crate) use self::sweeper::Sweeper;
+pub(crate) use self::withheld::Withheld;
 
 /// From SIGTERM to SIGKILL.
 const KILL_GRACE: Duration = Duration::from_secs(5);
@@ -76,7 +76,7 @@ const KILL_GRACE: Duration = Duration::from_secs(5);
 const UPSTREAM_VARIABLE: &str = "VENOM_UPSTREAM";
 
 /// Runs each task as a child process.
-pub struct Command {
+pub(crate) struct Command {
     settings: CommandSettings,
     guard: Arc<Guard>,
     withheld: Arc<Withheld>,
@@ -86,7 +86,7 @@ pub struct Command {
 impl Command {
     /// A processor for one `[processors.NAME]` table; all of a service share the guard, the names of the
     /// variables that no program gets, and the sweeper.
-    pub(super) fn new(
+    pub(crate) fn new(
         settings: CommandSettings,
         guard: Arc<Guard>,
         withheld: Arc<Withheld>,

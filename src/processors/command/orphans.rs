@@ -18,23 +18,23 @@ const RUN_ID_VARIABLE: &str = "VENOM_RUN_ID";
 
 /// By what the processes of one run are known.
 #[derive(Clone, Copy)]
-pub(super) struct Mark {
-    pub(super) task: TaskId,
-    pub(super) attempt: i64,
+pub(crate) struct Mark {
+    pub(crate) task: TaskId,
+    pub(crate) attempt: i64,
     /// No other run has it, in no other service. An attempt that is given back runs again under its number,
     /// perhaps in another service on this machine.
-    pub(super) run: Uuid,
+    pub(crate) run: Uuid,
 }
 
 impl Mark {
     /// The mark of a run that begins.
-    pub(super) fn new(task: TaskId, attempt: i64) -> Self {
+    pub(crate) fn new(task: TaskId, attempt: i64) -> Self {
         let run = Uuid::new_v4();
         Self { task, attempt, run }
     }
 
     /// What the processes have in their environment.
-    pub(super) fn variables(&self) -> [(&'static str, String); 3] {
+    pub(crate) fn variables(&self) -> [(&'static str, String); 3] {
         [
             (TASK_ID_VARIABLE, self.task.to_string()),
             (ATTEMPT_VARIABLE, self.attempt.to_string()),
@@ -44,20 +44,20 @@ impl Mark {
 }
 
 #[cfg(target_os = "linux")]
-pub(super) use linux::kill_leftovers;
+pub(crate) use linux::kill_leftovers;
 #[cfg(target_os = "linux")]
-pub use linux::kill_orphans;
+pub(crate) use linux::kill_orphans;
 
 /// Kills what these runs left running; see [`kill_orphans`].
 #[cfg(not(target_os = "linux"))]
-pub(super) fn kill_leftovers(_runs: &std::collections::HashSet<Uuid>) -> std::io::Result<usize> {
+pub(crate) fn kill_leftovers(_runs: &std::collections::HashSet<Uuid>) -> std::io::Result<usize> {
     Ok(0)
 }
 
 /// Kills what earlier attempts of these tasks left running. Only Linux lets us find it: here it
 /// finds nothing.
 #[cfg(not(target_os = "linux"))]
-pub fn kill_orphans(_tasks: &std::collections::HashSet<TaskId>) -> std::io::Result<usize> {
+pub(crate) fn kill_orphans(_tasks: &std::collections::HashSet<TaskId>) -> std::io::Result<usize> {
     Ok(0)
 }
 
@@ -101,7 +101,7 @@ mod linux {
     /// in the group of such a process (unless that group's leader is a stranger). What runs as
     /// another user is out of reach. Blocks for the time of two scans of `/proc`, and up to two
     /// seconds more where processes do not die at once.
-    pub fn kill_orphans(tasks: &HashSet<TaskId>) -> io::Result<usize> {
+    pub(crate) fn kill_orphans(tasks: &HashSet<TaskId>) -> io::Result<usize> {
         if tasks.is_empty() {
             return Ok(0);
         }
@@ -112,7 +112,7 @@ mod linux {
     /// were. Unlike [`kill_orphans`] it may be called while other runs of the tasks go on.
     ///
     /// A process without `VENOM_TASK_ID` is left alone: without it a program starts what is to live on.
-    pub(in super::super) fn kill_leftovers(runs: &HashSet<Uuid>) -> io::Result<usize> {
+    pub(crate) fn kill_leftovers(runs: &HashSet<Uuid>) -> io::Result<usize> {
         if runs.is_empty() {
             return Ok(0);
         }

@@ -13,10 +13,10 @@ use crate::processors::text::{result, text};
 use crate::terminal::{Line, OutputLine, data_without_escapes};
 
 /// The log takes this much of one line.
-pub(super) const LINE_LIMIT_BYTES: usize = 64 * 1024;
+pub(crate) const LINE_LIMIT_BYTES: usize = 64 * 1024;
 
 /// The result takes this much of standard output.
-pub(super) const RESULT_LIMIT_BYTES: usize = 1024 * 1024;
+pub(crate) const RESULT_LIMIT_BYTES: usize = 1024 * 1024;
 
 /// A result of more than this is finished on a thread that may block.
 const LARGE_BYTES: usize = 64 * 1024;
@@ -35,7 +35,7 @@ const SHOWN_CHARS: usize = 1000;
 
 /// Cuts a stream into [`Piece`]s.
 #[derive(Default)]
-pub(super) struct Lines {
+pub(crate) struct Lines {
     buffer: Vec<u8>,
     /// The buffer was handed out as a piece, and the next call begins with an empty one.
     handed_out: bool,
@@ -45,8 +45,8 @@ pub(super) struct Lines {
 
 /// A stretch of output, with its line end if it has one.
 #[derive(Debug, PartialEq)]
-pub(super) struct Piece<'a> {
-    pub(super) raw: &'a [u8],
+pub(crate) struct Piece<'a> {
+    pub(crate) raw: &'a [u8],
     kind: Kind,
 }
 
@@ -65,7 +65,7 @@ enum Kind {
 impl Lines {
     /// Takes bytes from the front of `chunk` up to the end of a piece; `None` when the chunk is used
     /// up and no piece is complete.
-    pub(super) fn next(&mut self, chunk: &mut &[u8]) -> Option<Piece<'_>> {
+    pub(crate) fn next(&mut self, chunk: &mut &[u8]) -> Option<Piece<'_>> {
         if std::mem::take(&mut self.handed_out) {
             self.buffer.clear();
         }
@@ -87,7 +87,7 @@ impl Lines {
     }
 
     /// The last line, if the stream did not end with a line end.
-    pub(super) fn last(&mut self) -> Option<Piece<'_>> {
+    pub(crate) fn last(&mut self) -> Option<Piece<'_>> {
         let unfinished = !self.handed_out && !self.buffer.is_empty();
         unfinished.then(|| self.hand_out(End::Line))
     }
@@ -144,7 +144,7 @@ fn end_of_piece(chunk: &[u8]) -> Option<(usize, End)> {
 
 /// The lines of one stream as the log has them.
 #[derive(Default)]
-pub(super) struct Screen {
+pub(crate) struct Screen {
     line: Line,
     /// Whether what stands in the line is shown as the live line.
     is_live: bool,
@@ -152,7 +152,7 @@ pub(super) struct Screen {
 
 impl Screen {
     /// The line that a piece ends, if it ends one that is to be logged.
-    pub(super) fn print(&mut self, piece: &Piece<'_>) -> Option<OutputLine> {
+    pub(crate) fn print(&mut self, piece: &Piece<'_>) -> Option<OutputLine> {
         match piece.kind {
             Kind::Rest => return None,
             Kind::Replaced => {
@@ -176,7 +176,7 @@ impl Screen {
     }
 
     /// The line that stands when the stream ends after a carriage return.
-    pub(super) fn end(&mut self) -> Option<OutputLine> {
+    pub(crate) fn end(&mut self) -> Option<OutputLine> {
         match self.line.is_empty() {
             true => None,
             false => Some(self.line.end()?.replacing(self.is_live)),
@@ -184,7 +184,7 @@ impl Screen {
     }
 
     /// The line as it stands, for those who watch. `None` if there is nothing that they do not see yet.
-    pub(super) fn live(&mut self, lines: &Lines) -> Option<OutputLine> {
+    pub(crate) fn live(&mut self, lines: &Lines) -> Option<OutputLine> {
         let mut line = self.line.clone();
         let unfinished = lines.unfinished();
         if unfinished.starts_with(COMMAND_PREFIX) {
@@ -199,7 +199,7 @@ impl Screen {
 impl Piece<'_> {
     /// The progress that this line reports. `None` for anything but a well-formed
     /// `::progress <0 to 1>`: a mistyped one is more useful to its author in the log.
-    pub(super) fn progress(&self) -> Option<f64> {
+    pub(crate) fn progress(&self) -> Option<f64> {
         if !matches!(self.kind, Kind::Line | Kind::Replaced) {
             return None;
         }
@@ -211,26 +211,26 @@ impl Piece<'_> {
 
 /// Collects standard output into a task's result.
 #[derive(Default)]
-pub(super) struct ResultText {
+pub(crate) struct ResultText {
     bytes: Vec<u8>,
     overflowed: bool,
 }
 
 impl ResultText {
-    pub(super) fn push(&mut self, raw: &[u8]) {
+    pub(crate) fn push(&mut self, raw: &[u8]) {
         let room = RESULT_LIMIT_BYTES + SLACK_BYTES - self.bytes.len();
         self.overflowed |= raw.len() > room;
         self.bytes.extend_from_slice(&raw[..raw.len().min(room)]);
     }
 
     /// Whether to finish it takes long enough to keep a thread from other tasks.
-    pub(super) fn is_large(&self) -> bool {
+    pub(crate) fn is_large(&self) -> bool {
         self.bytes.len() > LARGE_BYTES
     }
 
     /// The result: without the one line end that nearly every program prints last (`echo hi` means
     /// `hi`), without escape sequences, and with a closing line that says so if it was cut.
-    pub(super) fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         let bytes = if self.overflowed {
             &self.bytes
         } else {

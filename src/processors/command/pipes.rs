@@ -23,25 +23,25 @@ const CHUNK_BYTES: usize = 16 * 1024;
 const LIVE_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Our ends of a child's standard streams.
-pub(super) struct Pipes {
-    pub(super) stdin: ChildStdin,
-    pub(super) stdout: ChildStdout,
-    pub(super) stderr: ChildStderr,
+pub(crate) struct Pipes {
+    pub(crate) stdin: ChildStdin,
+    pub(crate) stdout: ChildStdout,
+    pub(crate) stderr: ChildStderr,
 }
 
 /// What is kept of a child's output besides the log.
 #[derive(Default)]
-pub(super) struct Kept {
-    pub(super) result: ResultText,
+pub(crate) struct Kept {
+    pub(crate) result: ResultText,
     /// The last line of standard error that is not blank.
-    pub(super) last_error_line: Option<String>,
+    pub(crate) last_error_line: Option<String>,
 }
 
 /// Writes `content` and reads both outputs, until both have ended.
 ///
 /// They may never end by themselves: a process that left the child's group can hold them open.
 /// Once `last_call` is given, what stands in the pipes is still read, and nothing after it.
-pub(super) async fn serve(
+pub(crate) async fn serve(
     pipes: Pipes,
     content: &str,
     host: &impl Host,

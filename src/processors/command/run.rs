@@ -34,20 +34,20 @@ const LINGER: Duration = Duration::from_millis(500);
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// One attempt and what it is made from.
-pub(super) struct Run<'a> {
-    pub(super) settings: &'a CommandSettings,
-    pub(super) guard: &'a Arc<Guard>,
-    pub(super) withheld: &'a Withheld,
+pub(crate) struct Run<'a> {
+    pub(crate) settings: &'a CommandSettings,
+    pub(crate) guard: &'a Arc<Guard>,
+    pub(crate) withheld: &'a Withheld,
     /// From SIGTERM to SIGKILL.
-    pub(super) kill_grace: Duration,
-    pub(super) mark: Mark,
-    pub(super) content: &'a str,
+    pub(crate) kill_grace: Duration,
+    pub(crate) mark: Mark,
+    pub(crate) content: &'a str,
 }
 
 impl Run<'_> {
     /// Runs the attempt. A stop ends it within the kill grace and [`LAST_WORDS`], whatever the host
     /// and the program do; only a process stuck in the kernel is waited for longer.
-    pub(super) async fn to_end(&self, host: &impl Host) -> Result<String, RunError> {
+    pub(crate) async fn to_end(&self, host: &impl Host) -> Result<String, RunError> {
         if self.mark.attempt > 1 {
             let tasks = HashSet::from([self.mark.task]);
             self.kill(move || kill_orphans(&tasks)).await;

@@ -13,7 +13,7 @@ const HEAD_BYTES: u64 = 4096;
 const NO_EXECUTABLE: i32 = 8;
 
 /// What happened, as a sentence that names the program.
-pub(super) fn describe(settings: &CommandSettings, error: &io::Error) -> String {
+pub(crate) fn describe(settings: &CommandSettings, error: &io::Error) -> String {
     let program = &settings.program;
     let why = match &settings.working_directory {
         Some(directory) if !directory.is_dir() => {

@@ -18,7 +18,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Shared by all commands.
 #[derive(Default)]
-pub(in crate::processors) struct Sweeper(Mutex<Ended>);
+pub(crate) struct Sweeper(Mutex<Ended>);
 
 #[derive(Default)]
 struct Ended {
@@ -29,7 +29,7 @@ struct Ended {
 
 impl Sweeper {
     /// The run has ended; soon nothing of it is there any more.
-    pub(super) fn ended(self: &Arc<Self>, run: Uuid) {
+    pub(crate) fn ended(self: &Arc<Self>, run: Uuid) {
         if !cfg!(target_os = "linux") {
             return;
         }
@@ -45,7 +45,7 @@ impl Sweeper {
     }
 
     /// Looks at once: at the end of the service, and when it is time.
-    pub async fn sweep(&self) {
+    pub(crate) async fn sweep(&self) {
         let runs = {
             let mut ended = self.lock();
             ended.is_due = false;

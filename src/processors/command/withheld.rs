@@ -26,12 +26,12 @@ const ALWAYS: [&str; 12] = [
 
 /// The names of these variables; those that processors have their secrets in come with the settings.
 #[derive(Default)]
-pub(in crate::processors) struct Withheld(RwLock<BTreeSet<String>>);
+pub(crate) struct Withheld(RwLock<BTreeSet<String>>);
 
 impl Withheld {
     /// From now on also those where any processor of these settings finds a secret. Those of earlier
     /// settings stay: the service has them in its environment until it ends.
-    pub fn configure(&self, settings: &Settings) {
+    pub(crate) fn configure(&self, settings: &Settings) {
         let processors = settings.processors.values();
         let secrets = processors.filter_map(|processor| processor.kind.secret_variable());
         let names = secrets.map(str::to_owned);
@@ -40,7 +40,7 @@ impl Withheld {
     }
 
     /// Those of them that the service has, as they are spelled.
-    pub fn found(&self) -> Vec<OsString> {
+    pub(crate) fn found(&self) -> Vec<OsString> {
         let of_processors = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let names = std::env::vars_os().map(|(name, _)| name);
         let is_withheld = |name: &OsString| {

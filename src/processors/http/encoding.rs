@@ -17,7 +17,7 @@ const BEGINNINGS: [(&[u8], &str); 4] = [
 ];
 
 /// The encoding in which a body still is.
-pub(super) fn encoding_left(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn encoding_left(headers: &HeaderMap) -> Option<String> {
     let values = headers.get_all(CONTENT_ENCODING).iter();
     let names = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     let names = names.map(|name| String::from_utf8_lossy(name).trim().to_owned());
@@ -27,7 +27,7 @@ pub(super) fn encoding_left(headers: &HeaderMap) -> Option<String> {
 }
 
 /// The format of a body that is a compressed file, by how it begins.
-pub(in crate::processors) fn compressed_as(body: &[u8]) -> Option<&'static str> {
+pub(crate) fn compressed_as(body: &[u8]) -> Option<&'static str> {
     let is_text = std::str::from_utf8(body).is_ok();
     let mut found = BEGINNINGS
         .iter()

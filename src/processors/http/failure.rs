@@ -31,7 +31,7 @@ const BODY_BYTES: usize = 16 * 1024;
 const BODY_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What an answer other than a success means.
-pub(super) async fn of_answer(response: Response, secrets: &Secrets) -> RunError {
+pub(crate) async fn of_answer(response: Response, secrets: &Secrets) -> RunError {
     let status = response.status();
     let next = next_after(status, retry_after(response.headers(), Timestamp::now()));
     let mut message = format!("answered {}", status.as_u16());
@@ -50,7 +50,7 @@ pub(super) async fn of_answer(response: Response, secrets: &Secrets) -> RunError
 }
 
 /// What a request means that got no whole answer. The message shows no address: it may hold a token.
-pub(in crate::processors) fn of_transport(error: reqwest::Error) -> RunError {
+pub(crate) fn of_transport(error: reqwest::Error) -> RunError {
     let next = match error.is_builder() {
         true => Next::GiveUp,
         false => Next::Retry,

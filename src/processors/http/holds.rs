@@ -9,7 +9,7 @@ const LONGEST_OF_OURS: Duration = Duration::from_secs(60);
 
 /// The holds of one processor that have followed each other without a success between them.
 #[derive(Default)]
-pub(super) struct Holds {
+pub(crate) struct Holds {
     /// The pause of the last one, without what the server asked for.
     pause: Option<Duration>,
     until: Option<Timestamp>,
@@ -17,7 +17,7 @@ pub(super) struct Holds {
 
 impl Holds {
     /// The end of a hold that the server wants to last until `wanted`.
-    pub fn hold(&mut self, now: Timestamp, wanted: Timestamp) -> Timestamp {
+    pub(crate) fn hold(&mut self, now: Timestamp, wanted: Timestamp) -> Timestamp {
         // The answers to requests that ran beside each other are one hold.
         let is_another = self.until.is_none_or(|until| until <= now);
         let pause = match (self.pause, is_another) {
@@ -32,7 +32,7 @@ impl Holds {
     }
 
     /// The server had time.
-    pub fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         *self = Self::default();
     }
 }

@@ -26,10 +26,10 @@ use super::{Next, RunError};
 use crate::models::Timestamp;
 use crate::tls::{self, TrustedCertificates};
 
-pub(super) use self::encoding::compressed_as;
-pub(super) use self::failure::of_transport;
-pub(super) use self::secrets::{Secrets, reveal};
-pub(super) use self::traced::Call;
+pub(crate) use self::encoding::compressed_as;
+pub(crate) use self::failure::of_transport;
+pub(crate) use self::secrets::{Secrets, reveal};
+pub(crate) use self::traced::Call;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -38,7 +38,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_CONNECTION: Duration = Duration::from_secs(4);
 
 /// The client of one processor, made for its first request, and how its server has answered lately.
-pub(super) struct Http {
+pub(crate) struct Http {
     is_secure: bool,
     ca_file: Option<PathBuf>,
     client: OnceCell<Client>,
@@ -49,7 +49,7 @@ pub(super) struct Http {
 
 impl Http {
     /// A client for requests to `url`, which trusts the authorities in `ca_file` besides the usual ones.
-    pub fn new(url: &str, ca_file: Option<PathBuf>) -> Self {
+    pub(crate) fn new(url: &str, ca_file: Option<PathBuf>) -> Self {
         Self {
             is_secure: url.to_ascii_lowercase().starts_with("https"),
             ca_file,
@@ -63,7 +63,7 @@ impl Http {
     ///
     /// # Errors
     /// When the certificates to trust cannot be read; the next call tries again.
-    pub async fn client(&self) -> Result<&Client, RunError> {
+    pub(crate) async fn client(&self) -> Result<&Client, RunError> {
         let client = || self.connect(usize::MAX);
         self.client.get_or_try_init(client).await
     }
@@ -73,7 +73,7 @@ impl Http {
     ///
     /// # Errors
     /// When there is no answer.
-    pub async fn send(&self, request: RequestBuilder) -> Result<Response, reqwest::Error> {
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, reqwest::Error> {
         let (client, request) = request.build_split();
         let request = request?;
         let copy = request.try_clone();
@@ -95,7 +95,7 @@ impl Http {
     ///
     /// # Errors
     /// What it means if it is none. A hold is longer than the one before, unless there was a success.
-    pub async fn success(
+    pub(crate) async fn success(
         &self,
         response: Response,
         secrets: &Secrets,
@@ -144,7 +144,7 @@ impl Http {
 
 /// The error of a success whose body nobody here can read. The other side has done its work, and would
 /// answer another attempt in the same way.
-pub(super) fn compressed(encoding: &str) -> RunError {
+pub(crate) fn compressed(encoding: &str) -> RunError {
     let message = format!(
         "the answer is compressed as `{encoding}`, though the request asked for none; have the server \
          send it plain, or as gzip or deflate"

@@ -17,7 +17,7 @@ tokio::task_local! {
 }
 
 /// What `request` comes to, and whether it opened a connection for itself.
-pub(super) async fn noting_connections<T>(request: impl Future<Output = T>) -> (T, bool) {
+pub(crate) async fn noting_connections<T>(request: impl Future<Output = T>) -> (T, bool) {
     let request = async {
         let answer = request.await;
         (answer, OPENED.with(Cell::get))
@@ -27,7 +27,7 @@ pub(super) async fn noting_connections<T>(request: impl Future<Output = T>) -> (
 
 /// Whether the connection ended before an answer began. True for every reason that the connection itself
 /// can have, false for those of the address, the request, and the time it took.
-pub(super) fn ended_before_an_answer(error: &reqwest::Error) -> bool {
+pub(crate) fn ended_before_an_answer(error: &reqwest::Error) -> bool {
     if error.is_connect() || error.is_timeout() || error.is_builder() {
         return false;
     }
@@ -58,10 +58,10 @@ fn is_end(kind: ErrorKind) -> bool {
 
 /// The layer around a client's connector.
 #[derive(Clone)]
-pub(super) struct NoteConnections;
+pub(crate) struct NoteConnections;
 
 #[derive(Clone)]
-pub(super) struct Noting<S>(S);
+pub(crate) struct Noting<S>(S);
 
 impl<S> Layer<S> for NoteConnections {
     type Service = Noting<S>;

@@ -16,7 +16,7 @@ const HIDDEN: &str = "[hidden]";
 ///
 /// # Errors
 /// When it is not there. The message names the place, and no other attempt is made.
-pub(in crate::processors) async fn reveal(secret: &Secret, what: &str) -> Result<String, RunError> {
+pub(crate) async fn reveal(secret: &Secret, what: &str) -> Result<String, RunError> {
     let secret = secret.clone();
     let read = tokio::task::spawn_blocking(move || secret.reveal());
     let read = read.await.map_err(|error| error.to_string()).flatten();
@@ -26,10 +26,10 @@ pub(in crate::processors) async fn reveal(secret: &Secret, what: &str) -> Result
 /// Texts that no message may show, even where the other side repeats them; the longest first, so that
 /// none is left in part because it holds another one.
 #[derive(Default)]
-pub(in crate::processors) struct Secrets(Vec<String>);
+pub(crate) struct Secrets(Vec<String>);
 
 impl Secrets {
-    pub fn add(&mut self, secret: &str) {
+    pub(crate) fn add(&mut self, secret: &str) {
         let secret = secret.trim();
         if !secret.is_empty() {
             let place = self.0.partition_point(|other| other.len() >= secret.len());
@@ -39,7 +39,7 @@ impl Secrets {
 
     /// Adds a header's value: all of it, what follows its first word, as in `Bearer token`, and its
     /// longer words.
-    pub fn add_header(&mut self, value: &str) {
+    pub(crate) fn add_header(&mut self, value: &str) {
         self.add(value);
         if let Some((_, rest)) = value.split_once(char::is_whitespace) {
             self.add(rest);
@@ -48,7 +48,7 @@ impl Secrets {
     }
 
     /// Adds what an address holds besides its host, as many hold a token: in the path or in the query.
-    pub fn add_address(&mut self, address: &str) {
+    pub(crate) fn add_address(&mut self, address: &str) {
         self.add(address);
         let Ok(url) = Url::parse(address) else {
             return;
@@ -79,7 +79,7 @@ impl Secrets {
 
     /// What the other side says, as a message may show it: its first line, short, without secrets and
     /// without control characters; `None` if it says nothing.
-    pub fn words(&self, said: &str) -> Option<String> {
+    pub(crate) fn words(&self, said: &str) -> Option<String> {
         let line = said.lines().map(str::trim).find(|line| !line.is_empty())?;
         let line = self.hide(line);
         let mut shown: String = line.chars().take(SHOWN).collect();

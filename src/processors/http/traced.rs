@@ -8,14 +8,14 @@ use crate::processors::Context;
 use crate::traces::Span;
 
 /// The span of a call, if there is one, which ends when this is dropped; and the trace in any case.
-pub(in crate::processors) struct Call {
+pub(crate) struct Call {
     span: Option<Span>,
     carried: Option<TraceContext>,
 }
 
 impl Call {
     /// A POST to `url` begins.
-    pub fn post(context: &Context, url: &str) -> Self {
+    pub(crate) fn post(context: &Context, url: &str) -> Self {
         let span = context.span().map(|span| {
             let url = Url::parse(url).ok();
             let host = url
@@ -35,12 +35,12 @@ impl Call {
     }
 
     /// What the other service is told.
-    pub fn headers(&self) -> HeaderMap {
+    pub(crate) fn headers(&self) -> HeaderMap {
         self.carried.as_ref().map(headers).unwrap_or_default()
     }
 
     /// This is what has come of it so far.
-    pub fn answered(&self, answer: &Result<Response, Error>) {
+    pub(crate) fn answered(&self, answer: &Result<Response, Error>) {
         let Some(span) = &self.span else {
             return;
         };

@@ -12,7 +12,7 @@ use super::remarks::Unread;
 use crate::processors::without_nul;
 
 /// The result takes this much of an answer.
-pub(super) const LIMIT_BYTES: usize = 16 << 20;
+pub(crate) const LIMIT_BYTES: usize = 16 << 20;
 
 const DONE: &str = "[DONE]";
 
@@ -21,16 +21,16 @@ const NO_REASON: [&str; 4] = ["", "none", "null", "undefined"];
 
 /// What has come of an answer.
 #[derive(Default)]
-pub(super) struct Answer {
-    pub text: String,
-    pub usage: Usage,
+pub(crate) struct Answer {
+    pub(crate) text: String,
+    pub(crate) usage: Usage,
     /// As the server calls it.
-    pub model: Option<String>,
-    pub finish_reason: Option<String>,
+    pub(crate) model: Option<String>,
+    pub(crate) finish_reason: Option<String>,
     /// What came beside the text.
-    pub unread: Unread,
+    pub(crate) unread: Unread,
     /// The result takes no more.
-    pub is_cut: bool,
+    pub(crate) is_cut: bool,
     is_done: bool,
     /// The text came in one piece.
     is_one_message: bool,
@@ -40,15 +40,15 @@ pub(super) struct Answer {
 
 /// Tokens, as far as the server has counted them.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Usage {
-    pub prompt_tokens: Option<u64>,
-    pub completion_tokens: Option<u64>,
+pub(crate) struct Usage {
+    pub(crate) prompt_tokens: Option<u64>,
+    pub(crate) completion_tokens: Option<u64>,
     total_tokens: Option<u64>,
 }
 
 /// Why an event is none that belongs to an answer.
 #[derive(Debug, PartialEq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// With the parser's words.
     Unreadable(String),
     Failed(Failure),
@@ -63,7 +63,7 @@ impl Usage {
         }
     }
 
-    pub fn total(&self) -> Option<u64> {
+    pub(crate) fn total(&self) -> Option<u64> {
         let sum = || Some(self.prompt_tokens?.saturating_add(self.completion_tokens?));
         self.total_tokens.or_else(sum)
     }
@@ -81,7 +81,7 @@ impl Answer {
     ///
     /// # Errors
     /// When it is none that belongs to an answer, or says that the server has failed.
-    pub fn take(&mut self, event: &Event) -> Result<String, Fault> {
+    pub(crate) fn take(&mut self, event: &Event) -> Result<String, Fault> {
         let data = event.data.trim();
         if data == DONE {
             self.end()?;
@@ -107,7 +107,7 @@ impl Answer {
     ///
     /// # Errors
     /// When the last that was said is what went wrong.
-    pub fn end(&mut self) -> Result<(), Fault> {
+    pub(crate) fn end(&mut self) -> Result<(), Fault> {
         match self.last_words.take() {
             Some(failure) => Err(Fault::Failed(failure)),
             None => Ok(()),
@@ -115,17 +115,17 @@ impl Answer {
     }
 
     /// Whether nothing is missing.
-    pub fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         self.has_ended() || self.is_one_message || self.finish_reason.is_some()
     }
 
     /// Whether nothing that follows matters.
-    pub fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.is_done || self.is_cut
     }
 
     /// Whether there is nothing by which it could be known as the answer of a model.
-    pub fn is_nothing(&self) -> bool {
+    pub(crate) fn is_nothing(&self) -> bool {
         self.text.is_empty() && self.finish_reason.is_none() && !self.usage.is_known()
     }
 

@@ -10,14 +10,14 @@ use tokio::time::Instant;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// What was spent lately, oldest first.
-pub(super) struct Budget {
+pub(crate) struct Budget {
     per_minute: Option<u64>,
     spent: VecDeque<(Instant, u64)>,
 }
 
 impl Budget {
     /// A full bucket; without a number there is always enough.
-    pub fn new(per_minute: Option<u64>) -> Self {
+    pub(crate) fn new(per_minute: Option<u64>) -> Self {
         Self {
             per_minute,
             spent: VecDeque::new(),
@@ -25,14 +25,14 @@ impl Budget {
     }
 
     /// Takes tokens, whether there are enough or not.
-    pub fn spend(&mut self, now: Instant, tokens: u64) {
+    pub(crate) fn spend(&mut self, now: Instant, tokens: u64) {
         if self.per_minute.is_some() {
             self.spent.push_back((now, tokens));
         }
     }
 
     /// How long it is until there is a token again, if there is none.
-    pub fn frees_in(&mut self, now: Instant) -> Option<Duration> {
+    pub(crate) fn frees_in(&mut self, now: Instant) -> Option<Duration> {
         let per_minute = self.per_minute?;
         self.spent.retain(|(at, _)| *at + MINUTE > now);
         let spent = self.spent.iter().map(|(_, tokens)| *tokens);

@@ -16,17 +16,17 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// One event of an answer.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Event {
-    pub data: String,
+pub(crate) struct Event {
+    pub(crate) data: String,
     /// Its name says that something has failed.
-    pub is_failure: bool,
+    pub(crate) is_failure: bool,
     /// It is all of an answer that is not streamed.
-    pub is_document: bool,
+    pub(crate) is_document: bool,
 }
 
 /// Cuts an answer into its events.
 #[derive(Default)]
-pub(super) struct Events {
+pub(crate) struct Events {
     shape: Shape,
     line: Vec<u8>,
     data: Vec<u8>,
@@ -51,7 +51,7 @@ impl Events {
     ///
     /// # Errors
     /// When an event is larger than any that belongs here.
-    pub fn push(&mut self, chunk: &[u8]) -> Result<Vec<Event>, &'static str> {
+    pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<Vec<Event>, &'static str> {
         if self.line.len() + self.data.len() + chunk.len() > LIMIT_BYTES {
             return Err("the answer has an event of more than 32 MiB in it");
         }
@@ -78,7 +78,7 @@ impl Events {
     }
 
     /// What stands at the end without the empty line that should follow it; all of a document.
-    pub fn rest(&mut self) -> Option<Event> {
+    pub(crate) fn rest(&mut self) -> Option<Event> {
         if self.shape == Shape::Document {
             let data = std::mem::take(&mut self.data);
             let data = data.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&data);
@@ -96,12 +96,12 @@ impl Events {
     }
 
     /// Whether events come as they are made, so that the last one may be half an event.
-    pub fn is_stream(&self) -> bool {
+    pub(crate) fn is_stream(&self) -> bool {
         self.shape != Shape::Document
     }
 
     /// How the answer began, as it came.
-    pub fn beginning(&self) -> String {
+    pub(crate) fn beginning(&self) -> String {
         String::from_utf8_lossy(&self.beginning).into_owned()
     }
 

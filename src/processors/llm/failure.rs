@@ -7,10 +7,10 @@ use serde_json::Value;
 
 /// A failure in the words of the server, which are not fit to be shown as they are.
 #[derive(Debug, PartialEq)]
-pub(super) struct Failure {
-    pub words: String,
+pub(crate) struct Failure {
+    pub(crate) words: String,
     /// The question itself is refused: another attempt would be answered alike.
-    pub is_final: bool,
+    pub(crate) is_final: bool,
 }
 
 /// Where the sentence stands, the most telling place first.
@@ -91,7 +91,7 @@ const FAILED_REASONS: [&str; 11] = [
 ];
 
 /// The failure that an object tells of, if it does; `is_named` if its event is called an error.
-pub(super) fn told_by(object: &Value, is_named: bool) -> Option<Failure> {
+pub(crate) fn told_by(object: &Value, is_named: bool) -> Option<Failure> {
     let groq = &object["x_groq"];
     if says_something(&groq["error"]) {
         return Some(of(groq));
@@ -101,13 +101,13 @@ pub(super) fn told_by(object: &Value, is_named: bool) -> Option<Failure> {
 
 /// The failure that an object tells of if no answer follows it. Some servers say in such words how the
 /// question fares: `{"object":"status","message":"queued, position 3"}`.
-pub(super) fn hinted_by(object: &Value) -> Option<Failure> {
+pub(crate) fn hinted_by(object: &Value) -> Option<Failure> {
     let has_words = !is_part_of_answer(object) && speaks(object, &["message", "msg", "title"]);
     has_words.then(|| of(object))
 }
 
 /// The failure of one choice, if it has one.
-pub(super) fn of_choice(choice: &Value) -> Option<Failure> {
+pub(crate) fn of_choice(choice: &Value) -> Option<Failure> {
     let reason = choice["finish_reason"].as_str().unwrap_or_default();
     let is_failed = FAILED_REASONS
         .iter()

@@ -10,7 +10,7 @@ use crate::processors::Context;
 
 const INTERVAL: Duration = Duration::from_millis(100);
 
-pub(super) struct Growth<'a> {
+pub(crate) struct Growth<'a> {
     context: &'a Context,
     untold: String,
     /// When the next telling may be.
@@ -18,7 +18,7 @@ pub(super) struct Growth<'a> {
 }
 
 impl<'a> Growth<'a> {
-    pub fn new(context: &'a Context) -> Self {
+    pub(crate) fn new(context: &'a Context) -> Self {
         Self {
             context,
             untold: String::new(),
@@ -26,12 +26,12 @@ impl<'a> Growth<'a> {
         }
     }
 
-    pub fn add(&mut self, grown: String) {
+    pub(crate) fn add(&mut self, grown: String) {
         self.untold.push_str(&grown);
     }
 
     /// Waits for `work`, and tells what is there when its time has come.
-    pub async fn beside<T>(&mut self, work: impl Future<Output = T>) -> T {
+    pub(crate) async fn beside<T>(&mut self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         loop {
             tokio::select! {
@@ -42,14 +42,14 @@ impl<'a> Growth<'a> {
     }
 
     /// Tells what is there, if it may be told already.
-    pub async fn tell_if_due(&mut self) {
+    pub(crate) async fn tell_if_due(&mut self) {
         if Instant::now() >= self.due {
             self.tell().await;
         }
     }
 
     /// Tells what is there.
-    pub async fn tell(&mut self) {
+    pub(crate) async fn tell(&mut self) {
         if !self.untold.is_empty() {
             let told = std::mem::take(&mut self.untold);
             self.context.output(told).await;

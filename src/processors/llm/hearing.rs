@@ -16,7 +16,7 @@ use crate::processors::{Context, Next, RunError};
 const PATIENCE_FOR_USAGE: Duration = Duration::from_secs(5);
 
 /// An answer on its way.
-pub(super) struct Hearing<'a> {
+pub(crate) struct Hearing<'a> {
     events: Events,
     answer: &'a mut Answer,
     growth: Growth<'a>,
@@ -27,7 +27,7 @@ pub(super) struct Hearing<'a> {
 
 impl<'a> Hearing<'a> {
     /// Gathers what comes in `answer`; no error shows the secrets.
-    pub fn new(context: &'a Context, answer: &'a mut Answer, secrets: &'a Secrets) -> Self {
+    pub(crate) fn new(context: &'a Context, answer: &'a mut Answer, secrets: &'a Secrets) -> Self {
         Self {
             events: Events::default(),
             answer,
@@ -41,7 +41,7 @@ impl<'a> Hearing<'a> {
     ///
     /// # Errors
     /// When it breaks off, cannot be read, says that the server has failed, or is no answer at all.
-    pub async fn hear(mut self, mut response: Response) -> Result<(), RunError> {
+    pub(crate) async fn hear(mut self, mut response: Response) -> Result<(), RunError> {
         let heard = loop {
             match self.hear_more(&mut response).await {
                 Ok(false) => {}

@@ -6,7 +6,7 @@
 const UNKNOWN: &str = "\\ufffd";
 
 /// The same, with U+FFFD for each half that stands alone.
-pub(super) fn mend(json: &str) -> String {
+pub(crate) fn mend(json: &str) -> String {
     let mut mended = String::with_capacity(json.len());
     let mut rest = json;
     while let Some(at) = rest.find('\\') {

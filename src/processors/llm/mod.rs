@@ -56,7 +56,7 @@ use crate::models::Timestamp;
 const BYTES_PER_TOKEN: usize = 4;
 
 /// Has each task answered by one model.
-pub struct Llm {
+pub(crate) struct Llm {
     settings: LlmSettings,
     url: String,
     http: Http,
@@ -65,7 +65,7 @@ pub struct Llm {
 
 impl Llm {
     /// A processor for one `[processors.NAME]` table.
-    pub(super) fn new(settings: LlmSettings) -> Self {
+    pub(crate) fn new(settings: LlmSettings) -> Self {
         Self {
             url: address(&settings.base_url),
             http: Http::new(&settings.base_url, settings.ca_file.clone()),

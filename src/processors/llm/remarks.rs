@@ -30,7 +30,7 @@ const FILTERED: [&str; 8] = [
 
 /// What comes beside the text of an answer.
 #[derive(Default)]
-pub(super) struct Unread {
+pub(crate) struct Unread {
     reasoning_characters: usize,
     tools: Vec<String>,
     has_tools: bool,
@@ -39,7 +39,7 @@ pub(super) struct Unread {
 
 impl Unread {
     /// Takes note of a message, or of a part of one.
-    pub fn take(&mut self, message: &Value) {
+    pub(crate) fn take(&mut self, message: &Value) {
         let reasoning = ["reasoning_content", "reasoning", "thinking"];
         let texts = reasoning
             .iter()
@@ -75,7 +75,7 @@ impl Unread {
 }
 
 /// A line for each thing that a reader of the result would not know.
-pub(super) fn of(answer: &Answer) -> Vec<String> {
+pub(crate) fn of(answer: &Answer) -> Vec<String> {
     let mut lines = Vec::new();
     let unread = &answer.unread;
     if answer.is_cut {

@@ -6,7 +6,7 @@ use crate::config::LlmSettings;
 use crate::state::Upstream;
 
 /// The body of a request.
-pub(super) fn body(settings: &LlmSettings, upstream: &[Upstream], content: &str) -> Value {
+pub(crate) fn body(settings: &LlmSettings, upstream: &[Upstream], content: &str) -> Value {
     let mut messages = Vec::new();
     if let Some(system) = &settings.system {
         messages.push(json!({ "role": "system", "content": system }));

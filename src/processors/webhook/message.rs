@@ -15,17 +15,17 @@ const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 const ATTEMPT: HeaderName = HeaderName::from_static("venom-attempt");
 
-pub(super) struct Message {
+pub(crate) struct Message {
     task_id: TaskId,
     attempt: i64,
     /// Unix time, in seconds.
     sent_at: u64,
-    pub body: String,
+    pub(crate) body: String,
 }
 
 impl Message {
     /// The message of this attempt, sent now.
-    pub async fn of(context: &Context) -> Result<Self, RunError> {
+    pub(crate) async fn of(context: &Context) -> Result<Self, RunError> {
         let (task, upstream) = (context.task().await?, context.upstream().await?);
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
         Ok(Self {
@@ -37,7 +37,7 @@ impl Message {
     }
 
     /// Its headers, signed if there is a key.
-    pub fn headers(&self, key: Option<&Key>) -> HeaderMap {
+    pub(crate) fn headers(&self, key: Option<&Key>) -> HeaderMap {
         let id = self.task_id.to_string();
         let signature = key.map(|key| key.sign(&id, self.sent_at, &self.body));
         let mut headers = HeaderMap::from_iter([

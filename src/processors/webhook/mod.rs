@@ -43,14 +43,14 @@ use crate::config::{EXPECTED_KEY, WebhookSettings};
 const SLACK_BYTES: usize = 4;
 
 /// Posts each task to one address.
-pub struct Webhook {
+pub(crate) struct Webhook {
     settings: WebhookSettings,
     http: Http,
 }
 
 impl Webhook {
     /// A processor for one `[processors.NAME]` table.
-    pub(super) fn new(settings: WebhookSettings) -> Self {
+    pub(crate) fn new(settings: WebhookSettings) -> Self {
         let http = Http::new(&settings.url, settings.ca_file.clone());
         Self { settings, http }
     }

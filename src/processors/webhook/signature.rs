@@ -8,19 +8,19 @@ use sha2::Sha256;
 use crate::config::signing_key;
 
 /// What messages are signed with.
-pub(super) struct Key(Vec<u8>);
+pub(crate) struct Key(Vec<u8>);
 
 impl Key {
     /// The key that a secret stands for.
     ///
     /// # Errors
     /// When it stands for none; completes "the secret is …" and holds nothing of it.
-    pub fn read(secret: &str) -> Result<Self, &'static str> {
+    pub(crate) fn read(secret: &str) -> Result<Self, &'static str> {
         signing_key(secret).map(Self)
     }
 
     /// The signature of a message that is sent at this Unix time.
-    pub fn sign(&self, id: &str, sent_at: u64, body: &str) -> String {
+    pub(crate) fn sign(&self, id: &str, sent_at: u64, body: &str) -> String {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
         mac.update(format!("{id}.{sent_at}.{body}").as_bytes());

@@ -10,18 +10,18 @@ use crate::models::{Attempt, Task, Timestamp, TraceContext};
 use crate::state::Upstream;
 
 /// An attempt that has begun for a claim. Whoever drops it gives the attempt back.
-pub(super) struct Assignment {
-    pub attempt: Attempt,
-    pub lease: Duration,
-    pub trace: Option<TraceContext>,
+pub(crate) struct Assignment {
+    pub(crate) attempt: Attempt,
+    pub(crate) lease: Duration,
+    pub(crate) trace: Option<TraceContext>,
     /// Tells the attempt that a worker has it, and the worker's name if it has said one.
-    pub taken: oneshot::Sender<Option<String>>,
+    pub(crate) taken: oneshot::Sender<Option<String>>,
 }
 
 /// A task as the answer to a claim holds it: the task JSON, and the terms on which it is lent.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AssignedTask)]
-pub struct Assigned {
+pub(crate) struct Assigned {
     #[serde(flatten)]
     task: Task,
     lease_seconds: f64,
@@ -46,7 +46,7 @@ struct CarriedTrace {
 
 impl Assignment {
     /// Starts the lease; `None` if the attempt has ended meanwhile. `task` is the committed row.
-    pub fn take(
+    pub(crate) fn take(
         self,
         task: Task,
         upstream: Vec<Upstream>,

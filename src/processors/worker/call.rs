@@ -7,7 +7,7 @@ use crate::processors::RunError;
 
 /// One word of a worker's.
 #[derive(Debug)]
-pub enum Call {
+pub(crate) enum Call {
     /// It is still at it.
     Heartbeat,
     /// Lines for the task's log.
@@ -21,11 +21,11 @@ pub enum Call {
 
 /// The attempt does not run: it has ended, was stopped, or never was.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Over;
+pub(crate) struct Over;
 
 /// A call on its way to the attempt.
-pub(super) struct Incoming {
-    pub call: Call,
+pub(crate) struct Incoming {
+    pub(crate) call: Call,
     /// Hears when the lease ends now. Nothing comes if the attempt ends before it has heard the call.
-    pub reply: oneshot::Sender<Timestamp>,
+    pub(crate) reply: oneshot::Sender<Timestamp>,
 }

@@ -22,7 +22,7 @@ const SEAT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Shared by all `worker` processors and the API.
 #[derive(Default)]
-pub struct Desk {
+pub(crate) struct Desk {
     inner: Mutex<Inner>,
     /// Told of each new seat.
     seated: Notify,
@@ -42,11 +42,11 @@ struct Seated {
 }
 
 /// A running attempt's place at the desk, given up when it is dropped.
-pub(super) struct Seat<'a> {
+pub(crate) struct Seat<'a> {
     desk: &'a Desk,
     task: TaskId,
     attempt: i64,
-    pub calls: mpsc::Receiver<Incoming>,
+    pub(crate) calls: mpsc::Receiver<Incoming>,
 }
 
 impl Desk {
@@ -54,7 +54,12 @@ impl Desk {
     ///
     /// # Errors
     /// [`Over`] if that attempt has no seat, or ends before it has heard it.
-    pub async fn call(&self, task: TaskId, attempt: i64, call: Call) -> Result<Timestamp, Over> {
+    pub(crate) async fn call(
+        &self,
+        task: TaskId,
+        attempt: i64,
+        call: Call,
+    ) -> Result<Timestamp, Over> {
         let calls = self.calls(task, attempt).ok_or(Over)?;
         let (reply, answer) = oneshot::channel();
         let sent = calls.send(Incoming { call, reply }).await;
@@ -63,12 +68,12 @@ impl Desk {
     }
 
     /// Whether the attempt has a seat.
-    pub fn has(&self, task: TaskId, attempt: i64) -> bool {
+    pub(crate) fn has(&self, task: TaskId, attempt: i64) -> bool {
         self.calls(task, attempt).is_some()
     }
 
     /// Waits for the seat of an attempt that has just begun, or that the service has just taken up again.
-    pub async fn seated(&self, task: TaskId, attempt: i64) {
+    pub(crate) async fn seated(&self, task: TaskId, attempt: i64) {
         let seated = async {
             loop {
                 let next = self.seated.notified();
@@ -91,7 +96,7 @@ impl Desk {
     }
 
     /// A seat for an attempt that begins.
-    pub(super) fn seat(&self, task: TaskId, attempt: i64) -> Seat<'_> {
+    pub(crate) fn seat(&self, task: TaskId, attempt: i64) -> Seat<'_> {
         let (sender, calls) = mpsc::channel(CALLS);
         let seated = Seated {
             attempt,
@@ -108,7 +113,7 @@ impl Desk {
     }
 
     /// An attempt has begun for this claim. If the claim has gone, the assignment is dropped.
-    pub(super) fn assign(&self, claim: OfferId, assignment: Assignment) {
+    pub(crate) fn assign(&self, claim: OfferId, assignment: Assignment) {
         if let Some(assignments) = self.lock().claims.get(&claim) {
             // Fails while the claim is going.
             let _ = assignments.send(assignment);
@@ -116,7 +121,7 @@ impl Desk {
     }
 
     /// A claim begins, under this name.
-    pub(super) fn join(&self) -> (OfferId, mpsc::UnboundedReceiver<Assignment>) {
+    pub(crate) fn join(&self) -> (OfferId, mpsc::UnboundedReceiver<Assignment>) {
         // Unbounded, because no more arrive than the claim has asked for.
         let (sender, assignments) = mpsc::unbounded_channel();
         let mut inner = self.lock();
@@ -127,7 +132,7 @@ impl Desk {
     }
 
     /// The claim has gone.
-    pub(super) fn leave(&self, claim: OfferId) {
+    pub(crate) fn leave(&self, claim: OfferId) {
         self.lock().claims.remove(&claim);
     }
 

@@ -24,10 +24,10 @@ use futures_util::future::{BoxFuture, FutureExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-pub use assignment::Assigned;
-pub use call::{Call, Over};
-pub use desk::Desk;
-pub use poll::Poll;
+pub(crate) use assignment::Assigned;
+pub(crate) use call::{Call, Over};
+pub(crate) use desk::Desk;
+pub(crate) use poll::Poll;
 
 use self::assignment::Assignment;
 use self::call::Incoming;
@@ -35,7 +35,7 @@ use super::{Context, Next, Processor, RunError};
 use crate::models::{LeaseOrigin, OfferId, Timestamp};
 
 /// Has each task run by a program outside.
-pub(super) struct Worker {
+pub(crate) struct Worker {
     desk: Arc<Desk>,
 }
 
@@ -50,7 +50,7 @@ struct Held {
 
 impl Worker {
     /// A processor for any number of `[processors.NAME]` tables; all of a service share one desk.
-    pub fn new(desk: Arc<Desk>) -> Self {
+    pub(crate) fn new(desk: Arc<Desk>) -> Self {
         Self { desk }
     }
 

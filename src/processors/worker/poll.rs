@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A claim that waits for tasks. Dropped before it has answered, it takes none: what has started for it
 /// goes back.
-pub struct Poll {
+pub(crate) struct Poll {
     desk: Arc<Desk>,
     state: StateManager,
     id: OfferId,
@@ -30,7 +30,7 @@ pub struct Poll {
 }
 
 impl Poll {
-    pub fn new(desk: Arc<Desk>, state: StateManager) -> Self {
+    pub(crate) fn new(desk: Arc<Desk>, state: StateManager) -> Self {
         let (id, assignments) = desk.join();
         Self {
             desk,
@@ -46,7 +46,7 @@ impl Poll {
     ///
     /// # Errors
     /// When the Writer is gone, or the tasks cannot be read.
-    pub async fn tasks(
+    pub(crate) async fn tasks(
         mut self,
         processors: Vec<String>,
         limit: usize,

@@ -24,28 +24,28 @@ use crate::events::Bus;
 use crate::models::Timestamp;
 
 /// Unit in which the memory of waiting submissions is counted.
-pub(super) const PERMIT_BYTES: usize = 1024;
+pub(crate) const PERMIT_BYTES: usize = 1024;
 
 /// The handle to the state; clone it freely.
 #[derive(Clone)]
-pub struct StateManager {
-    pub(super) requests: mpsc::Sender<Request>,
-    pub(super) reports: mpsc::Sender<Report>,
-    pub(super) questions: mpsc::Sender<Question>,
+pub(crate) struct StateManager {
+    pub(crate) requests: mpsc::Sender<Request>,
+    pub(crate) reports: mpsc::Sender<Report>,
+    pub(crate) questions: mpsc::Sender<Question>,
     /// Kibibytes that submissions may still take while they wait for the Writer.
-    pub(super) inbox: Arc<Semaphore>,
-    pub(super) read: SqlitePool,
-    pub(super) searches: Searches,
-    pub(super) bus: Bus,
-    pub(super) waiters: Waiters,
-    pub(super) waiting_ended: Arc<Notify>,
+    pub(crate) inbox: Arc<Semaphore>,
+    pub(crate) read: SqlitePool,
+    pub(crate) searches: Searches,
+    pub(crate) bus: Bus,
+    pub(crate) waiters: Waiters,
+    pub(crate) waiting_ended: Arc<Notify>,
     /// In whose name it asks; `None` is nobody in particular.
-    pub(super) by: Option<Arc<str>>,
-    pub(super) stats: Stats,
-    pub(super) last_count: LastCount,
+    pub(crate) by: Option<Arc<str>>,
+    pub(crate) stats: Stats,
+    pub(crate) last_count: LastCount,
     /// The latest time that the journal knew of when the service started.
-    pub(super) newest_at_start: Option<Timestamp>,
-    pub(super) health: Health,
+    pub(crate) newest_at_start: Option<Timestamp>,
+    pub(crate) health: Health,
 }
 
 impl StateManager {
@@ -54,13 +54,13 @@ impl StateManager {
     ///
     /// # Errors
     /// When the WAL could not be copied back; the data is safe in it all the same.
-    pub async fn close(&self) -> Result<(), Error> {
+    pub(crate) async fn close(&self) -> Result<(), Error> {
         self.searches.close().await;
         self.read.close().await;
         self.ask(Order::Close).await
     }
 
-    pub(super) async fn ask<T>(&self, order: impl FnOnce(Reply<T>) -> Order) -> Result<T, Error> {
+    pub(crate) async fn ask<T>(&self, order: impl FnOnce(Reply<T>) -> Order) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         self.requests
             .send(Request::Order(order(reply), self.by.clone()))
@@ -70,7 +70,7 @@ impl StateManager {
     }
 
     /// Asks what the Writer knows, which it answers also while the storage keeps it waiting.
-    pub(super) async fn question<T>(
+    pub(crate) async fn question<T>(
         &self,
         question: impl FnOnce(Reply<T>) -> Question,
     ) -> Result<T, Error> {
@@ -82,24 +82,24 @@ impl StateManager {
 
     /// The same handle, asking in somebody's name: the journal has it with what is done.
     #[must_use]
-    pub fn in_name_of(&self, by: Option<Arc<str>>) -> Self {
+    pub(crate) fn in_name_of(&self, by: Option<Arc<str>>) -> Self {
         let mut handle = self.clone();
         handle.by = by;
         handle
     }
 
     /// In whose name this handle asks, if it is somebody in particular.
-    pub fn asks_for(&self) -> Option<Arc<str>> {
+    pub(crate) fn asks_for(&self) -> Option<Arc<str>> {
         self.by.clone()
     }
 
     /// What is wrong with the storage, if something is.
-    pub fn health(&self) -> &Health {
+    pub(crate) fn health(&self) -> &Health {
         &self.health
     }
 
     /// Where commits are announced.
-    pub fn bus(&self) -> &Bus {
+    pub(crate) fn bus(&self) -> &Bus {
         &self.bus
     }
 }

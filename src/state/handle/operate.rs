@@ -18,7 +18,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When it could not be stored.
-    pub async fn pause(&self, request: PauseRequest) -> Result<Paused, Error> {
+    pub(crate) async fn pause(&self, request: PauseRequest) -> Result<Paused, Error> {
         self.ask(|reply| Order::Pause(request, reply)).await
     }
 
@@ -26,7 +26,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When it could not be stored.
-    pub async fn resume(&self, processor: Option<String>) -> Result<Resumed, Error> {
+    pub(crate) async fn resume(&self, processor: Option<String>) -> Result<Resumed, Error> {
         self.ask(|reply| Order::Resume(processor, reply)).await
     }
 
@@ -34,7 +34,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When it could not be stored; some of the tasks may have been purged then.
-    pub async fn purge(&self) -> Result<Purged, Error> {
+    pub(crate) async fn purge(&self) -> Result<Purged, Error> {
         self.ask(Order::Purge).await
     }
 
@@ -43,7 +43,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When it could not be stored.
-    pub async fn begin_emergency_stop(&self) -> Result<i64, Error> {
+    pub(crate) async fn begin_emergency_stop(&self) -> Result<i64, Error> {
         self.ask(Order::BeginEmergencyStop).await
     }
 
@@ -51,7 +51,11 @@ impl StateManager {
     ///
     /// # Errors
     /// When it could not be stored; the queue stays paused.
-    pub async fn finish_emergency_stop(&self, upto: i64, cancelled: u64) -> Result<Purged, Error> {
+    pub(crate) async fn finish_emergency_stop(
+        &self,
+        upto: i64,
+        cancelled: u64,
+    ) -> Result<Purged, Error> {
         self.ask(|reply| Order::FinishEmergencyStop {
             upto,
             cancelled,
@@ -65,7 +69,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When the Writer is gone.
-    pub async fn queue_status(&self) -> Result<QueueStatus, Error> {
+    pub(crate) async fn queue_status(&self) -> Result<QueueStatus, Error> {
         let status = self.question(Question::Status).await?;
         let problem = self.health.problem();
         Ok(QueueStatus { problem, ..status })
@@ -75,7 +79,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When the Writer is gone.
-    pub async fn writer_is_done(&self) -> Result<(), Error> {
+    pub(crate) async fn writer_is_done(&self) -> Result<(), Error> {
         self.ask(Order::Answer).await
     }
 
@@ -84,7 +88,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When the Writer is gone.
-    pub async fn set_hive_link(&self, link: HiveLink) -> Result<(), Error> {
+    pub(crate) async fn set_hive_link(&self, link: HiveLink) -> Result<(), Error> {
         self.ask(|reply| Order::SetHiveLink(link, reply)).await
     }
 
@@ -93,7 +97,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When it could not be stored.
-    pub async fn tell(
+    pub(crate) async fn tell(
         &self,
         level: &'static str,
         message: String,
@@ -107,7 +111,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn hive_order(&self) -> Result<Option<String>, Error> {
+    pub(crate) async fn hive_order(&self) -> Result<Option<String>, Error> {
         reads::meta(&self.read, meta::HIVE_ORDER).await
     }
 
@@ -115,7 +119,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When it could not be stored.
-    pub async fn note_hive_order(&self, order: String) -> Result<(), Error> {
+    pub(crate) async fn note_hive_order(&self, order: String) -> Result<(), Error> {
         self.ask(|reply| Order::SetMeta(meta::HIVE_ORDER, order, reply))
             .await
     }
@@ -124,7 +128,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When the Writer is gone.
-    pub async fn processors(&self) -> Result<HashMap<String, ProcessorStatus>, Error> {
+    pub(crate) async fn processors(&self) -> Result<HashMap<String, ProcessorStatus>, Error> {
         self.question(Question::Processors).await
     }
 
@@ -132,7 +136,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When it could not be stored; then nothing has changed.
-    pub async fn set_limits(&self, change: Reconfigured) -> Result<(), Error> {
+    pub(crate) async fn set_limits(&self, change: Reconfigured) -> Result<(), Error> {
         let change = Box::new(change);
         self.ask(|reply| Order::SetLimits(change, reply)).await
     }
@@ -141,7 +145,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When it could not be stored, or another task has its unique key.
-    pub async fn retry(&self, task: TaskId, at: RetryAt) -> Result<Retried, Error> {
+    pub(crate) async fn retry(&self, task: TaskId, at: RetryAt) -> Result<Retried, Error> {
         self.ask(|reply| Order::Retry(task, at, reply)).await
     }
 
@@ -149,7 +153,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When it could not be deleted.
-    pub async fn delete(&self, task: TaskId) -> Result<Deleted, Error> {
+    pub(crate) async fn delete(&self, task: TaskId) -> Result<Deleted, Error> {
         self.ask(|reply| Order::Delete(task, reply)).await
     }
 
@@ -157,7 +161,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When the Writer is gone.
-    pub async fn explain(&self, asked: Asked) -> Result<Explanation, Error> {
+    pub(crate) async fn explain(&self, asked: Asked) -> Result<Explanation, Error> {
         self.question(|reply| Question::Explain(asked, reply)).await
     }
 }

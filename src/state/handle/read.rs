@@ -25,7 +25,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn task(&self, id: TaskId) -> Result<Option<Task>, Error> {
+    pub(crate) async fn task(&self, id: TaskId) -> Result<Option<Task>, Error> {
         reads::task(&self.read, id, true).await
     }
 
@@ -33,7 +33,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn task_without_logs(&self, id: TaskId) -> Result<Option<Task>, Error> {
+    pub(crate) async fn task_without_logs(&self, id: TaskId) -> Result<Option<Task>, Error> {
         reads::task(&self.read, id, false).await
     }
 
@@ -41,7 +41,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn trace_of(&self, seq: i64) -> Result<Option<TraceContext>, Error> {
+    pub(crate) async fn trace_of(&self, seq: i64) -> Result<Option<TraceContext>, Error> {
         let trace = "SELECT CASE WHEN json_valid(context_history)
                                  THEN context_history ->> '$.trace' END
                        FROM tasks WHERE seq = ?1";
@@ -59,7 +59,11 @@ impl StateManager {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn tasks_after(&self, after: i64, limit: u32) -> Result<Vec<(i64, Task)>, Error> {
+    pub(crate) async fn tasks_after(
+        &self,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, Task)>, Error> {
         reads::tasks_after(&self.read, after, limit).await
     }
 
@@ -68,7 +72,11 @@ impl StateManager {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn tasks_before(&self, before: i64, limit: u32) -> Result<Vec<(i64, Task)>, Error> {
+    pub(crate) async fn tasks_before(
+        &self,
+        before: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, Task)>, Error> {
         reads::tasks_before(&self.read, before, limit).await
     }
 
@@ -77,7 +85,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn tasks_of(
+    pub(crate) async fn tasks_of(
         &self,
         filter: &TaskFilter,
         order: ListOrder,
@@ -96,10 +104,7 @@ impl StateManager {
 
     /// Has everything indexed that was stored before, if the filter looks for words. After
     /// [`INDEX_PATIENCE`] it goes on with what is indexed by then.
-    pub(in crate::state) async fn index_is_current(
-        &self,
-        filter: &TaskFilter,
-    ) -> Result<(), Error> {
+    pub(crate) async fn index_is_current(&self, filter: &TaskFilter) -> Result<(), Error> {
         if filter.words.is_none() {
             return Ok(());
         }
@@ -113,7 +118,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn task_state(
+    pub(crate) async fn task_state(
         &self,
         id: TaskId,
     ) -> Result<Option<(TaskStatus, Option<String>)>, Error> {
@@ -124,7 +129,10 @@ impl StateManager {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn task_attempt(&self, id: TaskId) -> Result<Option<(TaskStatus, i64)>, Error> {
+    pub(crate) async fn task_attempt(
+        &self,
+        id: TaskId,
+    ) -> Result<Option<(TaskStatus, i64)>, Error> {
         reads::task_attempt(&self.read, id).await
     }
 
@@ -132,7 +140,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn tasks_of_attempts(&self, attempts: &[Attempt]) -> Result<Vec<Task>, Error> {
+    pub(crate) async fn tasks_of_attempts(&self, attempts: &[Attempt]) -> Result<Vec<Task>, Error> {
         let seqs: Vec<_> = attempts.iter().map(|attempt| attempt.seq).collect();
         let mut conn = self.read.acquire().await?;
         reads::tasks_at(&mut conn, &seqs, ListOrder::OldestFirst, true).await
@@ -142,7 +150,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn task_processor(&self, id: TaskId) -> Result<Option<String>, Error> {
+    pub(crate) async fn task_processor(&self, id: TaskId) -> Result<Option<String>, Error> {
         reads::task_processor(&self.read, id).await
     }
 
@@ -150,7 +158,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When the task cannot be read.
-    pub async fn finished(&self, task: TaskId) -> Result<(), Error> {
+    pub(crate) async fn finished(&self, task: TaskId) -> Result<(), Error> {
         loop {
             let mut waiter = self.waiters.wait_for(task);
             let state = reads::task_state(&self.read, task).await?;
@@ -165,12 +173,12 @@ impl StateManager {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn failed_among(&self, tasks: &[TaskId]) -> Result<HashSet<TaskId>, Error> {
+    pub(crate) async fn failed_among(&self, tasks: &[TaskId]) -> Result<HashSet<TaskId>, Error> {
         reads::failed_among(&self.read, tasks).await
     }
 
     /// Resolves when tasks have ended that waited: purged, or replaced by an import. One caller at a time.
-    pub async fn waiting_ended(&self) {
+    pub(crate) async fn waiting_ended(&self) {
         self.waiting_ended.notified().await;
     }
 
@@ -178,7 +186,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn task_rows_after(
+    pub(crate) async fn task_rows_after(
         &self,
         id: TaskId,
         since: i64,
@@ -191,7 +199,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn log_size(&self, task: TaskId) -> Result<(u64, u64), Error> {
+    pub(crate) async fn log_size(&self, task: TaskId) -> Result<(u64, u64), Error> {
         history::log_size(&self.read, task).await
     }
 
@@ -200,7 +208,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn task_growth(
+    pub(crate) async fn task_growth(
         &self,
         id: TaskId,
         since: i64,
@@ -214,7 +222,11 @@ impl StateManager {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn task_log(&self, task: TaskId, part: LogPart) -> Result<Vec<LogLine>, Error> {
+    pub(crate) async fn task_log(
+        &self,
+        task: TaskId,
+        part: LogPart,
+    ) -> Result<Vec<LogLine>, Error> {
         history::task_log(&self.read, task, part).await
     }
 
@@ -222,7 +234,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn upstream(&self, task: TaskId) -> Result<Vec<Upstream>, Error> {
+    pub(crate) async fn upstream(&self, task: TaskId) -> Result<Vec<Upstream>, Error> {
         chains::upstream_of(&self.read, task).await
     }
 
@@ -230,7 +242,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn upstream_problem(&self, task: TaskId) -> Result<Option<String>, Error> {
+    pub(crate) async fn upstream_problem(&self, task: TaskId) -> Result<Option<String>, Error> {
         chains::problem_of(&self.read, task).await
     }
 
@@ -238,7 +250,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn awaited_by(
+    pub(crate) async fn awaited_by(
         &self,
         task: TaskId,
     ) -> Result<Vec<(TaskId, Option<TaskStatus>)>, Error> {
@@ -249,13 +261,13 @@ impl StateManager {
     ///
     /// # Errors
     /// When they cannot be counted.
-    pub async fn count_ahead(&self, task: TaskId) -> Result<i64, Error> {
+    pub(crate) async fn count_ahead(&self, task: TaskId) -> Result<i64, Error> {
         let now = Timestamp::now().to_string();
         waiting::count_ahead(&self.read, task, &now).await
     }
 
     /// What happened in the window of time that ends at this moment.
-    pub fn chart(&self, window: Window) -> Chart {
+    pub(crate) fn chart(&self, window: Window) -> Chart {
         self.stats.chart(window, Timestamp::now())
     }
 
@@ -263,7 +275,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn is_empty(&self) -> Result<bool, Error> {
+    pub(crate) async fn is_empty(&self) -> Result<bool, Error> {
         Ok(reads::newest_seq(&self.read).await? == 0)
     }
 }

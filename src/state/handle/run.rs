@@ -27,7 +27,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When the Writer is gone.
-    pub async fn claim(&self) -> Result<mpsc::UnboundedReceiver<Vec<ClaimedTask>>, Error> {
+    pub(crate) async fn claim(&self) -> Result<mpsc::UnboundedReceiver<Vec<ClaimedTask>>, Error> {
         // Unbounded, because what is in it is already bounded by the limits.
         let (claims, claimed) = mpsc::unbounded_channel();
         self.ask(|reply| Order::Claim(claims, reply)).await?;
@@ -38,7 +38,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When the Writer is gone.
-    pub async fn stop_claiming(&self) -> Result<(), Error> {
+    pub(crate) async fn stop_claiming(&self) -> Result<(), Error> {
         self.ask(Order::StopClaiming).await
     }
 
@@ -49,7 +49,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When the Writer is gone.
-    pub async fn offer(
+    pub(crate) async fn offer(
         &self,
         offer: OfferId,
         processors: Vec<String>,
@@ -64,14 +64,14 @@ impl StateManager {
     ///
     /// # Errors
     /// When the Writer is gone.
-    pub async fn withdraw(&self, offer: OfferId) -> Result<u64, Error> {
+    pub(crate) async fn withdraw(&self, offer: OfferId) -> Result<u64, Error> {
         self.ask(|reply| Order::Withdraw(offer, reply)).await
     }
 
     /// Adds to a running attempt's answer as it grows. Waits while the Writer is behind.
     ///
     /// What is too long for one event becomes several, so that listeners get all of it.
-    pub async fn output(&self, attempt: Attempt, agent: &str, mut text: String) {
+    pub(crate) async fn output(&self, attempt: Attempt, agent: &str, mut text: String) {
         while let Some(rest) = split_off(&mut text, OUTPUT_LIMIT_BYTES) {
             self.output_part(attempt, agent, text).await;
             text = rest;
@@ -90,7 +90,7 @@ impl StateManager {
     }
 
     /// Sets `context_history.<name>` of a running task. Waits while the Writer is behind.
-    pub async fn note(&self, attempt: Attempt, name: &str, value: &Value) {
+    pub(crate) async fn note(&self, attempt: Attempt, name: &str, value: &Value) {
         let (name, value) = (name.to_owned(), value.to_string());
         self.report(Report::Note {
             attempt,
@@ -102,7 +102,7 @@ impl StateManager {
 
     /// Adds a line to a running attempt's log. Waits while the Writer is behind; a line of an
     /// attempt that has ended is dropped.
-    pub async fn log(&self, attempt: Attempt, agent: &str, line: OutputLine) {
+    pub(crate) async fn log(&self, attempt: Attempt, agent: &str, line: OutputLine) {
         let agent = agent.to_owned();
         self.report(Report::Line {
             attempt,
@@ -114,7 +114,7 @@ impl StateManager {
 
     /// Tells those who listen how a line of a running attempt stands that has not ended. It is not stored.
     /// Waits while the Writer is behind.
-    pub async fn show_live_line(&self, attempt: Attempt, agent: &str, line: OutputLine) {
+    pub(crate) async fn show_live_line(&self, attempt: Attempt, agent: &str, line: OutputLine) {
         if !self.bus.has_listeners() {
             return;
         }
@@ -128,13 +128,13 @@ impl StateManager {
     }
 
     /// Sets a running attempt's progress, 0 to 1. Waits while the Writer is behind.
-    pub async fn set_progress(&self, attempt: Attempt, progress: f64) {
+    pub(crate) async fn set_progress(&self, attempt: Attempt, progress: f64) {
         self.report(Report::Progress { attempt, progress }).await;
     }
 
     /// Hands in how an attempt ended. It is stored sooner or later, whatever the storage does
     /// meanwhile; if the service dies before that, the attempt counts as interrupted.
-    pub async fn finish(&self, attempt: Attempt, outcome: Outcome) {
+    pub(crate) async fn finish(&self, attempt: Attempt, outcome: Outcome) {
         self.report(Report::Finished {
             attempt,
             outcome,
@@ -146,7 +146,7 @@ impl StateManager {
 
     /// Like [`StateManager::finish`], and waits until it is stored; whether the attempt was still
     /// running, so that the outcome counts. The journal has it with the name that this handle asks in.
-    pub async fn finish_and_wait(&self, attempt: Attempt, outcome: Outcome) -> bool {
+    pub(crate) async fn finish_and_wait(&self, attempt: Attempt, outcome: Outcome) -> bool {
         let (reply, answer) = oneshot::channel();
         self.report(Report::Finished {
             attempt,
@@ -165,7 +165,7 @@ impl StateManager {
 
     /// Waits for the end of the attempt that runs at this moment; to be called before what ends it, and
     /// given to [`StateManager::ended`].
-    pub fn wait_for_end(&self, task: TaskId) -> Waiter {
+    pub(crate) fn wait_for_end(&self, task: TaskId) -> Waiter {
         self.waiters.wait_for(task)
     }
 
@@ -173,7 +173,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When the task cannot be read.
-    pub async fn ended(&self, mut waiter: Waiter) -> Result<TaskStatus, Error> {
+    pub(crate) async fn ended(&self, mut waiter: Waiter) -> Result<TaskStatus, Error> {
         loop {
             if let Ok(Some(status)) = timeout(SECOND_LOOK, waiter.end()).await {
                 return Ok(status);

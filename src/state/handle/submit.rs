@@ -18,7 +18,7 @@ impl StateManager {
     ///
     /// # Errors
     /// [`Error::Busy`] at once, when too much is waiting already.
-    pub fn reserve(&self, bytes: usize) -> Result<Reservation, Error> {
+    pub(crate) fn reserve(&self, bytes: usize) -> Result<Reservation, Error> {
         let permits = u32::try_from(1 + bytes / PERMIT_BYTES).unwrap_or(u32::MAX);
         Arc::clone(&self.inbox)
             .try_acquire_many_owned(permits)
@@ -31,7 +31,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When it could not be stored, or something stands in its way.
-    pub async fn submit(
+    pub(crate) async fn submit(
         &self,
         task: NewTask,
         once: Option<Once>,
@@ -57,7 +57,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When they could not be stored, or something stands in the way of one of them.
-    pub async fn submit_all(
+    pub(crate) async fn submit_all(
         &self,
         tasks: Vec<NewTask>,
         once: Option<Once>,
@@ -75,7 +75,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When it could not be stored.
-    pub async fn submit_scheduled(&self, due: Due) -> Result<Option<TaskId>, Error> {
+    pub(crate) async fn submit_scheduled(&self, due: Due) -> Result<Option<TaskId>, Error> {
         self.ask(|reply| Order::SubmitScheduled(Box::new(due), reply))
             .await
     }
@@ -84,7 +84,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn schedule_progress(&self) -> Result<HashMap<String, Progress>, Error> {
+    pub(crate) async fn schedule_progress(&self) -> Result<HashMap<String, Progress>, Error> {
         schedules::progress(&self.read).await
     }
 
@@ -92,7 +92,11 @@ impl StateManager {
     ///
     /// # Errors
     /// When they could not be stored; then none of them was.
-    pub async fn import(&self, tasks: Vec<Task>, replace: bool) -> Result<ImportReport, Error> {
+    pub(crate) async fn import(
+        &self,
+        tasks: Vec<Task>,
+        replace: bool,
+    ) -> Result<ImportReport, Error> {
         self.ask(|reply| Order::Import {
             tasks,
             replace,
@@ -105,7 +109,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When it could not be stored; the next start tries again.
-    pub async fn end_import(&self) -> Result<(), Error> {
+    pub(crate) async fn end_import(&self) -> Result<(), Error> {
         self.ask(Order::EndImport).await
     }
 
@@ -113,7 +117,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn dump_fields(&self) -> Result<Map<String, Value>, Error> {
+    pub(crate) async fn dump_fields(&self) -> Result<Map<String, Value>, Error> {
         match reads::meta(&self.read, meta::DUMP_FIELDS).await? {
             Some(fields) => Ok(json::parse_object(fields.as_bytes()).unwrap_or_default()),
             None => Ok(Map::new()),
@@ -124,7 +128,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When it could not be stored.
-    pub async fn set_dump_fields(&self, fields: Map<String, Value>) -> Result<(), Error> {
+    pub(crate) async fn set_dump_fields(&self, fields: Map<String, Value>) -> Result<(), Error> {
         let fields = Value::Object(fields).to_string();
         self.ask(|reply| Order::SetMeta(meta::DUMP_FIELDS, fields, reply))
             .await

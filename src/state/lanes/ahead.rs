@@ -15,7 +15,7 @@ const MOST: usize = 256;
 
 /// The first tasks of a lane that are due, in their order.
 #[derive(Debug, Default)]
-pub(in crate::state) struct Ahead {
+pub(crate) struct Ahead {
     tasks: VecDeque<Candidate>,
     /// When one that comes before the last of them may be due.
     until: Option<Timestamp>,
@@ -25,18 +25,18 @@ pub(in crate::state) struct Ahead {
 
 impl Ahead {
     /// The first `count` tasks, if so many are known.
-    pub fn first(&self, count: usize) -> Option<Vec<Candidate>> {
+    pub(crate) fn first(&self, count: usize) -> Option<Vec<Candidate>> {
         let known = self.tasks.len() >= count;
         known.then(|| self.tasks.iter().take(count).cloned().collect())
     }
 
     /// How many to read if `count` are needed.
-    pub fn worth_reading(&self, count: usize) -> usize {
+    pub(crate) fn worth_reading(&self, count: usize) -> usize {
         self.worth.max(count).min(MOST.max(count))
     }
 
     /// So many were asked for and found. Next time twice as many, if there may be more.
-    pub fn found(&mut self, asked: usize, found: usize) {
+    pub(crate) fn found(&mut self, asked: usize, found: usize) {
         self.worth = if found < asked {
             0
         } else {
@@ -45,20 +45,20 @@ impl Ahead {
     }
 
     /// They were read; `until` is when another may be due that comes before the last.
-    pub fn learn(&mut self, tasks: Vec<Candidate>, until: Option<Timestamp>) {
+    pub(crate) fn learn(&mut self, tasks: Vec<Candidate>, until: Option<Timestamp>) {
         self.tasks = tasks.into();
         self.until = until;
     }
 
     /// This task starts.
-    pub fn take(&mut self, seq: i64) {
+    pub(crate) fn take(&mut self, seq: i64) {
         if let Some(index) = self.tasks.iter().position(|task| task.place.seq == seq) {
             self.tasks.remove(index);
         }
     }
 
     /// A task has come to the lane.
-    pub fn add(&mut self, place: Place, now: Timestamp) {
+    pub(crate) fn add(&mut self, place: Place, now: Timestamp) {
         let Some(last) = self.tasks.back() else {
             return;
         };
@@ -73,14 +73,14 @@ impl Ahead {
     }
 
     /// It is `now`.
-    pub fn advance(&mut self, now: Timestamp) {
+    pub(crate) fn advance(&mut self, now: Timestamp) {
         if self.until.is_some_and(|until| until <= now) {
             self.forget();
         }
     }
 
     /// Nothing is known any more.
-    pub fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         if !self.tasks.is_empty() {
             self.worth = 0;
         }

@@ -6,14 +6,14 @@ use crate::models::Timestamp;
 
 /// A task's place in its lane; the least is the first to start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::state) struct Place {
-    pub priority: Reverse<i64>,
-    pub run_at: Timestamp,
-    pub seq: i64,
+pub(crate) struct Place {
+    pub(crate) priority: Reverse<i64>,
+    pub(crate) run_at: Timestamp,
+    pub(crate) seq: i64,
 }
 
 impl Place {
-    pub fn new(priority: i64, run_at: Timestamp, seq: i64) -> Self {
+    pub(crate) fn new(priority: i64, run_at: Timestamp, seq: i64) -> Self {
         Self {
             priority: Reverse(priority),
             run_at,
@@ -24,7 +24,7 @@ impl Place {
 
 /// What is known of a lane's first task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::state) enum Front {
+pub(crate) enum Front {
     /// Somebody has to look.
     Unknown,
     Known {
@@ -36,7 +36,7 @@ pub(in crate::state) enum Front {
 }
 
 impl Front {
-    pub(super) fn of(place: Place, now: Timestamp) -> Self {
+    pub(crate) fn of(place: Place, now: Timestamp) -> Self {
         let is_due = place.run_at <= now;
         Self::Known {
             due: is_due.then_some(place),
@@ -45,7 +45,7 @@ impl Front {
     }
 
     /// The front when the tasks of another front have come.
-    pub(super) fn with(self, other: Self) -> Self {
+    pub(crate) fn with(self, other: Self) -> Self {
         let (
             Self::Known { due, next },
             Self::Known {
@@ -63,7 +63,7 @@ impl Front {
     }
 
     /// The front as far as it is still known at `now`.
-    pub fn at(self, now: Timestamp) -> Self {
+    pub(crate) fn at(self, now: Timestamp) -> Self {
         match self {
             Self::Known {
                 next: Some(next), ..
@@ -73,7 +73,7 @@ impl Front {
     }
 
     /// Whether something may start at `now`.
-    pub fn may_be_due(self, now: Timestamp) -> bool {
+    pub(crate) fn may_be_due(self, now: Timestamp) -> bool {
         match self.at(now) {
             Self::Unknown => true,
             Self::Known { due, .. } => due.is_some(),

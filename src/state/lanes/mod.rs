@@ -18,8 +18,8 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-pub(super) use ahead::Ahead;
-pub(super) use front::{Front, Place};
+pub(crate) use ahead::Ahead;
+pub(crate) use front::{Front, Place};
 use of_processor::{Lane, OfProcessor};
 
 use crate::models::Timestamp;
@@ -29,7 +29,7 @@ const MOST_URGENT: i64 = i64::MAX;
 
 /// All lanes.
 #[derive(Debug, Default)]
-pub(super) struct Lanes {
+pub(crate) struct Lanes {
     processors: HashMap<String, OfProcessor>,
     total: u64,
     /// Processors whose lanes of a key sleep until one of the key's tasks ends.
@@ -43,45 +43,45 @@ type OwnedName = (String, Option<String>);
 
 /// One lane, named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct LaneName<'a> {
-    pub processor: &'a str,
-    pub key: Option<&'a str>,
+pub(crate) struct LaneName<'a> {
+    pub(crate) processor: &'a str,
+    pub(crate) key: Option<&'a str>,
 }
 
 impl Lanes {
     /// Tasks in all lanes.
-    pub fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.total
     }
 
     /// Tasks of one processor.
-    pub fn count_of_processor(&self, processor: &str) -> u64 {
+    pub(crate) fn count_of_processor(&self, processor: &str) -> u64 {
         self.processors
             .get(processor)
             .map_or(0, |lanes| lanes.count)
     }
 
     /// The processors that have tasks.
-    pub fn processors(&self) -> impl Iterator<Item = (&str, &OfProcessor)> {
+    pub(crate) fn processors(&self) -> impl Iterator<Item = (&str, &OfProcessor)> {
         let processors = self.processors.iter();
         processors.map(|(processor, lanes)| (processor.as_str(), lanes))
     }
 
     /// The tasks of a processor's lane without a key that were read ahead; `None` if it has no tasks.
-    pub fn ahead(&mut self, processor: &str) -> Option<&mut Ahead> {
+    pub(crate) fn ahead(&mut self, processor: &str) -> Option<&mut Ahead> {
         let lanes = self.processors.get_mut(processor)?;
         Some(&mut lanes.ahead)
     }
 
     /// What was read ahead may not hold any more: another program may have written.
-    pub fn forget_ahead(&mut self) {
+    pub(crate) fn forget_ahead(&mut self) {
         for lanes in self.processors.values_mut() {
             lanes.ahead.forget();
         }
     }
 
     /// It is `now`: fronts that were known until then have to be looked at.
-    pub fn advance(&mut self, now: Timestamp) {
+    pub(crate) fn advance(&mut self, now: Timestamp) {
         for lanes in self.processors.values_mut() {
             lanes.ahead.advance(now);
             while let Some((next, key)) = lanes.later.first()
@@ -94,18 +94,18 @@ impl Lanes {
     }
 
     /// Notes from now on what changes, for [`Self::replace`].
-    pub fn note_changes(&mut self) {
+    pub(crate) fn note_changes(&mut self) {
         self.changes = Some(HashMap::new());
     }
 
     /// Nothing was counted: what has changed need not be known.
-    pub fn forget_changes(&mut self) {
+    pub(crate) fn forget_changes(&mut self) {
         self.changes = None;
     }
 
     /// The lanes are those that were counted as they were at the last [`Self::note_changes`], with
     /// what has changed since.
-    pub fn replace(&mut self, counted: Self) {
+    pub(crate) fn replace(&mut self, counted: Self) {
         let changes = self.changes.take().unwrap_or_default();
         *self = counted;
         for ((processor, key), change) in &changes {
@@ -127,7 +127,7 @@ impl Lanes {
     }
 
     /// A task waits at `place`.
-    pub fn add(&mut self, name: LaneName<'_>, place: Place, now: Timestamp) {
+    pub(crate) fn add(&mut self, name: LaneName<'_>, place: Place, now: Timestamp) {
         let Reverse(urgency) = place.priority;
         let came = Lane {
             count: 1,
@@ -141,13 +141,19 @@ impl Lanes {
     }
 
     /// `count` tasks wait somewhere in the lane.
-    pub fn add_unseen(&mut self, name: LaneName<'_>, count: u64) {
+    pub(crate) fn add_unseen(&mut self, name: LaneName<'_>, count: u64) {
         self.add_counted(name, count, MOST_URGENT, Front::Unknown);
     }
 
     /// `count` tasks wait in the lane, none of them more urgent than `urgency`, of which `front` is
     /// known.
-    pub fn add_counted(&mut self, name: LaneName<'_>, count: u64, urgency: i64, front: Front) {
+    pub(crate) fn add_counted(
+        &mut self,
+        name: LaneName<'_>,
+        count: u64,
+        urgency: i64,
+        front: Front,
+    ) {
         let came = Lane {
             count,
             front,
@@ -160,13 +166,13 @@ impl Lanes {
     }
 
     /// `count` tasks, perhaps its front, wait no more.
-    pub fn remove(&mut self, name: LaneName<'_>, count: u64) {
+    pub(crate) fn remove(&mut self, name: LaneName<'_>, count: u64) {
         self.forget_ahead_of(name);
         self.count_out(name, count);
     }
 
     /// A task of the lane starts.
-    pub fn start(&mut self, name: LaneName<'_>, seq: i64) {
+    pub(crate) fn start(&mut self, name: LaneName<'_>, seq: i64) {
         if let (None, Some(ahead)) = (name.key, self.ahead(name.processor)) {
             ahead.take(seq);
         }
@@ -196,7 +202,7 @@ impl Lanes {
     ///
     /// A lane that turns out to be empty is not looked at again: its count is wrong because another
     /// program has changed rows, and the count that follows mends it.
-    pub fn learn(&mut self, name: LaneName<'_>, front: Front) {
+    pub(crate) fn learn(&mut self, name: LaneName<'_>, front: Front) {
         let Some(lanes) = self.processors.get_mut(name.processor) else {
             return;
         };
@@ -208,7 +214,7 @@ impl Lanes {
 
     /// The key of this lane has no room before `until`; without a time, until one of the key's tasks
     /// ends. The lane is left alone until then, or until another task comes.
-    pub fn sleep(&mut self, processor: &str, key: &str, until: Option<Timestamp>) {
+    pub(crate) fn sleep(&mut self, processor: &str, key: &str, until: Option<Timestamp>) {
         if until.is_none() {
             let shut = self.shut.entry(key.to_owned()).or_default();
             if !shut.iter().any(|name| name == processor) {
@@ -224,7 +230,7 @@ impl Lanes {
     }
 
     /// A task of this key has ended, or is about to.
-    pub fn wake(&mut self, key: &str) {
+    pub(crate) fn wake(&mut self, key: &str) {
         for processor in self.shut.remove(key).unwrap_or_default() {
             let (processor, key) = (processor.as_str(), Some(key));
             self.learn(LaneName { processor, key }, Front::Unknown);
@@ -232,7 +238,7 @@ impl Lanes {
     }
 
     /// Whatever sleeps wakes: other limits hold.
-    pub fn wake_all(&mut self) {
+    pub(crate) fn wake_all(&mut self) {
         self.shut.clear();
         for lanes in self.processors.values_mut() {
             let keys: Vec<_> = lanes.keyed.keys().map(Arc::clone).collect();
@@ -243,7 +249,7 @@ impl Lanes {
     }
 
     /// What is known of times does not hold any more: the clock was set, or tasks are due at other times.
-    pub fn forget_times(&mut self) {
+    pub(crate) fn forget_times(&mut self) {
         self.wake_all();
         for lanes in self.processors.values_mut() {
             lanes.ahead.forget();

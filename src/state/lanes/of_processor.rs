@@ -9,31 +9,31 @@ use super::front::{Front, Place};
 use crate::models::Timestamp;
 
 #[derive(Debug)]
-pub(super) struct Lane {
-    pub count: u64,
-    pub front: Front,
+pub(crate) struct Lane {
+    pub(crate) count: u64,
+    pub(crate) front: Front,
     /// No task of it has a higher priority; perhaps none has this one.
-    pub urgency: i64,
+    pub(crate) urgency: i64,
 }
 
 /// The lanes of one processor.
 #[derive(Debug, Default)]
-pub(in crate::state) struct OfProcessor {
-    pub(super) count: u64,
-    pub(super) plain: Option<Lane>,
-    pub(super) ahead: Ahead,
-    pub(super) keyed: HashMap<Arc<str>, Lane>,
+pub(crate) struct OfProcessor {
+    pub(crate) count: u64,
+    pub(crate) plain: Option<Lane>,
+    pub(crate) ahead: Ahead,
+    pub(crate) keyed: HashMap<Arc<str>, Lane>,
     /// Keys of lanes whose fronts somebody has to look at: those first that may be the most urgent.
-    pub(super) unknown: BTreeSet<(Reverse<i64>, Arc<str>)>,
+    pub(crate) unknown: BTreeSet<(Reverse<i64>, Arc<str>)>,
     /// Keys of lanes in which a task is due, in the order in which these start.
-    pub(super) due: BTreeSet<(Place, Arc<str>)>,
+    pub(crate) due: BTreeSet<(Place, Arc<str>)>,
     /// Keys of lanes of whose fronts nothing is known from this time on.
-    pub(super) later: BTreeSet<(Timestamp, Arc<str>)>,
+    pub(crate) later: BTreeSet<(Timestamp, Arc<str>)>,
 }
 
 impl OfProcessor {
     /// Whether a task without a key may be due at `now`.
-    pub fn plain_may_be_due(&self, now: Timestamp) -> bool {
+    pub(crate) fn plain_may_be_due(&self, now: Timestamp) -> bool {
         self.plain
             .as_ref()
             .is_some_and(|lane| lane.front.may_be_due(now))
@@ -41,18 +41,18 @@ impl OfProcessor {
 
     /// The keys of lanes whose fronts are not known, each with a priority that no task of it exceeds:
     /// those first that may be the most urgent.
-    pub fn unknown(&self) -> impl Iterator<Item = (i64, &str)> {
+    pub(crate) fn unknown(&self) -> impl Iterator<Item = (i64, &str)> {
         self.unknown
             .iter()
             .map(|(Reverse(urgency), key)| (*urgency, &**key))
     }
 
     /// The keys of lanes in which a task is due, and where it stands, in the order of these.
-    pub fn due(&self) -> impl Iterator<Item = (Place, &str)> {
+    pub(crate) fn due(&self) -> impl Iterator<Item = (Place, &str)> {
         self.due.iter().map(|(place, key)| (*place, &**key))
     }
 
-    pub(super) fn join(&mut self, key: Option<&str>, came: Lane) {
+    pub(crate) fn join(&mut self, key: Option<&str>, came: Lane) {
         self.count += came.count;
         match key {
             None => match &mut self.plain {
@@ -69,7 +69,7 @@ impl OfProcessor {
     }
 
     /// How many tasks of those `count` were there.
-    pub(super) fn remove(&mut self, key: Option<&str>, count: u64) -> u64 {
+    pub(crate) fn remove(&mut self, key: Option<&str>, count: u64) -> u64 {
         let mut gone = 0;
         let mut take = |lane: &mut Lane| {
             gone = count.min(lane.count);
@@ -87,7 +87,7 @@ impl OfProcessor {
     }
 
     /// Changes a lane, which is gone if it is empty then.
-    pub(super) fn change(&mut self, key: &str, change: impl FnOnce(&mut Lane)) {
+    pub(crate) fn change(&mut self, key: &str, change: impl FnOnce(&mut Lane)) {
         let Some((key, mut lane)) = self.keyed.remove_entry(key) else {
             return;
         };

@@ -41,14 +41,18 @@ const SPARE_PAGES: i64 = 256;
 
 /// How long final tasks are kept once they have finished; `None`: for ever.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Retention {
-    pub completed: Option<Duration>,
-    pub failed: Option<Duration>,
+pub(crate) struct Retention {
+    pub(crate) completed: Option<Duration>,
+    pub(crate) failed: Option<Duration>,
 }
 
 impl StateManager {
     /// Sweeps now and then every minute, until `stop`; `retention` is asked each time.
-    pub async fn keep_small(&self, retention: impl Fn() -> Retention, stop: CancellationToken) {
+    pub(crate) async fn keep_small(
+        &self,
+        retention: impl Fn() -> Retention,
+        stop: CancellationToken,
+    ) {
         let _ = stop
             .run_until_cancelled(async {
                 let mut known = Vec::new();
@@ -212,7 +216,7 @@ impl StateManager {
 }
 
 /// Forgets some of the clients' idempotency keys from before `time`; how many.
-pub(super) async fn forget_keys(
+pub(crate) async fn forget_keys(
     conn: &mut SqliteConnection,
     time: Timestamp,
 ) -> Result<u64, Error> {
@@ -232,7 +236,7 @@ pub(super) async fn forget_keys(
 }
 
 /// Gives some free pages back, if there are many; how many are left.
-pub(super) async fn shrink(conn: &mut SqliteConnection) -> Result<i64, Error> {
+pub(crate) async fn shrink(conn: &mut SqliteConnection) -> Result<i64, Error> {
     let free = free_pages(conn).await?;
     if free <= SPARE_PAGES {
         return Ok(free);

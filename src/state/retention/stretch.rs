@@ -14,13 +14,13 @@ use crate::state::text::Text;
 const STRETCH_ROWS: i64 = 10_000;
 
 /// Before which times tasks have finished that are deleted; `None`: they are kept.
-pub(super) struct Old {
-    pub completed: Option<String>,
-    pub failed: Option<String>,
+pub(crate) struct Old {
+    pub(crate) completed: Option<String>,
+    pub(crate) failed: Option<String>,
 }
 
 impl Old {
-    pub fn of(retention: Retention, now: Timestamp) -> Self {
+    pub(crate) fn of(retention: Retention, now: Timestamp) -> Self {
         let before = |kept: Option<Duration>| kept.map(|kept| now.before(kept).to_string());
         Self {
             completed: before(retention.completed),
@@ -28,15 +28,15 @@ impl Old {
         }
     }
 
-    pub fn is_nothing(&self) -> bool {
+    pub(crate) fn is_nothing(&self) -> bool {
         self.completed.is_none() && self.failed.is_none()
     }
 }
 
 /// The rows behind the stretch before, up to row `upto`, as a sweep has left them.
 #[derive(Debug, PartialEq)]
-pub(super) struct Stretch {
-    pub upto: i64,
+pub(crate) struct Stretch {
+    pub(crate) upto: i64,
     rows: i64,
     /// None that is COMPLETED has finished before this time. What becomes so after the sweep finishes
     /// after it, so it is the time of the sweep at most.
@@ -47,7 +47,7 @@ pub(super) struct Stretch {
 
 impl Stretch {
     /// Whether something in it may be old.
-    pub fn may_hold(&self, old: &Old) -> bool {
+    pub(crate) fn may_hold(&self, old: &Old) -> bool {
         let is_before =
             |mark: &String, time: &Option<String>| time.as_ref().is_some_and(|time| mark < time);
         is_before(&self.completed, &old.completed) || is_before(&self.failed, &old.failed)
@@ -55,7 +55,7 @@ impl Stretch {
 }
 
 /// Adds a stretch behind the others; two that have become small are one from then on.
-pub(super) fn join(stretches: &mut Vec<Stretch>, next: Stretch) {
+pub(crate) fn join(stretches: &mut Vec<Stretch>, next: Stretch) {
     match stretches.last_mut() {
         Some(last) if last.rows + next.rows <= STRETCH_ROWS => {
             last.upto = next.upto;
@@ -68,7 +68,7 @@ pub(super) fn join(stretches: &mut Vec<Stretch>, next: Stretch) {
 }
 
 /// The last row of the stretch after row `after`; `None` if there are too few rows for one.
-pub(super) async fn end_of_stretch(pool: &SqlitePool, after: i64) -> Result<Option<i64>, Error> {
+pub(crate) async fn end_of_stretch(pool: &SqlitePool, after: i64) -> Result<Option<i64>, Error> {
     let others = STRETCH_ROWS - 1;
     let seq = sqlx::query_scalar!(
         r#"SELECT seq AS "seq!" FROM tasks NOT INDEXED
@@ -81,7 +81,7 @@ pub(super) async fn end_of_stretch(pool: &SqlitePool, after: i64) -> Result<Opti
     Ok(seq)
 }
 
-pub(super) async fn stretch_at(
+pub(crate) async fn stretch_at(
     pool: &SqlitePool,
     after: i64,
     upto: i64,
@@ -123,7 +123,7 @@ impl Row {
     }
 }
 
-pub(super) async fn completed_before(
+pub(crate) async fn completed_before(
     pool: &SqlitePool,
     after: i64,
     upto: i64,
@@ -144,7 +144,7 @@ pub(super) async fn completed_before(
     Ok(rows.into_iter().map(Row::into_found).collect())
 }
 
-pub(super) async fn failed_before(
+pub(crate) async fn failed_before(
     pool: &SqlitePool,
     after: i64,
     upto: i64,

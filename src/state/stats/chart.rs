@@ -12,7 +12,7 @@ use crate::models::{Timestamp, UnknownName};
 
 /// How far a chart looks back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub enum Window {
+pub(crate) enum Window {
     #[serde(rename = "5m")]
     FiveMinutes,
     #[serde(rename = "1h")]
@@ -22,10 +22,10 @@ pub enum Window {
 }
 
 impl Window {
-    pub const ALL: [Self; 3] = [Self::FiveMinutes, Self::Hour, Self::Day];
+    pub(crate) const ALL: [Self; 3] = [Self::FiveMinutes, Self::Hour, Self::Day];
 
     /// Length of a step.
-    pub fn step_seconds(self) -> i64 {
+    pub(crate) fn step_seconds(self) -> i64 {
         match self {
             Self::FiveMinutes => 5,
             Self::Hour => 60,
@@ -42,13 +42,13 @@ impl Window {
     }
 
     /// When the step of this time begins, in seconds after the Unix epoch.
-    pub(super) fn step_at(self, time: Timestamp) -> i64 {
+    pub(crate) fn step_at(self, time: Timestamp) -> i64 {
         let seconds = time.utc().timestamp();
         seconds - seconds.rem_euclid(self.step_seconds())
     }
 
     /// When the first step of the window begins that ends with the step of `now`.
-    pub(super) fn first_step(self, now: Timestamp) -> i64 {
+    pub(crate) fn first_step(self, now: Timestamp) -> i64 {
         self.step_at(now) - self.seconds() + self.step_seconds()
     }
 }
@@ -71,38 +71,38 @@ impl FromStr for Window {
 
 /// What happened in a window.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct Chart {
-    pub window: Window,
-    pub step_seconds: i64,
+pub(crate) struct Chart {
+    pub(crate) window: Window,
+    pub(crate) step_seconds: i64,
     /// When the first step begins.
-    pub from: Timestamp,
+    pub(crate) from: Timestamp,
     /// When this was asked: the last step goes on.
-    pub to: Timestamp,
+    pub(crate) to: Timestamp,
     /// Every step of the window, oldest first, those in which nothing happened too.
-    pub points: Vec<Point>,
+    pub(crate) points: Vec<Point>,
 }
 
 /// What happened in one step.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct Point {
+pub(crate) struct Point {
     /// When the step begins.
-    pub at: Timestamp,
-    pub created: u64,
-    pub started: u64,
-    pub completed: u64,
+    pub(crate) at: Timestamp,
+    pub(crate) created: u64,
+    pub(crate) started: u64,
+    pub(crate) completed: u64,
     /// Aborted ones too.
-    pub failed: u64,
-    pub retried: u64,
+    pub(crate) failed: u64,
+    pub(crate) retried: u64,
     /// How long the tasks that started in it had been due; `None` if none started.
     #[schema(required)]
-    pub wait_seconds: Option<Summary>,
+    pub(crate) wait_seconds: Option<Summary>,
     /// How long the attempts that ended in it had run; `None` if none ended.
     #[schema(required)]
-    pub run_seconds: Option<Summary>,
+    pub(crate) run_seconds: Option<Summary>,
 }
 
 impl Chart {
-    pub(super) fn of(window: Window, now: Timestamp, steps: &BTreeMap<i64, Step>) -> Self {
+    pub(crate) fn of(window: Window, now: Timestamp, steps: &BTreeMap<i64, Step>) -> Self {
         let nothing = Step::default();
         let length = window.step_seconds();
         let places = (window.first_step(now)..=window.step_at(now)).step_by(length as usize);

@@ -12,7 +12,7 @@ const BINS_PER_DOUBLING: f64 = 8.0;
 
 /// Times in bins that grow with the time. A task may wait ten years: that is bin 332.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Histogram {
+pub(crate) struct Histogram {
     bins: BTreeMap<u16, u64>,
     sum: f64,
     max: f64,
@@ -20,23 +20,23 @@ pub(super) struct Histogram {
 
 /// What a histogram says, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
-pub struct Summary {
-    pub mean: f64,
-    pub p50: f64,
-    pub p95: f64,
-    pub max: f64,
+pub(crate) struct Summary {
+    pub(crate) mean: f64,
+    pub(crate) p50: f64,
+    pub(crate) p95: f64,
+    pub(crate) max: f64,
 }
 
 /// A time and the bin that it falls into.
 #[derive(Clone, Copy)]
-pub(in crate::state) struct Measured {
+pub(crate) struct Measured {
     bin: u16,
     seconds: f64,
 }
 
 impl Measured {
     /// Less than nothing, as a clock that was set back makes it, counts as nothing.
-    pub fn new(seconds: f64) -> Self {
+    pub(crate) fn new(seconds: f64) -> Self {
         let seconds = seconds.max(0.0);
         let bin = ((seconds / SHORTEST_SECONDS).log2() * BINS_PER_DOUBLING).floor();
         // The conversion keeps within the type's bounds.
@@ -48,14 +48,14 @@ impl Measured {
 }
 
 impl Histogram {
-    pub fn add(&mut self, time: Measured) {
+    pub(crate) fn add(&mut self, time: Measured) {
         *self.bins.entry(time.bin).or_default() += 1;
         self.sum += time.seconds;
         self.max = self.max.max(time.seconds);
     }
 
     /// `None` if nothing was added.
-    pub fn summary(&self) -> Option<Summary> {
+    pub(crate) fn summary(&self) -> Option<Summary> {
         let count = self.bins.values().sum::<u64>();
         (count > 0).then(|| Summary {
             mean: self.sum / count as f64,

@@ -14,10 +14,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
-pub use chart::{Chart, Point, Window};
-pub use histogram::Summary;
+pub(crate) use chart::{Chart, Window};
+pub(crate) use histogram::Summary;
 use histogram::{Histogram, Measured};
-pub(super) use tally::Happened;
+pub(crate) use tally::Happened;
 use tally::Step;
 
 use crate::models::{Clock, Timestamp};
@@ -25,7 +25,7 @@ use crate::models::{Clock, Timestamp};
 /// The counts, shared by the Writer, who adds to them, and the handles, who read them. Each locks for
 /// moments.
 #[derive(Clone, Default)]
-pub(super) struct Stats(Arc<Mutex<Series>>);
+pub(crate) struct Stats(Arc<Mutex<Series>>);
 
 /// Steps kept while nobody knows whether the clock is right; a normal day has 216.
 const STEPS: usize = 1000;
@@ -51,7 +51,7 @@ struct Series {
 
 impl Stats {
     /// Counts what happened at `now`.
-    pub fn count(&self, now: Timestamp, happened: impl IntoIterator<Item = Happened>) {
+    pub(crate) fn count(&self, now: Timestamp, happened: impl IntoIterator<Item = Happened>) {
         let mut happened = happened.into_iter().peekable();
         if happened.peek().is_some() {
             let happened: Vec<_> = happened.collect();
@@ -60,12 +60,12 @@ impl Stats {
     }
 
     /// Has the counts stored at the next opportunity.
-    pub fn store_soon(&self) {
+    pub(crate) fn store_soon(&self) {
         self.lock().due = Some(Instant::now());
     }
 
     /// The counts of a window that ends at `now`.
-    pub fn chart(&self, window: Window, now: Timestamp) -> Chart {
+    pub(crate) fn chart(&self, window: Window, now: Timestamp) -> Chart {
         let steps = self.lock().steps_of(window, now);
         Chart::of(window, now, &steps)
     }

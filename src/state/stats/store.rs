@@ -14,13 +14,13 @@ use crate::state::writer::Writer;
 use crate::state::{Error, history, meta, reads, writes};
 
 /// How long counts may wait to be stored.
-pub(super) const INTERVAL: Duration = Duration::from_secs(5);
+pub(crate) const INTERVAL: Duration = Duration::from_secs(5);
 /// Journal rows that a start counts at most: those of the heaviest load since the counts were stored.
 const ROWS: i64 = 200_000;
 
 impl Stats {
     /// The counts as the database has them, with what the journal says beyond them.
-    pub async fn recall(conn: &mut SqliteConnection) -> Result<Self, Error> {
+    pub(crate) async fn recall(conn: &mut SqliteConnection) -> Result<Self, Error> {
         let stats = Self::default();
         let stored =
             sqlx::query!(r#"SELECT step_seconds, at, counts AS "counts!: Text" FROM stats"#)
@@ -93,7 +93,7 @@ impl Stats {
 
 impl Writer {
     /// Counts what other programs have submitted, in the journal rows up to `upto` that nobody has been told of.
-    pub(in crate::state) async fn count_foreign(&mut self, upto: i64) {
+    pub(crate) async fn count_foreign(&mut self, upto: i64) {
         let (after, kind) = (self.bus.head(), EventType::TaskCreated.as_str());
         let count = sqlx::query_scalar!(
             r#"SELECT count(*) AS "count!: i64" FROM logs WHERE id > ?1 AND id <= ?2 AND type = ?3"#,
@@ -115,12 +115,12 @@ impl Writer {
     }
 
     /// When counts are due to be stored.
-    pub(in crate::state) fn stats_due(&self) -> Option<Instant> {
+    pub(crate) fn stats_due(&self) -> Option<Instant> {
         self.stats.lock().due
     }
 
     /// Stores the counts that have changed, if it is time.
-    pub(in crate::state) async fn store_stats_if_due(&mut self) -> Result<(), Error> {
+    pub(crate) async fn store_stats_if_due(&mut self) -> Result<(), Error> {
         if self.stats_due().is_none_or(|due| due > Instant::now()) {
             return Ok(());
         }
@@ -135,7 +135,7 @@ impl Writer {
     }
 
     /// Stores the counts that have changed. All that was committed until here is in them.
-    pub(in crate::state) async fn store_stats(&mut self) -> Result<(), Error> {
+    pub(crate) async fn store_stats(&mut self) -> Result<(), Error> {
         let (places, changed, gone, counted) = {
             let mut series = self.stats.lock();
             series.forget_useless(Timestamp::now(), Instant::now());

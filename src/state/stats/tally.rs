@@ -7,7 +7,7 @@ use crate::models::EventType;
 
 /// One thing to count.
 #[derive(Clone, Copy)]
-pub(in crate::state) enum Happened {
+pub(crate) enum Happened {
     Created,
     Started,
     Completed,
@@ -22,27 +22,27 @@ pub(in crate::state) enum Happened {
 /// The counts of one step.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct Step {
-    pub created: u64,
-    pub started: u64,
-    pub completed: u64,
-    pub failed: u64,
-    pub retried: u64,
-    pub wait: Histogram,
-    pub run: Histogram,
+pub(crate) struct Step {
+    pub(crate) created: u64,
+    pub(crate) started: u64,
+    pub(crate) completed: u64,
+    pub(crate) failed: u64,
+    pub(crate) retried: u64,
+    pub(crate) wait: Histogram,
+    pub(crate) run: Histogram,
 }
 
 impl Happened {
-    pub fn waited(seconds: f64) -> Self {
+    pub(crate) fn waited(seconds: f64) -> Self {
         Self::Waited(Measured::new(seconds))
     }
 
-    pub fn ran(seconds: f64) -> Self {
+    pub(crate) fn ran(seconds: f64) -> Self {
         Self::Ran(Measured::new(seconds))
     }
 
     /// What a journal row of this type says, if it is anything that is counted.
-    pub fn of(kind: EventType) -> Option<Self> {
+    pub(crate) fn of(kind: EventType) -> Option<Self> {
         match kind {
             EventType::TaskCreated => Some(Self::Created),
             EventType::TaskStarted => Some(Self::Started),
@@ -64,7 +64,7 @@ impl Happened {
 }
 
 impl Step {
-    pub fn count(&mut self, happened: Happened) {
+    pub(crate) fn count(&mut self, happened: Happened) {
         match happened {
             Happened::Created => self.created += 1,
             Happened::Started => self.started += 1,

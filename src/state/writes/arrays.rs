@@ -8,27 +8,27 @@ use crate::state::batch::Once;
 
 /// A row for `tasks`. Written as a JSON list in this order.
 #[derive(Clone, Copy)]
-pub(in crate::state) struct InsertTask<'a> {
-    pub id: TaskId,
-    pub content: &'a str,
-    pub started: bool,
-    pub processor: &'a str,
-    pub priority: i64,
-    pub tags: &'a [String],
-    pub session_id: Option<&'a str>,
-    pub history: Option<&'a str>,
-    pub max_attempts: i64,
-    pub run_at: Option<Timestamp>,
-    pub timeout: Option<f64>,
-    pub concurrency_key: Option<&'a str>,
-    pub unique_key: Option<&'a str>,
-    pub upstream: Option<&'a [TaskId]>,
-    pub blocked: usize,
+pub(crate) struct InsertTask<'a> {
+    pub(crate) id: TaskId,
+    pub(crate) content: &'a str,
+    pub(crate) started: bool,
+    pub(crate) processor: &'a str,
+    pub(crate) priority: i64,
+    pub(crate) tags: &'a [String],
+    pub(crate) session_id: Option<&'a str>,
+    pub(crate) history: Option<&'a str>,
+    pub(crate) max_attempts: i64,
+    pub(crate) run_at: Option<Timestamp>,
+    pub(crate) timeout: Option<f64>,
+    pub(crate) concurrency_key: Option<&'a str>,
+    pub(crate) unique_key: Option<&'a str>,
+    pub(crate) upstream: Option<&'a [TaskId]>,
+    pub(crate) blocked: usize,
 }
 
 impl InsertTask<'_> {
     /// Whether it has what few tasks have: then its list is longer.
-    pub(super) fn is_planned(&self) -> bool {
+    pub(crate) fn is_planned(&self) -> bool {
         self.run_at.is_some()
             || self.timeout.is_some()
             || self.concurrency_key.is_some()
@@ -64,40 +64,40 @@ impl Serialize for InsertTask<'_> {
 
 /// A row for `idempotency`: key, body (hex), task_ids.
 #[derive(Serialize)]
-pub(in crate::state) struct InsertOnce<'a>(&'a str, String, Vec<TaskId>);
+pub(crate) struct InsertOnce<'a>(&'a str, String, Vec<TaskId>);
 
 impl<'a> InsertOnce<'a> {
-    pub fn new(once: &'a Once, task_ids: Vec<TaskId>) -> Self {
+    pub(crate) fn new(once: &'a Once, task_ids: Vec<TaskId>) -> Self {
         Self(&once.key, hex(&once.body), task_ids)
     }
 }
 
 /// Bytes as SQLite's `hex()` writes them.
-pub(in crate::state) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
 /// Progress of an attempt: seq, attempt, progress.
 #[derive(Serialize)]
-pub(in crate::state) struct SetProgress(pub i64, pub i64, pub f64);
+pub(crate) struct SetProgress(pub(crate) i64, pub i64, pub f64);
 
 /// A field of a running attempt's `context_history`: seq, attempt, path, value as JSON.
 #[derive(Serialize)]
-pub(in crate::state) struct SetNote<'a>(pub i64, pub i64, pub String, pub &'a str);
+pub(crate) struct SetNote<'a>(pub(crate) i64, pub i64, pub(crate) String, pub &'a str);
 
 /// The lease of an outside worker on an attempt that begins: task_id, attempt, leased_until.
 #[derive(Serialize)]
-pub(in crate::state) struct SetLease(pub TaskId, pub i64, pub Timestamp);
+pub(crate) struct SetLease(pub(crate) TaskId, pub i64, pub(crate) Timestamp);
 
 /// The end of an attempt: seq, attempt, status, result, failure, error.
 #[derive(Serialize)]
-pub(in crate::state) struct FinishAttempt<'a>(
-    pub i64,
-    pub i64,
+pub(crate) struct FinishAttempt<'a>(
+    pub(crate) i64,
+    pub(crate) i64,
     pub &'static str,
-    pub Option<&'a str>,
-    pub Option<&'static str>,
-    pub Option<&'a str>,
+    pub(crate) Option<&'a str>,
+    pub(crate) Option<&'static str>,
+    pub(crate) Option<&'a str>,
 );
 
 /// A row for `logs`: task_id, type, agent, message, data, at (none for `now`), guard.
@@ -105,26 +105,26 @@ pub(in crate::state) struct FinishAttempt<'a>(
 /// The guard is the row number, attempt and status that the task must have by then; without it the
 /// change that the row tells of has lost its race and the row is not written.
 #[derive(Serialize)]
-pub(in crate::state) struct InsertLog<'a>(
-    pub Option<TaskId>,
+pub(crate) struct InsertLog<'a>(
+    pub(crate) Option<TaskId>,
     pub &'static str,
-    pub Option<&'a str>,
-    pub Option<&'a str>,
+    pub(crate) Option<&'a str>,
+    pub(crate) Option<&'a str>,
     pub &'a str,
-    pub Option<Timestamp>,
-    pub Option<i64>,
-    pub Option<i64>,
-    pub Option<&'static str>,
+    pub(crate) Option<Timestamp>,
+    pub(crate) Option<i64>,
+    pub(crate) Option<i64>,
+    pub(crate) Option<&'static str>,
 );
 
 /// A row for `starts`: until, task_id, attempt, processor, concurrency_key, and for a task that was
 /// waiting its row number: it has not started if it has lost its race.
 #[derive(Serialize)]
-pub(in crate::state) struct InsertStart<'a>(
-    pub Timestamp,
-    pub TaskId,
-    pub i64,
+pub(crate) struct InsertStart<'a>(
+    pub(crate) Timestamp,
+    pub(crate) TaskId,
+    pub(crate) i64,
     pub &'a str,
-    pub Option<&'a str>,
-    pub Option<i64>,
+    pub(crate) Option<&'a str>,
+    pub(crate) Option<i64>,
 );

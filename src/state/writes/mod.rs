@@ -18,31 +18,31 @@ use super::Error;
 use super::ready::DueTask;
 use super::text::Text;
 use crate::models::{Attempt, ClaimedTask, TaskId, Terms};
-pub(super) use arrays::{
+pub(crate) use arrays::{
     FinishAttempt, InsertLog, InsertOnce, InsertStart, InsertTask, SetLease, SetNote, SetProgress,
     hex,
 };
 
 /// What one transaction of the Writer consists of.
 #[derive(Default)]
-pub(super) struct Changes<'a> {
+pub(crate) struct Changes<'a> {
     /// Tasks to insert, some of them as started at once.
-    pub tasks: Vec<InsertTask<'a>>,
-    pub once: Vec<InsertOnce<'a>>,
+    pub(crate) tasks: Vec<InsertTask<'a>>,
+    pub(crate) once: Vec<InsertOnce<'a>>,
     /// Which task waits for which: (upstream, downstream).
-    pub links: Vec<(TaskId, TaskId)>,
-    pub progress: Vec<SetProgress>,
+    pub(crate) links: Vec<(TaskId, TaskId)>,
+    pub(crate) progress: Vec<SetProgress>,
     /// What processors note about their running attempts.
-    pub notes: Vec<SetNote<'a>>,
+    pub(crate) notes: Vec<SetNote<'a>>,
     /// Running attempts that become final.
-    pub finished: Vec<FinishAttempt<'a>>,
+    pub(crate) finished: Vec<FinishAttempt<'a>>,
     /// Row numbers of waiting tasks to start.
-    pub claims: Vec<i64>,
+    pub(crate) claims: Vec<i64>,
     /// Starts that outside workers get.
-    pub leases: Vec<SetLease>,
+    pub(crate) leases: Vec<SetLease>,
     /// Starts that rates look back on.
-    pub starts: Vec<InsertStart<'a>>,
-    pub logs: Vec<InsertLog<'a>>,
+    pub(crate) starts: Vec<InsertStart<'a>>,
+    pub(crate) logs: Vec<InsertLog<'a>>,
 }
 
 impl Changes<'_> {
@@ -60,22 +60,22 @@ impl Changes<'_> {
 
 /// What a committed transaction answers.
 #[derive(Default)]
-pub(super) struct Applied {
+pub(crate) struct Applied {
     /// Row number of the first inserted task; the others follow without a gap, in the order given.
-    pub first_seq: i64,
+    pub(crate) first_seq: i64,
     /// The claimed tasks that were still waiting.
-    pub claimed: Vec<ClaimedTask>,
+    pub(crate) claimed: Vec<ClaimedTask>,
     /// What says since when each of them was due.
-    pub due: Vec<DueTask>,
+    pub(crate) due: Vec<DueTask>,
     /// Id of the first journal row; the others follow without a gap, in the order given.
-    pub first_log: i64,
+    pub(crate) first_log: i64,
     /// Journal rows written: fewer than given if a guard kept some out.
-    pub logs: u64,
+    pub(crate) logs: u64,
 }
 
 /// Writes one transaction, begin to commit, as a single command to SQLite's thread: on a busy machine
 /// a turn of a thread costs more than the statements.
-pub(super) async fn commit(
+pub(crate) async fn commit(
     conn: &mut SqliteConnection,
     changes: &Changes<'_>,
     now: &str,
@@ -333,7 +333,7 @@ async fn applied(
 
 /// Appends to the journal, inside a transaction of the caller's; the first row's id. The others follow
 /// it without a gap.
-pub(super) async fn insert_logs(
+pub(crate) async fn insert_logs(
     conn: &mut SqliteConnection,
     rows: &[InsertLog<'_>],
     now: &str,
@@ -354,15 +354,15 @@ pub(super) async fn insert_logs(
 }
 
 /// A task that a purge has just failed.
-pub(super) struct Purged {
-    pub task_id: TaskId,
-    pub processor: String,
-    pub concurrency_key: Option<String>,
-    pub was_blocked: bool,
+pub(crate) struct Purged {
+    pub(crate) task_id: TaskId,
+    pub(crate) processor: String,
+    pub(crate) concurrency_key: Option<String>,
+    pub(crate) was_blocked: bool,
 }
 
 /// Fails up to `limit` waiting tasks that arrived not after row `upto`.
-pub(super) async fn purge_pending(
+pub(crate) async fn purge_pending(
     conn: &mut SqliteConnection,
     upto: i64,
     limit: i64,
@@ -398,7 +398,7 @@ pub(super) async fn purge_pending(
 }
 
 /// Remembers `value` (JSON) under `key`.
-pub(super) async fn set_meta(
+pub(crate) async fn set_meta(
     conn: &mut SqliteConnection,
     key: &str,
     value: &str,
@@ -415,7 +415,7 @@ pub(super) async fn set_meta(
 }
 
 /// Forgets what is remembered under `key`.
-pub(super) async fn delete_meta(conn: &mut SqliteConnection, key: &str) -> Result<(), Error> {
+pub(crate) async fn delete_meta(conn: &mut SqliteConnection, key: &str) -> Result<(), Error> {
     sqlx::query!("DELETE FROM meta WHERE key = ?1", key)
         .execute(conn)
         .await?;

@@ -3,7 +3,7 @@
 use super::database::Database;
 use super::service::{Service, Stopped};
 use super::wait::eventually;
-use venom_core::state::INVARIANTS;
+use venom_core::INVARIANTS;
 
 /// What holds as long as nobody sets the clock back: on a user's machine somebody may.
 const NO_TIME_TRAVEL: (&str, &str) = (

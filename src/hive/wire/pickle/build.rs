@@ -7,7 +7,7 @@ use super::nodes::{Id, Node, Object};
 
 /// The value of `root`. What is named twice is copied, and each copy counts against the limits; what
 /// contains itself is an error.
-pub(super) fn tree(nodes: &[Node<'_>], root: Id, limits: &Limits) -> Result<Value, Error> {
+pub(crate) fn tree(nodes: &[Node<'_>], root: Id, limits: &Limits) -> Result<Value, Error> {
     let mut builder = Builder {
         nodes,
         open: vec![false; nodes.len()],

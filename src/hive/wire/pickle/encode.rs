@@ -4,7 +4,7 @@ use super::super::{Codec, Error, Limits, Made, Opaque, Value, integer};
 use super::opcode as op;
 
 /// Writes one value as a whole pickle.
-pub(in super::super) fn encode(value: &Value) -> Result<Vec<u8>, Error> {
+pub(crate) fn encode(value: &Value) -> Result<Vec<u8>, Error> {
     let mut encoder = Encoder {
         out: vec![op::PROTO, 4],
         limits: Limits::default(),

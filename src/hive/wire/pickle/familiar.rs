@@ -4,7 +4,7 @@
 use super::super::{Made, Opaque, Value};
 
 /// A module by its name in Python 3; protocols 0 to 2 use the names of Python 2.
-pub(super) fn module(module: String) -> String {
+pub(crate) fn module(module: String) -> String {
     match module.as_str() {
         "__builtin__" | "exceptions" => "builtins".to_owned(),
         "copy_reg" => "copyreg".to_owned(),
@@ -13,7 +13,7 @@ pub(super) fn module(module: String) -> String {
 }
 
 /// A name by its name in Python 3.
-pub(super) fn name(module: &str, name: String) -> String {
+pub(crate) fn name(module: &str, name: String) -> String {
     match (module, name.as_str()) {
         ("builtins", "long") => "int".to_owned(),
         ("builtins", "unicode") => "str".to_owned(),
@@ -22,7 +22,7 @@ pub(super) fn name(module: &str, name: String) -> String {
 }
 
 /// The plain value that an object is, or the object itself.
-pub(super) fn simplified(mut opaque: Opaque) -> Value {
+pub(crate) fn simplified(mut opaque: Opaque) -> Value {
     if opaque.made != Made::Called || opaque.state.is_some() && !is_reconstructed(&opaque) {
         return opaque.into();
     }

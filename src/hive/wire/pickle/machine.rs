@@ -10,7 +10,7 @@ use super::nodes::{Id, Node, Object};
 use super::{opcode as op, text};
 
 /// Runs a whole pickle: all nodes, and which of them it leaves as its value.
-pub(super) fn run<'a>(message: &'a [u8], limits: &Limits) -> Result<(Vec<Node<'a>>, Id), Error> {
+pub(crate) fn run<'a>(message: &'a [u8], limits: &Limits) -> Result<(Vec<Node<'a>>, Id), Error> {
     let mut machine = Machine {
         reader: Reader::new(message, Codec::Pickle),
         nodes: Vec::new(),

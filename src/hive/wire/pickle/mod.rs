@@ -13,12 +13,12 @@ mod nodes;
 mod opcode;
 mod text;
 
-pub(super) use encode::encode;
+pub(crate) use encode::encode;
 
 use super::{Error, Limits, Value};
 
 /// Reads one pickle; what follows its end is left alone, as Python does.
-pub(super) fn decode(message: &[u8], limits: &Limits) -> Result<Value, Error> {
+pub(crate) fn decode(message: &[u8], limits: &Limits) -> Result<Value, Error> {
     let (nodes, root) = machine::run(message, limits)?;
     build::tree(&nodes, root, limits)
 }

@@ -6,10 +6,10 @@ use std::borrow::Cow;
 use super::super::{Made, Value};
 
 /// The number of a node.
-pub(super) type Id = usize;
+pub(crate) type Id = usize;
 
 #[derive(Debug)]
-pub(super) enum Node<'a> {
+pub(crate) enum Node<'a> {
     /// A value with nothing inside.
     Plain(Value),
     Str(Cow<'a, str>),
@@ -25,18 +25,18 @@ pub(super) enum Node<'a> {
 
 /// What a call makes, and what is done to it afterwards.
 #[derive(Debug)]
-pub(super) struct Object {
-    pub(super) made: Made,
+pub(crate) struct Object {
+    pub(crate) made: Made,
     /// What is called.
-    pub(super) callee: Id,
-    pub(super) args: Vec<Id>,
-    pub(super) items: Vec<Id>,
-    pub(super) pairs: Vec<(Id, Id)>,
-    pub(super) state: Option<Id>,
+    pub(crate) callee: Id,
+    pub(crate) args: Vec<Id>,
+    pub(crate) items: Vec<Id>,
+    pub(crate) pairs: Vec<(Id, Id)>,
+    pub(crate) state: Option<Id>,
 }
 
 impl Object {
-    pub(super) fn new(made: Made, callee: Id, args: Vec<Id>) -> Self {
+    pub(crate) fn new(made: Made, callee: Id, args: Vec<Id>) -> Self {
         Self {
             made,
             callee,

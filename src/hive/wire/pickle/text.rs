@@ -6,12 +6,12 @@ use super::super::{Error, reader::Reader};
 use super::nodes::Node;
 
 /// UTF-8 as Python means it: halves of surrogate pairs, which no Rust text can hold, become U+FFFD.
-pub(super) fn utf8(bytes: &[u8]) -> Cow<'_, str> {
+pub(crate) fn utf8(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }
 
 /// A byte string of Python 2: text where it is UTF-8.
-pub(super) fn old_string(bytes: Cow<'_, [u8]>) -> Node<'_> {
+pub(crate) fn old_string(bytes: Cow<'_, [u8]>) -> Node<'_> {
     match bytes {
         Cow::Borrowed(bytes) => match std::str::from_utf8(bytes) {
             Ok(text) => Node::Str(text.into()),
@@ -25,7 +25,7 @@ pub(super) fn old_string(bytes: Cow<'_, [u8]>) -> Node<'_> {
 }
 
 /// Latin-1 with `\uXXXX` and `\UXXXXXXXX`; a backslash before anything else is one.
-pub(super) fn raw_unicode(line: &[u8]) -> String {
+pub(crate) fn raw_unicode(line: &[u8]) -> String {
     let mut text = String::with_capacity(line.len());
     let mut rest = line;
     while let Some((first, after)) = rest.split_first() {
@@ -47,7 +47,7 @@ pub(super) fn raw_unicode(line: &[u8]) -> String {
 }
 
 /// The literal of a byte string in Python 2, in its quotes.
-pub(super) fn quoted(reader: &mut Reader<'_>) -> Result<Vec<u8>, Error> {
+pub(crate) fn quoted(reader: &mut Reader<'_>) -> Result<Vec<u8>, Error> {
     let line = reader.line()?;
     let inside = match line {
         [first @ (b'\'' | b'"'), inside @ .., last] if first == last => inside,

@@ -65,7 +65,7 @@ fn python_makes_our_exceptions() {
         printed(&Exception::cancelled().to_value()),
         "CancelledError()"
     );
-    let plain = Exception::plain("it's bad").to_value();
+    let plain = Value::called("builtins", "Exception", ["it's bad".into()]);
     assert_eq!(printed(&plain), "Exception(\"it's bad\")");
 }
 

@@ -106,7 +106,7 @@ fn an_exception_survives_every_codec() {
     let all = [
         Exception::cancelled(),
         Exception::timeout(),
-        Exception::plain("a b"),
+        Exception::deserialization("a b"),
         Exception::job_execution_failed("x"),
     ];
     for (exception, codec) in all.iter().flat_map(|e| Codec::ALL.map(|codec| (e, codec))) {
