@@ -26,7 +26,7 @@ use crate::queue::QueueManager;
 use crate::reload::{Reload, Reloader};
 use crate::schedules::Scheduler;
 use crate::state::{
-    self, Home, Limits, Lock, OpenError, Retention, Rule, Start, StateManager, WriterHandle,
+    self, Home, Limit, Limits, Lock, OpenError, Retention, Start, StateManager, WriterHandle,
 };
 use crate::traces::Traces;
 use crate::{systemd, tls};
@@ -392,7 +392,7 @@ fn ending(ended: Result<Result<(), state::Error>, tokio::task::JoinError>) -> St
 pub(crate) fn limits(settings: &Settings) -> Limits {
     let processors = settings.processors.iter();
     let keys = settings.concurrency_keys.iter();
-    let key_rule = |settings: &KeySettings| Rule {
+    let key_rule = |settings: &KeySettings| Limit {
         concurrency: settings.concurrency,
         rate: settings.rate,
     };
@@ -417,13 +417,13 @@ pub(crate) fn limits(settings: &Settings) -> Limits {
             .collect(),
         processors: processors
             .map(|(name, processor)| {
-                let rule = Rule {
+                let rule = Limit {
                     concurrency: processor.concurrency,
                     rate: processor.rate,
                 };
                 (name.clone(), rule)
             })
-            .filter(|(_, rule)| *rule != Rule::default())
+            .filter(|(_, rule)| *rule != Limit::default())
             .collect(),
         keys: keys
             .filter(|(key, _)| key.as_str() != "*")

@@ -18,7 +18,7 @@ use super::caller::Caller;
 use super::document::{parameters, requests};
 use super::error::{ApiError, Problem, Taken};
 use super::extract::{
-    IdempotencyKey, check_json, once, parse_object, parse_part, parse_value, read_body,
+    IdempotencyHeader, check_json, once, parse_object, parse_part, parse_value, read_body,
 };
 use super::json_check::{OBJECT, check, list_of};
 use super::query::NoParameters;
@@ -85,7 +85,7 @@ pub(crate) async fn create(
     caller: Caller,
     _: NoParameters,
     traced: Traced,
-    IdempotencyKey(key): IdempotencyKey,
+    IdempotencyHeader(key): IdempotencyHeader,
     body: BatchBody,
 ) -> Result<Response, ApiError> {
     if api.stopping.is_cancelled() {

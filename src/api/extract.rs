@@ -17,7 +17,7 @@ use super::error::{ApiError, Problem};
 use super::intake::{SMALL_BYTES, Upload};
 use super::json_check::{OBJECT, check};
 use crate::models::{TaskId, json};
-use crate::state::Once;
+use crate::state::IdempotencyKey;
 
 /// The `{task_id}` of a path. One that is none of the caller's business is as good as missing.
 pub(crate) struct TaskIdPath(pub(crate) TaskId);
@@ -255,9 +255,9 @@ fn offset(body: &[u8], line: usize, column: usize) -> usize {
 }
 
 /// The header `Idempotency-Key`, if it is there.
-pub(crate) struct IdempotencyKey(pub(crate) Option<String>);
+pub(crate) struct IdempotencyHeader(pub(crate) Option<String>);
 
-impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyHeader {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
@@ -275,13 +275,13 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
 }
 
 /// What makes a repeat of the request with this key and body known. Each token has keys of its own.
-pub(crate) fn once(caller: &Caller, key: String, body: &[u8]) -> Once {
+pub(crate) fn once(caller: &Caller, key: String, body: &[u8]) -> IdempotencyKey {
     let body = Sha256::digest(body).into();
     let key = match caller.name() {
         Some(name) => format!("{OF_TOKEN}{name}{OF_TOKEN}{key}"),
         None => key,
     };
-    Once { key, body }
+    IdempotencyKey { key, body }
 }
 
 /// Stands before and after a token's name in the keys of that token. No client can send it: neither a

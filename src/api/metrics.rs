@@ -19,7 +19,7 @@ use super::query::NoParameters;
 use super::{Api, Shared};
 use crate::metrics::OTHER;
 use crate::models::HiveLink;
-use crate::state::{Load, ProcessorStatus, wal_bytes};
+use crate::state::{ProcessorStatus, QueueSnapshot, wal_bytes};
 
 /// How long the Writer may take to answer. While the storage hangs, what it alone knows is left out.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -70,7 +70,7 @@ impl Condition {
 }
 
 /// The configured processors, and all others as one.
-fn of_processors(api: &Api, load: &Load) -> BTreeMap<String, Condition> {
+fn of_processors(api: &Api, load: &QueueSnapshot) -> BTreeMap<String, Condition> {
     let settings = api.current.get();
     let names = settings.processors.keys().map(String::as_str);
     let mut conditions: BTreeMap<String, Condition> = names
@@ -94,7 +94,7 @@ fn of_processors(api: &Api, load: &Load) -> BTreeMap<String, Condition> {
 struct Snapshot(Registry);
 
 impl Snapshot {
-    fn queue(&self, load: &Load) {
+    fn queue(&self, load: &QueueSnapshot) {
         let queue = &load.status;
         self.gauge(
             "venom_queue_paused",

@@ -1,7 +1,7 @@
 //! Journal rows of one task as what its followers are told. Pure.
 
 use crate::models::length_in_json;
-use crate::state::Said;
+use crate::state::LogEntry;
 
 /// Rows of more bytes than this, in JSON, become several events.
 const RUN_BYTES: usize = 256 * 1024;
@@ -24,13 +24,13 @@ pub(crate) enum Run {
 
 /// Joins lines that follow each other, and outputs that do, as far as there is room in an event. A row that
 /// says nothing belongs to the lines about it: what it stands for shows in the task's state.
-pub(crate) fn in_runs(rows: Vec<(i64, Said)>) -> Vec<News> {
+pub(crate) fn in_runs(rows: Vec<(i64, LogEntry)>) -> Vec<News> {
     let mut runs: Vec<News> = Vec::new();
     for (newest, said) in rows {
         let bytes = match &said {
             // With its quotes and comma.
-            Said::Line(text) | Said::Output(text) => length_in_json(text) + 3,
-            Said::Nothing => 0,
+            LogEntry::Line(text) | LogEntry::Output(text) => length_in_json(text) + 3,
+            LogEntry::Nothing => 0,
         };
         let last = runs.last_mut();
         let joined = match last.filter(|last| last.bytes + bytes <= RUN_BYTES || bytes == 0) {
@@ -63,12 +63,12 @@ impl Run {
     }
 }
 
-impl From<Said> for Run {
-    fn from(said: Said) -> Self {
+impl From<LogEntry> for Run {
+    fn from(said: LogEntry) -> Self {
         match said {
-            Said::Line(line) => Self::Lines(vec![line]),
-            Said::Output(text) => Self::Output(text),
-            Said::Nothing => Self::Lines(Vec::new()),
+            LogEntry::Line(line) => Self::Lines(vec![line]),
+            LogEntry::Output(text) => Self::Output(text),
+            LogEntry::Nothing => Self::Lines(Vec::new()),
         }
     }
 }
@@ -79,14 +79,14 @@ mod tests {
 
     #[test]
     fn rows_become_events_in_their_order() {
-        let line = |text: &str| Said::Line(text.to_owned());
-        let output = |text: &str| Said::Output(text.to_owned());
+        let line = |text: &str| LogEntry::Line(text.to_owned());
+        let output = |text: &str| LogEntry::Output(text.to_owned());
         let rows = [
             line("started"),
-            Said::Nothing,
+            LogEntry::Nothing,
             output("Hel"),
             output("lo"),
-            Said::Nothing,
+            LogEntry::Nothing,
             line("done"),
         ];
         let runs = in_runs((1..).zip(rows).collect());
@@ -103,18 +103,18 @@ mod tests {
 
     #[test]
     fn no_event_has_more_rows_than_there_is_room_for() {
-        let line = |length: usize| Said::Line("x".repeat(length));
+        let line = |length: usize| LogEntry::Line("x".repeat(length));
         // The quote takes two bytes in JSON.
-        let quotes = Said::Output("\"".repeat(RUN_BYTES / 4));
-        let more = Said::Output("\"".repeat(RUN_BYTES / 4));
+        let quotes = LogEntry::Output("\"".repeat(RUN_BYTES / 4));
+        let more = LogEntry::Output("\"".repeat(RUN_BYTES / 4));
         let half = RUN_BYTES / 2;
         let rows = [
             line(half),
             line(half - 6),
-            Said::Nothing,
+            LogEntry::Nothing,
             line(1),
             line(2 * RUN_BYTES),
-            Said::Nothing,
+            LogEntry::Nothing,
             line(1),
             quotes,
             more,

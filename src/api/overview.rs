@@ -15,21 +15,21 @@ use super::error::ApiError;
 use super::extract::TaskIdPath;
 use super::query::NoParameters;
 use crate::models::{Pause, QueueStatus};
-use crate::state::{Counts, Downstream, FileUse, wal_bytes};
+use crate::state::{Downstream, FileUse, TaskCounts, wal_bytes};
 
 /// The answer of `GET /api/v1/overview`.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Overview {
     version: &'static str,
     /// How many tasks have each status.
-    tasks: Counts,
+    tasks: TaskCounts,
     queue: QueueStatus,
     /// Why nothing is started, since when and until when; null while the queue is open.
     #[schema(required)]
     pause: Option<Pause>,
 }
 
-/// Counts of tasks, and what holds the queue.
+/// TaskCounts of tasks, and what holds the queue.
 #[utoipa::path(
     get, path = "/api/v1/overview", tag = "Service", operation_id = "get_overview",
     responses((status = 200, description = "Everything at once", body = Overview)),

@@ -31,7 +31,7 @@ use super::sse::{self, Sse};
 use super::{Api, Shared};
 use crate::events::{Delivery, Feed, Filter};
 use crate::models::{EVENT_LIMIT_BYTES, Event, EventType, TaskId, TaskStatus, Timestamp, fit};
-use crate::state::{Error, Said, StateManager};
+use crate::state::{Error, LogEntry, StateManager};
 
 /// Journal rows in one update.
 const LINES: u32 = 1000;
@@ -195,7 +195,7 @@ impl Follower {
         } else if status.is_final() {
             self.next = Next::Finish(status, result.clone());
         }
-        let is_output = |(_, said): &(i64, Said)| matches!(said, Said::Output(_));
+        let is_output = |(_, said): &(i64, LogEntry)| matches!(said, LogEntry::Output(_));
         if let Some((newest, _)) = rows.last()
             && (!self.growing.is_empty() || rows.iter().any(is_output))
         {

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::caller::Caller;
 use super::document::{parameters, requests};
 use super::error::{ApiError, Taken};
-use super::extract::{IdempotencyKey, JsonBody, TaskIdPath, once};
+use super::extract::{IdempotencyHeader, JsonBody, TaskIdPath, once};
 use super::query::Query;
 use super::task_request::read_task;
 use super::traced::Traced;
@@ -60,7 +60,7 @@ pub(crate) async fn create(
     caller: Caller,
     uri: Uri,
     traced: Traced,
-    IdempotencyKey(key): IdempotencyKey,
+    IdempotencyHeader(key): IdempotencyHeader,
     JsonBody(body): JsonBody,
 ) -> Result<Response, ApiError> {
     let wait = wait::of(&Query::parse(uri.query(), &["wait"])?)?;

@@ -7,8 +7,8 @@
 
 use libsqlite3_sys as ffi;
 
-use super::open_files::REFUSAL;
 use crate::models::TaskId;
+use crate::state::db::open_files::REFUSAL;
 
 /// The column of the index `tasks_unique`, as SQLite names it behind a conflict.
 const UNIQUE_KEY: &str = ": tasks.unique_key";

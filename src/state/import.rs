@@ -6,11 +6,13 @@ use serde::Serialize;
 use serde_json::json;
 use sqlx::SqliteConnection;
 
-use super::journal::Row;
-use super::text::Text;
-use super::{Error, admission, index};
 use crate::models::json::RawJson;
 use crate::models::{Failure, Task, TaskId, TaskStatus, Timestamp};
+use crate::state::db::text::Text;
+use crate::state::error::Error;
+use crate::state::fts::indexer;
+use crate::state::journal::entry::JournalEntry;
+use crate::state::writer::preconditions;
 
 /// What became of a chunk of tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,14 +28,14 @@ pub(crate) struct ImportReport {
 
 impl ImportReport {
     /// The journal's row of a chunk that somebody in particular has imported.
-    pub(crate) fn told(&self, by: Option<&str>) -> Option<Row> {
+    pub(crate) fn told(&self, by: Option<&str>) -> Option<JournalEntry> {
         let (imported, replaced) = (self.imported, self.replaced);
         if imported + replaced == 0 {
             return None;
         }
         let words = format!("{} tasks were imported", imported + replaced);
         let data = json!({ "done": "import", "imported": imported, "replaced": replaced });
-        Row::done(by, &words, data)
+        JournalEntry::done(by, &words, data)
     }
 }
 
@@ -41,7 +43,7 @@ impl ImportReport {
 #[derive(Default)]
 pub(crate) struct Imported {
     pub(crate) report: ImportReport,
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Vec<JournalEntry>,
     /// Waiting tasks that are new, by processor and key.
     pub(crate) pending: HashMap<(String, Option<String>), u64>,
     /// Those among the new ones that wait for other tasks.
@@ -140,12 +142,13 @@ impl Present {
 
 /// An imported task's journal: its first line stands with its TASK_CREATED row, so that the lines come
 /// out again exactly as they came in.
-fn rows_of(task: Task) -> impl Iterator<Item = Row> {
+fn rows_of(task: Task) -> impl Iterator<Item = JournalEntry> {
     let (id, at) = (task.id, task.created_at);
     let mut lines = task.logs.into_iter();
-    let created = Row::imported(id, &task.content, lines.next(), at);
+    let created = JournalEntry::imported(id, &task.content, lines.next(), at);
     let end = task.finished_at.unwrap_or(at);
-    std::iter::once(created).chain(lines.map(move |line| Row::imported_line(id, line, end)))
+    std::iter::once(created)
+        .chain(lines.map(move |line| JournalEntry::imported_line(id, line, end)))
 }
 
 async fn present(
@@ -191,7 +194,7 @@ async fn holders(
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
-    admission::taken(conn, &serde_json::to_string(&keys)?).await
+    preconditions::taken(conn, &serde_json::to_string(&keys)?).await
 }
 
 async fn delete(conn: &mut SqliteConnection, ids: &[TaskId]) -> Result<(), Error> {
@@ -202,7 +205,7 @@ async fn delete(conn: &mut SqliteConnection, ids: &[TaskId]) -> Result<(), Error
     )
     .execute(&mut *conn)
     .await?;
-    index::forget(conn, &ids).await?;
+    indexer::forget(conn, &ids).await?;
     sqlx::query!(
         "DELETE FROM tasks WHERE id IN (SELECT value FROM jsonb_each(?1))",
         ids

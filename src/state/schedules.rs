@@ -8,10 +8,10 @@ use std::collections::HashMap;
 
 use sqlx::{SqliteConnection, SqliteExecutor};
 
-use super::Error;
-use super::batch::Once;
-use super::text::Text;
 use crate::models::{TaskId, Timestamp};
+use crate::state::db::text::Text;
+use crate::state::error::Error;
+use crate::state::writer::batch::IdempotencyKey;
 
 /// What the keys of schedules begin with. No client's key does: a header cannot carry it.
 pub(crate) const OWN_KEY: char = '\u{1}';
@@ -96,8 +96,8 @@ pub(crate) async fn mark(
 }
 
 /// What makes the task of this due time known again.
-pub(crate) fn once(name: &str, due: Timestamp) -> Once {
-    Once {
+pub(crate) fn once(name: &str, due: Timestamp) -> IdempotencyKey {
+    IdempotencyKey {
         key: format!("{OWN_KEY}schedule {name} {due}"),
         body: [0; 32],
     }

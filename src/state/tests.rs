@@ -7,10 +7,13 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
-use super::request::Order;
-use super::{Asked, Home, Limits, Start, StateManager};
 use crate::config::Durability;
 use crate::models::{ClaimedTask, HiveLink, NewTask, Timestamp};
+use crate::state::dispatch::explain::Asked;
+use crate::state::dispatch::limits::{Home, Limits};
+use crate::state::startup::Start;
+use crate::state::store::StateManager;
+use crate::state::writer::message::Order;
 
 /// Only a test that fails waits for it.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -20,7 +23,9 @@ type Claims = mpsc::UnboundedReceiver<Vec<ClaimedTask>>;
 /// A queue without any place, whose processor `far` is behind the Hive.
 async fn start(folder: &TempDir, hive: HiveLink) -> (StateManager, Claims) {
     let path = folder.path().join("venom.db");
-    let opened = super::open(&path, Durability::Normal).await.unwrap();
+    let opened = crate::state::startup::open(&path, Durability::Normal)
+        .await
+        .unwrap();
     let start = Start {
         limits: Limits {
             running: Some(0),

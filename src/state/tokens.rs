@@ -8,12 +8,14 @@ use std::time::Duration;
 use sqlx::{Connection, SqliteConnection, SqliteExecutor};
 use tokio::time::{Instant, sleep};
 
-use super::connect::{self, OpenError};
-use super::lock::{Lock, check_in_place};
-use super::text::Text;
-use super::{Error, StateManager};
 use crate::models::{Grant, Role, Timestamp, Token, TokenHash};
-use crate::state::request::Order;
+use crate::state::db::lock::{Lock, check_in_place};
+use crate::state::db::open;
+use crate::state::db::open::OpenError;
+use crate::state::db::text::Text;
+use crate::state::error::Error;
+use crate::state::store::StateManager;
+use crate::state::writer::message::Order;
 
 /// How long the owner of a new database may take to lay it out.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,7 +36,7 @@ impl TokenStore {
     pub(crate) async fn open(path: &Path) -> Result<Self, OpenError> {
         let patience = Instant::now() + PATIENCE;
         loop {
-            match connect::open_alone(path).await {
+            match open::open_alone(path).await {
                 Ok((conn, lock)) => {
                     let _lock = Some(lock);
                     return Ok(Self { conn, _lock });
@@ -42,7 +44,7 @@ impl TokenStore {
                 Err(OpenError::InUse { .. }) => check_in_place(path)?,
                 Err(error) => return Err(error),
             }
-            let conn = connect::open_beside(path, "tokens").await;
+            let conn = open::open_beside(path, "tokens").await;
             match conn {
                 Ok(Some(conn)) => return Ok(Self { conn, _lock: None }),
                 Err(error) if Instant::now() > patience => return Err(error),
@@ -151,7 +153,7 @@ pub(crate) async fn count_tokens(path: &Path) -> Result<u64, OpenError> {
     if !path.exists() {
         return Ok(0);
     }
-    let mut conn = connect::open_to_read(path).await?;
+    let mut conn = open::open_to_read(path).await?;
     let counted = count(&mut conn).await;
     let _ = conn.close().await;
     counted.map_err(|error| OpenError::sqlite(path, &error))
@@ -225,7 +227,7 @@ pub(crate) async fn keep_tokens(
         Ok(tokens) => tokens,
         Err(_) => return Ok(RestoredTokens::Unknown),
     };
-    let mut conn = connect::open_to_upgrade(restored).await?;
+    let mut conn = open::open_to_upgrade(restored).await?;
     let replaced = replace(&mut conn, &tokens).await;
     let closed = conn.close().await;
     let done = replaced.and(closed);
@@ -246,7 +248,7 @@ type WholeRow = (
 
 async fn read_whole(path: &Path) -> Result<Vec<WholeRow>, OpenError> {
     let sqlite = |error: sqlx::Error| OpenError::sqlite(path, &error);
-    let mut conn = connect::open_to_read(path).await?;
+    let mut conn = open::open_to_read(path).await?;
     let tables = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = 'tokens'");
     let tables: i64 = tables.fetch_one(&mut conn).await.map_err(sqlite)?;
     // Before there were tokens, none was made.

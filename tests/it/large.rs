@@ -149,9 +149,9 @@ fn assert_growth(service: &Service, before: u64, limit: u64) {
 /// The statements of claiming and finishing, as the service sends them. Finished rows must not cost
 /// them anything: they go by `tasks_open` or by the row number.
 async fn check_plans(database: &mut Database) {
-    let source = include_str!("../../src/state/writes/mod.rs");
-    let reads = include_str!("../../src/state/reads.rs");
-    let waiting = include_str!("../../src/state/waiting.rs");
+    let source = include_str!("../../src/state/writer/commit/mod.rs");
+    let reads = include_str!("../../src/state/query/tasks.rs");
+    let waiting = include_str!("../../src/state/dispatch/pending_sql.rs");
     let update = "UPDATE tasks";
     let mut checked = 0;
     for statement in statements(source)

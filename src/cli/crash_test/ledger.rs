@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 
 use crate::cli::error::Error;
-use crate::state::{self, Fate};
+use crate::state::{self, FinalState};
 
 /// What a client was told of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +106,7 @@ impl Verdict {
     }
 
     /// Counts a row, and takes what was told of it out of `told`.
-    fn add(&mut self, told: &mut HashMap<String, Told>, fate: &Fate) {
+    fn add(&mut self, told: &mut HashMap<String, Told>, fate: &FinalState) {
         match told.remove(&fate.content) {
             None => self.unknown += 1,
             Some(Told::Nothing) => self.unanswered_found += 1,
@@ -195,8 +195,8 @@ impl fmt::Display for Verdict {
 mod tests {
     use super::*;
 
-    fn row(content: &str, id: &str) -> Fate {
-        Fate {
+    fn row(content: &str, id: &str) -> FinalState {
+        FinalState {
             id: id.to_owned(),
             status: "COMPLETED".to_owned(),
             content: content.to_owned(),
@@ -206,7 +206,7 @@ mod tests {
         }
     }
 
-    fn verdict(rows: &[Fate]) -> Verdict {
+    fn verdict(rows: &[FinalState]) -> Verdict {
         let ledger = Ledger::default();
         for content in ["accepted", "refused", "unanswered"] {
             ledger.sent(content);
@@ -227,15 +227,15 @@ mod tests {
         let good = row("accepted", "1");
         assert!(verdict(std::slice::from_ref(&good)).is_kept());
         assert!(verdict(&[good.clone(), row("unanswered", "2")]).is_kept());
-        let twice = Fate {
+        let twice = FinalState {
             completions: 2,
             ..good.clone()
         };
-        let changed = Fate {
+        let changed = FinalState {
             result: None,
             ..good.clone()
         };
-        let unfinished = Fate {
+        let unfinished = FinalState {
             status: "PENDING".to_owned(),
             completions: 0,
             ..good.clone()
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn what_is_given_up_after_three_crashes_is_no_broken_promise() {
-        let given_up = Fate {
+        let given_up = FinalState {
             status: "FAILED".to_owned(),
             result: None,
             completions: 0,

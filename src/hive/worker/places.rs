@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
 use crate::models::{Clock, Reading, Timestamp};
-use crate::state::{Rule, Starts};
+use crate::state::{Limit, SlidingWindow};
 
 /// A clock that moves less by itself makes no job wait for long.
 const STEP_SECONDS: f64 = 0.5;
@@ -61,9 +61,9 @@ pub(crate) struct Place<'a> {
 /// The limits of one processor, and who is under them.
 #[derive(Default)]
 struct Gate {
-    rule: Rule,
+    rule: Limit,
     running: u64,
-    starts: Starts,
+    starts: SlidingWindow,
     last_start: Option<Timestamp>,
     /// Nothing starts until then: the service behind the processor wants that.
     held_until: Option<Timestamp>,
@@ -94,7 +94,7 @@ impl Places {
     /// Places for the processors of these settings, in a worker that runs so many jobs at a time.
     pub(crate) fn new(settings: &Settings, max_jobs: usize) -> Self {
         let gates = settings.processors.iter().map(|(name, processor)| {
-            let rule = Rule {
+            let rule = Limit {
                 concurrency: processor.concurrency,
                 rate: processor.rate,
             };
@@ -180,7 +180,7 @@ impl Places {
 }
 
 impl Gate {
-    fn new(rule: Rule) -> Self {
+    fn new(rule: Limit) -> Self {
         Self {
             rule,
             ..Self::default()
@@ -301,7 +301,7 @@ mod tests {
     }
 
     fn gate(concurrency: Option<u64>, rate: Option<&str>) -> Gate {
-        Gate::new(Rule {
+        Gate::new(Limit {
             concurrency,
             rate: rate.map(|rate| rate.parse::<Rate>().unwrap()),
         })

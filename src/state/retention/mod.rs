@@ -19,11 +19,12 @@ use sqlx::SqliteConnection;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::lists::Found;
-use super::request::{Change, Order};
 use super::schedules::OWN_KEY;
-use super::{Error, StateManager};
 use crate::models::{Clock, Reading, Timestamp};
+use crate::state::error::Error;
+use crate::state::query::list::Found;
+use crate::state::store::StateManager;
+use crate::state::writer::message::{Change, Order};
 use stretch::{Old, Stretch, completed_before, end_of_stretch, failed_before, join, stretch_at};
 
 /// Time between two sweeps.
@@ -206,7 +207,7 @@ impl StateManager {
     /// Asks the Writer, and then leaves it alone for as long as that took.
     async fn ask_and_rest<T>(
         &self,
-        order: impl FnOnce(super::request::Reply<T>) -> Order,
+        order: impl FnOnce(crate::state::writer::message::Reply<T>) -> Order,
     ) -> Result<T, Error> {
         let begun = Instant::now();
         let answer = self.ask(order).await?;

@@ -6,9 +6,9 @@ use sqlx::SqlitePool;
 
 use super::{CHUNK_ROWS, Retention};
 use crate::models::Timestamp;
-use crate::state::Error;
-use crate::state::lists::Found;
-use crate::state::text::Text;
+use crate::state::db::text::Text;
+use crate::state::error::Error;
+use crate::state::query::list::Found;
 
 /// Rows of a stretch.
 const STRETCH_ROWS: i64 = 10_000;

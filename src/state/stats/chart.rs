@@ -6,9 +6,9 @@ use std::str::FromStr;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Summary;
 use super::tally::Step;
 use crate::models::{Timestamp, UnknownName};
+use crate::state::stats::histogram::Summary;
 
 /// How far a chart looks back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]

@@ -4,10 +4,11 @@
 //! A chart is read from memory alone: a few hundred steps, whatever the number of tasks. The table
 //! `stats` only makes the counts outlive the process, and the journal what was not stored in time.
 
-mod chart;
-mod histogram;
-mod store;
-mod tally;
+pub(in crate::state) mod chart;
+pub(in crate::state) mod histogram;
+pub(in crate::state) mod meters;
+pub(in crate::state) mod store;
+pub(in crate::state) mod tally;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +16,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
 pub(crate) use chart::{Chart, Window};
-pub(crate) use histogram::Summary;
 use histogram::{Histogram, Measured};
 pub(crate) use tally::Happened;
 use tally::Step;
@@ -50,7 +50,7 @@ struct Series {
 }
 
 impl Stats {
-    /// Counts what happened at `now`.
+    /// TaskCounts what happened at `now`.
     pub(crate) fn count(&self, now: Timestamp, happened: impl IntoIterator<Item = Happened>) {
         let mut happened = happened.into_iter().peekable();
         if happened.peek().is_some() {
@@ -91,7 +91,7 @@ impl Default for Series {
 }
 
 impl Series {
-    /// Counts what happened at `now`, by a clock that may be wrong.
+    /// TaskCounts what happened at `now`, by a clock that may be wrong.
     fn count(&mut self, now: Timestamp, instant: Instant, happened: &[Happened]) {
         self.look_at_clock(now, instant);
         if !self.clock.is_steady(instant) {
@@ -169,7 +169,7 @@ fn is_ahead(place: &Place, now: Timestamp) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::state) mod tests {
     use super::*;
     use std::time::Duration;
 

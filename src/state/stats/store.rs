@@ -6,12 +6,17 @@ use futures_util::TryStreamExt;
 use sqlx::SqliteConnection;
 use tokio::time::Instant;
 
+use super::Stats;
 use super::tally::Step;
-use super::{Happened, Stats};
 use crate::models::{EventType, Timestamp};
-use crate::state::text::Text;
-use crate::state::writer::Writer;
-use crate::state::{Error, history, meta, reads, writes};
+use crate::state::db::meta;
+use crate::state::db::text::Text;
+use crate::state::error::Error;
+use crate::state::journal::read;
+use crate::state::query::tasks;
+use crate::state::stats::tally::Happened;
+use crate::state::writer::commit;
+use crate::state::writer::run::Writer;
 
 /// How long counts may wait to be stored.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(5);
@@ -32,9 +37,9 @@ impl Stats {
                 stats.lock().steps.insert((row.step_seconds, row.at), step);
             }
         }
-        let counted = reads::meta(&mut *conn, meta::STATS_EVENT).await?;
+        let counted = tasks::meta(&mut *conn, meta::STATS_EVENT).await?;
         let counted = counted.and_then(|id| id.parse().ok()).unwrap_or(0);
-        let newest = history::newest_event(&mut *conn).await?;
+        let newest = read::newest_event(&mut *conn).await?;
         stats
             .count_journal(conn, counted.max(newest - ROWS), newest)
             .await?;
@@ -42,7 +47,7 @@ impl Stats {
         Ok(stats)
     }
 
-    /// Counts what the journal says after row `after`, up to row `upto`. It does not say since when a task was
+    /// TaskCounts what the journal says after row `after`, up to row `upto`. It does not say since when a task was
     /// due that waited for others, was held off or interrupted, so these waits are left out.
     async fn count_journal(
         &self,
@@ -92,7 +97,7 @@ impl Stats {
 }
 
 impl Writer {
-    /// Counts what other programs have submitted, in the journal rows up to `upto` that nobody has been told of.
+    /// TaskCounts what other programs have submitted, in the journal rows up to `upto` that nobody has been told of.
     pub(crate) async fn count_foreign(&mut self, upto: i64) {
         let (after, kind) = (self.bus.head(), EventType::TaskCreated.as_str());
         let count = sqlx::query_scalar!(
@@ -188,5 +193,5 @@ async fn write(
     )
     .execute(&mut *conn)
     .await?;
-    writes::set_meta(conn, meta::STATS_EVENT, &counted.to_string()).await
+    commit::set_meta(conn, meta::STATS_EVENT, &counted.to_string()).await
 }

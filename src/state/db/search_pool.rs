@@ -1,0 +1,160 @@
+//! Connections for what may take long: lists with a filter, searches, and finding what is done to many.
+//!
+//! They are few and stand apart from those of all other reads, so that a heavy search makes other searches
+//! wait and nobody else. A search ends with whoever asked for it, and at the latest after [`LIMIT`]: SQLite
+//! asks now and then whether it is to go on.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::{Sqlite, SqliteConnection, SqlitePool};
+
+use crate::state::db::open_files::{OpenFiles, REFUSAL};
+use crate::state::error::Error;
+
+/// Searches at a time.
+const CONNECTIONS: u32 = 2;
+/// How long a search waits for others to end.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a search may take.
+const LIMIT: Duration = Duration::from_secs(10);
+/// Instructions of SQLite after which it asks whether it is to go on: some microseconds.
+const STEPS: i32 = 1000;
+
+/// The connections.
+#[derive(Clone)]
+pub(crate) struct Searches {
+    pool: SqlitePool,
+    /// The database that is searched; `None` for one that is no file.
+    files: Option<OpenFiles>,
+}
+
+impl Searches {
+    /// Opens each connection when it is needed first, as long as `files` are at their paths.
+    pub(crate) fn new(options: SqliteConnectOptions, files: Option<OpenFiles>) -> Self {
+        let pool = SqlitePoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(PATIENCE)
+            .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_lazy_with(options);
+        Self { pool, files }
+    }
+
+    /// A connection for one search.
+    ///
+    /// # Errors
+    /// [`Error::TooManySearches`] when none is free in time.
+    pub(crate) async fn begin(&self) -> Result<Search, Error> {
+        self.begin_within(LIMIT).await
+    }
+
+    async fn begin_within(&self, limit: Duration) -> Result<Search, Error> {
+        let opens_another = self.pool.num_idle() == 0 && self.pool.size() < CONNECTIONS;
+        if opens_another
+            && self
+                .files
+                .as_ref()
+                .is_some_and(|files| files.lost().is_some())
+        {
+            return Err(Error::Unavailable(REFUSAL.to_owned()));
+        }
+        let mut conn = self.pool.acquire().await.map_err(|error| match error {
+            sqlx::Error::PoolTimedOut => Error::TooManySearches,
+            other => other.into(),
+        })?;
+        let given_up = Arc::new(AtomicBool::new(false));
+        let (seen, deadline) = (Arc::clone(&given_up), Instant::now() + limit);
+        let goes_on = move || !seen.load(Ordering::Relaxed) && Instant::now() < deadline;
+        // It replaces the one of the search before.
+        let mut handle = conn.lock_handle().await?;
+        handle.set_progress_handler(STEPS, goes_on);
+        drop(handle);
+        Ok(Search { conn, given_up })
+    }
+
+    /// Waits for the searches that still run, and closes all connections.
+    pub(crate) async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// A connection of one search. What still runs on it when this is dropped is interrupted.
+pub(crate) struct Search {
+    conn: PoolConnection<Sqlite>,
+    given_up: Arc<AtomicBool>,
+}
+
+impl Deref for Search {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.conn
+    }
+}
+
+impl DerefMut for Search {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.conn
+    }
+}
+
+impl Drop for Search {
+    fn drop(&mut self) {
+        self.given_up.store(true, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    /// A query that never ends.
+    async fn search_for_ever(conn: &mut SqliteConnection) -> Result<(), Error> {
+        let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+                       SELECT count(*) FROM n";
+        sqlx::query(endless).fetch_one(conn).await?;
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_search_ends_when_its_time_is_over() {
+        let searches = Searches::new(SqliteConnectOptions::new(), None);
+        let mut search = searches
+            .begin_within(Duration::ZERO)
+            .await
+            .expect("a place");
+        let ended = search_for_ever(&mut search).await;
+        assert!(matches!(ended, Err(Error::SearchTooLong)), "{ended:?}");
+    }
+
+    #[tokio::test]
+    async fn a_search_ends_with_whoever_asked_for_it() {
+        let searches = Searches::new(SqliteConnectOptions::new(), None);
+        for _ in 0..3 * CONNECTIONS {
+            let mut search = searches
+                .begin_within(Duration::from_hours(1))
+                .await
+                .expect("a place");
+            let mut running = Box::pin(search_for_ever(&mut search));
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(running.as_mut().poll(&mut context).is_pending());
+        }
+        // Nothing is left of them: the connections work for the next.
+        let mut search = searches.begin().await.expect("a place");
+        sqlx::query("SELECT 1")
+            .execute(&mut *search)
+            .await
+            .expect("an answer");
+        drop(search);
+        searches.close().await;
+    }
+}

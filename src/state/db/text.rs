@@ -1,0 +1,57 @@
+//! Text columns that another program may have written: any bytes, read without failing.
+
+use sqlx::Sqlite;
+use sqlx::sqlite::{SqliteTypeInfo, SqliteValueRef};
+
+use crate::models::{TaskId, Timestamp};
+use crate::state::error::Error;
+
+/// A text column; bytes that are no UTF-8 become U+FFFD instead of an unreadable row.
+#[derive(Debug)]
+pub(crate) struct Text(String);
+
+impl Text {
+    pub(crate) fn parse_id(&self) -> Result<TaskId, Error> {
+        self.0
+            .parse()
+            .map_err(|_| Error::BadRow(format!("tasks.id: {:?} is no UUID", self.0)))
+    }
+
+    /// The time, or the current one where another program has written something else.
+    pub(crate) fn time_or_now(&self) -> Timestamp {
+        self.0.parse().unwrap_or_else(|_| Timestamp::now())
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl From<Text> for String {
+    fn from(text: Text) -> Self {
+        text.0
+    }
+}
+
+impl std::ops::Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl sqlx::Type<Sqlite> for Text {
+    fn type_info() -> SqliteTypeInfo {
+        <String as sqlx::Type<Sqlite>>::type_info()
+    }
+}
+
+impl<'r> sqlx::Decode<'r, Sqlite> for Text {
+    fn decode(value: SqliteValueRef<'r>) -> Result<Self, sqlx::error::BoxDynError> {
+        let bytes = <&[u8] as sqlx::Decode<Sqlite>>::decode(value)?;
+        Ok(Self(String::from_utf8_lossy(bytes).into_owned()))
+    }
+}

@@ -1,0 +1,292 @@
+//! Keeps the full-text index in step with the tasks, in the Writer's spare time.
+//!
+//! It follows the journal: each row that says that a task's texts have changed has the task indexed as
+//! it is by then. Rows that other programs insert are journalled too, and so are covered. What is
+//! indexed and how far the journal was followed are written in one transaction; after a crash, and on
+//! a database that has no index yet, it goes on where it was.
+//!
+//! Texts are folded (`fold`) before they are indexed. SQLite does that for those that are ASCII alone.
+//!
+//! While there is other work, indexing takes a fiftieth of the time at most: it can catch up later. It
+//! takes a tenth when it is far behind, and half when somebody waits to search.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sqlx::SqliteConnection;
+use tokio::time::Instant;
+
+use crate::state::db::meta;
+use crate::state::db::text::Text;
+use crate::state::error::Error;
+use crate::state::fts::fold;
+use crate::state::journal::read;
+use crate::state::query::tasks;
+use crate::state::writer::commit;
+use crate::state::writer::message::Reply;
+use crate::state::writer::run::Writer;
+
+/// Journal rows followed in one transaction.
+const CHUNK_ROWS: i64 = 400;
+/// Text indexed in one transaction, unless one task alone has more.
+const CHUNK_BYTES: i64 = 128 * 1024;
+/// Characters that are indexed of each content, result and error.
+const TEXT_LIMIT: i64 = 262_144;
+/// After this time without other work the Writer counts as idle.
+const QUIET: Duration = Duration::from_millis(50);
+/// Journal rows behind the newest from which on indexing takes more of the time: a minute of the heaviest
+/// load.
+const FAR_BEHIND: i64 = 1_000_000;
+/// Pause after a chunk that could not be written.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// How far the index is, and when it may go on. Touched by the Writer alone.
+pub(crate) struct Index {
+    /// The newest journal row that it knows.
+    done: i64,
+    /// Searches that wait until it knows this row.
+    waiting: Vec<(i64, Reply<()>)>,
+    /// When the Writer last had something else to do.
+    pub(crate) last_work: Instant,
+    /// When the last chunk was written, and how long that took.
+    last_chunk: Instant,
+    last_took: Duration,
+}
+
+/// What the journal asks for next.
+struct Next {
+    /// The last journal row of it.
+    upto: i64,
+    /// A JSON list of the ids of the tasks, if there are any.
+    tasks: String,
+    bytes: i64,
+}
+
+impl Index {
+    /// The index as the database has it.
+    pub(crate) async fn recall(conn: &mut SqliteConnection) -> Result<Self, Error> {
+        let done = tasks::meta(&mut *conn, meta::INDEXED_EVENT).await?;
+        let now = Instant::now();
+        Ok(Self {
+            done: done.and_then(|id| id.parse().ok()).unwrap_or(0),
+            waiting: Vec::new(),
+            last_work: now,
+            last_chunk: now,
+            last_took: Duration::ZERO,
+        })
+    }
+
+    /// When the next chunk is due; `None` if there is nothing after journal row `head`.
+    pub(crate) fn due(&self, head: i64) -> Option<Instant> {
+        if !self.waiting.is_empty() {
+            return Some(self.last_chunk + self.last_took);
+        }
+        let pauses = if head - self.done < FAR_BEHIND { 49 } else { 9 };
+        let in_its_share = self.last_chunk + (self.last_took * pauses).max(QUIET);
+        (self.done < head).then(|| in_its_share.min(self.last_work + QUIET))
+    }
+
+    /// Answers the searches that have waited for what is indexed.
+    fn answer(&mut self) {
+        let done = self.done;
+        for (_, reply) in self.waiting.extract_if(.., |(row, _)| *row <= done) {
+            let _ = reply.send(Ok(()));
+        }
+    }
+}
+
+impl Writer {
+    /// Answers when everything is indexed that is in the journal at this moment.
+    pub(crate) async fn catch_up(&mut self, reply: Reply<()>) -> Result<(), Error> {
+        let head = read::newest_event(&mut self.conn).await;
+        match head {
+            Ok(head) => {
+                self.index.waiting.push((head, reply));
+                self.index.answer();
+                Ok(())
+            }
+            Err(error) => crate::state::commands::answer(reply, Err(error)),
+        }
+    }
+
+    /// When indexing is due to go on.
+    pub(crate) fn index_due(&self) -> Option<Instant> {
+        self.index.due(self.bus.head())
+    }
+
+    /// Indexes a chunk, if it is due.
+    pub(crate) async fn index_if_due(&mut self) -> Result<(), Error> {
+        let begun = Instant::now();
+        if self.index_due().is_none_or(|due| due > begun) {
+            return Ok(());
+        }
+        let indexed = self.index_chunk().await;
+        self.index.last_chunk = Instant::now();
+        self.index.last_took = begun.elapsed();
+        match indexed {
+            Ok(()) => self.index.answer(),
+            Err(error @ Error::Corrupt(_)) => return Err(error),
+            Err(error) => {
+                tracing::debug!(%error, "the full-text index waits");
+                self.index.last_chunk += RETRY_PAUSE;
+                // They find what is indexed.
+                self.index.waiting.clear();
+                self.index.last_work = self.index.last_chunk;
+            }
+        }
+        Ok(())
+    }
+
+    async fn index_chunk(&mut self) -> Result<(), Error> {
+        let after = self.index.done;
+        let mut rows = CHUNK_ROWS;
+        let mut next = next_tasks(&mut self.conn, after, rows).await?;
+        while next.bytes > CHUNK_BYTES && rows > 1 {
+            rows /= 2;
+            next = next_tasks(&mut self.conn, after, rows).await?;
+        }
+        if next.tasks != "[]" {
+            // Before the transaction: what another program changes meanwhile has a journal row of its own.
+            let folded = folded_texts(&mut self.conn, &next).await?;
+            self.begin().await?;
+            let written = write(&mut self.conn, &next, folded).await;
+            self.end(written).await?;
+        }
+        self.index.done = next.upto;
+        Ok(())
+    }
+}
+
+/// The tasks in the `rows` journal rows after `after` whose texts may have changed.
+async fn next_tasks(conn: &mut SqliteConnection, after: i64, rows: i64) -> Result<Next, Error> {
+    let row = sqlx::query!(
+        r#"WITH next AS MATERIALIZED (
+               SELECT max(id) AS upto,
+                      json_group_array(DISTINCT task_id) FILTER (WHERE type IN
+                          ('TASK_CREATED', 'TASK_RETRYING', 'TASK_COMPLETED', 'TASK_FAILED',
+                           'TASK_ABORTED')) AS tasks
+                 FROM (SELECT id, type, task_id FROM logs WHERE id > ?1 ORDER BY id LIMIT ?2))
+           SELECT coalesce(upto, (SELECT max(?1, coalesce(max(id), 0)) FROM logs)) AS "upto!: i64",
+                  coalesce(tasks, '[]') AS "tasks!: Text",
+                  (SELECT coalesce(sum(min(octet_length(content), ?3)
+                                     + min(coalesce(octet_length(result), 0), ?3)
+                                     + min(coalesce(octet_length(error), 0), ?3)), 0)
+                     FROM tasks WHERE id IN (SELECT value FROM jsonb_each(next.tasks)))
+                      AS "bytes!: i64"
+             FROM next"#,
+        after,
+        rows,
+        TEXT_LIMIT
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(Next {
+        upto: row.upto,
+        tasks: row.tasks.into(),
+        bytes: row.bytes,
+    })
+}
+
+/// A task's row number, and its content, result and error.
+type Texts = (i64, String, Option<String>, Option<String>);
+
+/// The texts of those among these tasks that are not ASCII alone, folded, as a JSON list of lists; `None` if
+/// there are none.
+async fn folded_texts(conn: &mut SqliteConnection, next: &Next) -> Result<Option<String>, Error> {
+    let rows = sqlx::query!(
+        r#"SELECT seq AS "seq!: i64", substr(content, 1, ?2) AS "content!: Text",
+                  substr(result, 1, ?2) AS "result: Text", substr(error, 1, ?2) AS "error: Text"
+             FROM tasks
+            WHERE id IN (SELECT value FROM jsonb_each(?1))
+              AND NOT (octet_length(content) = length(content)
+                       AND coalesce(octet_length(result) = length(result), 1)
+                       AND coalesce(octet_length(error) = length(error), 1))
+            ORDER BY seq"#,
+        next.tasks,
+        TEXT_LIMIT
+    )
+    .fetch_all(conn)
+    .await?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let rows = rows.into_iter().map(|row| {
+        let (result, error) = (row.result.map(String::from), row.error.map(String::from));
+        (row.seq, String::from(row.content), result, error)
+    });
+    let rows: Vec<Texts> = rows.collect();
+    // A long text takes a while, and other work waits for this thread.
+    let folded = tokio::task::spawn_blocking(move || fold_all(rows)).await;
+    folded
+        .map(Some)
+        .map_err(|error| Error::Unavailable(error.to_string()))
+}
+
+fn fold_all(rows: Vec<Texts>) -> String {
+    let fold = |text: String| fold::text(&text).into_owned();
+    let folded = rows.into_iter().map(|(seq, content, result, error)| {
+        json!([seq, fold(content), result.map(fold), error.map(fold)])
+    });
+    Value::Array(folded.collect()).to_string()
+}
+
+/// Indexes these tasks as they are, inside the caller's transaction; `folded` are the texts of those that are
+/// not ASCII.
+async fn write(
+    conn: &mut SqliteConnection,
+    next: &Next,
+    folded: Option<String>,
+) -> Result<(), Error> {
+    sqlx::query!(
+        "INSERT OR REPLACE INTO tasks_fts (rowid, content, result, error)
+         SELECT seq, substr(content, 1, ?2), substr(result, 1, ?2), substr(error, 1, ?2)
+           FROM tasks
+          WHERE id IN (SELECT value FROM jsonb_each(?1))
+            AND octet_length(content) = length(content)
+            AND coalesce(octet_length(result) = length(result), 1)
+            AND coalesce(octet_length(error) = length(error), 1)
+          ORDER BY seq",
+        next.tasks,
+        TEXT_LIMIT
+    )
+    .execute(&mut *conn)
+    .await?;
+    if let Some(folded) = folded {
+        // A task that another program has deleted meanwhile must not come back into the index.
+        sqlx::query!(
+            "INSERT OR REPLACE INTO tasks_fts (rowid, content, result, error)
+             SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3
+               FROM jsonb_each(?1) WHERE value ->> 0 IN (SELECT seq FROM tasks)",
+            folded
+        )
+        .execute(&mut *conn)
+        .await?;
+    }
+    commit::set_meta(conn, meta::INDEXED_EVENT, &next.upto.to_string()).await
+}
+
+/// Forgets the words of the final ones among these tasks (a JSON list of ids), inside the transaction
+/// that deletes them.
+pub(crate) async fn forget_final(conn: &mut SqliteConnection, ids: &str) -> Result<(), Error> {
+    sqlx::query!(
+        "DELETE FROM tasks_fts WHERE rowid IN
+             (SELECT seq FROM tasks
+               WHERE id IN (SELECT value FROM jsonb_each(?1)) AND finished_at IS NOT NULL)",
+        ids
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Forgets the words of these tasks (a JSON list of ids), inside the transaction that deletes them.
+pub(crate) async fn forget(conn: &mut SqliteConnection, ids: &str) -> Result<(), Error> {
+    sqlx::query!(
+        "DELETE FROM tasks_fts WHERE rowid IN
+             (SELECT seq FROM tasks WHERE id IN (SELECT value FROM jsonb_each(?1)))",
+        ids
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

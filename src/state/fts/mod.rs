@@ -1,0 +1,4 @@
+//! The full-text index.
+
+pub(super) mod fold;
+pub(super) mod indexer;

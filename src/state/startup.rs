@@ -1,0 +1,332 @@
+//! From a path to a running Writer: open, recover, start.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::{Connection, SqliteConnection};
+use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::config::Durability;
+use crate::events::Bus;
+use crate::metrics::{ByProcessor, Metrics};
+use crate::models::{ClaimedTask, Clock, Failure, HiveLink, Pause, Reading, TaskId, Timestamp};
+use crate::state::commands::journal;
+use crate::state::commands::pause_processor;
+use crate::state::commands::reconfigure::recall_starts;
+use crate::state::db::checkpoint::Checkpointer;
+use crate::state::db::health::Health;
+use crate::state::db::lock::Lock;
+use crate::state::db::meta;
+use crate::state::db::open;
+use crate::state::db::open::{Connections, OpenError};
+use crate::state::dependencies;
+use crate::state::dispatch::due_since::Ready;
+use crate::state::dispatch::limits::{Home, Limits};
+use crate::state::dispatch::pending_sql;
+use crate::state::dispatch::queue_state::QueueState;
+use crate::state::error::Error;
+use crate::state::fts::indexer::Index;
+use crate::state::journal::entry::JournalEntry;
+use crate::state::journal::read;
+use crate::state::query::counts::LastCount;
+use crate::state::query::tasks;
+use crate::state::query::tasks::Interrupted;
+use crate::state::retry::sql;
+use crate::state::stats::Stats;
+use crate::state::store::PERMIT_BYTES;
+use crate::state::store::StateManager;
+use crate::state::writer::background::BackgroundJob;
+use crate::state::writer::clock_steps;
+use crate::state::writer::clock_steps::{Journalled, RepairTimes};
+use crate::state::writer::questions::Questions;
+use crate::state::writer::recount::Counter;
+use crate::state::writer::run::Writer;
+use crate::state::writer::waiters::CompletionWaiters;
+
+/// Requests that may wait for the Writer.
+const REQUEST_MESSAGES: usize = 16_384;
+/// Reports that may wait for the Writer; whoever has more waits.
+const REPORT_MESSAGES: usize = 4096;
+/// Questions that may wait for it.
+const QUESTION_MESSAGES: usize = 1024;
+/// A task under which the service has died this often is not tried again.
+const CRASHES_UNTIL_LOST: i64 = 3;
+
+/// A database that is open and locked, and not yet served.
+pub(crate) struct Opened {
+    connections: Connections,
+    /// Interrupted tasks that run again.
+    requeued: Vec<Interrupted>,
+    /// Interrupted tasks that have failed as `lost`.
+    lost: Vec<Interrupted>,
+    /// What the journal's last rows say of the clock.
+    journalled: Journalled,
+}
+
+/// With what the Writer starts.
+pub(crate) struct Start<'a> {
+    pub(crate) limits: Limits,
+    pub(crate) metrics: Metrics,
+    pub(crate) poll_interval: Duration,
+    pub(crate) inbox_limit_bytes: usize,
+    /// The processor of rows that name none.
+    pub(crate) default_processor: &'a str,
+    /// The number of attempts of rows that say none, by processor.
+    pub(crate) max_attempts: BTreeMap<String, i64>,
+    /// Whether the Hive takes tasks, until [`StateManager::set_hive_link`] says otherwise.
+    pub(crate) hive: HiveLink,
+}
+
+/// What recovery has put right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Recovered {
+    /// Tasks that run again.
+    pub(crate) requeued: usize,
+    /// Tasks that have failed as `lost`.
+    pub(crate) lost: usize,
+}
+
+/// The Writer's end: resolves when it has closed the database, or with the reason why the process
+/// must not go on.
+pub(crate) type WriterHandle = JoinHandle<Result<(), Error>>;
+
+/// Opens, locks and migrates the database at `path`, creating it as needed.
+///
+/// # Errors
+/// One sentence for the person who starts the service.
+pub(crate) async fn open(path: &Path, durability: Durability) -> Result<Opened, OpenError> {
+    let mut connections = open::open(path, durability).await?;
+    let journalled = clock_steps::journalled(&mut connections.write).await;
+    let journalled = journalled.map_err(|error| OpenError::sqlite(path, &error))?;
+    Ok(Opened {
+        connections,
+        requeued: Vec::new(),
+        lost: Vec::new(),
+        journalled,
+    })
+}
+
+impl Opened {
+    /// Tasks that were running when the service died, but for those that outside workers have. Since it
+    /// owns the file, it knows that none of them is in any hands any more.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) async fn interrupted(&mut self) -> Result<Vec<(TaskId, String)>, Error> {
+        let interrupted = tasks::processing(&mut self.connections.write).await?;
+        let interrupted = interrupted.into_iter();
+        Ok(interrupted
+            .map(|task| (task.attempt.task_id, task.processor))
+            .collect())
+    }
+
+    /// Lets every interrupted task wait again, or fail as `lost` after the third crash under it. Tasks of
+    /// processors that run outside are not lost by it: they cannot take the service down. What outside
+    /// workers have is theirs as before.
+    ///
+    /// # Errors
+    /// When it could not be stored; then nothing was changed.
+    pub(crate) async fn recover(
+        &mut self,
+        is_outside: impl Fn(&str) -> bool,
+    ) -> Result<Recovered, Error> {
+        let conn = &mut self.connections.write;
+        let interrupted = tasks::processing(&mut *conn).await?;
+        if interrupted.is_empty() {
+            return Ok(Recovered::default());
+        }
+        let time = Timestamp::now();
+        let now = time.to_string();
+        let (lost, again): (Vec<Interrupted>, Vec<Interrupted>) =
+            interrupted.into_iter().partition(|task| {
+                task.crashes + 1 >= CRASHES_UNTIL_LOST && !is_outside(&task.processor)
+            });
+        let mut rows = Vec::with_capacity(lost.len() + again.len());
+        let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+        if !again.is_empty() {
+            let attempts: Vec<_> = again.iter().map(|task| task.attempt).collect();
+            sql::release_crashed_if_running(&mut tx, &attempts).await?;
+            rows.extend(attempts.iter().map(|attempt| {
+                let error = "was interrupted by a crash of the service";
+                JournalEntry::retrying(attempt.task_id, attempt.number, error, None, None, &now)
+            }));
+        }
+        if !lost.is_empty() {
+            let error = format!("the service died {CRASHES_UNTIL_LOST} times while it ran");
+            let attempts: Vec<_> = lost.iter().map(|task| task.attempt).collect();
+            sql::fail_lost(&mut tx, &attempts, &error, &now).await?;
+            rows.extend(
+                attempts.iter().map(|attempt| {
+                    JournalEntry::failed(attempt.task_id, Failure::Lost, &error, &now)
+                }),
+            );
+        }
+        journal(&mut tx, rows, time).await?;
+        tx.commit().await?;
+        let recovered = Recovered {
+            requeued: again.len(),
+            lost: lost.len(),
+        };
+        (self.requeued, self.lost) = (again, lost);
+        Ok(recovered)
+    }
+
+    /// SlidingWindow the Writer. Nothing is claimed until somebody asks for claims.
+    ///
+    /// # Errors
+    /// When what the service remembers cannot be read.
+    pub(crate) async fn start(
+        mut self,
+        start: Start<'_>,
+    ) -> Result<(StateManager, WriterHandle, Lock), Error> {
+        let conn = &mut self.connections.write;
+        meta::set_defaults(&mut *conn, start.default_processor, &start.max_attempts).await?;
+        // Before the tasks are counted: what others write from here on shows.
+        let data_version = sqlx::query_scalar("PRAGMA data_version")
+            .fetch_one(&mut *conn)
+            .await?;
+        let meters = ByProcessor::new(start.metrics, start.limits.homes.keys());
+        let mut ready = Ready::new(Timestamp::now());
+        for task in &self.requeued {
+            meters.of(&task.processor).retries.inc();
+            ready.note(task.attempt.seq, Timestamp::now());
+        }
+        for task in &self.lost {
+            meters.of(&task.processor).failed(Failure::Lost, 1);
+        }
+        let mut queue_state = read_ledger(conn, start.limits, self.journalled.last).await?;
+        queue_state.hive = start.hive;
+        let recalled = recall_leases(conn, &mut queue_state).await?;
+        // What became final when nobody could go through those that wait for it.
+        let chores = queue_state
+            .upstream
+            .iter()
+            .copied()
+            .map(BackgroundJob::Resolve);
+        let mut chores: VecDeque<_> = chores.collect();
+        let now = Reading::now();
+        let brought_forward = tasks::meta(&mut *conn, meta::BROUGHT_FORWARD)
+            .await?
+            .is_some();
+        if self.journalled.is_ahead_of(now.time) || brought_forward {
+            chores.push_front(BackgroundJob::RepairTimes(RepairTimes::new(
+                brought_forward,
+            )));
+        }
+        queue_state.restoring = brought_forward;
+        let bus = Bus::new(read::newest_event(&mut *conn).await?);
+        let index = Index::recall(&mut *conn).await?;
+        let stats = Stats::recall(&mut *conn).await?;
+        let checkpointer = Checkpointer::start(self.connections.options, bus.watch()).await?;
+
+        let health = Health::new(self.connections.files);
+        let waiters = CompletionWaiters::default();
+        let waiting_ended = Arc::<Notify>::default();
+        let (requests, requests_inbox) = mpsc::channel(REQUEST_MESSAGES);
+        let (reports, reports_inbox) = mpsc::channel(REPORT_MESSAGES);
+        let (questions, questions_inbox) = mpsc::channel(QUESTION_MESSAGES);
+        let mut writer = Writer {
+            conn: self.connections.write,
+            requests: requests_inbox,
+            reports: reports_inbox,
+            questions: Questions::new(questions_inbox),
+            queue_state,
+            bus: bus.clone(),
+            poll_interval: start.poll_interval,
+            checkpointer: Some(checkpointer),
+            index,
+            stats: stats.clone(),
+            meters,
+            ready,
+            claims: None,
+            recalled,
+            by: None,
+            chores,
+            stalled: Vec::new(),
+            waiters: waiters.clone(),
+            waiting_ended: Arc::clone(&waiting_ended),
+            failed_upstream: HashSet::new(),
+            deferred: Vec::new(),
+            more_to_claim: false,
+            held: Vec::new(),
+            failing: false,
+            health: health.clone(),
+            is_folded: false,
+            data_version,
+            counter: Counter::new(self.connections.read_options),
+            next_poll: Instant::now(),
+            next_probe: Instant::now(),
+            clock: Clock::trusted(now),
+            brought_forward,
+            times_forgotten: None,
+            next_count: Instant::now(),
+            importing_until: Instant::now(),
+        };
+        // What an import has left that did not come to its end, or another program has deleted.
+        writer.fail_hopeless().await?;
+        let inbox_permits =
+            (start.inbox_limit_bytes / PERMIT_BYTES).clamp(1, Semaphore::MAX_PERMITS);
+        let state = StateManager {
+            requests,
+            reports,
+            questions,
+            inbox: Arc::new(Semaphore::new(inbox_permits)),
+            read: self.connections.read,
+            searches: self.connections.searches,
+            bus,
+            waiters,
+            waiting_ended,
+            by: None,
+            stats,
+            last_count: LastCount::default(),
+            newest_at_start: self.journalled.last,
+            health,
+        };
+        let handle = tokio::spawn(writer.run());
+        Ok((state, handle, self.connections.lock))
+    }
+}
+
+/// The attempts that outside workers go on with. Each gets the lease that its processor has by now, or
+/// the one of its claim if the processor is none for workers any more.
+async fn recall_leases(
+    conn: &mut SqliteConnection,
+    queue_state: &mut QueueState,
+) -> Result<Vec<ClaimedTask>, Error> {
+    let leased = tasks::leased(conn).await?;
+    let recalled = leased.into_iter().map(|(mut task, since)| {
+        let home = queue_state.limits().home(&task.processor);
+        if let (Some(Home::Elsewhere { lease }), Some(own)) = (home, &mut task.terms.lease) {
+            own.length = lease;
+        }
+        queue_state.recall_running(&task, since);
+        task
+    });
+    Ok(recalled.collect())
+}
+
+/// The queue as the database has it.
+async fn read_ledger(
+    conn: &mut SqliteConnection,
+    limits: Limits,
+    newest: Option<Timestamp>,
+) -> Result<QueueState, Error> {
+    let now = Timestamp::now();
+    let pause = match tasks::meta(&mut *conn, meta::PAUSE).await? {
+        Some(pause) => {
+            let pause: Pause = serde_json::from_str(&pause)?;
+            Some(pause.begun_by(now))
+        }
+        None => None,
+    };
+    let mut queue_state = QueueState::new(limits, pause);
+    queue_state.closed = pause_processor::recall(conn, now).await?;
+    (queue_state.lanes, queue_state.blocked) = pending_sql::count_waiting(&mut *conn, now).await?;
+    queue_state.upstream = dependencies::awaited(conn).await?.into_iter().collect();
+    recall_starts(conn, &mut queue_state, newest).await?;
+    Ok(queue_state)
+}

@@ -1,0 +1,74 @@
+//! What the Writer counts of each commit, for the charts and for Prometheus.
+
+use crate::models::{ClaimedTask, Failure, Outcome, Timestamp};
+use crate::state::dispatch::queue_state::Freed;
+use crate::state::stats::tally::Happened;
+use crate::state::writer::batch::{Batch, Report};
+use crate::state::writer::commit;
+use crate::state::writer::commit::TxOutput;
+use crate::state::writer::run::Writer;
+
+impl Writer {
+    /// Waiting tasks have been claimed.
+    pub(crate) fn count_claimed(&mut self, applied: &TxOutput, now: Timestamp) {
+        let mut waited = Vec::with_capacity(applied.claimed.len());
+        for (task, due) in applied.claimed.iter().zip(&applied.due) {
+            let seconds = now.seconds_since(self.ready.take(due)).max(0.0);
+            waited.push(self.count_claim(task, seconds));
+        }
+        self.stats.count(now, waited);
+    }
+
+    /// Submissions were written, some of which found a place at once.
+    pub(crate) fn count_submitted(&self, batch: &Batch, started: &[ClaimedTask], now: Timestamp) {
+        for submission in &batch.submissions {
+            self.meters.of(&submission.task.processor).created.inc();
+        }
+        let at_once = started.iter().map(|task| self.count_claim(task, 0.0));
+        self.stats.count(now, at_once);
+    }
+
+    fn count_claim(&self, task: &ClaimedTask, waited: f64) -> Happened {
+        let meters = self.meters.of(&task.processor);
+        meters.claims.inc();
+        meters.wait.observe(waited);
+        Happened::waited(waited)
+    }
+
+    /// An attempt has ended and its task is final; for the charts, how long it ran.
+    pub(crate) fn count_finished(
+        &self,
+        report: &Report,
+        freed: Option<Freed>,
+        now: Timestamp,
+    ) -> Option<Happened> {
+        let (Report::Finished { outcome, .. }, Some(freed)) = (report, freed) else {
+            return None;
+        };
+        let meters = self.meters.of(&freed.processor);
+        match outcome {
+            Outcome::Completed { .. } => meters.completed.inc(),
+            Outcome::Failed { failure, .. } => meters.failed(*failure, 1),
+            Outcome::Again(_) => {}
+        }
+        Some(self.count_run(&freed, now))
+    }
+
+    /// An attempt has ended and its task waits again.
+    pub(crate) fn count_retried(&self, freed: Option<Freed>, now: Timestamp) {
+        if let Some(freed) = freed {
+            self.meters.of(&freed.processor).retries.inc();
+            self.stats.count(now, [self.count_run(&freed, now)]);
+        }
+    }
+
+    fn count_run(&self, freed: &Freed, now: Timestamp) -> Happened {
+        let seconds = now.seconds_since(freed.since).max(0.0);
+        self.meters.of(&freed.processor).run.observe(seconds);
+        Happened::ran(seconds)
+    }
+
+    pub(crate) fn meter_purged(&self, task: &commit::Purged) {
+        self.meters.of(&task.processor).failed(Failure::Purged, 1);
+    }
+}

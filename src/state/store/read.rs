@@ -1,0 +1,303 @@
+//! What is read, on the read pool, beside the Writer.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::events::Journal;
+use crate::models::{
+    Attempt, Event, Order as ListOrder, Task, TaskFilter, TaskId, TaskStatus, Timestamp,
+    TraceContext,
+};
+use crate::state::dependencies;
+use crate::state::dependencies::Upstream;
+use crate::state::dispatch::pending_sql;
+use crate::state::error::Error;
+use crate::state::journal::read;
+use crate::state::journal::read::{Growth, LogEntry, LogLine, LogPart};
+use crate::state::query::list::Page;
+use crate::state::query::{list, tasks};
+use crate::state::stats::chart::{Chart, Window};
+use crate::state::store::StateManager;
+use crate::state::writer::message::Order;
+
+/// How long a search waits for the full-text index.
+const INDEX_PATIENCE: Duration = Duration::from_secs(2);
+
+impl StateManager {
+    /// The task of this id.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) async fn task(&self, id: TaskId) -> Result<Option<Task>, Error> {
+        tasks::task(&self.read, id, true).await
+    }
+
+    /// The task of this id, with no line of its log.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) async fn task_without_logs(&self, id: TaskId) -> Result<Option<Task>, Error> {
+        tasks::task(&self.read, id, false).await
+    }
+
+    /// The trace that the task in row `seq` belongs to, if it came in with one that can be read.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) async fn trace_of(&self, seq: i64) -> Result<Option<TraceContext>, Error> {
+        let trace = "SELECT CASE WHEN json_valid(context_history)
+                                 THEN context_history ->> '$.trace' END
+                       FROM tasks WHERE seq = ?1";
+        let trace: Option<Option<String>> = sqlx::query_scalar(trace)
+            .bind(seq)
+            .fetch_optional(&self.read)
+            .await?;
+        Ok(trace
+            .flatten()
+            .and_then(|trace| serde_json::from_str(&trace).ok()))
+    }
+
+    /// Tasks in order of arrival, after row `after` (0: from the first), each with its row number; fewer
+    /// than `limit` where they are large, so that only an empty page is the end.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) async fn tasks_after(
+        &self,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, Task)>, Error> {
+        tasks::tasks_after(&self.read, after, limit).await
+    }
+
+    /// Tasks newest first, before row `before` (`i64::MAX`: from the newest), each with its row
+    /// number; fewer than `limit` where they are large, so that only an empty page is the end.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) async fn tasks_before(
+        &self,
+        before: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, Task)>, Error> {
+        tasks::tasks_before(&self.read, before, limit).await
+    }
+
+    /// The tasks of a filter: a page of at most `limit` (fewer where they are large) beyond row `cursor`, if
+    /// wanted with their logs.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) async fn tasks_of(
+        &self,
+        filter: &TaskFilter,
+        order: ListOrder,
+        cursor: Option<i64>,
+        limit: u32,
+        with_logs: bool,
+    ) -> Result<Page, Error> {
+        self.index_is_current(filter).await?;
+        if filter.is_empty() {
+            let mut conn = self.read.acquire().await?;
+            return list::page(&mut conn, filter, order, cursor, limit, with_logs).await;
+        }
+        let mut search = self.searches.begin().await?;
+        list::page(&mut search, filter, order, cursor, limit, with_logs).await
+    }
+
+    /// Has everything indexed that was stored before, if the filter looks for words. After
+    /// [`INDEX_PATIENCE`] it goes on with what is indexed by then.
+    pub(crate) async fn index_is_current(&self, filter: &TaskFilter) -> Result<(), Error> {
+        if filter.words.is_none() {
+            return Ok(());
+        }
+        match timeout(INDEX_PATIENCE, self.ask(Order::CatchUp)).await {
+            Ok(Err(error @ Error::Stopping)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// A task's status and result, without its log.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) async fn task_state(
+        &self,
+        id: TaskId,
+    ) -> Result<Option<(TaskStatus, Option<String>)>, Error> {
+        tasks::task_state(&self.read, id).await
+    }
+
+    /// A task's status and the number of its last attempt; `None` if there is no such task.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) async fn task_attempt(
+        &self,
+        id: TaskId,
+    ) -> Result<Option<(TaskStatus, i64)>, Error> {
+        tasks::task_attempt(&self.read, id).await
+    }
+
+    /// The tasks of these attempts as they are, with their logs, in the order of their row numbers.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) async fn tasks_of_attempts(&self, attempts: &[Attempt]) -> Result<Vec<Task>, Error> {
+        let seqs: Vec<_> = attempts.iter().map(|attempt| attempt.seq).collect();
+        let mut conn = self.read.acquire().await?;
+        tasks::tasks_at(&mut conn, &seqs, ListOrder::OldestFirst, true).await
+    }
+
+    /// A task's processor.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) async fn task_processor(&self, id: TaskId) -> Result<Option<String>, Error> {
+        tasks::task_processor(&self.read, id).await
+    }
+
+    /// Waits until the task is final, or until it is found to be so; for ever, if it never is.
+    ///
+    /// # Errors
+    /// When the task cannot be read.
+    pub(crate) async fn finished(&self, task: TaskId) -> Result<(), Error> {
+        loop {
+            let mut waiter = self.waiters.wait_for(task);
+            let state = tasks::task_state(&self.read, task).await?;
+            let is_over = state.is_none_or(|(status, _)| status.is_final());
+            if is_over || waiter.end().await.is_some_and(TaskStatus::is_final) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Those of these tasks that are FAILED; a task that is not there is none of them.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) async fn failed_among(&self, tasks: &[TaskId]) -> Result<HashSet<TaskId>, Error> {
+        tasks::failed_among(&self.read, tasks).await
+    }
+
+    /// Resolves when tasks have ended that waited: purged, or replaced by an import. One caller at a time.
+    pub(crate) async fn waiting_ended(&self) {
+        self.waiting_ended.notified().await;
+    }
+
+    /// One task's journal rows after row `since`, at most `limit`, with their ids.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) async fn task_rows_after(
+        &self,
+        id: TaskId,
+        since: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, LogEntry)>, Error> {
+        read::task_rows_after(&self.read, id, since, limit).await
+    }
+
+    /// How many lines its processor has added to a task's log, and their bytes.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) async fn log_size(&self, task: TaskId) -> Result<(u64, u64), Error> {
+        read::log_size(&self.read, task).await
+    }
+
+    /// The rows of one task's journal after row `since`, up to row `upto`, that change the answer of its
+    /// running attempt, with their ids; at most `limit`.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) async fn task_growth(
+        &self,
+        id: TaskId,
+        since: i64,
+        upto: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, Growth)>, Error> {
+        read::task_growth(&self.read, id, since, upto, limit).await
+    }
+
+    /// A part of one task's log, oldest line first.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) async fn task_log(
+        &self,
+        task: TaskId,
+        part: LogPart,
+    ) -> Result<Vec<LogLine>, Error> {
+        read::task_log(&self.read, task, part).await
+    }
+
+    /// A task's upstream tasks, with what they have left.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) async fn upstream(&self, task: TaskId) -> Result<Vec<Upstream>, Error> {
+        dependencies::upstream_of(&self.read, task).await
+    }
+
+    /// Why a task that is about to run must not: one of its upstream tasks has left it no result.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) async fn upstream_problem(&self, task: TaskId) -> Result<Option<String>, Error> {
+        dependencies::problem_of(&self.read, task).await
+    }
+
+    /// The tasks that a task still waits for, with their status if they are there.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) async fn awaited_by(
+        &self,
+        task: TaskId,
+    ) -> Result<Vec<(TaskId, Option<TaskStatus>)>, Error> {
+        dependencies::awaited_by(&self.read, task).await
+    }
+
+    /// How many tasks of its processor and key start before a waiting task.
+    ///
+    /// # Errors
+    /// When they cannot be counted.
+    pub(crate) async fn count_ahead(&self, task: TaskId) -> Result<i64, Error> {
+        let now = Timestamp::now().to_string();
+        pending_sql::count_ahead(&self.read, task, &now).await
+    }
+
+    /// What happened in the window of time that ends at this moment.
+    pub(crate) fn chart(&self, window: Window) -> Chart {
+        self.stats.chart(window, Timestamp::now())
+    }
+
+    /// Whether there is no task.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) async fn is_empty(&self) -> Result<bool, Error> {
+        Ok(tasks::newest_seq(&self.read).await? == 0)
+    }
+}
+
+impl Journal for StateManager {
+    type Error = Error;
+
+    async fn events_after(
+        &self,
+        after: i64,
+        upto: i64,
+        task_id: Option<TaskId>,
+        limit: u32,
+    ) -> Result<Vec<Event>, Error> {
+        match task_id {
+            None => read::events_after(&self.read, after, upto, limit).await,
+            Some(task) => read::task_events_after(&self.read, task, after, upto, limit).await,
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What runs: claims, offers, and what attempts have to say until they end.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+use crate::models::{
+    Attempt, ClaimedTask, EVENT_LIMIT_BYTES, OfferId, Outcome, TaskId, TaskStatus,
+};
+use crate::state::error::Error;
+use crate::state::query::tasks;
+use crate::state::store::StateManager;
+use crate::state::writer::batch::Report;
+use crate::state::writer::message::Order;
+use crate::state::writer::waiters::Waiter;
+use crate::terminal::OutputLine;
+
+/// Bytes of an answer in one event: even if JSON takes six for each, it fits.
+const OUTPUT_LIMIT_BYTES: usize = EVENT_LIMIT_BYTES / 8;
+/// How often the end of an attempt is looked for, besides waiting to be told.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
+
+impl StateManager {
+    /// From now on, tasks that may run are started and sent to the returned channel: the standing
+    /// demand for work. First come the attempts that outside workers have had since before the start of
+    /// the service.
+    ///
+    /// # Errors
+    /// When the Writer is gone.
+    pub(crate) async fn claim(&self) -> Result<mpsc::UnboundedReceiver<Vec<ClaimedTask>>, Error> {
+        // Unbounded, because what is in it is already bounded by the limits.
+        let (claims, claimed) = mpsc::unbounded_channel();
+        self.ask(|reply| Order::Claim(claims, reply)).await?;
+        Ok(claimed)
+    }
+
+    /// Ends the demand: what is not started when this returns is not started any more.
+    ///
+    /// # Errors
+    /// When the Writer is gone.
+    pub(crate) async fn stop_claiming(&self) -> Result<(), Error> {
+        self.ask(Order::StopClaiming).await
+    }
+
+    /// Up to `limit` tasks of these processors, which run elsewhere, have somebody to run them. The
+    /// caller chooses the id, so that it can withdraw an offer whose answer it did not wait for.
+    ///
+    /// What may start at once has started before anything that is asked after this returns.
+    ///
+    /// # Errors
+    /// When the Writer is gone.
+    pub(crate) async fn offer(
+        &self,
+        offer: OfferId,
+        processors: Vec<String>,
+        limit: u64,
+    ) -> Result<(), Error> {
+        self.ask(|reply| Order::Offer(offer, processors, limit, reply))
+            .await
+    }
+
+    /// Ends an offer: what is not started for it when this returns is not started any more. Answers
+    /// how many tasks that is.
+    ///
+    /// # Errors
+    /// When the Writer is gone.
+    pub(crate) async fn withdraw(&self, offer: OfferId) -> Result<u64, Error> {
+        self.ask(|reply| Order::Withdraw(offer, reply)).await
+    }
+
+    /// Adds to a running attempt's answer as it grows. Waits while the Writer is behind.
+    ///
+    /// What is too long for one event becomes several, so that listeners get all of it.
+    pub(crate) async fn output(&self, attempt: Attempt, agent: &str, mut text: String) {
+        while let Some(rest) = split_off(&mut text, OUTPUT_LIMIT_BYTES) {
+            self.output_part(attempt, agent, text).await;
+            text = rest;
+        }
+        self.output_part(attempt, agent, text).await;
+    }
+
+    async fn output_part(&self, attempt: Attempt, agent: &str, text: String) {
+        let agent = agent.to_owned();
+        self.report(Report::Output {
+            attempt,
+            agent,
+            text,
+        })
+        .await;
+    }
+
+    /// Sets `context_history.<name>` of a running task. Waits while the Writer is behind.
+    pub(crate) async fn note(&self, attempt: Attempt, name: &str, value: &Value) {
+        let (name, value) = (name.to_owned(), value.to_string());
+        self.report(Report::Note {
+            attempt,
+            name,
+            value,
+        })
+        .await;
+    }
+
+    /// Adds a line to a running attempt's log. Waits while the Writer is behind; a line of an
+    /// attempt that has ended is dropped.
+    pub(crate) async fn log(&self, attempt: Attempt, agent: &str, line: OutputLine) {
+        let agent = agent.to_owned();
+        self.report(Report::Line {
+            attempt,
+            agent,
+            line,
+        })
+        .await;
+    }
+
+    /// Tells those who listen how a line of a running attempt stands that has not ended. It is not stored.
+    /// Waits while the Writer is behind.
+    pub(crate) async fn show_live_line(&self, attempt: Attempt, agent: &str, line: OutputLine) {
+        if !self.bus.has_listeners() {
+            return;
+        }
+        let agent = agent.to_owned();
+        self.report(Report::LiveLine {
+            attempt,
+            agent,
+            line,
+        })
+        .await;
+    }
+
+    /// Sets a running attempt's progress, 0 to 1. Waits while the Writer is behind.
+    pub(crate) async fn set_progress(&self, attempt: Attempt, progress: f64) {
+        self.report(Report::Progress { attempt, progress }).await;
+    }
+
+    /// Hands in how an attempt ended. It is stored sooner or later, whatever the storage does
+    /// meanwhile; if the service dies before that, the attempt counts as interrupted.
+    pub(crate) async fn finish(&self, attempt: Attempt, outcome: Outcome) {
+        self.report(Report::Finished {
+            attempt,
+            outcome,
+            by: None,
+            reply: None,
+        })
+        .await;
+    }
+
+    /// Like [`StateManager::finish`], and waits until it is stored; whether the attempt was still
+    /// running, so that the outcome counts. The journal has it with the name that this handle asks in.
+    pub(crate) async fn finish_and_wait(&self, attempt: Attempt, outcome: Outcome) -> bool {
+        let (reply, answer) = oneshot::channel();
+        self.report(Report::Finished {
+            attempt,
+            outcome,
+            by: self.by.clone(),
+            reply: Some(reply),
+        })
+        .await;
+        answer.await.unwrap_or(false)
+    }
+
+    async fn report(&self, report: Report) {
+        // The Writer is gone only when the process stops; then the attempt counts as interrupted.
+        let _ = self.reports.send(report).await;
+    }
+
+    /// Waits for the end of the attempt that runs at this moment; to be called before what ends it, and
+    /// given to [`StateManager::ended`].
+    pub(crate) fn wait_for_end(&self, task: TaskId) -> Waiter {
+        self.waiters.wait_for(task)
+    }
+
+    /// What the task has become when the end of the attempt is stored: PENDING if it waits again.
+    ///
+    /// # Errors
+    /// When the task cannot be read.
+    pub(crate) async fn ended(&self, mut waiter: Waiter) -> Result<TaskStatus, Error> {
+        loop {
+            if let Ok(Some(status)) = timeout(SECOND_LOOK, waiter.end()).await {
+                return Ok(status);
+            }
+            // Of a row that another program has changed, the journal may tell nothing.
+            match tasks::task_state(&self.read, waiter.task()).await? {
+                Some((TaskStatus::Processing, _)) => {}
+                Some((status, _)) => return Ok(status),
+                None => return Ok(TaskStatus::Failed),
+            }
+        }
+    }
+}
+
+/// What is left of a text beyond `limit` bytes, which is taken away from it.
+fn split_off(text: &mut String, limit: usize) -> Option<String> {
+    if text.len() <= limit {
+        return None;
+    }
+    Some(text.split_off(text.floor_char_boundary(limit)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::state::store::run::split_off;
+
+    #[test]
+    fn a_text_is_split_between_characters() {
+        let mut text = "aé日b".to_owned();
+        assert_eq!(split_off(&mut text, 4).as_deref(), Some("日b"));
+        assert_eq!(text, "aé");
+        assert_eq!(split_off(&mut text, 3), None);
+        assert_eq!(text, "aé");
+    }
+}

@@ -1,0 +1,237 @@
+//! What a written batch means outside the database, and what a batch that could not be written means.
+
+use std::collections::HashSet;
+
+use crate::models::{ClaimedTask, Failure, Outcome, Timestamp};
+use crate::state::dispatch::lanes::LaneName;
+use crate::state::dispatch::lanes::head::Place;
+use crate::state::error::Error;
+use crate::state::journal::entry::JournalEntry;
+use crate::state::journal::read;
+use crate::state::writer::batch::{Accepted, Batch, Plan, Report};
+use crate::state::writer::commit::TxOutput;
+use crate::state::writer::publish::Committed;
+use crate::state::writer::run::Writer;
+
+fn lane_of(task: &ClaimedTask) -> LaneName<'_> {
+    LaneName {
+        processor: &task.processor,
+        key: task.concurrency_key.as_deref(),
+    }
+}
+
+/// A committed batch, before it is settled.
+pub(crate) struct CommittedBatch {
+    pub(crate) plan: Plan,
+    /// JournalEntry number of the first submission.
+    pub(crate) first_seq: i64,
+    /// Submissions that found a place at once.
+    pub(crate) started: Vec<ClaimedTask>,
+    /// Tasks that were waiting before and start.
+    pub(crate) waiting: Vec<ClaimedTask>,
+    /// JournalEntry numbers of tasks about which a report came too late.
+    pub(crate) lost: HashSet<i64>,
+    pub(crate) committed: Committed,
+}
+
+impl CommittedBatch {
+    pub(crate) fn nothing(plan: Plan, time: Timestamp) -> Self {
+        Self {
+            plan,
+            first_seq: 0,
+            started: Vec::new(),
+            waiting: Vec::new(),
+            lost: HashSet::new(),
+            committed: Committed {
+                first_event: 0,
+                rows: Vec::new(),
+                time,
+            },
+        }
+    }
+}
+
+impl Writer {
+    /// The journal rows that were written, and the tasks (by row number) whose change lost its race
+    /// and so was not.
+    pub(crate) async fn rows_written(
+        &mut self,
+        rows: Vec<JournalEntry>,
+        applied: &TxOutput,
+    ) -> (Vec<JournalEntry>, HashSet<i64>) {
+        let mut lost = HashSet::new();
+        if applied.logs == rows.len() as u64 {
+            return (rows, lost);
+        }
+        let (after, upto) = (
+            applied.first_log - 1,
+            applied.first_log + applied.logs as i64 - 1,
+        );
+        let limit = u32::try_from(applied.logs).unwrap_or(u32::MAX);
+        let stored = match read::events_after(&mut self.conn, after, upto, limit).await {
+            Ok(stored) => stored,
+            Err(error) => {
+                // Nothing is told that may not be true; the next look outside tells what is.
+                tracing::warn!(%error, "the journal cannot be read");
+                self.data_version = i64::MIN;
+                return (Vec::new(), lost);
+            }
+        };
+        let mut stored = stored.iter().peekable();
+        let mut written = Vec::with_capacity(rows.len());
+        for row in rows {
+            if stored.next_if(|event| row.is(event)).is_some() {
+                written.push(row);
+            } else {
+                lost.extend(row.guard.map(|guard| guard.attempt.seq));
+            }
+        }
+        (written, lost)
+    }
+
+    /// After the commit: the queue state, the executors, the listeners, the answers, in this order.
+    pub(crate) async fn settle(&mut self, batch: Batch, written: CommittedBatch) {
+        self.writing_works();
+        let CommittedBatch {
+            plan,
+            first_seq,
+            started,
+            waiting,
+            lost,
+            committed,
+        } = written;
+        let now = committed.time;
+        self.count_new(&batch, &plan, first_seq, now);
+        self.count_submitted(&batch, &started, now);
+        for upstream in std::mem::take(&mut self.failed_upstream) {
+            self.resolve(upstream);
+        }
+        let (mut finishers, mut runs) = (Vec::new(), Vec::new());
+        for report in batch.reports {
+            let Report::Finished { attempt, .. } = &report else {
+                continue;
+            };
+            let (attempt, won) = (*attempt, !lost.contains(&attempt.seq));
+            let freed = self.queue_state.remove_running(&attempt).filter(|_| won);
+            runs.extend(self.count_finished(&report, freed, now));
+            self.resolve(attempt.task_id);
+            if let Report::Finished { reply, .. } = report {
+                finishers.extend(reply.map(|reply| (reply, won)));
+            }
+        }
+        self.stats.count(now, runs);
+        for task in &waiting {
+            self.queue_state
+                .lanes
+                .start(lane_of(task), task.attempt.seq);
+        }
+        let mut claimed = started;
+        claimed.extend(waiting);
+        for task in &mut claimed {
+            self.queue_state.add_running(task, now);
+            self.take_offer(task.terms.lease);
+            if task.terms.lease.is_some() {
+                // The worker gets it with the answer to its claim; nobody else needs it.
+                task.content = String::new();
+            }
+        }
+        self.more_to_claim = self.may_claim();
+        if let (Some(claims), false) = (&self.claims, claimed.is_empty()) {
+            // The orchestrator outlives the claims it has asked for.
+            let _ = claims.send(claimed);
+        }
+        self.publish(committed).await;
+        for (reply, won) in finishers {
+            let _ = reply.send(won);
+        }
+        for (submission, (task_id, _)) in batch.submissions.into_iter().zip(plan.tasks) {
+            submission.answer(Ok(Accepted {
+                task_id,
+                created_at: now,
+            }));
+        }
+    }
+
+    /// New tasks that wait: for a place, for their time, or for other tasks.
+    fn count_new(&mut self, batch: &Batch, plan: &Plan, first_seq: i64, now: Timestamp) {
+        let tasks = batch.submissions.iter().zip(&plan.tasks).zip(first_seq..);
+        for ((submission, (_, slot)), seq) in tasks {
+            if !submission.blockers.is_empty() {
+                self.queue_state.blocked += 1;
+                self.queue_state.upstream.extend(&submission.blockers);
+            } else if slot.is_none() {
+                let task = &submission.task;
+                let place = Place::new(task.priority, task.run_at.unwrap_or(now), seq);
+                self.queue_state.lanes.add(submission.lane(), place, now);
+            }
+        }
+    }
+
+    /// Nothing was stored: submitters hear why, reports are held for another try.
+    pub(crate) fn fail(&mut self, batch: Batch, error: Error) -> Result<(), Error> {
+        if matches!(error, Error::Corrupt(_)) {
+            return Err(error);
+        }
+        self.note_failure(&error);
+        for submission in batch.submissions {
+            submission.answer(Err(error.clone()));
+        }
+        if error.is_of_row() {
+            for report in batch.reports {
+                self.replace_refused(report, &error);
+            }
+        } else {
+            self.held.extend(batch.reports);
+        }
+        Ok(())
+    }
+
+    /// Something was stored.
+    pub(crate) fn writing_works(&mut self) {
+        if std::mem::take(&mut self.failing) {
+            self.health.succeeded();
+            tracing::info!("writing works again");
+        }
+    }
+
+    /// Says once that writing fails, until it works again.
+    pub(crate) fn note_failure(&mut self, error: &Error) {
+        self.health.failed(error);
+        if std::mem::replace(&mut self.failing, true) {
+            tracing::debug!(%error, "writing failed again");
+        } else {
+            tracing::warn!(%error, "writing failed; it is tried again");
+        }
+    }
+
+    /// An outcome that the database refuses is replaced by one that it takes.
+    fn replace_refused(&mut self, report: Report, error: &Error) {
+        match report {
+            Report::Finished {
+                attempt,
+                outcome: Outcome::Completed { .. },
+                by,
+                reply,
+            } => {
+                let outcome = Outcome::Failed {
+                    failure: Failure::Error,
+                    error: format!("the result could not be stored: {error}"),
+                };
+                self.held.push(Report::Finished {
+                    attempt,
+                    outcome,
+                    by,
+                    reply,
+                });
+            }
+            Report::Finished { attempt, .. } => {
+                tracing::error!(task_id = %attempt.task_id, %error, "the outcome was refused");
+                self.queue_state.remove_running(&attempt);
+            }
+            Report::Note { attempt, .. } => {
+                tracing::error!(task_id = %attempt.task_id, %error, "a note was refused");
+            }
+            _ => {}
+        }
+    }
+}

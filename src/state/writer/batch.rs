@@ -1,0 +1,263 @@
+//! What one transaction is made of, worked out before it begins. Pure.
+//!
+//! Submissions and reports that arrive together are written together. That is legal because nobody in
+//! a batch has been answered yet: any order of them is an order in which they could have come. A
+//! task that finds a free place, with nobody waiting before it, is inserted as started at once and so
+//! shares its submitter's fsync.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use uuid::Uuid;
+
+use crate::models::{Again, Attempt, NewTask, Outcome, TaskId, Timestamp};
+use crate::state::dispatch::capacity::{Capacity, Slot};
+use crate::state::dispatch::lanes::LaneName;
+use crate::state::dispatch::pending_sql::OwnedLane;
+use crate::state::dispatch::queue_state::QueueState;
+use crate::state::error::Error;
+use crate::terminal::OutputLine;
+
+/// A task that somebody wants accepted.
+pub(crate) struct Submission {
+    pub(crate) task: NewTask,
+    pub(crate) once: Option<IdempotencyKey>,
+    /// Upstream tasks that have not COMPLETED; known once it is admitted.
+    pub(crate) blockers: Vec<TaskId>,
+    /// Nobody, for a task that is one of many that stand or fall together.
+    pub(crate) reply: Option<oneshot::Sender<Result<Accepted, Error>>>,
+    pub(crate) room: Option<Reservation>,
+}
+
+/// What makes a repeated request known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct IdempotencyKey {
+    /// The `Idempotency-Key`.
+    pub(crate) key: String,
+    /// SHA-256 of the request's body.
+    pub(crate) body: [u8; 32],
+}
+
+impl Submission {
+    /// A submission by itself.
+    pub(crate) fn new(task: NewTask) -> Self {
+        Self {
+            task,
+            once: None,
+            blockers: Vec::new(),
+            reply: None,
+            room: None,
+        }
+    }
+
+    pub(crate) fn lane(&self) -> LaneName<'_> {
+        LaneName {
+            processor: &self.task.processor,
+            key: self.task.concurrency_key.as_deref(),
+        }
+    }
+
+    /// Whether nothing but a free place is needed for it to start.
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.blockers.is_empty() && self.task.run_at.is_none_or(|time| time <= now)
+    }
+}
+
+/// A submission's share of the memory that waiting submissions may take; given back when dropped.
+pub(crate) struct Reservation(
+    #[expect(dead_code, reason = "held, not used")] pub(crate) OwnedSemaphorePermit,
+);
+
+/// The answer to a submission: the task is on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Accepted {
+    pub(crate) task_id: TaskId,
+    pub(crate) created_at: Timestamp,
+}
+
+/// What a running attempt says of itself.
+#[derive(Debug)]
+pub(crate) enum Report {
+    Line {
+        attempt: Attempt,
+        agent: String,
+        line: OutputLine,
+    },
+    /// How a line stands that has not ended. It is told and not stored.
+    LiveLine {
+        attempt: Attempt,
+        agent: String,
+        line: OutputLine,
+    },
+    Progress {
+        attempt: Attempt,
+        progress: f64,
+    },
+    /// More of the answer.
+    Output {
+        attempt: Attempt,
+        agent: String,
+        text: String,
+    },
+    /// `value` (JSON) becomes `context_history.<name>`. A processor notes under one name.
+    Note {
+        attempt: Attempt,
+        name: String,
+        value: String,
+    },
+    Finished {
+        attempt: Attempt,
+        outcome: Outcome,
+        /// Who asked for this end, if it was somebody in particular.
+        by: Option<Arc<str>>,
+        /// Hears, when it is stored, whether the attempt was still running.
+        reply: Option<oneshot::Sender<bool>>,
+    },
+}
+
+/// Submissions and reports to be written in one transaction.
+#[derive(Default)]
+pub(crate) struct Batch {
+    pub(crate) submissions: Vec<Submission>,
+    pub(crate) reports: Vec<Report>,
+}
+
+/// What a batch does besides what is reported, and the room that is left for waiting tasks.
+pub(crate) struct Plan {
+    /// One for each submission: its id, and its place if it starts at once.
+    pub(crate) tasks: Vec<(TaskId, Option<Slot>)>,
+    /// Attempts of waiting tasks that are to start.
+    pub(crate) claims: Vec<Claim>,
+    pub(crate) room: Capacity,
+}
+
+/// A waiting task that is to start.
+pub(crate) struct Claim {
+    pub(crate) attempt: Attempt,
+    pub(crate) slot: Slot,
+    /// Its lane, if a rate counts its start.
+    pub(crate) rated: Option<OwnedLane>,
+}
+
+/// Attempts whose tasks wait again; each with who waits for it.
+pub(crate) type Releases = Vec<(Attempt, Again, Option<oneshot::Sender<bool>>)>;
+
+impl Batch {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.submissions.is_empty() && self.reports.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.submissions.len() + self.reports.len()
+    }
+
+    /// The batch as batches of one, in order.
+    pub(crate) fn split(self) -> impl Iterator<Item = Batch> {
+        let submissions = self.submissions.into_iter().map(|submission| Batch {
+            submissions: vec![submission],
+            reports: Vec::new(),
+        });
+        let reports = self.reports.into_iter().map(|report| Batch {
+            submissions: Vec::new(),
+            reports: vec![report],
+        });
+        submissions.chain(reports)
+    }
+
+    /// Decides which submissions start at once. the queue state's lanes must have been advanced to `now`.
+    pub(crate) fn plan(&self, queue_state: &QueueState, now: Timestamp) -> Plan {
+        let mut room = queue_state.room(self.ending(), now);
+        let mut tasks: Vec<_> = self
+            .submissions
+            .iter()
+            .map(|_| (Uuid::now_v7(), None))
+            .collect();
+        // Whoever waits and could start comes first.
+        if !room.closed && !queue_state.can_start(&room) {
+            for index in self.by_priority() {
+                let submission = &self.submissions[index];
+                if submission.is_due(now) {
+                    let bytes = submission.task.content.len();
+                    tasks[index].1 = room.take(queue_state, submission.lane(), bytes);
+                }
+            }
+        }
+        Plan {
+            tasks,
+            claims: Vec::new(),
+            room,
+        }
+    }
+
+    /// Attempts that end with this batch.
+    pub(crate) fn ending(&self) -> impl Iterator<Item = &Attempt> {
+        self.reports.iter().filter_map(|report| match report {
+            Report::Finished { attempt, .. } => Some(attempt),
+            _ => None,
+        })
+    }
+
+    fn by_priority(&self) -> Vec<usize> {
+        let mut order: Vec<_> = (0..self.submissions.len()).collect();
+        order.sort_by_key(|&index| std::cmp::Reverse(self.submissions[index].task.priority));
+        order
+    }
+
+    /// Takes the attempts out whose tasks wait again.
+    pub(crate) fn take_releases(&mut self) -> Releases {
+        let is_release = |report: &mut Report| {
+            matches!(
+                report,
+                Report::Finished {
+                    outcome: Outcome::Again(_),
+                    ..
+                }
+            )
+        };
+        self.reports
+            .extract_if(.., is_release)
+            .filter_map(|report| match report {
+                Report::Finished {
+                    attempt,
+                    outcome: Outcome::Again(again),
+                    reply,
+                    ..
+                } => Some((attempt, again, reply)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Takes the live lines out that nothing in the batch has made old: the next live line of their
+    /// attempt, the line that takes their place, or its end.
+    pub(crate) fn take_live_lines(&mut self) -> Vec<(Attempt, String, OutputLine)> {
+        let is_live = |report: &Report| matches!(report, Report::LiveLine { .. });
+        if !self.reports.iter().any(is_live) {
+            return Vec::new();
+        }
+        let mut shown: Vec<(Attempt, String, OutputLine)> = Vec::new();
+        let mut kept = Vec::with_capacity(self.reports.len());
+        for report in std::mem::take(&mut self.reports) {
+            let newer = match &report {
+                Report::LiveLine { attempt, .. } | Report::Finished { attempt, .. } => {
+                    Some(attempt)
+                }
+                Report::Line { attempt, line, .. } if line.replaces => Some(attempt),
+                _ => None,
+            };
+            if let Some(newer) = newer {
+                shown.retain(|(attempt, ..)| attempt != newer);
+            }
+            match report {
+                Report::LiveLine {
+                    attempt,
+                    agent,
+                    line,
+                } => shown.push((attempt, agent, line)),
+                report => kept.push(report),
+            }
+        }
+        self.reports = kept;
+        shown
+    }
+}

@@ -1,0 +1,422 @@
+//! The SQL that changes something. [`commit`] is a whole transaction of the Writer's, sent as one
+//! command; the others each run one statement inside the caller's transaction.
+//!
+//! Many rows travel as one JSON array (`jsonb_each(?)`), so that a commit costs a handful of statements
+//! whatever its size. Each change of a status carries its guard in the `WHERE`; a row that is not
+//! returned lost a race, which is a normal answer.
+
+pub(in crate::state) mod arrays;
+
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use futures_util::stream::BoxStream;
+use sqlx::sqlite::SqliteQueryResult;
+use sqlx::{Either, SqliteConnection};
+
+use crate::models::{Attempt, ClaimedTask, TaskId, Terms};
+use crate::state::db::text::Text;
+use crate::state::dispatch::due_since::DueKey;
+use crate::state::error::Error;
+pub(crate) use arrays::{
+    FinishAttempt, InsertLog, InsertOnce, InsertStart, InsertTask, SetLease, SetNote, SetProgress,
+};
+
+/// What one transaction of the Writer consists of.
+#[derive(Default)]
+pub(crate) struct TxInput<'a> {
+    /// Tasks to insert, some of them as started at once.
+    pub(crate) tasks: Vec<InsertTask<'a>>,
+    pub(crate) once: Vec<InsertOnce<'a>>,
+    /// Which task waits for which: (upstream, downstream).
+    pub(crate) links: Vec<(TaskId, TaskId)>,
+    pub(crate) progress: Vec<SetProgress>,
+    /// What processors note about their running attempts.
+    pub(crate) notes: Vec<SetNote<'a>>,
+    /// Running attempts that become final.
+    pub(crate) finished: Vec<FinishAttempt<'a>>,
+    /// Row numbers of waiting tasks to start.
+    pub(crate) claims: Vec<i64>,
+    /// SlidingWindow that outside workers get.
+    pub(crate) leases: Vec<SetLease>,
+    /// SlidingWindow that rates look back on.
+    pub(crate) starts: Vec<InsertStart<'a>>,
+    pub(crate) logs: Vec<InsertLog<'a>>,
+}
+
+impl TxInput<'_> {
+    /// Whether there is nothing of what few transactions have.
+    fn are_plain(&self) -> bool {
+        self.once.is_empty()
+            && self.links.is_empty()
+            && self.progress.is_empty()
+            && self.notes.is_empty()
+            && self.leases.is_empty()
+            && self.starts.is_empty()
+            && !self.tasks.iter().any(InsertTask::is_planned)
+    }
+}
+
+/// What a committed transaction answers.
+#[derive(Default)]
+pub(crate) struct TxOutput {
+    /// Row number of the first inserted task; the others follow without a gap, in the order given.
+    pub(crate) first_seq: i64,
+    /// The claimed tasks that were still waiting.
+    pub(crate) claimed: Vec<ClaimedTask>,
+    /// What says since when each of them was due.
+    pub(crate) due: Vec<DueKey>,
+    /// Id of the first journal row; the others follow without a gap, in the order given.
+    pub(crate) first_log: i64,
+    /// Journal rows written: fewer than given if a guard kept some out.
+    pub(crate) logs: u64,
+}
+
+/// Writes one transaction, begin to commit, as a single command to SQLite's thread: on a busy machine
+/// a turn of a thread costs more than the statements.
+pub(crate) async fn commit(
+    conn: &mut SqliteConnection,
+    changes: &TxInput<'_>,
+    now: &str,
+) -> Result<TxOutput, Error> {
+    let applied = run_transaction(conn, changes, now).await;
+    if applied.is_err() {
+        // Fails if SQLite has rolled back by itself, which is as good.
+        let _ = sqlx::query("ROLLBACK").execute(conn).await;
+    }
+    applied
+}
+
+/// Runs all statements of a query, and streams what they answer.
+macro_rules! fetch_many {
+    ($query:expr, $conn:expr) => {{
+        #[expect(
+            deprecated,
+            reason = "several statements in one command are the point, and SQLite's own"
+        )]
+        let answers = $query.fetch_many($conn);
+        answers
+    }};
+}
+
+/// The statements of a transaction, as a query. Those that few transactions need stand in two places of it.
+macro_rules! transaction {
+    ($early:literal, $late:literal, $plain:expr, ($($early_values:expr),*), $finished:expr, $claims:expr,
+     ($($late_values:expr),*), $logs:expr, $now:expr) => {
+        sqlx::query_as!(
+            ClaimedRow,
+            r#"BEGIN IMMEDIATE;
+
+            INSERT INTO tasks (id, content, status, attempt, started_at, processor, priority, tags,
+                               session_id, context_history, max_attempts, created_at, run_at, source)
+            SELECT value ->> 0, value ->> 1,
+                   iif(value ->> 2, 'PROCESSING', 'PENDING'), value ->> 2, iif(value ->> 2, now, NULL),
+                   value ->> 3, value ->> 4, value -> 5, value ->> 6, coalesce(value ->> 7, '{}'),
+                   value ->> 8, now, now, 'api'
+              FROM jsonb_each(?) CROSS JOIN (SELECT ? AS now);"#
+            + $early +
+            r#"
+            UPDATE tasks
+               SET status = ended.value ->> 2, result = ended.value ->> 3,
+                   failure = ended.value ->> 4, error = coalesce(ended.value ->> 5, error),
+                   finished_at = now, leased_until = NULL
+              FROM jsonb_each(?) AS ended CROSS JOIN (SELECT ? AS now)
+             WHERE tasks.seq = ended.value ->> 0 AND tasks.attempt = ended.value ->> 1
+               AND +tasks.status = 'PROCESSING';
+
+            UPDATE tasks
+               SET status = 'PROCESSING', attempt = attempt + 1, started_at = ?, progress = NULL,
+                   leased_until = NULL
+             WHERE seq IN (SELECT value FROM jsonb_each(?)) AND +status = 'PENDING'
+            RETURNING seq AS "seq!", id AS "id!: Text", attempt AS "attempt!",
+                      processor AS "processor!: Text", content AS "content!: Text",
+                      concurrency_key AS "concurrency_key: Text",
+                      coalesce(max_attempts, 1) AS "max_attempts!: i64", uncounted AS "uncounted!",
+                      timeout AS "timeout: f64", upstream IS NOT NULL AS "has_upstream!: bool",
+                      run_at AS "run_at!: Text", source = 'import' AS "is_imported!: bool";"#
+            + $late +
+            r#"
+            INSERT INTO logs (task_id, type, agent, message, data, at)
+            SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4,
+                   coalesce(value ->> 5, now)
+              FROM jsonb_each(?) CROSS JOIN (SELECT ? AS now)
+             WHERE value ->> 6 IS NULL
+                OR EXISTS (SELECT 1 FROM tasks
+                            WHERE seq = value ->> 6 AND attempt = value ->> 7
+                              AND status = value ->> 8 AND coalesce(finished_at, now) = now);
+
+            COMMIT"#,
+            $plain, $now, $($early_values,)* $finished, $now, $now, $claims, $($late_values,)* $logs, $now
+        )
+    };
+}
+
+async fn run_transaction(
+    conn: &mut SqliteConnection,
+    changes: &TxInput<'_>,
+    now: &str,
+) -> Result<TxOutput, Error> {
+    let tasks = serde_json::to_string(&changes.tasks)?;
+    let finished = serde_json::to_string(&changes.finished)?;
+    let claims = serde_json::to_string(&changes.claims)?;
+    let logs = serde_json::to_string(&changes.logs)?;
+    if changes.are_plain() {
+        let plain = transaction!("", "", tasks, (), finished, claims, (), logs, now);
+        return applied(changes, fetch_many!(plain, conn)).await;
+    }
+    // Their order is that of their row numbers, so one statement writes all.
+    let (plain, planned) = match changes.tasks.iter().any(InsertTask::is_planned) {
+        false => (tasks.as_str(), "[]"),
+        true => ("[]", tasks.as_str()),
+    };
+    let once = serde_json::to_string(&changes.once)?;
+    let links = serde_json::to_string(&changes.links)?;
+    let progress = serde_json::to_string(&changes.progress)?;
+    let notes = serde_json::to_string(&changes.notes)?;
+    let leases = serde_json::to_string(&changes.leases)?;
+    let starts = serde_json::to_string(&changes.starts)?;
+    // Those whose time is over go with the next: nobody pays who has no rate.
+    let over = if changes.starts.is_empty() { "" } else { now };
+    let whole = transaction!(
+        r#"
+        INSERT INTO tasks (id, content, status, attempt, started_at, processor, priority, tags,
+                           session_id, context_history, max_attempts, created_at, run_at, timeout,
+                           concurrency_key, unique_key, upstream, blocked, source)
+        SELECT value ->> 0, value ->> 1,
+               iif(value ->> 2, 'PROCESSING', 'PENDING'), value ->> 2, iif(value ->> 2, now, NULL),
+               value ->> 3, value ->> 4, value -> 5, value ->> 6, coalesce(value ->> 7, '{}'),
+               value ->> 8, now, coalesce(value ->> 9, now), value ->> 10, value ->> 11,
+               value ->> 12, value ->> 13, coalesce(value ->> 14, 0), 'api'
+          FROM jsonb_each(?) CROSS JOIN (SELECT ? AS now);
+
+        INSERT INTO idempotency (key, body, task_ids, created_at)
+        SELECT value ->> 0, unhex(value ->> 1), value -> 2, now
+          FROM jsonb_each(?) CROSS JOIN (SELECT ? AS now);
+
+        INSERT OR IGNORE INTO links (upstream, downstream)
+        SELECT value ->> 0, value ->> 1 FROM jsonb_each(?);
+
+        UPDATE tasks SET progress = said.value ->> 2
+          FROM jsonb_each(?) AS said
+         WHERE tasks.seq = said.value ->> 0 AND tasks.attempt = said.value ->> 1
+           AND +tasks.status = 'PROCESSING';
+
+        UPDATE tasks
+           SET context_history = CASE WHEN json_valid(context_history)
+                   THEN json_set(context_history, note.value ->> 2, json(note.value ->> 3))
+                   ELSE context_history END
+          FROM jsonb_each(?) AS note
+         WHERE tasks.seq = note.value ->> 0 AND tasks.attempt = note.value ->> 1
+           AND +tasks.status = 'PROCESSING';
+        "#,
+        r#"
+        UPDATE tasks SET leased_until = leased.value ->> 2
+          FROM jsonb_each(?) AS leased
+         WHERE tasks.id = leased.value ->> 0 AND tasks.attempt = leased.value ->> 1
+           AND +tasks.status = 'PROCESSING';
+
+        DELETE FROM starts WHERE until <= ?;
+
+        INSERT OR IGNORE INTO starts (until, task_id, attempt, at, processor, concurrency_key)
+        SELECT value ->> 0, value ->> 1, value ->> 2, now, value ->> 3, value ->> 4
+          FROM jsonb_each(?) CROSS JOIN (SELECT ? AS now)
+         WHERE value ->> 5 IS NULL
+            OR EXISTS (SELECT 1 FROM tasks
+                        WHERE seq = value ->> 5 AND attempt = value ->> 2
+                          AND +status = 'PROCESSING');
+        "#,
+        plain,
+        (planned, now, once, now, links, progress, notes),
+        finished,
+        claims,
+        (leases, over, starts, now),
+        logs,
+        now
+    );
+    applied(changes, fetch_many!(whole, conn)).await
+}
+
+/// A claimed row, as the transaction returns it.
+struct ClaimedRow {
+    seq: i64,
+    id: Text,
+    attempt: i64,
+    processor: Text,
+    content: Text,
+    concurrency_key: Option<Text>,
+    max_attempts: i64,
+    uncounted: i64,
+    timeout: Option<f64>,
+    has_upstream: bool,
+    run_at: Text,
+    is_imported: bool,
+}
+
+impl ClaimedRow {
+    fn due(&self) -> DueKey {
+        DueKey {
+            seq: self.seq,
+            run_at: self.run_at.time_or_now(),
+            was_held: self.has_upstream || self.uncounted > 0,
+            is_imported: self.is_imported,
+        }
+    }
+
+    fn into_task(self) -> Result<ClaimedTask, Error> {
+        Ok(ClaimedTask {
+            attempt: Attempt {
+                seq: self.seq,
+                task_id: self.id.parse_id()?,
+                number: self.attempt,
+            },
+            content: self.content.into(),
+            processor: self.processor.into(),
+            concurrency_key: self.concurrency_key.map(String::from),
+            terms: Terms {
+                max_attempts: self.max_attempts,
+                uncounted: self.uncounted,
+                timeout: self
+                    .timeout
+                    .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+                has_upstream: self.has_upstream,
+                lease: None,
+            },
+        })
+    }
+}
+
+/// What the statements have answered, once all have run.
+async fn applied(
+    changes: &TxInput<'_>,
+    mut answers: BoxStream<'_, Result<Either<SqliteQueryResult, ClaimedRow>, sqlx::Error>>,
+) -> Result<TxOutput, Error> {
+    let mut done = Vec::with_capacity(13);
+    let (mut claimed, mut due) = (Vec::new(), Vec::new());
+    while let Some(answer) = answers.try_next().await? {
+        match answer {
+            Either::Left(statement) => done.push(statement),
+            Either::Right(row) => {
+                due.push(row.due());
+                claimed.push(row.into_task()?);
+            }
+        }
+    }
+    let (tasks, logs) = match &done[..] {
+        [_begin, tasks, _finished, _claims, logs, _commit] => (tasks, logs),
+        [
+            _begin,
+            _plain,
+            tasks,
+            _once,
+            _links,
+            _progress,
+            _notes,
+            _finished,
+            _claims,
+            _leases,
+            _over,
+            _starts,
+            logs,
+            _commit,
+        ] => (tasks, logs),
+        _ => return Err(Error::Unavailable("a transaction was cut short".to_owned())),
+    };
+    Ok(TxOutput {
+        first_seq: tasks.last_insert_rowid() - changes.tasks.len() as i64 + 1,
+        claimed,
+        due,
+        first_log: logs.last_insert_rowid() - logs.rows_affected() as i64 + 1,
+        logs: logs.rows_affected(),
+    })
+}
+
+/// Appends to the journal, inside a transaction of the caller's; the first row's id. The others follow
+/// it without a gap.
+pub(crate) async fn insert_logs(
+    conn: &mut SqliteConnection,
+    rows: &[InsertLog<'_>],
+    now: &str,
+) -> Result<i64, Error> {
+    let count = rows.len() as i64;
+    let rows = serde_json::to_string(rows)?;
+    let inserted = sqlx::query!(
+        "INSERT INTO logs (task_id, type, agent, message, data, at)
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4,
+                coalesce(value ->> 5, ?2)
+           FROM jsonb_each(?1)",
+        rows,
+        now
+    )
+    .execute(conn)
+    .await?;
+    Ok(inserted.last_insert_rowid() - count + 1)
+}
+
+/// A task that a purge has just failed.
+pub(crate) struct Purged {
+    pub(crate) task_id: TaskId,
+    pub(crate) processor: String,
+    pub(crate) concurrency_key: Option<String>,
+    pub(crate) was_blocked: bool,
+}
+
+/// Fails up to `limit` waiting tasks that arrived not after row `upto`.
+pub(crate) async fn purge_pending(
+    conn: &mut SqliteConnection,
+    upto: i64,
+    limit: i64,
+    error: &str,
+    now: &str,
+) -> Result<Vec<Purged>, Error> {
+    let purged = sqlx::query!(
+        r#"UPDATE tasks SET status = 'FAILED', failure = 'purged', error = ?3, finished_at = ?4
+            WHERE seq IN (SELECT seq FROM tasks
+                           WHERE finished_at IS NULL AND status = 'PENDING' AND seq <= ?1
+                           LIMIT ?2)
+        RETURNING id AS "id!: Text", processor AS "processor!: Text",
+                  concurrency_key AS "concurrency_key: Text",
+                  blocked > 0 AS "was_blocked!: bool""#,
+        upto,
+        limit,
+        error,
+        now
+    )
+    .fetch_all(conn)
+    .await?;
+    purged
+        .into_iter()
+        .map(|row| {
+            Ok(Purged {
+                task_id: row.id.parse_id()?,
+                processor: row.processor.into(),
+                concurrency_key: row.concurrency_key.map(String::from),
+                was_blocked: row.was_blocked,
+            })
+        })
+        .collect()
+}
+
+/// Remembers `value` (JSON) under `key`.
+pub(crate) async fn set_meta(
+    conn: &mut SqliteConnection,
+    key: &str,
+    value: &str,
+) -> Result<(), Error> {
+    sqlx::query!(
+        "INSERT INTO meta (key, value) VALUES (?1, ?2)
+             ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        key,
+        value
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Forgets what is remembered under `key`.
+pub(crate) async fn delete_meta(conn: &mut SqliteConnection, key: &str) -> Result<(), Error> {
+    sqlx::query!("DELETE FROM meta WHERE key = ?1", key)
+        .execute(conn)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,331 @@
+//! A batch as rows: what is written of it, and what its executors get. Pure.
+
+use std::collections::HashMap;
+
+use crate::models::{
+    Attempt, ClaimedTask, Outcome, TaskId, TaskStatus, Terms, Timestamp, TraceContext,
+};
+use crate::state::dispatch::lanes::LaneName;
+use crate::state::dispatch::queue_state::QueueState;
+use crate::state::journal::entry::JournalEntry;
+use crate::state::writer::batch::{Batch, Claim, Plan, Report};
+use crate::state::writer::commit::arrays::{
+    FinishAttempt, InsertOnce, InsertStart, InsertTask, SetLease, SetNote, SetProgress,
+};
+
+impl Batch {
+    /// The rows of the submissions; `histories` are their encoded `context_history`, where they
+    /// have one.
+    pub(crate) fn task_rows<'a>(
+        &'a self,
+        plan: &Plan,
+        histories: &'a [Option<String>],
+    ) -> Vec<InsertTask<'a>> {
+        self.submissions
+            .iter()
+            .zip(&plan.tasks)
+            .zip(histories)
+            .map(|((submission, (id, slot)), history)| {
+                let task = &submission.task;
+                InsertTask {
+                    id: *id,
+                    content: &task.content,
+                    started: slot.is_some(),
+                    processor: &task.processor,
+                    priority: task.priority,
+                    tags: &task.tags,
+                    session_id: task.session_id.as_deref(),
+                    history: history.as_deref(),
+                    max_attempts: task.max_attempts,
+                    run_at: task.run_at,
+                    timeout: task.timeout.map(|timeout| timeout.as_secs_f64()),
+                    concurrency_key: task.concurrency_key.as_deref(),
+                    unique_key: task.unique_key.as_deref(),
+                    upstream: (!task.after.is_empty()).then_some(&task.after),
+                    blocked: submission.blockers.len(),
+                }
+            })
+            .collect()
+    }
+
+    /// Which of the new tasks wait for which others: (upstream, downstream).
+    pub(crate) fn links(&self, plan: &Plan) -> Vec<(TaskId, TaskId)> {
+        let tasks = self.submissions.iter().zip(&plan.tasks);
+        tasks
+            .flat_map(|(submission, (id, _))| {
+                let blockers = submission.blockers.iter();
+                blockers.map(|blocker| (*blocker, *id))
+            })
+            .collect()
+    }
+
+    /// The answers that are to be given again to the same request; those of many tasks at once are one
+    /// answer, kept with the first of them.
+    pub(crate) fn once_rows<'a>(&'a self, plan: &Plan) -> Vec<InsertOnce<'a>> {
+        let keyed = self.submissions.iter().enumerate();
+        keyed
+            .filter_map(|(index, submission)| {
+                let once = submission.once.as_ref()?;
+                let parts = self.submissions[index + 1..].iter();
+                let parts = parts.take_while(|part| part.reply.is_none() && part.once.is_none());
+                let ids = plan.tasks[index..=index + parts.count()].iter();
+                Some(InsertOnce::new(once, ids.map(|(id, _)| *id).collect()))
+            })
+            .collect()
+    }
+
+    /// What the clients sent besides the known fields, and their traces, as `context_history`.
+    pub(crate) fn histories(&self) -> Vec<Option<String>> {
+        let tasks = self.submissions.iter().map(|submission| &submission.task);
+        tasks
+            .map(|task| match (task.request.is_empty(), &task.trace) {
+                (true, None) => None,
+                (is_empty, trace) => Some(history(
+                    (!is_empty).then_some(task.request.as_str()),
+                    trace.as_ref(),
+                )),
+            })
+            .collect()
+    }
+
+    /// The outcomes, all of which make a task final: releases have been taken out.
+    pub(crate) fn finish_rows(&self) -> Vec<FinishAttempt<'_>> {
+        self.reports
+            .iter()
+            .filter_map(|report| match report {
+                Report::Finished {
+                    attempt, outcome, ..
+                } => finish_row(attempt, outcome),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The last progress of each attempt in this batch.
+    pub(crate) fn progress_rows(&self) -> Vec<SetProgress> {
+        let mut last = HashMap::new();
+        for report in &self.reports {
+            if let Report::Progress { attempt, progress } = report {
+                last.insert(attempt, progress);
+            }
+        }
+        last.into_iter()
+            .map(|(attempt, progress)| SetProgress(attempt.seq, attempt.number, *progress))
+            .collect()
+    }
+
+    /// What processors note about their attempts: the last note of each, since a processor notes under one name.
+    pub(crate) fn note_rows(&self) -> Vec<SetNote<'_>> {
+        let mut last = HashMap::new();
+        for report in &self.reports {
+            if let Report::Note {
+                attempt,
+                name,
+                value,
+            } = report
+            {
+                last.insert(attempt, (name, value));
+            }
+        }
+        last.into_iter()
+            .map(|(attempt, (name, value))| {
+                SetNote(attempt.seq, attempt.number, format!("$.{name:?}"), value)
+            })
+            .collect()
+    }
+
+    /// The journal of the batch, in the order in which its changes are told: what was accepted, what
+    /// was reported, what starts.
+    pub(crate) fn journal(
+        &self,
+        plan: &Plan,
+        queue_state: &QueueState,
+        now: &str,
+    ) -> Vec<JournalEntry> {
+        let created = self.submissions.iter().zip(&plan.tasks);
+        let mut rows: Vec<_> = created
+            .map(|(submission, (id, _))| JournalEntry::created(*id, &submission.task, now))
+            .collect();
+        // What is said is told while its attempt holds a place.
+        let told = self.reports.iter().filter(|report| match report {
+            Report::Line { attempt, .. }
+            | Report::Progress { attempt, .. }
+            | Report::Output { attempt, .. } => queue_state.is_running(attempt),
+            Report::Note { .. } | Report::LiveLine { .. } => false,
+            Report::Finished { .. } => true,
+        });
+        rows.extend(told.filter_map(|report| report_row(report, now)));
+        let at_once = plan.tasks.iter().filter(|(_, slot)| slot.is_some());
+        rows.extend(at_once.map(|(id, _)| JournalEntry::started(*id, 1, now)));
+        rows.extend(plan.claims.iter().map(|Claim { attempt, .. }| {
+            JournalEntry::started(attempt.task_id, attempt.number, now)
+                .if_reached(*attempt, TaskStatus::Processing)
+        }));
+        rows
+    }
+
+    /// The starts that rates count, and until when.
+    pub(crate) fn start_rows<'a>(
+        &'a self,
+        plan: &'a Plan,
+        queue_state: &QueueState,
+        now: Timestamp,
+    ) -> Vec<InsertStart<'a>> {
+        let submissions = self.submissions.iter().zip(&plan.tasks);
+        let at_once = submissions.filter(|(_, (_, slot))| slot.is_some());
+        let at_once = at_once.map(|(submission, (id, _))| (submission.lane(), *id, 1, None));
+        let claimed = plan.claims.iter().filter_map(|claim| {
+            let (processor, key) = claim.rated.as_ref()?;
+            let key = key.as_deref();
+            let Attempt {
+                seq,
+                task_id,
+                number,
+            } = claim.attempt;
+            Some((LaneName { processor, key }, task_id, number, Some(seq)))
+        });
+        at_once
+            .chain(claimed)
+            .filter_map(|(lane, task_id, attempt, seq)| {
+                let until = now.after(queue_state.limits().period(lane)?);
+                Some(InsertStart(
+                    until,
+                    task_id,
+                    attempt,
+                    lane.processor,
+                    lane.key,
+                    seq,
+                ))
+            })
+            .collect()
+    }
+
+    /// The starts that outside workers get, and until when.
+    pub(crate) fn lease_rows(plan: &Plan, now: Timestamp) -> Vec<SetLease> {
+        let at_once = plan.tasks.iter();
+        let at_once = at_once.filter_map(|(id, slot)| Some((*id, 1, (*slot)?.lease?)));
+        let claimed = plan.claims.iter().filter_map(|claim| {
+            let Attempt {
+                task_id, number, ..
+            } = claim.attempt;
+            Some((task_id, number, claim.slot.lease?))
+        });
+        at_once
+            .chain(claimed)
+            .map(|(task_id, attempt, lease)| SetLease(task_id, attempt, now.after(lease.length)))
+            .collect()
+    }
+
+    /// The submissions that start at once, as their executors get them; `first_seq` is the row number
+    /// of the first submission.
+    pub(crate) fn started(&self, plan: &Plan, first_seq: i64) -> Vec<ClaimedTask> {
+        self.submissions
+            .iter()
+            .zip(&plan.tasks)
+            .enumerate()
+            .filter_map(|(index, (submission, (task_id, slot)))| {
+                let task = &submission.task;
+                Some(ClaimedTask {
+                    attempt: Attempt {
+                        seq: first_seq + index as i64,
+                        task_id: *task_id,
+                        number: 1,
+                    },
+                    content: task.content.clone(),
+                    processor: task.processor.clone(),
+                    concurrency_key: task.concurrency_key.clone(),
+                    terms: Terms {
+                        max_attempts: task.max_attempts,
+                        uncounted: 0,
+                        timeout: task.timeout,
+                        has_upstream: !task.after.is_empty(),
+                        lease: (*slot)?.lease,
+                    },
+                })
+            })
+            .collect()
+    }
+}
+
+/// `context_history` of these parts, as text: what a client sent is not parsed again.
+fn history(request: Option<&str>, trace: Option<&TraceContext>) -> String {
+    let mut history = String::with_capacity(request.map_or(0, str::len) + 16);
+    if let Some(request) = request {
+        history.push_str("{\"request\":");
+        history.push_str(request);
+    }
+    if let Some(trace) = trace {
+        history.push_str(if history.is_empty() { "{" } else { "," });
+        history.push_str("\"trace\":");
+        let trace = serde_json::to_string(trace);
+        history.push_str(&trace.expect("two texts always encode"));
+    }
+    history.push('}');
+    history
+}
+
+fn finish_row<'a>(attempt: &Attempt, outcome: &'a Outcome) -> Option<FinishAttempt<'a>> {
+    let (seq, number) = (attempt.seq, attempt.number);
+    match outcome {
+        Outcome::Completed { result } => Some(FinishAttempt(
+            seq,
+            number,
+            TaskStatus::Completed.as_str(),
+            Some(result),
+            None,
+            None,
+        )),
+        Outcome::Failed { failure, error } => Some(FinishAttempt(
+            seq,
+            number,
+            TaskStatus::Failed.as_str(),
+            None,
+            Some(failure.as_str()),
+            Some(error),
+        )),
+        Outcome::Again(_) => None,
+    }
+}
+
+fn report_row(report: &Report, now: &str) -> Option<JournalEntry> {
+    match report {
+        Report::Line {
+            attempt,
+            agent,
+            line,
+        } => Some(JournalEntry::line(
+            attempt.task_id,
+            agent.clone(),
+            line.clone(),
+        )),
+        Report::Output {
+            attempt,
+            agent,
+            text,
+        } => Some(JournalEntry::output(attempt.task_id, agent.clone(), text)),
+        Report::Progress { attempt, progress } => {
+            Some(JournalEntry::progress(attempt.task_id, *progress))
+        }
+        Report::Note { .. } | Report::LiveLine { .. } => None,
+        Report::Finished {
+            attempt,
+            outcome,
+            by,
+            ..
+        } => {
+            let (row, status) = match outcome {
+                Outcome::Completed { result } => (
+                    JournalEntry::completed(attempt.task_id, result, now),
+                    TaskStatus::Completed,
+                ),
+                Outcome::Failed { failure, error } => (
+                    JournalEntry::failed(attempt.task_id, *failure, error, now),
+                    TaskStatus::Failed,
+                ),
+                // Taken out before.
+                Outcome::Again(_) => return None,
+            };
+            Some(row.by(by.as_deref()).if_reached(*attempt, status))
+        }
+    }
+}
