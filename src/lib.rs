@@ -53,6 +53,8 @@ mod config;
 mod doctor;
 mod dump;
 mod events;
+#[cfg(test)]
+mod generated;
 mod hive;
 mod logging;
 mod metrics;
