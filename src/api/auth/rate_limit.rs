@@ -1,0 +1,106 @@
+//! How much one client may ask: the requests of a token or an address, and wrong tokens from an address.
+//!
+//! While too many wrong tokens come from an address, tokens that it sends are not even looked at, so that a
+//! right guess looks like a wrong one. Those that were let in from there lately go on: one wrong program
+//! on a machine, or a stranger behind the same proxy, does not lock the others out.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::access::{Key, Network};
+use crate::api::auth::caller::Caller;
+use crate::api::auth::token_bucket::Buckets;
+use crate::api::error::ApiError;
+use crate::config::Rate;
+
+/// Wrong tokens that may come from one address.
+const FAILURES: Rate = Rate {
+    starts: 20,
+    per: Duration::from_secs(60),
+};
+/// Warnings of too many wrong tokens, whatever the address.
+const WARNINGS: Rate = Rate {
+    starts: 5,
+    per: Duration::from_secs(300),
+};
+
+/// What clients have used up.
+#[derive(Debug)]
+pub(crate) struct Quota {
+    requests: Buckets<Client>,
+    failures: Buckets<Network>,
+    warnings: Buckets<()>,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Client {
+    Token(Arc<str>),
+    Network(Network),
+}
+
+impl Quota {
+    /// Nobody has asked anything.
+    pub(crate) fn new() -> Self {
+        Self {
+            requests: Buckets::new(),
+            failures: Buckets::new(),
+            warnings: Buckets::new(),
+        }
+    }
+
+    /// Counts a request of this caller, or from this address if it is nobody in particular.
+    pub(crate) fn request(
+        &self,
+        caller: Option<&Caller>,
+        from: IpAddr,
+        rate: Rate,
+    ) -> Result<(), ApiError> {
+        let client = match caller.and_then(Caller::name) {
+            Some(name) => Client::Token(name),
+            None => Client::Network(Network::of(from)),
+        };
+        let taken = self.requests.take(client, rate);
+        taken.map_err(|wait| too_many(format!("More than {rate} requests."), wait))
+    }
+
+    /// What the token of a request opens: `found`, or nothing while too many wrong ones come from there.
+    pub(crate) fn judge(
+        &self,
+        found: Option<Arc<Key>>,
+        from: IpAddr,
+    ) -> Result<Arc<Key>, ApiError> {
+        let network = Network::of(from);
+        if let Some(key) = found.as_ref().filter(|key| key.is_at_home(network)) {
+            key.mark_used();
+            return Ok(Arc::clone(key));
+        }
+        if let Some(wait) = self.failures.empty_for(&network, FAILURES) {
+            return Err(self.too_many_failures(from, wait));
+        }
+        match found {
+            Some(key) => {
+                key.settle(network);
+                key.mark_used();
+                Ok(key)
+            }
+            None => match self.failures.take(network, FAILURES) {
+                Ok(()) => Err(ApiError::InvalidToken(WRONG_TOKEN)),
+                Err(wait) => Err(self.too_many_failures(from, wait)),
+            },
+        }
+    }
+
+    fn too_many_failures(&self, from: IpAddr, wait: Duration) -> ApiError {
+        if self.warnings.take((), WARNINGS).is_ok() {
+            tracing::warn!(%from, "too many wrong tokens; more than {FAILURES} are not looked at");
+        }
+        too_many(format!("More than {FAILURES} wrong tokens."), wait)
+    }
+}
+
+const WRONG_TOKEN: &str = "The token is unknown, or was revoked.";
+
+fn too_many(what: String, wait: Duration) -> ApiError {
+    ApiError::TooMany(what, wait)
+}

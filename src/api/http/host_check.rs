@@ -1,0 +1,215 @@
+//! Keeps strangers' web pages away from the queue.
+//!
+//! A browser lets any page send simple requests to localhost, and a host name of the attacker's may be
+//! made to point there (DNS rebinding). Programs send neither `Origin` nor `Sec-Fetch-Site`. A browser
+//! sends `Origin` with every change and every socket, and `Sec-Fetch-Site` with every request to localhost
+//! or over TLS, so that a page cannot even have a picture of ours fetched, and hold a long poll by it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, Method, StatusCode, header};
+
+use crate::api::auth::caller::Visit;
+use crate::api::auth::permissions;
+use crate::api::auth::permissions::Need;
+use crate::api::error::ApiError;
+use crate::hive::nodes::host_name;
+
+/// The names under which the service may be addressed, besides those of the setting `hosts`.
+#[derive(Clone, Debug)]
+pub(crate) enum Hosts {
+    /// Bound to loopback: `localhost` and loopback addresses only.
+    Loopback,
+    /// Bound to another address where no token is asked for: addresses, which no attacker's name server
+    /// can make point elsewhere, `localhost` and the machine's name.
+    Own { machine: Arc<str> },
+    /// Bound to another address where tokens are asked for: any name, since it may have many, and under a
+    /// foreign one a browser has no cookie.
+    Any,
+}
+
+impl Hosts {
+    /// The names that fit an address the service is bound to; `is_open` where no token is asked for.
+    pub(crate) fn of(address: IpAddr, is_open: bool) -> Self {
+        if address.to_canonical().is_loopback() {
+            Self::Loopback
+        } else if is_open {
+            let machine = host_name().into();
+            Self::Own { machine }
+        } else {
+            Self::Any
+        }
+    }
+
+    fn admit(&self, authority: &str, names: &[String]) -> bool {
+        let host = host_of(authority);
+        let host = host.strip_suffix('.').unwrap_or(host);
+        let is_listed = || names.iter().any(|name| name.eq_ignore_ascii_case(host));
+        match self {
+            Self::Any => true,
+            Self::Loopback => is_loopback(host) || is_listed(),
+            Self::Own { machine } => {
+                is_loopback(host)
+                    || host.parse::<IpAddr>().is_ok()
+                    || host.eq_ignore_ascii_case(machine)
+                    || is_listed()
+            }
+        }
+    }
+
+    fn refusal(&self) -> &'static str {
+        match self {
+            Self::Loopback => LOOPBACK_ONLY,
+            Self::Own { .. } | Self::Any => OWN_NAMES_ONLY,
+        }
+    }
+}
+
+const LOOPBACK_ONLY: &str = "This service listens on loopback and answers to localhost only, and to the names of \
+                             the setting `hosts`; the request names another host.";
+const OWN_NAMES_ONLY: &str = "This service asks for no token, so it answers to addresses, localhost, the \
+                              machine's name and the names of the setting `hosts` only; the request \
+                              names another host.";
+
+/// Whether the request may pass: the error is for one that a page of another origin makes, or one
+/// under a name that is neither ours nor among the `names` of the settings. Pages of an origin that the
+/// settings let in pass; their `Origin` has to say so.
+pub(crate) fn check(hosts: &Hosts, names: &[String], visit: &Visit) -> Result<(), ApiError> {
+    let headers = visit.headers;
+    let host = headers
+        .get(header::HOST)
+        .map(|host| host.to_str().unwrap_or_default());
+    if host.is_some_and(|host| !hosts.admit(host, names)) {
+        return Err(forbidden(hosts.refusal()));
+    }
+    if visit.is_foreign {
+        return Ok(());
+    }
+    if headers.contains_key(header::ORIGIN) && !is_own_page(headers) {
+        return Err(forbidden(
+            "The request comes from a page of another origin.",
+        ));
+    }
+    if !is_of_this_site(headers) && !is_link(visit) {
+        return Err(forbidden("The request comes from a page of another site."));
+    }
+    Ok(())
+}
+
+/// Whether a browser says that our own page asks, or its user; a program says nothing. What is neither is
+/// foreign, in words that are yet to be invented too: `same-site` is another port or name of our host.
+fn is_of_this_site(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").map(|site| site.as_bytes());
+    matches!(site, None | Some(b"same-origin" | b"none"))
+}
+
+/// Whether it is a link somebody followed, to what is open to anybody. The page with the link sees nothing
+/// of the answer.
+fn is_link(visit: &Visit) -> bool {
+    let says = |name, word: &[u8]| {
+        let value = visit.headers.get(name);
+        value.is_some_and(|value| value.as_bytes() == word)
+    };
+    visit.method == Method::GET
+        && says("sec-fetch-mode", b"navigate")
+        && says("sec-fetch-dest", b"document")
+        && permissions::of(visit.method, visit.path) == Need::Nothing
+}
+
+/// Whether the `Origin` is the host that is asked.
+pub(crate) fn is_own_page(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let authority = text(header::ORIGIN).and_then(|origin| origin.split_once("://"));
+    authority.is_some_and(|(_, authority)| Some(authority) == text(header::HOST))
+}
+
+fn forbidden(detail: &str) -> ApiError {
+    ApiError::Status(StatusCode::FORBIDDEN, detail.to_owned())
+}
+
+/// The host of `host:port`, `[v6]:port` or `host`.
+fn host_of(authority: &str) -> &str {
+    if let Some(rest) = authority.strip_prefix('[') {
+        return rest.split(']').next().unwrap_or_default();
+    }
+    authority
+        .rsplit_once(':')
+        .map_or(authority, |(host, _)| host)
+}
+
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.to_ascii_lowercase().ends_with(".localhost")
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                (
+                    header::HeaderName::from_static(name),
+                    value.parse().unwrap(),
+                )
+            })
+            .collect()
+    }
+
+    fn allowed(method: Method, pairs: &[(&'static str, &str)]) -> bool {
+        let visit = Visit {
+            method: &method,
+            path: "/api/v1/tasks",
+            headers: &headers(pairs),
+            from: IpAddr::from([127, 0, 0, 1]),
+            is_foreign: false,
+        };
+        check(&Hosts::Loopback, &[], &visit).is_ok()
+    }
+
+    #[test]
+    fn programs_and_own_pages_pass() {
+        assert!(allowed(Method::POST, &[("host", "127.0.0.1:8000")]));
+        assert!(allowed(Method::POST, &[("host", "[::1]:8000")]));
+        assert!(allowed(Method::POST, &[]));
+        let own = [
+            ("host", "localhost:8000"),
+            ("origin", "http://localhost:8000"),
+            ("sec-fetch-site", "same-origin"),
+        ];
+        assert!(allowed(Method::POST, &own));
+    }
+
+    #[test]
+    fn strangers_do_not() {
+        assert!(!allowed(
+            Method::POST,
+            &[
+                ("host", "127.0.0.1:8000"),
+                ("origin", "https://evil.example")
+            ]
+        ));
+        assert!(!allowed(
+            Method::POST,
+            &[("host", "127.0.0.1:8000"), ("origin", "null")]
+        ));
+        assert!(!allowed(
+            Method::POST,
+            &[("host", "127.0.0.1:8000"), ("sec-fetch-site", "cross-site")]
+        ));
+        assert!(!allowed(Method::GET, &[("host", "evil.example:8000")]));
+        assert!(!allowed(
+            Method::GET,
+            &[
+                ("host", "127.0.0.1:8000"),
+                ("origin", "http://localhost:3000")
+            ]
+        ));
+    }
+}

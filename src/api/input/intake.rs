@@ -1,0 +1,263 @@
+//! What bodies may cost everybody else: memory while they arrive, and time while they are read.
+//!
+//! A body up to [`SMALL_BYTES`] is read where it arrives. A larger one counts: all of them together have
+//! [`Intake`]'s room, from the first byte until the last copy of the body is dropped, and each is parsed on
+//! a thread of its own behind a gate, so that requests that are quickly answered never wait for it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::error::ApiError;
+
+/// Bodies up to this size are read on the spot.
+pub(crate) const SMALL_BYTES: usize = 64 * 1024;
+/// Large bodies that are parsed at a time.
+const PARSERS: usize = 2;
+/// Bodies of the largest size that there is room for.
+const LARGEST_BODIES: usize = 8;
+/// A body of which nothing has come for so long gives way to others when there is no room left.
+const STALLED: Duration = Duration::from_secs(1);
+
+/// The gate and the room for large bodies.
+pub(crate) struct Intake {
+    parsers: Arc<Semaphore>,
+    room: Arc<Room>,
+}
+
+struct Room {
+    bytes: usize,
+    uploads: Mutex<Uploads>,
+}
+
+#[derive(Default)]
+struct Uploads {
+    /// Bytes of all of them.
+    bytes: usize,
+    next: u64,
+    open: HashMap<u64, State>,
+}
+
+/// A body that has more than [`SMALL_BYTES`].
+struct State {
+    bytes: usize,
+    /// When something of it came last; `None` once all of it is here.
+    moved: Option<Instant>,
+    evicted: CancellationToken,
+}
+
+/// A large body's part of the room.
+pub(crate) struct Upload {
+    room: Arc<Room>,
+    id: u64,
+    /// It stalls and others need its room.
+    pub(crate) evicted: CancellationToken,
+}
+
+/// A body that holds its part of the room as long as it is there.
+struct Held {
+    bytes: Vec<u8>,
+    _upload: Upload,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Intake {
+    /// Room for a few bodies of this size.
+    pub(crate) fn new(body_limit_bytes: usize) -> Self {
+        let bytes = LARGEST_BODIES.saturating_mul(body_limit_bytes.max(1024 * 1024));
+        Self {
+            parsers: Arc::new(Semaphore::new(PARSERS)),
+            room: Arc::new(Room {
+                bytes,
+                uploads: Mutex::default(),
+            }),
+        }
+    }
+
+    /// What `read` makes of a body: at once if it is small, on a thread of its own if it is large.
+    pub(crate) async fn parse<T: Send + 'static>(
+        &self,
+        body: &Bytes,
+        read: impl FnOnce(&[u8]) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        if body.len() <= SMALL_BYTES {
+            return read(body);
+        }
+        let turn = Arc::clone(&self.parsers).acquire_owned().await;
+        let turn = turn.expect("the gate is never closed");
+        let body = body.clone();
+        let parsed = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            read(&body)
+        });
+        parsed
+            .await
+            .map_err(|error| ApiError::Internal(error.to_string()))?
+    }
+
+    /// A body that has become large.
+    pub(crate) fn upload(&self) -> Upload {
+        let mut uploads = self.room.lock();
+        let id = uploads.next;
+        uploads.next += 1;
+        let evicted = CancellationToken::new();
+        let state = State {
+            bytes: 0,
+            moved: Some(Instant::now()),
+            evicted: evicted.clone(),
+        };
+        uploads.open.insert(id, state);
+        Upload {
+            room: Arc::clone(&self.room),
+            id,
+            evicted,
+        }
+    }
+}
+
+impl Room {
+    fn lock(&self) -> MutexGuard<'_, Uploads> {
+        self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Uploads {
+    /// Takes the room of the body that has stalled longest; whether there was one.
+    fn evict(&mut self, id: u64, now: Instant) -> bool {
+        let others = self.open.iter_mut().filter(|(other, _)| **other != id);
+        let arriving = others.filter_map(|(_, state)| state.moved.map(|moved| (moved, state)));
+        let stalled = arriving.filter(|(moved, _)| now.duration_since(*moved) >= STALLED);
+        let Some((_, longest)) = stalled.min_by_key(|(moved, _)| *moved) else {
+            return false;
+        };
+        longest.evicted.cancel();
+        longest.moved = None;
+        self.bytes -= std::mem::take(&mut longest.bytes);
+        true
+    }
+}
+
+impl Upload {
+    /// Room for more of the body.
+    ///
+    /// # Errors
+    /// When there is none and nobody gives way.
+    pub(crate) fn grow(&self, bytes: usize) -> Result<(), ApiError> {
+        let now = Instant::now();
+        let mut uploads = self.room.lock();
+        while uploads.bytes + bytes > self.room.bytes {
+            if !uploads.evict(self.id, now) {
+                let detail = "Too many large request bodies arrive at once. Try again in a moment.";
+                return Err(ApiError::Unavailable(detail.to_owned()));
+            }
+        }
+        uploads.bytes += bytes;
+        if let Some(state) = uploads.open.get_mut(&self.id) {
+            state.bytes += bytes;
+            state.moved = Some(now);
+        }
+        Ok(())
+    }
+
+    /// The whole body, which keeps its room until it is dropped.
+    pub(crate) fn finish(self, bytes: Vec<u8>) -> Bytes {
+        if let Some(state) = self.room.lock().open.get_mut(&self.id) {
+            state.moved = None;
+        }
+        Bytes::from_owner(Held {
+            bytes,
+            _upload: self,
+        })
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        let mut uploads = self.room.lock();
+        if let Some(state) = uploads.open.remove(&self.id) {
+            uploads.bytes -= state.bytes;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1024 * 1024;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_stalls_gives_way_and_one_that_has_arrived_does_not() {
+        let intake = Intake::new(MIB);
+        let whole = intake.upload();
+        whole.grow(4 * MIB).unwrap();
+        let body = whole.finish(vec![0; 4 * MIB]);
+        let stalled = intake.upload();
+        stalled.grow(3 * MIB).unwrap();
+        let other = intake.upload();
+        // Nobody has stalled yet.
+        assert!(other.grow(2 * MIB).is_err());
+        assert!(!stalled.evicted.is_cancelled());
+        tokio::time::advance(STALLED).await;
+        other.grow(2 * MIB).unwrap();
+        assert!(stalled.evicted.is_cancelled());
+        assert!(other.grow(3 * MIB).is_err());
+        drop(stalled);
+        // A copy keeps the room too.
+        let copy = body.slice(1..);
+        drop(body);
+        assert!(other.grow(3 * MIB).is_err());
+        drop(copy);
+        other.grow(6 * MIB).unwrap();
+        drop(other);
+        assert_eq!(intake.room.lock().bytes, 0);
+    }
+
+    #[tokio::test]
+    async fn large_bodies_are_parsed_a_few_at_a_time_and_small_ones_on_the_spot() {
+        let intake = Arc::new(Intake::new(MIB));
+        let large = Bytes::from(vec![b' '; SMALL_BYTES + 1]);
+        let (began, mut begun) = tokio::sync::mpsc::unbounded_channel();
+        let mut ends = Vec::new();
+        let parses: Vec<_> = (0..PARSERS + 1)
+            .map(|_| {
+                let (end, ended) = std::sync::mpsc::channel::<()>();
+                ends.push(end);
+                let (intake, large, began) = (Arc::clone(&intake), large.clone(), began.clone());
+                tokio::spawn(async move {
+                    let read = move |body: &[u8]| {
+                        began.send(()).unwrap();
+                        let _ = ended.recv();
+                        Ok(body.len())
+                    };
+                    intake.parse(&large, read).await.unwrap()
+                })
+            })
+            .collect();
+        for _ in 0..PARSERS {
+            begun.recv().await.unwrap();
+        }
+        // This thread is free, and a small body does not wait for the gate.
+        let small = Bytes::from_static(b"{}");
+        let parsed = intake.parse(&small, |body| Ok(body.len())).await;
+        assert_eq!(parsed.unwrap(), 2);
+        assert!(
+            begun.try_recv().is_err(),
+            "one more than the gate lets through"
+        );
+        drop(ends);
+        for parse in parses {
+            assert_eq!(parse.await.unwrap(), SMALL_BYTES + 1);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What a token must be good for, as [`needs`] has it, in the document.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use crate::api::auth::permissions;
+use crate::api::auth::permissions::Need;
+use crate::api::openapi::Call;
+
+/// Adds who may make this call.
+pub(crate) fn add(method: &Method, path: &str, call: &mut Call) {
+    let Need::Token { role, confined } = permissions::of(method, path) else {
+        // Said, so that nobody takes it for forgotten.
+        call.insert("security".to_owned(), json!([]));
+        return;
+    };
+    let roles = [role.as_str()];
+    let security = json!([{ "bearer": roles }, { "cookie": roles }]);
+    call.insert("security".to_owned(), security);
+    let confined = match confined {
+        true => "a token that is for some processors alone will do",
+        false => "a token that is for some processors alone is refused",
+    };
+    let mut words = call
+        .get("description")
+        .and_then(Value::as_str)
+        .map(|words| format!("{words}\n\n"))
+        .unwrap_or_default();
+    words.push_str(&format!(
+        "Needs the role `{role}` or a higher one; {confined}."
+    ));
+    call.insert("description".to_owned(), json!(words));
+}
+
+/// The ways in which a token is sent.
+pub(crate) fn schemes() -> Value {
+    json!({
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A token: `venom token create NAME` makes one.",
+        },
+        "cookie": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "venom_token",
+            "description": "A browser's login: `POST /api/v1/login` sets it. A change needs the header \
+                `X-CSRF-Token` too, with what `GET /api/v1/session` says.",
+        },
+    })
+}

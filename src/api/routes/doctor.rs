@@ -1,0 +1,42 @@
+//! Is everything as the service needs it?
+
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+
+use crate::api::context::Shared;
+use crate::api::error::{ApiError, Refusal};
+use crate::api::input::query::Query;
+use crate::api::openapi::parameters;
+use crate::doctor::{Busy, Report};
+
+/// Is everything as the service needs it?
+///
+/// The settings and where each comes from, the disk, the clock, the files; with `full` the whole database
+/// is read, for one caller at a time.
+#[utoipa::path(
+    get, path = "/api/v1/doctor", tag = "Service", operation_id = "get_doctor",
+    params(parameters::FullParameter),
+    responses(
+        (status = 200, description = "What was found", body = Report),
+        (status = 409, description = "The database is being read for somebody else", body = Refusal),
+    ),
+)]
+pub(crate) async fn doctor(
+    State(api): Shared,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Report>, ApiError> {
+    let query = Query::parse(query.as_deref(), &["full"])?;
+    let full = query.get("full", "bool_parsing", "true or false")?;
+    Ok(Json(match full.unwrap_or(false) {
+        true => api.doctor.read_through().await?,
+        false => api.doctor.glance().await,
+    }))
+}
+
+impl From<Busy> for ApiError {
+    fn from(_: Busy) -> Self {
+        let detail = "The database is being read to its end for somebody else; try again later.";
+        Self::Status(StatusCode::CONFLICT, detail.to_owned())
+    }
+}

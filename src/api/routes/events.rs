@@ -1,0 +1,334 @@
+//! `WS /ws/events`: the journal as it grows.
+//!
+//! Each socket is one [`Feed`] and writes at its own pace. What is queued for a listener that does
+//! not read is bounded: one delivery, the socket's write buffer, and the kernel's. It watches the
+//! stop itself, because an upgraded connection is out of the server's hands.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::{Extension, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::response::Response;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use futures_util::stream::SplitStream;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::json;
+use tokio::time::{Instant, timeout};
+use tokio_tungstenite::tungstenite::Error as SocketError;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+
+use crate::api::auth::caller::Caller;
+use crate::api::context::{Api, Shared};
+use crate::api::error::{ApiError, Problem, Refusal};
+use crate::api::http::server::Place;
+use crate::api::input::query::Query;
+use crate::api::openapi::parameters;
+use crate::events::{Delivery, Feed, Filter};
+use crate::models::{Event, EventType, FIRST_FRAME_MESSAGE, TaskId, Timestamp};
+use crate::state::{Error, StateManager};
+
+/// What pages name beside their token where they can send no header: a browser wants one of the protocols
+/// that it has offered.
+const PROTOCOL: &str = "venom.events";
+
+/// How often a silent connection is probed.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+/// A listener that takes nothing, or answers no ping, for this many steps (a minute) is given up.
+const PATIENCE_STEPS: u32 = 12;
+const PATIENCE_STEP: Duration = Duration::from_secs(5);
+/// Time for the last words at a stop.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// Bytes a socket may collect before they are written.
+const WRITE_BUFFER_BYTES: usize = 16 * 1024;
+/// Listeners have nothing to say; what is larger is no pong.
+const INCOMING_LIMIT_BYTES: usize = 4096;
+/// Room for what a listener says; each socket takes it at once, and the library's default is 128 KiB.
+const READ_BUFFER_BYTES: usize = 1024;
+
+/// Everything that happens, by WebSocket.
+///
+/// One JSON text frame an event: `id` (it grows), `type`, `agent`, `message`, `timestamp` and `data`. The
+/// first is a `SYSTEM_LOG` that says hello. A listener that is too slow is told what it missed
+/// (`EVENTS_MISSED` with `data.from` and `data.to`) and can ask for it with `since`. A frame is at most 1 MiB: longer
+/// texts are cut, and `data.truncated` has the number of characters of each. A token that is for some
+/// processors hears of one task of them at a time.
+#[utoipa::path(
+    get, path = "/ws/events", tag = "Events", operation_id = "listen",
+    params(parameters::EventParameters),
+    responses(
+        (status = 101, description = "The connection is a WebSocket from here on"),
+        (status = 404, description = "There is no such task for this token", body = Refusal),
+        (status = 400, description = "The header `Sec-WebSocket-Key` is missing or wrong", body = Refusal),
+        (status = 426, description = "The request asks for no WebSocket", body = Refusal),
+    ),
+)]
+pub(crate) async fn socket(
+    State(api): Shared,
+    caller: Caller,
+    uri: Uri,
+    headers: HeaderMap,
+    Extension(place): Extension<Place>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, ApiError> {
+    let query = Query::parse(uri.query(), &["since", "types", "task_id"])?;
+    let since = query.get("since", "int_parsing", "an event id, a whole number")?;
+    let filter = Filter {
+        types: types(&query)?,
+        task_id: query.get("task_id", "uuid_parsing", "a valid UUID")?,
+    };
+    match filter.task_id {
+        None => caller.check_whole()?,
+        Some(task) if caller.is_strange(&api.state, task).await? => {
+            return Err(ApiError::NotFound("Task not found"));
+        }
+        Some(_) => {}
+    }
+    let upgrade = upgrade.map_err(|rejection| match rejection {
+        WebSocketUpgradeRejection::WebSocketKeyHeaderMissing(_) => no_key(),
+        _ => ApiError::NoWebSocket,
+    })?;
+    if !is_key(headers.get(header::SEC_WEBSOCKET_KEY)) {
+        return Err(no_key());
+    }
+    let task_id = filter.task_id;
+    let feed = Feed::new(api.state.bus(), api.state.clone(), filter, since);
+    Ok(upgrade
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
+        .max_message_size(INCOMING_LIMIT_BYTES)
+        .protocols([PROTOCOL])
+        .on_upgrade(async move |socket| {
+            let listeners = api.listeners.clone();
+            listeners.spawn(async move {
+                let told = Told {
+                    feed,
+                    caller: caller.clone(),
+                    task_id,
+                };
+                talk(socket, told, caller, api).await;
+                drop(place);
+            });
+        }))
+}
+
+fn no_key() -> ApiError {
+    let detail = "The header Sec-WebSocket-Key should be 16 bytes in base64.".to_owned();
+    ApiError::Status(StatusCode::BAD_REQUEST, detail)
+}
+
+fn is_key(key: Option<&HeaderValue>) -> bool {
+    let decoded = key.and_then(|key| BASE64_STANDARD.decode(key.as_bytes()).ok());
+    decoded.is_some_and(|bytes| bytes.len() == 16)
+}
+
+fn types(query: &Query) -> Result<Option<std::collections::HashSet<EventType>>, ApiError> {
+    let Some(names) = query.text("types") else {
+        return Ok(None);
+    };
+    let types = names
+        .split(',')
+        .map(|name| {
+            name.trim().parse().map_err(|error| {
+                let msg = format!("Input should be event types, separated by commas: {error}");
+                ApiError::from(Problem::new("enum", &["query", "types"], msg, json!(names)))
+            })
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Some(types))
+}
+
+/// What one listener is told, and who it is.
+struct Told {
+    feed: Feed<StateManager>,
+    caller: Caller,
+    /// The one task that it hears of, if it asked for one.
+    task_id: Option<TaskId>,
+}
+
+impl Told {
+    /// Whether the task is none of the listener's business any more: what is made anew under its id may be
+    /// another processor's.
+    async fn is_strange(&self, api: &Api) -> Result<bool, Error> {
+        match self.task_id {
+            Some(task) => self.caller.is_strange(&api.state, task).await,
+            None => Ok(false),
+        }
+    }
+}
+
+fn unreadable(error: Error) -> Ended {
+    tracing::warn!(%error, "the journal cannot be read for a listener");
+    Ended::Because(close_code::ERROR, "the journal cannot be read")
+}
+
+/// Serves one listener until it leaves, is given up, loses its token, or the service stops.
+async fn talk(socket: WebSocket, told: Told, caller: Caller, api: Arc<Api>) {
+    let (mut sink, mut stream) = socket.split();
+    let ended = tokio::select! {
+        ended = speak(&mut sink, told, &api) => ended,
+        ended = listen(&mut stream) => ended,
+        () = caller.revoked() => Ended::Because(close_code::POLICY, "the token was revoked"),
+    };
+    let goodbye = async {
+        if let Ended::Because(code, reason) = ended {
+            let reason = reason.into();
+            let close = Message::Close(Some(CloseFrame { code, reason }));
+            let _ = sink.send(close).await;
+        }
+        sink.close().await
+    };
+    let _ = timeout(FAREWELL, goodbye).await;
+}
+
+/// Takes what the listener says, which is nothing but pongs, until it leaves or breaks the rules.
+async fn listen(stream: &mut SplitStream<WebSocket>) -> Ended {
+    // Pongs arrive at least as often as pings are sent; anything counts as a sign of life.
+    loop {
+        match patiently(stream.next()).await {
+            Some(Some(Ok(Message::Close(_))) | None) => return Ended::Gone,
+            Some(Some(Ok(_))) => {}
+            Some(Some(Err(error))) => return broken_rule(error),
+            None => return Ended::Because(close_code::POLICY, "no answer to a ping"),
+        }
+    }
+}
+
+/// What a listener is told that has sent what no client may.
+fn broken_rule(error: axum::Error) -> Ended {
+    let Ok(error) = error.into_inner().downcast::<SocketError>() else {
+        return Ended::Gone;
+    };
+    match *error {
+        SocketError::Capacity(_) => Ended::Because(close_code::SIZE, "the message is too long"),
+        SocketError::Utf8(_) => Ended::Because(close_code::INVALID, "the text is no UTF-8"),
+        SocketError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Ended::Gone,
+        SocketError::Protocol(_) => {
+            Ended::Because(close_code::PROTOCOL, "no valid WebSocket frame")
+        }
+        _ => Ended::Gone,
+    }
+}
+
+type Sink = futures_util::stream::SplitSink<WebSocket, Message>;
+
+/// Tells everything up to the stop, then says goodbye.
+async fn speak(sink: &mut Sink, mut told: Told, api: &Api) -> Ended {
+    let too_slow_to_stop = async {
+        api.closing.cancelled().await;
+        tokio::time::sleep(FAREWELL).await;
+    };
+    tokio::select! {
+        ended = tell_everything(sink, &mut told, api) => match ended {
+            Ok(()) => {
+                let _ = timeout(FAREWELL, say_goodbye(sink, told.feed.position())).await;
+                Ended::Gone
+            }
+            Err(ended) => ended,
+        },
+        () = too_slow_to_stop => Ended::Gone,
+    }
+}
+
+async fn say_goodbye(sink: &mut Sink, position: i64) -> Result<(), axum::Error> {
+    let words = system_log(position, "The service is shutting down");
+    let close = CloseFrame {
+        code: close_code::AWAY,
+        reason: "the service is shutting down".into(),
+    };
+    sink.feed(text(&words)).await?;
+    sink.send(Message::Close(Some(close))).await
+}
+
+/// Ends well when the service stops and the listener knows all that happened.
+async fn tell_everything(sink: &mut Sink, told: &mut Told, api: &Api) -> Result<(), Ended> {
+    let welcome = system_log(told.feed.position(), FIRST_FRAME_MESSAGE);
+    send(sink, vec![text(&welcome)]).await?;
+    let mut next_ping = Instant::now() + PING_INTERVAL;
+    loop {
+        tokio::select! {
+            // In this order: what has happened is told before the stop is obeyed.
+            biased;
+            deliveries = told.feed.next() => {
+                let deliveries = deliveries.map_err(unreadable)?;
+                // After what was read, so that nothing strange is among it.
+                if told.is_strange(api).await.map_err(unreadable)? {
+                    return Err(Ended::Because(close_code::POLICY, "the task is none of this token's"));
+                }
+                // From here on only the texts are held, not the batches they came from.
+                send(sink, deliveries.iter().map(message).collect()).await?;
+            }
+            () = api.closing.cancelled() => return Ok(()),
+            () = tokio::time::sleep_until(next_ping) => {}
+        }
+        // Also while there is always something to tell: the listener's pong is its sign of life.
+        if Instant::now() >= next_ping {
+            send(sink, vec![Message::Ping(axum::body::Bytes::new())]).await?;
+            next_ping = Instant::now() + PING_INTERVAL;
+        }
+    }
+}
+
+/// Why a listener is told nothing more.
+enum Ended {
+    /// It has left, or is told that the service stops.
+    Gone,
+    /// It is told so, by this code and these words.
+    Because(u16, &'static str),
+}
+
+async fn send(sink: &mut Sink, messages: Vec<Message>) -> Result<(), Ended> {
+    let write = async {
+        for message in messages {
+            sink.feed(message).await?;
+        }
+        sink.flush().await
+    };
+    match patiently(write).await {
+        Some(Ok(())) => Ok(()),
+        Some(Err(_)) | None => Err(Ended::Gone),
+    }
+}
+
+/// The future's value, or `None` after a minute.
+///
+/// The minute is counted in steps: on a machine so busy that the listeners' thread does not run, time
+/// passes without any step, and a listener is not given up for what it could not be asked.
+async fn patiently<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    for _ in 0..PATIENCE_STEPS {
+        if let Ok(value) = timeout(PATIENCE_STEP, future.as_mut()).await {
+            return Some(value);
+        }
+    }
+    None
+}
+
+fn message(delivery: &Delivery) -> Message {
+    match delivery {
+        Delivery::Event(event) => text(event),
+        Delivery::Missed { from, to } => {
+            let data = json!({ "from": from, "to": to }).to_string();
+            let mut missed = Event::new(*to, EventType::EventsMissed, Timestamp::now(), data);
+            missed.message = Some(format!("Events {from} to {to} were missed"));
+            text(&missed)
+        }
+    }
+}
+
+fn text(event: &Event) -> Message {
+    Message::Text(event.frame().into())
+}
+
+/// Words of the service itself, at the listener's place in the journal.
+fn system_log(position: i64, words: &str) -> Event {
+    let data = json!({ "level": "INFO" }).to_string();
+    let mut event = Event::new(position, EventType::SystemLog, Timestamp::now(), data);
+    event.message = Some(words.to_owned());
+    event
+}

@@ -1,0 +1,184 @@
+//! The Hive: how it is, who belongs to it, and orders to all of it.
+
+use axum::Json;
+use axum::extract::{FromRequestParts, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::api::context::{Api, Shared};
+use crate::api::error::{ApiError, Refusal};
+use crate::api::input::body::{SmallJsonBody, parse_object};
+use crate::api::input::fields::Fields;
+use crate::api::input::query::{NoParameters, Query};
+use crate::api::openapi::requests;
+use crate::hive::control::{Command, Unclear};
+use crate::hive::nodes::Listed;
+use crate::hive::{Error, Handle, Status};
+use crate::models::Timestamp;
+
+/// The parameter `hive` of a call: whether all nodes are to do the same.
+pub(crate) struct WholeHive(bool);
+
+impl<S: Send + Sync> FromRequestParts<S> for WholeHive {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let query = Query::parse(parts.uri.query(), &["hive"])?;
+        let given = query.get("hive", "bool_parsing", "true or false")?;
+        Ok(Self(given.unwrap_or(false)))
+    }
+}
+
+impl WholeHive {
+    /// Whether all nodes are meant.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.0
+    }
+
+    /// Has the other nodes do what this one does, if that is wanted; how many listen then. `data` is a JSON
+    /// object.
+    pub(crate) async fn pass_on(
+        &self,
+        api: &Api,
+        command: &str,
+        data: Value,
+    ) -> Result<Option<u64>, ApiError> {
+        if !self.0 {
+            return Ok(None);
+        }
+        let told = match handle(api) {
+            Ok(hive) => hive.pass_on(command, data).await.map_err(ApiError::from),
+            Err(off) => Err(off),
+        };
+        told.map(Some).map_err(only_here)
+    }
+}
+
+/// What was done is done; the client has to know that the others were not told.
+fn only_here(error: ApiError) -> ApiError {
+    let only = |why: String| format!("Done by this service alone, the others were not told: {why}");
+    match error {
+        ApiError::Status(status, why) => ApiError::Status(status, only(why)),
+        ApiError::Unavailable(why) => ApiError::Unavailable(only(why)),
+        other => other,
+    }
+}
+
+/// The answer to a broadcast.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct BroadcastDone {
+    /// Always true.
+    success: bool,
+    /// How many nodes listened.
+    receivers: u64,
+    message: String,
+}
+
+/// How the Hive is.
+#[utoipa::path(
+    get, path = "/api/v1/hive/status", tag = "Hive", operation_id = "get_hive_status",
+    responses(
+        (status = 200, description = "Its link, its queues, its jobs", body = Status),
+        (status = 409, description = "The Hive is off", body = Refusal),
+    ),
+)]
+pub(crate) async fn status(State(api): Shared, _: NoParameters) -> Result<Json<Status>, ApiError> {
+    Ok(Json(handle(&api)?.status().await?))
+}
+
+/// Who belongs to the Hive.
+#[utoipa::path(
+    get, path = "/api/v1/hive/nodes", tag = "Hive", operation_id = "list_hive_nodes",
+    responses(
+        (status = 200, description = "Its nodes", body = Vec<Listed>),
+        (status = 409, description = "The Hive is off", body = Refusal),
+    ),
+)]
+pub(crate) async fn nodes(
+    State(api): Shared,
+    _: NoParameters,
+) -> Result<Json<Vec<Listed>>, ApiError> {
+    Ok(Json(handle(&api)?.nodes().await?))
+}
+
+/// Give an order to all nodes of the Hive.
+///
+/// This service hears it as all nodes do, and may not have obeyed yet when this answers.
+#[utoipa::path(
+    post, path = "/api/v1/hive/broadcast", tag = "Hive", operation_id = "broadcast",
+    request_body = requests::BroadcastRequest,
+    responses(
+        (status = 200, description = "It was told", body = BroadcastDone),
+        (status = 409, description = "The Hive is off", body = Refusal),
+    ),
+)]
+pub(crate) async fn broadcast(
+    State(api): Shared,
+    _: NoParameters,
+    SmallJsonBody(body): SmallJsonBody,
+) -> Result<Json<BroadcastDone>, ApiError> {
+    let (command, data) = read(&body)?;
+    let receivers = handle(&api)?.broadcast(&command, &data).await?;
+    let message = match receivers {
+        1 => "Told to the Hive; one listens: this service.".to_owned(),
+        receivers => format!("Told to the Hive; {receivers} listen."),
+    };
+    Ok(Json(BroadcastDone {
+        success: true,
+        receivers,
+        message,
+    }))
+}
+
+/// The command and its data: what all nodes understand.
+fn read(body: &[u8]) -> Result<(String, Value), ApiError> {
+    let mut fields = Fields::new(parse_object(body)?);
+    let command = fields.required_text("command");
+    let data = fields.take("data").unwrap_or_else(|| json!({}));
+    let read = Command::read(&command, &data);
+    let is_over = matches!(&read, Ok(Command::Pause(pause))
+        if pause.until.is_some_and(|until| until <= Timestamp::now()));
+    match read {
+        Err(Unclear::Unknown(_)) if !command.is_empty() => {
+            let msg = format!("Input should be one of {}", crate::hive::control::KNOWN);
+            fields.refuse("command", "enum", &msg, json!(command));
+        }
+        Err(Unclear::Data(why)) => {
+            let msg = format!("Input should be the command's data: {why}");
+            fields.refuse("data", "value_error", &msg, data.clone());
+        }
+        _ if is_over => {
+            let msg = "`until` should be a time in the future";
+            fields.refuse("data", "value_error", msg, data.clone());
+        }
+        _ => {}
+    }
+    fields.refuse_others(&["command", "data"])?;
+    Ok((command.to_ascii_lowercase(), data))
+}
+
+fn handle(api: &Api) -> Result<&Handle, ApiError> {
+    let off = || {
+        let detail = "The Hive is off: set enable_hive.";
+        ApiError::Status(StatusCode::CONFLICT, detail.to_owned())
+    };
+    api.hive.as_ref().ok_or_else(off)
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Away(_) | Error::Denied(_) | Error::Redis(_) => {
+                Self::Unavailable(format!("{error}."))
+            }
+            Error::Large => {
+                let detail = "The message is larger than 65536 bytes.".to_owned();
+                Self::Status(StatusCode::PAYLOAD_TOO_LARGE, detail)
+            }
+            Error::State(error) => error.into(),
+        }
+    }
+}

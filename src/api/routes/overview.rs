@@ -1,0 +1,108 @@
+//! What a dashboard shows of everything at once: counts, what holds the queue, what the files take; and
+//! what waits for a task.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::auth::caller::Caller;
+use crate::api::context::Shared;
+use crate::api::error::ApiError;
+use crate::api::input::body::TaskIdPath;
+use crate::api::input::query::NoParameters;
+use crate::api::openapi::parameters;
+use crate::models::{Pause, QueueStatus};
+use crate::state::{Downstream, FileUse, TaskCounts, wal_bytes};
+
+/// The answer of `GET /api/v1/overview`.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Overview {
+    version: &'static str,
+    /// How many tasks have each status.
+    tasks: TaskCounts,
+    queue: QueueStatus,
+    /// Why nothing is started, since when and until when; null while the queue is open.
+    #[schema(required)]
+    pause: Option<Pause>,
+}
+
+/// TaskCounts of tasks, and what holds the queue.
+#[utoipa::path(
+    get, path = "/api/v1/overview", tag = "Service", operation_id = "get_overview",
+    responses((status = 200, description = "Everything at once", body = Overview)),
+)]
+pub(crate) async fn overview(
+    State(api): Shared,
+    _: NoParameters,
+) -> Result<Json<Overview>, ApiError> {
+    let (tasks, queue, pause) = tokio::try_join!(
+        api.state.counts(),
+        api.queue.status(),
+        api.state.queue_pause()
+    )?;
+    Ok(Json(Overview {
+        version: env!("CARGO_PKG_VERSION"),
+        tasks,
+        queue,
+        pause,
+    }))
+}
+
+/// The answer of `GET /api/v1/storage`.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Storage {
+    #[serde(flatten)]
+    file: FileUse,
+    /// The write-ahead log beside the database.
+    wal_bytes: u64,
+    /// Seconds for which tasks are kept once they are finished; null: for ever.
+    #[schema(required)]
+    retention_completed: Option<f64>,
+    #[schema(required)]
+    retention_failed: Option<f64>,
+}
+
+/// What the database's files take.
+#[utoipa::path(
+    get, path = "/api/v1/storage", tag = "Service", operation_id = "get_storage",
+    responses((status = 200, description = "Bytes, and how long tasks are kept", body = Storage)),
+)]
+pub(crate) async fn storage(
+    State(api): Shared,
+    _: NoParameters,
+) -> Result<Json<Storage>, ApiError> {
+    let file = api.state.file_use().await?;
+    let settings = api.current.get();
+    let seconds = |period: Option<Duration>| period.map(|period| period.as_secs_f64());
+    Ok(Json(Storage {
+        file,
+        wal_bytes: wal_bytes(&settings.database_path),
+        retention_completed: seconds(settings.retention_completed),
+        retention_failed: seconds(settings.retention_failed),
+    }))
+}
+
+/// The tasks that still wait for this one, oldest first; at most 1000.
+///
+/// A token that is for some processors sees those of them.
+#[utoipa::path(
+    get, path = "/api/v1/tasks/{task_id}/downstream", tag = "Tasks", operation_id = "list_downstream",
+    params(parameters::TaskIdParameter),
+    responses((status = 200, description = "Tasks", body = Vec<Downstream>)),
+)]
+pub(crate) async fn downstream(
+    State(api): Shared,
+    caller: Caller,
+    _: NoParameters,
+    TaskIdPath(task_id): TaskIdPath,
+) -> Result<Json<Vec<Downstream>>, ApiError> {
+    if api.state.task_state(task_id).await?.is_none() {
+        return Err(ApiError::NotFound("Task not found"));
+    }
+    let mut tasks = api.state.downstream_of(task_id).await?;
+    tasks.retain(|task| caller.covers(&task.processor));
+    Ok(Json(tasks))
+}

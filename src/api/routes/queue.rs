@@ -1,0 +1,314 @@
+//! The queue's verbs.
+
+use axum::Json;
+use axum::extract::State;
+use futures_util::future::join;
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use crate::api::auth::caller::Caller;
+use crate::api::context::Shared;
+use crate::api::error::{ApiError, Refusal};
+use crate::api::input::body::{OptionalJsonBody, TaskIdPath, parse_object};
+use crate::api::input::fields;
+use crate::api::input::fields::Fields;
+use crate::api::input::query::NoParameters;
+use crate::api::openapi::{parameters, requests};
+use crate::api::routes::hive::WholeHive;
+use crate::api::routes::tasks::task::TaskDone;
+use crate::models::task_limits::KEY_CHARS;
+use crate::models::{Pause, QueueStatus, Timestamp};
+use crate::processors::Registry;
+use crate::state::{PauseRequest, Paused, Resumed};
+
+/// The answer to a pause: the one that holds after it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PauseDone {
+    /// Always true.
+    success: bool,
+    /// Always true.
+    paused: bool,
+    /// The processor, if one was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    processor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// Tasks that run; they go on.
+    active_tasks: u64,
+    message: String,
+    /// With `hive`: how many nodes listened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receivers: Option<u64>,
+}
+
+/// The answer to a resume.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ResumeDone {
+    /// Always true.
+    success: bool,
+    /// Whether the queue is paused: it may be, where a processor was resumed.
+    paused: bool,
+    /// Tasks that wait.
+    pending_tasks: u64,
+    message: String,
+    /// With `hive`: how many nodes listened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receivers: Option<u64>,
+}
+
+/// The answer to a purge.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PurgeDone {
+    /// Always true.
+    success: bool,
+    /// Tasks that waited, and have FAILED.
+    removed: u64,
+    /// Tasks that run; they go on.
+    active_tasks: u64,
+    message: String,
+}
+
+/// The answer to an emergency stop.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct EmergencyStopDone {
+    /// Always true.
+    success: bool,
+    /// Tasks that ran, and were aborted.
+    cancelled: u64,
+    /// Tasks that waited, and have FAILED.
+    purged: u64,
+    /// Always true.
+    paused: bool,
+    message: &'static str,
+    /// With `hive`: how many nodes listened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receivers: Option<u64>,
+}
+
+/// The queue's condition.
+#[utoipa::path(
+    get, path = "/api/v1/queue/status", tag = "Queue", operation_id = "get_queue_status",
+    responses((status = 200, description = "How it is", body = QueueStatus)),
+)]
+pub(crate) async fn status(
+    State(api): Shared,
+    _: NoParameters,
+) -> Result<Json<QueueStatus>, ApiError> {
+    Ok(Json(api.queue.status().await?))
+}
+
+/// Pause the queue, or one processor.
+///
+/// Running tasks go on. The pause outlives a restart.
+#[utoipa::path(
+    post, path = "/api/v1/queue/pause", tag = "Queue", operation_id = "pause_queue",
+    params(parameters::HiveParameter),
+    request_body = Option<requests::PauseRequest>,
+    responses(
+        (status = 200, description = "The pause that holds", body = PauseDone),
+        (status = 409, description = "With `hive`: the Hive is off", body = Refusal),
+    ),
+)]
+pub(crate) async fn pause(
+    State(api): Shared,
+    caller: Caller,
+    hive: WholeHive,
+    OptionalJsonBody(body): OptionalJsonBody,
+) -> Result<Json<PauseDone>, ApiError> {
+    let request = read_pause(body.as_deref(), &api.registry, &caller)?;
+    let processor = request.processor.clone();
+    check(&caller, processor.as_deref(), &hive)?;
+    let (until, reason) = (request.until, request.reason.clone());
+    let data = json!({ "processor": processor, "until": until, "reason": reason });
+    let Paused { active, pause } = api.queue.in_name_of(caller.name()).pause(request).await?;
+    let message = sentence(processor.as_deref(), &pause);
+    Ok(Json(PauseDone {
+        success: true,
+        paused: true,
+        processor,
+        until: pause.until,
+        reason: pause.reason,
+        active_tasks: active,
+        message,
+        receivers: hive.pass_on(&api, "pause", data).await?,
+    }))
+}
+
+fn sentence(processor: Option<&str>, pause: &Pause) -> String {
+    let what = match processor {
+        None => "Queue".to_owned(),
+        Some(name) => format!("Processor {name}"),
+    };
+    let end = match pause.until {
+        None if pause.emergency_stop => " by an emergency stop, until it is resumed",
+        None => "",
+        Some(until) => &format!(" until {until}"),
+    };
+    format!("{what} paused{end}. Running tasks go on.")
+}
+
+/// Resume the queue, or one processor.
+///
+/// A processor that was paused can be resumed also when it is configured no more.
+#[utoipa::path(
+    post, path = "/api/v1/queue/resume", tag = "Queue", operation_id = "resume_queue",
+    params(parameters::HiveParameter),
+    request_body = Option<requests::ResumeRequest>,
+    responses(
+        (status = 200, description = "It goes on", body = ResumeDone),
+        (status = 409, description = "With `hive`: the Hive is off", body = Refusal),
+    ),
+)]
+pub(crate) async fn resume(
+    State(api): Shared,
+    caller: Caller,
+    hive: WholeHive,
+    OptionalJsonBody(body): OptionalJsonBody,
+) -> Result<Json<ResumeDone>, ApiError> {
+    let processor = read_resume(body.as_deref())?;
+    check(&caller, processor.as_deref(), &hive)?;
+    let data = json!({ "processor": processor });
+    let Resumed { was_paused, status } = api
+        .queue
+        .in_name_of(caller.name())
+        .resume(processor.clone())
+        .await?;
+    let message = match processor {
+        None => "Queue resumed.".to_owned(),
+        Some(name) if !was_paused && api.registry.get(&name).is_none() => {
+            return Err(fields::unknown_processor(&name, &api.registry, &caller).into());
+        }
+        Some(name) => format!("Processor {name} resumed."),
+    };
+    Ok(Json(ResumeDone {
+        success: true,
+        paused: status.paused,
+        pending_tasks: status.pending,
+        message,
+        receivers: hive.pass_on(&api, "resume", data).await?,
+    }))
+}
+
+/// A caller that is limited to some processors steers those alone, and only here.
+fn check(caller: &Caller, processor: Option<&str>, hive: &WholeHive) -> Result<(), ApiError> {
+    match processor {
+        Some(processor) if !hive.is_wanted() => caller.check(processor),
+        _ => caller.check_whole(),
+    }
+}
+
+fn read_resume(body: Option<&[u8]>) -> Result<Option<String>, ApiError> {
+    let Some(body) = body else {
+        return Ok(None);
+    };
+    let mut fields = Fields::new(parse_object(body)?);
+    let processor = fields.text("processor");
+    fields.refuse_others(&["processor"])?;
+    Ok(processor)
+}
+
+fn read_pause(
+    body: Option<&[u8]>,
+    registry: &Registry,
+    caller: &Caller,
+) -> Result<PauseRequest, ApiError> {
+    let Some(body) = body else {
+        return Ok(PauseRequest::default());
+    };
+    let mut fields = Fields::new(parse_object(body)?);
+    let request = PauseRequest {
+        processor: fields.processor(registry, caller),
+        until: fields.time("until"),
+        reason: fields.short_text("reason", KEY_CHARS),
+    };
+    if request.until.is_some_and(|until| until <= Timestamp::now()) {
+        let until = json!(request.until);
+        fields.refuse(
+            "until",
+            "value_error",
+            "Input should be a time in the future",
+            until,
+        );
+    }
+    fields.refuse_others(&["until", "processor", "reason"])?;
+    Ok(request)
+}
+
+/// Fail every task that waits.
+#[utoipa::path(
+    post, path = "/api/v1/queue/purge", tag = "Queue", operation_id = "purge_queue",
+    responses((status = 200, description = "How many they were", body = PurgeDone)),
+)]
+pub(crate) async fn purge(
+    State(api): Shared,
+    caller: Caller,
+    _: NoParameters,
+) -> Result<Json<PurgeDone>, ApiError> {
+    let purged = api.queue.in_name_of(caller.name()).purge().await?;
+    Ok(Json(PurgeDone {
+        success: true,
+        removed: purged.removed,
+        active_tasks: purged.active,
+        message: format!("Queue purged: {} waiting tasks failed.", purged.removed),
+    }))
+}
+
+/// Stop everything.
+///
+/// Pauses the queue, aborts what runs and fails what waits. When it answers, all of it is stored.
+#[utoipa::path(
+    post, path = "/api/v1/queue/emergency-stop", tag = "Queue", operation_id = "emergency_stop",
+    params(parameters::HiveParameter),
+    responses(
+        (status = 200, description = "Nothing runs any more", body = EmergencyStopDone),
+        (status = 409, description = "With `hive`: the Hive is off", body = Refusal),
+    ),
+)]
+pub(crate) async fn emergency_stop(
+    State(api): Shared,
+    caller: Caller,
+    hive: WholeHive,
+) -> Result<Json<EmergencyStopDone>, ApiError> {
+    let queue = api.queue.in_name_of(caller.name());
+    // The others do not wait until everything has ended here.
+    let (stopped, told) = join(
+        queue.emergency_stop(),
+        hive.pass_on(&api, "emergency_stop", json!({})),
+    )
+    .await;
+    let stopped = stopped?;
+    Ok(Json(EmergencyStopDone {
+        success: true,
+        cancelled: stopped.cancelled,
+        purged: stopped.purged,
+        paused: true,
+        message: "Emergency stop: the queue stays paused until it is resumed.",
+        receivers: told?,
+    }))
+}
+
+/// Abort a running task.
+#[utoipa::path(
+    post, path = "/api/v1/queue/task/{task_id}/abort", tag = "Queue", operation_id = "abort_task",
+    params(parameters::TaskIdParameter),
+    responses(
+        (status = 200, description = "It is aborted", body = TaskDone),
+        (status = 404, description = "There is no such task, or it does not run", body = Refusal),
+    ),
+)]
+pub(crate) async fn abort(
+    State(api): Shared,
+    caller: Caller,
+    _: NoParameters,
+    TaskIdPath(task_id): TaskIdPath,
+) -> Result<Json<TaskDone>, ApiError> {
+    if !api.queue.in_name_of(caller.name()).abort(task_id).await? {
+        return Err(ApiError::NotFound(
+            "There is no such task, or it does not run.",
+        ));
+    }
+    Ok(TaskDone::new(task_id, "Task aborted."))
+}

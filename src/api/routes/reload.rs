@@ -1,0 +1,69 @@
+//! The settings, read again.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::api::auth::caller::Caller;
+use crate::api::context::Shared;
+use crate::api::error::{ApiError, Problem};
+use crate::api::input::query::NoParameters;
+use crate::config;
+use crate::reload::Error;
+
+/// What a reload did, by keys of the settings.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ReloadDone {
+    /// Always true.
+    success: bool,
+    /// What has changed and holds.
+    applied: Vec<String>,
+    /// What has changed and waits for a restart.
+    needs_restart: Vec<String>,
+    /// What may be wrong with the settings: a program that is not there, a switch that is off.
+    warnings: Vec<String>,
+    message: &'static str,
+}
+
+/// Read the settings again.
+#[utoipa::path(
+    post, path = "/api/v1/reload", tag = "Service", operation_id = "reload",
+    responses((status = 200, description = "What has changed", body = ReloadDone)),
+)]
+pub(crate) async fn reload(
+    State(api): Shared,
+    caller: Caller,
+    _: NoParameters,
+) -> Result<Json<ReloadDone>, ApiError> {
+    let changes = api.reload.in_name_of(caller.name()).reload().await?;
+    let message = match (changes.applied.len(), changes.needs_restart.len()) {
+        (0, 0) => "Settings read again: nothing has changed.",
+        (_, 0) => "Settings read again: what has changed holds.",
+        (0, _) => "Settings read again: what has changed needs a restart.",
+        (_, _) => "Settings read again: some of what has changed needs a restart.",
+    };
+    Ok(Json(ReloadDone {
+        success: true,
+        applied: changes.applied,
+        needs_restart: changes.needs_restart,
+        warnings: changes.warnings,
+        message,
+    }))
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Settings(mistake) => problem(&mistake).into(),
+            Error::State(error) => error.into(),
+        }
+    }
+}
+
+/// The mistake, at `["settings", KEY]`; one of a whole file stands at `["settings"]`.
+fn problem(mistake: &config::Error) -> Problem {
+    let loc: Vec<_> = ["settings"].into_iter().chain(mistake.key()).collect();
+    Problem::new("value_error", &loc, mistake.to_string(), Value::Null)
+}

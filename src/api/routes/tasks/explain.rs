@@ -1,0 +1,328 @@
+//! `GET /api/v1/tasks/{id}/explain`: why a task does not run.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::auth::caller::Caller;
+use crate::api::context::{Api, Shared};
+use crate::api::error::ApiError;
+use crate::api::input::body::TaskIdPath;
+use crate::api::input::query::NoParameters;
+use crate::api::openapi::parameters;
+use crate::hive::{JobState, JobStatus};
+use crate::models::{HiveLink, Task, TaskId, TaskStatus, Timestamp};
+use crate::state::{Asked, Obstacle};
+
+/// The answer.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Explanation)]
+pub(crate) struct Explained {
+    #[schema(value_type = Uuid)]
+    task_id: TaskId,
+    status: TaskStatus,
+    /// All reasons in a sentence or two.
+    message: String,
+    reasons: Vec<Reason>,
+    /// 1 is the next of its processor and key to start; null unless it waits for nothing else.
+    #[schema(required)]
+    place_in_line: Option<i64>,
+}
+
+/// One thing that must change before the task can start.
+#[derive(Serialize, ToSchema)]
+struct Reason {
+    #[serde(flatten)]
+    what: What,
+    message: String,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum What {
+    OfTask(OfTask),
+    Obstacle(Obstacle),
+}
+
+/// What stands in the way and is known of the task alone.
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum OfTask {
+    /// It waits for another task.
+    Upstream {
+        #[schema(value_type = Uuid)]
+        task_id: TaskId,
+        /// Null if that is not there any more.
+        #[schema(required)]
+        status: Option<TaskStatus>,
+    },
+    /// Its processor is not configured.
+    NoProcessor { processor: String },
+    /// It runs in the Hive, and no worker has begun its job.
+    HiveJob {
+        #[serde(flatten)]
+        job: JobStatus,
+    },
+}
+
+/// Why a task does not run.
+///
+/// All that stands in its way, and its place in line.
+#[utoipa::path(
+    get, path = "/api/v1/tasks/{task_id}/explain", tag = "Tasks", operation_id = "explain_task",
+    params(parameters::TaskIdParameter),
+    responses((status = 200, description = "All reasons", body = Explained)),
+)]
+pub(crate) async fn explain(
+    State(api): Shared,
+    caller: Caller,
+    _: NoParameters,
+    TaskIdPath(task_id): TaskIdPath,
+) -> Result<Json<Explained>, ApiError> {
+    let task = api.state.task(task_id).await?;
+    let task = task.ok_or(ApiError::NotFound("Task not found"))?;
+    if task.status != TaskStatus::Pending {
+        let (message, reasons) = match in_hive(&api, &task).await? {
+            Some(told) => told,
+            None => (not_waiting(&task), Vec::new()),
+        };
+        return Ok(Json(Explained {
+            task_id,
+            status: task.status,
+            message,
+            reasons,
+            place_in_line: None,
+        }));
+    }
+    let reasons = reasons(&api, &caller, &task).await?;
+    let is_in_line = task.run_at <= Timestamp::now() && !reasons.iter().any(Reason::is_upstream);
+    let place_in_line = match is_in_line {
+        true => Some(api.state.count_ahead(task_id).await? + 1),
+        false => None,
+    };
+    let mut sentences: Vec<_> = reasons.iter().map(|it| it.message.as_str()).collect();
+    let place = place_in_line.map(|place| match place {
+        1 => "It is the next of its processor and key.".to_owned(),
+        place => format!("It is number {place} of its processor and key."),
+    });
+    sentences.extend(place.as_deref());
+    Ok(Json(Explained {
+        task_id,
+        status: task.status,
+        message: sentences.join(" "),
+        reasons,
+        place_in_line,
+    }))
+}
+
+fn not_waiting(task: &Task) -> String {
+    match task.status {
+        TaskStatus::Processing => format!("It runs: attempt {}.", task.attempt),
+        TaskStatus::Failed => match &task.error {
+            Some(error) => format!("It has FAILED: {error}"),
+            None => "It has FAILED.".to_owned(),
+        },
+        _ => format!("It is {}.", task.status),
+    }
+}
+
+/// How it is with the job of a task that runs in the Hive; `None` if it has none.
+async fn in_hive(api: &Api, task: &Task) -> Result<Option<(String, Vec<Reason>)>, ApiError> {
+    let hive = match task.status {
+        TaskStatus::Processing => api.hive.as_ref(),
+        _ => None,
+    };
+    let Some(job) = hive.and_then(|hive| hive.job_of(task.id, task.attempt)) else {
+        return Ok(None);
+    };
+    if job.state == JobState::Taken {
+        return Ok(Some((job_sentence(task.attempt, &job), Vec::new())));
+    }
+    let mut reasons = Vec::new();
+    let link = api.state.queue_status().await?.hive;
+    if link != HiveLink::Connected {
+        reasons.push(Reason::of(Obstacle::HiveAway { hive: link }));
+    }
+    let message = job_sentence(task.attempt, &job);
+    let what = What::OfTask(OfTask::HiveJob { job });
+    reasons.insert(0, Reason { what, message });
+    let sentences: Vec<_> = reasons.iter().map(|it| it.message.as_str()).collect();
+    Ok(Some((sentences.join(" "), reasons)))
+}
+
+fn job_sentence(attempt: i64, job: &JobStatus) -> String {
+    let JobStatus {
+        job_id,
+        queue,
+        state,
+        since,
+    } = job;
+    match state {
+        JobState::Sending => {
+            format!("Attempt {attempt} is not in Redis yet: it is being sent to {queue}.")
+        }
+        JobState::Queued => format!(
+            "Attempt {attempt} is in Redis, as job {job_id} of {queue}, and no worker has taken it yet."
+        ),
+        JobState::Taken => {
+            let since = since
+                .map(|since| format!(" since {since}"))
+                .unwrap_or_default();
+            format!("A worker has it{since}: attempt {attempt}.")
+        }
+        JobState::Forgotten => format!(
+            "Redis does not know job {job_id} of attempt {attempt} any more; a worker that has begun it may still send \
+             its result."
+        ),
+    }
+}
+
+async fn reasons(api: &Arc<Api>, caller: &Caller, task: &Task) -> Result<Vec<Reason>, ApiError> {
+    let mut reasons = Vec::new();
+    if !task.after.is_empty() {
+        let upstream = api.state.awaited_by(task.id).await?.into_iter();
+        reasons.extend(upstream.map(|(id, status)| Reason::upstream(id, status)));
+    }
+    if api.registry.get(&task.processor).is_none() {
+        let message = format!(
+            "No processor named {} is configured; there are: {}.",
+            task.processor,
+            caller.names(&api.registry).join(", ")
+        );
+        let processor = task.processor.clone();
+        let what = What::OfTask(OfTask::NoProcessor { processor });
+        reasons.push(Reason { what, message });
+    }
+    let asked = Asked {
+        processor: task.processor.clone(),
+        concurrency_key: task.concurrency_key.clone(),
+        run_at: task.run_at,
+    };
+    let obstacles = api.state.explain(asked).await?;
+    reasons.extend(obstacles.into_iter().map(Reason::of));
+    Ok(reasons)
+}
+
+impl Reason {
+    fn of(obstacle: Obstacle) -> Self {
+        let message = sentence(&obstacle);
+        let what = What::Obstacle(obstacle);
+        Self { what, message }
+    }
+
+    fn upstream(id: TaskId, status: Option<TaskStatus>) -> Self {
+        let message = match status {
+            Some(status) => format!("It waits for task {id}, which is {status}."),
+            None => format!("It waits for task {id}, which is not there."),
+        };
+        let task_id = id;
+        let what = What::OfTask(OfTask::Upstream { task_id, status });
+        Self { what, message }
+    }
+
+    fn is_upstream(&self) -> bool {
+        matches!(self.what, What::OfTask(OfTask::Upstream { .. }))
+    }
+}
+
+fn sentence(obstacle: &Obstacle) -> String {
+    match obstacle {
+        Obstacle::Paused {
+            since,
+            until,
+            reason,
+            by,
+        } => format!(
+            "The queue is paused since {since}{}.",
+            details(*until, reason, by)
+        ),
+        Obstacle::ProcessorPaused {
+            processor,
+            since,
+            until,
+            reason,
+            by,
+        } => {
+            let details = details(*until, reason, by);
+            format!("Processor {processor} is paused since {since}{details}.")
+        }
+        Obstacle::NotDue { run_at } => format!("It is not due before {run_at}."),
+        Obstacle::NoFreeSlot { limit, running } => all_taken(*limit, "the queue", running),
+        Obstacle::NoMemory { limit_bytes } => {
+            format!("The texts of running tasks take all {limit_bytes} bytes that they may.")
+        }
+        Obstacle::ProcessorLimit {
+            processor,
+            limit,
+            running,
+        } => all_taken(*limit, &format!("processor {processor}"), running),
+        Obstacle::ProcessorRate {
+            processor,
+            rate,
+            frees_at,
+        } => format!(
+            "Processor {processor} has started as many as its rate of {rate} allows; the next \
+             may start at {frees_at}."
+        ),
+        Obstacle::KeyLimit {
+            concurrency_key,
+            limit,
+            running,
+        } => all_taken(*limit, &format!("the key {concurrency_key}"), running),
+        Obstacle::KeyRate {
+            concurrency_key,
+            rate,
+            frees_at,
+        } => format!(
+            "The key {concurrency_key} has started as many as its rate of {rate} allows; the \
+             next may start at {frees_at}."
+        ),
+        Obstacle::NoWorker { processor, running } if running.is_empty() => {
+            format!("No worker asks for tasks of processor {processor}.")
+        }
+        Obstacle::NoWorker { processor, running } => format!(
+            "Those who work for processor {processor} are busy with {}.",
+            names(running)
+        ),
+        Obstacle::HiveAway { hive } => match hive {
+            HiveLink::Off => "The Hive is off: set enable_hive.".to_owned(),
+            HiveLink::Away { reason, since } => format!("Redis is away since {since}: {reason}."),
+            HiveLink::Refusing { reason, since } => {
+                format!("Redis refuses what the Hive needs since {since}: {reason}.")
+            }
+            HiveLink::Connected => "The Hive is connected.".to_owned(),
+        },
+        Obstacle::Stopping => "The service is stopping.".to_owned(),
+    }
+}
+
+fn details(until: Option<Timestamp>, reason: &Option<String>, by: &Option<String>) -> String {
+    let by = by.as_ref().map(|by| format!(" by {by}"));
+    let until = until.map(|until| format!(", until {until}"));
+    let reason = reason.as_ref().map(|reason| format!(" ({reason})"));
+    format!(
+        "{}{}{}",
+        by.unwrap_or_default(),
+        until.unwrap_or_default(),
+        reason.unwrap_or_default()
+    )
+}
+
+fn all_taken(limit: u64, whose: &str, running: &[TaskId]) -> String {
+    let names = names(running);
+    match limit {
+        1 => format!("The only place of {whose} is taken, by {names}."),
+        _ => format!("All {limit} places of {whose} are taken, by {names}."),
+    }
+}
+
+fn names(tasks: &[TaskId]) -> String {
+    let names: Vec<_> = tasks.iter().take(3).map(ToString::to_string).collect();
+    match tasks.len() {
+        0..=3 => names.join(", "),
+        _ => format!("{} and others", names.join(", ")),
+    }
+}

@@ -1,0 +1,146 @@
+//! What can be done with one task besides reading it: retry, delete, read its log.
+
+use std::borrow::Cow;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::auth::caller::Caller;
+use crate::api::context::Shared;
+use crate::api::error::{ApiError, Refusal};
+use crate::api::input::body::TaskIdPath;
+use crate::api::input::query::{NoParameters, Query};
+use crate::api::openapi::parameters;
+use crate::models::TaskId;
+use crate::state::{Deleted, LogLine, LogPart, Retried, RetryAt};
+
+/// Log lines in an answer, if the request does not say.
+const LINES: u32 = 1000;
+/// The most log lines in an answer.
+const LINES_LIMIT: u32 = 10_000;
+
+/// What was done with one task.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TaskDone {
+    /// Always true.
+    success: bool,
+    #[schema(value_type = Uuid)]
+    task_id: TaskId,
+    #[schema(value_type = String)]
+    message: Cow<'static, str>,
+}
+
+impl TaskDone {
+    pub(crate) fn new(task_id: TaskId, message: impl Into<Cow<'static, str>>) -> Json<Self> {
+        Json(Self {
+            success: true,
+            task_id,
+            message: message.into(),
+        })
+    }
+}
+
+/// Have a task that has FAILED wait again.
+///
+/// One that never began, because it was purged or stopped while it waited, keeps its `run_at` if that lies
+/// ahead.
+#[utoipa::path(
+    post, path = "/api/v1/tasks/{task_id}/retry", tag = "Tasks", operation_id = "retry_task",
+    params(parameters::TaskIdParameter, parameters::NowParameter),
+    responses(
+        (status = 200, description = "It waits again", body = TaskDone),
+        (status = 409, description = "It has not FAILED, or another task has its `unique_key`",
+            body = Refusal),
+    ),
+)]
+pub(crate) async fn retry(
+    State(api): Shared,
+    caller: Caller,
+    uri: Uri,
+    TaskIdPath(task_id): TaskIdPath,
+) -> Result<Json<TaskDone>, ApiError> {
+    let at = retry_at(&Query::parse(uri.query(), &["now"])?)?;
+    let state = api.state.in_name_of(caller.name());
+    match state.retry(task_id, at).await? {
+        Retried::Done { later: None } => Ok(TaskDone::new(task_id, "The task waits again.")),
+        Retried::Done { later: Some(time) } => {
+            let message = format!(
+                "The task waits again, and starts not before {time}; with now=true it starts at once."
+            );
+            Ok(TaskDone::new(task_id, message))
+        }
+        Retried::Missing => Err(ApiError::NotFound("Task not found")),
+        Retried::NotFailed => {
+            let detail = "Only a task that has FAILED can be retried.".to_owned();
+            Err(ApiError::Status(StatusCode::CONFLICT, detail))
+        }
+    }
+}
+
+/// When a retried task starts, as the parameter `now` says.
+pub(crate) fn retry_at(query: &Query) -> Result<RetryAt, ApiError> {
+    Ok(match query.flag("now", false)? {
+        true => RetryAt::Now,
+        false => RetryAt::AsGiven,
+    })
+}
+
+/// Delete a finished task, with its log.
+#[utoipa::path(
+    delete, path = "/api/v1/tasks/{task_id}", tag = "Tasks", operation_id = "delete_task",
+    params(parameters::TaskIdParameter),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 409, description = "It waits or runs, or an open task needs its result", body = Refusal),
+    ),
+)]
+pub(crate) async fn delete(
+    State(api): Shared,
+    caller: Caller,
+    _: NoParameters,
+    TaskIdPath(task_id): TaskIdPath,
+) -> Result<StatusCode, ApiError> {
+    match api.state.in_name_of(caller.name()).delete(task_id).await? {
+        Deleted::Done => Ok(StatusCode::NO_CONTENT),
+        Deleted::Missing => Err(ApiError::NotFound("Task not found")),
+        Deleted::NotFinal => {
+            let detail = "The task waits or runs; only a finished task can be deleted.".to_owned();
+            Err(ApiError::Status(StatusCode::CONFLICT, detail))
+        }
+        Deleted::NeededBy(downstream) => {
+            let detail = format!(
+                "The task {downstream} comes after this one, has not finished, and needs its result; delete this \
+                 one when that one has finished."
+            );
+            Err(ApiError::Status(StatusCode::CONFLICT, detail))
+        }
+    }
+}
+
+/// A task's log, oldest line first.
+#[utoipa::path(
+    get, path = "/api/v1/tasks/{task_id}/logs", tag = "Tasks", operation_id = "get_task_logs",
+    params(parameters::TaskIdParameter, parameters::LogParameters),
+    responses((status = 200, description = "Lines", body = Vec<LogLine>)),
+)]
+pub(crate) async fn logs(
+    State(api): Shared,
+    uri: Uri,
+    TaskIdPath(task_id): TaskIdPath,
+) -> Result<Json<Vec<LogLine>>, ApiError> {
+    let query = Query::parse(uri.query(), &["since", "limit", "tail", "steps"])?;
+    let since = query.get("since", "int_parsing", "an event id, a whole number")?;
+    let part = LogPart {
+        since: since.unwrap_or(0),
+        limit: query.count("limit", LINES_LIMIT)?.unwrap_or(LINES),
+        tail: query.flag("tail", false)?,
+        steps: query.flag("steps", false)?,
+    };
+    if api.state.task_state(task_id).await?.is_none() {
+        return Err(ApiError::NotFound("Task not found"));
+    }
+    Ok(Json(api.state.task_log(task_id, part).await?))
+}

@@ -1,0 +1,305 @@
+//! The API of outside workers: claim tasks, say how they go, end them.
+//!
+//! Every call about a task names its attempt, so that who has lost a task cannot meddle with its next
+//! attempt: that is a 409. A call that ends an attempt answers when the end is stored.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::auth::caller::Caller;
+use crate::api::context::{Api, Shared};
+use crate::api::error::{ApiError, Refusal};
+use crate::api::input::body::{JsonBody, SmallJsonBody, TaskIdPath};
+use crate::api::input::query::NoParameters;
+use crate::api::input::worker;
+use crate::api::input::worker::End;
+use crate::api::openapi::{parameters, requests};
+use crate::models::{TaskId, TaskStatus, Timestamp};
+use crate::processors::worker::{Assigned, Call, Over, Poll};
+use crate::state::Error;
+
+/// The answer to a claim.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Claimed {
+    tasks: Vec<Assigned>,
+}
+
+/// The lease that a call has renewed.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Lease {
+    /// When another attempt may begin, unless the worker is heard of before.
+    lease_expires_at: Timestamp,
+}
+
+/// What the task has become.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Ended {
+    /// Always true.
+    success: bool,
+    #[schema(value_type = Uuid)]
+    task_id: TaskId,
+    status: TaskStatus,
+}
+
+/// Take tasks to run.
+///
+/// A long poll. A client that goes away meanwhile gets no tasks: they go to another, or back at no cost.
+#[utoipa::path(
+    post, path = "/api/v1/worker/claim", tag = "Workers", operation_id = "claim",
+    request_body = requests::ClaimRequest,
+    responses((status = 200, description = "Tasks; none, if the time is over", body = Claimed)),
+)]
+pub(crate) async fn claim(
+    State(api): Shared,
+    caller: Caller,
+    _: NoParameters,
+    SmallJsonBody(body): SmallJsonBody,
+) -> Result<Json<Claimed>, ApiError> {
+    let claim = worker::claim(&body, &api.registry, &caller)?;
+    for processor in &claim.processors {
+        caller.check(processor)?;
+    }
+    if api.stopping.is_cancelled() {
+        return Err(Error::Stopping.into());
+    }
+    let (desk, state) = (api.registry.desk(), api.state.clone());
+    let poll = Poll::new(desk, state);
+    let worker = claim.worker.as_deref();
+    let tasks = poll
+        .tasks(
+            claim.processors,
+            claim.limit,
+            claim.wait,
+            worker,
+            &api.stopping,
+        )
+        .await?;
+    if tasks.is_empty() && api.stopping.is_cancelled() {
+        return Err(Error::Stopping.into());
+    }
+    Ok(Json(Claimed { tasks }))
+}
+
+/// Say that an attempt goes on.
+#[utoipa::path(
+    post, path = "/api/v1/worker/{task_id}/heartbeat", tag = "Workers", operation_id = "send_heartbeat",
+    params(parameters::TaskIdParameter),
+    request_body = requests::HeartbeatRequest,
+    responses(
+        (status = 200, description = "The lease begins anew", body = Lease),
+        (status = 409, description = "The attempt does not run any more", body = Refusal),
+    ),
+)]
+pub(crate) async fn heartbeat(
+    State(api): Shared,
+    _: NoParameters,
+    TaskIdPath(task_id): TaskIdPath,
+    SmallJsonBody(body): SmallJsonBody,
+) -> Result<Json<Lease>, ApiError> {
+    renew(&api, task_id, worker::heartbeat(&body)?).await
+}
+
+/// Add lines to a task's log.
+#[utoipa::path(
+    post, path = "/api/v1/worker/{task_id}/log", tag = "Workers", operation_id = "add_log_lines",
+    params(parameters::TaskIdParameter),
+    request_body = requests::WorkerLogRequest,
+    responses(
+        (status = 200, description = "The lease begins anew", body = Lease),
+        (status = 409, description = "The attempt does not run any more", body = Refusal),
+    ),
+)]
+pub(crate) async fn log(
+    State(api): Shared,
+    _: NoParameters,
+    TaskIdPath(task_id): TaskIdPath,
+    JsonBody(body): JsonBody,
+) -> Result<Json<Lease>, ApiError> {
+    let call = api.intake.parse(&body, worker::log).await?;
+    renew(&api, task_id, call).await
+}
+
+/// Say how far an attempt has come.
+#[utoipa::path(
+    post, path = "/api/v1/worker/{task_id}/progress", tag = "Workers", operation_id = "set_progress",
+    params(parameters::TaskIdParameter),
+    request_body = requests::ProgressRequest,
+    responses(
+        (status = 200, description = "The lease begins anew", body = Lease),
+        (status = 409, description = "The attempt does not run any more", body = Refusal),
+    ),
+)]
+pub(crate) async fn progress(
+    State(api): Shared,
+    _: NoParameters,
+    TaskIdPath(task_id): TaskIdPath,
+    SmallJsonBody(body): SmallJsonBody,
+) -> Result<Json<Lease>, ApiError> {
+    renew(&api, task_id, worker::progress(&body)?).await
+}
+
+/// End an attempt with a result.
+///
+/// The task is COMPLETED when this answers. A repeat of what was stored is answered like the first, for
+/// workers that did not hear it.
+#[utoipa::path(
+    post, path = "/api/v1/worker/{task_id}/complete", tag = "Workers", operation_id = "complete_task",
+    params(parameters::TaskIdParameter),
+    request_body = requests::CompleteRequest,
+    responses(
+        (status = 200, description = "It is stored", body = Ended),
+        (status = 409, description = "The attempt does not run any more", body = Refusal),
+    ),
+)]
+pub(crate) async fn complete(
+    State(api): Shared,
+    _: NoParameters,
+    TaskIdPath(task_id): TaskIdPath,
+    JsonBody(body): JsonBody,
+) -> Result<Json<Ended>, ApiError> {
+    let End {
+        attempt,
+        end: result,
+        note,
+    } = api.intake.parse(&body, worker::complete).await?;
+    add_note(&api, task_id, attempt, note).await;
+    match end(&api, task_id, attempt, Call::Complete(result.clone())).await? {
+        Ok(TaskStatus::Completed) => {}
+        Ok(_) => return Err(over(&api, task_id, attempt).await),
+        Err(Over) => {
+            let task = api.state.task(task_id).await?;
+            let is_repeat = task.is_some_and(|task| {
+                (task.status, task.attempt) == (TaskStatus::Completed, attempt)
+                    && task.result.as_ref() == Some(&result)
+            });
+            if !is_repeat {
+                return Err(over(&api, task_id, attempt).await);
+            }
+        }
+    }
+    Ok(ended(task_id, TaskStatus::Completed))
+}
+
+/// End an attempt with an error.
+///
+/// When this answers, the task is FAILED, or PENDING if it is tried again.
+#[utoipa::path(
+    post, path = "/api/v1/worker/{task_id}/fail", tag = "Workers", operation_id = "fail_task",
+    params(parameters::TaskIdParameter),
+    request_body = requests::FailRequest,
+    responses(
+        (status = 200, description = "It is stored", body = Ended),
+        (status = 409, description = "The attempt does not run any more", body = Refusal),
+    ),
+)]
+pub(crate) async fn fail(
+    State(api): Shared,
+    _: NoParameters,
+    TaskIdPath(task_id): TaskIdPath,
+    JsonBody(body): JsonBody,
+) -> Result<Json<Ended>, ApiError> {
+    let End {
+        attempt,
+        end: call,
+        note,
+    } = api.intake.parse(&body, worker::fail).await?;
+    add_note(&api, task_id, attempt, note).await;
+    match end(&api, task_id, attempt, call).await? {
+        Ok(status) => Ok(ended(task_id, status)),
+        Err(Over) => Err(over(&api, task_id, attempt).await),
+    }
+}
+
+fn ended(task_id: TaskId, status: TaskStatus) -> Json<Ended> {
+    Json(Ended {
+        success: true,
+        task_id,
+        status,
+    })
+}
+
+/// Adds a line about what the worker sent. An attempt that is over is told so by the call itself.
+async fn add_note(api: &Api, task_id: TaskId, attempt: i64, note: Option<String>) {
+    if let Some(line) = note {
+        let _ = renew(api, task_id, (attempt, Call::Log(vec![line]))).await;
+    }
+}
+
+/// Passes a call on that renews the lease.
+async fn renew(
+    api: &Api,
+    task_id: TaskId,
+    (attempt, call): (i64, Call),
+) -> Result<Json<Lease>, ApiError> {
+    match tell(api, task_id, attempt, call).await? {
+        Ok(lease_expires_at) => Ok(Json(Lease { lease_expires_at })),
+        Err(Over) => Err(over(api, task_id, attempt).await),
+    }
+}
+
+/// Passes a call on to its attempt. One that runs and has no seat yet, because it or the service has just
+/// begun, is waited for.
+async fn tell(
+    api: &Api,
+    task_id: TaskId,
+    attempt: i64,
+    call: Call,
+) -> Result<Result<Timestamp, Over>, ApiError> {
+    let desk = api.registry.desk();
+    if !desk.has(task_id, attempt) && runs(api, task_id, attempt).await? == Some(true) {
+        tokio::select! {
+            () = desk.seated(task_id, attempt) => {}
+            () = api.stopping.cancelled() => {}
+        }
+    }
+    Ok(desk.call(task_id, attempt, call).await)
+}
+
+/// Whether this attempt of the task runs; `None` if there is no such task.
+async fn runs(api: &Api, task_id: TaskId, attempt: i64) -> Result<Option<bool>, ApiError> {
+    let task = api.state.task_attempt(task_id).await?;
+    Ok(task.map(|task| task == (TaskStatus::Processing, attempt)))
+}
+
+/// Passes a call on that ends the attempt; what the task has become when that is stored. A stop may have
+/// come first, and decided otherwise.
+async fn end(
+    api: &Api,
+    task_id: TaskId,
+    attempt: i64,
+    call: Call,
+) -> Result<Result<TaskStatus, Over>, ApiError> {
+    let waiter = api.state.wait_for_end(task_id);
+    if let Err(over) = tell(api, task_id, attempt, call).await? {
+        return Ok(Err(over));
+    }
+    tokio::select! {
+        // First, because the service closes as soon as the last end is stored.
+        biased;
+        status = api.state.ended(waiter) => Ok(Ok(status?)),
+        () = api.closing.cancelled() => Err(Error::Stopping.into()),
+    }
+}
+
+/// Why an attempt cannot be spoken of: 404 without such a task, 503 if the attempt runs and nobody hears
+/// for it at this moment, else 409.
+async fn over(api: &Api, task_id: TaskId, attempt: i64) -> ApiError {
+    match runs(api, task_id, attempt).await {
+        Err(error) => error,
+        Ok(None) => ApiError::NotFound("Task not found"),
+        Ok(Some(true)) if api.stopping.is_cancelled() => Error::Stopping.into(),
+        Ok(Some(true)) => ApiError::Unavailable(format!(
+            "Attempt {attempt} of this task is just beginning or ending; try again."
+        )),
+        Ok(Some(false)) => {
+            let detail = format!(
+                "Attempt {attempt} of this task does not run: it has ended, was stopped, or its lease \
+                 ran out."
+            );
+            ApiError::Status(StatusCode::CONFLICT, detail)
+        }
+    }
+}
