@@ -3,6 +3,7 @@
 //!
 //! reqwest is built without a provider of its own, so every client begins here.
 
+mod certificate;
 mod failure;
 mod trusted;
 mod verifier;
@@ -11,15 +12,14 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use reqwest::{ClientBuilder, redirect};
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
-use x509_parser::parse_x509_certificate;
-use x509_parser::time::ASN1Time;
 
+use certificate::CertificateFacts;
+pub(crate) use certificate::Validity;
 pub(crate) use failure::reason;
 pub(crate) use trusted::TrustedCertificates;
 
@@ -79,20 +79,12 @@ pub(crate) fn server(certificate: &Path, key: &Path) -> Result<ServerConfig, Str
 pub(crate) fn validity(certificate: &Path) -> Result<Validity, String> {
     let chain = certificates(certificate)?;
     let shown = certificate.display();
-    let wrong = || format!("{shown}: expected an X.509 certificate with its dates");
-    let (_, parsed) = parse_x509_certificate(&chain[0]).map_err(|_| wrong())?;
-    let time = |time: ASN1Time| DateTime::from_timestamp(time.timestamp(), 0).ok_or_else(wrong);
-    Ok(Validity {
-        from: time(parsed.validity().not_before)?,
-        until: time(parsed.validity().not_after)?,
-    })
-}
-
-/// When a certificate may be used.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Validity {
-    pub(crate) from: DateTime<Utc>,
-    pub(crate) until: DateTime<Utc>,
+    match CertificateFacts::read(&chain[0]) {
+        Some(facts) => Ok(facts.validity),
+        None => Err(format!(
+            "{shown}: expected an X.509 certificate with its dates"
+        )),
+    }
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {

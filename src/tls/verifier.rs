@@ -13,9 +13,8 @@ use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
-use x509_parser::certificate::X509Certificate;
-use x509_parser::parse_x509_certificate;
 
+use super::certificate::CertificateFacts;
 use super::trusted::digest;
 
 #[derive(Debug)]
@@ -86,29 +85,19 @@ fn verify_own(
     name: &ServerName<'_>,
     now: UnixTime,
 ) -> Result<ServerCertVerified, Error> {
-    let (_, parsed) =
-        parse_x509_certificate(certificate).map_err(|_| CertificateError::BadEncoding)?;
+    let facts = CertificateFacts::read(certificate).ok_or(CertificateError::BadEncoding)?;
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    if now < parsed.validity().not_before.timestamp() {
+    if now < facts.validity.from.timestamp() {
         return Err(CertificateError::NotValidYet.into());
     }
-    if now > parsed.validity().not_after.timestamp() {
+    if now > facts.validity.until.timestamp() {
         return Err(CertificateError::Expired.into());
     }
-    if !parsed.is_ca() || !is_for_servers(&parsed) {
+    if !facts.is_ca || !facts.is_for_servers {
         return Err(CertificateError::InvalidPurpose.into());
     }
     verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
     Ok(ServerCertVerified::assertion())
-}
-
-/// Whether it says that servers may show it, or nothing about that.
-fn is_for_servers(certificate: &X509Certificate<'_>) -> bool {
-    match certificate.extended_key_usage() {
-        Ok(None) => true,
-        Ok(Some(usage)) => usage.value.server_auth || usage.value.any,
-        Err(_) => false,
-    }
 }
 
 #[cfg(test)]
