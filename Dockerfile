@@ -11,11 +11,10 @@
 FROM rust:1.94-slim-bookworm AS build
 WORKDIR /src
 COPY . .
-# The debug information would be most of the image.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     cargo build --locked --release --bin venom \
-    && strip --strip-debug -o /usr/local/bin/venom target/release/venom
+    && install target/release/venom /usr/local/bin/venom
 
 FROM debian:bookworm-slim
 # tini: process 1 has to reap what scripts leave behind. ca-certificates: for webhooks and models.
