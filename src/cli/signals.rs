@@ -6,7 +6,7 @@ use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::output;
+use crate::cli::output::print;
 use crate::config::LogFormat;
 use crate::reload::Reload;
 
@@ -77,7 +77,7 @@ impl HangUps {
 
 fn inform(log_format: LogFormat, words: &str) {
     match log_format {
-        LogFormat::Text => output::say(words),
+        LogFormat::Text => print::say(words),
         LogFormat::Json => tracing::warn!("{words}"),
     }
 }

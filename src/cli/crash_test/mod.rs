@@ -4,9 +4,9 @@
 //! and kills it (`kill -9`) at a random moment. At the end it runs until all is done, and the database is
 //! held against what the clients know ([`Ledger`]).
 
-mod ledger;
-mod load;
+mod clients;
 mod service;
+mod submissions;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -15,11 +15,11 @@ use clap::Args;
 use tempfile::TempDir;
 
 use super::error::Error;
-use super::output::{print, print_json, say};
-use super::period::period;
 use super::signals::Signals;
-use ledger::{Ledger, Verdict};
-use load::Load;
+use crate::cli::args::duration::period;
+use crate::cli::crash_test::clients::Load;
+use crate::cli::crash_test::submissions::{Ledger, Verdict};
+use crate::cli::output::print::{print, print_json, say};
 use service::Service;
 
 /// The longest time from the first acknowledgement of a round to its end.
@@ -42,7 +42,7 @@ service; that the disk keeps what it was told to sync is only tried by cutting t
 /// Kill a service again and again, and see whether anything accepted is lost.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct CrashTest {
+pub(crate) struct CrashTestArgs {
     /// How often it is killed
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
@@ -61,7 +61,7 @@ pub(crate) struct CrashTest {
 }
 
 /// Kills, counts, and prints the ledger.
-pub(crate) async fn run(test: &CrashTest) -> Result<(), Error> {
+pub(crate) async fn run(test: &CrashTestArgs) -> Result<(), Error> {
     let mut signals = Signals::listen()
         .map_err(|error| Error::Failed(format!("cannot receive signals: {error}")))?;
     let parent = test.dir.clone().unwrap_or_else(std::env::temp_dir);
@@ -93,7 +93,7 @@ pub(crate) async fn run(test: &CrashTest) -> Result<(), Error> {
     }
 }
 
-async fn kill_and_count(test: &CrashTest, folder: &Path) -> Result<Verdict, Error> {
+async fn kill_and_count(test: &CrashTestArgs, folder: &Path) -> Result<Verdict, Error> {
     let end = test.seconds.map(|seconds| Instant::now() + seconds);
     let ledger = Ledger::default();
     let mut kills = 0;
@@ -119,7 +119,7 @@ async fn kill_and_count(test: &CrashTest, folder: &Path) -> Result<Verdict, Erro
 }
 
 async fn kill_once(
-    test: &CrashTest,
+    test: &CrashTestArgs,
     folder: &Path,
     ledger: &Ledger,
     round: u32,

@@ -11,9 +11,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::time::sleep;
 
-use crate::cli::client::Client;
+use crate::cli::client::http::Client;
+use crate::cli::client::target::announced;
 use crate::cli::error::Error;
-use crate::cli::target::announced;
 use crate::processors::die_with;
 use crate::state::Lock;
 

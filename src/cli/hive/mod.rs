@@ -1,14 +1,14 @@
 //! `venom hive`: the commands about all nodes at once, and the worker.
 
+mod broadcast;
 mod nodes;
-mod orders;
 mod status;
 mod worker;
 
 use clap::{Args, Subcommand};
 
 use super::error::Error;
-use super::on_one_thread;
+use crate::cli::runtime::on_one_thread;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,29 +21,29 @@ Examples:
 /// Work for the Hive on this machine, or see and steer all its nodes
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Hive {
+pub(crate) struct HiveArgs {
     #[command(subcommand)]
-    command: Command,
+    command: HiveCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
-    Worker(worker::Worker),
-    Status(status::Status),
-    Nodes(nodes::Nodes),
-    Pause(orders::Pause),
-    Resume(orders::Resume),
-    EmergencyStop(orders::EmergencyStop),
+enum HiveCommand {
+    Worker(worker::WorkerArgs),
+    Status(status::HiveStatusArgs),
+    Nodes(nodes::NodesArgs),
+    Pause(broadcast::HivePauseArgs),
+    Resume(broadcast::HiveResumeArgs),
+    EmergencyStop(broadcast::HiveEmergencyStopArgs),
 }
 
 /// Does what the command says.
-pub(crate) fn run(hive: Hive) -> Result<(), Error> {
+pub(crate) fn run(hive: HiveArgs) -> Result<(), Error> {
     match hive.command {
-        Command::Worker(worker) => worker::run(worker),
-        Command::Status(status) => on_one_thread(status::run(&status)),
-        Command::Nodes(nodes) => on_one_thread(nodes::run(&nodes)),
-        Command::Pause(pause) => on_one_thread(orders::pause(&pause)),
-        Command::Resume(resume) => on_one_thread(orders::resume(&resume)),
-        Command::EmergencyStop(stop) => on_one_thread(orders::emergency_stop(&stop)),
+        HiveCommand::Worker(worker) => worker::run(worker),
+        HiveCommand::Status(status) => on_one_thread(status::run(&status)),
+        HiveCommand::Nodes(nodes) => on_one_thread(nodes::run(&nodes)),
+        HiveCommand::Pause(pause) => on_one_thread(broadcast::pause(&pause)),
+        HiveCommand::Resume(resume) => on_one_thread(broadcast::resume(&resume)),
+        HiveCommand::EmergencyStop(stop) => on_one_thread(broadcast::emergency_stop(&stop)),
     }
 }

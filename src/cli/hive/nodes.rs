@@ -4,9 +4,9 @@ use clap::Args;
 use serde_json::Value;
 
 use super::super::error::Error;
-use super::super::output::{one_line, print, print_json, say};
-use super::super::table::{age, first_words, table};
-use super::super::target::Target;
+use crate::cli::client::target::Target;
+use crate::cli::output::print::{one_line, print, print_json, say};
+use crate::cli::output::table::{age, first_words, table};
 use crate::models::Timestamp;
 
 /// Characters of a name that are shown.
@@ -22,7 +22,7 @@ A node is silent when it has not reported for 30 seconds; after an hour it is fo
 /// List the services and workers of the Hive, how busy each is, and when it was last seen.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Nodes {
+pub(crate) struct NodesArgs {
     /// Print the service's answer as JSON
     #[arg(long)]
     json: bool,
@@ -31,7 +31,7 @@ pub(crate) struct Nodes {
 }
 
 /// Asks and prints.
-pub(crate) async fn run(nodes: &Nodes) -> Result<(), Error> {
+pub(crate) async fn run(nodes: &NodesArgs) -> Result<(), Error> {
     let client = nodes.target.client()?;
     let answer = client.get("/api/v1/hive/nodes").await?;
     if nodes.json {

@@ -4,9 +4,9 @@ use clap::Args;
 use serde_json::Value;
 
 use super::super::error::Error;
-use super::super::output::{one_line, print, print_json};
-use super::super::status;
-use super::super::target::Target;
+use crate::cli::client::target::Target;
+use crate::cli::output::print::{one_line, print, print_json};
+use crate::cli::service::status;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,7 +18,7 @@ In flight, completed and failed are the jobs of this service; the last two since
 /// Show whether Redis answers, how long the queues are, and what has become of this service's jobs.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Status {
+pub(crate) struct HiveStatusArgs {
     /// Print the service's answer as JSON
     #[arg(long)]
     json: bool,
@@ -27,7 +27,7 @@ pub(crate) struct Status {
 }
 
 /// Asks and prints.
-pub(crate) async fn run(status: &Status) -> Result<(), Error> {
+pub(crate) async fn run(status: &HiveStatusArgs) -> Result<(), Error> {
     let client = status.target.client()?;
     let hive = client.get_object("/api/v1/hive/status").await?;
     match status.json {

@@ -6,8 +6,8 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::super::error::Error;
-use super::super::output;
 use super::super::signals::Signals;
+use crate::cli::output::print;
 use crate::config::{Overrides, Settings, Sources};
 use crate::hive::nodes::host_name;
 use crate::hive::wire::{Codec, UnknownCodec};
@@ -28,7 +28,7 @@ rest goes back to the queue for other workers. A second one ends it at once.";
 /// Take jobs of the Hive and run them here, until Ctrl-C; needs no database.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Worker {
+pub(crate) struct WorkerArgs {
     /// What the worker is called in its log and in `venom hive nodes` [default: host name and process id]
     #[arg(long)]
     name: Option<String>,
@@ -56,7 +56,7 @@ fn codec(word: &str) -> Result<Codec, UnknownCodec> {
 }
 
 /// Works until it is told to stop.
-pub(crate) fn run(args: Worker) -> Result<(), Error> {
+pub(crate) fn run(args: WorkerArgs) -> Result<(), Error> {
     let sources = Sources {
         config_file: args.config.clone(),
         overrides: Overrides {
@@ -77,7 +77,7 @@ pub(crate) fn run(args: Worker) -> Result<(), Error> {
     worked
 }
 
-async fn work(settings: &Settings, args: Worker) -> Result<(), Error> {
+async fn work(settings: &Settings, args: WorkerArgs) -> Result<(), Error> {
     let stop = CancellationToken::new();
     let signals = Signals::listen()
         .map_err(|error| Error::Failed(format!("cannot receive signals: {error}")))?;
@@ -91,7 +91,7 @@ async fn work(settings: &Settings, args: Worker) -> Result<(), Error> {
         .map_err(|error| Error::Failed(format!("the worker cannot be started: {error}")))?;
     let afterwards = "interrupted jobs run again when other workers may take them, within 30 s";
     tokio::spawn(signals.obey(stop.clone(), settings.log_format, afterwards));
-    output::say(format_args!(
+    print::say(format_args!(
         "Running {} for {} of Redis at {}:{}. Ctrl-C stops it.",
         worker.functions().join(", "),
         worker.queues().join(", "),

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use clap::Args;
 
 use super::super::error::Error;
-use super::super::output::{print, say};
 use super::{Place, failed, open};
 use crate::access::TokenText;
+use crate::cli::output::print::{print, say};
 use crate::config::Settings;
 use crate::models::{Grant, Role};
 
@@ -31,7 +31,7 @@ The token is the only thing on stdout, and shown this once: only its hash is sto
 /// Make a token and print it.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Create {
+pub(crate) struct TokenCreateArgs {
     /// Who or what it is for; the journal has this name. It is given once, also after a revocation
     #[arg(value_name = "NAME", value_parser = name)]
     name: String,
@@ -46,7 +46,7 @@ pub(crate) struct Create {
 }
 
 /// Prints the token, then stores its hash: one that could not be handed over is none, and its name stays free.
-pub(crate) async fn run(create: &Create) -> Result<(), Error> {
+pub(crate) async fn run(create: &TokenCreateArgs) -> Result<(), Error> {
     let settings = create.place.settings()?;
     check(&create.processors, &settings)?;
     let processors: BTreeSet<_> = create.processors.iter().cloned().collect();

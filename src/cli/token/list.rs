@@ -4,9 +4,9 @@ use clap::Args;
 use serde_json::json;
 
 use super::super::error::Error;
-use super::super::output::{one_line, print, print_json, say};
-use super::super::table::{table, wall_clock};
 use super::{Place, failed};
+use crate::cli::output::print::{one_line, print, print_json, say};
+use crate::cli::output::table::{table, wall_clock};
 use crate::models::Token;
 
 const EXAMPLES: &str = "\
@@ -19,7 +19,7 @@ When a token was used last is known to about a minute.";
 /// Show the tokens, revoked ones too; never the secrets themselves.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct List {
+pub(crate) struct TokenListArgs {
     /// Print a JSON list
     #[arg(long)]
     json: bool,
@@ -28,7 +28,7 @@ pub(crate) struct List {
 }
 
 /// Reads and prints.
-pub(crate) async fn run(list: &List) -> Result<(), Error> {
+pub(crate) async fn run(list: &TokenListArgs) -> Result<(), Error> {
     let (tokens, wrong) = match list.place.existing().await? {
         Some((mut store, _rights)) => store.list().await.map_err(failed)?,
         None => Default::default(),

@@ -10,9 +10,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::as_owner::AsOwner;
 use super::error::Error;
-use super::on_one_thread;
+use crate::cli::local::drop_privileges::AsOwner;
+use crate::cli::runtime::on_one_thread;
 use crate::config::{Overrides, Settings, Sources};
 use crate::state::TokenStore;
 
@@ -30,17 +30,17 @@ Whether a service asks for tokens is its setting `auth`: on loopback it does not
 /// Make, list and revoke the tokens by which the service knows who asks
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Token {
+pub(crate) struct TokenArgs {
     #[command(subcommand)]
-    command: Command,
+    command: TokenCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
-    Create(create::Create),
-    List(list::List),
-    Revoke(revoke::Revoke),
-    Whoami(whoami::Whoami),
+enum TokenCommand {
+    Create(create::TokenCreateArgs),
+    List(list::TokenListArgs),
+    Revoke(revoke::TokenRevokeArgs),
+    Whoami(whoami::WhoamiArgs),
 }
 
 /// Which database is meant.
@@ -90,11 +90,11 @@ fn failed(error: impl std::fmt::Display) -> Error {
 }
 
 /// Does what the command says.
-pub(crate) fn run(token: &Token) -> Result<(), Error> {
+pub(crate) fn run(token: &TokenArgs) -> Result<(), Error> {
     match &token.command {
-        Command::Create(create) => on_one_thread(create::run(create)),
-        Command::List(list) => on_one_thread(list::run(list)),
-        Command::Revoke(revoke) => on_one_thread(revoke::run(revoke)),
-        Command::Whoami(whoami) => on_one_thread(whoami::run(whoami)),
+        TokenCommand::Create(create) => on_one_thread(create::run(create)),
+        TokenCommand::List(list) => on_one_thread(list::run(list)),
+        TokenCommand::Revoke(revoke) => on_one_thread(revoke::run(revoke)),
+        TokenCommand::Whoami(whoami) => on_one_thread(whoami::run(whoami)),
     }
 }

@@ -3,8 +3,8 @@
 use clap::Args;
 
 use super::super::error::Error;
-use super::super::output::say;
 use super::{Place, failed};
+use crate::cli::output::print::say;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -15,7 +15,7 @@ A running service refuses it within a second or so, and ends the streams it has 
 /// Make a token worthless, for good.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Revoke {
+pub(crate) struct TokenRevokeArgs {
     /// The token's name
     #[arg(value_name = "NAME")]
     name: String,
@@ -24,7 +24,7 @@ pub(crate) struct Revoke {
 }
 
 /// Stores it.
-pub(crate) async fn run(revoke: &Revoke) -> Result<(), Error> {
+pub(crate) async fn run(revoke: &TokenRevokeArgs) -> Result<(), Error> {
     let name = &revoke.name;
     let revoked = match revoke.place.existing().await? {
         Some((mut store, _rights)) => store.revoke(name).await.map_err(failed)?,

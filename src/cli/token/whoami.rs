@@ -3,13 +3,13 @@
 use clap::Args;
 use serde_json::Value;
 
+use crate::cli::client::target::Target;
 use crate::cli::error::Error;
-use crate::cli::output::{one_line, print, print_json};
-use crate::cli::target::Target;
+use crate::cli::output::print::{one_line, print, print_json};
 
 /// Show which token is sent, and what it is good for
 #[derive(Args, Debug)]
-pub(crate) struct Whoami {
+pub(crate) struct WhoamiArgs {
     /// Print the service's answer as JSON
     #[arg(long)]
     json: bool,
@@ -18,7 +18,7 @@ pub(crate) struct Whoami {
 }
 
 /// Asks and prints.
-pub(crate) async fn run(whoami: &Whoami) -> Result<(), Error> {
+pub(crate) async fn run(whoami: &WhoamiArgs) -> Result<(), Error> {
     let client = whoami.target.client()?;
     let session = client.get_object("/api/v1/session").await?;
     match whoami.json {

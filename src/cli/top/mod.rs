@@ -4,11 +4,11 @@
 //! the loop here takes what both bring and what is typed to the [`Board`], and draws that. Only the loop
 //! touches the terminal.
 
-mod ask;
-mod board;
+mod dashboard;
 mod draw;
-mod hear;
+mod event_feed;
 mod panes;
+mod poll;
 mod screen;
 
 use std::io::{self, IsTerminal};
@@ -18,11 +18,11 @@ use clap::Args;
 use tokio::sync::mpsc;
 
 use super::error::Error;
-use super::period::period;
 use super::signals::Signals;
-use super::target::Target;
-use ask::Asker;
-use board::{Act, Board};
+use crate::cli::args::duration::period;
+use crate::cli::client::target::Target;
+use crate::cli::top::dashboard::{Act, Board};
+use crate::cli::top::poll::Asker;
 use screen::Screen;
 
 /// News that may wait to be drawn.
@@ -39,7 +39,7 @@ resumes, ? says more, q ends it. It needs a terminal; `venom status` and `venom 
 /// Watch the queue, its processors and its tasks live on the terminal.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Top {
+pub(crate) struct TopArgs {
     /// Time between two looks, 0.1s to 1h
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = between_looks)]
     interval: Duration,
@@ -54,7 +54,7 @@ fn between_looks(text: &str) -> Result<Duration, String> {
 }
 
 /// Shows what happens until it is told to end.
-pub(crate) async fn run(top: &Top) -> Result<(), Error> {
+pub(crate) async fn run(top: &TopArgs) -> Result<(), Error> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         let words = "venom top needs a terminal to draw on and to read keys from; `venom status` prints once, \
                      and `venom watch` prints events";
@@ -68,7 +68,7 @@ pub(crate) async fn run(top: &Top) -> Result<(), Error> {
     let (order, orders) = mpsc::channel(NEWS);
     let asker = Asker::new(client, top.target.clone(), orders, tell.clone());
     tokio::spawn(asker.run(top.interval));
-    tokio::spawn(hear::hear(ear, top.target.clone(), tell));
+    tokio::spawn(event_feed::hear(ear, top.target.clone(), tell));
     let mut screen = Screen::enter().map_err(failed)?;
     let mut keys = screen::keys();
     let mut board = Board::default();

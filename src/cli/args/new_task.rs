@@ -1,0 +1,98 @@
+//! The flags of a new task, and the request they make.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use crate::cli::args::duration::period;
+use crate::models::{TaskId, Timestamp};
+
+const HEADING: &str = "The task";
+
+/// What a task may have besides its content.
+#[derive(Args, Debug)]
+#[command(next_help_heading = HEADING)]
+pub(crate) struct NewTask {
+    /// Processor that runs it [default: the default_processor of the settings, else echo]
+    #[arg(long, value_name = "NAME")]
+    processor: Option<String>,
+    /// From -100 to 100; higher runs first [default: 0]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(i64).range(-100..=100))]
+    priority: Option<i64>,
+    /// Start it not before this time has passed, such as 90, 5m, 2h or 1d
+    #[arg(long, value_name = "TIME", value_parser = period)]
+    delay: Option<Duration>,
+    /// Start it not before this moment, such as 2026-12-24T18:00:00Z
+    #[arg(long, value_name = "MOMENT", conflicts_with = "delay")]
+    at: Option<Timestamp>,
+    /// Times it is tried again after a failure; 2 makes three attempts [default: the processor's]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i64).range(0..=999))]
+    retry: Option<i64>,
+    /// Attempts in all, the first included [default: the processor's]
+    #[arg(long, value_name = "NUMBER", conflicts_with = "retry")]
+    #[arg(value_parser = clap::value_parser!(i64).range(1..=1000))]
+    max_attempts: Option<i64>,
+    /// Time an attempt may take, such as 90, 5m or 2h [default: the processor's]
+    #[arg(long, value_name = "TIME", value_parser = period)]
+    timeout: Option<Duration>,
+    /// Key whose tasks share a limit (concurrency_key)
+    #[arg(long, value_name = "NAME")]
+    key: Option<String>,
+    /// Refuse it while another task with this name waits or runs (unique_key)
+    #[arg(long, value_name = "NAME")]
+    unique: Option<String>,
+    /// Start it when this task has COMPLETED; may be given several times
+    #[arg(long, value_name = "ID")]
+    after: Vec<TaskId>,
+    /// A tag to find it by; may be given several times
+    #[arg(long, value_name = "TAG")]
+    tag: Vec<String>,
+    /// The session it belongs to
+    #[arg(long, value_name = "ID")]
+    session: Option<String>,
+}
+
+impl NewTask {
+    /// Whether no flag was given.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.fields().is_empty()
+    }
+
+    /// The request for a task with this content.
+    pub(crate) fn request(&self, content: &str) -> Value {
+        let mut task = Map::new();
+        task.insert("content".to_owned(), json!(content));
+        task.extend(self.fields());
+        Value::Object(task)
+    }
+
+    /// What was given, under the names of the API.
+    fn fields(&self) -> Map<String, Value> {
+        let attempts = self.max_attempts.or(self.retry.map(|retries| retries + 1));
+        let list = |items: Value| {
+            items
+                .as_array()
+                .is_some_and(|it| !it.is_empty())
+                .then_some(items)
+        };
+        let fields = [
+            ("processor", self.processor.as_ref().map(|it| json!(it))),
+            ("priority", self.priority.map(|it| json!(it))),
+            ("delay", self.delay.map(|it| json!(it.as_secs_f64()))),
+            ("run_at", self.at.map(|it| json!(it))),
+            ("max_attempts", attempts.map(|it| json!(it))),
+            ("timeout", self.timeout.map(|it| json!(it.as_secs_f64()))),
+            ("concurrency_key", self.key.as_ref().map(|it| json!(it))),
+            ("unique_key", self.unique.as_ref().map(|it| json!(it))),
+            ("after", list(json!(self.after))),
+            ("tags", list(json!(self.tag))),
+            ("session_id", self.session.as_ref().map(|it| json!(it))),
+        ];
+        let given = fields.into_iter();
+        given
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+            .collect()
+    }
+}

@@ -1,0 +1,106 @@
+//! `venom export`: all tasks as one JSON file, whether the service runs or not.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use clap::Args;
+use futures_util::{Stream, StreamExt, TryStreamExt};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::client::target::Target;
+use crate::cli::error::Error;
+use crate::cli::local::dump_check::checked;
+use crate::cli::local::service_or_file::Storage;
+use crate::cli::output::print::say;
+use crate::dump;
+use crate::dump::Draft;
+
+const EXAMPLES: &str = "\
+Examples:
+  venom export backup.json
+  venom export | jq '.tasks | length'
+  venom export | gzip > backup.json.gz
+
+The file appears whole or not at all, and only its owner can read it. What a service answers is checked to be a
+whole dump before it takes the place of a file. It works while the service runs and while it does not.
+`venom import` takes the file back.";
+
+/// Write all tasks as one JSON document.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ExportArgs {
+    /// File to write; - stands for stdout [default: stdout]
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Exports from wherever the tasks are.
+pub(crate) async fn run(export: &ExportArgs) -> Result<(), Error> {
+    let file = export.file.as_deref();
+    let file = file.filter(|path| *path != Path::new("-"));
+    match Storage::find(&export.target, false).await? {
+        Storage::Service(client) => {
+            let answer = client.open("/api/v1/export").await?;
+            let chunks = answer.bytes_stream();
+            let chunks = chunks.map_err(|error| client.unreachable(&error));
+            write(checked(client.url(), chunks), file).await
+        }
+        Storage::Database(database) => {
+            let chunks = dump::export_stream(database.state.clone());
+            let failed = |error: dump::export::Error| Error::Failed(error.to_string());
+            let written = write(chunks.map_err(failed), file).await;
+            database.close().await?;
+            written
+        }
+    }
+}
+
+/// Writes a whole dump. A file that stood there stays as it was until then.
+async fn write(
+    chunks: impl Stream<Item = Result<Bytes, Error>>,
+    file: Option<&Path>,
+) -> Result<(), Error> {
+    let Some(path) = file else {
+        let mut out = io::stdout();
+        copy(chunks, &mut out, |error| Error::of_stdout(&error)).await?;
+        return Ok(());
+    };
+    let failed = |error| Error::Failed(format!("cannot write {}: {error}", path.display()));
+    let bytes = if path.metadata().is_ok_and(|there| !there.is_file()) {
+        // A pipe or a device cannot be replaced, and a folder says so itself.
+        let mut out = File::options().write(true).open(path).map_err(failed)?;
+        copy(chunks, &mut out, failed).await?
+    } else {
+        let draft = Draft::create(path).map_err(failed)?;
+        let mut out = draft.handle().map_err(failed)?;
+        let bytes = copy(chunks, &mut out, failed).await?;
+        draft.publish(&CancellationToken::new()).map_err(failed)?;
+        bytes
+    };
+    say(format_args!("{} is written: {bytes} bytes", path.display()));
+    if let Some(warning) = dump::too_large_for_the_original(path, bytes) {
+        say(format_args!("warning: {warning}"));
+    }
+    Ok(())
+}
+
+/// Copies to the end; the number of bytes.
+async fn copy(
+    chunks: impl Stream<Item = Result<Bytes, Error>>,
+    out: &mut impl Write,
+    failed: impl Fn(io::Error) -> Error,
+) -> Result<u64, Error> {
+    let mut chunks = std::pin::pin!(chunks);
+    let mut bytes = 0;
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk?;
+        out.write_all(&chunk).map_err(&failed)?;
+        bytes += chunk.len() as u64;
+    }
+    out.flush().map_err(failed)?;
+    Ok(bytes)
+}

@@ -1,0 +1,135 @@
+//! `venom serve`: the service itself, from the settings to the exit code.
+
+mod file_limit;
+mod greeting;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::cli::error::Error;
+use crate::cli::output::print;
+use crate::cli::serve::greeting::Greeting;
+use crate::cli::signals::{HangUps, Signals};
+use crate::config::{Loaded, LogFormat, Overrides, Place, Settings, Sources};
+use crate::logging;
+
+const EXAMPLES: &str = "\
+Examples:
+  venom serve
+  venom serve --port 9000 --database /srv/venom/venom.db
+  MAX_CONCURRENT_TASKS=20 venom serve --log-format json
+
+Every setting, also those without a flag, is in venom.example.toml and .env.example.
+SIGTERM or Ctrl-C stops it cleanly: running tasks get VENOM_SHUTDOWN_GRACE (default 30 s) to finish,
+the rest runs again at the next start. A second one ends it at once; nothing accepted is lost.
+SIGHUP reads the settings again.";
+
+/// Serve the HTTP interface and run tasks, until Ctrl-C.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ServeArgs {
+    /// Address to listen on [env: VENOM_HOST] [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS")]
+    host: Option<String>,
+    /// Port to listen on; 0 takes a free one [env: VENOM_PORT] [default: 8000]
+    #[arg(long)]
+    port: Option<String>,
+    /// Ask for no token, whatever the address: everybody who reaches it may do everything
+    /// [env: VENOM_AUTH=off]
+    #[arg(long)]
+    insecure: bool,
+    /// Database file, created as needed [env: VENOM_DATABASE_PATH] [default: ./data/venom.db]
+    #[arg(long, value_name = "FILE")]
+    database: Option<PathBuf>,
+    /// Dump of all tasks: imported at the first start, written again after changes
+    /// [env: STATE_FILE_PATH] [default: ./data/memory/state_dump.json]
+    #[arg(long, value_name = "FILE")]
+    state_file: Option<PathBuf>,
+    /// Tasks that may run at a time [env: MAX_CONCURRENT_TASKS] [default: 5]
+    #[arg(long, value_name = "TASKS")]
+    max_concurrent: Option<String>,
+    /// How log lines are written, text or json [env: VENOM_LOG_FORMAT] [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+    /// Settings file [env: VENOM_CONFIG] [default: ./venom.toml, if there is one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl ServeArgs {
+    /// Where the settings of this service come from.
+    pub(crate) fn sources(&self) -> Sources {
+        Sources {
+            config_file: self.config.clone(),
+            overrides: Overrides {
+                host: self.host.clone(),
+                port: self.port.clone(),
+                insecure: self.insecure,
+                database_path: self.database.clone(),
+                state_file_path: self.state_file.clone(),
+                max_concurrent_tasks: self.max_concurrent.clone(),
+                log_format: self.log_format.clone(),
+            },
+            ..Sources::from_process()
+        }
+    }
+
+    /// Whether a command started in the same folder finds the database by itself.
+    fn is_found_by_its_database(&self, loaded: &Loaded) -> bool {
+        let place = loaded.origins.get("database_path");
+        self.config.is_none() && !matches!(place, Some(Place::CommandLine { .. }))
+    }
+}
+
+/// Serves until it is told to stop.
+pub(crate) fn run(serve: &ServeArgs) -> Result<(), Error> {
+    let loaded = Settings::load(&serve.sources())?;
+    logging::start(loaded.settings.log_format, &loaded.settings.log);
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    file_limit::raise_limit(loaded.settings.max_connections);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::Failed(format!("cannot start: {error}")))?;
+    let log_format = loaded.settings.log_format;
+    let served = runtime.block_on(live(serve, loaded));
+    // Whatever is left has been told to stop and had its time.
+    runtime.shutdown_background();
+    served.map_err(|reason| match log_format {
+        LogFormat::Text => Error::Failed(reason),
+        LogFormat::Json => {
+            tracing::error!("{reason}");
+            Error::Logged
+        }
+    })
+}
+
+/// Builds the service and runs it to its clean end; else one sentence that says why not.
+async fn live(serve: &ServeArgs, loaded: Loaded) -> Result<(), String> {
+    let stop = CancellationToken::new();
+    let signals = Signals::listen().map_err(|error| format!("cannot receive signals: {error}"))?;
+    let hang_ups = HangUps::listen().map_err(|error| format!("cannot receive signals: {error}"))?;
+    let afterwards = "interrupted tasks run again at the next start";
+    tokio::spawn(signals.obey(stop.clone(), loaded.settings.log_format, afterwards));
+
+    let by_database = serve.is_found_by_its_database(&loaded);
+    let log_format = loaded.settings.log_format;
+    let database = loaded.settings.database_path.clone();
+    let app = tokio::select! {
+        app = App::build(loaded, serve.sources()) => app.map_err(|error| error.to_string())?,
+        // The start may take long, when there is much to import.
+        () = stop.cancelled() => return Ok(()),
+    };
+    tokio::spawn(hang_ups.obey(app.reload()));
+    let greeting = Greeting::new(app.url(), &database, by_database, app.needs_token());
+    match log_format {
+        LogFormat::Text => print::say(greeting),
+        LogFormat::Json => greeting.log(),
+    }
+    app.run(stop).await.map_err(|error| error.to_string())
+}

@@ -1,0 +1,40 @@
+//! `venom delete`: finished tasks are forgotten, with their logs.
+
+use clap::Args;
+use reqwest::Method;
+
+use crate::cli::error::Error;
+use crate::cli::tasks::task_selection::{Chosen, Verb};
+
+const EXAMPLES: &str = "\
+Examples:
+  venom delete 0190a6e2-7b5c-7d20-9a3c-5f2e8b1d4c6a
+  venom delete --status completed --until 2026-01-01T00:00:00Z --dry-run
+  venom delete --tag test --yes
+
+Only finished tasks can be deleted; `venom abort` ends one that runs. The exit code is 1 if one of
+several ids was refused. With a filter it asks first, and where there is no terminal to ask at, it needs --yes.";
+
+/// Delete finished tasks, with their logs.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct DeleteArgs {
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+    #[command(flatten)]
+    chosen: Chosen,
+}
+
+/// Gives the orders.
+pub(crate) async fn run(delete: &DeleteArgs) -> Result<(), Error> {
+    let verb = Verb {
+        name: "Delete",
+        one: &|id| (Method::DELETE, format!("/api/v1/tasks/{id}")),
+        done: "Task deleted.",
+        many: (Method::DELETE, "/api/v1/tasks"),
+        with: None,
+        yes: delete.yes,
+    };
+    delete.chosen.apply(&verb).await
+}
