@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use crate::cli::args::duration::period;
+use super::duration::period;
 use crate::models::Timestamp;
 
 /// What is paused, until when, and why.

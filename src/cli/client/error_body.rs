@@ -45,7 +45,7 @@ fn problem(problem: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::cli::client::error_body::reason_in;
+    use super::reason_in;
 
     #[test]
     fn details_become_words() {

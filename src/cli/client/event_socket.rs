@@ -9,9 +9,9 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use crate::cli::client::error_body;
-use crate::cli::client::http;
-use crate::cli::client::http::{Client, Stream};
+use super::error_body;
+use super::http;
+use super::http::{Client, Stream};
 use crate::cli::error::Error;
 
 /// The service sends a ping every 20 seconds; a socket that is silent for longer is dead.

@@ -7,9 +7,9 @@ use reqwest::Method;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::cli::client::backoff::Backoff;
-use crate::cli::client::http::Client;
-use crate::cli::client::target::Target;
+use super::backoff::Backoff;
+use super::http::Client;
+use super::target::Target;
 use crate::cli::error::Error;
 use crate::cli::output::print::say;
 use crate::models::json::parse;

@@ -14,8 +14,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::cli::client::error_body::reason_in;
-use crate::cli::client::sent_token::Token;
+use super::error_body::reason_in;
+use super::sent_token::Token;
 use crate::cli::error::Error;
 use crate::models::json::parse;
 use crate::tls;

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use reqwest::Url;
 
-use crate::cli::client::http::Client;
-use crate::cli::client::sent_token::Token;
+use super::http::Client;
+use super::sent_token::Token;
 use crate::cli::error::Error;
 use crate::config;
 use crate::config::{Loaded, Overrides, Settings, Sources};

@@ -12,7 +12,7 @@ use reqwest::header::{HeaderMap, LINK};
 use serde_json::de::{IoRead, Read, SliceRead};
 use serde_json::{StreamDeserializer, Value};
 
-use crate::cli::client::http::Client;
+use super::http::Client;
 use crate::cli::error::Error;
 use crate::models::json::{Plain, spells_private_key};
 
@@ -126,7 +126,7 @@ fn next_page(headers: &HeaderMap) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::cli::*;
+    use super::*;
 
     /// The items of an array that arrives in pieces of `size` bytes, up to what is not one.
     fn items(array: &str, size: usize) -> (Vec<String>, bool) {

@@ -8,8 +8,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::submissions::Ledger;
 use crate::cli::client::http::Client;
-use crate::cli::crash_test::submissions::Ledger;
 use crate::cli::error::Error;
 
 /// How long a service may take to accept the first task of a round.

@@ -14,13 +14,13 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use tempfile::TempDir;
 
-use super::error::Error;
-use super::signals::Signals;
 use crate::cli::args::duration::period;
-use crate::cli::crash_test::clients::Load;
-use crate::cli::crash_test::submissions::{Ledger, Verdict};
+use crate::cli::error::Error;
 use crate::cli::output::print::{print, print_json, say};
+use crate::cli::signals::Signals;
+use clients::Load;
 use service::Service;
+use submissions::{Ledger, Verdict};
 
 /// The longest time from the first acknowledgement of a round to its end.
 const LONGEST_LIFE: Duration = Duration::from_millis(400);

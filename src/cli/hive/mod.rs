@@ -7,7 +7,7 @@ mod worker;
 
 use clap::{Args, Subcommand};
 
-use super::error::Error;
+use crate::cli::error::Error;
 use crate::cli::runtime::on_one_thread;
 
 const EXAMPLES: &str = "\

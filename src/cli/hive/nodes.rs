@@ -3,8 +3,8 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::super::error::Error;
 use crate::cli::client::target::Target;
+use crate::cli::error::Error;
 use crate::cli::output::print::{one_line, print, print_json, say};
 use crate::cli::output::table::{age, first_words, table};
 use crate::models::Timestamp;

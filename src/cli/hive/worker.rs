@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::super::error::Error;
-use super::super::signals::Signals;
+use crate::cli::error::Error;
 use crate::cli::output::print;
+use crate::cli::signals::Signals;
 use crate::config::{Overrides, Settings, Sources};
 use crate::hive::nodes::host_name;
 use crate::hive::wire::{Codec, UnknownCodec};

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
+use super::drop_privileges::AsOwner;
 use crate::cli::args::database_file::{DatabaseFile, is_same_file};
 use crate::cli::error::Error;
-use crate::cli::local::drop_privileges::AsOwner;
 use crate::cli::output::print::say;
 use crate::dump::{Draft, remove_leftover_backups};
 use crate::state;

@@ -9,10 +9,10 @@ use clap::Args;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use tokio_util::sync::CancellationToken;
 
+use super::dump_check::checked;
+use super::service_or_file::Storage;
 use crate::cli::client::target::Target;
 use crate::cli::error::Error;
-use crate::cli::local::dump_check::checked;
-use crate::cli::local::service_or_file::Storage;
 use crate::cli::output::print::say;
 use crate::dump;
 use crate::dump::Draft;

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use tokio_util::io::ReaderStream;
 
+use super::service_or_file::{Database, Storage};
 use crate::cli::client::http::Client;
 use crate::cli::client::target::Target;
 use crate::cli::error::Error;
-use crate::cli::local::service_or_file::{Database, Storage};
 use crate::cli::output::print::{print_json, say};
 use crate::dump;
 use crate::dump::import::Report;

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
+use super::backup::copy_checked;
+use super::drop_privileges::AsOwner;
 use crate::cli::args::database_file::{DatabaseFile, is_same_file};
 use crate::cli::error::Error;
-use crate::cli::local::backup::copy_checked;
-use crate::cli::local::drop_privileges::AsOwner;
 use crate::cli::output::confirm::{confirm, must_ask};
 use crate::cli::output::print::say;
 use crate::dump;

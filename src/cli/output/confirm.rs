@@ -2,8 +2,8 @@
 
 use std::io::{self, IsTerminal};
 
+use super::print::say;
 use crate::cli::error::Error;
-use crate::cli::output::print::say;
 
 /// Whether to ask before `what` is done: not where `--yes` was given. Where nobody can be asked, `--yes` has to
 /// be: what a script pipes into a command is no consent.

@@ -6,8 +6,8 @@ use chrono::{DateTime, Local};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::cli::output::paint::Paint;
-use crate::cli::output::print::one_line;
+use super::paint::Paint;
+use super::print::one_line;
 
 /// An event as it arrives.
 #[derive(Debug, Deserialize)]

@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal, Write};
 use ratatui::crossterm::terminal;
 use serde_json::Value;
 
-use crate::cli::output::print::one_line;
+use super::print::one_line;
 use crate::terminal as text;
 
 /// What stdout can show.

@@ -56,7 +56,7 @@ fn is_command(letter: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::cli::output::print::{one_line, shown};
+    use super::{one_line, shown};
 
     #[test]
     fn control_characters_are_shown() {

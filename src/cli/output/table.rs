@@ -6,8 +6,8 @@ use chrono::{DateTime, Local};
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
+use super::print::one_line;
 use crate::cli::args::duration::short;
-use crate::cli::output::print::one_line;
 use crate::models::Timestamp;
 
 /// A wider cell does not push the cells after it to the right in the other rows.

@@ -88,7 +88,7 @@ fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::cli::serve::greeting::quoted;
+    use super::quoted;
 
     #[test]
     fn words_are_safe_to_paste() {

@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::cli::error::Error;
 use crate::cli::output::print;
-use crate::cli::serve::greeting::Greeting;
 use crate::cli::signals::{HangUps, Signals};
 use crate::config::{Loaded, LogFormat, Overrides, Place, Settings, Sources};
 use crate::logging;
+use greeting::Greeting;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -2,9 +2,9 @@
 
 use clap::Args;
 
+use super::queue_command::Order;
 use crate::cli::error::Error;
 use crate::cli::output::confirm::must_ask;
-use crate::cli::service::queue_command::Order;
 
 const EXAMPLES: &str = "\
 Example:

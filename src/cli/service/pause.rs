@@ -3,9 +3,9 @@
 use clap::Args;
 use serde_json::Value;
 
+use super::queue_command::Order;
 use crate::cli::args::pause_options::PauseTerms;
 use crate::cli::error::Error;
-use crate::cli::service::queue_command::Order;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -3,8 +3,8 @@
 use clap::Args;
 use serde_json::json;
 
+use super::queue_command::Order;
 use crate::cli::error::Error;
-use crate::cli::service::queue_command::Order;
 
 const EXAMPLES: &str = "\
 Examples:

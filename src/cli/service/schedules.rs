@@ -83,7 +83,7 @@ fn when(schedule: &Value) -> String {
 mod tests {
     use serde_json::json;
 
-    use crate::cli::service::schedules::when;
+    use super::when;
 
     #[test]
     fn the_rule_is_told_as_it_is_written() {

@@ -3,8 +3,8 @@
 use clap::Args;
 use reqwest::Method;
 
+use super::task_selection::{Chosen, Verb};
 use crate::cli::error::Error;
-use crate::cli::tasks::task_selection::{Chosen, Verb};
 
 const EXAMPLES: &str = "\
 Examples:

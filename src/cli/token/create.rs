@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 
-use super::super::error::Error;
 use super::{Place, failed, open};
 use crate::access::TokenText;
+use crate::cli::error::Error;
 use crate::cli::output::print::{print, say};
 use crate::config::Settings;
 use crate::models::{Grant, Role};

@@ -3,8 +3,8 @@
 use clap::Args;
 use serde_json::json;
 
-use super::super::error::Error;
 use super::{Place, failed};
+use crate::cli::error::Error;
 use crate::cli::output::print::{one_line, print, print_json, say};
 use crate::cli::output::table::{table, wall_clock};
 use crate::models::Token;

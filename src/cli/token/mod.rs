@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::error::Error;
+use crate::cli::error::Error;
 use crate::cli::local::drop_privileges::AsOwner;
 use crate::cli::runtime::on_one_thread;
 use crate::config::{Overrides, Settings, Sources};

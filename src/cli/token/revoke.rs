@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::super::error::Error;
 use super::{Place, failed};
+use crate::cli::error::Error;
 use crate::cli::output::print::say;
 
 const EXAMPLES: &str = "\

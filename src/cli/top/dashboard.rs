@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use serde_json::Value;
 
-use crate::cli::top::poll::{Look, News, Order, Seen, Wanted};
+use super::poll::{Look, News, Order, Seen, Wanted};
 use crate::models::TaskStatus;
 
 /// Events that are kept; no terminal shows more.

@@ -7,11 +7,11 @@ use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Row, Sparkline, Table, TableState, Wrap};
 use serde_json::Value;
 
+use super::dashboard::{Board, Mode};
 use super::panes;
 use crate::cli::output::print::one_line;
 use crate::cli::service::processors;
 use crate::cli::service::status;
-use crate::cli::top::dashboard::{Board, Mode};
 use crate::models::{TaskStatus, Timestamp};
 
 const BARS: u16 = 30;
@@ -216,8 +216,8 @@ mod tests {
     use ratatui::backend::TestBackend;
     use serde_json::json;
 
+    use super::super::poll::{Look, Seen};
     use super::*;
-    use crate::cli::top::poll::{Look, Seen};
 
     fn board() -> Board {
         Board {

@@ -5,13 +5,13 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
+use super::poll::News;
 use crate::cli::client::backoff::Backoff;
 use crate::cli::client::event_socket;
 use crate::cli::client::event_socket::{SILENCE, Socket};
 use crate::cli::client::http::Client;
 use crate::cli::client::target::Target;
 use crate::cli::output::event_line::{Frame, line};
-use crate::cli::top::poll::News;
 
 /// Events of before that are shown at the beginning.
 const EARLIER: i64 = 30;

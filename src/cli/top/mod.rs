@@ -17,12 +17,12 @@ use std::time::Duration;
 use clap::Args;
 use tokio::sync::mpsc;
 
-use super::error::Error;
-use super::signals::Signals;
 use crate::cli::args::duration::period;
 use crate::cli::client::target::Target;
-use crate::cli::top::dashboard::{Act, Board};
-use crate::cli::top::poll::Asker;
+use crate::cli::error::Error;
+use crate::cli::signals::Signals;
+use dashboard::{Act, Board};
+use poll::Asker;
 use screen::Screen;
 
 /// News that may wait to be drawn.

@@ -3,10 +3,10 @@
 
 use serde_json::Value;
 
+use super::poll::Look;
 use crate::cli::output::print::one_line;
 use crate::cli::output::table::{age, first_words, wall_clock};
 use crate::cli::service::processors;
-use crate::cli::top::poll::Look;
 use crate::models::{TaskStatus, Timestamp};
 
 /// Steps of the chart that the rate is taken from: a minute, without the one that goes on.

@@ -9,8 +9,8 @@ use ratatui::layout::Rect;
 use ratatui::{DefaultTerminal, TerminalOptions, Viewport};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use super::dashboard::Board;
 use super::draw;
-use crate::cli::top::dashboard::Board;
 
 /// What is drawn on where the terminal does not say how large it is, as serial lines do not.
 const USUAL_SIZE: (u16, u16) = (80, 24);
