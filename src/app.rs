@@ -26,7 +26,8 @@ use crate::queue::QueueManager;
 use crate::reload::{Reload, Reloader};
 use crate::schedules::Scheduler;
 use crate::state::{
-    self, Home, Limit, Limits, Lock, OpenError, Retention, Start, StateManager, WriterHandle,
+    self, ExecutionSite, Limit, Limits, Lock, OpenError, Retention, Start, StateManager,
+    WriterHandle,
 };
 use crate::traces::Traces;
 use crate::{systemd, tls};
@@ -397,21 +398,21 @@ pub(crate) fn limits(settings: &Settings) -> Limits {
         rate: settings.rate,
     };
     let home = |kind: &ProcessorKind| match kind {
-        ProcessorKind::Worker(worker) => Home::Elsewhere {
+        ProcessorKind::Worker(worker) => ExecutionSite::OutsideWorker {
             lease: worker.lease,
         },
-        ProcessorKind::Hive(_) => Home::Hive,
+        ProcessorKind::Hive(_) => ExecutionSite::Hive,
         ProcessorKind::Echo
         | ProcessorKind::Command(_)
         | ProcessorKind::Webhook(_)
-        | ProcessorKind::Llm(_) => Home::Here,
+        | ProcessorKind::Llm(_) => ExecutionSite::Local,
     };
     Limits {
         running: settings
             .enable_queue_limits
             .then_some(settings.max_concurrent_tasks),
         running_bytes: settings.running_limit_bytes,
-        homes: processors
+        sites: processors
             .clone()
             .map(|(name, processor)| (name.clone(), home(&processor.kind)))
             .collect(),

@@ -31,7 +31,7 @@ impl Pause {
     /// What holds when `next` is asked for on top of `earlier`: what was said last, since the first time.
     /// An emergency stop stays as it is.
     pub(crate) fn on_top_of(earlier: Option<&Self>, next: Self) -> Self {
-        match earlier.filter(|earlier| earlier.holds_at(next.since)) {
+        match earlier.filter(|earlier| earlier.is_active_at(next.since)) {
             None => next,
             Some(stop) if stop.emergency_stop => stop.clone(),
             Some(earlier) => Self {
@@ -67,7 +67,7 @@ impl Pause {
     }
 
     /// Whether it still stands at `now`.
-    pub(crate) fn holds_at(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_active_at(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| until > now)
     }
 }

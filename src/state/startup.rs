@@ -24,9 +24,9 @@ use crate::state::db::meta;
 use crate::state::db::open;
 use crate::state::db::open::{Connections, OpenError};
 use crate::state::dependencies;
-use crate::state::dispatch::due_since::Ready;
-use crate::state::dispatch::limits::{Home, Limits};
-use crate::state::dispatch::pending_sql;
+use crate::state::dispatch::due_since::DueSince;
+use crate::state::dispatch::lane_heads_sql;
+use crate::state::dispatch::limits::{ExecutionSite, Limits};
 use crate::state::dispatch::queue_state::QueueState;
 use crate::state::error::Error;
 use crate::state::fts::indexer::Index;
@@ -189,11 +189,11 @@ impl Opened {
         let data_version = sqlx::query_scalar("PRAGMA data_version")
             .fetch_one(&mut *conn)
             .await?;
-        let meters = ByProcessor::new(start.metrics, start.limits.homes.keys());
-        let mut ready = Ready::new(Timestamp::now());
+        let meters = ByProcessor::new(start.metrics, start.limits.sites.keys());
+        let mut due_since = DueSince::new(Timestamp::now());
         for task in &self.requeued {
             meters.of(&task.processor).retries.inc();
-            ready.note(task.attempt.seq, Timestamp::now());
+            due_since.record(task.attempt.seq, Timestamp::now());
         }
         for task in &self.lost {
             meters.of(&task.processor).failed(Failure::Lost, 1);
@@ -203,7 +203,7 @@ impl Opened {
         let recalled = recall_leases(conn, &mut queue_state).await?;
         // What became final when nobody could go through those that wait for it.
         let chores = queue_state
-            .upstream
+            .awaited
             .iter()
             .copied()
             .map(BackgroundJob::Resolve);
@@ -241,7 +241,7 @@ impl Opened {
             index,
             stats: stats.clone(),
             meters,
-            ready,
+            due_since,
             claims: None,
             recalled,
             by: None,
@@ -299,11 +299,13 @@ async fn recall_leases(
 ) -> Result<Vec<ClaimedTask>, Error> {
     let leased = tasks::leased(conn).await?;
     let recalled = leased.into_iter().map(|(mut task, since)| {
-        let home = queue_state.limits().home(&task.processor);
-        if let (Some(Home::Elsewhere { lease }), Some(own)) = (home, &mut task.terms.lease) {
+        let home = queue_state.limits().site(&task.processor);
+        if let (Some(ExecutionSite::OutsideWorker { lease }), Some(own)) =
+            (home, &mut task.terms.lease)
+        {
             own.length = lease;
         }
-        queue_state.recall_running(&task, since);
+        queue_state.restore_running(&task, since);
         task
     });
     Ok(recalled.collect())
@@ -324,9 +326,10 @@ async fn read_ledger(
         None => None,
     };
     let mut queue_state = QueueState::new(limits, pause);
-    queue_state.closed = pause_processor::recall(conn, now).await?;
-    (queue_state.lanes, queue_state.blocked) = pending_sql::count_waiting(&mut *conn, now).await?;
-    queue_state.upstream = dependencies::awaited(conn).await?.into_iter().collect();
+    queue_state.paused_processors = pause_processor::recall(conn, now).await?;
+    (queue_state.lanes, queue_state.blocked) =
+        lane_heads_sql::count_pending(&mut *conn, now).await?;
+    queue_state.awaited = dependencies::awaited(conn).await?.into_iter().collect();
     recall_starts(conn, &mut queue_state, newest).await?;
     Ok(queue_state)
 }

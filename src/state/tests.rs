@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 
 use crate::config::Durability;
 use crate::models::{ClaimedTask, HiveLink, NewTask, Timestamp};
-use crate::state::dispatch::explain::Asked;
-use crate::state::dispatch::limits::{Home, Limits};
+use crate::state::dispatch::explain::ExplainedTask;
+use crate::state::dispatch::limits::{ExecutionSite, Limits};
 use crate::state::startup::Start;
 use crate::state::store::StateManager;
 use crate::state::writer::message::Order;
@@ -30,7 +30,7 @@ async fn start(folder: &TempDir, hive: HiveLink) -> (StateManager, Claims) {
         limits: Limits {
             running: Some(0),
             running_bytes: 1 << 20,
-            homes: [("far".to_owned(), Home::Hive)].into(),
+            sites: [("far".to_owned(), ExecutionSite::Hive)].into(),
             ..Limits::default()
         },
         // No poll helps a task to start.
@@ -60,7 +60,7 @@ async fn next(claims: &mut Claims) -> Vec<ClaimedTask> {
 }
 
 async fn explain(state: &StateManager) -> serde_json::Value {
-    let asked = Asked {
+    let asked = ExplainedTask {
         processor: "far".to_owned(),
         concurrency_key: None,
         run_at: Timestamp::now(),

@@ -151,7 +151,11 @@ fn assert_growth(service: &Service, before: u64, limit: u64) {
 async fn check_plans(database: &mut Database) {
     let source = include_str!("../../src/state/writer/commit/mod.rs");
     let reads = include_str!("../../src/state/query/tasks.rs");
-    let waiting = include_str!("../../src/state/dispatch/pending_sql.rs");
+    let pending = concat!(
+        include_str!("../../src/state/dispatch/candidates_sql.rs"),
+        include_str!("../../src/state/dispatch/lane_heads_sql.rs"),
+        include_str!("../../src/state/dispatch/due_sql.rs")
+    );
     let update = "UPDATE tasks";
     let mut checked = 0;
     for statement in statements(source)
@@ -163,7 +167,7 @@ async fn check_plans(database: &mut Database) {
     }
     assert!(checked >= 4, "the statements were not found");
     let mut checked = 0;
-    for statement in [statements(reads), statements(waiting)].concat() {
+    for statement in [statements(reads), statements(pending)].concat() {
         if statement.contains("finished_at IS NULL") {
             check_plan(database, &statement).await;
             checked += 1;

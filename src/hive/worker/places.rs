@@ -239,7 +239,7 @@ impl Gate {
         self.running += 1;
         self.last_start = Some(now);
         if let Some(rate) = self.rule.rate {
-            self.starts.push(now, rate);
+            self.starts.record(now, rate);
         }
     }
 

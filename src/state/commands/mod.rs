@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::models::{EventType, Pause, Timestamp};
 use crate::state::db::meta;
-use crate::state::dispatch::lanes::LaneName;
+use crate::state::dispatch::lanes::lane_name::LaneName;
 use crate::state::error::Error;
 use crate::state::journal::entry::JournalEntry;
 use crate::state::query::tasks;
@@ -141,7 +141,10 @@ impl Writer {
                 let set = self.set_limits(*change).await;
                 answer(reply, set)
             }
-            Order::Purge(reply) => self.begin_purge(None, PurgeCause::Asked, reply).await,
+            Order::Purge(reply) => {
+                self.begin_purge(None, PurgeCause::ExplainedTask, reply)
+                    .await
+            }
             Order::BeginEmergencyStop(reply) => {
                 let begun = self.begin_emergency_stop().await;
                 answer(reply, begun)
@@ -312,13 +315,13 @@ impl Writer {
         };
         let written = written.await;
         let (imported, committed) = self.end(written).await?;
-        self.ready.note_import(time);
+        self.due_since.record_import(time);
         for ((processor, key), count) in &imported.pending {
             let lane = LaneName {
                 processor,
                 key: key.as_deref(),
             };
-            self.queue_state.lanes.add_unseen(lane, *count);
+            self.queue_state.lanes.add_unknown(lane, *count);
         }
         self.queue_state.blocked += imported.blocked;
         for ((processor, key), count) in &imported.no_longer_pending {

@@ -31,7 +31,7 @@ pub(crate) async fn recall(
     for pause in closed.values_mut() {
         *pause = pause.clone().begun_by(now);
     }
-    closed.retain(|_, pause| pause.holds_at(now));
+    closed.retain(|_, pause| pause.is_active_at(now));
     Ok(closed)
 }
 
@@ -62,7 +62,7 @@ impl Writer {
         next: Pause,
     ) -> Result<Paused, Error> {
         let active = self.queue_state.running_of_processor(name);
-        let earlier = self.queue_state.closed.get(name);
+        let earlier = self.queue_state.paused_processors.get(name);
         let pause = Pause::on_top_of(earlier, next);
         if earlier == Some(&pause) {
             return Ok(Paused { active, pause });
@@ -77,7 +77,7 @@ impl Writer {
             data,
         )
         .by(pause.by.as_deref());
-        let mut closed = self.queue_state.closed.clone();
+        let mut closed = self.queue_state.paused_processors.clone();
         closed.insert(name.to_owned(), pause.clone());
         self.write_closed(closed, row).await?;
         Ok(Paused { active, pause })
@@ -85,7 +85,7 @@ impl Writer {
 
     /// SlidingWindow tasks of this processor again, whatever closed it.
     pub(crate) async fn resume_processor(&mut self, name: &str) -> Result<Resumed, Error> {
-        let mut closed = self.queue_state.closed.clone();
+        let mut closed = self.queue_state.paused_processors.clone();
         let was_paused = closed.remove(name).is_some();
         if was_paused {
             let pending = self.queue_state.lanes.count_of_processor(name);
@@ -112,7 +112,7 @@ impl Writer {
         };
         let written = written.await;
         let committed = self.end(written).await?;
-        self.queue_state.closed = closed;
+        self.queue_state.paused_processors = closed;
         self.publish(committed).await;
         Ok(())
     }
@@ -134,8 +134,8 @@ impl Writer {
 
     async fn end_pauses(&mut self) -> Result<(), Error> {
         let now = Timestamp::now();
-        let has_ended = |pause: &Pause| !pause.holds_at(now);
-        let ended: Vec<_> = (self.queue_state.closed.iter())
+        let has_ended = |pause: &Pause| !pause.is_active_at(now);
+        let ended: Vec<_> = (self.queue_state.paused_processors.iter())
             .filter(|(_, pause)| has_ended(pause))
             .map(|(name, _)| name.clone())
             .collect();

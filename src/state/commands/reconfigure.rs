@@ -47,7 +47,7 @@ impl Writer {
         let committed = self.end(written).await?;
         self.publish(committed).await;
         let looks_further = limits.rates_look_further_than(self.queue_state.limits());
-        self.meters.configure(limits.homes.keys());
+        self.meters.configure(limits.sites.keys());
         self.queue_state.set_limits(limits);
         if looks_further
             && let Err(error) = recall_starts(&mut self.conn, &mut self.queue_state, None).await
@@ -77,7 +77,7 @@ pub(crate) async fn recall_starts(
     queue_state.forget_starts();
     for start in starts {
         let at = start.at.shifted(-behind);
-        queue_state.remember_start(&start.processor, start.key.as_deref(), at);
+        queue_state.record_start(&start.processor, start.key.as_deref(), at);
     }
     Ok(())
 }

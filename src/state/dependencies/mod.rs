@@ -64,14 +64,14 @@ impl Writer {
     /// Somebody waits for these tasks, which may be final already.
     pub(crate) fn await_any(&mut self, tasks: HashSet<TaskId>) {
         for task in tasks {
-            self.queue_state.upstream.insert(task);
+            self.queue_state.awaited.insert(task);
             self.resolve(task);
         }
     }
 
     /// A task may have become final: goes through those that wait for it, soon.
     pub(crate) fn resolve(&mut self, task: TaskId) {
-        if self.queue_state.upstream.contains(&task) {
+        if self.queue_state.awaited.contains(&task) {
             self.chores.push_back(BackgroundJob::Resolve(task));
         }
     }
@@ -86,7 +86,7 @@ impl Writer {
         let (chunk, committed): (Chunk, Committed) = self.end(written).await?;
         let progress = self.count_chunk(chunk, committed).await;
         if progress == Progress::Done {
-            self.queue_state.upstream.remove(&upstream);
+            self.queue_state.awaited.remove(&upstream);
         }
         Ok(progress)
     }
@@ -148,7 +148,7 @@ impl Writer {
                     Progress::More => {}
                     Progress::NotFinal => break,
                     Progress::Done => {
-                        self.queue_state.upstream.remove(&upstream);
+                        self.queue_state.awaited.remove(&upstream);
                         break;
                     }
                 }
@@ -160,7 +160,7 @@ impl Writer {
     fn wait_in_line(&mut self, tasks: &[Waiting], now: Timestamp) {
         for task in tasks {
             self.queue_state.lanes.add(task.lane(), task.place(), now);
-            self.ready.note(task.seq, now);
+            self.due_since.record(task.seq, now);
         }
         self.more_to_claim = true;
     }

@@ -1,78 +1,77 @@
-//! Since when waiting tasks are due. Pure.
+//! Since when pending tasks are due. Pure.
 //!
-//! `run_at` says it of most. It is earlier than that for a task that waited for other tasks, was held off or
-//! interrupted, or came with a dump: such a task keeps the place in its lane that its `run_at` gives it, and has
-//! been due since the moment it could first start. These moments are kept in memory, and after a restart are
-//! those of the start.
+//! For most tasks this is `run_at`. A task that was blocked by a dependency, deferred, interrupted or imported
+//! keeps its position in the lane by `run_at`, but it became due later: when it could first start. These times
+//! are kept in memory alone; after a restart they begin with the start of the service.
 
 use std::collections::HashMap;
 
 use crate::models::Timestamp;
 
-/// Moments kept at most: those of tasks that were purged or deleted stay until then.
-const MOMENTS: usize = 200_000;
+/// Entries to keep at most. The times of purged and deleted tasks stay until this many are kept.
+const MAX_ENTRIES: usize = 200_000;
 
-/// A waiting task, as far as it says since when it is due.
+/// The columns of a pending task that tell since when it is due.
 #[derive(Clone, Debug)]
 pub(crate) struct DueKey {
     pub(crate) seq: i64,
     pub(crate) run_at: Timestamp,
-    /// It waited for other tasks, or an attempt of it did not count.
+    /// The task was blocked by a dependency, or an attempt of it did not count.
     pub(crate) was_held: bool,
     pub(crate) is_imported: bool,
 }
 
-/// Since when tasks are due whose `run_at` does not say it.
-pub(crate) struct Ready {
-    start: Timestamp,
-    /// When tasks were imported last, or the start.
-    imported: Timestamp,
-    since: HashMap<i64, Timestamp>,
+/// The times since which tasks are due, where these differ from `run_at`.
+pub(crate) struct DueSince {
+    service_start: Timestamp,
+    /// Time of the latest import, or the start of the service.
+    last_import: Timestamp,
+    by_seq: HashMap<i64, Timestamp>,
 }
 
-impl Ready {
-    pub(crate) fn new(start: Timestamp) -> Self {
+impl DueSince {
+    pub(crate) fn new(service_start: Timestamp) -> Self {
         Self {
-            start,
-            imported: start,
-            since: HashMap::new(),
+            service_start,
+            last_import: service_start,
+            by_seq: HashMap::new(),
         }
     }
 
-    /// The task in row `seq` can start from `now` on.
-    pub(crate) fn note(&mut self, seq: i64, now: Timestamp) {
-        if self.since.len() >= MOMENTS {
-            self.since.clear();
+    /// Records that the task in row `seq` can start from `now` on.
+    pub(crate) fn record(&mut self, seq: i64, now: Timestamp) {
+        if self.by_seq.len() >= MAX_ENTRIES {
+            self.by_seq.clear();
         }
-        self.since.insert(seq, now);
+        self.by_seq.insert(seq, now);
     }
 
-    /// Tasks were imported.
-    pub(crate) fn note_import(&mut self, now: Timestamp) {
-        self.imported = now;
+    /// Records that tasks were imported at `now`.
+    pub(crate) fn record_import(&mut self, now: Timestamp) {
+        self.last_import = now;
     }
 
-    /// The clock was set: everything is as long ago as it was.
+    /// Moves every time by `seconds`, because the clock was set.
     pub(crate) fn shift(&mut self, seconds: f64) {
-        let noted = self.since.values_mut();
-        for time in noted.chain([&mut self.start, &mut self.imported]) {
+        let recorded = self.by_seq.values_mut();
+        for time in recorded.chain([&mut self.service_start, &mut self.last_import]) {
             *time = time.shifted(seconds);
         }
     }
 
-    /// Since when the task is due.
-    pub(crate) fn since(&self, task: &DueKey) -> Timestamp {
-        let held = task.was_held.then_some(self.start);
-        let imported = task.is_imported.then_some(self.imported);
-        let noted = self.since.get(&task.seq).copied();
-        let floors = [held, imported, noted].into_iter().flatten();
+    /// Returns the time at which the task became due.
+    pub(crate) fn get(&self, task: &DueKey) -> Timestamp {
+        let held = task.was_held.then_some(self.service_start);
+        let imported = task.is_imported.then_some(self.last_import);
+        let recorded = self.by_seq.get(&task.seq).copied();
+        let floors = [held, imported, recorded].into_iter().flatten();
         floors.fold(task.run_at, Timestamp::max)
     }
 
-    /// Since when the task was due, which starts.
-    pub(crate) fn take(&mut self, task: &DueKey) -> Timestamp {
-        let since = self.since(task);
-        self.since.remove(&task.seq);
+    /// Returns the time at which the task became due, and forgets it.
+    pub(crate) fn remove(&mut self, task: &DueKey) -> Timestamp {
+        let since = self.get(task);
+        self.by_seq.remove(&task.seq);
         since
     }
 }

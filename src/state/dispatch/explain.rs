@@ -1,4 +1,5 @@
-//! Why a waiting task does not start, as far as the Writer's ledger knows. Pure.
+//! The explanation why a pending task does not start, and the status of each processor, both read from the
+//! queue state. Pure.
 
 use std::collections::HashMap;
 
@@ -6,21 +7,21 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::models::{HiveLink, Pause, TaskId, Timestamp};
-use crate::state::dispatch::limits::{Home, Limit};
+use crate::state::dispatch::limits::{ExecutionSite, Limit};
 use crate::state::dispatch::queue_state::QueueState;
 
-/// Running tasks named in an explanation.
-const HOLDERS: usize = 20;
+/// Running tasks to name in one obstacle at most.
+const MAX_RUNNING: usize = 20;
 
-/// A waiting task, as far as its explanation needs it.
+/// The pending task to explain.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct ExplainedTask {
     pub(crate) processor: String,
     pub(crate) concurrency_key: Option<String>,
     pub(crate) run_at: Timestamp,
 }
 
-/// What stands in the way; nothing, if the task is only behind others.
+/// The obstacles. Empty if the task only waits for its turn in the lane.
 pub(crate) type Explanation = Vec<Obstacle>;
 
 /// One thing that must change before the task can start.
@@ -34,11 +35,11 @@ pub(crate) enum Obstacle {
         until: Option<Timestamp>,
         #[schema(required)]
         reason: Option<String>,
-        /// The token's name of who paused it.
+        /// Name of the token that paused it.
         #[serde(skip_serializing_if = "Option::is_none")]
         by: Option<String>,
     },
-    /// Its processor is paused or held.
+    /// Its processor is paused or deferred.
     ProcessorPaused {
         processor: String,
         since: Timestamp,
@@ -46,81 +47,82 @@ pub(crate) enum Obstacle {
         until: Option<Timestamp>,
         #[schema(required)]
         reason: Option<String>,
-        /// The token's name of who paused it.
+        /// Name of the token that paused it.
         #[serde(skip_serializing_if = "Option::is_none")]
         by: Option<String>,
     },
-    /// It is not due before this time.
+    /// Its `run_at` is in the future.
     NotDue { run_at: Timestamp },
-    /// Every place of the queue is taken.
+    /// All slots of the queue are busy.
     NoFreeSlot {
         limit: u64,
         #[schema(value_type = Vec<Uuid>)]
         running: Vec<TaskId>,
     },
-    /// The contents of running tasks take all the memory that they may.
+    /// The contents of running tasks use all the memory that they may.
     NoMemory { limit_bytes: usize },
-    /// Every place of its processor is taken.
+    /// All slots of its processor are busy.
     ProcessorLimit {
         processor: String,
         limit: u64,
         #[schema(value_type = Vec<Uuid>)]
         running: Vec<TaskId>,
     },
-    /// Its processor has started as many as its rate allows.
+    /// Its processor has reached its rate limit.
     ProcessorRate {
         processor: String,
         rate: String,
         frees_at: Timestamp,
     },
-    /// Every place of its concurrency key is taken.
+    /// All slots of its concurrency key are busy.
     KeyLimit {
         concurrency_key: String,
         limit: u64,
         #[schema(value_type = Vec<Uuid>)]
         running: Vec<TaskId>,
     },
-    /// Its concurrency key has started as many as its rate allows.
+    /// Its concurrency key has reached its rate limit.
     KeyRate {
         concurrency_key: String,
         rate: String,
         frees_at: Timestamp,
     },
-    /// No outside worker asks for tasks of its processor: none is there, or all run something.
+    /// No outside worker is waiting for tasks of its processor: none is running, or all are busy.
     NoWorker {
         processor: String,
         #[schema(value_type = Vec<Uuid>)]
         running: Vec<TaskId>,
     },
-    /// The Hive takes no tasks: it is off, or Redis is away.
+    /// The Hive takes no tasks: it is off, or Redis is unreachable.
     HiveAway {
         #[serde(flatten)]
         hive: HiveLink,
     },
-    /// The service is stopping.
+    /// The service is shutting down.
     Stopping,
 }
 
-/// The condition of one processor.
+/// The status of one processor.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub(crate) struct ProcessorStatus {
     pub(crate) running: u64,
-    /// Tasks that wait, except for upstream tasks.
+    /// Pending tasks, except those that are blocked by dependencies.
     pub(crate) pending: u64,
     #[schema(required)]
     pub(crate) concurrency: Option<u64>,
     #[schema(required)]
     pub(crate) rate: Option<String>,
-    /// When its rate allows the next start, if it allows none now.
+    /// When its rate allows the next start; `null` if it allows one at once.
     #[schema(required)]
     pub(crate) rate_frees_at: Option<Timestamp>,
-    /// While it starts nothing.
+    /// Its pause; `null` if it is not paused.
     #[schema(required)]
     pub(crate) paused: Option<Pause>,
 }
 
 impl QueueState {
-    pub(crate) fn explain(&self, task: &Asked, now: Timestamp) -> Explanation {
+    /// Returns everything that must change before the task can start.
+    pub(crate) fn explain(&self, task: &ExplainedTask, now: Timestamp) -> Explanation {
         let mut obstacles = Vec::new();
         if !self.claiming {
             obstacles.push(Obstacle::Stopping);
@@ -146,7 +148,7 @@ impl QueueState {
 
     fn explain_processor(&self, name: &str, now: Timestamp, obstacles: &mut Vec<Obstacle>) {
         let processor = || name.to_owned();
-        if let Some(pause) = self.closed.get(name).filter(|pause| pause.holds_at(now)) {
+        if let Some(pause) = self.processor_pause(name, now) {
             obstacles.push(Obstacle::ProcessorPaused {
                 processor: processor(),
                 since: pause.since,
@@ -160,7 +162,7 @@ impl QueueState {
             obstacles.push(Obstacle::ProcessorLimit {
                 processor: processor(),
                 limit,
-                running: self.running_tasks(Some(name), None).take(HOLDERS).collect(),
+                running: self.some_running(Some(name), None),
             });
         }
         let frees_at = self.processor_rate_frees_at(name, now);
@@ -171,46 +173,44 @@ impl QueueState {
                 frees_at,
             });
         }
-        self.explain_place(name, now, obstacles);
+        self.explain_site(name, now, obstacles);
     }
 
-    fn explain_place(&self, processor: &str, now: Timestamp, obstacles: &mut Vec<Obstacle>) {
-        match self.limits().home(processor) {
-            Some(Home::Elsewhere { .. }) => self.explain_offers(processor, obstacles),
-            Some(Home::Hive) => {
+    fn explain_site(&self, processor: &str, now: Timestamp, obstacles: &mut Vec<Obstacle>) {
+        match self.limits().site(processor) {
+            Some(ExecutionSite::OutsideWorker { .. }) => self.explain_workers(processor, obstacles),
+            Some(ExecutionSite::Hive) => {
                 if self.hive != HiveLink::Connected {
                     let hive = self.hive.clone();
                     obstacles.push(Obstacle::HiveAway { hive });
                 }
-                let room = self.room(std::iter::empty(), now);
-                if room.bytes.hive == 0 {
+                let capacity = self.capacity(std::iter::empty(), now);
+                if capacity.memory.hive == 0 {
                     let limit_bytes = self.limits().running_bytes;
                     obstacles.push(Obstacle::NoMemory { limit_bytes });
                 }
             }
-            None | Some(Home::Here) => self.explain_slots(now, obstacles),
+            None | Some(ExecutionSite::Local) => self.explain_slots(now, obstacles),
         }
     }
 
-    fn explain_offers(&self, processor: &str, obstacles: &mut Vec<Obstacle>) {
-        let mut offers = self.offers.iter();
-        let is_wanted = offers.any(|offer| offer.processors.iter().any(|it| it == processor));
-        if !is_wanted {
-            let running = self.running_tasks(Some(processor), None);
+    fn explain_workers(&self, processor: &str, obstacles: &mut Vec<Obstacle>) {
+        let mut polls = self.poll_slots.iter();
+        if !polls.any(|poll| poll.serves(processor)) {
             obstacles.push(Obstacle::NoWorker {
                 processor: processor.to_owned(),
-                running: running.take(HOLDERS).collect(),
+                running: self.some_running(Some(processor), None),
             });
         }
     }
 
     fn explain_slots(&self, now: Timestamp, obstacles: &mut Vec<Obstacle>) {
-        let room = self.room(std::iter::empty(), now);
-        if let (0, Some(limit)) = (room.tasks, self.limits().running) {
-            let running = self.running_tasks(None, None).take(HOLDERS).collect();
+        let capacity = self.capacity(std::iter::empty(), now);
+        if let (0, Some(limit)) = (capacity.slots, self.limits().running) {
+            let running = self.some_running(None, None);
             obstacles.push(Obstacle::NoFreeSlot { limit, running });
         }
-        if room.bytes.here == 0 {
+        if capacity.memory.local == 0 {
             let limit_bytes = self.limits().running_bytes;
             obstacles.push(Obstacle::NoMemory { limit_bytes });
         }
@@ -218,11 +218,11 @@ impl QueueState {
 
     fn explain_key(&self, key: &str, now: Timestamp, obstacles: &mut Vec<Obstacle>) {
         let Limit { concurrency, rate } = self.limits().key(key);
-        if let Some(limit) = concurrency.filter(|limit| self.running_of_key(key) >= *limit) {
+        if let Some(limit) = concurrency.filter(|limit| self.running.count_of_key(key) >= *limit) {
             obstacles.push(Obstacle::KeyLimit {
                 concurrency_key: key.to_owned(),
                 limit,
-                running: self.running_tasks(None, Some(key)).take(HOLDERS).collect(),
+                running: self.some_running(None, Some(key)),
             });
         }
         let frees_at = self.key_rate_frees_at(key, now);
@@ -235,12 +235,18 @@ impl QueueState {
         }
     }
 
-    /// The condition of every processor that has limits, tasks, or a pause.
+    /// Returns up to [`MAX_RUNNING`] running tasks, of one processor or one key if these are given.
+    fn some_running(&self, processor: Option<&str>, key: Option<&str>) -> Vec<TaskId> {
+        let running = self.running.tasks(processor, key);
+        running.take(MAX_RUNNING).collect()
+    }
+
+    /// Returns the status of every processor that has limits, tasks, or a pause.
     pub(crate) fn processors(&self, now: Timestamp) -> HashMap<String, ProcessorStatus> {
         let lanes = self.lanes.processors().map(|(name, _)| name);
         let names = self.limits().processors.keys().map(String::as_str);
-        let names = names.chain(self.closed.keys().map(String::as_str));
-        let names = names.chain(self.running_processors()).chain(lanes);
+        let names = names.chain(self.paused_processors.keys().map(String::as_str));
+        let names = names.chain(self.running.processors()).chain(lanes);
         let status = |name: &str| {
             let Limit { concurrency, rate } = self.limits().processor(name);
             ProcessorStatus {
@@ -249,9 +255,7 @@ impl QueueState {
                 concurrency,
                 rate: rate.map(|rate| rate.to_string()),
                 rate_frees_at: self.processor_rate_frees_at(name, now),
-                paused: (self.closed.get(name))
-                    .filter(|pause| pause.holds_at(now))
-                    .cloned(),
+                paused: self.processor_pause(name, now).cloned(),
             }
         };
         let mut processors = HashMap::new();

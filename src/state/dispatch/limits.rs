@@ -1,17 +1,17 @@
-//! How much may run at once and how often something may start, as the settings say it. Plain data.
+//! The limits that the settings give: how many tasks run at once and how often tasks start. Plain data.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::config::Rate;
-use crate::state::dispatch::lanes::LaneName;
+use crate::state::dispatch::lanes::lane_name::LaneName;
 
 /// All limits of the queue.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Limits {
-    /// Tasks; `None` when limits are off.
+    /// Tasks that run at once in this service; `None` when limits are off.
     pub(crate) running: Option<u64>,
-    /// Bytes of contents: the bound that is left when limits are off.
+    /// Bytes of contents of running tasks. This bound holds even when limits are off.
     pub(crate) running_bytes: usize,
     /// Processors that have limits of their own.
     pub(crate) processors: HashMap<String, Limit>,
@@ -19,26 +19,27 @@ pub(crate) struct Limits {
     pub(crate) keys: HashMap<String, Limit>,
     /// The limits of every other key.
     pub(crate) any_key: Limit,
-    /// Where the tasks of each processor run. Those of any other wait until it is configured.
-    pub(crate) homes: HashMap<String, Home>,
+    /// Where the tasks of each processor run. A task of another processor stays pending until its processor is
+    /// configured.
+    pub(crate) sites: HashMap<String, ExecutionSite>,
 }
 
 /// Where tasks run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Home {
-    /// In places of the queue's.
-    Here,
-    /// Outside: they start when somebody offers to run them, and take no place of the queue's. A worker
-    /// loses an attempt after silence of this length.
-    Elsewhere { lease: Duration },
-    /// Behind Redis: they start while it is connected, and take no place of the queue's.
+pub(crate) enum ExecutionSite {
+    /// In this service, in a slot of the queue.
+    Local,
+    /// With an outside worker. Its tasks start when a worker claims them and use no slot of the queue. A worker
+    /// that sends no heartbeat for the length of `lease` loses its attempt.
+    OutsideWorker { lease: Duration },
+    /// With a Hive worker behind Redis. Its tasks start while Redis is connected and use no slot of the queue.
     Hive,
 }
 
 /// The limits of one processor or one key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Limit {
-    /// At most this many at a time.
+    /// Tasks that run at once.
     pub(crate) concurrency: Option<u64>,
     pub(crate) rate: Option<Rate>,
 }
@@ -52,35 +53,35 @@ impl Limits {
         self.keys.get(key).copied().unwrap_or(self.any_key)
     }
 
-    /// Where this processor's tasks run, if it is configured.
-    pub(crate) fn home(&self, processor: &str) -> Option<Home> {
-        self.homes.get(processor).copied()
+    /// Returns where this processor's tasks run; `None` if it is not configured.
+    pub(crate) fn site(&self, processor: &str) -> Option<ExecutionSite> {
+        self.sites.get(processor).copied()
     }
 
-    /// Whether some rate needs to know of starts that `before` did not keep.
+    /// Returns whether some rate counts starts that are too old for the rates of `before`.
     pub(crate) fn rates_look_further_than(&self, before: &Self) -> bool {
-        let further = |rule: Limit, before: Limit| {
-            let period = |rule: Limit| rule.rate.map(|rate| rate.per);
-            period(rule) > period(before)
+        let further = |limit: Limit, before: Limit| {
+            let period = |limit: Limit| limit.rate.map(|rate| rate.per);
+            period(limit) > period(before)
         };
         let mut processors = self.processors.iter();
         let mut keys = self.keys.iter().chain(before.keys.iter());
-        processors.any(|(name, rule)| further(*rule, before.processor(name)))
+        processors.any(|(name, limit)| further(*limit, before.processor(name)))
             || keys.any(|(key, _)| further(self.key(key), before.key(key)))
             || further(self.any_key, before.any_key)
     }
 
-    /// How long a start of a task of this lane counts for a rate, if it does.
+    /// Returns for how long a start in this lane counts for a rate; `None` if no rate applies.
     pub(crate) fn period(&self, lane: LaneName<'_>) -> Option<Duration> {
         let key = lane.key.and_then(|key| self.key(key).rate);
         let rates = self.processor(lane.processor).rate.into_iter().chain(key);
         rates.map(|rate| rate.per).max()
     }
 
-    /// The longest period that a rate looks back.
+    /// Returns the longest period of all rates.
     pub(crate) fn longest_period(&self) -> Option<Duration> {
-        let rules = self.processors.values().chain(self.keys.values());
-        let rates = rules.chain([&self.any_key]).filter_map(|rule| rule.rate);
+        let limits = self.processors.values().chain(self.keys.values());
+        let rates = limits.chain([&self.any_key]).filter_map(|limit| limit.rate);
         rates.map(|rate| rate.per).max()
     }
 }

@@ -1,24 +1,24 @@
-//! What waits and runs at one moment, for whoever watches.
+//! A snapshot of the queue for metrics and for the page: pending and running tasks at one moment.
 
 use std::collections::HashMap;
 
 use crate::models::{QueueStatus, Timestamp};
 use crate::state::dispatch::due_since::DueKey;
+use crate::state::dispatch::due_sql;
 use crate::state::dispatch::explain::ProcessorStatus;
-use crate::state::dispatch::pending_sql;
 use crate::state::error::Error;
 use crate::state::store::StateManager;
 use crate::state::writer::message::Order;
 use crate::state::writer::run::Writer;
 
-/// The queue at one moment: all numbers fit together.
+/// The queue at one moment. All numbers belong to the same state.
 #[derive(Debug)]
 pub(crate) struct QueueSnapshot {
     pub(crate) status: QueueStatus,
-    /// Tasks that wait for other tasks.
+    /// Number of tasks that are blocked by dependencies.
     pub(crate) blocked: u64,
     pub(crate) processors: HashMap<String, ProcessorStatus>,
-    /// For how many seconds the task has been due that has been due longest, by processor.
+    /// Age in seconds of the oldest ready task, by processor.
     pub(crate) oldest_due_seconds: HashMap<String, f64>,
 }
 
@@ -26,7 +26,7 @@ impl Writer {
     pub(crate) fn load(&self, oldest: &[(String, DueKey)], now: Timestamp) -> QueueSnapshot {
         let mut oldest_due_seconds = HashMap::new();
         for (processor, task) in oldest {
-            let seconds = now.seconds_since(self.ready.since(task)).max(0.0);
+            let seconds = now.seconds_since(self.due_since.get(task)).max(0.0);
             let longest: &mut f64 = oldest_due_seconds.entry(processor.clone()).or_default();
             *longest = longest.max(seconds);
         }
@@ -46,7 +46,7 @@ impl StateManager {
     /// When it cannot be read, or the Writer is gone.
     pub(crate) async fn load(&self) -> Result<QueueSnapshot, Error> {
         let now = Timestamp::now().to_string();
-        let oldest = pending_sql::oldest_due(&self.read, &now).await?;
+        let oldest = due_sql::oldest_due(&self.read, &now).await?;
         self.ask(|reply| Order::QueueSnapshot(oldest, reply)).await
     }
 }

@@ -139,7 +139,7 @@ impl StateManager {
     pub(crate) async fn queue_pause(&self) -> Result<Option<Pause>, Error> {
         let stored = tasks::meta(&self.read, meta::PAUSE).await?;
         let pause: Option<Pause> = stored.as_deref().map(serde_json::from_str).transpose()?;
-        Ok(pause.filter(|pause| pause.holds_at(Timestamp::now())))
+        Ok(pause.filter(|pause| pause.is_active_at(Timestamp::now())))
     }
 
     /// The tasks that still wait for this one, oldest first; at most a thousand of them.

@@ -32,7 +32,7 @@ impl Writer {
                         let lanes = &mut self.queue_state.lanes;
                         lanes.add(task.lane(), task.place(), released.time);
                         if again.run_at.is_none() {
-                            self.ready.note(task.seq, released.time);
+                            self.due_since.record(task.seq, released.time);
                         }
                     }
                     if let Some(reply) = reply {
@@ -92,7 +92,7 @@ impl Writer {
         let time = Timestamp::now();
         let now = time.to_string();
         let holds = self.new_holds(releases, time);
-        let mut closed = self.queue_state.closed.clone();
+        let mut closed = self.queue_state.paused_processors.clone();
         closed.extend(holds.iter().cloned());
         let rows: Vec<_> = releases
             .iter()
@@ -123,7 +123,7 @@ impl Writer {
         };
         let written = written.await;
         let (waiting, committed) = self.end(written).await?;
-        self.queue_state.closed = closed;
+        self.queue_state.paused_processors = closed;
         self.publish(committed).await;
         Ok(Released { waiting, time })
     }
@@ -135,7 +135,7 @@ impl Writer {
             let (Some(until), Some(lane)) = (again.hold, self.queue_state.lane_of(attempt)) else {
                 continue;
             };
-            let is_closed = (self.queue_state.closed.get(lane.processor))
+            let is_closed = (self.queue_state.paused_processors.get(lane.processor))
                 .is_some_and(|pause| pause.until.is_none_or(|end| end >= until));
             let is_earlier = (holds.get(lane.processor))
                 .is_some_and(|hold| hold.until.is_some_and(|end| end >= until));

@@ -72,7 +72,7 @@ impl Writer {
                 self.queue_state.lanes.add(lane, place, committed.time);
             } else {
                 self.queue_state.blocked += 1;
-                self.queue_state.upstream.extend(&task.upstream);
+                self.queue_state.awaited.extend(&task.upstream);
             }
         }
         self.more_to_claim = true;

@@ -5,8 +5,8 @@ use sqlx::SqliteConnection;
 
 use crate::models::{Attempt, Timestamp};
 use crate::state::db::text::Text;
-use crate::state::dispatch::lanes::LaneName;
-use crate::state::dispatch::lanes::head::Place;
+use crate::state::dispatch::lanes::head::LanePosition;
+use crate::state::dispatch::lanes::lane_name::LaneName;
 use crate::state::error::Error;
 
 /// Gives attempts back to the queue that the service died under, without counting them.
@@ -56,8 +56,8 @@ impl Waiting {
         }
     }
 
-    pub(crate) fn place(&self) -> Place {
-        Place::new(self.priority, self.run_at, self.seq)
+    pub(crate) fn place(&self) -> LanePosition {
+        LanePosition::new(self.priority, self.run_at, self.seq)
     }
 }
 

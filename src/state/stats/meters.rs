@@ -1,7 +1,7 @@
 //! What the Writer counts of each commit, for the charts and for Prometheus.
 
 use crate::models::{ClaimedTask, Failure, Outcome, Timestamp};
-use crate::state::dispatch::queue_state::Freed;
+use crate::state::dispatch::running::FreedSlot;
 use crate::state::stats::tally::Happened;
 use crate::state::writer::batch::{Batch, Report};
 use crate::state::writer::commit;
@@ -13,7 +13,7 @@ impl Writer {
     pub(crate) fn count_claimed(&mut self, applied: &TxOutput, now: Timestamp) {
         let mut waited = Vec::with_capacity(applied.claimed.len());
         for (task, due) in applied.claimed.iter().zip(&applied.due) {
-            let seconds = now.seconds_since(self.ready.take(due)).max(0.0);
+            let seconds = now.seconds_since(self.due_since.remove(due)).max(0.0);
             waited.push(self.count_claim(task, seconds));
         }
         self.stats.count(now, waited);
@@ -39,7 +39,7 @@ impl Writer {
     pub(crate) fn count_finished(
         &self,
         report: &Report,
-        freed: Option<Freed>,
+        freed: Option<FreedSlot>,
         now: Timestamp,
     ) -> Option<Happened> {
         let (Report::Finished { outcome, .. }, Some(freed)) = (report, freed) else {
@@ -55,14 +55,14 @@ impl Writer {
     }
 
     /// An attempt has ended and its task waits again.
-    pub(crate) fn count_retried(&self, freed: Option<Freed>, now: Timestamp) {
+    pub(crate) fn count_retried(&self, freed: Option<FreedSlot>, now: Timestamp) {
         if let Some(freed) = freed {
             self.meters.of(&freed.processor).retries.inc();
             self.stats.count(now, [self.count_run(&freed, now)]);
         }
     }
 
-    fn count_run(&self, freed: &Freed, now: Timestamp) -> Happened {
+    fn count_run(&self, freed: &FreedSlot, now: Timestamp) -> Happened {
         let seconds = now.seconds_since(freed.since).max(0.0);
         self.meters.of(&freed.processor).run.observe(seconds);
         Happened::ran(seconds)

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::models::{HiveLink, QueueStatus, TaskId};
 use crate::state::commands::reconfigure::Reconfigured;
 use crate::state::db::meta;
-use crate::state::dispatch::explain::{Asked, Explanation, ProcessorStatus};
+use crate::state::dispatch::explain::{ExplainedTask, Explanation, ProcessorStatus};
 use crate::state::error::Error;
 use crate::state::query::tasks;
 use crate::state::store::StateManager;
@@ -165,7 +165,7 @@ impl StateManager {
     ///
     /// # Errors
     /// When the Writer is gone.
-    pub(crate) async fn explain(&self, asked: Asked) -> Result<Explanation, Error> {
+    pub(crate) async fn explain(&self, asked: ExplainedTask) -> Result<Explanation, Error> {
         self.question(|reply| Question::Explain(asked, reply)).await
     }
 }

@@ -12,7 +12,7 @@ use crate::models::{
 };
 use crate::state::dependencies;
 use crate::state::dependencies::Upstream;
-use crate::state::dispatch::pending_sql;
+use crate::state::dispatch::due_sql;
 use crate::state::error::Error;
 use crate::state::journal::read;
 use crate::state::journal::read::{Growth, LogEntry, LogLine, LogPart};
@@ -268,7 +268,7 @@ impl StateManager {
     /// When they cannot be counted.
     pub(crate) async fn count_ahead(&self, task: TaskId) -> Result<i64, Error> {
         let now = Timestamp::now().to_string();
-        pending_sql::count_ahead(&self.read, task, &now).await
+        due_sql::count_ahead(&self.read, task, &now).await
     }
 
     /// What happened in the window of time that ends at this moment.

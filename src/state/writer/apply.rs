@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use crate::models::{ClaimedTask, Failure, Outcome, Timestamp};
-use crate::state::dispatch::lanes::LaneName;
-use crate::state::dispatch::lanes::head::Place;
+use crate::state::dispatch::lanes::head::LanePosition;
+use crate::state::dispatch::lanes::lane_name::LaneName;
 use crate::state::error::Error;
 use crate::state::journal::entry::JournalEntry;
 use crate::state::journal::read;
@@ -158,10 +158,10 @@ impl Writer {
         for ((submission, (_, slot)), seq) in tasks {
             if !submission.blockers.is_empty() {
                 self.queue_state.blocked += 1;
-                self.queue_state.upstream.extend(&submission.blockers);
+                self.queue_state.awaited.extend(&submission.blockers);
             } else if slot.is_none() {
                 let task = &submission.task;
-                let place = Place::new(task.priority, task.run_at.unwrap_or(now), seq);
+                let place = LanePosition::new(task.priority, task.run_at.unwrap_or(now), seq);
                 self.queue_state.lanes.add(submission.lane(), place, now);
             }
         }

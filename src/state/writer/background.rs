@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::models::{EventType, Failure, TaskId, Timestamp};
 use crate::state::commands::{answer, journal};
 use crate::state::dependencies::Progress;
-use crate::state::dispatch::lanes::LaneName;
+use crate::state::dispatch::lanes::lane_name::LaneName;
 use crate::state::error::Error;
 use crate::state::journal::entry::JournalEntry;
 use crate::state::writer::clock_steps::RepairTimes;
@@ -42,7 +42,7 @@ pub(crate) struct Purge {
 /// Who asked for it, and so how it is told.
 #[derive(Clone, Copy)]
 pub(crate) enum PurgeCause {
-    Asked,
+    ExplainedTask,
     EmergencyStop { cancelled: u64 },
 }
 
@@ -164,7 +164,7 @@ enum Chunk {
 
 fn closing_row(cause: PurgeCause, removed: u64, active: u64) -> JournalEntry {
     match cause {
-        PurgeCause::Asked => JournalEntry::of_queue(
+        PurgeCause::ExplainedTask => JournalEntry::of_queue(
             EventType::QueuePurged,
             "Queue purged",
             json!({ "removed": removed, "active": active }),

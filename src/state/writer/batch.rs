@@ -11,9 +11,9 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use uuid::Uuid;
 
 use crate::models::{Again, Attempt, NewTask, Outcome, TaskId, Timestamp};
-use crate::state::dispatch::capacity::{Capacity, Slot};
-use crate::state::dispatch::lanes::LaneName;
-use crate::state::dispatch::pending_sql::OwnedLane;
+use crate::state::dispatch::capacity::{Capacity, ReservedSlot};
+use crate::state::dispatch::lanes::lane_name::LaneName;
+use crate::state::dispatch::lanes::lane_name::OwnedLane;
 use crate::state::dispatch::queue_state::QueueState;
 use crate::state::error::Error;
 use crate::terminal::OutputLine;
@@ -125,7 +125,7 @@ pub(crate) struct Batch {
 /// What a batch does besides what is reported, and the room that is left for waiting tasks.
 pub(crate) struct Plan {
     /// One for each submission: its id, and its place if it starts at once.
-    pub(crate) tasks: Vec<(TaskId, Option<Slot>)>,
+    pub(crate) tasks: Vec<(TaskId, Option<ReservedSlot>)>,
     /// Attempts of waiting tasks that are to start.
     pub(crate) claims: Vec<Claim>,
     pub(crate) room: Capacity,
@@ -134,7 +134,7 @@ pub(crate) struct Plan {
 /// A waiting task that is to start.
 pub(crate) struct Claim {
     pub(crate) attempt: Attempt,
-    pub(crate) slot: Slot,
+    pub(crate) slot: ReservedSlot,
     /// Its lane, if a rate counts its start.
     pub(crate) rated: Option<OwnedLane>,
 }
@@ -166,19 +166,19 @@ impl Batch {
 
     /// Decides which submissions start at once. the queue state's lanes must have been advanced to `now`.
     pub(crate) fn plan(&self, queue_state: &QueueState, now: Timestamp) -> Plan {
-        let mut room = queue_state.room(self.ending(), now);
+        let mut room = queue_state.capacity(self.ending(), now);
         let mut tasks: Vec<_> = self
             .submissions
             .iter()
             .map(|_| (Uuid::now_v7(), None))
             .collect();
         // Whoever waits and could start comes first.
-        if !room.closed && !queue_state.can_start(&room) {
+        if !room.halted && !room.can_start_pending(queue_state) {
             for index in self.by_priority() {
                 let submission = &self.submissions[index];
                 if submission.is_due(now) {
                     let bytes = submission.task.content.len();
-                    tasks[index].1 = room.take(queue_state, submission.lane(), bytes);
+                    tasks[index].1 = room.reserve(queue_state, submission.lane(), bytes);
                 }
             }
         }

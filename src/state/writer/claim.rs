@@ -7,11 +7,11 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use crate::models::{ClaimedTask, Timestamp};
-use crate::state::dispatch::capacity::Change;
-use crate::state::dispatch::lanes::LaneName;
-use crate::state::dispatch::lanes::head::{LaneHead, Place};
-use crate::state::dispatch::pending_sql;
-use crate::state::dispatch::pending_sql::{Candidate, OwnedLane};
+use crate::state::dispatch::capacity::CapacityChange;
+use crate::state::dispatch::lanes::candidate::Candidate;
+use crate::state::dispatch::lanes::head::{LaneHead, LanePosition};
+use crate::state::dispatch::lanes::lane_name::{LaneName, OwnedLane};
+use crate::state::dispatch::{candidates_sql, lane_heads_sql};
 use crate::state::error::Error;
 use crate::state::writer::batch::{Claim, Plan};
 use crate::state::writer::run::Writer;
@@ -30,7 +30,7 @@ struct Open {
     /// the most urgent.
     unknown: Vec<OwnedLane>,
     /// The most urgent fronts that are known.
-    fronts: Vec<(Place, OwnedLane)>,
+    fronts: Vec<(LanePosition, OwnedLane)>,
 }
 
 impl Writer {
@@ -41,7 +41,7 @@ impl Writer {
         time: Timestamp,
         now: &str,
     ) -> Result<(), Error> {
-        if plan.room.closed || self.queue_state.lanes.total() == 0 {
+        if plan.room.halted || self.queue_state.lanes.total() == 0 {
             return Ok(());
         }
         let open = self.open_lanes(plan, time);
@@ -50,13 +50,15 @@ impl Writer {
             self.keyed_candidates(open.unknown, open.fronts, now)
                 .await?,
         );
-        candidates.sort_by_key(|candidate| candidate.place);
+        candidates.sort_by_key(|candidate| candidate.position);
         candidates.truncate(CLAIM_TASKS);
         plan.claims = candidates
             .into_iter()
             .filter_map(|candidate| {
                 let lane = candidate.lane();
-                let slot = plan.room.take(&self.queue_state, lane, candidate.bytes)?;
+                let slot = plan
+                    .room
+                    .reserve(&self.queue_state, lane, candidate.bytes)?;
                 let is_rated = self.queue_state.limits().period(lane).is_some();
                 Some(Claim {
                     attempt: candidate.attempt,
@@ -72,16 +74,16 @@ impl Writer {
     /// the keys have some.
     fn open_lanes(&mut self, plan: &Plan, time: Timestamp) -> Open {
         let queue_state = &self.queue_state;
-        let has_room = |key: &str| plan.room.of_key(queue_state, key) > 0;
+        let has_room = |key: &str| plan.room.slots_for_key(queue_state, key) > 0;
         let mut open = Open::default();
         let mut unknown = Vec::new();
         let mut shut = Vec::new();
         for (processor, lanes) in queue_state.lanes.processors() {
-            let free = plan.room.of_processor(queue_state, processor);
+            let free = plan.room.slots_for_processor(queue_state, processor);
             if free == 0 {
                 continue;
             }
-            if lanes.plain_may_be_due(time) {
+            if lanes.unkeyed_may_be_due(time) {
                 open.plain.push((processor.to_owned(), free));
             }
             let name = |key: &str| (processor.to_owned(), Some(key.to_owned()));
@@ -116,7 +118,11 @@ impl Writer {
     /// Lets the lanes sleep whose keys are full by what is committed, not only by what is planned.
     fn shut(&mut self, lanes: Vec<(String, String)>, time: Timestamp) {
         for (processor, key) in lanes {
-            if self.queue_state.free_of_key(&key, Change::default(), time) == 0 {
+            if self
+                .queue_state
+                .slots_for_key(&key, CapacityChange::default(), time)
+                == 0
+            {
                 let until = self.queue_state.key_rate_frees_at(&key, time);
                 self.queue_state.lanes.sleep(&processor, &key, until);
             }
@@ -149,29 +155,29 @@ impl Writer {
     ) -> Result<Vec<Candidate>, Error> {
         let key = None;
         let lane = LaneName { processor, key };
-        let ahead = self.queue_state.lanes.ahead(processor);
+        let ahead = self.queue_state.lanes.prefetch(processor);
         if let Some(known) = ahead.as_ref().and_then(|ahead| ahead.first(count)) {
             return Ok(known);
         }
-        let limit = ahead.map_or(count, |ahead| ahead.worth_reading(count));
+        let limit = ahead.map_or(count, |ahead| ahead.read_size(count));
         let conn = &mut self.conn;
-        let mut found = pending_sql::next_due_tasks(conn, lane, now, limit as i64).await?;
+        let mut found = candidates_sql::next_due_tasks(conn, lane, now, limit as i64).await?;
         let Some(last) = found.last() else {
             let lane = (processor.to_owned(), None);
             self.look_up(&[lane], now).await?;
             return Ok(found);
         };
         let is_more = found.len() > count;
-        let until = match last.place.priority {
+        let until = match last.position.priority {
             Reverse(priority) if is_more => {
-                pending_sql::next_more_urgent(conn, lane, priority, now).await?
+                candidates_sql::next_more_urgent(conn, lane, priority, now).await?
             }
             Reverse(_) => None,
         };
-        if let Some(ahead) = self.queue_state.lanes.ahead(processor) {
-            ahead.found(limit, found.len());
+        if let Some(ahead) = self.queue_state.lanes.prefetch(processor) {
+            ahead.adapt_read_size(limit, found.len());
             if is_more {
-                ahead.learn(found.clone(), until);
+                ahead.fill(found.clone(), until);
             }
         }
         found.truncate(count);
@@ -182,7 +188,7 @@ impl Writer {
     async fn keyed_candidates(
         &mut self,
         unknown: Vec<OwnedLane>,
-        mut fronts: Vec<(Place, OwnedLane)>,
+        mut fronts: Vec<(LanePosition, OwnedLane)>,
         now: &str,
     ) -> Result<Vec<Candidate>, Error> {
         if !unknown.is_empty() {
@@ -199,14 +205,14 @@ impl Writer {
         fronts.sort_unstable();
         fronts.truncate(CLAIM_TASKS);
         let seqs: Vec<_> = fronts.iter().map(|(place, _)| place.seq).collect();
-        let candidates = pending_sql::tasks_at(&mut self.conn, &seqs).await?;
+        let candidates = candidates_sql::candidates_at(&mut self.conn, &seqs).await?;
         let found: HashSet<_> = candidates.iter().map(|it| it.attempt.seq).collect();
         for (place, (processor, key)) in &fronts {
             if !found.contains(&place.seq) {
                 // Another program has taken it away.
                 let key = key.as_deref();
                 let lane = LaneName { processor, key };
-                self.queue_state.lanes.learn(lane, LaneHead::Unknown);
+                self.queue_state.lanes.set_head(lane, LaneHead::Unknown);
             }
         }
         Ok(candidates)
@@ -214,13 +220,13 @@ impl Writer {
 
     /// Looks at the fronts of these lanes, and remembers them.
     async fn look_up(&mut self, lanes: &[OwnedLane], now: &str) -> Result<Vec<LaneHead>, Error> {
-        let fronts = pending_sql::fronts(&mut self.conn, lanes, now).await?;
+        let fronts = lane_heads_sql::lane_heads(&mut self.conn, lanes, now).await?;
         for ((processor, key), front) in lanes.iter().zip(&fronts) {
             let lane = LaneName {
                 processor,
                 key: key.as_deref(),
             };
-            self.queue_state.lanes.learn(lane, *front);
+            self.queue_state.lanes.set_head(lane, *front);
         }
         Ok(fronts)
     }

@@ -61,7 +61,7 @@ impl Writer {
             return Ok(());
         }
         self.queue_state.shift(moved);
-        self.ready.shift(moved);
+        self.due_since.shift(moved);
         self.times_forgotten = Some(instant);
         self.more_to_claim = true;
         self.renew_pauses(time);
@@ -165,7 +165,7 @@ impl Writer {
         let pauses = queue_state
             .pause
             .iter_mut()
-            .chain(queue_state.closed.values_mut());
+            .chain(queue_state.paused_processors.values_mut());
         for pause in pauses {
             *pause = pause.clone().begun_by(now);
         }
@@ -180,8 +180,8 @@ impl Writer {
                 let pause = serde_json::to_string(pause)?;
                 commit::set_meta(conn, meta::PAUSE, &pause).await?;
             }
-            if !queue_state.closed.is_empty() {
-                pause_processor::remember(conn, &queue_state.closed).await?;
+            if !queue_state.paused_processors.is_empty() {
+                pause_processor::remember(conn, &queue_state.paused_processors).await?;
             }
             repair_starts(conn, time).await?;
             repair_keys(conn, time).await

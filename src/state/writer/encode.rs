@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::models::{
     Attempt, ClaimedTask, Outcome, TaskId, TaskStatus, Terms, Timestamp, TraceContext,
 };
-use crate::state::dispatch::lanes::LaneName;
+use crate::state::dispatch::lanes::lane_name::LaneName;
 use crate::state::dispatch::queue_state::QueueState;
 use crate::state::journal::entry::JournalEntry;
 use crate::state::writer::batch::{Batch, Claim, Plan, Report};

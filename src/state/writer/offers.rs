@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use crate::models::{Lease, LeaseOrigin, OfferId};
-use crate::state::dispatch::capacity::Offer;
+use crate::state::dispatch::poll_slot::PollSlot;
 use crate::state::writer::run::Writer;
 
 impl Writer {
     /// Up to `limit` tasks of these processors have somebody to run them.
     pub(crate) fn offer(&mut self, id: OfferId, processors: Vec<String>, limit: u64) {
-        self.queue_state.offers.push(Offer {
+        self.queue_state.poll_slots.push(PollSlot {
             id,
             processors: Arc::from(processors),
             left: limit,
@@ -21,7 +21,7 @@ impl Writer {
     pub(crate) fn withdraw(&mut self, id: OfferId) -> u64 {
         let ended = self
             .queue_state
-            .offers
+            .poll_slots
             .extract_if(.., |offer| offer.id == id);
         ended.map(|offer| offer.left).sum()
     }
@@ -31,9 +31,14 @@ impl Writer {
         let Some(LeaseOrigin::Offer(id)) = lease.map(|lease| lease.origin) else {
             return;
         };
-        for offer in self.queue_state.offers.iter_mut().filter(|it| it.id == id) {
+        for offer in self
+            .queue_state
+            .poll_slots
+            .iter_mut()
+            .filter(|it| it.id == id)
+        {
             offer.left = offer.left.saturating_sub(1);
         }
-        self.queue_state.offers.retain(|offer| offer.left > 0);
+        self.queue_state.poll_slots.retain(|offer| offer.left > 0);
     }
 }

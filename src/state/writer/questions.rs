@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use crate::models::{QueueStatus, Timestamp};
 use crate::state::db::health::Health;
 use crate::state::db::tx;
-use crate::state::dispatch::explain::{Asked, Explanation, ProcessorStatus};
+use crate::state::dispatch::explain::{ExplainedTask, Explanation, ProcessorStatus};
 use crate::state::dispatch::queue_state::QueueState;
 use crate::state::error::Error;
 use crate::state::writer::commit;
@@ -33,7 +33,7 @@ pub(crate) enum Question {
     /// The condition of every processor.
     Processors(Reply<HashMap<String, ProcessorStatus>>),
     /// Why a waiting task does not start.
-    Explain(Asked, Reply<Explanation>),
+    Explain(ExplainedTask, Reply<Explanation>),
 }
 
 impl Question {

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use crate::models::{TaskId, Timestamp};
 use crate::state::dependencies;
+use crate::state::dispatch::lane_heads_sql;
 use crate::state::dispatch::lanes::Lanes;
-use crate::state::dispatch::pending_sql;
 use crate::state::error::Error;
 use crate::state::writer::run::Writer;
 
@@ -118,7 +118,7 @@ impl Counter {
 }
 
 async fn count(conn: &mut SqliteConnection) -> Result<Counted, Error> {
-    let (lanes, blocked) = pending_sql::count_waiting(&mut *conn, Timestamp::now()).await?;
+    let (lanes, blocked) = lane_heads_sql::count_pending(&mut *conn, Timestamp::now()).await?;
     let missing = dependencies::missing(&mut *conn).await?;
     sqlx::query("COMMIT").execute(conn).await?;
     Ok(Counted {
@@ -150,7 +150,7 @@ impl Writer {
             self.counter
                 .begin(version, self.queue_state.blocked)
                 .await?;
-            self.queue_state.lanes.note_changes();
+            self.queue_state.lanes.start_noting();
         }
         Ok(())
     }
@@ -175,7 +175,7 @@ impl Writer {
                 self.look_at_foreign(counted.missing).await
             }
             Some(Err(error)) => {
-                self.queue_state.lanes.forget_changes();
+                self.queue_state.lanes.stop_noting();
                 Err(error)
             }
             None => Ok(()),

@@ -22,7 +22,7 @@ use crate::models::{ClaimedTask, Clock, TaskId, Timestamp};
 use crate::state::db::checkpoint::Checkpointer;
 use crate::state::db::health::Health;
 use crate::state::db::open_files::keep_log_at_close;
-use crate::state::dispatch::due_since::Ready;
+use crate::state::dispatch::due_since::DueSince;
 use crate::state::dispatch::queue_state::QueueState;
 use crate::state::error::Error;
 use crate::state::fts::indexer::Index;
@@ -66,7 +66,7 @@ pub(crate) struct Writer {
     pub(crate) stats: Stats,
     pub(crate) meters: ByProcessor,
     /// Since when waiting tasks are due.
-    pub(crate) ready: Ready,
+    pub(crate) due_since: DueSince,
     /// Where claimed tasks go.
     pub(crate) claims: Option<mpsc::UnboundedSender<Vec<ClaimedTask>>>,
     /// Attempts that outside workers have had since before this start, for whoever takes claims first.
@@ -171,7 +171,7 @@ impl Writer {
         self.look_at_clock().await?;
         self.take_count().await?;
         if Instant::now() >= self.next_poll {
-            self.queue_state.lanes.forget_ahead();
+            self.queue_state.lanes.clear_prefetched();
             self.look_outside().await?;
             self.fold_if_lost().await;
             self.end_pauses_if_any().await?;
@@ -305,7 +305,7 @@ impl Writer {
         self.meters.committed(begun.elapsed(), batch.len());
         if applied.claimed.len() < plan.claims.len() {
             // Another program was faster.
-            self.queue_state.lanes.forget_ahead();
+            self.queue_state.lanes.clear_prefetched();
         }
         self.count_claimed(&applied, time);
         plan.hand_out(&mut applied.claimed);
@@ -331,8 +331,8 @@ impl Writer {
         }
         let now = Timestamp::now();
         self.queue_state.lanes.advance(now);
-        let room = self.queue_state.room(std::iter::empty(), now);
-        self.queue_state.can_start(&room)
+        let room = self.queue_state.capacity(std::iter::empty(), now);
+        room.can_start_pending(&self.queue_state)
     }
 
     /// Closes the database, with the WAL copied back into it.

@@ -15,7 +15,7 @@ use crate::api::input::query::NoParameters;
 use crate::api::openapi::parameters;
 use crate::hive::{JobState, JobStatus};
 use crate::models::{HiveLink, Task, TaskId, TaskStatus, Timestamp};
-use crate::state::{Asked, Obstacle};
+use crate::state::{ExplainedTask, Obstacle};
 
 /// The answer.
 #[derive(Serialize, ToSchema)]
@@ -196,7 +196,7 @@ async fn reasons(api: &Arc<Api>, caller: &Caller, task: &Task) -> Result<Vec<Rea
         let what = What::OfTask(OfTask::NoProcessor { processor });
         reasons.push(Reason { what, message });
     }
-    let asked = Asked {
+    let asked = ExplainedTask {
         processor: task.processor.clone(),
         concurrency_key: task.concurrency_key.clone(),
         run_at: task.run_at,

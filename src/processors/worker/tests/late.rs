@@ -11,7 +11,7 @@ use super::super::{Call, Desk, Poll, Worker};
 use crate::config::Durability;
 use crate::models::{HiveLink, NewTask};
 use crate::processors::{Context, Next};
-use crate::state::{self, Home, Limits, Start, StateManager};
+use crate::state::{self, ExecutionSite, Limits, Start, StateManager};
 
 /// The offer for which it has started.
 const OFFER: u64 = 3;
@@ -20,12 +20,12 @@ const OFFER: u64 = 3;
 async fn orphan(folder: &TempDir) -> (StateManager, Context) {
     let path = folder.path().join("venom.db");
     let opened = state::open(&path, Durability::Normal).await.unwrap();
-    let home = Home::Elsewhere {
+    let home = ExecutionSite::OutsideWorker {
         lease: Duration::from_secs(60),
     };
     let start = Start {
         limits: Limits {
-            homes: [("outside".to_owned(), home)].into(),
+            sites: [("outside".to_owned(), home)].into(),
             ..Limits::default()
         },
         metrics: crate::metrics::Metrics::default(),

@@ -1,14 +1,17 @@
-//! The waiting tasks by lane, as the Writer knows them. Pure.
+//! The pending tasks by lane, as the Writer knows them. Pure.
 //!
-//! A lane is the tasks of one processor and concurrency key, in the order in which they start: by
-//! priority, then by the time they are due, then by arrival. A lane without a key is known by its
-//! number of tasks, and by the next ones as far as they were read ahead; of a lane with a key its front is
-//! known, because there may be thousands of them. What is not known is asked of the database, in one query for all lanes.
+//! A lane holds the pending tasks of one processor and one concurrency key, in the order in which they start:
+//! by priority, then by the time they are due, then by arrival. Lanes are read one by one, so a backlog in one
+//! lane never delays another.
 //!
-//! Lanes with a key are filed by what is known of their fronts, so that those that have nothing to
-//! start now cost a turn nothing, however many they are.
+//! A lane without a key knows its number of tasks and prefetches the next ones. A lane with a key knows its
+//! number of tasks and its head alone, because there may be thousands of such lanes. What is unknown is read
+//! from the database, in one query for all lanes. Lanes with a key are indexed by their heads, so those that
+//! have nothing to start cost a turn nothing.
 
+pub(in crate::state) mod candidate;
 pub(in crate::state) mod head;
+pub(in crate::state) mod lane_name;
 pub(in crate::state) mod prefetch;
 pub(in crate::state) mod processor_lanes;
 #[cfg(test)]
@@ -18,13 +21,13 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::state::dispatch::lanes::processor_lanes::{Lane, ProcessorLanes};
-pub(crate) use head::{LaneHead, Place};
-pub(crate) use prefetch::Prefetch;
-
 use crate::models::Timestamp;
+use crate::state::dispatch::lanes::head::{LaneHead, LanePosition};
+use crate::state::dispatch::lanes::lane_name::{LaneName, OwnedLane};
+use crate::state::dispatch::lanes::prefetch::Prefetch;
+use crate::state::dispatch::lanes::processor_lanes::{Lane, ProcessorLanes};
 
-/// The priority of a task of which nothing is known.
+/// The upper bound of priorities in a lane whose tasks are not known.
 const MOST_URGENT: i64 = i64::MAX;
 
 /// All lanes.
@@ -32,79 +35,69 @@ const MOST_URGENT: i64 = i64::MAX;
 pub(crate) struct Lanes {
     processors: HashMap<String, ProcessorLanes>,
     total: u64,
-    /// Processors whose lanes of a key sleep until one of the key's tasks ends.
-    shut: HashMap<String, Vec<String>>,
-    /// How the number of tasks has changed in each lane, while that is noted.
-    changes: Option<HashMap<OwnedName, i64>>,
-}
-
-/// A lane's name: processor, key.
-type OwnedName = (String, Option<String>);
-
-/// One lane, named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct LaneName<'a> {
-    pub(crate) processor: &'a str,
-    pub(crate) key: Option<&'a str>,
+    /// For each key, the processors whose lanes sleep until a task of that key ends.
+    sleeping: HashMap<String, Vec<String>>,
+    /// How the number of tasks in each lane has changed since [`Self::start_noting`].
+    changes: Option<HashMap<OwnedLane, i64>>,
 }
 
 impl Lanes {
-    /// Tasks in all lanes.
+    /// Returns the number of tasks in all lanes.
     pub(crate) fn total(&self) -> u64 {
         self.total
     }
 
-    /// Tasks of one processor.
+    /// Returns the number of tasks of one processor.
     pub(crate) fn count_of_processor(&self, processor: &str) -> u64 {
         self.processors
             .get(processor)
             .map_or(0, |lanes| lanes.count)
     }
 
-    /// The processors that have tasks.
+    /// Iterates over the processors that have pending tasks.
     pub(crate) fn processors(&self) -> impl Iterator<Item = (&str, &ProcessorLanes)> {
         let processors = self.processors.iter();
         processors.map(|(processor, lanes)| (processor.as_str(), lanes))
     }
 
-    /// The tasks of a processor's lane without a key that were read ahead; `None` if it has no tasks.
-    pub(crate) fn ahead(&mut self, processor: &str) -> Option<&mut Prefetch> {
+    /// Returns the prefetched tasks of a processor's lane without a key; `None` if the processor has no tasks.
+    pub(crate) fn prefetch(&mut self, processor: &str) -> Option<&mut Prefetch> {
         let lanes = self.processors.get_mut(processor)?;
-        Some(&mut lanes.ahead)
+        Some(&mut lanes.prefetch)
     }
 
-    /// What was read ahead may not hold any more: another program may have written.
-    pub(crate) fn forget_ahead(&mut self) {
+    /// Clears all prefetched tasks, because another program may have changed the database.
+    pub(crate) fn clear_prefetched(&mut self) {
         for lanes in self.processors.values_mut() {
-            lanes.ahead.forget();
+            lanes.prefetch.clear();
         }
     }
 
-    /// It is `now`: fronts that were known until then have to be looked at.
+    /// Marks every head as unknown that was known until `now`.
     pub(crate) fn advance(&mut self, now: Timestamp) {
         for lanes in self.processors.values_mut() {
-            lanes.ahead.advance(now);
+            lanes.prefetch.advance(now);
             while let Some((next, key)) = lanes.later.first()
                 && *next <= now
             {
                 let key = Arc::clone(key);
-                lanes.change(&key, |lane| lane.front = LaneHead::Unknown);
+                lanes.change(&key, |lane| lane.head = LaneHead::Unknown);
             }
         }
     }
 
-    /// Notes from now on what changes, for [`Self::replace`].
-    pub(crate) fn note_changes(&mut self) {
+    /// Starts to note changes, for [`Self::replace`].
+    pub(crate) fn start_noting(&mut self) {
         self.changes = Some(HashMap::new());
     }
 
-    /// Nothing was counted: what has changed need not be known.
-    pub(crate) fn forget_changes(&mut self) {
+    /// Stops noting changes, because the count was given up.
+    pub(crate) fn stop_noting(&mut self) {
         self.changes = None;
     }
 
-    /// The lanes are those that were counted as they were at the last [`Self::note_changes`], with
-    /// what has changed since.
+    /// Replaces the lanes with those of a count that began at the last [`Self::start_noting`], and applies what
+    /// has changed since.
     pub(crate) fn replace(&mut self, counted: Self) {
         let changes = self.changes.take().unwrap_or_default();
         *self = counted;
@@ -112,8 +105,8 @@ impl Lanes {
             let key = key.as_deref();
             let name = LaneName { processor, key };
             match u64::try_from(*change) {
-                Ok(came @ 1..) => self.add_unseen(name, came),
-                // Also none: as many came as went, perhaps others.
+                Ok(added @ 1..) => self.add_unknown(name, added),
+                // A sum of zero also forgets the head: other tasks may have come than went.
                 _ => self.remove(name, change.unsigned_abs()),
             }
         }
@@ -126,99 +119,98 @@ impl Lanes {
         }
     }
 
-    /// A task waits at `place`.
-    pub(crate) fn add(&mut self, name: LaneName<'_>, place: Place, now: Timestamp) {
-        let Reverse(urgency) = place.priority;
-        let came = Lane {
+    /// Adds a pending task.
+    pub(crate) fn add(&mut self, name: LaneName<'_>, position: LanePosition, now: Timestamp) {
+        let Reverse(urgency) = position.priority;
+        let added = Lane {
             count: 1,
-            front: LaneHead::of(place, now),
+            head: LaneHead::of(position, now),
             urgency,
         };
-        self.join(name, came);
-        if let (None, Some(ahead)) = (name.key, self.ahead(name.processor)) {
-            ahead.add(place, now);
+        self.merge(name, added);
+        if let (None, Some(prefetch)) = (name.key, self.prefetch(name.processor)) {
+            prefetch.on_added(position, now);
         }
     }
 
-    /// `count` tasks wait somewhere in the lane.
-    pub(crate) fn add_unseen(&mut self, name: LaneName<'_>, count: u64) {
+    /// Adds `count` tasks whose positions are not known.
+    pub(crate) fn add_unknown(&mut self, name: LaneName<'_>, count: u64) {
         self.add_counted(name, count, MOST_URGENT, LaneHead::Unknown);
     }
 
-    /// `count` tasks wait in the lane, none of them more urgent than `urgency`, of which `front` is
-    /// known.
+    /// Adds `count` tasks with the head `head`. None of them has a priority above `urgency`.
     pub(crate) fn add_counted(
         &mut self,
         name: LaneName<'_>,
         count: u64,
         urgency: i64,
-        front: LaneHead,
+        head: LaneHead,
     ) {
-        let came = Lane {
+        let added = Lane {
             count,
-            front,
+            head,
             urgency,
         };
         if count > 0 {
-            self.join(name, came);
-            self.forget_ahead_of(name);
+            self.merge(name, added);
+            self.clear_prefetch(name);
         }
     }
 
-    /// `count` tasks, perhaps its front, wait no more.
+    /// Removes `count` tasks, which may include the lane's head.
     pub(crate) fn remove(&mut self, name: LaneName<'_>, count: u64) {
-        self.forget_ahead_of(name);
-        self.count_out(name, count);
+        self.clear_prefetch(name);
+        self.subtract(name, count);
     }
 
-    /// A task of the lane starts.
+    /// Removes a task that starts.
     pub(crate) fn start(&mut self, name: LaneName<'_>, seq: i64) {
-        if let (None, Some(ahead)) = (name.key, self.ahead(name.processor)) {
-            ahead.take(seq);
+        if let (None, Some(prefetch)) = (name.key, self.prefetch(name.processor)) {
+            prefetch.remove(seq);
         }
-        self.count_out(name, 1);
+        self.subtract(name, 1);
     }
 
-    fn forget_ahead_of(&mut self, name: LaneName<'_>) {
-        if let (None, Some(ahead)) = (name.key, self.ahead(name.processor)) {
-            ahead.forget();
+    fn clear_prefetch(&mut self, name: LaneName<'_>) {
+        if let (None, Some(prefetch)) = (name.key, self.prefetch(name.processor)) {
+            prefetch.clear();
         }
     }
 
-    fn count_out(&mut self, name: LaneName<'_>, count: u64) {
+    fn subtract(&mut self, name: LaneName<'_>, count: u64) {
         self.note(name, -(count as i64));
         let Some(lanes) = self.processors.get_mut(name.processor) else {
             return;
         };
-        let gone = lanes.remove(name.key, count);
-        lanes.count -= gone;
-        self.total -= gone;
-        if lanes.plain.is_none() && lanes.keyed.is_empty() {
+        let removed = lanes.remove(name.key, count);
+        lanes.count -= removed;
+        self.total -= removed;
+        if lanes.unkeyed.is_none() && lanes.keyed.is_empty() {
             self.processors.remove(name.processor);
         }
     }
 
-    /// Somebody has looked at the lane's front.
+    /// Sets the lane's head, as the database has it.
     ///
-    /// A lane that turns out to be empty is not looked at again: its count is wrong because another
-    /// program has changed rows, and the count that follows mends it.
-    pub(crate) fn learn(&mut self, name: LaneName<'_>, front: LaneHead) {
+    /// A lane that turns out to be empty stays and starts nothing: its count is wrong because another program has
+    /// changed rows, and the count that follows corrects it.
+    pub(crate) fn set_head(&mut self, name: LaneName<'_>, head: LaneHead) {
         let Some(lanes) = self.processors.get_mut(name.processor) else {
             return;
         };
         match name.key {
-            None => lanes.plain.iter_mut().for_each(|lane| lane.front = front),
-            Some(key) => lanes.change(key, |lane| lane.front = front),
+            None => lanes.unkeyed.iter_mut().for_each(|lane| lane.head = head),
+            Some(key) => lanes.change(key, |lane| lane.head = head),
         }
     }
 
-    /// The key of this lane has no room before `until`; without a time, until one of the key's tasks
-    /// ends. The lane is left alone until then, or until another task comes.
+    /// Skips the lane until `until`, or until another task joins it. Without a time it is skipped until a task of
+    /// its key ends.
     pub(crate) fn sleep(&mut self, processor: &str, key: &str, until: Option<Timestamp>) {
         if until.is_none() {
-            let shut = self.shut.entry(key.to_owned()).or_default();
-            if !shut.iter().any(|name| name == processor) {
-                shut.push(processor.to_owned());
+            let sleeping = self.sleeping.entry(key.to_owned()).or_default();
+            if !sleeping.iter().any(|name| name == processor) {
+                sleeping.push(processor.to_owned());
             }
         }
         let nothing = LaneHead::Known {
@@ -226,48 +218,48 @@ impl Lanes {
             next: until,
         };
         let key = Some(key);
-        self.learn(LaneName { processor, key }, nothing);
+        self.set_head(LaneName { processor, key }, nothing);
     }
 
-    /// A task of this key has ended, or is about to.
+    /// Wakes the lanes that sleep until a task of this key ends.
     pub(crate) fn wake(&mut self, key: &str) {
-        for processor in self.shut.remove(key).unwrap_or_default() {
+        for processor in self.sleeping.remove(key).unwrap_or_default() {
             let (processor, key) = (processor.as_str(), Some(key));
-            self.learn(LaneName { processor, key }, LaneHead::Unknown);
+            self.set_head(LaneName { processor, key }, LaneHead::Unknown);
         }
     }
 
-    /// Whatever sleeps wakes: other limits hold.
+    /// Wakes every lane, because the limits have changed.
     pub(crate) fn wake_all(&mut self) {
-        self.shut.clear();
+        self.sleeping.clear();
         for lanes in self.processors.values_mut() {
             let keys: Vec<_> = lanes.keyed.keys().map(Arc::clone).collect();
             for key in keys {
-                lanes.change(&key, |lane| lane.front = LaneHead::Unknown);
+                lanes.change(&key, |lane| lane.head = LaneHead::Unknown);
             }
         }
     }
 
-    /// What is known of times does not hold any more: the clock was set, or tasks are due at other times.
+    /// Forgets every head, because the clock was set or tasks have become due at other times.
     pub(crate) fn forget_times(&mut self) {
         self.wake_all();
         for lanes in self.processors.values_mut() {
-            lanes.ahead.forget();
-            if let Some(lane) = &mut lanes.plain {
-                lane.front = LaneHead::Unknown;
+            lanes.prefetch.clear();
+            if let Some(lane) = &mut lanes.unkeyed {
+                lane.head = LaneHead::Unknown;
             }
         }
     }
 
-    fn join(&mut self, name: LaneName<'_>, came: Lane) {
-        self.note(name, came.count as i64);
-        self.total += came.count;
-        // Looked up before it is entered: the name is nearly always there, and need not be copied.
+    fn merge(&mut self, name: LaneName<'_>, added: Lane) {
+        self.note(name, added.count as i64);
+        self.total += added.count;
+        // The name is nearly always there; looking it up first saves a copy of it.
         match self.processors.get_mut(name.processor) {
-            Some(lanes) => lanes.join(name.key, came),
+            Some(lanes) => lanes.merge(name.key, added),
             None => {
                 let mut lanes = ProcessorLanes::default();
-                lanes.join(name.key, came);
+                lanes.merge(name.key, added);
                 self.processors.insert(name.processor.to_owned(), lanes);
             }
         }

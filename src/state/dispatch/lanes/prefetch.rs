@@ -1,91 +1,92 @@
-//! The tasks of a lane without a key that start next, read ahead: a busy queue would otherwise ask the
-//! database in each turn for the few that have room.
+//! The tasks of a lane without a key that start next, read in advance. Pure.
 //!
-//! What was read ahead holds as long as nothing comes before it. Whatever may have changed it otherwise
-//! makes it forgotten, and it is read anew.
+//! Without them a busy queue would query the database in every turn for the few tasks that have a slot. The
+//! prefetched tasks stay valid until a task comes that starts before the last of them. Any other change of the
+//! lane clears them, and the Writer reads them again.
 
 use std::collections::VecDeque;
 
 use crate::models::Timestamp;
-use crate::state::dispatch::lanes::head::Place;
-use crate::state::dispatch::pending_sql::Candidate;
+use crate::state::dispatch::lanes::candidate::Candidate;
+use crate::state::dispatch::lanes::head::LanePosition;
 
-/// Tasks that are read ahead at most.
-const MOST: usize = 256;
+/// Tasks to prefetch at most.
+const MAX_TASKS: usize = 256;
 
-/// The first tasks of a lane that are due, in their order.
+/// The first tasks of a lane that are due, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Prefetch {
     tasks: VecDeque<Candidate>,
-    /// When one that comes before the last of them may be due.
-    until: Option<Timestamp>,
-    /// How many are worth reading: more whenever all were used, few again when they were not.
-    worth: usize,
+    /// When a task may become due that starts before the last of these.
+    valid_until: Option<Timestamp>,
+    /// How many tasks to read next time. It doubles while all are used.
+    read_size: usize,
 }
 
 impl Prefetch {
-    /// The first `count` tasks, if so many are known.
+    /// Returns the first `count` tasks; `None` if fewer are known.
     pub(crate) fn first(&self, count: usize) -> Option<Vec<Candidate>> {
         let known = self.tasks.len() >= count;
         known.then(|| self.tasks.iter().take(count).cloned().collect())
     }
 
-    /// How many to read if `count` are needed.
-    pub(crate) fn worth_reading(&self, count: usize) -> usize {
-        self.worth.max(count).min(MOST.max(count))
+    /// Returns how many tasks to read when `count` are needed.
+    pub(crate) fn read_size(&self, count: usize) -> usize {
+        self.read_size.max(count).min(MAX_TASKS.max(count))
     }
 
-    /// So many were asked for and found. Next time twice as many, if there may be more.
-    pub(crate) fn found(&mut self, asked: usize, found: usize) {
-        self.worth = if found < asked {
+    /// Sets the next read size after a query for `limit` tasks returned `found`.
+    pub(crate) fn adapt_read_size(&mut self, limit: usize, found: usize) {
+        self.read_size = if found < limit {
             0
         } else {
-            (asked * 2).min(MOST)
+            (limit * 2).min(MAX_TASKS)
         };
     }
 
-    /// They were read; `until` is when another may be due that comes before the last.
-    pub(crate) fn learn(&mut self, tasks: Vec<Candidate>, until: Option<Timestamp>) {
+    /// Stores tasks that were read. They hold until `valid_until`.
+    pub(crate) fn fill(&mut self, tasks: Vec<Candidate>, valid_until: Option<Timestamp>) {
         self.tasks = tasks.into();
-        self.until = until;
+        self.valid_until = valid_until;
     }
 
-    /// This task starts.
-    pub(crate) fn take(&mut self, seq: i64) {
-        if let Some(index) = self.tasks.iter().position(|task| task.place.seq == seq) {
+    /// Removes a task that starts.
+    pub(crate) fn remove(&mut self, seq: i64) {
+        let mut tasks = self.tasks.iter();
+        if let Some(index) = tasks.position(|task| task.position.seq == seq) {
             self.tasks.remove(index);
         }
     }
 
-    /// A task has come to the lane.
-    pub(crate) fn add(&mut self, place: Place, now: Timestamp) {
+    /// Accounts for a task that joins the lane.
+    pub(crate) fn on_added(&mut self, position: LanePosition, now: Timestamp) {
         let Some(last) = self.tasks.back() else {
             return;
         };
-        if place > last.place {
+        if position > last.position {
             return;
         }
-        if place.run_at <= now {
-            self.forget();
+        if position.run_at <= now {
+            self.clear();
         } else {
-            self.until = self.until.into_iter().chain([place.run_at]).min();
+            let valid_until = self.valid_until.into_iter();
+            self.valid_until = valid_until.chain([position.run_at]).min();
         }
     }
 
-    /// It is `now`.
+    /// Clears the tasks if they do not hold at `now`.
     pub(crate) fn advance(&mut self, now: Timestamp) {
-        if self.until.is_some_and(|until| until <= now) {
-            self.forget();
+        if self.valid_until.is_some_and(|until| until <= now) {
+            self.clear();
         }
     }
 
-    /// Nothing is known any more.
-    pub(crate) fn forget(&mut self) {
+    pub(crate) fn clear(&mut self) {
         if !self.tasks.is_empty() {
-            self.worth = 0;
+            self.read_size = 0;
         }
         self.tasks.clear();
-        self.until = None;
+        self.valid_until = None;
     }
 }
 
@@ -108,65 +109,65 @@ mod tests {
                 task_id,
                 number: 1,
             },
-            place: Place::new(0, at(seq), seq),
+            position: LanePosition::new(0, at(seq), seq),
             processor: "p".to_owned(),
             key: None,
             bytes: 1,
         }
     }
 
-    fn seqs(ahead: &Prefetch, count: usize) -> Option<Vec<i64>> {
-        let tasks = ahead.first(count)?;
-        Some(tasks.iter().map(|task| task.place.seq).collect())
+    fn seqs(prefetch: &Prefetch, count: usize) -> Option<Vec<i64>> {
+        let tasks = prefetch.first(count)?;
+        Some(tasks.iter().map(|task| task.position.seq).collect())
     }
 
     fn known(until: Option<Timestamp>) -> Prefetch {
-        let mut ahead = Prefetch::default();
-        ahead.learn((1..=4).map(task).collect(), until);
-        ahead
+        let mut prefetch = Prefetch::default();
+        prefetch.fill((1..=4).map(task).collect(), until);
+        prefetch
     }
 
     #[test]
-    fn what_was_read_is_given_until_it_has_started() {
-        let mut ahead = known(None);
-        assert_eq!(seqs(&ahead, 2), Some(vec![1, 2]));
-        ahead.take(1);
-        ahead.take(3);
-        assert_eq!(seqs(&ahead, 2), Some(vec![2, 4]));
-        assert_eq!(seqs(&ahead, 3), None);
+    fn it_returns_tasks_until_they_start() {
+        let mut prefetch = known(None);
+        assert_eq!(seqs(&prefetch, 2), Some(vec![1, 2]));
+        prefetch.remove(1);
+        prefetch.remove(3);
+        assert_eq!(seqs(&prefetch, 2), Some(vec![2, 4]));
+        assert_eq!(seqs(&prefetch, 3), None);
     }
 
     #[test]
-    fn what_comes_before_the_last_makes_it_forgotten_at_once_or_when_it_is_due() {
-        let mut ahead = known(None);
-        ahead.add(Place::new(0, at(5), 5), at(10));
-        ahead.add(Place::new(-1, at(1), 6), at(10));
-        assert!(ahead.first(4).is_some());
-        ahead.add(Place::new(1, at(5), 7), at(10));
-        assert!(ahead.first(1).is_none());
+    fn a_task_that_sorts_before_the_last_clears_it_once_it_is_due() {
+        let mut prefetch = known(None);
+        prefetch.on_added(LanePosition::new(0, at(5), 5), at(10));
+        prefetch.on_added(LanePosition::new(-1, at(1), 6), at(10));
+        assert!(prefetch.first(4).is_some());
+        prefetch.on_added(LanePosition::new(1, at(5), 7), at(10));
+        assert!(prefetch.first(1).is_none());
 
-        let mut ahead = known(Some(at(30)));
-        ahead.add(Place::new(1, at(20), 5), at(10));
-        ahead.add(Place::new(0, at(15), 6), at(10));
-        ahead.advance(at(19));
-        assert!(ahead.first(4).is_some());
-        ahead.advance(at(20));
-        assert!(ahead.first(1).is_none());
+        let mut prefetch = known(Some(at(30)));
+        prefetch.on_added(LanePosition::new(1, at(20), 5), at(10));
+        prefetch.on_added(LanePosition::new(0, at(15), 6), at(10));
+        prefetch.advance(at(19));
+        assert!(prefetch.first(4).is_some());
+        prefetch.advance(at(20));
+        assert!(prefetch.first(1).is_none());
     }
 
     #[test]
-    fn more_is_read_whenever_all_was_used_and_few_when_it_was_not() {
-        let mut ahead = known(None);
-        assert_eq!(ahead.worth_reading(1), 1);
-        ahead.found(1, 1);
-        assert_eq!(ahead.worth_reading(1), 2);
-        assert_eq!(ahead.worth_reading(1000), 1000);
-        ahead.found(200, 200);
-        assert_eq!(ahead.worth_reading(1), MOST);
-        ahead.found(256, 255);
-        assert_eq!(ahead.worth_reading(1), 1);
-        ahead.found(8, 8);
-        ahead.forget();
-        assert_eq!(ahead.worth_reading(1), 1);
+    fn the_read_size_doubles_while_all_tasks_are_used() {
+        let mut prefetch = known(None);
+        assert_eq!(prefetch.read_size(1), 1);
+        prefetch.adapt_read_size(1, 1);
+        assert_eq!(prefetch.read_size(1), 2);
+        assert_eq!(prefetch.read_size(1000), 1000);
+        prefetch.adapt_read_size(200, 200);
+        assert_eq!(prefetch.read_size(1), MAX_TASKS);
+        prefetch.adapt_read_size(256, 255);
+        assert_eq!(prefetch.read_size(1), 1);
+        prefetch.adapt_read_size(8, 8);
+        prefetch.clear();
+        assert_eq!(prefetch.read_size(1), 1);
     }
 }
