@@ -73,4 +73,3 @@ mod traces;
 pub use cli::run;
 // For tests and benches, which otherwise use the published interface alone.
 pub use models::{Failure, Timestamp};
-pub use state::INVARIANTS;

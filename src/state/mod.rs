@@ -29,7 +29,6 @@ mod writer;
 
 pub(crate) use commands::bulk::Bulk;
 pub(crate) use commands::reconfigure::Reconfigured;
-pub use db::audit::INVARIANTS;
 pub(crate) use db::audit::{Audit, Bounds, Stopped, audit, audit_within, glance};
 pub(crate) use db::backup::{Source, fold};
 pub(crate) use db::files::{beside, wal_bytes};

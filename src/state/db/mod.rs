@@ -6,6 +6,7 @@ pub(super) mod checkpoint;
 pub(super) mod damaged_columns;
 pub(super) mod files;
 pub(super) mod health;
+pub(super) mod invariants;
 pub(super) mod lock;
 pub(super) mod meta;
 pub(super) mod open;

@@ -246,10 +246,15 @@ async fn the_guard_kills_the_groups_of_a_service_that_is_gone() {
     assert!(released.runs());
 }
 
-/// Stands in for the service in the test below, in a process of its own.
+/// Set where [`a_service`] runs in a process of its own.
+const STANDS_IN: &str = "VENOM_TEST_STANDS_IN";
+
+/// Stands in for the service in the test below, which runs it in a process that it kills. By itself it does nothing.
 #[tokio::test]
-#[ignore = "not a test of its own: the one below runs it in a process that it kills"]
 async fn a_service() {
+    if std::env::var_os(STANDS_IN).is_none() {
+        return;
+    }
     let attempt = Attempt::script("echo leader $$; sleep 1000 & echo child $!; wait");
     let print = async {
         let leader = attempt.host.process_id("leader").await;
@@ -262,7 +267,7 @@ async fn a_service() {
 #[tokio::test]
 async fn a_killed_service_takes_its_groups_along() {
     let mut service = Command::new(std::env::current_exe().unwrap());
-    service.args(["--exact", "--ignored", "--nocapture"]);
+    service.args(["--exact", "--nocapture"]).env(STANDS_IN, "1");
     service.arg(
         concat!(module_path!(), "::a_service")
             .split_once("::")

@@ -1,0 +1,41 @@
+//! The database as another program sees it.
+
+use std::path::Path;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteQueryResult, SqliteRow};
+use sqlx::{AssertSqlSafe, ConnectOptions, Row};
+
+pub struct Database(pub SqliteConnection);
+
+impl Database {
+    pub async fn open(path: &Path) -> Self {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(false)
+            .busy_timeout(crate::DEADLINE);
+        Self(options.connect().await.expect("a database"))
+    }
+
+    /// Runs statements, as `sqlite3` would.
+    pub async fn run(&mut self, sql: &str) -> Result<SqliteQueryResult, sqlx::Error> {
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut self.0).await
+    }
+
+    pub async fn rows(&mut self, sql: &str) -> Vec<SqliteRow> {
+        let query = sqlx::query(AssertSqlSafe(sql));
+        query.fetch_all(&mut self.0).await.expect("rows")
+    }
+
+    pub async fn number(&mut self, sql: &str) -> i64 {
+        self.rows(sql).await[0].get(0)
+    }
+
+    pub async fn text(&mut self, sql: &str) -> String {
+        self.rows(sql).await[0].get(0)
+    }
+
+    /// The first column of every row, as text.
+    pub async fn texts(&mut self, sql: &str) -> Vec<String> {
+        self.rows(sql).await.iter().map(|row| row.get(0)).collect()
+    }
+}
