@@ -1,7 +1,7 @@
 //! The model: what each task must be, and what waits for what.
 
 /// Tasks that may run at a time.
-pub const PLACES: usize = 3;
+pub(super) const PLACES: usize = 3;
 /// A task under which the service dies this often is lost.
 const CRASHES_UNTIL_LOST: u32 = 3;
 
