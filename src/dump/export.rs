@@ -12,9 +12,9 @@ use bytes::Bytes;
 use futures_util::{Stream, stream};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-use super::Store;
 use super::files::{Draft, blocking};
-use super::format::Writer;
+use crate::dump::format::write::Writer;
+use crate::dump::store::Store;
 use crate::models::Task;
 use crate::state;
 

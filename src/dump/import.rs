@@ -15,9 +15,9 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use utoipa::ToSchema;
 
-use super::Store;
 use super::files::{self, blocking};
-use super::format::{self, Stopped};
+use super::format::{self, error::Stopped};
+use crate::dump::store::Store;
 use crate::models::{Task, TaskId};
 use crate::state;
 
@@ -205,7 +205,7 @@ mod tests {
     }
 
     fn dump_of(tasks: &[Task]) -> File {
-        let mut writer = format::Writer::new(Vec::new());
+        let mut writer = format::write::Writer::new(Vec::new());
         for task in tasks {
             writer.task(task).unwrap();
         }

@@ -9,8 +9,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::export::Report;
+use super::original_limit::too_large_for_the_original;
 use super::state_file::{Error, StateFile};
-use super::{Store, too_large_for_the_original};
+use crate::dump::store::Store;
 
 /// So long after a change a dump waits for more, so that a short task is in it with its end.
 const SETTLE: Duration = Duration::from_millis(200);

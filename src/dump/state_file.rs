@@ -11,9 +11,12 @@ use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::files::blocking;
-use super::format::{self, Author, Stopped};
+use super::format;
+use super::format::error::Stopped;
 use super::import::{self, import_file};
-use super::{Store, export, files};
+use super::{export, files};
+use crate::dump::format::inspect::Author;
+use crate::dump::store::Store;
 use crate::state;
 
 /// What became of the file at the start.

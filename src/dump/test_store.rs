@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
-use super::Store;
+use crate::dump::store::Store;
 use crate::models::json::RawJson;
 use crate::models::{Task, TaskStatus, Timestamp};
 use crate::state;

@@ -9,13 +9,15 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::check::is_denied;
-use super::control::{self, MESSAGE_LIMIT};
-use super::flights::Flights;
-use super::keys::NodeKeys;
-use super::link::Line;
-use super::nodes::{self, Listed};
-use super::sender::{QueueNames, Tally};
+use crate::hive::cluster::command;
+use crate::hive::cluster::command::MESSAGE_LIMIT;
+use crate::hive::cluster::node;
+use crate::hive::cluster::node::Listed;
+use crate::hive::dispatch::dispatcher::{QueueNames, Tally};
+use crate::hive::dispatch::in_flight::Flights;
+use crate::hive::redis::access_check::is_denied;
+use crate::hive::redis::connection::Line;
+use crate::hive::redis::keys::NodeKeys;
 use crate::models::{HiveLink, TaskId, Timestamp};
 use crate::state::{self, StateManager};
 
@@ -165,7 +167,7 @@ impl Handle {
     /// When Redis is away.
     pub(crate) async fn nodes(&self) -> Result<Vec<Listed>, Error> {
         let mut connection = self.connection().await?;
-        Ok(nodes::list(&mut connection, &NodeKeys::of(&self.channel)).await?)
+        Ok(node::list(&mut connection, &NodeKeys::of(&self.channel)).await?)
     }
 
     /// Tells all nodes, this one included; how many listen, programs that are no nodes included.
@@ -174,12 +176,12 @@ impl Handle {
     /// When Redis is away or the message is too large. A Redis that is lost at that moment may have told the
     /// nodes all the same.
     pub(crate) async fn broadcast(&self, command: &str, data: &Value) -> Result<u64, Error> {
-        let message = control::message(command, data);
+        let message = command::message(command, data);
         if message.len() > MESSAGE_LIMIT {
             return Err(Error::Large);
         }
         let mut connection = self.connection().await?;
-        let published = control::publish(&mut connection, &self.channel, &message).await;
+        let published = command::publish(&mut connection, &self.channel, &message).await;
         published.map_err(|error| match is_denied(&error) {
             true => Error::Denied(format!(
                 "its user may not publish to {0} (it needs +publish and &{0}): {error}",
@@ -206,7 +208,7 @@ impl Handle {
             .zcard(&self.queues.background)
             .query_async(&mut connection)
             .await?;
-        let nodes = nodes::list(&mut connection, &NodeKeys::of(&self.channel)).await?;
+        let nodes = node::list(&mut connection, &NodeKeys::of(&self.channel)).await?;
         let reporting = nodes.iter().filter(|listed| !listed.silent);
         Ok((high, background, reporting.count()))
     }

@@ -9,19 +9,21 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::ends::Ends;
-use super::flights::{Flights, Look, Standing, Wanted};
 use super::handle::Handle;
-use super::keys::{self, NodeKeys};
-use super::link::{Ear, Line, Link, LinkError};
-use super::member::{Inbox, Member, Orders};
-use super::nodes::{self, Node, NodeKind};
-use super::scripts::Scripts;
-use super::sender::{EXPIRES, QueueNames, Sender, Tally};
-use super::service_role::ServiceRole;
-use super::sweeper::Sweeper;
-use super::turns::Turns;
 use crate::config::Settings;
+use crate::hive::cluster::member::{Inbox, Member, Orders};
+use crate::hive::cluster::node;
+use crate::hive::cluster::node::{Node, NodeKind};
+use crate::hive::cluster::service_role::ServiceRole;
+use crate::hive::dispatch::cancel::Ends;
+use crate::hive::dispatch::dispatcher::{EXPIRES, QueueNames, Sender, Tally};
+use crate::hive::dispatch::in_flight::{Flights, Look, Standing, Wanted};
+use crate::hive::dispatch::orphan_reaper::Sweeper;
+use crate::hive::dispatch::scripts::Scripts;
+use crate::hive::dispatch::task_lock::Turns;
+use crate::hive::redis::connection::{Ear, Line, Link, LinkError};
+use crate::hive::redis::keys;
+use crate::hive::redis::keys::NodeKeys;
 use crate::models::{HiveLink, Timestamp};
 use crate::processors::{Carrier, Registry};
 use crate::queue::QueueManager;
@@ -89,7 +91,7 @@ impl Hive {
             zombie: settings.hive_zombie_task_timeout,
             tally: Arc::default(),
             channel: settings.hive_broadcast_channel.clone(),
-            node: Node::of_this_process(NodeKind::Service, &nodes::host_name()),
+            node: Node::of_this_process(NodeKind::Service, &node::host_name()),
             inbox,
             orders,
             state,

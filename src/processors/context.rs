@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::RunError;
 use super::log_book::{Entry, LogBook, LogLimits};
 use crate::models::json::RawJson;
 use crate::models::{
     Attempt, ClaimedTask, Lease, LeaseOrigin, Task, TaskId, TaskStatus, Timestamp, TraceContext,
 };
+use crate::processors::run_error::RunError;
 use crate::state::{Error, StateManager, Upstream};
 use crate::terminal::{self, OutputLine};
 use crate::traces::Span;

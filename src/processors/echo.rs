@@ -2,7 +2,9 @@
 
 use futures_util::future::{BoxFuture, FutureExt, ready};
 
-use super::{Context, Processor, RunError};
+use crate::processors::context::Context;
+use crate::processors::processor::Processor;
+use crate::processors::run_error::RunError;
 
 /// Completes every task with `Processed: <content>`.
 pub(crate) struct Echo;

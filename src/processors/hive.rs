@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt, ready};
 
-use super::{Context, Next, Processor, RunError};
 use crate::config::HiveProcessorSettings;
 use crate::models::Timestamp;
+use crate::processors::context::Context;
+use crate::processors::processor::Processor;
+use crate::processors::run_error::{Next, RunError};
 
 /// How long a processor starts nothing if it has no carrier.
 const WITHOUT_CARRIER: Duration = Duration::from_secs(60);

@@ -4,15 +4,19 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use super::Processor;
-use super::command::{Command, Guard, Sweeper, Withheld};
+use super::command::Command;
 use super::echo::Echo;
 use super::hive::{Carrier, Hive};
 use super::llm::Llm;
 use super::log_book::LogLimits;
 use super::webhook::Webhook;
-use super::worker::{Desk, Worker};
+use super::worker::Worker;
 use crate::config::{Backoff, ProcessorKind, ProcessorSettings, Settings};
+use crate::processors::command::guard::Guard;
+use crate::processors::command::orphan_reaper::Sweeper;
+use crate::processors::command::scrubbed_env::Withheld;
+use crate::processors::processor::Processor;
+use crate::processors::worker::lease_broker::Desk;
 
 /// One configured processor and the rules of its attempts.
 #[derive(Clone)]

@@ -118,7 +118,7 @@ async fn a_job_that_redis_has_forgotten_can_be_aborted() {
 #[tokio::test]
 #[ignore = "needs redis-server and arq: scripts/test installs them"]
 async fn a_job_that_was_ended_without_its_worker_is_not_taken_for_forgotten() {
-    const ABORT: &str = include_str!("../../src/hive/lua/abort.lua");
+    const ABORT: &str = include_str!("../../src/hive/dispatch/lua/abort.lua");
     let redis = Redis::start().await;
     let yard = Yard::new();
     let worker = yard.worker(&redis, "a").await;

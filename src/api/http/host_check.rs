@@ -14,7 +14,7 @@ use crate::api::auth::caller::Visit;
 use crate::api::auth::permissions;
 use crate::api::auth::permissions::Need;
 use crate::api::error::ApiError;
-use crate::hive::nodes::host_name;
+use crate::hive::cluster::node::host_name;
 
 /// The names under which the service may be addressed, besides those of the setting `hosts`.
 #[derive(Clone, Debug)]

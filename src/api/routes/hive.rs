@@ -14,8 +14,8 @@ use crate::api::input::body::{SmallJsonBody, parse_object};
 use crate::api::input::fields::Fields;
 use crate::api::input::query::{NoParameters, Query};
 use crate::api::openapi::requests;
-use crate::hive::control::{Command, Unclear};
-use crate::hive::nodes::Listed;
+use crate::hive::cluster::command::{Command, Unclear};
+use crate::hive::cluster::node::Listed;
 use crate::hive::{Error, Handle, Status};
 use crate::models::Timestamp;
 
@@ -143,7 +143,10 @@ fn read(body: &[u8]) -> Result<(String, Value), ApiError> {
         if pause.until.is_some_and(|until| until <= Timestamp::now()));
     match read {
         Err(Unclear::Unknown(_)) if !command.is_empty() => {
-            let msg = format!("Input should be one of {}", crate::hive::control::KNOWN);
+            let msg = format!(
+                "Input should be one of {}",
+                crate::hive::cluster::command::KNOWN
+            );
             fields.refuse("command", "enum", &msg, json!(command));
         }
         Err(Unclear::Data(why)) => {

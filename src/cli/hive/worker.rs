@@ -9,7 +9,7 @@ use crate::cli::error::Error;
 use crate::cli::output::print;
 use crate::cli::signals::Signals;
 use crate::config::{Overrides, Settings, Sources};
-use crate::hive::nodes::host_name;
+use crate::hive::cluster::node::host_name;
 use crate::hive::wire::{Codec, UnknownCodec};
 use crate::hive::{self, WorkerOptions};
 use crate::logging;

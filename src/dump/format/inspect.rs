@@ -8,8 +8,8 @@ use std::io::Read;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::error::{Error, Stopped};
 use super::walk::{Position, Visit, walk};
-use super::{Error, Stopped};
 
 /// The field by which a task of ours is told from one of the original's.
 const FIELD_OF_OURS: &str = "run_at";

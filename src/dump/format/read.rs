@@ -5,8 +5,9 @@ use std::io::Read;
 use serde::de::{MapAccess, SeqAccess};
 use serde_json::{Map, Value};
 
+use super::error::{Error, Stopped};
+use super::task;
 use super::walk::{Position, Visit, walk};
-use super::{Error, Stopped, task};
 use crate::models::Task;
 use crate::models::json::{Plain, PlainObject};
 

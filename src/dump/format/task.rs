@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde_json::{Map, Value};
 
-use super::Error;
+use super::error::Error;
 use crate::models::json::{
     COLUMN_NESTING_LIMIT, Fault as Unfit, Items, Limits, RawJson, Step, VALUES_LIMIT, scan,
 };

@@ -9,8 +9,9 @@ use std::rc::Rc;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use super::error::Error;
+use super::fields::TASKS;
 use super::input::{Input, Meter};
-use super::{Error, TASKS};
 
 /// What stands beside the tasks may take this much: a few flags in every file that is known.
 const FIELDS_LIMIT_MIB: u64 = 16;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
-use super::{KNOWN_FIELDS, TASKS};
+use super::fields::{KNOWN_FIELDS, TASKS};
 use crate::models::Task;
 
 /// Writes a dump to `out`, task by task.

@@ -3,7 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Error, Limits, Replaced, Value, json, lenient, msgpack, pickle};
+use super::{json, lenient, msgpack, pickle};
+use crate::hive::wire::error::Error;
+use crate::hive::wire::lenient::Replaced;
+use crate::hive::wire::limits::Limits;
+use crate::hive::wire::value::Value;
 
 /// How values become bytes; both sides of a queue must use the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

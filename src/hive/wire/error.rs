@@ -1,6 +1,6 @@
 //! Why bytes cannot be read, or a value cannot be written.
 
-use super::Codec;
+use crate::hive::wire::codec::Codec;
 
 /// Why bytes are not a job or a result, or a value has no form in a codec.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Value;
+use crate::hive::wire::value::Value;
 
 /// An exception of Python: its class, if it has one, and its message. Shown as Python shows it at the end
 /// of a traceback: `ValueError: bad`.

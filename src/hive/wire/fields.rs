@@ -1,6 +1,7 @@
 //! The dict of a job or a result, field by field.
 
-use super::{Error, Value};
+use crate::hive::wire::error::Error;
+use crate::hive::wire::value::Value;
 
 /// What is left of a record's fields.
 pub(crate) struct Fields {

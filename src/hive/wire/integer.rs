@@ -1,6 +1,6 @@
 //! Integers of any size, between two's complement, decimal text and [`Value`].
 
-use super::Value;
+use crate::hive::wire::value::Value;
 
 /// As many digits as Python itself turns from text to `int` and back.
 const DIGITS: usize = 4_300;

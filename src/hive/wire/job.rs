@@ -1,7 +1,9 @@
 //! What ARQ keeps at `arq:job:{id}`.
 
 use super::fields::{self, Fields};
-use super::{Codec, Error, Value};
+use crate::hive::wire::codec::Codec;
+use crate::hive::wire::error::Error;
+use crate::hive::wire::value::Value;
 use crate::models::TraceContext;
 
 /// One call that a worker is to make.

@@ -5,7 +5,12 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Number, Value as Json, json};
 
 use super::limits::Budget;
-use super::{Codec, Error, Limits, Opaque, Value, integer, lenient};
+use super::{integer, lenient};
+use crate::hive::wire::codec::Codec;
+use crate::hive::wire::error::Error;
+use crate::hive::wire::limits::Limits;
+use crate::hive::wire::opaque::Opaque;
+use crate::hive::wire::value::Value;
 use crate::models::json::parse;
 
 impl Value {

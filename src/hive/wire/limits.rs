@@ -1,6 +1,6 @@
 //! How much one message may be, and the account that a reader keeps of it.
 
-use super::Error;
+use crate::hive::wire::error::Error;
 
 /// What a thread's stack of 2 MiB surely holds, even of a build for debugging.
 const DEEPEST: usize = 200;

@@ -6,31 +6,23 @@
 //! name with arguments, and nothing is ever run. JSON and msgpack never read as opaque classes of Python,
 //! so a payload that a client sent cannot become an instruction to a Python worker.
 
-mod codec;
-mod error;
-mod exception;
-mod fields;
-mod integer;
-mod job;
-mod json;
-mod lenient;
-mod limits;
-mod msgpack;
-mod opaque;
-mod pickle;
-mod reader;
-mod result;
-mod value;
+pub(super) mod codec;
+pub(super) mod error;
+pub(super) mod exception;
+pub(super) mod fields;
+pub(super) mod integer;
+pub(super) mod job;
+pub(super) mod json;
+pub(super) mod lenient;
+pub(super) mod limits;
+pub(super) mod msgpack;
+pub(super) mod opaque;
+pub(super) mod pickle;
+pub(super) mod reader;
+pub(super) mod result;
+pub(super) mod value;
 
 pub(crate) use codec::{Codec, UnknownCodec};
-pub(crate) use error::Error;
-pub(crate) use exception::Exception;
-pub(crate) use job::Job;
-pub(crate) use lenient::Replaced;
-pub(crate) use limits::Limits;
-pub(crate) use opaque::{Made, Opaque};
-pub(crate) use result::JobResult;
-pub(crate) use value::Value;
 
 #[cfg(test)]
 mod tests;

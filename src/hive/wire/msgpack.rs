@@ -3,9 +3,14 @@
 use rmp::Marker;
 use rmp::encode as write;
 
+use super::json;
 use super::limits::Budget;
 use super::reader::Reader;
-use super::{Codec, Error, Limits, Opaque, Value, json};
+use crate::hive::wire::codec::Codec;
+use crate::hive::wire::error::Error;
+use crate::hive::wire::limits::Limits;
+use crate::hive::wire::opaque::Opaque;
+use crate::hive::wire::value::Value;
 
 pub(crate) fn decode(message: &[u8], limits: &Limits) -> Result<Value, Error> {
     let mut decoder = Decoder {

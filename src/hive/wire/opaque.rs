@@ -1,6 +1,6 @@
 //! What Python would import, call or fill, kept as its description.
 
-use super::Value;
+use crate::hive::wire::value::Value;
 
 /// An object of Python that is not plain data: a name, and what the pickle does with it. It is written
 /// again as it came, so that a job's arguments survive the way into its result.

@@ -1,6 +1,7 @@
 //! Bytes taken from the front, never past the end.
 
-use super::{Codec, Error};
+use crate::hive::wire::codec::Codec;
+use crate::hive::wire::error::Error;
 
 /// What is still unread of a message.
 #[derive(Debug)]

@@ -1,7 +1,9 @@
 //! What ARQ keeps at `arq:result:{id}`.
 
 use super::fields::{self, Fields};
-use super::{Codec, Error, Value};
+use crate::hive::wire::codec::Codec;
+use crate::hive::wire::error::Error;
+use crate::hive::wire::value::Value;
 
 /// How a job ended. Function, arguments and enqueue time are the job's own; where a worker could not read
 /// the job they are `<unknown>`, empty and 0.

@@ -1,6 +1,7 @@
 //! A value of Python as plain data.
 
-use super::{Made, Opaque, Replaced};
+use crate::hive::wire::lenient::Replaced;
+use crate::hive::wire::opaque::{Made, Opaque};
 
 /// What a job's argument, keyword or result can be.
 #[derive(Debug, Clone, PartialEq)]

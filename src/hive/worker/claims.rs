@@ -12,9 +12,9 @@ use redis::{FromRedisValue, RedisError, Script, ScriptInvocation};
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::super::job::now_ms;
-use super::super::link::{Line, PAUSE};
-use super::super::scripts::passes;
+use crate::hive::dispatch::job::now_ms;
+use crate::hive::dispatch::scripts::passes;
+use crate::hive::redis::connection::{Line, PAUSE};
 
 /// How long the claims of a worker hold that has died.
 const CLAIM: Duration = Duration::from_secs(30);
@@ -119,12 +119,12 @@ impl Claims {
             queues,
             worker: Uuid::new_v4(),
             takes: AtomicU64::new(0),
-            take: Script::new(include_str!("../lua/take.lua")),
-            keep: Script::new(include_str!("../lua/keep.lua")),
-            finish: Script::new(include_str!("../lua/finish.lua")),
-            give_back: Script::new(include_str!("../lua/give_back.lua")),
-            count: Script::new(include_str!("../lua/count.lua")),
-            unmark: Script::new(include_str!("../lua/unmark.lua")),
+            take: Script::new(include_str!("lua/take.lua")),
+            keep: Script::new(include_str!("lua/keep.lua")),
+            finish: Script::new(include_str!("lua/finish.lua")),
+            give_back: Script::new(include_str!("lua/give_back.lua")),
+            count: Script::new(include_str!("lua/count.lua")),
+            unmark: Script::new(include_str!("lua/unmark.lua")),
         }
     }
 

@@ -7,9 +7,9 @@ use chrono::Local;
 use redis::RedisError;
 use tokio::time::sleep;
 
-use super::super::keys;
-use super::super::link::Line;
-use super::work::Workplace;
+use crate::hive::redis::connection::Line;
+use crate::hive::redis::keys;
+use crate::hive::worker::job_runner::Workplace;
 
 /// How often the line is written.
 const INTERVAL: Duration = Duration::from_secs(5);

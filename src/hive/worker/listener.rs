@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use super::super::keys;
-use super::super::link::Ear;
-use super::super::member::Inbox;
+use crate::hive::cluster::member::Inbox;
+use crate::hive::redis::connection::Ear;
+use crate::hive::redis::keys;
 
 /// What a worker hears: it wakes the loops.
 pub(crate) struct Listener {

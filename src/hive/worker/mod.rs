@@ -7,18 +7,18 @@
 //! together, and taken apart at a stop.
 
 mod abort_grace;
-mod care;
 mod claims;
 mod health;
+pub(super) mod heartbeat;
+pub(super) mod ignored_settings;
+pub(super) mod job_runner;
+pub(super) mod job_spec;
+pub(super) mod limits;
 mod listener;
-mod order;
 mod pause;
-mod places;
+pub(super) mod poller;
 mod role;
 mod running;
-mod taker;
-mod unheeded;
-mod work;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,22 +28,22 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::care::care;
 use self::claims::Claims;
 use self::listener::{Listener, Waker};
 use self::pause::Pauses;
-use self::places::Places;
 use self::role::WorkerRole;
 use self::running::{Reason, RunningSet};
-use self::taker::Taker;
-use self::unheeded::unheeded;
-use self::work::{Counts, STOP_PATIENCE, Workplace};
-use super::keys::NodeKeys;
-use super::link::{Line, Link, LinkError};
-use super::member::{Inbox, Member, Orders};
-use super::nodes::{Node, NodeKind};
-use super::wire::Codec;
 use crate::config::{ProcessorKind, Settings};
+use crate::hive::cluster::member::{Inbox, Member, Orders};
+use crate::hive::cluster::node::{Node, NodeKind};
+use crate::hive::redis::connection::{Line, Link, LinkError};
+use crate::hive::redis::keys::NodeKeys;
+use crate::hive::wire::codec::Codec;
+use crate::hive::worker::heartbeat::care;
+use crate::hive::worker::ignored_settings::unheeded;
+use crate::hive::worker::job_runner::{Counts, STOP_PATIENCE, Workplace};
+use crate::hive::worker::limits::Places;
+use crate::hive::worker::poller::Taker;
 use crate::processors::Registry;
 
 /// How long a stop waits for Redis, besides what jobs take.

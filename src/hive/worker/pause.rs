@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::super::control::{Pause, Resume};
+use crate::hive::cluster::command::{Pause, Resume};
 use crate::models::Timestamp;
 
 /// How long a job is put off whose processor is paused without an end.

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use redis::aio::MultiplexedConnection;
 
-use super::super::control::Command;
-use super::super::keys::NodeKeys;
-use super::super::member::{Condition, Failure, Role};
 use super::running::Reason;
-use super::work::Workplace;
+use crate::hive::cluster::command::Command;
+use crate::hive::cluster::member::{Condition, Failure, Role};
+use crate::hive::redis::keys::NodeKeys;
+use crate::hive::worker::job_runner::Workplace;
 
 /// The part that a worker plays.
 pub(crate) struct WorkerRole {

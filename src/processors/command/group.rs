@@ -24,8 +24,8 @@ use tokio::process::{Child, Command};
 use super::guard::Guard;
 use super::orphans::Mark;
 use super::pipes::Pipes;
-use super::withheld::Withheld;
 use crate::config::CommandSettings;
+use crate::processors::command::scrubbed_env::Withheld;
 
 /// A running child and its group. Dropped before it was reaped, it is killed, with its group.
 pub(crate) struct Group {

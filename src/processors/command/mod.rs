@@ -36,17 +36,18 @@
 //! mean. A service that is process 1 of a container gets its grandchildren's zombies to reap, and
 //! does not: run it with an init (`docker run --init`).
 
-mod group;
-mod guard;
-mod orphans;
-mod output;
-mod pipes;
-mod run;
-mod start_error;
-mod sweeper;
+pub(super) mod group;
+pub(super) mod guard;
+pub(super) mod host;
+pub(super) mod orphan_reaper;
+pub(super) mod orphans;
+pub(super) mod output;
+pub(super) mod pipes;
+pub(super) mod run;
+pub(super) mod scrubbed_env;
+pub(super) mod start_error;
 #[cfg(test)]
 mod tests;
-mod withheld;
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -56,18 +57,19 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, FutureExt};
 use tempfile::NamedTempFile;
 
+use self::guard::Guard;
+use self::orphan_reaper::Sweeper;
 use self::orphans::Mark;
 use self::run::Run;
-use super::{Context, Processor, RunError};
+use self::scrubbed_env::Withheld;
 use crate::config::CommandSettings;
 use crate::models::TraceContext;
-use crate::terminal::OutputLine;
+use crate::processors::context::Context;
+use crate::processors::processor::Processor;
+use crate::processors::run_error::RunError;
 
 pub(crate) use self::group::{die_with, remember_file_limit};
-pub(crate) use self::guard::Guard;
 pub(crate) use self::orphans::kill_orphans;
-pub(crate) use self::sweeper::Sweeper;
-pub(crate) use self::withheld::Withheld;
 
 /// From SIGTERM to SIGKILL.
 const KILL_GRACE: Duration = Duration::from_secs(5);
@@ -155,33 +157,5 @@ fn with_trace(settings: &mut CommandSettings, trace: TraceContext) {
     let state = trace.tracestate.unwrap_or_default();
     for (name, value) in [("TRACEPARENT", trace.traceparent), ("TRACESTATE", state)] {
         settings.env.insert(name.to_owned(), value);
-    }
-}
-
-/// What a run needs of its [`Context`]; tests put a recorder in its place.
-trait Host: Sync {
-    fn log(&self, line: OutputLine) -> impl Future<Output = ()> + Send;
-    /// Shows how a line stands that has not ended.
-    fn live_line(&self, line: OutputLine) -> impl Future<Output = ()> + Send;
-    fn progress(&self, progress: f64) -> impl Future<Output = ()> + Send;
-    /// Resolves when the run has to end, and at once from then on.
-    fn stopped(&self) -> impl Future<Output = ()> + Send;
-}
-
-impl Host for Context {
-    async fn log(&self, line: OutputLine) {
-        Context::log_line(self, line).await;
-    }
-
-    async fn live_line(&self, line: OutputLine) {
-        Context::live_line(self, line).await;
-    }
-
-    async fn progress(&self, progress: f64) {
-        Context::progress(self, progress).await;
-    }
-
-    async fn stopped(&self) {
-        Context::stopped(self).await;
     }
 }

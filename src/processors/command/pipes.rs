@@ -13,7 +13,7 @@ use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::Host;
+use super::host::Host;
 use super::output::{Lines, Piece, ResultText, Screen};
 
 const CHUNK_BYTES: usize = 16 * 1024;

@@ -17,13 +17,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::group::{Group, command};
 use super::guard::Guard;
+use super::host::Host;
 use super::orphans::{Mark, kill_leftovers, kill_orphans};
 use super::output::ResultText;
 use super::pipes::{Kept, serve};
 use super::start_error;
-use super::withheld::Withheld;
-use super::{Host, RunError};
 use crate::config::CommandSettings;
+use crate::processors::command::scrubbed_env::Withheld;
+use crate::processors::run_error::RunError;
 use crate::terminal::OutputLine;
 
 /// After the leader's exit, the time for the rest of its group to end by itself: enough for a

@@ -8,11 +8,11 @@ use reqwest::{Response, StatusCode};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::Secrets;
 use super::encoding::encoding_left;
 use crate::models::Timestamp;
+use crate::processors::http::secrets::Secrets;
+use crate::processors::run_error::{Next, RunError};
 use crate::processors::text::text;
-use crate::processors::{Next, RunError};
 use crate::tls;
 
 /// No server holds a processor up for longer.

@@ -3,12 +3,12 @@
 //! HTTP/1.1 with connections kept for a while, no redirects. `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`
 //! and `NO_PROXY` of the environment are obeyed. Requests ask for answers without compression.
 
-mod encoding;
-mod failure;
-mod holds;
-mod reuse;
-mod secrets;
-mod traced;
+pub(super) mod encoding;
+pub(super) mod failure;
+pub(super) mod reuse;
+pub(super) mod secrets;
+pub(super) mod server_backoff;
+pub(super) mod traced;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,16 +20,14 @@ use tokio::sync::OnceCell;
 
 use self::encoding::encoding_left;
 use self::failure::of_answer;
-use self::holds::Holds;
 use self::reuse::{NoteConnections, ended_before_an_answer, noting_connections};
-use super::{Next, RunError};
 use crate::models::Timestamp;
+use crate::processors::http::server_backoff::Holds;
+use crate::processors::run_error::{Next, RunError};
 use crate::tls::{self, TrustedCertificates};
 
-pub(crate) use self::encoding::compressed_as;
 pub(crate) use self::failure::of_transport;
-pub(crate) use self::secrets::{Secrets, reveal};
-pub(crate) use self::traced::Call;
+pub(crate) use self::secrets::Secrets;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -3,7 +3,7 @@
 use reqwest::Url;
 
 use crate::config::Secret;
-use crate::processors::{Next, RunError};
+use crate::processors::run_error::{Next, RunError};
 
 /// A shorter text may be part of a word that is no secret: it is hidden only where it stands alone.
 const SHORTEST: usize = 8;

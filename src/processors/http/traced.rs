@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use reqwest::{Error, Response, Url};
 
 use crate::models::TraceContext;
-use crate::processors::Context;
+use crate::processors::context::Context;
 use crate::traces::Span;
 
 /// The span of a call, if there is one, which ends when this is dropped; and the trace in any case.

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::events::Event;
 use super::failure::{self, Failure};
-use super::mend::mend;
-use super::remarks::Unread;
-use crate::processors::without_nul;
+use crate::processors::llm::answer_notes::Unread;
+use crate::processors::llm::truncate::mend;
+use crate::processors::text::without_nul;
 
 /// The result takes this much of an answer.
 pub(crate) const LIMIT_BYTES: usize = 16 << 20;

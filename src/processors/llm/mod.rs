@@ -28,14 +28,14 @@
 //! `growth` tells it, `remarks` says what it leaves out, `budget` counts.
 
 mod answer;
+pub(super) mod answer_notes;
 mod budget;
 mod events;
 mod failure;
-mod growth;
-mod hearing;
-mod mend;
-mod remarks;
 mod request;
+pub(super) mod stream_output;
+pub(super) mod stream_reader;
+pub(super) mod truncate;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
@@ -46,11 +46,16 @@ use tokio::time::Instant;
 
 use self::answer::Answer;
 use self::budget::Budget;
-use self::hearing::Hearing;
-use super::http::{Call, Http, Secrets, of_transport, reveal};
-use super::{Context, Next, Processor, RunError};
+use super::http::Http;
 use crate::config::LlmSettings;
 use crate::models::Timestamp;
+use crate::processors::context::Context;
+use crate::processors::http::failure::of_transport;
+use crate::processors::http::secrets::{Secrets, reveal};
+use crate::processors::http::traced::Call;
+use crate::processors::llm::stream_reader::Hearing;
+use crate::processors::processor::Processor;
+use crate::processors::run_error::{Next, RunError};
 
 /// The server's lowest price for text, as a rule of thumb.
 const BYTES_PER_TOKEN: usize = 4;
@@ -133,7 +138,7 @@ impl Llm {
             let line = "The model's server did not say how many tokens it took";
             context.log(line.to_owned()).await;
         }
-        for line in remarks::of(answer) {
+        for line in answer_notes::of(answer) {
             context.log(line).await;
         }
         let note = json!({

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::signature::Key;
 use crate::models::{Task, TaskId, Timestamp};
-use crate::processors::{Context, RunError};
+use crate::processors::context::Context;
+use crate::processors::run_error::RunError;
 use crate::state::Upstream;
 
 const ID: HeaderName = HeaderName::from_static("webhook-id");

@@ -35,9 +35,16 @@ use reqwest::{RequestBuilder, Response};
 
 use self::message::Message;
 use self::signature::Key;
-use super::http::{Call, Http, Secrets, compressed, compressed_as, of_transport, reveal};
-use super::{Context, Next, Processor, RunError, text};
+use super::http::{Http, compressed};
 use crate::config::{EXPECTED_KEY, WebhookSettings};
+use crate::processors::context::Context;
+use crate::processors::http::encoding::compressed_as;
+use crate::processors::http::failure::of_transport;
+use crate::processors::http::secrets::{Secrets, reveal};
+use crate::processors::http::traced::Call;
+use crate::processors::processor::Processor;
+use crate::processors::run_error::{Next, RunError};
+use crate::processors::text;
 
 /// What is read beyond the limit, so that a character that straddles it is seen as one.
 const SLACK_BYTES: usize = 4;

@@ -3,7 +3,7 @@
 use tokio::sync::oneshot;
 
 use crate::models::Timestamp;
-use crate::processors::RunError;
+use crate::processors::run_error::RunError;
 
 /// One word of a worker's.
 #[derive(Debug)]

@@ -10,10 +10,10 @@
 //! again with its whole lease. The program's silence for the length of a lease is a lost attempt; if it has not
 //! spoken since a start, the crash may have taken it along, and the attempt does not count.
 
-mod assignment;
 mod call;
-mod desk;
-mod poll;
+pub(super) mod claim_request;
+pub(super) mod hand_off;
+pub(super) mod lease_broker;
 #[cfg(test)]
 mod tests;
 
@@ -24,15 +24,17 @@ use futures_util::future::{BoxFuture, FutureExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-pub(crate) use assignment::Assigned;
 pub(crate) use call::{Call, Over};
-pub(crate) use desk::Desk;
-pub(crate) use poll::Poll;
+pub(crate) use claim_request::Poll;
+pub(crate) use hand_off::Assigned;
+pub(crate) use lease_broker::Desk;
 
-use self::assignment::Assignment;
 use self::call::Incoming;
-use super::{Context, Next, Processor, RunError};
 use crate::models::{LeaseOrigin, OfferId, Timestamp};
+use crate::processors::context::Context;
+use crate::processors::processor::Processor;
+use crate::processors::run_error::{Next, RunError};
+use crate::processors::worker::hand_off::Assignment;
 
 /// Has each task run by a program outside.
 pub(crate) struct Worker {

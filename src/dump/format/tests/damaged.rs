@@ -2,8 +2,9 @@
 
 use std::io::Read;
 
-use super::super::{Error, Stopped, inspect, read};
 use super::{DEFAULT_PROCESSOR, fixture, read_all};
+use crate::dump::format::error::{Error, Stopped};
+use crate::dump::format::{inspect, read};
 
 #[track_caller]
 fn refused(source: &[u8]) -> String {

@@ -2,8 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::{Author, KNOWN_FIELDS, inspect};
 use super::{fixture, read_all, write_all};
+use crate::dump::format::fields::KNOWN_FIELDS;
+use crate::dump::format::inspect;
+use crate::dump::format::inspect::Author;
 use crate::models::json::RawJson;
 use crate::models::{Failure, Task, TaskStatus, Timestamp};
 

@@ -5,7 +5,8 @@ mod size;
 
 use serde_json::{Map, Value};
 
-use super::{Error, Writer, read};
+use super::{Error, read};
+use crate::dump::format::write::Writer;
 use crate::models::Task;
 
 const DEFAULT_PROCESSOR: &str = "echo";

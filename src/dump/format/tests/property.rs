@@ -5,8 +5,8 @@ use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Map, Number, Value};
 
-use super::super::KNOWN_FIELDS;
 use super::{read_all, write_all};
+use crate::dump::format::fields::KNOWN_FIELDS;
 use crate::models::{Failure, Task, TaskStatus, Timestamp};
 
 /// Text with what breaks naive writers in it.

@@ -2,8 +2,9 @@
 
 use std::io::{self, Read};
 
-use super::super::{Author, inspect, read};
+use super::super::{inspect, read};
 use super::DEFAULT_PROCESSOR;
+use crate::dump::format::inspect::Author;
 
 const TASKS: u64 = 200_000;
 

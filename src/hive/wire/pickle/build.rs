@@ -1,9 +1,13 @@
 //! One tree of values from the nodes of a pickle.
 
 use super::super::limits::Budget;
-use super::super::{Codec, Error, Limits, Made, Opaque, Value};
 use super::familiar;
 use super::nodes::{Id, Node, Object};
+use crate::hive::wire::codec::Codec;
+use crate::hive::wire::error::Error;
+use crate::hive::wire::limits::Limits;
+use crate::hive::wire::opaque::{Made, Opaque};
+use crate::hive::wire::value::Value;
 
 /// The value of `root`. What is named twice is copied, and each copy counts against the limits; what
 /// contains itself is an error.

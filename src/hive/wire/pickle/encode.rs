@@ -1,7 +1,12 @@
 //! Values as protocol 4, without frames and without a memo: what Python reads needs neither.
 
-use super::super::{Codec, Error, Limits, Made, Opaque, Value, integer};
+use super::super::integer;
 use super::opcode as op;
+use crate::hive::wire::codec::Codec;
+use crate::hive::wire::error::Error;
+use crate::hive::wire::limits::Limits;
+use crate::hive::wire::opaque::{Made, Opaque};
+use crate::hive::wire::value::Value;
 
 /// Writes one value as a whole pickle.
 pub(crate) fn encode(value: &Value) -> Result<Vec<u8>, Error> {

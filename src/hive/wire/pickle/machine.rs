@@ -3,11 +3,16 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use super::super::integer;
 use super::super::limits::Budget;
 use super::super::reader::Reader;
-use super::super::{Codec, Error, Limits, Made, Value, integer};
 use super::nodes::{Id, Node, Object};
 use super::{opcode as op, text};
+use crate::hive::wire::codec::Codec;
+use crate::hive::wire::error::Error;
+use crate::hive::wire::limits::Limits;
+use crate::hive::wire::opaque::Made;
+use crate::hive::wire::value::Value;
 
 /// Runs a whole pickle: all nodes, and which of them it leaves as its value.
 pub(crate) fn run<'a>(message: &'a [u8], limits: &Limits) -> Result<(Vec<Node<'a>>, Id), Error> {

@@ -15,7 +15,9 @@ mod text;
 
 pub(crate) use encode::encode;
 
-use super::{Error, Limits, Value};
+use crate::hive::wire::error::Error;
+use crate::hive::wire::limits::Limits;
+use crate::hive::wire::value::Value;
 
 /// Reads one pickle; what follows its end is left alone, as Python does.
 pub(crate) fn decode(message: &[u8], limits: &Limits) -> Result<Value, Error> {

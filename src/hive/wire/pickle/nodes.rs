@@ -3,7 +3,8 @@
 
 use std::borrow::Cow;
 
-use super::super::{Made, Value};
+use crate::hive::wire::opaque::Made;
+use crate::hive::wire::value::Value;
 
 /// The number of a node.
 pub(crate) type Id = usize;

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::super::{Error, reader::Reader};
+use super::super::reader::Reader;
 use super::nodes::Node;
+use crate::hive::wire::error::Error;
 
 /// UTF-8 as Python means it: halves of surrogate pairs, which no Rust text can hold, become U+FFFD.
 pub(crate) fn utf8(bytes: &[u8]) -> Cow<'_, str> {

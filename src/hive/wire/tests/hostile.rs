@@ -1,6 +1,9 @@
 //! Bytes meant to hurt: each is refused, in little time and memory.
 
-use super::super::{Codec, Error, Limits, Value};
+use crate::hive::wire::codec::Codec;
+use crate::hive::wire::error::Error;
+use crate::hive::wire::limits::Limits;
+use crate::hive::wire::value::Value;
 
 fn refused(codec: Codec, message: &[u8]) -> String {
     let read = codec.decode(message);

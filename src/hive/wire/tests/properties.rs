@@ -3,8 +3,12 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::super::{Codec, Exception, Job, JobResult, Value};
 use super::golden;
+use crate::hive::wire::codec::Codec;
+use crate::hive::wire::exception::Exception;
+use crate::hive::wire::job::Job;
+use crate::hive::wire::result::JobResult;
+use crate::hive::wire::value::Value;
 
 /// Reads it in all ways, and does with the value what the service does.
 fn read(message: &[u8]) {

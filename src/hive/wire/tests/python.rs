@@ -2,8 +2,10 @@
 
 use std::process::Command;
 
-use super::super::{Codec, Exception, Value};
 use super::golden::{self, bytes};
+use crate::hive::wire::codec::Codec;
+use crate::hive::wire::exception::Exception;
+use crate::hive::wire::value::Value;
 
 /// What Python prints of a pickle of ours.
 fn printed(value: &Value) -> String {

@@ -1,7 +1,11 @@
 //! What Python wrote is read as what it means.
 
-use super::super::{Codec, Error, Limits, Made, Opaque, Value};
 use super::golden::{self, bytes};
+use crate::hive::wire::codec::Codec;
+use crate::hive::wire::error::Error;
+use crate::hive::wire::limits::Limits;
+use crate::hive::wire::opaque::{Made, Opaque};
+use crate::hive::wire::value::Value;
 
 fn pickle(message: &[u8]) -> Result<Value, Error> {
     Codec::Pickle.decode(message)

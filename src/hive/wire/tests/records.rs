@@ -1,7 +1,11 @@
 //! Jobs and results, and what is said of bad ones.
 
-use super::super::{Codec, Exception, Job, JobResult, Value};
 use super::golden::{self, bytes};
+use crate::hive::wire::codec::Codec;
+use crate::hive::wire::exception::Exception;
+use crate::hive::wire::job::Job;
+use crate::hive::wire::result::JobResult;
+use crate::hive::wire::value::Value;
 use crate::models::TraceContext;
 
 fn job() -> Job {

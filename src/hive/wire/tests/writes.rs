@@ -2,8 +2,12 @@
 
 use serde_json::json;
 
-use super::super::{Codec, Error, Exception, Opaque, Value};
 use super::golden::{self, bytes};
+use crate::hive::wire::codec::Codec;
+use crate::hive::wire::error::Error;
+use crate::hive::wire::exception::Exception;
+use crate::hive::wire::opaque::Opaque;
+use crate::hive::wire::value::Value;
 
 #[test]
 fn what_was_read_is_written_again_as_the_same() {
@@ -63,7 +67,12 @@ fn nothing_is_written_that_is_too_deep_to_read() {
 
 #[test]
 fn a_value_as_json() {
-    let mut object = Opaque::new("m", "C", super::super::Made::New, vec![Value::Int(1)]);
+    let mut object = Opaque::new(
+        "m",
+        "C",
+        crate::hive::wire::opaque::Made::New,
+        vec![Value::Int(1)],
+    );
     object.state = Some(Value::Dict(vec![("x".into(), Value::None)]));
     let value = Value::Dict(vec![
         (Value::Int(1), Value::Tuple(vec![Value::Float(f64::NAN)])),

@@ -13,9 +13,9 @@ use tempfile::TempDir;
 use super::super::group::{Group, command};
 use super::super::guard::Guard;
 use super::super::orphans::{Mark, kill_orphans};
-use super::super::sweeper::Sweeper;
 use super::{Attempt, ended, runs};
 use crate::models::TaskId;
+use crate::processors::command::orphan_reaper::Sweeper;
 
 #[tokio::test]
 async fn background_children_end_with_the_program() {

@@ -14,13 +14,13 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::Host;
 use super::guard::Guard;
 use super::orphans::Mark;
 use super::run::Run;
-use super::withheld::Withheld;
 use crate::config::CommandSettings;
 use crate::models::TaskId;
+use crate::processors::command::host::Host;
+use crate::processors::command::scrubbed_env::Withheld;
 use crate::terminal::OutputLine;
 
 /// No test takes this long unless something hangs.

@@ -7,10 +7,14 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use super::super::{Call, Desk, Poll, Worker};
+use super::super::Worker;
 use crate::config::Durability;
 use crate::models::{HiveLink, NewTask};
-use crate::processors::{Context, Next};
+use crate::processors::context::Context;
+use crate::processors::run_error::Next;
+use crate::processors::worker::call::Call;
+use crate::processors::worker::claim_request::Poll;
+use crate::processors::worker::lease_broker::Desk;
 use crate::state::{self, ExecutionSite, Limits, Start, StateManager};
 
 /// The offer for which it has started.

@@ -8,10 +8,10 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::assignment::Assignment;
 use super::call::{Call, Over};
-use super::desk::Desk;
 use crate::models::Attempt;
+use crate::processors::worker::hand_off::Assignment;
+use crate::processors::worker::lease_broker::Desk;
 
 fn assignment() -> (Assignment, oneshot::Receiver<Option<String>>) {
     let (taken, is_taken) = oneshot::channel();

@@ -11,9 +11,9 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::assignment::Assignment;
-use super::call::{Call, Incoming, Over};
 use crate::models::{OfferId, TaskId, Timestamp};
+use crate::processors::worker::call::{Call, Incoming, Over};
+use crate::processors::worker::hand_off::Assignment;
 
 /// Calls that wait for one attempt; more of them wait in line.
 const CALLS: usize = 8;

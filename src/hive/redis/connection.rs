@@ -11,10 +11,10 @@ use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, Msg, RedisError};
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
-use super::check::{Check, is_denied};
-use super::scripts::passes;
-use super::server::Server;
 use crate::config::Settings;
+use crate::hive::dispatch::scripts::passes;
+use crate::hive::redis::access_check::{Check, is_denied};
+use crate::hive::redis::server::Server;
 
 /// A connection that is not made within this time has failed.
 pub(crate) const CONNECT_PATIENCE: Duration = Duration::from_secs(5);

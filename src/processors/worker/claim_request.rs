@@ -9,9 +9,9 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::assignment::{Assigned, Assignment};
-use super::desk::Desk;
 use crate::models::OfferId;
+use crate::processors::worker::hand_off::{Assigned, Assignment};
+use crate::processors::worker::lease_broker::Desk;
 use crate::state::{Error, StateManager};
 
 /// How long a claim waits for attempts that have begun for it. They are on their way, so this only ends

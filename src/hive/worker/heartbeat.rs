@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::claims::Claim;
-use super::listener::Waker;
-use super::work::Workplace;
+use crate::hive::worker::claims::Claim;
+use crate::hive::worker::job_runner::Workplace;
+use crate::hive::worker::listener::Waker;
 
 /// How often running jobs are looked after: whether they are to be aborted, and are still ours.
 const CARE: Duration = Duration::from_millis(500);

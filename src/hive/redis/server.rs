@@ -14,9 +14,10 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::link::{CONNECT_PATIENCE, LinkError, within};
 use crate::config::Settings;
-use crate::tls::{self, TrustedCertificates};
+use crate::hive::redis::connection::{CONNECT_PATIENCE, LinkError, within};
+use crate::tls;
+use crate::tls::TrustedCertificates;
 
 /// One Redis server.
 pub(crate) struct Server {

@@ -4,7 +4,7 @@
 use redis::aio::MultiplexedConnection;
 use redis::{RedisError, Script};
 
-use super::keys;
+use crate::hive::redis::keys;
 
 /// The keys of ARQ that are named after a job.
 const JOB_KEYS: [&str; 4] = ["arq:job:", keys::RESULT, keys::IN_PROGRESS, "arq:retry:"];

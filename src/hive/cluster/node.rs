@@ -11,8 +11,8 @@ use redis::{RedisError, Script};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::control::MESSAGE_LIMIT;
-use super::keys::NodeKeys;
+use crate::hive::cluster::command::MESSAGE_LIMIT;
+use crate::hive::redis::keys::NodeKeys;
 use crate::models::Timestamp;
 
 /// How often a node reports.

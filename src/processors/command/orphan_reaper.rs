@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::orphans::kill_leftovers;
+use crate::processors::command::orphans::kill_leftovers;
 
 /// From the end of an attempt to the look, and between two looks.
 const PAUSE: Duration = Duration::from_secs(1);

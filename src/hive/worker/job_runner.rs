@@ -10,13 +10,16 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::timeout;
 
-use super::super::job::now_ms;
-use super::super::wire::{Codec, Exception, JobResult, Value};
-use super::claims::{Claim, Claims, Taken};
-use super::order::{Order, failed};
-use super::pause::Pauses;
-use super::places::{Entrance, Places};
-use super::running::{Reason, Running, RunningSet};
+use crate::hive::dispatch::job::now_ms;
+use crate::hive::wire::codec::Codec;
+use crate::hive::wire::exception::Exception;
+use crate::hive::wire::result::JobResult;
+use crate::hive::wire::value::Value;
+use crate::hive::worker::claims::{Claim, Claims, Taken};
+use crate::hive::worker::job_spec::{Order, failed};
+use crate::hive::worker::limits::{Entrance, Places};
+use crate::hive::worker::pause::Pauses;
+use crate::hive::worker::running::{Reason, Running, RunningSet};
 use crate::models::Timestamp;
 use crate::processors::{Context, Entry, Next, Registry, RunError};
 
@@ -324,7 +327,7 @@ fn to_bytes(result: JobResult, codec: Codec) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hive::wire::{Made, Opaque};
+    use crate::hive::wire::opaque::{Made, Opaque};
 
     #[test]
     fn a_result_is_written_even_if_its_arguments_cannot_be() {

@@ -14,15 +14,16 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::ends::{Ends, SentJob};
-use super::flights::{Flights, News, Ticket};
-use super::job::{Unsuccessful, body, now_ms, outcome};
-use super::keys;
-use super::link::{Line, PAUSE};
-use super::scripts::{self, Scripts};
-use super::turns::{Turn, Turns};
-use super::wire::Codec;
 use crate::config::{HiveCodec, HiveProcessorSettings, HiveQueue};
+use crate::hive::dispatch::cancel::{Ends, SentJob};
+use crate::hive::dispatch::in_flight::{Flights, News, Ticket};
+use crate::hive::dispatch::job::{Unsuccessful, body, now_ms, outcome};
+use crate::hive::dispatch::scripts;
+use crate::hive::dispatch::scripts::Scripts;
+use crate::hive::dispatch::task_lock::{Turn, Turns};
+use crate::hive::redis::connection::{Line, PAUSE};
+use crate::hive::redis::keys;
+use crate::hive::wire::codec::Codec;
 use crate::processors::{Carrier, Context, Next, RunError};
 
 /// How long a job may wait for a worker: its body expires then, as ARQ has it.

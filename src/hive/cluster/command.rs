@@ -11,7 +11,7 @@ use redis::{RedisError, Script};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::keys::NodeKeys;
+use crate::hive::redis::keys::NodeKeys;
 use crate::models::Timestamp;
 use crate::models::task_limits::KEY_CHARS;
 

@@ -5,11 +5,13 @@ use std::time::Duration;
 use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 
-use super::answer::{Answer, Fault};
-use super::events::{Event, Events};
-use super::growth::Growth;
-use crate::processors::http::{Secrets, of_transport};
-use crate::processors::{Context, Next, RunError};
+use crate::processors::context::Context;
+use crate::processors::http::failure::of_transport;
+use crate::processors::http::secrets::Secrets;
+use crate::processors::llm::answer::{Answer, Fault};
+use crate::processors::llm::events::{Event, Events};
+use crate::processors::llm::stream_output::Growth;
+use crate::processors::run_error::{Next, RunError};
 
 /// So long after its `finish_reason`, or after the last text that follows it, an answer may still say what it
 /// took.
@@ -171,7 +173,7 @@ mod tests {
 
     use super::*;
     use crate::models::{Attempt, ClaimedTask, TaskId, Terms, Timestamp};
-    use crate::processors::Sent;
+    use crate::processors::context::Sent;
 
     fn context() -> Context {
         let task = ClaimedTask {

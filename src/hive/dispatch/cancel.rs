@@ -8,11 +8,11 @@ use redis::RedisError;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::flights::{Flights, News, Ticket};
-use super::keys;
-use super::link::Line;
-use super::scripts;
-use super::turns::Turn;
+use crate::hive::dispatch::in_flight::{Flights, News, Ticket};
+use crate::hive::dispatch::scripts;
+use crate::hive::dispatch::task_lock::Turn;
+use crate::hive::redis::connection::Line;
+use crate::hive::redis::keys;
 use crate::models::TaskId;
 
 /// How long a worker may take to end a job that is aborted: less than the executor waits.

@@ -6,8 +6,11 @@ use std::fmt::Display;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::super::wire::{Codec, Exception, Job, Value};
-use super::claims::{Body, Claim, LONGEST_BODY};
+use crate::hive::wire::codec::Codec;
+use crate::hive::wire::exception::Exception;
+use crate::hive::wire::job::Job;
+use crate::hive::wire::value::Value;
+use crate::hive::worker::claims::{Body, Claim, LONGEST_BODY};
 use crate::models::{Attempt, ClaimedTask, TaskId, Terms, Timestamp};
 use crate::processors::Sent;
 use crate::state::Upstream;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::processors::Context;
+use crate::processors::context::Context;
 
 const INTERVAL: Duration = Duration::from_millis(100);
 

@@ -4,8 +4,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value as Json;
 
-use super::wire::{Codec, Exception, Job, JobResult, Replaced, Value};
 use crate::config::HiveProcessorSettings;
+use crate::hive::wire::codec::Codec;
+use crate::hive::wire::exception::Exception;
+use crate::hive::wire::job::Job;
+use crate::hive::wire::lenient::Replaced;
+use crate::hive::wire::result::JobResult;
+use crate::hive::wire::value::Value;
 use crate::models::json::parse;
 use crate::processors::{Context, Next, RunError};
 

@@ -2,9 +2,9 @@
 
 use redis::{Cmd, RedisError, Script};
 
-use super::flights::Ticket;
-use super::job::now_ms;
-use super::keys;
+use crate::hive::dispatch::in_flight::Ticket;
+use crate::hive::dispatch::job::now_ms;
+use crate::hive::redis::keys;
 use crate::models::TaskId;
 
 /// Refusals that pass: Redis is starting, full, or not the one that may be written to.

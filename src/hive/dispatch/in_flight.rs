@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::handle::{JobState, JobStatus};
-use super::keys;
+use crate::hive::handle::{JobState, JobStatus};
+use crate::hive::redis::keys;
 use crate::models::{TaskId, Timestamp};
 
 /// All jobs that are out, by id.

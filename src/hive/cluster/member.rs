@@ -11,11 +11,12 @@ use redis::aio::MultiplexedConnection;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{sleep, timeout};
 
-use super::control::{self, Command, Message};
-use super::keys::NodeKeys;
-use super::link::Line;
-use super::nodes::{Node, REPORT_INTERVAL, Report};
-use super::scripts::passes;
+use crate::hive::cluster::command;
+use crate::hive::cluster::command::{Command, Message};
+use crate::hive::cluster::node::{Node, REPORT_INTERVAL, Report};
+use crate::hive::dispatch::scripts::passes;
+use crate::hive::redis::connection::Line;
+use crate::hive::redis::keys::NodeKeys;
 use crate::models::Timestamp;
 
 /// Orders that wait while one is carried out, and those that are remembered between two reports.
@@ -252,7 +253,7 @@ impl<R: Role> Reporter<'_, R> {
             return;
         }
         let order = (&command, &*text);
-        let Err(error) = control::let_stand(connection, self.keys, order, &earlier).await else {
+        let Err(error) = command::let_stand(connection, self.keys, order, &earlier).await else {
             return;
         };
         tracing::debug!(%error, "an order of another program could not be made to stand");

@@ -11,10 +11,10 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, sleep};
 
-use super::ends::Ends;
-use super::keys;
-use super::link::Line;
-use super::turns::{Turn, Turns};
+use crate::hive::dispatch::cancel::Ends;
+use crate::hive::dispatch::task_lock::{Turn, Turns};
+use crate::hive::redis::connection::Line;
+use crate::hive::redis::keys;
 use crate::models::TaskId;
 use crate::state::StateManager;
 

@@ -8,10 +8,11 @@ use serde_json::json;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::control::{Command, Pause};
-use super::keys::NodeKeys;
-use super::member::{Condition, Failure, Role};
-use super::nodes::{self, Listed, News, REPORT_INTERVAL, Watch};
+use crate::hive::cluster::command::{Command, Pause};
+use crate::hive::cluster::member::{Condition, Failure, Role};
+use crate::hive::cluster::node;
+use crate::hive::cluster::node::{Listed, News, REPORT_INTERVAL, Watch};
+use crate::hive::redis::keys::NodeKeys;
 use crate::processors::Registry;
 use crate::queue::QueueManager;
 use crate::state::{Error, PauseRequest, StateManager};
@@ -123,7 +124,7 @@ impl Role for ServiceRole {
         connection: &mut MultiplexedConnection,
         keys: &NodeKeys,
     ) -> Result<(), Failure> {
-        let mut others = nodes::list(connection, keys).await?;
+        let mut others = node::list(connection, keys).await?;
         others.retain(|listed| listed.node.id != own_id);
         let mut sight = self.sight.lock().await;
         if sight.last.elapsed() > 2 * REPORT_INTERVAL {

@@ -11,12 +11,12 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::super::job::now_ms;
-use super::LAST_ANSWER;
-use super::abort_grace::AbortGrace;
-use super::claims::Batch;
-use super::listener::Waker;
-use super::work::{Counts, Workplace};
+use crate::hive::dispatch::job::now_ms;
+use crate::hive::worker::LAST_ANSWER;
+use crate::hive::worker::abort_grace::AbortGrace;
+use crate::hive::worker::claims::Batch;
+use crate::hive::worker::job_runner::{Counts, Workplace};
+use crate::hive::worker::listener::Waker;
 
 /// How often jobs are looked for, besides what Redis tells.
 const POLL: Duration = Duration::from_millis(500);

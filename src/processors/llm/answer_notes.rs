@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::answer::{Answer, LIMIT_BYTES};
+use crate::processors::llm::answer::{Answer, LIMIT_BYTES};
 
 /// Names of tools that a line shows, and characters of each.
 const TOOLS: usize = 8;
@@ -141,8 +141,8 @@ fn characters(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::events::Event;
     use super::*;
+    use crate::processors::llm::events::Event;
 
     fn remarks(json: &str) -> Vec<String> {
         let mut answer = Answer::default();
@@ -225,7 +225,9 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                remarks(&super::tests::message(message, reason)),
+                remarks(&crate::processors::llm::answer_notes::tests::message(
+                    message, reason
+                )),
                 expected,
                 "{message}"
             );
