@@ -18,7 +18,7 @@ use crate::state::commands::journal;
 use crate::state::commands::pause_processor;
 use crate::state::commands::reconfigure::recall_starts;
 use crate::state::db::checkpoint::Checkpointer;
-use crate::state::db::health::Health;
+use crate::state::db::health::StorageHealth;
 use crate::state::db::lock::Lock;
 use crate::state::db::meta;
 use crate::state::db::open;
@@ -31,10 +31,10 @@ use crate::state::dispatch::queue_state::QueueState;
 use crate::state::error::Error;
 use crate::state::fts::indexer::Index;
 use crate::state::journal::entry::JournalEntry;
-use crate::state::journal::read;
+use crate::state::journal::events;
 use crate::state::query::counts::LastCount;
-use crate::state::query::tasks;
-use crate::state::query::tasks::Interrupted;
+use crate::state::query::running_rows;
+use crate::state::query::running_rows::Interrupted;
 use crate::state::retry::sql;
 use crate::state::stats::Stats;
 use crate::state::store::PERMIT_BYTES;
@@ -117,7 +117,7 @@ impl Opened {
     /// # Errors
     /// When they cannot be read.
     pub(crate) async fn interrupted(&mut self) -> Result<Vec<(TaskId, String)>, Error> {
-        let interrupted = tasks::processing(&mut self.connections.write).await?;
+        let interrupted = running_rows::interrupted(&mut self.connections.write).await?;
         let interrupted = interrupted.into_iter();
         Ok(interrupted
             .map(|task| (task.attempt.task_id, task.processor))
@@ -135,7 +135,7 @@ impl Opened {
         is_outside: impl Fn(&str) -> bool,
     ) -> Result<Recovered, Error> {
         let conn = &mut self.connections.write;
-        let interrupted = tasks::processing(&mut *conn).await?;
+        let interrupted = running_rows::interrupted(&mut *conn).await?;
         if interrupted.is_empty() {
             return Ok(Recovered::default());
         }
@@ -209,7 +209,7 @@ impl Opened {
             .map(BackgroundJob::Resolve);
         let mut chores: VecDeque<_> = chores.collect();
         let now = Reading::now();
-        let brought_forward = tasks::meta(&mut *conn, meta::BROUGHT_FORWARD)
+        let brought_forward = meta::get(&mut *conn, meta::BROUGHT_FORWARD)
             .await?
             .is_some();
         if self.journalled.is_ahead_of(now.time) || brought_forward {
@@ -218,12 +218,12 @@ impl Opened {
             )));
         }
         queue_state.restoring = brought_forward;
-        let bus = Bus::new(read::newest_event(&mut *conn).await?);
+        let bus = Bus::new(events::newest_event(&mut *conn).await?);
         let index = Index::recall(&mut *conn).await?;
         let stats = Stats::recall(&mut *conn).await?;
         let checkpointer = Checkpointer::start(self.connections.options, bus.watch()).await?;
 
-        let health = Health::new(self.connections.files);
+        let health = StorageHealth::new(self.connections.files);
         let waiters = CompletionWaiters::default();
         let waiting_ended = Arc::<Notify>::default();
         let (requests, requests_inbox) = mpsc::channel(REQUEST_MESSAGES);
@@ -297,7 +297,7 @@ async fn recall_leases(
     conn: &mut SqliteConnection,
     queue_state: &mut QueueState,
 ) -> Result<Vec<ClaimedTask>, Error> {
-    let leased = tasks::leased(conn).await?;
+    let leased = running_rows::leased(conn).await?;
     let recalled = leased.into_iter().map(|(mut task, since)| {
         let home = queue_state.limits().site(&task.processor);
         if let (Some(ExecutionSite::OutsideWorker { lease }), Some(own)) =
@@ -318,7 +318,7 @@ async fn read_ledger(
     newest: Option<Timestamp>,
 ) -> Result<QueueState, Error> {
     let now = Timestamp::now();
-    let pause = match tasks::meta(&mut *conn, meta::PAUSE).await? {
+    let pause = match meta::get(&mut *conn, meta::PAUSE).await? {
         Some(pause) => {
             let pause: Pause = serde_json::from_str(&pause)?;
             Some(pause.begun_by(now))

@@ -11,13 +11,13 @@ use serde_json::json;
 use sqlx::{SqliteConnection, SqlitePool};
 
 use crate::models::{Order as ListOrder, TaskFilter, TaskId, TaskStatus};
-use crate::state::db::search_pool::Search;
+use crate::state::db::search_pool::SearchConnection;
 use crate::state::db::text::Text;
 use crate::state::dependencies::needed_by;
 use crate::state::error::Error;
 use crate::state::query::list;
-use crate::state::query::list::Found;
-use crate::state::query::tasks;
+use crate::state::query::list::FoundTask;
+use crate::state::query::task_lookups;
 use crate::state::store::StateManager;
 use crate::state::writer::message::{Change, Changed, Order, RetryAt};
 use crate::state::writer::run::Writer;
@@ -58,14 +58,14 @@ impl<'a> Walk<'a> {
         Ok(Self {
             state,
             filter,
-            upto: tasks::newest_seq(&state.read).await?,
+            upto: task_lookups::newest_seq(&state.read).await?,
             cursor: 0,
             chunk,
         })
     }
 
     /// The next tasks; none at the end.
-    pub(crate) async fn next(&mut self) -> Result<Vec<Found>, Error> {
+    pub(crate) async fn next(&mut self) -> Result<Vec<FoundTask>, Error> {
         loop {
             let upto = self.end_of_stretch().await?;
             let mut search = self.begin_search().await?;
@@ -89,14 +89,14 @@ impl<'a> Walk<'a> {
         if self.filter.words.is_some() {
             return Ok(self.upto);
         }
-        let first = tasks::next_seq(&self.state.read, self.cursor).await?;
+        let first = task_lookups::next_seq(&self.state.read, self.cursor).await?;
         Ok(first.map_or(self.upto, |seq| {
             seq.saturating_add(STRETCH_ROWS).min(self.upto)
         }))
     }
 
     /// What has begun waits until others have searched, rather than to end half-way.
-    async fn begin_search(&self) -> Result<Search, Error> {
+    async fn begin_search(&self) -> Result<SearchConnection, Error> {
         loop {
             match self.state.searches.begin().await {
                 Err(Error::TooManySearches) if self.cursor > 0 => {}
@@ -190,7 +190,11 @@ impl StateManager {
     }
 
     /// Changes these tasks, as far as they are still as they were found.
-    pub(crate) async fn change(&self, change: Change, found: Vec<Found>) -> Result<Changed, Error> {
+    pub(crate) async fn change(
+        &self,
+        change: Change,
+        found: Vec<FoundTask>,
+    ) -> Result<Changed, Error> {
         self.ask(|reply| Order::Change(change, found, reply)).await
     }
 }
@@ -199,7 +203,7 @@ impl Writer {
     pub(crate) async fn change(
         &mut self,
         change: Change,
-        found: &[Found],
+        found: &[FoundTask],
     ) -> Result<Changed, Error> {
         match change {
             Change::Retry(at) => Ok(Changed {
@@ -212,7 +216,7 @@ impl Writer {
 }
 
 impl Writer {
-    async fn delete_found(&mut self, found: &[Found]) -> Result<Changed, Error> {
+    async fn delete_found(&mut self, found: &[FoundTask]) -> Result<Changed, Error> {
         let ids = deletable(&mut self.conn, found).await?;
         self.resolve_all(&serde_json::to_string(&ids)?).await?;
         let kept = needed_by(&mut self.conn, &serde_json::to_string(&ids)?).await?;
@@ -242,7 +246,7 @@ fn with_status(filter: &TaskFilter, status: TaskStatus) -> Option<TaskFilter> {
 }
 
 /// Those that are final as they were found.
-async fn deletable(conn: &mut SqliteConnection, found: &[Found]) -> Result<Vec<TaskId>, Error> {
+async fn deletable(conn: &mut SqliteConnection, found: &[FoundTask]) -> Result<Vec<TaskId>, Error> {
     let rows = rows_of(found)?;
     let ids = sqlx::query_scalar!(
         r#"SELECT tasks.id AS "id!: Text"
@@ -259,7 +263,7 @@ async fn deletable(conn: &mut SqliteConnection, found: &[Found]) -> Result<Vec<T
 /// that.
 pub(crate) async fn retriable(
     conn: &mut SqliteConnection,
-    found: &[Found],
+    found: &[FoundTask],
 ) -> Result<Vec<TaskId>, Error> {
     let rows = rows_of(found)?;
     let rows = sqlx::query!(
@@ -285,7 +289,7 @@ pub(crate) async fn retriable(
         .collect())
 }
 
-async fn ids_at(pool: &SqlitePool, found: &[Found]) -> Result<Vec<TaskId>, Error> {
+async fn ids_at(pool: &SqlitePool, found: &[FoundTask]) -> Result<Vec<TaskId>, Error> {
     let rows = rows_of(found)?;
     let ids = sqlx::query_scalar!(
         r#"SELECT tasks.id AS "id!: Text"
@@ -299,7 +303,7 @@ async fn ids_at(pool: &SqlitePool, found: &[Found]) -> Result<Vec<TaskId>, Error
 }
 
 /// A JSON list of [seq, finished_at].
-fn rows_of(found: &[Found]) -> Result<String, Error> {
+fn rows_of(found: &[FoundTask]) -> Result<String, Error> {
     let rows: Vec<_> = found
         .iter()
         .map(|task| (task.seq, &task.finished_at))

@@ -18,7 +18,7 @@ use crate::state::db::meta;
 use crate::state::dispatch::lanes::lane_name::LaneName;
 use crate::state::error::Error;
 use crate::state::journal::entry::JournalEntry;
-use crate::state::query::tasks;
+use crate::state::query::task_lookups;
 use crate::state::writer::background::{BackgroundJob, PurgeCause};
 use crate::state::writer::commit;
 use crate::state::writer::message::{Order, Paused, Purged, Reply, Resumed};
@@ -176,7 +176,7 @@ impl Writer {
             }
             Order::SetMeta(key, value, reply) => {
                 let set = {
-                    let write = commit::set_meta(&mut self.conn, key, &value);
+                    let write = meta::set(&mut self.conn, key, &value);
                     while_answering(&mut self.questions, &self.queue_state, &self.health, write)
                         .await
                 };
@@ -209,7 +209,7 @@ impl Writer {
         self.begin().await?;
         let conn = &mut self.conn;
         let written = async {
-            commit::set_meta(conn, meta::PAUSE, &value).await?;
+            meta::set(conn, meta::PAUSE, &value).await?;
             journal(conn, row.into_iter().collect(), time).await
         };
         let written = written.await;
@@ -259,7 +259,7 @@ impl Writer {
             asked: None,
         };
         self.pause(pause).await?;
-        tasks::newest_seq(&mut self.conn).await
+        task_lookups::newest_seq(&mut self.conn).await
     }
 
     pub(crate) async fn tell(
@@ -286,7 +286,7 @@ impl Writer {
     ) -> Result<(), Error> {
         let upto = match upto {
             Some(upto) => Ok(upto),
-            None => tasks::newest_seq(&mut self.conn).await,
+            None => task_lookups::newest_seq(&mut self.conn).await,
         };
         match upto {
             Ok(upto) => {

@@ -11,8 +11,6 @@ use crate::state::commands::journal;
 use crate::state::db::meta;
 use crate::state::error::Error;
 use crate::state::journal::entry::JournalEntry;
-use crate::state::query::tasks;
-use crate::state::writer::commit;
 use crate::state::writer::message::{Paused, Resumed};
 use crate::state::writer::run::Writer;
 
@@ -24,7 +22,7 @@ pub(crate) async fn recall(
     conn: &mut SqliteConnection,
     now: Timestamp,
 ) -> Result<PausedProcessors, Error> {
-    let Some(closed) = tasks::meta(conn, meta::CLOSED).await? else {
+    let Some(closed) = meta::get(conn, meta::PAUSED_PROCESSORS).await? else {
         return Ok(PausedProcessors::new());
     };
     let mut closed: PausedProcessors = serde_json::from_str(&closed)?;
@@ -39,7 +37,12 @@ pub(crate) async fn remember(
     conn: &mut SqliteConnection,
     closed: &PausedProcessors,
 ) -> Result<(), Error> {
-    commit::set_meta(conn, meta::CLOSED, &serde_json::to_string(closed)?).await
+    meta::set(
+        conn,
+        meta::PAUSED_PROCESSORS,
+        &serde_json::to_string(closed)?,
+    )
+    .await
 }
 
 /// The journal's words for a hold.

@@ -12,7 +12,7 @@ use crate::state::dispatch::limits::Limits;
 use crate::state::dispatch::queue_state::QueueState;
 use crate::state::error::Error;
 use crate::state::journal::entry::JournalEntry;
-use crate::state::journal::read;
+use crate::state::journal::starts;
 use crate::state::writer::run::Writer;
 
 /// Settings of the queue that have changed.
@@ -73,7 +73,7 @@ pub(crate) async fn recall_starts(
     let now = Timestamp::now();
     let latest = newest.map_or(now, |newest| newest.max(now));
     let behind = latest.seconds_since(now);
-    let starts = read::starts_since(conn, latest.before(period), latest).await?;
+    let starts = starts::starts_since(conn, latest.before(period), latest).await?;
     queue_state.forget_starts();
     for start in starts {
         let at = start.at.shifted(-behind);

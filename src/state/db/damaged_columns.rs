@@ -21,11 +21,11 @@ const NAMED_ROWS: usize = 1000;
 
 /// Reads the JSON columns of one row and remembers what it had to mend.
 #[derive(Default)]
-pub(crate) struct Columns {
+pub(crate) struct ColumnReader {
     mended: Vec<String>,
 }
 
-impl Columns {
+impl ColumnReader {
     /// A column that holds a JSON object.
     pub(crate) fn object(&mut self, column: &str, text: Text) -> RawJson {
         let text = String::from(text);
@@ -96,13 +96,13 @@ impl Columns {
     }
 
     /// What was mended, in words; `None` if nothing had to be.
-    pub(crate) fn mended(self) -> Option<String> {
+    pub(crate) fn repairs(self) -> Option<String> {
         (!self.mended.is_empty()).then(|| self.mended.join("; "))
     }
 
     /// Names the row in the log if something in it had to be mended.
     pub(crate) fn report(self, seq: i64, id: TaskId) {
-        if let Some(mended) = self.mended()
+        if let Some(mended) = self.repairs()
             && is_news(seq)
         {
             tracing::warn!(

@@ -14,7 +14,7 @@ const SLOW_WRITE: Duration = Duration::from_secs(1);
 
 /// The storage's condition; clone it freely.
 #[derive(Clone, Debug)]
-pub(crate) struct Health(Arc<Inner>);
+pub(crate) struct StorageHealth(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -30,7 +30,7 @@ struct Failure {
     since: Timestamp,
 }
 
-impl Health {
+impl StorageHealth {
     pub(crate) fn new(files: OpenFiles) -> Self {
         Self(Arc::new(Inner {
             files,
@@ -94,7 +94,7 @@ impl Health {
 }
 
 /// A write that is under way.
-pub(crate) struct Write<'a>(&'a Health);
+pub(crate) struct Write<'a>(&'a StorageHealth);
 
 impl Drop for Write<'_> {
     fn drop(&mut self) {

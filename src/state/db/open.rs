@@ -16,7 +16,7 @@ use crate::config::Durability;
 use crate::state::db::checkpoint;
 use crate::state::db::lock::Lock;
 use crate::state::db::open_files::OpenFiles;
-use crate::state::db::search_pool::Searches;
+use crate::state::db::search_pool::SearchPool;
 
 /// 3.51.3: before it, two connections that checkpoint at once can lose a commit.
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -86,7 +86,7 @@ impl OpenError {
 pub(crate) struct Connections {
     pub(crate) write: SqliteConnection,
     pub(crate) read: SqlitePool,
-    pub(crate) searches: Searches,
+    pub(crate) searches: SearchPool,
     /// How a further connection that may write is opened.
     pub(crate) options: SqliteConnectOptions,
     /// How one that only reads is opened.
@@ -115,7 +115,7 @@ pub(crate) async fn open(path: &Path, durability: Durability) -> Result<Connecti
     Ok(Connections {
         write,
         read,
-        searches: Searches::new(read_options(path), Some(files.clone())),
+        searches: SearchPool::new(read_options(path), Some(files.clone())),
         options,
         read_options: read_options(path),
         files,

@@ -16,7 +16,7 @@ use sqlx::{Sqlite, SqliteConnection, SqlitePool};
 use crate::state::db::open_files::{OpenFiles, REFUSAL};
 use crate::state::error::Error;
 
-/// Searches at a time.
+/// SearchPool at a time.
 const CONNECTIONS: u32 = 2;
 /// How long a search waits for others to end.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -27,13 +27,13 @@ const STEPS: i32 = 1000;
 
 /// The connections.
 #[derive(Clone)]
-pub(crate) struct Searches {
+pub(crate) struct SearchPool {
     pool: SqlitePool,
     /// The database that is searched; `None` for one that is no file.
     files: Option<OpenFiles>,
 }
 
-impl Searches {
+impl SearchPool {
     /// Opens each connection when it is needed first, as long as `files` are at their paths.
     pub(crate) fn new(options: SqliteConnectOptions, files: Option<OpenFiles>) -> Self {
         let pool = SqlitePoolOptions::new()
@@ -50,11 +50,11 @@ impl Searches {
     ///
     /// # Errors
     /// [`Error::TooManySearches`] when none is free in time.
-    pub(crate) async fn begin(&self) -> Result<Search, Error> {
+    pub(crate) async fn begin(&self) -> Result<SearchConnection, Error> {
         self.begin_within(LIMIT).await
     }
 
-    async fn begin_within(&self, limit: Duration) -> Result<Search, Error> {
+    async fn begin_within(&self, limit: Duration) -> Result<SearchConnection, Error> {
         let opens_another = self.pool.num_idle() == 0 && self.pool.size() < CONNECTIONS;
         if opens_another
             && self
@@ -75,7 +75,7 @@ impl Searches {
         let mut handle = conn.lock_handle().await?;
         handle.set_progress_handler(STEPS, goes_on);
         drop(handle);
-        Ok(Search { conn, given_up })
+        Ok(SearchConnection { conn, given_up })
     }
 
     /// Waits for the searches that still run, and closes all connections.
@@ -85,12 +85,12 @@ impl Searches {
 }
 
 /// A connection of one search. What still runs on it when this is dropped is interrupted.
-pub(crate) struct Search {
+pub(crate) struct SearchConnection {
     conn: PoolConnection<Sqlite>,
     given_up: Arc<AtomicBool>,
 }
 
-impl Deref for Search {
+impl Deref for SearchConnection {
     type Target = SqliteConnection;
 
     fn deref(&self) -> &SqliteConnection {
@@ -98,13 +98,13 @@ impl Deref for Search {
     }
 }
 
-impl DerefMut for Search {
+impl DerefMut for SearchConnection {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
         &mut self.conn
     }
 }
 
-impl Drop for Search {
+impl Drop for SearchConnection {
     fn drop(&mut self) {
         self.given_up.store(true, Ordering::Relaxed);
     }
@@ -127,7 +127,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_search_ends_when_its_time_is_over() {
-        let searches = Searches::new(SqliteConnectOptions::new(), None);
+        let searches = SearchPool::new(SqliteConnectOptions::new(), None);
         let mut search = searches
             .begin_within(Duration::ZERO)
             .await
@@ -138,7 +138,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_search_ends_with_whoever_asked_for_it() {
-        let searches = Searches::new(SqliteConnectOptions::new(), None);
+        let searches = SearchPool::new(SqliteConnectOptions::new(), None);
         for _ in 0..3 * CONNECTIONS {
             let mut search = searches
                 .begin_within(Duration::from_hours(1))

@@ -20,9 +20,7 @@ use crate::state::db::meta;
 use crate::state::db::text::Text;
 use crate::state::error::Error;
 use crate::state::fts::fold;
-use crate::state::journal::read;
-use crate::state::query::tasks;
-use crate::state::writer::commit;
+use crate::state::journal::events;
 use crate::state::writer::message::Reply;
 use crate::state::writer::run::Writer;
 
@@ -44,7 +42,7 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Index {
     /// The newest journal row that it knows.
     done: i64,
-    /// Searches that wait until it knows this row.
+    /// SearchPool that wait until it knows this row.
     waiting: Vec<(i64, Reply<()>)>,
     /// When the Writer last had something else to do.
     pub(crate) last_work: Instant,
@@ -65,7 +63,7 @@ struct Next {
 impl Index {
     /// The index as the database has it.
     pub(crate) async fn recall(conn: &mut SqliteConnection) -> Result<Self, Error> {
-        let done = tasks::meta(&mut *conn, meta::INDEXED_EVENT).await?;
+        let done = meta::get(&mut *conn, meta::INDEXED_EVENT).await?;
         let now = Instant::now();
         Ok(Self {
             done: done.and_then(|id| id.parse().ok()).unwrap_or(0),
@@ -98,7 +96,7 @@ impl Index {
 impl Writer {
     /// Answers when everything is indexed that is in the journal at this moment.
     pub(crate) async fn catch_up(&mut self, reply: Reply<()>) -> Result<(), Error> {
-        let head = read::newest_event(&mut self.conn).await;
+        let head = events::newest_event(&mut self.conn).await;
         match head {
             Ok(head) => {
                 self.index.waiting.push((head, reply));
@@ -262,7 +260,7 @@ async fn write(
         .execute(&mut *conn)
         .await?;
     }
-    commit::set_meta(conn, meta::INDEXED_EVENT, &next.upto.to_string()).await
+    meta::set(conn, meta::INDEXED_EVENT, &next.upto.to_string()).await
 }
 
 /// Forgets the words of the final ones among these tasks (a JSON list of ids), inside the transaction

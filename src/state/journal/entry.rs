@@ -6,7 +6,7 @@
 use serde_json::json;
 
 use crate::models::{Attempt, Event, EventType, Failure, NewTask, TaskId, TaskStatus, Timestamp};
-use crate::state::writer::commit::arrays::InsertLog;
+use crate::state::journal::insert_log::InsertLog;
 use crate::terminal::OutputLine;
 
 /// Characters of a task's content that its TASK_CREATED event shows.

@@ -1,4 +1,8 @@
-//! The journal: the rows that each change of state appends, and how they are read.
+//! The journal: the rows of `logs` that each state change appends, and the SQL that reads them.
 
 pub(super) mod entry;
-pub(super) mod read;
+pub(super) mod events;
+pub(super) mod insert_log;
+pub(super) mod starts;
+pub(super) mod task_log;
+pub(super) mod task_rows;

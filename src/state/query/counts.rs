@@ -14,7 +14,6 @@ use crate::models::{Pause, TaskId, TaskStatus, Timestamp};
 use crate::state::db::meta;
 use crate::state::db::text::Text;
 use crate::state::error::Error;
-use crate::state::query::tasks;
 use crate::state::store::StateManager;
 
 /// The most downstream tasks that are named.
@@ -37,17 +36,17 @@ pub(crate) struct TaskCounts {
 }
 
 /// The last count, and the lock by which those who ask meanwhile share the next one.
-pub(crate) type LastCount = Arc<Mutex<Option<Counted>>>;
+pub(crate) type LastCount = Arc<Mutex<Option<CachedCounts>>>;
 
 /// What was counted, when, and how long that took.
 #[derive(Debug)]
-pub(crate) struct Counted {
+pub(crate) struct CachedCounts {
     counts: TaskCounts,
     at: Instant,
     took: Duration,
 }
 
-impl Counted {
+impl CachedCounts {
     fn holds(&self, now: Instant) -> bool {
         let TaskCounts {
             pending,
@@ -104,7 +103,7 @@ impl StateManager {
         let begun = Instant::now();
         let counts = self.count_tasks().await?;
         let at = Instant::now();
-        *last = Some(Counted {
+        *last = Some(CachedCounts {
             counts: counts.clone(),
             at,
             took: at.duration_since(begun),
@@ -137,7 +136,7 @@ impl StateManager {
     /// # Errors
     /// When it cannot be read.
     pub(crate) async fn queue_pause(&self) -> Result<Option<Pause>, Error> {
-        let stored = tasks::meta(&self.read, meta::PAUSE).await?;
+        let stored = meta::get(&self.read, meta::PAUSE).await?;
         let pause: Option<Pause> = stored.as_deref().map(serde_json::from_str).transpose()?;
         Ok(pause.filter(|pause| pause.is_active_at(Timestamp::now())))
     }
@@ -203,8 +202,8 @@ async fn pragma(pool: &SqlitePool, question: &'static str) -> Result<i64, Error>
 mod tests {
     use super::*;
 
-    fn counted(completed: i64) -> Counted {
-        Counted {
+    fn counted(completed: i64) -> CachedCounts {
+        CachedCounts {
             counts: TaskCounts {
                 pending: 0,
                 processing: 0,

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::schedules::OWN_KEY;
 use crate::models::{Clock, Reading, Timestamp};
 use crate::state::error::Error;
-use crate::state::query::list::Found;
+use crate::state::query::list::FoundTask;
 use crate::state::store::StateManager;
 use crate::state::writer::message::{Change, Order};
 use stretch::{Old, Stretch, completed_before, end_of_stretch, failed_before, join, stretch_at};
@@ -190,7 +190,7 @@ impl StateManager {
         Ok(deleted)
     }
 
-    async fn delete_found(&self, found: Vec<Found>) -> Result<u64, Error> {
+    async fn delete_found(&self, found: Vec<FoundTask>) -> Result<u64, Error> {
         // What open tasks need is kept for one of the next sweeps.
         let order = |reply| Order::Change(Change::Delete, found, reply);
         Ok(self.ask_and_rest(order).await?.changed)

@@ -8,7 +8,7 @@ use super::{CHUNK_ROWS, Retention};
 use crate::models::Timestamp;
 use crate::state::db::text::Text;
 use crate::state::error::Error;
-use crate::state::query::list::Found;
+use crate::state::query::list::FoundTask;
 
 /// Rows of a stretch.
 const STRETCH_ROWS: i64 = 10_000;
@@ -115,8 +115,8 @@ struct Row {
 }
 
 impl Row {
-    fn into_found(self) -> Found {
-        Found {
+    fn into_found(self) -> FoundTask {
+        FoundTask {
             seq: self.seq,
             finished_at: Some(self.finished_at.into()),
         }
@@ -128,7 +128,7 @@ pub(crate) async fn completed_before(
     after: i64,
     upto: i64,
     time: &str,
-) -> Result<Vec<Found>, Error> {
+) -> Result<Vec<FoundTask>, Error> {
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT seq AS "seq!", finished_at AS "finished_at!: Text" FROM tasks NOT INDEXED
@@ -149,7 +149,7 @@ pub(crate) async fn failed_before(
     after: i64,
     upto: i64,
     time: &str,
-) -> Result<Vec<Found>, Error> {
+) -> Result<Vec<FoundTask>, Error> {
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT seq AS "seq!", finished_at AS "finished_at!: Text"

@@ -12,7 +12,7 @@ use crate::state::commands::journal;
 use crate::state::db::text::Text;
 use crate::state::error::Error;
 use crate::state::journal::entry::JournalEntry;
-use crate::state::query::list::Found;
+use crate::state::query::list::FoundTask;
 use crate::state::retry::sql::Waiting;
 use crate::state::writer::message::{Retried, RetryAt};
 use crate::state::writer::publish::Committed;
@@ -50,7 +50,11 @@ impl Writer {
     }
 
     /// Retries those of these tasks that have failed as they were found; how many.
-    pub(crate) async fn retry_found(&mut self, found: &[Found], at: RetryAt) -> Result<u64, Error> {
+    pub(crate) async fn retry_found(
+        &mut self,
+        found: &[FoundTask],
+        at: RetryAt,
+    ) -> Result<u64, Error> {
         let time = Timestamp::now();
         self.begin().await?;
         let conn = &mut self.conn;

@@ -12,10 +12,8 @@ use crate::models::{EventType, Timestamp};
 use crate::state::db::meta;
 use crate::state::db::text::Text;
 use crate::state::error::Error;
-use crate::state::journal::read;
-use crate::state::query::tasks;
+use crate::state::journal::events;
 use crate::state::stats::tally::Happened;
-use crate::state::writer::commit;
 use crate::state::writer::run::Writer;
 
 /// How long counts may wait to be stored.
@@ -37,9 +35,9 @@ impl Stats {
                 stats.lock().steps.insert((row.step_seconds, row.at), step);
             }
         }
-        let counted = tasks::meta(&mut *conn, meta::STATS_EVENT).await?;
+        let counted = meta::get(&mut *conn, meta::STATS_EVENT).await?;
         let counted = counted.and_then(|id| id.parse().ok()).unwrap_or(0);
-        let newest = read::newest_event(&mut *conn).await?;
+        let newest = events::newest_event(&mut *conn).await?;
         stats
             .count_journal(conn, counted.max(newest - ROWS), newest)
             .await?;
@@ -193,5 +191,5 @@ async fn write(
     )
     .execute(&mut *conn)
     .await?;
-    commit::set_meta(conn, meta::STATS_EVENT, &counted.to_string()).await
+    meta::set(conn, meta::STATS_EVENT, &counted.to_string()).await
 }

@@ -13,8 +13,8 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 
 use crate::events::Bus;
 use crate::models::Timestamp;
-use crate::state::db::health::Health;
-use crate::state::db::search_pool::Searches;
+use crate::state::db::health::StorageHealth;
+use crate::state::db::search_pool::SearchPool;
 use crate::state::error::Error;
 use crate::state::query::counts::LastCount;
 use crate::state::stats::Stats;
@@ -35,7 +35,7 @@ pub(crate) struct StateManager {
     /// Kibibytes that submissions may still take while they wait for the Writer.
     pub(crate) inbox: Arc<Semaphore>,
     pub(crate) read: SqlitePool,
-    pub(crate) searches: Searches,
+    pub(crate) searches: SearchPool,
     pub(crate) bus: Bus,
     pub(crate) waiters: CompletionWaiters,
     pub(crate) waiting_ended: Arc<Notify>,
@@ -45,7 +45,7 @@ pub(crate) struct StateManager {
     pub(crate) last_count: LastCount,
     /// The latest time that the journal knew of when the service started.
     pub(crate) newest_at_start: Option<Timestamp>,
-    pub(crate) health: Health,
+    pub(crate) health: StorageHealth,
 }
 
 impl StateManager {
@@ -94,7 +94,7 @@ impl StateManager {
     }
 
     /// What is wrong with the storage, if something is.
-    pub(crate) fn health(&self) -> &Health {
+    pub(crate) fn health(&self) -> &StorageHealth {
         &self.health
     }
 

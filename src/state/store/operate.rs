@@ -9,7 +9,6 @@ use crate::state::commands::reconfigure::Reconfigured;
 use crate::state::db::meta;
 use crate::state::dispatch::explain::{ExplainedTask, Explanation, ProcessorStatus};
 use crate::state::error::Error;
-use crate::state::query::tasks;
 use crate::state::store::StateManager;
 use crate::state::writer::message::{
     Deleted, Order, PauseRequest, Paused, Purged, Resumed, Retried, RetryAt,
@@ -116,7 +115,7 @@ impl StateManager {
     /// # Errors
     /// When it cannot be read.
     pub(crate) async fn hive_order(&self) -> Result<Option<String>, Error> {
-        tasks::meta(&self.read, meta::HIVE_ORDER).await
+        meta::get(&self.read, meta::HIVE_COMMAND).await
     }
 
     /// Remembers an order to the whole Hive, which is JSON, also after a restart.
@@ -124,7 +123,7 @@ impl StateManager {
     /// # Errors
     /// When it could not be stored.
     pub(crate) async fn note_hive_order(&self, order: String) -> Result<(), Error> {
-        self.ask(|reply| Order::SetMeta(meta::HIVE_ORDER, order, reply))
+        self.ask(|reply| Order::SetMeta(meta::HIVE_COMMAND, order, reply))
             .await
     }
 

@@ -14,9 +14,11 @@ use crate::state::dependencies;
 use crate::state::dependencies::Upstream;
 use crate::state::dispatch::due_sql;
 use crate::state::error::Error;
-use crate::state::journal::read;
-use crate::state::journal::read::{Growth, LogEntry, LogLine, LogPart};
+use crate::state::journal::task_log::{LogLine, LogPart};
+use crate::state::journal::task_rows::{AnswerUpdate, LogEntry};
+use crate::state::journal::{events, task_log, task_rows};
 use crate::state::query::list::Page;
+use crate::state::query::task_lookups;
 use crate::state::query::{list, tasks};
 use crate::state::stats::chart::{Chart, Window};
 use crate::state::store::StateManager;
@@ -127,7 +129,7 @@ impl StateManager {
         &self,
         id: TaskId,
     ) -> Result<Option<(TaskStatus, Option<String>)>, Error> {
-        tasks::task_state(&self.read, id).await
+        task_lookups::task_state(&self.read, id).await
     }
 
     /// A task's status and the number of its last attempt; `None` if there is no such task.
@@ -138,7 +140,7 @@ impl StateManager {
         &self,
         id: TaskId,
     ) -> Result<Option<(TaskStatus, i64)>, Error> {
-        tasks::task_attempt(&self.read, id).await
+        task_lookups::task_attempt(&self.read, id).await
     }
 
     /// The tasks of these attempts as they are, with their logs, in the order of their row numbers.
@@ -156,7 +158,7 @@ impl StateManager {
     /// # Errors
     /// When it cannot be read.
     pub(crate) async fn task_processor(&self, id: TaskId) -> Result<Option<String>, Error> {
-        tasks::task_processor(&self.read, id).await
+        task_lookups::task_processor(&self.read, id).await
     }
 
     /// Waits until the task is final, or until it is found to be so; for ever, if it never is.
@@ -166,7 +168,7 @@ impl StateManager {
     pub(crate) async fn finished(&self, task: TaskId) -> Result<(), Error> {
         loop {
             let mut waiter = self.waiters.wait_for(task);
-            let state = tasks::task_state(&self.read, task).await?;
+            let state = task_lookups::task_state(&self.read, task).await?;
             let is_over = state.is_none_or(|(status, _)| status.is_final());
             if is_over || waiter.end().await.is_some_and(TaskStatus::is_final) {
                 return Ok(());
@@ -179,7 +181,7 @@ impl StateManager {
     /// # Errors
     /// When they cannot be read.
     pub(crate) async fn failed_among(&self, tasks: &[TaskId]) -> Result<HashSet<TaskId>, Error> {
-        tasks::failed_among(&self.read, tasks).await
+        task_lookups::failed_among(&self.read, tasks).await
     }
 
     /// Resolves when tasks have ended that waited: purged, or replaced by an import. One caller at a time.
@@ -197,7 +199,7 @@ impl StateManager {
         since: i64,
         limit: u32,
     ) -> Result<Vec<(i64, LogEntry)>, Error> {
-        read::task_rows_after(&self.read, id, since, limit).await
+        task_rows::task_rows_after(&self.read, id, since, limit).await
     }
 
     /// How many lines its processor has added to a task's log, and their bytes.
@@ -205,7 +207,7 @@ impl StateManager {
     /// # Errors
     /// When they cannot be read.
     pub(crate) async fn log_size(&self, task: TaskId) -> Result<(u64, u64), Error> {
-        read::log_size(&self.read, task).await
+        task_log::log_size(&self.read, task).await
     }
 
     /// The rows of one task's journal after row `since`, up to row `upto`, that change the answer of its
@@ -219,8 +221,8 @@ impl StateManager {
         since: i64,
         upto: i64,
         limit: u32,
-    ) -> Result<Vec<(i64, Growth)>, Error> {
-        read::task_growth(&self.read, id, since, upto, limit).await
+    ) -> Result<Vec<(i64, AnswerUpdate)>, Error> {
+        task_rows::answer_updates(&self.read, id, since, upto, limit).await
     }
 
     /// A part of one task's log, oldest line first.
@@ -232,7 +234,7 @@ impl StateManager {
         task: TaskId,
         part: LogPart,
     ) -> Result<Vec<LogLine>, Error> {
-        read::task_log(&self.read, task, part).await
+        task_log::task_log(&self.read, task, part).await
     }
 
     /// A task's upstream tasks, with what they have left.
@@ -281,7 +283,7 @@ impl StateManager {
     /// # Errors
     /// When it cannot be read.
     pub(crate) async fn is_empty(&self) -> Result<bool, Error> {
-        Ok(tasks::newest_seq(&self.read).await? == 0)
+        Ok(task_lookups::newest_seq(&self.read).await? == 0)
     }
 }
 
@@ -296,8 +298,8 @@ impl Journal for StateManager {
         limit: u32,
     ) -> Result<Vec<Event>, Error> {
         match task_id {
-            None => read::events_after(&self.read, after, upto, limit).await,
-            Some(task) => read::task_events_after(&self.read, task, after, upto, limit).await,
+            None => events::events_after(&self.read, after, upto, limit).await,
+            Some(task) => events::task_events_after(&self.read, task, after, upto, limit).await,
         }
     }
 }

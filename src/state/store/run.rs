@@ -10,7 +10,7 @@ use crate::models::{
     Attempt, ClaimedTask, EVENT_LIMIT_BYTES, OfferId, Outcome, TaskId, TaskStatus,
 };
 use crate::state::error::Error;
-use crate::state::query::tasks;
+use crate::state::query::task_lookups;
 use crate::state::store::StateManager;
 use crate::state::writer::batch::Report;
 use crate::state::writer::message::Order;
@@ -181,7 +181,7 @@ impl StateManager {
                 return Ok(status);
             }
             // Of a row that another program has changed, the journal may tell nothing.
-            match tasks::task_state(&self.read, waiter.task()).await? {
+            match task_lookups::task_state(&self.read, waiter.task()).await? {
                 Some((TaskStatus::Processing, _)) => {}
                 Some((status, _)) => return Ok(status),
                 None => return Ok(TaskStatus::Failed),

@@ -10,7 +10,6 @@ use crate::models::{NewTask, Task, TaskId, json};
 use crate::state::db::meta;
 use crate::state::error::Error;
 use crate::state::import::ImportReport;
-use crate::state::query::tasks;
 use crate::state::schedules;
 use crate::state::schedules::Progress;
 use crate::state::store::{PERMIT_BYTES, StateManager};
@@ -122,7 +121,7 @@ impl StateManager {
     /// # Errors
     /// When it cannot be read.
     pub(crate) async fn dump_fields(&self) -> Result<Map<String, Value>, Error> {
-        match tasks::meta(&self.read, meta::DUMP_FIELDS).await? {
+        match meta::get(&self.read, meta::DUMP_FIELDS).await? {
             Some(fields) => Ok(json::parse_object(fields.as_bytes()).unwrap_or_default()),
             None => Ok(Map::new()),
         }

@@ -7,7 +7,7 @@ use crate::state::dispatch::lanes::head::LanePosition;
 use crate::state::dispatch::lanes::lane_name::LaneName;
 use crate::state::error::Error;
 use crate::state::journal::entry::JournalEntry;
-use crate::state::journal::read;
+use crate::state::journal::events;
 use crate::state::writer::batch::{Accepted, Batch, Plan, Report};
 use crate::state::writer::commit::TxOutput;
 use crate::state::writer::publish::Committed;
@@ -68,7 +68,7 @@ impl Writer {
             applied.first_log + applied.logs as i64 - 1,
         );
         let limit = u32::try_from(applied.logs).unwrap_or(u32::MAX);
-        let stored = match read::events_after(&mut self.conn, after, upto, limit).await {
+        let stored = match events::events_after(&mut self.conn, after, upto, limit).await {
             Ok(stored) => stored,
             Err(error) => {
                 // Nothing is told that may not be true; the next look outside tells what is.

@@ -14,7 +14,7 @@ use crate::state::commands::pause_processor;
 use crate::state::db::meta;
 use crate::state::db::text::Text;
 use crate::state::error::Error;
-use crate::state::query::tasks;
+use crate::state::query::task_lookups;
 use crate::state::writer::background::BackgroundJob;
 use crate::state::writer::commit;
 use crate::state::writer::run::Writer;
@@ -121,7 +121,7 @@ impl Writer {
         let at = *repair.at.get_or_insert(now);
         let (is_first, upto) = match repair.upto {
             Some(upto) => (false, upto),
-            None => (true, tasks::newest_seq(&mut self.conn).await?),
+            None => (true, task_lookups::newest_seq(&mut self.conn).await?),
         };
         let after = (upto - CHUNK_ROWS).max(0);
         let waiting = tasks_waiting(&mut self.conn, after, upto, at, repair.restores).await?;
@@ -139,7 +139,7 @@ impl Writer {
         }
         if brought_forward > 0 && !self.brought_forward {
             // Before the tasks, so that it is known whatever happens between the two.
-            commit::set_meta(&mut self.conn, meta::BROUGHT_FORWARD, "true").await?;
+            meta::set(&mut self.conn, meta::BROUGHT_FORWARD, "true").await?;
             self.brought_forward = true;
         }
         if !others.is_empty() {
@@ -178,7 +178,7 @@ impl Writer {
         let written = async {
             if let Some(pause) = &queue_state.pause {
                 let pause = serde_json::to_string(pause)?;
-                commit::set_meta(conn, meta::PAUSE, &pause).await?;
+                meta::set(conn, meta::PAUSE, &pause).await?;
             }
             if !queue_state.paused_processors.is_empty() {
                 pause_processor::remember(conn, &queue_state.paused_processors).await?;

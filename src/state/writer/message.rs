@@ -13,7 +13,7 @@ use crate::state::dispatch::due_since::DueKey;
 use crate::state::dispatch::snapshot::QueueSnapshot;
 use crate::state::error::Error;
 use crate::state::import::ImportReport;
-use crate::state::query::list::Found;
+use crate::state::query::list::FoundTask;
 use crate::state::writer::batch::{IdempotencyKey, Submission};
 
 /// Where the answer to a request goes.
@@ -62,7 +62,7 @@ pub(crate) enum Order {
     /// Deletes a final task with its journal.
     Delete(TaskId, Reply<Deleted>),
     /// TxInput those of these tasks that are still as they were found.
-    Change(Change, Vec<Found>, Reply<Changed>),
+    Change(Change, Vec<FoundTask>, Reply<Changed>),
     /// Answers when everything is indexed that is in the journal at this moment.
     CatchUp(Reply<()>),
     /// Forgets some idempotency keys from before this time; how many.

@@ -3,7 +3,7 @@
 use crate::models::{Attempt, Event, Timestamp};
 use crate::state::error::Error;
 use crate::state::journal::entry::JournalEntry;
-use crate::state::journal::read;
+use crate::state::journal::events;
 use crate::state::stats::tally::Happened;
 use crate::state::writer::run::Writer;
 use crate::terminal::OutputLine;
@@ -63,7 +63,7 @@ impl Writer {
     async fn publish_foreign(&mut self, upto: i64) {
         const PAGE: u32 = 1000;
         while self.bus.head() < upto {
-            match read::events_after(&mut self.conn, self.bus.head(), upto, PAGE).await {
+            match events::events_after(&mut self.conn, self.bus.head(), upto, PAGE).await {
                 Ok(events) if !events.is_empty() => self.bus.publish(events),
                 // Ids that were never used, or cannot be read now: listeners go on behind them.
                 Ok(_) => return self.bus.skip(upto),
@@ -77,7 +77,7 @@ impl Writer {
 
     /// Announces all that other programs have written.
     pub(crate) async fn publish_outside(&mut self) -> Result<(), Error> {
-        let newest = read::newest_event(&mut self.conn).await?;
+        let newest = events::newest_event(&mut self.conn).await?;
         if newest > self.bus.head() {
             self.count_foreign(newest).await;
             if self.bus.has_listeners() {

@@ -11,7 +11,8 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::models::{QueueStatus, Timestamp};
-use crate::state::db::health::Health;
+use crate::state::db::health::StorageHealth;
+use crate::state::db::meta;
 use crate::state::db::tx;
 use crate::state::dispatch::explain::{ExplainedTask, Explanation, ProcessorStatus};
 use crate::state::dispatch::queue_state::QueueState;
@@ -87,7 +88,7 @@ impl Questions {
 pub(crate) async fn while_answering<T>(
     questions: &mut Questions,
     queue_state: &QueueState,
-    health: &Health,
+    health: &StorageHealth,
     write: impl Future<Output = T>,
 ) -> T {
     let _writing = health.write();
@@ -137,7 +138,7 @@ impl Writer {
     pub(crate) async fn probe(&mut self) -> Result<(), Error> {
         let text = format!("\"{}\"", "0".repeat(PROBE_BYTES));
         self.begin().await?;
-        let written = commit::set_meta(&mut self.conn, PROBE, &text).await;
+        let written = meta::set(&mut self.conn, PROBE, &text).await;
         self.end(written).await?;
         self.begin().await?;
         let deleted = commit::delete_meta(&mut self.conn, PROBE).await;

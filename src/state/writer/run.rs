@@ -20,7 +20,7 @@ use crate::events::Bus;
 use crate::metrics::ByProcessor;
 use crate::models::{ClaimedTask, Clock, TaskId, Timestamp};
 use crate::state::db::checkpoint::Checkpointer;
-use crate::state::db::health::Health;
+use crate::state::db::health::StorageHealth;
 use crate::state::db::open_files::keep_log_at_close;
 use crate::state::dispatch::due_since::DueSince;
 use crate::state::dispatch::queue_state::QueueState;
@@ -90,7 +90,7 @@ pub(crate) struct Writer {
     /// Whether the last write failed.
     pub(crate) failing: bool,
     /// What others hear of the storage.
-    pub(crate) health: Health,
+    pub(crate) health: StorageHealth,
     /// Whether the WAL was copied back since a file of the database was lost.
     pub(crate) is_folded: bool,
     pub(crate) data_version: i64,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::models::TaskId;
-use crate::state::{Error, Growth, StateManager};
+use crate::state::{AnswerUpdate, Error, StateManager};
 
 /// The longest text that is shown before it is whole.
 const SHOWN_BYTES: usize = 256 * 1024;
@@ -94,14 +94,14 @@ impl Growing {
         }
     }
 
-    fn take(&mut self, growth: Growth) {
+    fn take(&mut self, growth: AnswerUpdate) {
         match growth {
             // An attempt begins its answer anew.
-            Growth::Attempt => {
+            AnswerUpdate::Attempt => {
                 self.text.clear();
                 self.is_full = false;
             }
-            Growth::Output(mut more) => {
+            AnswerUpdate::Output(mut more) => {
                 if self.is_full {
                     return;
                 }
@@ -122,7 +122,7 @@ mod tests {
     fn growing(texts: &[&str]) -> Growing {
         let mut growing = Growing::new();
         for text in texts {
-            growing.take(Growth::Output((*text).to_owned()));
+            growing.take(AnswerUpdate::Output((*text).to_owned()));
         }
         growing
     }
@@ -132,7 +132,7 @@ mod tests {
         let mut growing = growing(&["a", "b"]);
         assert_eq!(growing.show_if_due().as_deref(), Some("ab"));
         assert_eq!((growing.show_if_due(), growing.due()), (None, None));
-        growing.take(Growth::Output("c".to_owned()));
+        growing.take(AnswerUpdate::Output("c".to_owned()));
         assert_eq!(growing.show_if_due(), None);
         assert_eq!(growing.show_along().as_deref(), Some("abc"));
         tokio::time::advance(INTERVAL).await;
@@ -144,7 +144,7 @@ mod tests {
         let mut growing = growing(&[&"x".repeat(4 * STEP_BYTES)]);
         assert_eq!(growing.show_along(), None);
         assert!(growing.show_if_due().is_some());
-        growing.take(Growth::Output("y".to_owned()));
+        growing.take(AnswerUpdate::Output("y".to_owned()));
         tokio::time::advance(4 * INTERVAL).await;
         assert_eq!(growing.show_if_due(), None);
         tokio::time::advance(INTERVAL).await;
@@ -156,11 +156,11 @@ mod tests {
         let mut growing = growing(&[&"x".repeat(SHOWN_BYTES - 1), "ä", "z"]);
         assert_eq!(growing.text, "x".repeat(SHOWN_BYTES - 1));
         assert!(growing.show_if_due().is_some());
-        growing.take(Growth::Output("no more".to_owned()));
+        growing.take(AnswerUpdate::Output("no more".to_owned()));
         assert_eq!(growing.due(), None);
-        growing.take(Growth::Attempt);
+        growing.take(AnswerUpdate::Attempt);
         assert!(growing.is_empty() && growing.show_along().is_none());
-        growing.take(Growth::Output("c".to_owned()));
+        growing.take(AnswerUpdate::Output("c".to_owned()));
         assert_eq!(growing.show_along().as_deref(), Some("c"));
     }
 }

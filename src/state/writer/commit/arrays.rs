@@ -100,23 +100,6 @@ pub(crate) struct FinishAttempt<'a>(
     pub(crate) Option<&'a str>,
 );
 
-/// A row for `logs`: task_id, type, agent, message, data, at (none for `now`), guard.
-///
-/// The guard is the row number, attempt and status that the task must have by then; without it the
-/// change that the row tells of has lost its race and the row is not written.
-#[derive(Serialize)]
-pub(crate) struct InsertLog<'a>(
-    pub(crate) Option<TaskId>,
-    pub &'static str,
-    pub(crate) Option<&'a str>,
-    pub(crate) Option<&'a str>,
-    pub &'a str,
-    pub(crate) Option<Timestamp>,
-    pub(crate) Option<i64>,
-    pub(crate) Option<i64>,
-    pub(crate) Option<&'static str>,
-);
-
 /// A row for `starts`: until, task_id, attempt, processor, concurrency_key, and for a task that was
 /// waiting its row number: it has not started if it has lost its race.
 #[derive(Serialize)]

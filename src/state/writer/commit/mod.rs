@@ -18,8 +18,9 @@ use crate::models::{Attempt, ClaimedTask, TaskId, Terms};
 use crate::state::db::text::Text;
 use crate::state::dispatch::due_since::DueKey;
 use crate::state::error::Error;
+use crate::state::journal::insert_log::InsertLog;
 pub(crate) use arrays::{
-    FinishAttempt, InsertLog, InsertOnce, InsertStart, InsertTask, SetLease, SetNote, SetProgress,
+    FinishAttempt, InsertOnce, InsertStart, InsertTask, SetLease, SetNote, SetProgress,
 };
 
 /// What one transaction of the Writer consists of.
@@ -394,23 +395,6 @@ pub(crate) async fn purge_pending(
             })
         })
         .collect()
-}
-
-/// Remembers `value` (JSON) under `key`.
-pub(crate) async fn set_meta(
-    conn: &mut SqliteConnection,
-    key: &str,
-    value: &str,
-) -> Result<(), Error> {
-    sqlx::query!(
-        "INSERT INTO meta (key, value) VALUES (?1, ?2)
-             ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        key,
-        value
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
 }
 
 /// Forgets what is remembered under `key`.
