@@ -150,7 +150,7 @@ fn assert_growth(service: &Service, before: u64, limit: u64) {
 /// them anything: they go by `tasks_open` or by the row number.
 async fn check_plans(database: &mut Database) {
     let source = include_str!("../../src/state/writer/commit/mod.rs");
-    let reads = include_str!("../../src/state/query/tasks.rs");
+    let reads = include_str!("../../src/state/query/running_rows.rs");
     let pending = concat!(
         include_str!("../../src/state/dispatch/candidates_sql.rs"),
         include_str!("../../src/state/dispatch/lane_heads_sql.rs"),

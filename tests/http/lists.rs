@@ -324,7 +324,7 @@ async fn what_is_wrong_is_named() {
 async fn a_page_sorts_nothing_but_few_open_tasks() {
     let service = Service::start().await;
     let mut database = service.database().await;
-    let source = include_str!("../../src/state/query/list.rs");
+    let source = include_str!("../../src/state/query/task_search.rs");
     let literals: HashSet<_> = source
         .split('"')
         .filter(|text| text.starts_with("tasks") && text.contains("WHERE"))
