@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{self, Access};
-use crate::api::{self, Api, Door, Hosts, Listeners, Quota, ServerLimits};
+use crate::api::{self, Api, Hosts, RateLimiter, ServerContext, ServerLimits, SocketThread};
 use crate::config::{Current, KeySettings, Loaded, ProcessorKind, Settings, Sources};
 use crate::doctor::Doctor;
 use crate::dump::{Periodic, StateFile};
@@ -212,8 +212,8 @@ impl App {
         let reloading = self.reloader.run(stop.clone());
         let scheduling = scheduler.run(stop.clone());
         let mut clockwork = tokio::spawn(async { tokio::join!(scheduling, reloading) });
-        let listeners = Listeners::start().map_err(Error::Thread)?;
-        let quota = Arc::new(Quota::new());
+        let listeners = SocketThread::start().map_err(Error::Thread)?;
+        let rate_limiter = Arc::new(RateLimiter::new());
         let api = Arc::new(Api {
             state: self.state.clone(),
             queue: queue.clone(),
@@ -223,25 +223,28 @@ impl App {
             reload: self.reload,
             doctor: self.doctor,
             access: self.access.clone(),
-            quota: Arc::clone(&quota),
+            rate_limiter: Arc::clone(&rate_limiter),
             intake: api::Intake::new(self.settings.body_limit_bytes),
             body_limit_bytes: self.settings.body_limit_bytes,
             request_timeout: self.settings.request_timeout,
             spool_folder: folder_of(&self.settings.database_path),
             database_path: self.settings.database_path.clone(),
+            document: api::document(),
             metrics: self.metrics,
             listeners: listeners.spawner(),
             stopping: draining,
             closing: closing.clone(),
         });
         let limits = server_limits(&self.settings);
+        let (router, routes) = api::app(api, &self.traces);
         let server = tokio::spawn(api::serve(
             self.listener,
-            api::app(api, &self.traces),
-            Door {
+            router,
+            ServerContext {
                 hosts: Hosts::of(self.address.ip(), self.access.is_open()),
                 access: self.access,
-                quota,
+                rate_limiter,
+                routes,
                 current: self.current.clone(),
                 tls: self.tls,
             },

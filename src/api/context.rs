@@ -1,13 +1,14 @@
 //! What the handlers share: one [`Api`] for the life of the service, the state of the router.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
-use crate::api::auth::rate_limit::Quota;
+use crate::api::auth::rate_limit::RateLimiter;
 use crate::api::http::socket_thread;
 use crate::api::input::intake::Intake;
 use crate::config::Current;
@@ -33,7 +34,7 @@ pub(crate) struct Api {
     /// Whether tokens are asked for, and which hold.
     pub(crate) access: Access,
     /// What clients have used up.
-    pub(crate) quota: Arc<Quota>,
+    pub(crate) rate_limiter: Arc<RateLimiter>,
     /// What large bodies may cost.
     pub(crate) intake: Intake,
     /// Largest request body, except for an import.
@@ -43,6 +44,8 @@ pub(crate) struct Api {
     /// Where an import is kept until it has been read and checked.
     pub(crate) spool_folder: PathBuf,
     pub(crate) database_path: PathBuf,
+    /// The text of `GET /openapi.json`, made at its first use.
+    pub(crate) document: LazyLock<Bytes>,
     pub(crate) metrics: Metrics,
     /// Serves event sockets.
     pub(crate) listeners: socket_thread::Spawner,

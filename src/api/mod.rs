@@ -1,5 +1,7 @@
-//! The HTTP and WebSocket interface. A handler extracts, makes one call, and answers; rules and SQL
-//! live elsewhere.
+//! The HTTP and WebSocket interface.
+//!
+//! A connection is accepted in [`http`], its requests are checked there and in [`auth`], [`input`] turns bytes into checked
+//! values, and a handler of [`routes`] extracts, makes one call and answers. Rules and SQL live elsewhere.
 
 mod auth;
 mod context;
@@ -9,27 +11,44 @@ mod input;
 mod openapi;
 mod routes;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::{Router, middleware};
+use bytes::Bytes;
 
-pub(crate) use auth::rate_limit::Quota;
+pub(crate) use auth::rate_limit::RateLimiter;
 pub(crate) use context::Api;
 pub(crate) use http::host_check::Hosts;
-pub(crate) use http::server::{Door, ServerLimits, serve};
-pub(crate) use http::socket_thread::Listeners;
+pub(crate) use http::route_index::RouteIndex;
+pub(crate) use http::server::{ServerContext, ServerLimits, serve};
+pub(crate) use http::socket_thread::SocketThread;
 pub(crate) use input::intake::Intake;
+use routes::table;
 
 use crate::traces::Traces;
 
-/// The whole interface as a router; each request is a span while traces are on.
-pub(crate) fn app(api: Arc<Api>, traces: &Traces) -> Router {
-    let app = routes::router(api);
-    match traces.is_on() {
+/// The whole interface as a router, and its routes by path. While traces are on, each request is a span.
+pub(crate) fn app(api: Arc<Api>, traces: &Traces) -> (Router, Arc<RouteIndex>) {
+    let routes = table::table();
+    let index = Arc::new(table::index(&routes));
+    let (router, _) = table::router(routes);
+    let app = router.with_state(api);
+    let app = match traces.is_on() {
         true => app.layer(middleware::from_fn_with_state(
-            traces.clone(),
-            http::tracing_span::follow,
+            (traces.clone(), Arc::clone(&index)),
+            http::tracing_span::trace_request,
         )),
         false => app,
-    }
+    };
+    (app, index)
+}
+
+/// The text of `/openapi.json`. It is made when somebody asks for it first.
+pub(crate) fn document() -> LazyLock<Bytes> {
+    LazyLock::new(|| {
+        let routes = table::table();
+        let index = table::index(&routes);
+        let (_, calls) = table::router(routes);
+        openapi::text(calls, &index)
+    })
 }

@@ -27,19 +27,19 @@ const WARNINGS: Rate = Rate {
 
 /// What clients have used up.
 #[derive(Debug)]
-pub(crate) struct Quota {
-    requests: Buckets<Client>,
+pub(crate) struct RateLimiter {
+    requests: Buckets<RateKey>,
     failures: Buckets<Network>,
     warnings: Buckets<()>,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-enum Client {
+enum RateKey {
     Token(Arc<str>),
     Network(Network),
 }
 
-impl Quota {
+impl RateLimiter {
     /// Nobody has asked anything.
     pub(crate) fn new() -> Self {
         Self {
@@ -50,22 +50,22 @@ impl Quota {
     }
 
     /// Counts a request of this caller, or from this address if it is nobody in particular.
-    pub(crate) fn request(
+    pub(crate) fn count_request(
         &self,
         caller: Option<&Caller>,
         from: IpAddr,
         rate: Rate,
     ) -> Result<(), ApiError> {
         let client = match caller.and_then(Caller::name) {
-            Some(name) => Client::Token(name),
-            None => Client::Network(Network::of(from)),
+            Some(name) => RateKey::Token(name),
+            None => RateKey::Network(Network::of(from)),
         };
         let taken = self.requests.take(client, rate);
         taken.map_err(|wait| too_many(format!("More than {rate} requests."), wait))
     }
 
     /// What the token of a request opens: `found`, or nothing while too many wrong ones come from there.
-    pub(crate) fn judge(
+    pub(crate) fn check_token(
         &self,
         found: Option<Arc<Key>>,
         from: IpAddr,

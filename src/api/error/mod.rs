@@ -108,12 +108,12 @@ impl Problem {
     ) -> Self {
         let loc = loc
             .iter()
-            .map(|part| truncate_input::shortened(json!(part)));
+            .map(|part| truncate_input::truncate_input(json!(part)));
         Self {
             kind,
             loc: loc.collect(),
             msg: msg.into(),
-            input: truncate_input::shortened(input),
+            input: truncate_input::truncate_input(input),
         }
     }
 }
@@ -121,7 +121,7 @@ impl Problem {
 impl Problem {
     /// Goes one step further to where it stands.
     pub(crate) fn place(&mut self, step: Value) {
-        self.loc.push(truncate_input::shortened(step));
+        self.loc.push(truncate_input::truncate_input(step));
     }
 }
 

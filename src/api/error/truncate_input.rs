@@ -8,7 +8,7 @@ const TEXT_CHARS: usize = 200;
 const CHARS: usize = 1000;
 
 /// The input, without what is too much of it.
-pub(crate) fn shortened(input: Value) -> Value {
+pub(crate) fn truncate_input(input: Value) -> Value {
     let mut room = CHARS;
     cut(input, &mut room)
 }

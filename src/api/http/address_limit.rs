@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use tokio::time::Instant;
 
 /// Time between two warnings, so that a flood of connections is none of log lines.
@@ -95,6 +97,10 @@ fn is_due(last: &mut Option<Instant>) -> bool {
     }
     due
 }
+
+/// A connection's share of both limits: of all connections, and of its address. What the connection is upgraded to keeps
+/// it.
+pub(crate) type ConnectionPermit = Arc<(OwnedSemaphorePermit, AddressPermit)>;
 
 impl Drop for AddressPermit {
     fn drop(&mut self) {

@@ -10,9 +10,8 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, Method, StatusCode, header};
 
-use crate::api::auth::caller::Visit;
-use crate::api::auth::permissions;
-use crate::api::auth::permissions::Need;
+use crate::api::auth::authenticate::RequestHead;
+use crate::api::auth::permissions::Permission;
 use crate::api::error::ApiError;
 use crate::hive::cluster::node::host_name;
 
@@ -75,15 +74,15 @@ const OWN_NAMES_ONLY: &str = "This service asks for no token, so it answers to a
 /// Whether the request may pass: the error is for one that a page of another origin makes, or one
 /// under a name that is neither ours nor among the `names` of the settings. Pages of an origin that the
 /// settings let in pass; their `Origin` has to say so.
-pub(crate) fn check(hosts: &Hosts, names: &[String], visit: &Visit) -> Result<(), ApiError> {
-    let headers = visit.headers;
+pub(crate) fn check(hosts: &Hosts, names: &[String], head: &RequestHead) -> Result<(), ApiError> {
+    let headers = head.headers;
     let host = headers
         .get(header::HOST)
         .map(|host| host.to_str().unwrap_or_default());
     if host.is_some_and(|host| !hosts.admit(host, names)) {
         return Err(forbidden(hosts.refusal()));
     }
-    if visit.is_foreign {
+    if head.is_cross_origin {
         return Ok(());
     }
     if headers.contains_key(header::ORIGIN) && !is_own_page(headers) {
@@ -91,7 +90,7 @@ pub(crate) fn check(hosts: &Hosts, names: &[String], visit: &Visit) -> Result<()
             "The request comes from a page of another origin.",
         ));
     }
-    if !is_of_this_site(headers) && !is_link(visit) {
+    if !is_of_this_site(headers) && !is_link(head) {
         return Err(forbidden("The request comes from a page of another site."));
     }
     Ok(())
@@ -106,15 +105,15 @@ fn is_of_this_site(headers: &HeaderMap) -> bool {
 
 /// Whether it is a link somebody followed, to what is open to anybody. The page with the link sees nothing
 /// of the answer.
-fn is_link(visit: &Visit) -> bool {
+fn is_link(head: &RequestHead) -> bool {
     let says = |name, word: &[u8]| {
-        let value = visit.headers.get(name);
+        let value = head.headers.get(name);
         value.is_some_and(|value| value.as_bytes() == word)
     };
-    visit.method == Method::GET
+    head.method == Method::GET
         && says("sec-fetch-mode", b"navigate")
         && says("sec-fetch-dest", b"document")
-        && permissions::of(visit.method, visit.path) == Need::Nothing
+        && head.permission == Permission::Anyone
 }
 
 /// Whether the `Origin` is the host that is asked.
@@ -149,6 +148,7 @@ fn is_loopback(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::Role;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs
@@ -163,14 +163,15 @@ mod tests {
     }
 
     fn allowed(method: Method, pairs: &[(&'static str, &str)]) -> bool {
-        let visit = Visit {
+        let head = RequestHead {
             method: &method,
             path: "/api/v1/tasks",
             headers: &headers(pairs),
-            from: IpAddr::from([127, 0, 0, 1]),
-            is_foreign: false,
+            client: IpAddr::from([127, 0, 0, 1]),
+            permission: Permission::unrestricted(Role::Read),
+            is_cross_origin: false,
         };
-        check(&Hosts::Loopback, &[], &visit).is_ok()
+        check(&Hosts::Loopback, &[], &head).is_ok()
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub(super) mod host_check;
 pub(super) mod linger;
 pub(super) mod protocol;
 pub(super) mod refused_heads;
+pub(super) mod route_index;
 pub(super) mod server;
 pub(super) mod socket_thread;
 pub(super) mod tracing_span;

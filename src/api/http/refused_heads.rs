@@ -15,20 +15,20 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::api::http::headers;
 
 /// A connection on which answers without a body get one.
-pub(crate) struct Explained<S> {
+pub(crate) struct ExplainRefusals<S> {
     stream: S,
     /// What is left to send of an answer in the place of hyper's.
     answer: Option<Bytes>,
 }
 
-impl<S> Explained<S> {
+impl<S> ExplainRefusals<S> {
     pub(crate) fn new(stream: S) -> Self {
         let answer = None;
         Self { stream, answer }
     }
 }
 
-impl<S: AsyncWrite + Unpin> Explained<S> {
+impl<S: AsyncWrite + Unpin> ExplainRefusals<S> {
     /// Sends the answer that takes the place of the `written` one, if it is hyper's; then its length is what
     /// was written.
     fn poll_replace(
@@ -55,7 +55,7 @@ impl<S: AsyncWrite + Unpin> Explained<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Explained<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for ExplainRefusals<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -95,7 +95,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Explained<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Explained<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for ExplainRefusals<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,

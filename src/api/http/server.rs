@@ -1,4 +1,7 @@
-//! Connections: how many, how slow they may be, and how they end at a stop.
+//! Connections: how many, how slow they may be, and how they end at a shutdown.
+//!
+//! [`serve`] accepts, [`accept`] does the TLS handshake, [`serve_http1`] reads requests, [`answer`] checks each one and
+//! passes it to the router.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -20,7 +23,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -28,54 +31,53 @@ use tokio_util::task::TaskTracker;
 use tower::Service;
 
 use crate::access::Access;
-use crate::api::auth::caller;
-use crate::api::auth::caller::{Caller, Visit};
-use crate::api::auth::rate_limit::Quota;
+use crate::api::auth::authenticate::{RequestHead, authenticate};
+use crate::api::auth::caller::Caller;
+use crate::api::auth::cookie;
+use crate::api::auth::cookie::LoginOrigin;
+use crate::api::auth::rate_limit::RateLimiter;
 use crate::api::error::ApiError;
-use crate::api::http::address_limit::{AddressLimit, AddressPermit};
+use crate::api::http::address_limit::{AddressLimit, ConnectionPermit};
 use crate::api::http::cors::Cors;
 use crate::api::http::host_check;
 use crate::api::http::host_check::Hosts;
 use crate::api::http::linger::{Lingering, lingering};
-use crate::api::http::refused_heads::Explained;
+use crate::api::http::refused_heads::ExplainRefusals;
+use crate::api::http::route_index::{RouteIndex, is_probe};
 use crate::api::http::{client_addr, headers, protocol};
-use crate::api::routes::session;
 use crate::config::{Current, Settings};
 
-/// What clients may cost.
+/// Limits on what clients may use.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ServerLimits {
-    /// Connections at once; more of them wait in the kernel's queue.
+    /// Simultaneous connections; further ones wait in the kernel's queue.
     pub(crate) connections: usize,
-    /// Time for a request's head, from when the connection is ready for it.
+    /// Time for a request's head, from when the connection is ready to read it.
     pub(crate) header_timeout: Duration,
-    /// Time for which a client may take nothing of an answer.
+    /// Time for which a client may read nothing of an answer.
     pub(crate) idle_timeout: Duration,
 }
 
-/// Who may ask, and under which names.
+/// What every connection checks its requests against.
 #[derive(Clone)]
-pub(crate) struct Door {
+pub(crate) struct ServerContext {
     pub(crate) hosts: Hosts,
     pub(crate) access: Access,
-    pub(crate) quota: Arc<Quota>,
+    pub(crate) rate_limiter: Arc<RateLimiter>,
+    pub(crate) routes: Arc<RouteIndex>,
     pub(crate) current: Current,
     /// `None` speaks plain HTTP.
     pub(crate) tls: Option<TlsAcceptor>,
 }
 
-/// A connection's place among the connections, of all and of its address. What a connection is upgraded
-/// to keeps it.
-pub(crate) type Place = Arc<(OwnedSemaphorePermit, AddressPermit)>;
-
-/// A connection's place, and who sits on it.
-struct Seat {
-    /// `None` if the address holds as many as one may: each request is refused.
-    place: Option<Place>,
+/// One accepted connection.
+struct Connection {
+    /// `None` if its address has reached its limit: each request is refused.
+    permit: Option<ConnectionPermit>,
     peer: IpAddr,
 }
 
-/// Connections beyond an address's limit that get an answer at a time; others are closed without one.
+/// Connections beyond an address's limit that are answered at a time; others are closed without an answer.
 const REFUSALS: usize = 16;
 /// Time for the answer to a connection beyond the limit.
 const REFUSAL_TIME: Duration = Duration::from_secs(5);
@@ -84,30 +86,30 @@ const REFUSAL_TIME: Duration = Duration::from_secs(5);
 const HEAD_LIMIT_BYTES: usize = 64 * 1024;
 /// Header lines of a request.
 const HEADER_LIMIT: usize = 100;
-/// Time that open requests get at a stop.
+/// Time that open requests have to finish at a shutdown.
 const FAREWELL: Duration = Duration::from_secs(5);
-/// Pause after an accept failed for want of file descriptors.
+/// Pause after an accept failed because no file descriptor was free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves `app` until `stop`, then lets open requests end.
+/// Serves `app` until `stop`, then waits [`FAREWELL`] for open requests.
 pub(crate) async fn serve(
     listener: TcpListener,
     app: Router,
-    door: Door,
+    context: ServerContext,
     limits: ServerLimits,
     stop: CancellationToken,
 ) {
-    let places = Arc::new(Semaphore::new(limits.connections));
+    let permits = Arc::new(Semaphore::new(limits.connections));
     let addresses = AddressLimit::new(limits.connections);
     let refusals = Arc::new(Semaphore::new(REFUSALS));
     let connections = TaskTracker::new();
     loop {
-        if places.available_permits() == 0 {
+        if permits.available_permits() == 0 {
             addresses.warn_full();
         }
-        let place = tokio::select! {
+        let permit = tokio::select! {
             () = stop.cancelled() => break,
-            place = Arc::clone(&places).acquire_owned() => place.expect("it is never closed"),
+            permit = Arc::clone(&permits).acquire_owned() => permit.expect("the semaphore is never closed"),
         };
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -115,87 +117,88 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let (app, door, stop) = (app.clone(), door.clone(), stop.clone());
+                let (app, context, stop) = (app.clone(), context.clone(), stop.clone());
                 let peer = peer.ip();
-                let proxies = &door.current.get().trusted_proxies;
+                let proxies = &context.current.get().trusted_proxies;
                 let of_address = match client_addr::is_proxy(peer, proxies) {
                     true => Some(addresses.uncounted()),
                     false => addresses.permit(peer),
                 };
-                let place = of_address.map(|of_address| Arc::new((place, of_address)));
-                let is_refused = place.is_none();
-                let seat = Seat { place, peer };
-                let connection = welcome(stream, app, seat, door, limits, stop);
+                let permit = of_address.map(|of_address| Arc::new((permit, of_address)));
+                let is_refused = permit.is_none();
+                let connection = Connection { permit, peer };
+                let serving = accept(stream, app, connection, context, limits, stop);
                 if !is_refused {
-                    connections.spawn(connection);
+                    connections.spawn(serving);
                     continue;
                 }
                 addresses.warn(peer);
                 if let Ok(turn) = Arc::clone(&refusals).try_acquire_owned() {
                     connections.spawn(async move {
                         let _turn = turn;
-                        let _ = tokio::time::timeout(REFUSAL_TIME, connection).await;
+                        let _ = tokio::time::timeout(REFUSAL_TIME, serving).await;
                     });
                 }
             }
-            Err(error) => rest_after(&error).await,
+            Err(error) => pause_after(&error).await,
         }
     }
     connections.close();
     let _ = tokio::time::timeout(FAREWELL, connections.wait()).await;
 }
 
-/// One connection, to its end. A client that does not get through the handshake in the time for a
-/// request's head is let go.
-async fn welcome(
+/// Serves one connection to its end. Drops a client that does not finish the TLS handshake within the time for a
+/// request's head.
+async fn accept(
     stream: TcpStream,
     app: Router,
-    seat: Seat,
-    door: Door,
+    connection: Connection,
+    context: ServerContext,
     limits: ServerLimits,
     stop: CancellationToken,
 ) {
-    // Answers are small and waited for.
+    // Answers are small, and clients wait for them.
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(limits.idle_timeout));
     let stream = Box::pin(stream);
-    let Some(tls) = door.tls.clone() else {
-        return converse(stream, app, seat, door, limits, stop).await;
+    let Some(tls) = context.tls.clone() else {
+        return serve_http1(stream, app, connection, context, limits, stop).await;
     };
     let handshake = tokio::time::timeout(limits.header_timeout, tls.accept(stream));
     match stop.run_until_cancelled(handshake).await {
-        Some(Ok(Ok(stream))) => converse(stream, app, seat, door, limits, stop).await,
+        Some(Ok(Ok(stream))) => serve_http1(stream, app, connection, context, limits, stop).await,
         Some(Ok(Err(error))) => tracing::debug!(%error, "a TLS handshake failed"),
         Some(Err(_)) | None => {}
     }
 }
 
-async fn converse(
+/// Serves the requests of one connection, until the client closes it or the service stops.
+async fn serve_http1(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     app: Router,
-    seat: Seat,
-    door: Door,
+    connection: Connection,
+    context: ServerContext,
     limits: ServerLimits,
     stop: CancellationToken,
 ) {
-    let io = TokioIo::new(Explained::new(stream));
-    let connection = http1::Builder::new()
+    let io = TokioIo::new(ExplainRefusals::new(stream));
+    let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
         .max_headers(HEADER_LIMIT)
         .max_buf_size(HEAD_LIMIT_BYTES)
         .serve_connection(
             io,
-            service_fn(|request| answer(&app, &seat, &door, request)),
+            service_fn(|request| answer(&app, &connection, &context, request)),
         )
         .with_upgrades();
-    let mut connection = pin!(connection);
+    let mut serving = pin!(serving);
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+        ended = serving.as_mut() => ended,
         () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            serving.as_mut().graceful_shutdown();
+            serving.await
         }
     };
     if let Err(error) = ended {
@@ -203,36 +206,41 @@ async fn converse(
     }
 }
 
-/// One request. Guard and tokens stand here and not in a layer, since a layer would cost each request an
-/// allocation or two.
+/// Answers one request. The checks are here and not in a layer, because a layer would cost each request an allocation or
+/// two.
 fn answer(
     app: &Router,
-    seat: &Seat,
-    door: &Door,
+    connection: &Connection,
+    context: &ServerContext,
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response, Infallible>> + use<> {
     let mut request = lingering(request);
-    let settings = door.current.get();
+    let settings = context.current.get();
     let cors = Cors::of(&settings.cors_origins, request.headers());
-    let from = client_addr::address(seat.peer, request.headers(), &settings.trusted_proxies);
-    let admitted = match &seat.place {
-        Some(place) => admit(door, &settings, &cors, from, &request).map(|caller| (place, caller)),
+    let client = client_addr::address(
+        connection.peer,
+        request.headers(),
+        &settings.trusted_proxies,
+    );
+    let checked = match &connection.permit {
+        Some(permit) => {
+            check(context, &settings, &cors, client, &request).map(|caller| (permit, caller))
+        }
         None => Err(too_many_connections()),
     };
-    let answered = match admitted {
-        Ok((place, caller)) => {
+    let answered = match checked {
+        Ok((permit, caller)) => {
             let extensions = request.extensions_mut();
-            extensions.insert(Arc::clone(place));
+            extensions.insert(Arc::clone(permit));
             if caller.is_known() {
                 extensions.insert(caller);
             }
-            if session::sets_cookie(request.uri().path()) {
-                let (peer, headers) = (seat.peer, request.headers());
-                let is_secure = door.tls.is_some()
+            if cookie::is_set_by(request.uri().path()) {
+                let (peer, headers) = (connection.peer, request.headers());
+                let is_secure = context.tls.is_some()
                     || client_addr::is_over_tls(peer, headers, &settings.trusted_proxies);
-                let address = from;
-                let from = session::From { address, is_secure };
-                request.extensions_mut().insert(from);
+                let origin = LoginOrigin { client, is_secure };
+                request.extensions_mut().insert(origin);
             }
             Either::Left(app.clone().call(request))
         }
@@ -247,43 +255,47 @@ fn answer(
     })
 }
 
-/// The answer to an address that holds as many connections as one may.
+/// The answer to a connection beyond the limit of its address.
 fn too_many_connections() -> Box<Response> {
-    let detail = "This address holds as many connections as one may. Close some, and try again.";
+    let detail = "This address has reached its limit of connections. Close some, and try again.";
     let mut response = ApiError::Unavailable(detail.to_owned()).into_response();
     let close = HeaderValue::from_static("close");
     response.headers_mut().insert(CONNECTION, close);
     Box::new(response)
 }
 
-/// Who asks; else the answer that ends it here.
-fn admit(
-    door: &Door,
+/// Checks a request and returns its caller; `Err` is the answer that ends it here.
+fn check(
+    context: &ServerContext,
     settings: &Settings,
     cors: &Cors,
-    from: IpAddr,
+    client: IpAddr,
     request: &Request<Lingering>,
 ) -> Result<Caller, Box<Response>> {
     let refuse = |error: ApiError| Box::new(error.into_response());
     let (method, headers) = (request.method(), request.headers());
     protocol::check(request.version(), request.uri(), headers).map_err(refuse)?;
-    let visit = Visit {
+    let path = request.uri().path();
+    let head = RequestHead {
         method,
-        path: request.uri().path(),
+        path,
         headers,
-        from,
-        is_foreign: cors.is_allowed(),
+        client,
+        permission: context.routes.permission(method, path),
+        is_cross_origin: cors.is_allowed(),
     };
-    host_check::check(&door.hosts, &settings.hosts, &visit).map_err(refuse)?;
+    host_check::check(&context.hosts, &settings.hosts, &head).map_err(refuse)?;
     let preflight = cors.preflight(method, headers);
     let caller = match preflight {
         Some(_) => Ok(Caller::default()),
-        None => caller::admit(&door.access, &door.quota, &visit),
+        None => authenticate(&context.access, &context.rate_limiter, &head),
     };
     if let Some(rate) = settings.rate_limit
-        && !is_probe(visit.path)
+        && !is_probe(path)
     {
-        let counted = door.quota.request(caller.as_ref().ok(), from, rate);
+        let counted = context
+            .rate_limiter
+            .count_request(caller.as_ref().ok(), client, rate);
         counted.map_err(refuse)?;
     }
     match preflight {
@@ -292,20 +304,15 @@ fn admit(
     }
 }
 
-/// Whether this is asked by who watches over the service, as often as it likes.
-fn is_probe(path: &str) -> bool {
-    matches!(path, "/healthz" | "/readyz")
-}
-
-/// A client that left in the queue is its own business; want of descriptors passes.
-async fn rest_after(error: &io::Error) {
-    let of_the_client = matches!(
+/// Handles a failed accept: ignores a client that has gone, and pauses if no file descriptor was free.
+async fn pause_after(error: &io::Error) {
+    let client_has_gone = matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionRefused
     );
-    if !of_the_client {
+    if !client_has_gone {
         tracing::warn!(%error, "cannot accept connections");
         tokio::time::sleep(ACCEPT_PAUSE).await;
     }

@@ -20,14 +20,14 @@ const NICENESS: i32 = 10;
 const FAREWELL: Duration = Duration::from_secs(5);
 
 /// The listeners' thread.
-pub(crate) struct Listeners {
+pub(crate) struct SocketThread {
     runtime: Handle,
     tasks: TaskTracker,
     stop: CancellationToken,
     thread: JoinHandle<()>,
 }
 
-impl Listeners {
+impl SocketThread {
     /// Starts the thread.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Requests as spans of a trace. The layer is there only while traces are on.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::StatusCode;
@@ -8,6 +9,7 @@ use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
 
+use crate::api::http::route_index::{RouteIndex, is_probe};
 use crate::models::NewTask;
 use crate::state::Error;
 use crate::traces::{Span, Traces};
@@ -17,16 +19,19 @@ use crate::traces::{Span, Traces};
 pub(crate) struct Traced(Option<Span>);
 
 /// Makes a span of each request but the probes.
-pub(crate) async fn follow(
-    State(traces): State<Traces>,
+pub(crate) async fn trace_request(
+    State((traces, routes)): State<(Traces, Arc<RouteIndex>)>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let path = request.uri().path();
-    if matches!(path, "/healthz" | "/readyz") {
+    if is_probe(path) {
         return next.run(request).await;
     }
-    let (method, route) = (request.method().to_string(), route(path));
+    let (method, route) = (
+        request.method().to_string(),
+        routes.pattern(path).map(str::to_owned),
+    );
     let span = traces.request(&method, path, request.headers());
     request.extensions_mut().insert(Traced(span.clone()));
     let response = next.run(request).await;
@@ -47,34 +52,6 @@ fn describe(span: &Span, method: &str, route: Option<String>, status: StatusCode
     if status.is_server_error() {
         span.fail(status.as_u16().to_string());
     }
-}
-
-/// The pattern of a call's path.
-fn route(path: &str) -> Option<String> {
-    if path.starts_with("/web/") {
-        return Some("/web/{*path}".to_owned());
-    }
-    let Some(rest) = path.strip_prefix("/api/v1/") else {
-        return matches!(path, "/" | "/metrics" | "/ws/events").then(|| path.to_owned());
-    };
-    let parts: Vec<_> = rest.split('/').collect();
-    let route = match parts[..] {
-        ["tasks", "batch" | "retry" | "abort"] | ["worker", "claim"] => rest.to_owned(),
-        ["tasks", _] => "tasks/{task_id}".to_owned(),
-        ["tasks" | "worker", _, verb] if is_word(verb) => {
-            format!("{}/{{task_id}}/{verb}", parts[0])
-        }
-        ["queue", "task", _, "abort"] => "queue/task/{task_id}/abort".to_owned(),
-        [one] if is_word(one) => rest.to_owned(),
-        [one, other] if is_word(one) && is_word(other) => rest.to_owned(),
-        _ => return None,
-    };
-    Some(format!("/api/v1/{route}"))
-}
-
-/// Whether a part of a path may be one of ours, which are short and of small letters.
-fn is_word(part: &str) -> bool {
-    (1..=20).contains(&part.len()) && part.bytes().all(|c| c.is_ascii_lowercase() || c == b'-')
 }
 
 /// The commit that a request waits for.
@@ -121,42 +98,5 @@ impl<S: Send + Sync> FromRequestParts<S> for Traced {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         Ok(parts.extensions.get().cloned().unwrap_or_default())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::api::http::tracing_span::route;
-
-    #[test]
-    fn a_route_is_one_of_few() {
-        for (path, expected) in [
-            ("/api/v1/tasks", "/api/v1/tasks"),
-            ("/api/v1/tasks/batch", "/api/v1/tasks/batch"),
-            ("/api/v1/tasks/4711", "/api/v1/tasks/{task_id}"),
-            ("/api/v1/tasks/4711/logs", "/api/v1/tasks/{task_id}/logs"),
-            ("/api/v1/worker/claim", "/api/v1/worker/claim"),
-            ("/api/v1/worker/4711/fail", "/api/v1/worker/{task_id}/fail"),
-            (
-                "/api/v1/queue/task/4711/abort",
-                "/api/v1/queue/task/{task_id}/abort",
-            ),
-            (
-                "/api/v1/queue/emergency-stop",
-                "/api/v1/queue/emergency-stop",
-            ),
-            ("/ws/events", "/ws/events"),
-            ("/web/app.js", "/web/{*path}"),
-        ] {
-            assert_eq!(route(path).as_deref(), Some(expected));
-        }
-        for path in [
-            "/etc/passwd",
-            "/api/v1/tasks/1/2/3",
-            "/api/v1/X",
-            "/api/v2/tasks",
-        ] {
-            assert_eq!(route(path), None, "{path}");
-        }
     }
 }

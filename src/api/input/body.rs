@@ -38,7 +38,7 @@ impl FromRequestParts<Arc<Api>> for TaskIdPath {
             )
         })?;
         let Ok(caller) = Caller::from_request_parts(parts, api).await;
-        match caller.is_strange(&api.state, task_id).await? {
+        match caller.may_not_see(&api.state, task_id).await? {
             true => Err(ApiError::NotFound("Task not found")),
             false => Ok(Self(task_id)),
         }

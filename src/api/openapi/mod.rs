@@ -1,27 +1,23 @@
-//! `GET /openapi.json`: the API as a document, and `GET /docs`: the document for people.
+//! The document of the API (OpenAPI 3.1), made from the table of routes.
 //!
-//! The calls are those of the router, since both are made of one list ([`crate::api::routes::calls`]). What is said
-//! beside each handler is what is special about it; what it shares with the others is added by
-//! [`responses`] and [`security`].
+//! An annotation beside each handler says what is special about it. What calls share is added here: [`responses`] adds
+//! the errors that each kind of call can answer, [`security`] the permission of its route.
 
-pub(super) mod flatten;
-pub(crate) mod parameters;
-pub(crate) mod requests;
-pub(super) mod responses;
-pub(super) mod security;
+mod flatten;
+pub(super) mod parameters;
+pub(super) mod requests;
+mod responses;
+mod security;
 
-use std::sync::LazyLock;
-
-use axum::http::{HeaderMap, header};
-use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde_json::Value;
-use utoipa::OpenApi;
+use utoipa::OpenApi as _;
+use utoipa::openapi::OpenApi;
 
-use crate::api::error::{ApiError, Invalid, Problem, Refusal, Taken};
-use crate::api::routes::web;
+use crate::api::error::{Invalid, Problem, Refusal, Taken};
+use crate::api::http::route_index::RouteIndex;
 
-#[derive(OpenApi)]
+#[derive(utoipa::OpenApi)]
 #[openapi(
     info(
         title = "Venom Core",
@@ -41,22 +37,25 @@ use crate::api::routes::web;
     ),
     components(schemas(Refusal, Invalid, Problem, Taken))
 )]
-pub(crate) struct Head;
+struct Head;
 
 /// One call: an Operation Object.
 type Call = serde_json::Map<String, Value>;
 
-static TEXT: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(document().to_string()));
+/// The head of the document: what it says besides the calls.
+pub(crate) fn head() -> OpenApi {
+    Head::openapi()
+}
 
-fn document() -> Value {
-    let calls = crate::api::routes::calls().into_openapi();
+/// The text of the document: `calls` as their annotations describe them, with what `index` says of each.
+pub(crate) fn text(calls: OpenApi, index: &RouteIndex) -> Bytes {
     let mut document = serde_json::to_value(calls).expect("a document always encodes");
     let paths = document["paths"].as_object_mut();
     for (path, item) in paths.expect("there are calls") {
         for (method, call) in item.as_object_mut().expect("calls by their methods") {
             let method = method.to_ascii_uppercase().parse();
             let call = call.as_object_mut().expect("a call");
-            security::add(&method.expect("a method"), path, call);
+            security::add(index.permission(&method.expect("a method"), path), call);
             simplify_body(call);
             responses::add(path, call);
         }
@@ -65,7 +64,7 @@ fn document() -> Value {
     flatten::spell_out(schemas.expect("there are schemas"));
     document["components"]["responses"] = responses::shared();
     document["components"]["securitySchemes"] = security::schemes();
-    document
+    Bytes::from(document.to_string())
 }
 
 /// A body that may be left out is still none that may be null.
@@ -78,34 +77,4 @@ fn simplify_body(call: &mut Call) {
     {
         *schema = choice.take();
     }
-}
-
-/// This document.
-///
-/// OpenAPI 3.1, for programs: clients can be generated from it.
-#[utoipa::path(
-    get, path = "/openapi.json", tag = "Service", operation_id = "get_openapi",
-    responses((status = 200, description = "The document", body = Object)),
-)]
-pub(crate) async fn openapi() -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "application/json"),
-        (header::CACHE_CONTROL, "no-cache"),
-    ];
-    (headers, TEXT.clone()).into_response()
-}
-
-/// This document, to be read in a browser.
-///
-/// Nothing is loaded from elsewhere. Calls can be tried out with the login of the dashboard.
-#[utoipa::path(
-    get, path = "/docs", tag = "Service", operation_id = "get_docs",
-    params(parameters::KnownParameter),
-    responses(
-        (status = 200, description = "A page", body = String, content_type = "text/html; charset=utf-8"),
-        (status = 304, description = "The page has not changed"),
-    ),
-)]
-pub(crate) async fn docs(headers: HeaderMap) -> Result<Response, ApiError> {
-    web::serve("docs.html", &headers)
 }

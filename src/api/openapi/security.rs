@@ -1,15 +1,13 @@
-//! What a token must be good for, as [`needs`] has it, in the document.
+//! The permission of each call, and the ways to send a token, in the document.
 
-use axum::http::Method;
 use serde_json::{Value, json};
 
-use crate::api::auth::permissions;
-use crate::api::auth::permissions::Need;
+use crate::api::auth::permissions::Permission;
 use crate::api::openapi::Call;
 
 /// Adds who may make this call.
-pub(crate) fn add(method: &Method, path: &str, call: &mut Call) {
-    let Need::Token { role, confined } = permissions::of(method, path) else {
+pub(crate) fn add(permission: Permission, call: &mut Call) {
+    let Permission::Token { role, confined } = permission else {
         // Said, so that nobody takes it for forgotten.
         call.insert("security".to_owned(), json!([]));
         return;

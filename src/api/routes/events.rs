@@ -26,7 +26,7 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 use crate::api::auth::caller::Caller;
 use crate::api::context::{Api, Shared};
 use crate::api::error::{ApiError, Problem, Refusal};
-use crate::api::http::server::Place;
+use crate::api::http::address_limit::ConnectionPermit;
 use crate::api::input::query::Query;
 use crate::api::openapi::parameters;
 use crate::events::{Delivery, Feed, Filter};
@@ -73,7 +73,7 @@ pub(crate) async fn socket(
     caller: Caller,
     uri: Uri,
     headers: HeaderMap,
-    Extension(place): Extension<Place>,
+    Extension(permit): Extension<ConnectionPermit>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
     let query = Query::parse(uri.query(), &["since", "types", "task_id"])?;
@@ -83,8 +83,8 @@ pub(crate) async fn socket(
         task_id: query.get("task_id", "uuid_parsing", "a valid UUID")?,
     };
     match filter.task_id {
-        None => caller.check_whole()?,
-        Some(task) if caller.is_strange(&api.state, task).await? => {
+        None => caller.require_unrestricted()?,
+        Some(task) if caller.may_not_see(&api.state, task).await? => {
             return Err(ApiError::NotFound("Task not found"));
         }
         Some(_) => {}
@@ -112,7 +112,7 @@ pub(crate) async fn socket(
                     task_id,
                 };
                 talk(socket, told, caller, api).await;
-                drop(place);
+                drop(permit);
             });
         }))
 }
@@ -154,9 +154,9 @@ struct Told {
 impl Told {
     /// Whether the task is none of the listener's business any more: what is made anew under its id may be
     /// another processor's.
-    async fn is_strange(&self, api: &Api) -> Result<bool, Error> {
+    async fn may_not_see(&self, api: &Api) -> Result<bool, Error> {
         match self.task_id {
-            Some(task) => self.caller.is_strange(&api.state, task).await,
+            Some(task) => self.caller.may_not_see(&api.state, task).await,
             None => Ok(false),
         }
     }
@@ -257,7 +257,7 @@ async fn tell_everything(sink: &mut Sink, told: &mut Told, api: &Api) -> Result<
             deliveries = told.feed.next() => {
                 let deliveries = deliveries.map_err(unreadable)?;
                 // After what was read, so that nothing strange is among it.
-                if told.is_strange(api).await.map_err(unreadable)? {
+                if told.may_not_see(api).await.map_err(unreadable)? {
                     return Err(Ended::Because(close_code::POLICY, "the task is none of this token's"));
                 }
                 // From here on only the texts are held, not the batches they came from.

@@ -8,14 +8,11 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::auth::caller::Caller;
 use crate::api::context::Shared;
 use crate::api::error::ApiError;
-use crate::api::input::body::TaskIdPath;
 use crate::api::input::query::NoParameters;
-use crate::api::openapi::parameters;
 use crate::models::{Pause, QueueStatus};
-use crate::state::{Downstream, FileUse, TaskCounts, wal_bytes};
+use crate::state::{FileUse, TaskCounts, wal_bytes};
 
 /// The answer of `GET /api/v1/overview`.
 #[derive(Serialize, ToSchema)]
@@ -83,26 +80,4 @@ pub(crate) async fn storage(
         retention_completed: seconds(settings.retention_completed),
         retention_failed: seconds(settings.retention_failed),
     }))
-}
-
-/// The tasks that still wait for this one, oldest first; at most 1000.
-///
-/// A token that is for some processors sees those of them.
-#[utoipa::path(
-    get, path = "/api/v1/tasks/{task_id}/downstream", tag = "Tasks", operation_id = "list_downstream",
-    params(parameters::TaskIdParameter),
-    responses((status = 200, description = "Tasks", body = Vec<Downstream>)),
-)]
-pub(crate) async fn downstream(
-    State(api): Shared,
-    caller: Caller,
-    _: NoParameters,
-    TaskIdPath(task_id): TaskIdPath,
-) -> Result<Json<Vec<Downstream>>, ApiError> {
-    if api.state.task_state(task_id).await?.is_none() {
-        return Err(ApiError::NotFound("Task not found"));
-    }
-    let mut tasks = api.state.downstream_of(task_id).await?;
-    tasks.retain(|task| caller.covers(&task.processor));
-    Ok(Json(tasks))
 }

@@ -196,7 +196,7 @@ pub(crate) async fn resume(
 fn check(caller: &Caller, processor: Option<&str>, hive: &WholeHive) -> Result<(), ApiError> {
     match processor {
         Some(processor) if !hive.is_wanted() => caller.check(processor),
-        _ => caller.check_whole(),
+        _ => caller.require_unrestricted(),
     }
 }
 

@@ -187,7 +187,7 @@ impl Follower {
             .task_rows_after(self.task_id, self.seen, LINES)
             .await?;
         // After what was read: what is made anew under this id may be another processor's.
-        if self.caller.is_strange(state, self.task_id).await? {
+        if self.caller.may_not_see(state, self.task_id).await? {
             self.next = Next::End;
             self.unsent.push_back(self.missing());
             return Ok(());

@@ -101,7 +101,7 @@ pub(crate) async fn create(
     for (index, task) in tasks.iter().enumerate() {
         let checked = caller.check(&task.processor);
         checked.map_err(|error| error.of_task(index))?;
-        let checked = caller.check_upstream(&api.state, &task.after).await;
+        let checked = caller.check_dependencies(&api.state, &task.after).await;
         checked.map_err(|error| ApiError::from(error).of_task(index))?;
     }
     let once = key.map(|key| once(&caller, key, &body.bytes));

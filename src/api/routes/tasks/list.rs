@@ -1,26 +1,116 @@
-//! A page of the tasks that pass a filter, with the way to the next one.
+//! `GET /api/v1/tasks`: every task in one streamed answer, or a page of those that a filter matches.
+
+use std::sync::Arc;
 
 use axum::Json;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderName, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::stream;
 use serde_json::Value;
 
 use crate::api::auth::caller::Caller;
-use crate::api::context::Api;
+use crate::api::context::{Api, Shared};
 use crate::api::error::{ApiError, Problem};
 use crate::api::input::query::Query;
 use crate::api::input::task_filter;
 use crate::api::input::task_filter::FILTERS;
-use crate::models::Order;
+use crate::api::openapi::parameters;
+use crate::models::{Order, Task, TaskFilter};
+use crate::state::{Error, Page};
 
 /// Tasks in a page, if the request does not say.
 const TASKS: u32 = 100;
 /// The most tasks in a page.
 const TASKS_LIMIT: u32 = 1000;
+/// Tasks read at a time for a streamed list.
+const PAGE: u32 = 200;
 const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
+/// List tasks.
+///
+/// Without any parameter it is every task, newest first, in one answer, unless the token is for some
+/// processors. With any, it is a page of the tasks that pass the filter.
+#[utoipa::path(
+    get, path = "/api/v1/tasks", tag = "Tasks", operation_id = "list_tasks",
+    params(
+        parameters::PageParameters,
+        parameters::WithLogsParameter,
+        parameters::FilterParameters
+    ),
+    responses((status = 200, description = "Tasks", body = Vec<Task>, headers(
+        ("Link" = String, description = "The next page, if there is one: `<…>; rel=\"next\"`"),
+        ("X-Total-Count" = i64, description = "Tasks on all pages, where that is cheap to know"),
+    ))),
+)]
+pub(crate) async fn list(
+    State(api): Shared,
+    caller: Caller,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    let query = Query::parse(uri.query(), &known_parameters())?;
+    if !query.is_empty() || caller.require_unrestricted().is_err() {
+        return page(&api, &caller, &query).await;
+    }
+    let everything = TaskFilter::default();
+    // Before the answer begins, so that a storage error is a clean 503; later pages are read as the client
+    // takes them.
+    let first = api
+        .state
+        .tasks_of(&everything, Order::NewestFirst, None, PAGE, true);
+    let first = first.await?;
+    let total = total_count(first.total);
+    let pages = stream::unfold(Listing::First(first), move |listing| {
+        next_chunk(Arc::clone(&api), listing)
+    });
+    let json = (header::CONTENT_TYPE, "application/json");
+    Ok(([json], total, Body::from_stream(pages)).into_response())
+}
+
+enum Listing {
+    First(Page),
+    After(i64),
+    Done,
+}
+
+async fn next_chunk(api: Arc<Api>, listing: Listing) -> Option<(Result<Bytes, Error>, Listing)> {
+    let (tasks, last, opening) = match listing {
+        Listing::First(page) => (page.tasks, page.next, true),
+        Listing::After(seq) => match api.state.tasks_before(seq, PAGE).await {
+            Ok(rows) => {
+                let last = rows.last().map(|(seq, _)| *seq);
+                (
+                    rows.into_iter().map(|(_, task)| task).collect(),
+                    last,
+                    false,
+                )
+            }
+            // The connection is cut, so that nobody takes half a list for a whole one.
+            Err(error) => return Some((Err(error), Listing::Done)),
+        },
+        Listing::Done => return None,
+    };
+    let mut chunk = Vec::with_capacity(64 * 1024);
+    for (index, task) in tasks.iter().enumerate() {
+        chunk.push(if opening && index == 0 { b'[' } else { b',' });
+        serde_json::to_writer(&mut chunk, task).expect("a task always encodes");
+    }
+    if opening && tasks.is_empty() {
+        chunk.push(b'[');
+    }
+    let next = match last {
+        Some(seq) => Listing::After(seq),
+        None => {
+            chunk.push(b']');
+            Listing::Done
+        }
+    };
+    Some((Ok(chunk.into()), next))
+}
+
 /// The parameters of a list.
-pub(crate) fn parameters() -> Vec<&'static str> {
+pub(crate) fn known_parameters() -> Vec<&'static str> {
     [&["limit", "cursor", "order", "logs"], &FILTERS[..]].concat()
 }
 

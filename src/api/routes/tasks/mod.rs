@@ -2,6 +2,7 @@
 
 pub(super) mod batch;
 pub(super) mod bulk;
+pub(super) mod downstream;
 pub(super) mod explain;
 pub(super) mod list;
 pub(super) mod submit;

@@ -1,4 +1,4 @@
-//! What can be done with one task besides reading it: retry, delete, read its log.
+//! One task: read it and its log, retry it, delete it.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,8 @@ use crate::api::error::{ApiError, Refusal};
 use crate::api::input::body::TaskIdPath;
 use crate::api::input::query::{NoParameters, Query};
 use crate::api::openapi::parameters;
-use crate::models::TaskId;
+use crate::api::routes::tasks::wait;
+use crate::models::{Task, TaskId};
 use crate::state::{Deleted, LogLine, LogPart, Retried, RetryAt};
 
 /// Log lines in an answer, if the request does not say.
@@ -41,6 +42,34 @@ impl TaskDone {
             message: message.into(),
         })
     }
+}
+
+/// One task.
+///
+/// With `wait` it answers when the task has finished, or with the task as it is when the time is over.
+#[utoipa::path(
+    get, path = "/api/v1/tasks/{task_id}", tag = "Tasks", operation_id = "get_task",
+    params(parameters::TaskIdParameter, parameters::WaitParameter, parameters::WithLogsParameter),
+    responses((status = 200, description = "The task", body = Task)),
+)]
+pub(crate) async fn show(
+    State(api): Shared,
+    caller: Caller,
+    uri: Uri,
+    TaskIdPath(task_id): TaskIdPath,
+) -> Result<Json<Task>, ApiError> {
+    let query = Query::parse(uri.query(), &["wait", "logs"])?;
+    let (wait, with_logs) = (wait::of(&query)?, query.flag("logs", true)?);
+    if let Some(wait) = wait {
+        wait::until_finished(&api, task_id, wait).await?;
+    }
+    let task = match with_logs {
+        true => api.state.task(task_id).await?,
+        false => api.state.task_without_logs(task_id).await?,
+    };
+    // While it waited, an import may have put another processor's task in its place.
+    let task = task.filter(|task| caller.covers(&task.processor));
+    task.map(Json).ok_or(ApiError::NotFound("Task not found"))
 }
 
 /// Have a task that has FAILED wait again.
