@@ -16,8 +16,8 @@ export const ownProcessors = () => (isIn() ? session.value.processors : null);
 export function refusal(role, whole = false) {
   const who = session.value;
   if (!isIn() || !who.auth) return null;
-  if (ROLES.indexOf(who.role) < ROLES.indexOf(role)) return `This needs the role ${role}; the token ${who.name} has ${who.role}.`;
-  if (whole && who.processors) return `The token ${who.name} is for these processors alone: ${who.processors.join(", ")}.`;
+  if (ROLES.indexOf(who.role) < ROLES.indexOf(role)) return `This call requires the role ${role}; the token ${who.name} has the role ${who.role}.`;
+  if (whole && who.processors) return `The token ${who.name} is restricted to these processors: ${who.processors.join(", ")}.`;
   return null;
 }
 

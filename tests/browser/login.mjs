@@ -75,7 +75,7 @@ visit(async (page, context) => {
   await button(page, "Pause queue").waitFor();
   for (const name of ["Pause queue", "Purge…", "Emergency stop…"]) same(await isOff(page, name), true, name);
   await seen(page, "The token dora has the role read; what cannot be pressed here needs a higher one.");
-  same(await button(page, "Purge…").getAttribute("title"), "This needs the role operate; the token dora has read.");
+  same(await button(page, "Purge…").getAttribute("title"), "This call requires the role operate; the token dora has the role read.");
   await look(page, "reader-queue");
   await open(page, `tasks/${id}`);
   for (const name of ["Run again", "Run again with changes", "Delete"]) {
@@ -121,7 +121,7 @@ visit(async (page, context) => {
   await leave(other);
   await enter(other, second, "rita, read");
   await button(page, "Resume queue").click();
-  await told(page, "This needs the role operate; the token rita has read.");
+  await told(page, "This call requires the role operate; the token rita has the role read.");
   same(await isOff(page, "Resume queue"), true, "resume with a reader's token");
   await other.close();
   await api("POST", "queue/resume");
@@ -189,9 +189,9 @@ visit(async (page, context) => {
   await open(page, "queue");
   await button(page, "Pause queue").waitFor();
   same(await isOff(page, "Pause queue"), true, "the whole queue");
-  await seen(page, "The token own is for these processors alone: flaky, gate.");
+  await seen(page, "The token own is restricted to these processors: flaky, gate.");
   for (const hash of ["schedules", "storage"]) {
     await open(page, hash);
-    await page.locator(".problem").getByText("The token own is for these processors alone: flaky, gate.").waitFor();
+    await page.locator(".problem").getByText("The token own is restricted to these processors: flaky, gate.").waitFor();
   }
 });

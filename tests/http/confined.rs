@@ -140,7 +140,7 @@ async fn a_mistake_tells_no_names_of_other_processors() {
     .unwrap();
     let reloaded = post(&service, &all, "/api/v1/reload", &json!({})).await;
     reloaded.expect(200);
-    let all_alike = "The token few is for these processors alone: gone, one.";
+    let all_alike = "The token few is restricted to these processors: gone, one.";
     for name in ["nope", "two"] {
         let task = json!({"content": "x", "processor": name});
         let claim = json!({"processors": [name], "wait": 0});

@@ -312,7 +312,7 @@ async fn each_call_needs_the_role_that_the_document_has() {
         let Some(needed) = operation.role() else {
             let sentence = call(None).await;
             assert!(
-                !sentence.text().contains("This service asks for a token"),
+                !sentence.text().contains("requires authentication"),
                 "{name}"
             );
             continue;
@@ -321,7 +321,7 @@ async fn each_call_needs_the_role_that_the_document_has() {
         let weakest = ROLES.iter().position(|role| *role == needed);
         for (index, token) in tokens.iter().enumerate() {
             let answer = call(Some(token)).await;
-            let is_weak = answer.status == 403 && answer.text().contains("needs the role");
+            let is_weak = answer.status == 403 && answer.text().contains("requires the role");
             assert_eq!(is_weak, Some(index) < weakest, "{name}: {answer:?}");
         }
         let words = operation.what["description"].as_str().expect("words");
