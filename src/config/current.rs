@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::{Explained, Origins, Settings};
+use super::explained::Explained;
+use super::load::Origins;
+use super::settings::Settings;
 
 /// The settings that hold; clone it freely.
 #[derive(Clone, Debug)]

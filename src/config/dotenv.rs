@@ -11,8 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::{fs, io};
 
-use super::environment::{self, Variable};
+use super::environment;
 use super::error::{Error, Place};
+use super::variable::Variable;
 
 /// The variables of the file that could be read, in its order; none if there is no such file.
 pub(crate) fn read(

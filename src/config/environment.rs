@@ -1,57 +1,15 @@
-//! Variables as a layer: those of the environment, and those of `.env`, which has the same names.
+//! Variables as a layer: those of the environment, and those of `.env`, which have the same names.
 //!
-//! Every setting is `VENOM_` and its key in capitals; those of the original, and a few that belong
-//! to them, go by the key alone too. As there, case does not matter and an empty value is none. What has neither
-//! name belongs to other programs and is let be.
+//! Every setting is set by `VENOM_` and its key in capitals. Those of the original, and a few that belong to
+//! them, go by the key alone too; OpenTelemetry's have the names that all programs know them by. Case does not
+//! matter and an empty value is none, as in the original. Any other variable belongs to another program.
 
 use std::collections::BTreeMap;
 
-use super::error::{Error, Place};
+use super::error::Error;
 use super::layers::Layer;
-
-/// Names the settings file.
-pub(crate) const CONFIG: &str = "VENOM_CONFIG";
-/// The address that the client commands talk to.
-pub(crate) const URL: &str = "VENOM_URL";
-/// The token that they send.
-pub(crate) const TOKEN: &str = "VENOM_TOKEN";
-/// A file with that token.
-pub(crate) const TOKEN_FILE: &str = "VENOM_TOKEN_FILE";
-/// The authorities that they trust.
-pub(crate) const CA_FILE: &str = "VENOM_CA_FILE";
-
-const PREFIX: &str = "VENOM_";
-
-/// Settings that need no prefix: those of the original, and those that belong to them.
-const BARE: [&str; 17] = [
-    "STATE_FILE_PATH",
-    "MAX_CONCURRENT_TASKS",
-    "ENABLE_QUEUE_LIMITS",
-    "STATE_DUMP_INTERVAL",
-    "ENABLE_HIVE",
-    "REDIS_HOST",
-    "REDIS_PORT",
-    "REDIS_DB",
-    "REDIS_PASSWORD",
-    "REDIS_USERNAME",
-    "REDIS_TLS",
-    "HIVE_HIGH_PRIORITY_QUEUE",
-    "HIVE_BACKGROUND_QUEUE",
-    "HIVE_BROADCAST_CHANNEL",
-    "HIVE_TASK_TIMEOUT",
-    "HIVE_MAX_RETRIES",
-    "HIVE_ZOMBIE_TASK_TIMEOUT",
-];
-
-/// Settings that have a name all programs know them by.
-const STANDARD: [(&str, &str); 3] = [
-    ("OTEL_EXPORTER_OTLP_ENDPOINT", "otlp_endpoint"),
-    ("OTEL_EXPORTER_OTLP_HEADERS", "otlp_headers"),
-    ("OTEL_SERVICE_NAME", "otlp_service_name"),
-];
-
-/// Settings that only `venom.toml` can hold.
-pub(crate) const TABLES: [&str; 3] = ["concurrency_keys", "processors", "schedules"];
+use super::settings::Settings;
+use super::variable::{CA_FILE, CONFIG, PREFIX, TOKEN, TOKEN_FILE, URL, Variable, check_unicode};
 
 /// Names with our prefix that are no settings.
 const NO_SETTINGS: [&str; 17] = [
@@ -76,14 +34,7 @@ const NO_SETTINGS: [&str; 17] = [
     "VENOM_RUNTIME_SWITCH_TOKEN",
 ];
 
-/// A variable as it was found.
-pub(crate) struct Variable {
-    pub(crate) name: String,
-    pub(crate) value: String,
-    pub(crate) place: Place,
-}
-
-/// The settings among these variables.
+/// Returns the layer of the settings among these variables.
 pub(crate) fn layer(name: &'static str, variables: &[Variable]) -> Result<Layer, Error> {
     let mut chosen: BTreeMap<String, &Variable> = BTreeMap::new();
     for variable in variables.iter().filter(|variable| !variable.is_unset()) {
@@ -109,20 +60,7 @@ pub(crate) fn layer(name: &'static str, variables: &[Variable]) -> Result<Layer,
     Ok(Layer::of_texts(name, entries))
 }
 
-impl Variable {
-    fn is_unset(&self) -> bool {
-        self.value.trim().is_empty()
-    }
-}
-
-/// The value of the last variable with this name that has one.
-pub(crate) fn value_of<'a>(name: &str, variables: &'a [Variable]) -> Option<&'a Variable> {
-    variables
-        .iter()
-        .rfind(|variable| variable.name.eq_ignore_ascii_case(name) && !variable.is_unset())
-}
-
-/// Whether a variable says anything to this program.
+/// Returns whether a variable means anything to this program.
 pub(crate) fn concerns_us(name: &str) -> bool {
     let is = |other: &str| name.eq_ignore_ascii_case(other);
     key_of(name).is_some()
@@ -131,36 +69,15 @@ pub(crate) fn concerns_us(name: &str) -> bool {
             .any(is)
 }
 
-/// The variable that stands for a setting; there is none for the tables.
-pub(crate) fn name_of(key: &str) -> Option<String> {
-    (!TABLES.contains(&key)).then(|| format!("{PREFIX}{}", key.to_ascii_uppercase()))
-}
-
-/// Text was read with replacements for what is no Unicode, and those must not become a file's name.
-pub(crate) fn check_unicode(key: &str, text: &str, place: &Place) -> Result<(), Error> {
-    match text.contains(char::REPLACEMENT_CHARACTER) {
-        true => Err(Error::invalid(
-            key,
-            place.clone(),
-            "other bytes",
-            "UTF-8 text",
-        )),
-        false => Ok(()),
-    }
-}
-
-/// The setting that a variable is about: one that exists, or one that its prefix claims to be.
+/// Returns the key that a variable sets: one that exists, or one that its prefix claims to be.
 fn key_of(name: &str) -> Option<String> {
     let name = name.to_ascii_uppercase();
     if NO_SETTINGS.contains(&name.as_str()) {
         return None;
     }
-    if let Some((_, key)) = STANDARD.iter().find(|(standard, _)| *standard == name) {
-        return Some((*key).to_owned());
+    let mut settings = Settings::ALL.iter();
+    if let Some(setting) = settings.find(|setting| setting.also == Some(name.as_str())) {
+        return Some(setting.key.to_owned());
     }
-    let key = match BARE.contains(&name.as_str()) {
-        true => &name,
-        false => name.strip_prefix(PREFIX)?,
-    };
-    Some(key.to_ascii_lowercase())
+    Some(name.strip_prefix(PREFIX)?.to_ascii_lowercase())
 }

@@ -6,7 +6,6 @@ use figment::value::{Dict, Map, Tag, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
 use super::error::Place;
-use super::table::Table;
 
 /// The values of one source, and their places by path (`["processors", "summarise", "timeout"]`).
 pub(crate) struct Layer {
@@ -74,14 +73,13 @@ impl Layers {
         Self { merged, layers }
     }
 
-    /// The table at the top of it all.
-    pub(crate) fn table(&self) -> Table<'_> {
+    /// Returns the values of all layers.
+    pub(crate) fn values(&self) -> Dict {
         let mut profiles = self
             .merged
             .data()
             .expect("a layer's values are at hand, so reading them cannot fail");
-        let values = profiles.remove(&Profile::Default).unwrap_or_default();
-        Table::new(self, Vec::new(), Place::Default, values)
+        profiles.remove(&Profile::Default).unwrap_or_default()
     }
 
     /// Where the value with this tag stands, if `path` leads to it.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::backoff::{self, Backoff};
+use super::choices::KindName;
 use super::error::Error;
 use super::hive::{self, HiveProcessorSettings};
 use super::kinds::{self, CommandSettings, LlmSettings, WebhookSettings, WorkerSettings};
@@ -62,12 +63,12 @@ impl ProcessorKind {
     /// The word after `kind =`.
     pub(crate) fn name(&self) -> &'static str {
         let kind = match self {
-            Self::Echo => Kind::Echo,
-            Self::Command(_) => Kind::Command,
-            Self::Webhook(_) => Kind::Webhook,
-            Self::Llm(_) => Kind::Llm,
-            Self::Worker(_) => Kind::Worker,
-            Self::Hive(_) => Kind::Hive,
+            Self::Echo => KindName::Echo,
+            Self::Command(_) => KindName::Command,
+            Self::Webhook(_) => KindName::Webhook,
+            Self::Llm(_) => KindName::Llm,
+            Self::Worker(_) => KindName::Worker,
+            Self::Hive(_) => KindName::Hive,
         };
         kind.name()
     }
@@ -113,43 +114,6 @@ impl ProcessorKind {
 pub(crate) struct HiveDefaults {
     pub(crate) timeout: Duration,
     pub(crate) max_attempts: i64,
-}
-
-/// The word after `kind =`.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Kind {
-    Echo,
-    Command,
-    Webhook,
-    Llm,
-    Worker,
-    Hive,
-}
-
-impl Kind {
-    const ALL: [Self; 6] = [
-        Self::Echo,
-        Self::Command,
-        Self::Webhook,
-        Self::Llm,
-        Self::Worker,
-        Self::Hive,
-    ];
-
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Echo => ECHO,
-            Self::Command => "command",
-            Self::Webhook => "webhook",
-            Self::Llm => "llm",
-            Self::Worker => "worker",
-            Self::Hive => "hive",
-        }
-    }
 }
 
 /// The processors of a service that configures none.
@@ -211,19 +175,19 @@ fn read_one(
 
 fn read_kind(name: &str, table: &mut Table<'_>) -> Result<ProcessorKind, Error> {
     let kind = match name {
-        ECHO => table.take("kind", rules::KIND)?.unwrap_or(Kind::Echo),
+        ECHO => table.take("kind", rules::KIND)?.unwrap_or(KindName::Echo),
         _ => table.require_first("kind", rules::KIND)?,
     };
-    if name == ECHO && kind != Kind::Echo {
+    if name == ECHO && kind != KindName::Echo {
         let expected = "\"echo\", as this processor is always there; choose another name";
         return Err(table.refuse("kind", format!("{:?}", kind.name()), expected));
     }
     Ok(match kind {
-        Kind::Echo => ProcessorKind::Echo,
-        Kind::Command => ProcessorKind::Command(kinds::command(table)?),
-        Kind::Webhook => ProcessorKind::Webhook(kinds::webhook(table)?),
-        Kind::Llm => ProcessorKind::Llm(kinds::llm(table)?),
-        Kind::Worker => ProcessorKind::Worker(kinds::worker(table)?),
-        Kind::Hive => ProcessorKind::Hive(hive::processor(table)?),
+        KindName::Echo => ProcessorKind::Echo,
+        KindName::Command => ProcessorKind::Command(kinds::command(table)?),
+        KindName::Webhook => ProcessorKind::Webhook(kinds::webhook(table)?),
+        KindName::Llm => ProcessorKind::Llm(kinds::llm(table)?),
+        KindName::Worker => ProcessorKind::Worker(kinds::worker(table)?),
+        KindName::Hive => ProcessorKind::Hive(hive::processor(table)?),
     })
 }

@@ -17,8 +17,8 @@ use figment::value::{Dict, Tag, Value};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use super::choices::{Auth, Durability, LogFormat};
 use super::values::{duration, text, truth, whole, word};
-use super::{Auth, Durability, LogFormat};
 pub(crate) use clients::*;
 pub(crate) use hive::*;
 pub(crate) use processors::*;
@@ -116,20 +116,11 @@ pub(crate) const RETENTION: Rule<Option<Duration>> = Rule::new(
 );
 
 pub(crate) const AUTH: Rule<Auth> = Rule::new("\"auto\", \"required\" or \"off\"", |value| {
-    match word(value)?.as_str() {
-        "auto" => Some(Auth::Auto),
-        "required" => Some(Auth::Required),
-        "off" => Some(Auth::Off),
-        _ => None,
-    }
+    Auth::named(&word(value)?)
 });
 
 pub(crate) const DURABILITY: Rule<Durability> = Rule::new("\"full\" or \"normal\"", |value| {
-    match word(value)?.as_str() {
-        "full" => Some(Durability::Full),
-        "normal" => Some(Durability::Normal),
-        _ => None,
-    }
+    Durability::named(&word(value)?)
 });
 
 pub(crate) const CONCURRENCY: Rule<u64> = Rule::new("a whole number from 1 to 1000000", |value| {
@@ -155,14 +146,9 @@ pub(crate) const MEMORY_BYTES: Rule<usize> = Rule::new(
     |value| whole(value, 1 << 10..=1 << 40),
 );
 
-pub(crate) const LOG_FORMAT: Rule<LogFormat> =
-    Rule::new("\"text\" or \"json\"", |value| {
-        match word(value)?.as_str() {
-            "text" => Some(LogFormat::Text),
-            "json" => Some(LogFormat::Json),
-            _ => None,
-        }
-    });
+pub(crate) const LOG_FORMAT: Rule<LogFormat> = Rule::new("\"text\" or \"json\"", |value| {
+    LogFormat::named(&word(value)?)
+});
 
 pub(crate) const LOG_FILTER: Rule<String> = Rule::new(
     "a level (error, warn, info, debug, trace, off) or a filter such as \"info,venom_core=debug\"",

@@ -8,6 +8,7 @@ use chrono::DateTime;
 use croner::Cron;
 use croner::parser::{CronParser, Year};
 
+use super::choices::Missed;
 use super::error::Error;
 use super::processors::{ProcessorSettings, one_of};
 use super::rules;
@@ -54,15 +55,6 @@ pub(crate) enum When {
     },
     /// At equal distances of at least 1 s: a number of seconds, or `15m`, `1h`, `1d`.
     Every(Duration),
-}
-
-/// What becomes of the times at which the service did not run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Missed {
-    /// One task stands for all of them.
-    RunOnce,
-    /// Nothing: the next time counts.
-    Skip,
 }
 
 /// Leaves the content out, which may be as private as a command's arguments.

@@ -2,12 +2,11 @@
 //! settings and no message can hold it. (Redis's password may be one, as the original has it:
 //! [`Password`](super::Password).)
 
-use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::path::PathBuf;
 
 use super::error::Error;
+use super::rules;
 use super::table::Table;
-use super::{dotenv, environment, rules};
 
 /// Where a secret stands; never the secret itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,43 +25,6 @@ impl Secret {
             Self::File(path) => path.is_file(),
         }
     }
-
-    /// The secret as it is at this moment, without blanks around it; else a sentence that says where it
-    /// is missing. A variable that the process does not have is looked for in the `.env` of the working
-    /// directory, as settings are. Reads files.
-    ///
-    /// # Errors
-    /// When it is not there or cannot be read. The sentence holds nothing of it.
-    pub(crate) fn reveal(&self) -> Result<String, String> {
-        let secret = match self {
-            Self::Env(name) => reveal_variable(name)?,
-            Self::File(path) => fs::read_to_string(path)
-                .map_err(|error| format!("the file `{}`: {error}", path.display()))?,
-        };
-        match (secret.trim(), self) {
-            ("", Self::Env(name)) => Err(format!(
-                "the environment variable `{name}` is not set, neither for the service nor in `.env`"
-            )),
-            ("", Self::File(path)) => Err(format!("the file `{}` is empty", path.display())),
-            (secret, _) => Ok(secret.to_owned()),
-        }
-    }
-}
-
-/// The value of the variable; empty if nothing sets it.
-fn reveal_variable(name: &str) -> Result<String, String> {
-    let value = env::var_os(name)
-        .map(|value| value.into_string())
-        .transpose();
-    let value = value.map_err(|_| format!("the environment variable `{name}` is no UTF-8 text"))?;
-    if let Some(value) = value.filter(|value| !value.trim().is_empty()) {
-        return Ok(value);
-    }
-    let environment: Vec<_> = std::env::vars_os().collect();
-    let variables =
-        dotenv::read(Path::new(".env"), &environment).map_err(|error| error.to_string())?;
-    let found = environment::value_of(name, &variables);
-    Ok(found.map(|found| found.value.clone()).unwrap_or_default())
 }
 
 /// The secret that one of two keys leads to, if either is set.

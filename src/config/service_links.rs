@@ -6,7 +6,8 @@
 
 use std::net::IpAddr;
 
-use super::environment::{self, Variable};
+use super::environment;
+use super::variable::Variable;
 
 const PROTOCOLS: [&str; 3] = ["TCP", "UDP", "SCTP"];
 

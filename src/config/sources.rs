@@ -4,11 +4,12 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use super::environment::{self, Variable};
 use super::error::{Error, Place};
 use super::layers::{Layer, Layers};
 use super::service_links::without_service_links;
-use super::{dotenv, file};
+use super::settings::Settings;
+use super::variable::{self, Variable};
+use super::{dotenv, environment, file};
 
 /// Everything that [`Settings::load`](super::Settings::load) looks at, so that nothing of the
 /// process leaks into a test. It has no `Debug`, because an environment is full of secrets.
@@ -64,10 +65,10 @@ impl Sources {
         let environment = self.variables();
         let named =
             |variable: &Variable| (variable.value.trim().to_owned(), variable.place.clone());
-        if let Some(variable) = environment::value_of(name, &environment) {
+        if let Some(variable) = variable::find(name, &environment) {
             return Ok(Some(named(variable)));
         }
-        Ok(environment::value_of(name, &self.dotenv()?).map(named))
+        Ok(variable::find(name, &self.dotenv()?).map(named))
     }
 
     /// The layers, and a sentence for the log where variables are passed over.
@@ -108,39 +109,34 @@ impl Sources {
     /// The settings file that was asked for, if one was.
     fn config_file(&self, variables: &[&[Variable]]) -> Option<PathBuf> {
         let flag = self.config_file.clone();
-        flag.or_else(|| Some(first(environment::CONFIG, variables)?.value.clone().into()))
+        flag.or_else(|| Some(first(variable::CONFIG, variables)?.value.clone().into()))
     }
 }
 
 impl Overrides {
     fn layer(&self) -> Result<Layer, Error> {
         let path = |path: &'_ Option<PathBuf>| path.as_deref().map(|path| lossy(path.as_os_str()));
-        let flags = [
-            ("host", "--host", self.host.clone()),
-            ("port", "--port", self.port.clone()),
-            (
-                "auth",
-                "--insecure",
-                self.insecure.then(|| "off".to_owned()),
-            ),
-            ("database_path", "--database", path(&self.database_path)),
-            (
-                "state_file_path",
-                "--state-file",
-                path(&self.state_file_path),
-            ),
-            (
-                "max_concurrent_tasks",
-                "--max-concurrent",
-                self.max_concurrent_tasks.clone(),
-            ),
-            ("log_format", "--log-format", self.log_format.clone()),
+        let given = [
+            ("host", self.host.clone()),
+            ("port", self.port.clone()),
+            ("auth", self.insecure.then(|| "off".to_owned())),
+            ("database_path", path(&self.database_path)),
+            ("state_file_path", path(&self.state_file_path)),
+            ("max_concurrent_tasks", self.max_concurrent_tasks.clone()),
+            ("log_format", self.log_format.clone()),
         ];
+        let flag = |key| {
+            Settings::ALL
+                .iter()
+                .find(|setting| setting.key == key)?
+                .flag
+        };
         let mut entries = Vec::new();
-        for (key, flag, text) in flags {
+        for (key, text) in given {
+            let flag = flag(key).expect("the table of settings names the flag of each of these");
             let place = Place::CommandLine { flag };
             if let Some(text) = text {
-                environment::check_unicode(key, &text, &place)?;
+                variable::check_unicode(key, &text, &place)?;
                 entries.push((key.to_owned(), text, place));
             }
         }
@@ -156,5 +152,5 @@ fn lossy(text: &OsStr) -> String {
 fn first<'a>(name: &str, sources: &[&'a [Variable]]) -> Option<&'a Variable> {
     sources
         .iter()
-        .find_map(|variables| environment::value_of(name, variables))
+        .find_map(|variables| variable::find(name, variables))
 }

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 
 use figment::value::{Dict, Value};
 
-use super::environment;
 use super::error::{Error, Place};
 use super::layers::Layers;
 use super::rules::{self, Names, Rule};
 use super::values;
+use super::variable;
 
 /// How alike two names must be (by Jaro's measure; 1 is the same) to offer one for the other.
 const ALIKE: f64 = 0.8;
@@ -25,6 +25,8 @@ pub(crate) struct Table<'a> {
     /// What nobody has asked for yet.
     values: Dict,
     known: Vec<&'static str>,
+    /// Those of the known keys that are tables, which no variable can hold.
+    subtables: Vec<&'static str>,
     origins: BTreeMap<&'static str, Place>,
     /// The mistake that a key without a default is not there. It waits for the end, because a key that is
     /// misspelt is both missing and unknown, and only the second says where it stands.
@@ -32,13 +34,19 @@ pub(crate) struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    pub(crate) fn new(layers: &'a Layers, path: Vec<String>, place: Place, values: Dict) -> Self {
+    /// Returns the table that holds all others.
+    pub(crate) fn top(layers: &'a Layers) -> Self {
+        Self::new(layers, Vec::new(), Place::Default, layers.values())
+    }
+
+    fn new(layers: &'a Layers, path: Vec<String>, place: Place, values: Dict) -> Self {
         Self {
             layers,
             path,
             place,
             values,
             known: Vec::new(),
+            subtables: Vec::new(),
             origins: BTreeMap::new(),
             missing: None,
         }
@@ -94,6 +102,7 @@ impl<'a> Table<'a> {
         key: &'static str,
         rule: Rule<Dict>,
     ) -> Result<Option<Self>, Error> {
+        self.subtables.push(key);
         let values = self.take(key, rule)?;
         Ok(values.map(|values| {
             Self::new(
@@ -191,7 +200,7 @@ impl<'a> Table<'a> {
 
     fn hint(&self, unknown: &str, place: &Place) -> String {
         let spelled = |key: &&'static str| match place.has_variables() {
-            true => environment::name_of(key),
+            true => (!self.subtables.contains(key)).then(|| variable::prefixed(key)),
             false => Some((*key).to_owned()),
         };
         let closest = self

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use super::super::hive::{HiveCodec, HiveQueue, Password};
+use super::super::choices::{HiveCodec, HiveQueue};
+use super::super::hive::Password;
 use super::super::values::{argument, text, whole, word};
 use super::Rule;
 
@@ -65,24 +66,14 @@ pub(crate) const FUNCTION: Rule<String> = Rule::new(
     },
 );
 
-pub(crate) const HIVE_QUEUE: Rule<HiveQueue> = Rule::new(
-    "\"high\", \"background\" or \"by priority\"",
-    |value| match word(value)?.as_str() {
-        "high" => Some(HiveQueue::High),
-        "background" => Some(HiveQueue::Background),
-        "by priority" => Some(HiveQueue::ByPriority),
-        _ => None,
-    },
-);
+pub(crate) const HIVE_QUEUE: Rule<HiveQueue> =
+    Rule::new("\"high\", \"background\" or \"by priority\"", |value| {
+        HiveQueue::named(&word(value)?)
+    });
 
 pub(crate) const HIVE_CODEC: Rule<HiveCodec> =
     Rule::new("\"pickle\", \"json\" or \"msgpack\"", |value| {
-        match word(value)?.as_str() {
-            "pickle" => Some(HiveCodec::Pickle),
-            "json" => Some(HiveCodec::Json),
-            "msgpack" => Some(HiveCodec::Msgpack),
-            _ => None,
-        }
+        HiveCodec::named(&word(value)?)
     });
 
 fn is_identifier(name: &str) -> bool {

@@ -6,7 +6,7 @@ use axum::http::{HeaderName, HeaderValue};
 use figment::value::{Dict, Value};
 use reqwest::Url;
 
-use super::super::processors::Kind;
+use super::super::choices::KindName;
 use super::super::rate::{self, Rate};
 use super::super::values::{argument, duration, number, text, whole, word};
 use super::{Names, Rule};
@@ -17,9 +17,9 @@ const LONGEST_PAUSE: f64 = 30.0 * 86_400.0;
 pub(crate) const PROCESSORS: Rule<Dict> =
     Rule::private("tables [processors.NAME] in venom.toml", dict);
 
-pub(crate) const KIND: Rule<Kind> = Rule::new(
+pub(crate) const KIND: Rule<KindName> = Rule::new(
     "\"echo\", \"command\", \"webhook\", \"llm\", \"worker\" or \"hive\"",
-    |value| Kind::named(&word(value)?),
+    |value| KindName::named(&word(value)?),
 );
 
 pub(crate) const RATE: Rule<Rate> = Rule::new(rate::EXPECTED, |value| value.as_str()?.parse().ok());

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use figment::value::Dict;
 
-use super::super::schedules::{Missed, parse_cron};
+use super::super::choices::Missed;
+use super::super::schedules::parse_cron;
 use super::super::time_zones::time_zone;
 use super::super::values::{argument, duration, text, whole, word};
 use super::Rule;
@@ -38,14 +39,9 @@ pub(crate) const EVERY: Rule<Duration> = Rule::new(
     |value| duration(value, 1.0),
 );
 
-pub(crate) const MISSED: Rule<Missed> =
-    Rule::new("\"run once\" or \"skip\"", |value| {
-        match word(value)?.as_str() {
-            "run once" => Some(Missed::RunOnce),
-            "skip" => Some(Missed::Skip),
-            _ => None,
-        }
-    });
+pub(crate) const MISSED: Rule<Missed> = Rule::new("\"run once\" or \"skip\"", |value| {
+    Missed::named(&word(value)?)
+});
 
 /// What a task is to do; it may be as private as a processor's arguments.
 pub(crate) const CONTENT: Rule<String> = Rule::private("a text", argument);

@@ -246,7 +246,7 @@ fn bytes_that_are_no_text_disturb_only_where_they_are_ours() {
     let ours = setup().file(".env", b"VENOM_LOG=caf\xe9");
     assert!(
         ours.mistake()
-            .contains("(VENOM_LOG): found other bytes, expected UTF-8 text")
+            .contains("(VENOM_LOG): found bytes that are not UTF-8, expected UTF-8 text")
     );
 }
 

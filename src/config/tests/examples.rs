@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::setup;
-use crate::config::{
-    Backoff, HiveCodec, HiveQueue, KeySettings, ProcessorKind, Settings, environment, reader,
-};
+use crate::config::table::Table;
+use crate::config::{Backoff, HiveCodec, HiveQueue, KeySettings, ProcessorKind, Settings, load};
 
 const TOML: &str = include_str!("../../../venom.example.toml");
 const DOTENV: &str = include_str!("../../../.env.example");
@@ -21,9 +20,15 @@ fn uncommented(example: &str) -> String {
 
 fn every_key() -> BTreeSet<&'static str> {
     let layers = crate::config::layers::Layers::new(Vec::new());
-    let mut table = layers.table();
-    reader::read(&mut table).unwrap();
+    let mut table = Table::top(&layers);
+    load::read(&mut table).unwrap();
     table.known().iter().copied().collect()
+}
+
+#[test]
+fn each_setting_of_the_table_is_read_by_its_key() {
+    let table: BTreeSet<_> = Settings::ALL.iter().map(|setting| setting.key).collect();
+    assert_eq!(table, every_key());
 }
 
 #[test]
@@ -94,7 +99,7 @@ fn the_example_file_has_a_processor_of_each_kind() {
 fn the_example_of_dotenv_shows_every_variable_at_its_default() {
     let loaded = setup().dotenv(&uncommented(DOTENV)).load().unwrap();
     let mut variables = every_key();
-    variables.retain(|key| !environment::TABLES.contains(key));
+    variables.retain(|key| !["concurrency_keys", "processors", "schedules"].contains(key));
     // Of these the default is none, and so is an empty variable.
     for (key, name) in [
         ("redis_password", "REDIS_PASSWORD"),

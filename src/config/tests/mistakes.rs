@@ -173,7 +173,7 @@ fn a_value_of_ours_must_be_text() {
 
     assert_eq!(
         setup.mistake(),
-        "`database_path` in the environment (VENOM_DATABASE_PATH): found other bytes, \
+        "`database_path` in the environment (VENOM_DATABASE_PATH): found bytes that are not UTF-8, \
          expected UTF-8 text"
     );
 }

@@ -1,5 +1,6 @@
-//! Whether the programs of `command` processors are there. One that is not is a warning and no mistake: it may
-//! be installed later, and its tasks say so until then.
+//! Settings that are valid and yet will not do what they seem to: a Hive without processors, or the reverse, and
+//! programs of `command` processors that are missing. A missing program is a warning because it may be installed
+//! later; until then its tasks fail and say so.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -7,10 +8,37 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
-use super::{CommandSettings, ProcessorKind, Settings};
+use super::kinds::CommandSettings;
+use super::processors::ProcessorKind;
+use super::settings::Settings;
+
+/// Returns a sentence for each.
+pub(crate) fn warnings(settings: &Settings) -> Vec<String> {
+    let mut warnings = of_hive(settings);
+    warnings.extend(of_programs(settings));
+    warnings
+}
+
+/// Nothing goes through the Hive without both its switch and a processor.
+fn of_hive(settings: &Settings) -> Vec<String> {
+    let mut names = settings.processors.iter().filter_map(|(name, processor)| {
+        matches!(processor.kind, ProcessorKind::Hive(_)).then_some(name)
+    });
+    match (settings.enable_hive, names.next()) {
+        (true, None) => vec![
+            "the Hive is on, but no processor is of kind \"hive\": all tasks run locally"
+                .to_owned(),
+        ],
+        (false, Some(name)) => vec![format!(
+            "processor {name} is of kind \"hive\", but the Hive is off: its tasks stay queued until \
+             `enable_hive` is set"
+        )],
+        _ => Vec::new(),
+    }
+}
 
 /// A sentence for each `command` processor whose program cannot be started as the settings have it.
-pub(crate) fn warnings(settings: &Settings) -> Vec<String> {
+fn of_programs(settings: &Settings) -> Vec<String> {
     let processors = settings.processors.iter();
     let missing = processors.filter_map(|(name, processor)| match &processor.kind {
         ProcessorKind::Command(command) => {

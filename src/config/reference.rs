@@ -1,0 +1,1 @@
+//! venom.example.toml, .env.example and the reference page, written from the table of settings.
