@@ -1,13 +1,13 @@
-// Lines of logs in their colours, as elements.
+// Turns coloured log lines into elements.
 //
-// The service sends colours in one form alone: ESC [ numbers m.
+// The service sends colours in one form only: ESC [ numbers m.
 import { html } from "./html.js";
 import { visible } from "./format.js";
 
 const SEQUENCE = /\u001b\[([\d;]*)m/;
 const CLASSES = { 1: "ansi-bold", 2: "ansi-dim", 3: "ansi-italic", 4: "ansi-underline", 7: "ansi-inverse", 9: "ansi-strike" };
 
-// A line with colours as spans, to `limit` letters.
+// Returns a coloured line as spans, truncated to `limit` characters.
 export function colored(ansi, limit) {
   const parts = ansi.split(SEQUENCE);
   const spans = [];
@@ -27,7 +27,7 @@ export function colored(ansi, limit) {
   return spans;
 }
 
-// Each sequence begins with 0, so it says all.
+// Returns the style of one sequence. Each begins with 0, so it needs no earlier one.
 function lookOf(numbers) {
   const codes = numbers.split(";").map(Number);
   const classes = [];
@@ -47,7 +47,7 @@ function lookOf(numbers) {
   return { classes, style };
 }
 
-// The 6 by 6 by 6 cube and the greys of the usual palette.
+// Returns a colour of the 256-colour palette: its 6 × 6 × 6 cube or its greys.
 function indexed(number) {
   if (number >= 232) {
     const grey = 8 + 10 * (number - 232);

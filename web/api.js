@@ -1,4 +1,4 @@
-// The service's API, as the views call it. An error is an Error whose message is a sentence for a person.
+// The service's API for the views. Every error is an Error whose message is a sentence for the user.
 import { OUT, isIn, session } from "./session.js";
 
 export class ApiError extends Error {
@@ -8,28 +8,27 @@ export class ApiError extends Error {
   }
 }
 
-// Milliseconds that an answer to a GET may take; the service ends its own searches before that.
+// Milliseconds until a GET times out. The service ends its own searches earlier.
 const PATIENCE = 15_000;
 
-// Relative, so that the dashboard also works behind a proxy's path.
+// Relative, so that the dashboard works behind a proxy's path.
 const base = "api/v1/";
 
-// The sentence of an error in the service's shape: a text, or a list of problems with their places.
+// Returns the sentence of an error body: its text, or its list of problems with their fields.
 function sentence(status, body) {
   const detail = body?.detail;
   if (typeof detail === "string") return detail;
-  if (!Array.isArray(detail)) return `The service answered ${status}.`;
+  if (!Array.isArray(detail)) return `The service answered with status ${status}.`;
   return detail.map(({ loc, msg }) => `${loc.slice(1).join(".") || loc[0]}: ${msg}`).join("; ");
 }
 
-// An order to the service. A 401 ends the session, which leads to the login; a change carries the proof that
-// this page makes it.
+// Sends a request. A 401 ends the session and shows the login. A request that changes something carries the CSRF token.
 export async function call(method, path, options = {}) {
   const proof = isIn() ? session.value.csrf_token : null;
   const response = await send(method, path, proof, options);
   const answer = await read(response).catch((error) => { throw unanswered(error); });
   if (response.status === 401) session.value = OUT;
-  // Another tab may have logged in with another token, and changed the cookie of all.
+  // Another tab may have logged in with another token, which replaces the cookie of all tabs.
   if (response.status === 403 && method !== "GET" && await renew() !== proof) return call(method, path, options);
   if (!response.ok) throw new ApiError(response.status, sentence(response.status, answer));
   return { answer, headers: response.headers };
@@ -56,10 +55,10 @@ function within(patience, signal) {
   return signal ? AbortSignal.any([signal, limit]) : limit;
 }
 
-// What is said of a request without an answer; one that was given up needs no words.
+// Returns the error of a request without an answer. An aborted request stays an AbortError.
 function unanswered(error) {
   if (error.name === "AbortError" || error instanceof ApiError) return error;
-  return new ApiError(0, error.name === "TimeoutError" ? "The service does not answer." : "The service cannot be reached.");
+  return new ApiError(0, error.name === "TimeoutError" ? "The service did not answer in time. Try again." : "The service is unreachable. Check that it is running.");
 }
 
 async function read(response) {
@@ -67,11 +66,11 @@ async function read(response) {
   try {
     return text === "" ? null : JSON.parse(text);
   } catch {
-    throw new ApiError(response.status, `The service answered ${response.status} with something that is no JSON.`);
+    throw new ApiError(response.status, `The service answered with status ${response.status} and a body that is not JSON.`);
   }
 }
 
-// Asks who looks; answers the proof that their changes need.
+// Loads the session and returns its CSRF token.
 export async function renew() {
   const { answer } = await call("GET", "session");
   if (JSON.stringify(answer) !== JSON.stringify(session.value)) session.value = answer;
@@ -91,7 +90,7 @@ export async function logout() {
 export const get = async (path, query, signal, more) => (await call("GET", path, { query, signal, ...more })).answer;
 export const post = async (path, body, query) => (await call("POST", path, { body, query })).answer;
 
-// A page of tasks without their logs; `next` is the cursor of the one after it.
+// Loads a page of tasks without their logs. `next` is the cursor of the next page.
 export async function listTasks(query, signal) {
   const { answer, headers } = await call("GET", "tasks", { query: { ...query, logs: false }, signal });
   const link = /<([^>]*)>; rel="next"/.exec(headers.get("Link") ?? "");
@@ -112,7 +111,7 @@ export const task = {
   submit: (body) => post("tasks", body),
 };
 
-// What is done to all tasks of a filter; `dry_run` counts them first.
+// Actions on all tasks that match a filter. With `dry_run` the service only counts them.
 export const many = {
   retry: (query) => post("tasks/retry", undefined, query),
   abort: (query) => post("tasks/abort", undefined, query),

@@ -40,21 +40,21 @@ function setTheme(next) {
   try {
     localStorage.setItem("venom.theme", next);
   } catch {
-    // It holds for this visit then.
+    // Storage is blocked: the theme lasts for this visit.
   }
 }
 
-const CONNECTION = { live: "Live", connecting: "Connecting", away: "Connection lost, trying again", polling: "Looks every 3 s" };
+const CONNECTION = { live: "Live", connecting: "Connecting", away: "Connection lost, reconnecting", polling: "Refreshes every 3 s" };
 
 function LiveState() {
-  const words = liveOn.value ? CONNECTION[connection.value] : "Paused";
-  return html`<span class=${`live is-${liveOn.value ? connection.value : "paused"}`} role="status">${words}</span>
+  const label = liveOn.value ? CONNECTION[connection.value] : "Paused";
+  return html`<span class=${`live is-${liveOn.value ? connection.value : "paused"}`} role="status">${label}</span>
     ${!liveOn.value && held.value > 0 && html`<span class="held">${number(held.value)} new</span>`}
     <button type="button" id="live" onClick=${() => setLive(!liveOn.value)}>${
       liveOn.value ? "Pause updates" : "Resume updates"}</button>`;
 }
 
-// A task's id leads to the task.
+// A search for a task id opens the task.
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 function Search() {
@@ -64,13 +64,13 @@ function Search() {
     go(ID.test(words) ? `#/tasks/${words}` : tasksHash({ q: words }));
   };
   return html`<form role="search" class="search" onSubmit=${search}>
-    <input id="search" name="q" type="search" placeholder="Words or an id ( / )" aria-label="Search tasks"/>
+    <input id="search" name="q" type="search" placeholder="Search or task ID ( / )" aria-label="Search tasks"/>
   </form>`;
 }
 
 function Nav({ current }) {
   const bar = useRef();
-  // On a narrow screen the bar is wider than what is seen of it.
+  // On a narrow screen the bar scrolls: it shows the current page.
   useEffect(() => {
     const link = bar.current.querySelector("[aria-current]");
     if (link) bar.current.scrollLeft = link.offsetLeft + link.offsetWidth / 2 - bar.current.clientWidth / 2;
@@ -79,11 +79,11 @@ function Nav({ current }) {
     <a href=${`#/${path}`} aria-current=${path === current ? "page" : null}>${name}</a></li>`)}</ul></nav>`;
 }
 
-// Who is logged in, where the service asks for a token.
+// The logged-in token, if the service requires authentication.
 function Who() {
   const { auth, name, role, processors } = session.value;
   if (!auth) return null;
-  return html`<span class="who" title=${processors ? `for ${processors.join(", ")} alone` : null}><bdi>${name}</bdi>, ${role}</span>
+  return html`<span class="who" title=${processors ? `restricted to ${processors.join(", ")}` : null}><bdi>${name}</bdi>, ${role}</span>
     <button type="button" id="logout" onClick=${() => attempt(logout, "Logged out.")}>Log out</button>`;
 }
 
@@ -96,7 +96,7 @@ const Brand = () => html`<a class="brand" href="#/"><img src="web/icon.svg" alt=
 
 const useTitle = (title) => useEffect(() => { document.title = `${title} – Venom Core`; }, [title]);
 
-// Whoever goes to another page stands at its beginning, also with a screen reader.
+// Moves the focus to the start of a page when it opens, so that screen readers begin there.
 function useFocus(page) {
   const shown = useRef(page);
   useEffect(() => {
@@ -110,7 +110,7 @@ function App() {
   return html`${isIn() ? html`<${Inside}/><${Question}/><${Help}/>` : html`<${Unknown}/>`}<${Words}/>`;
 }
 
-// Until the service has said who looks.
+// Shown until the session is known.
 function Unknown() {
   return html`<header><${Brand}/></header><${Trouble}/><main><p class="empty">Loading…</p></main>`;
 }
@@ -126,7 +126,7 @@ function Inside() {
   const { parts } = route.value;
   const [first = "", second] = parts;
   useFocus(parts.join("/"));
-  const [, name, Page] = PAGES.find(([path]) => path === first) ?? [null, "No such page", null];
+  const [, name, Page] = PAGES.find(([path]) => path === first) ?? [null, "Page not found", null];
   useTitle(second ? `Task ${second.slice(-8)}` : name);
   return html`
     <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); document.getElementById("main").focus(); }}>Skip to content</a>
@@ -141,16 +141,16 @@ function Inside() {
     <${Nav} current=${first}/>
     <${PauseBanner}/>
     <${Trouble}/>
-    ${missed.value > 0 && html`<div class="banner" role="region" aria-label="Missed events">${missed.value} events went by too fast to be shown; counts and lists are up to date.
+    ${missed.value > 0 && html`<div class="banner" role="region" aria-label="Missed events">${missed.value} events arrived too fast and are not shown. Counts and lists are up to date.
       <button type="button" onClick=${() => { missed.value = 0; }}>Dismiss</button></div>`}
     <main id="main" tabindex="-1">
-      ${Page === null ? html`<h1>No such page</h1><p><a href="#/">Overview</a></p>`
+      ${Page === null ? html`<h1>Page not found</h1><p><a href="#/">Overview</a></p>`
         : first === "tasks" && second ? html`<${TaskPage} key=${`${second} ${epoch.value}`} id=${second}/>` : html`<${Page} key=${first}/>`}
     </main>`;
 }
 
 start();
 listenToKeys();
-const place = document.getElementById("app");
-place.replaceChildren();
-render(html`<${App}/>`, place);
+const root = document.getElementById("app");
+root.replaceChildren();
+render(html`<${App}/>`, root);

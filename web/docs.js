@@ -1,6 +1,6 @@
-// The API's document, to be read and tried out. It comes from the service, like everything here.
+// The API document in Swagger UI, served by the service itself.
 
-/** By cookie, a change needs proof that it is this page's. */
+/** Adds the CSRF token, which a request that changes something needs when the session is a cookie. */
 async function prove(request) {
   const changes = !['GET', 'HEAD', undefined].includes(request.method);
   if (changes) {

@@ -1,4 +1,4 @@
-// Values as a person reads them. All of these return text.
+// Formats values for people. Every function returns text, but `between`.
 
 const DAY = 86400;
 
@@ -15,7 +15,7 @@ export function duration(seconds) {
   return `${Math.floor(seconds / DAY)} d ${Math.floor((seconds % DAY) / 3600)} h`;
 }
 
-// Seconds from one RFC 3339 time to another, to the microsecond (Date knows milliseconds only).
+// Returns the seconds between two RFC 3339 timestamps, to the microsecond (Date has milliseconds only).
 export function between(from, to) {
   if (!from || !to) return null;
   const micros = (time) => Number((/\.(\d+)/.exec(time)?.[1] ?? "").slice(0, 6).padEnd(6, "0"));
@@ -66,26 +66,26 @@ export const number = (count) => Number(count).toLocaleString("en");
 
 export const plural = (count, one, more = `${one}s`) => `${number(count)} ${count === 1 ? one : more}`;
 
-// Control characters besides tab and line ends as pictures of themselves: they are shown, not obeyed.
+// Replaces control characters except tab and line ends by visible symbols.
 export function visible(text) {
   return text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, (letter) => String.fromCharCode(0x2400 + letter.charCodeAt(0)))
     .replace(/\u007f/g, "\u2421").replace(/[\u0080-\u009f]/g, "\ufffd");
 }
 
-// One line of at most `limit` characters, for tables; never cut within an emoji.
+// Returns one line of at most `limit` characters, for tables. Never truncates inside an emoji.
 export function oneLine(text, limit = 160) {
   const start = visible(String(text ?? "").slice(0, limit * 4).replace(/\s+/g, " ").trim());
   const letters = Array.from(start);
   return letters.length > limit || text?.length > limit * 4 ? `${letters.slice(0, limit).join("")}…` : start;
 }
 
-// A mark of JSON, a string, or a number or word.
+// A JSON token: punctuation, a string, or a number or keyword.
 const TOKEN = /[{}[\],:]|"[^"\\]*(?:\\.[^"\\]*)*"|[^\s{}[\],:"]+/g;
-// Deeper than this the indents would be longer than the text.
+// Deepest nesting to indent.
 const DEPTH = 100;
 
-// JSON with indents, null if it is none. The tokens stay as they are written: a number is not made another one by
-// reading it, and of two fields of one name none is lost.
+// Returns JSON with indents, or null if `text` is no JSON. Tokens stay as written, so no number loses precision and no
+// duplicate field is lost.
 export function indented(text) {
   try {
     JSON.parse(text);

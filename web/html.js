@@ -1,4 +1,4 @@
-// One import for what every view needs. `html` makes elements: whatever stands in ${} is text, never markup.
+// Re-exports what every view needs. `html` makes elements; a value in ${} is text, never markup.
 import { h } from "./vendor/preact.js";
 import htm from "./vendor/htm.js";
 

@@ -1,11 +1,11 @@
-// The keyboard: search, next and previous row, open, select, help.
+// Keyboard shortcuts: search, next and previous row, open, select, help.
 import { html, signal, useLayoutEffect, useRef } from "./html.js";
 import { go } from "./router.js";
 import { isIn } from "./session.js";
 
 export const isHelpOpen = signal(false);
 
-// Single letters can be turned off, for those whose speech or screen reader types them.
+// Single-key shortcuts can be turned off, for users whose speech input or screen reader types letters.
 const KEPT = "venom.keys";
 const areOn = signal(kept() !== "off");
 
@@ -22,7 +22,7 @@ function turn(on) {
   try {
     localStorage.setItem(KEPT, on ? "on" : "off");
   } catch {
-    // It holds for this visit then.
+    // Storage is blocked: the choice lasts for this visit.
   }
 }
 
@@ -33,9 +33,9 @@ const KEYS = [
   ["Enter or o", "open the row"],
   ["x", "select the row"],
   ["n", "submit a task"],
-  ["t", "list of tasks"],
+  ["t", "task list"],
   ["p", "pause or resume live updates"],
-  ["?", "this help"],
+  ["?", "show this help"],
 ];
 
 export function Help() {
@@ -46,14 +46,14 @@ export function Help() {
     if (!isOpen && dialog.current.open) dialog.current.close();
   }, [isOpen]);
   return html`<dialog ref=${dialog} aria-labelledby="keys" onClose=${() => { isHelpOpen.value = false; }}>
-    <h2 id="keys">Keyboard</h2>
+    <h2 id="keys">Keyboard shortcuts</h2>
     <table><tbody>${KEYS.map(([key, what]) => html`<tr key=${key}><th scope="row"><kbd>${key}</kbd></th><td>${what}</td></tr>`)}</tbody></table>
-    <label class="check"><input type="checkbox" id="keys-on" checked=${areOn.value} onChange=${(event) => turn(event.target.checked)}/> Letters and signs alone do this</label>
+    <label class="check"><input type="checkbox" id="keys-on" checked=${areOn.value} onChange=${(event) => turn(event.target.checked)}/> Enable single-key shortcuts</label>
     <div class="buttons"><button type="button" class="main" onClick=${() => { isHelpOpen.value = false; }}>Close</button></div>
   </dialog>`;
 }
 
-// Rows are marked with data-row; the one with the focus is where one is.
+// Moves the focus by `step` rows. Rows carry data-row; the focused row is the current one.
 function move(step) {
   const rows = [...document.querySelectorAll("[data-row]")];
   if (rows.length === 0) return;

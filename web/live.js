@@ -1,56 +1,57 @@
-// What happens in the service, as it happens: one event socket for all views.
+// Live updates: one WebSocket with the service's events for all views.
 //
-// Events are collected and handed on a few times a second, so that hundreds of them cost a view one
-// repaint. The id of the last event survives a lost connection: the next one asks for all since then.
+// Events are collected and delivered a few times a second, so that hundreds of events cost a view one repaint. After
+// a lost connection the next one resumes after the last event.
 //
-// A token of some processors alone may hear one task at a time: it does so on that task's page, and everything
-// else is looked at again every few seconds.
+// A token that is limited to some processors may follow only one task at a time. It does so on that task's page; all
+// other views poll every few seconds.
 import { signal, batch, computed, effect } from "./html.js";
 import { get, renew } from "./api.js";
 import { route } from "./router.js";
 import { isIn, ownProcessors } from "./session.js";
 
-// Milliseconds between two deliveries to the views.
+// Milliseconds between deliveries to the views.
 const STEP = 250;
-// The least time between two looks at the counts; longer where a look takes long, because it counts all tasks.
+// Least time in milliseconds between two requests for the counts. It grows if a request takes long, because the
+// service counts all tasks.
 const LOOK = 1000;
-// The time between two looks of a token of some processors.
+// Milliseconds between two polls for a token that is limited to some processors.
 const POLL = 3000;
 const PATIENCE = 500;
-// Events that the list of recent ones keeps, and that are held while live updates are paused.
+// Events kept in the list of recent events, and events held while live updates are paused.
 const RECENT = 200;
 const HELD = 5000;
-// Characters kept of each text of an event.
+// Characters to keep of each text of an event.
 const TEXT = 1000;
-// Log lines and progress change no list of tasks.
+// Events that change no list of tasks.
 const QUIET = new Set(["TASK_LOG", "TASK_LIVE_LINE", "TASK_PROGRESS", "TASK_OUTPUT", "SYSTEM_LOG"]);
 
-// connecting, live, away, or polling where there is no socket.
+// connecting, live, away, or polling if there is no socket.
 export const connection = signal("connecting");
 export const liveOn = signal(true);
 export const held = signal(0);
 export const recent = signal([]);
-// Counts, queue and pause, as GET /api/v1/overview says them; of some processors, as far as one may know them.
+// Counts, queue and pause from GET /api/v1/overview; for a limited token, those of its own processors.
 export const overview = signal(null);
 export const overviewError = signal(null);
 // Grows whenever a list of tasks may have changed.
 export const changes = signal(0);
-// Grows when the service's journal is another than before, as after a restore: nothing that was shown counts.
+// Grows when the service has another journal, as after a restore. Everything shown before is then outdated.
 export const epoch = signal(0);
-// Events that went by unseen, because this listener or the browser was too slow.
+// Number of events that were dropped because this client was too slow.
 export const missed = signal(0);
 
 let position = null;
 let waiting = [];
 let dropped = 0;
-// Whether something may have happened that no event will tell, as between the first list and the socket.
+// Whether something may have changed without an event, as between the first list and the socket.
 let isUnsure = false;
 let socket = null;
 let patience = PATIENCE;
 let retrying = null;
 const followers = new Set();
 
-// Calls `follower` with each batch of events, and whether more than these may have happened; returns what ends that.
+// Calls `follower` with each batch of events and whether events may be missing. Returns a function that ends this.
 export function follow(follower) {
   followers.add(follower);
   return () => followers.delete(follower);
@@ -62,7 +63,7 @@ export function setLive(on) {
 }
 
 const EVERYTHING = "";
-// What is listened to: everything, the task of this id, or null for nothing.
+// What the socket follows: everything, one task by its id, or null for nothing.
 const scope = computed(() => {
   if (!isIn()) return null;
   if (!ownProcessors()) return EVERYTHING;
@@ -70,7 +71,7 @@ const scope = computed(() => {
   return page === "tasks" && id ? id : null;
 });
 
-// Ends what was listened to, and begins with `next`.
+// Closes the socket and opens one for `next`.
 function listen(next) {
   clearTimeout(retrying);
   const earlier = socket;
@@ -99,9 +100,9 @@ function connect(task) {
       greet(event.id);
       return;
     }
-    // The last words at a stop carry the place of an event that has been told.
+    // The last frame before a shutdown has the id of an event that was already sent.
     if (event.type === "EVENTS_MISSED") dropped += event.data.to - event.data.from + 1;
-    // A live line is in no journal, and has the place of what was told before it.
+    // A live line is not in the journal; it has the id of the event before it.
     else if (event.id > position || event.type === "SYSTEM_LOG" || event.type === "TASK_LIVE_LINE") waiting.push(brief(event));
     position = Math.max(position, event.id);
     if (waiting.length > HELD) dropped += waiting.splice(0, waiting.length - HELD).length;
@@ -116,8 +117,8 @@ function lose(own, task) {
   patience = Math.min(patience * 2, 5000);
 }
 
-// The first frame says how far the journal is. If that is less far than what was heard, an older database has been
-// restored: its next events count, and what was shown does not.
+// The first frame has the id of the newest event. If that is below the last event received, an older database was
+// restored: everything shown is outdated.
 function greet(newest) {
   patience = PATIENCE;
   if (position !== null && newest < position) {
@@ -132,12 +133,12 @@ function greet(newest) {
   look();
 }
 
-// What is held of an event while updates are paused is bounded in number, so its texts are cut.
+// Truncates the texts of an event, because thousands of events may be held while updates are paused.
 function brief(event) {
   const { line, ansi, content, error } = event.data;
   if (!isLong(line) && !isLong(ansi) && !isLong(content) && !isLong(error)) return event;
   const data = { ...event.data };
-  // Colours that are cut in the middle would be none.
+  // A truncated colour sequence would be invalid.
   if (isLong(ansi)) delete data.ansi;
   for (const name of ["line", "content", "error"]) if (isLong(data[name])) data[name] = data[name].slice(0, TEXT);
   return { ...event, data, message: event.message.slice(0, TEXT) };
@@ -145,8 +146,7 @@ function brief(event) {
 
 const isLong = (text) => text?.length > TEXT;
 
-// A service that hangs does not close its socket. It is left, and another one is opened; the events that came in
-// time are not asked for again.
+// Abandons the socket of a service that hangs, because it would not close it, and reconnects after the last event.
 function leave() {
   const silent = socket;
   if (connection.value !== "live" || silent === null) return;
@@ -155,13 +155,13 @@ function leave() {
   lose(silent, scope.value);
 }
 
-// A page is not told why its socket was closed. If the token counts no more, the session says so and ends.
+// A browser does not say why a socket was closed. Asks for the session first: it ends if the token is invalid.
 async function connectAgain(closed, task) {
   await renew().catch(() => {});
   if (socket === closed) connect(task);
 }
 
-// What was seen with one token is not shown to the next.
+// Clears everything, so that the next token does not see what the last one saw.
 function forget() {
   waiting = [];
   dropped = 0;
@@ -201,7 +201,7 @@ let looked = 0;
 let took = 0;
 let again = null;
 
-// Asks for the counts now, or as soon as the last look is long enough ago.
+// Requests the counts now, or as soon as the last request is long enough ago.
 export async function look() {
   const wait = looked + Math.max(LOOK, Math.min(10 * took, 10 * LOOK)) - Date.now();
   if (isLooking || wait > 0) {
@@ -229,7 +229,7 @@ async function ownOverview() {
   return { tasks: { PENDING: sum("pending"), PROCESSING: sum("running") }, queue, pause: queue.paused ? {} : null };
 }
 
-// Asks who looks, until the service says it.
+// Requests the session until the service answers.
 async function enter() {
   try {
     await renew();
@@ -249,6 +249,6 @@ export function start() {
   setInterval(deliver, STEP);
   changes.subscribe((count) => { if (count > 0) look(); });
   setInterval(() => { if (isWatching() && ownProcessors()) changes.value += 1; }, POLL);
-  // A pause may end by its time alone, and schedules go on while nothing happens.
+  // A pause may end and a schedule may advance without an event.
   setInterval(() => { if (isWatching()) look(); }, 10_000);
 }

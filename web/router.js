@@ -1,4 +1,4 @@
-// Where in the dashboard one is: the address after #, so that no proxy has to know its pages.
+// The current page: the part of the address after #, so that no proxy has to know the pages.
 import { signal } from "./html.js";
 
 function read() {
@@ -20,13 +20,13 @@ export function go(hash) {
   location.hash = hash;
 }
 
-// Changes the address without a step in the browser's history.
+// Changes the address without a new entry in the browser's history.
 export function replace(hash) {
   history.replaceState(null, "", hash);
   route.value = read();
 }
 
-// #/tasks with these filters; empty ones are left out.
+// Returns #/tasks with these filters, without the empty ones.
 export function tasksHash(filters) {
   const query = new URLSearchParams(Object.entries(filters).filter(([, value]) => value));
   return query.size === 0 ? "#/tasks" : `#/tasks?${query}`;

@@ -1,18 +1,18 @@
-// Who looks, and what they may do. The service decides; this is for saying so before it has to refuse.
+// The session: the token and its permissions. The service decides; the page only disables what it would refuse.
 import { signal } from "./html.js";
 
 const ROLES = ["read", "submit", "operate", "admin"];
 
-// null until it is known; OUT while the service asks for a token; else what GET /api/v1/session says.
+// null until it is known; OUT while a login is required; else the body of GET /api/v1/session.
 export const session = signal(null);
 export const OUT = "out";
 
 export const isIn = () => session.value !== null && session.value !== OUT;
 
-// The processors that the token is for; null stands for all.
+// The processors that the token is limited to; null: all.
 export const ownProcessors = () => (isIn() ? session.value.processors : null);
 
-// Why this may not be done, as a sentence; null if it may. `whole`: it is about more than some processors.
+// Returns why an action is refused, as a sentence, or null. `whole`: it concerns all processors.
 export function refusal(role, whole = false) {
   const who = session.value;
   if (!isIn() || !who.auth) return null;
@@ -21,7 +21,7 @@ export function refusal(role, whole = false) {
   return null;
 }
 
-// What a button is given, so that it is off, and says why, where its order would be refused.
+// Returns the attributes of a button: disabled, with the reason, if its action would be refused.
 export function gate(role, whole = false) {
   const why = refusal(role, whole);
   return why === null ? {} : { disabled: true, title: why };

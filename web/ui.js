@@ -1,10 +1,10 @@
-// Small parts that the pages share.
+// UI parts that the pages share: messages, dialogs, status labels, and hooks that load data.
 import { html, signal, useEffect, useLayoutEffect, useRef, useState } from "./html.js";
 import { ago, dateTime } from "./format.js";
 import { liveOn, overview } from "./live.js";
 import { refusal, session } from "./session.js";
 
-// --- Words to the person, spoken by screen readers too -------------------------------------------------
+// --- Messages, which screen readers announce -------------------------------------------------
 
 const words = signal(null);
 let silence = null;
@@ -15,7 +15,7 @@ export function say(text, kind = "good") {
   silence = setTimeout(() => { words.value = null; }, kind === "bad" ? 12_000 : 6000);
 }
 
-// Does what a button promises, and says how it went.
+// Runs an action and shows a message with its result. Returns whether it succeeded.
 export async function attempt(work, done) {
   try {
     const answer = await work();
@@ -35,22 +35,22 @@ export function Words() {
   </div>`;
 }
 
-// --- Questions -------------------------------------------------------------------------------------------
+// --- Dialogs -------------------------------------------------------------------------------------------
 
 const question = signal(null);
 
-// Asks in a dialog; answers what was filled in by the names of `fields`, or null if it was not confirmed. With
-// `word`, that word has to be typed first.
+// Opens a dialog. Resolves to the values of `fields` by name, or to null if it was cancelled. With `word`, the user
+// must type that word to confirm.
 export function ask({ title, text, confirm, word = null, danger = false, fields = [] }) {
   return new Promise((resolve) => {
     question.value = { title, text, confirm, word, danger, fields, resolve };
   });
 }
 
-// Asks for how long and why something is to be paused; answers what the service is sent, or null.
+// Asks until when and why to pause. Resolves to the request body, or to null if it was cancelled.
 export async function askPause(title, text) {
   const given = await ask({ title, text, confirm: "Pause", fields: [
-    { name: "until", label: "Until", hint: "empty: until resumed", type: "datetime-local" }, { name: "reason", label: "Reason" }] });
+    { name: "until", label: "Until", hint: "leave empty to pause until resumed", type: "datetime-local" }, { name: "reason", label: "Reason" }] });
   return given && pauseTerms(given);
 }
 
@@ -66,7 +66,7 @@ export function Question() {
     setTyped("");
     if (now && !dialog.current.open) dialog.current.showModal();
   }, [now]);
-  // Where the login takes the page's place, nothing was confirmed.
+  // When the login page replaces this one, the dialog counts as cancelled.
   useEffect(() => () => {
     question.peek()?.resolve(null);
     question.value = null;
@@ -92,12 +92,12 @@ export function Question() {
   </dialog>`;
 }
 
-// --- Small things ------------------------------------------------------------------------------------
+// --- Small components ------------------------------------------------------------------------------------
 
 export const Status = ({ task }) => html`<span class=${`status ${task.status.toLowerCase()}`}>${task.status}</span>${
   task.failure && task.failure !== "error" ? html`<span class="failure">${task.failure}</span>` : null}`;
 
-// How long ago, with the moment itself on hover and for screen readers.
+// The age of a timestamp, with the timestamp itself on hover and for screen readers.
 export function Ago({ time }) {
   const [, tick] = useState(0);
   useEffect(() => {
@@ -114,9 +114,9 @@ export function Copy({ text, what }) {
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(text);
-      say(`${what} is copied.`);
+      say(`${what} copied.`);
     } catch {
-      say("The browser did not allow to copy.", "bad");
+      say("The browser blocked access to the clipboard.", "bad");
     }
   };
   return html`<button type="button" onClick=${copy}>Copy<span class="unseen"> ${what.toLowerCase()}</span></button>`;
@@ -133,10 +133,11 @@ export const Failed = ({ error, again }) => html`<p class="problem" role="alert"
 
 export const Empty = ({ children }) => html`<p class="empty">${children}</p>`;
 
-// Looks anew when `trigger` changes, one look at a time, and keeps what it had meanwhile.
+// Loads a value, and loads it again when `trigger` changes. Only one request runs at a time, and the old value stays
+// until the next arrives.
 //
-// What is looked for is named by `address`. With another one a look that is under way is given up; `isOld` is
-// true for as long as `value` is still that of the address before.
+// `address` names what is loaded. When it changes, the running request is aborted; `isOld` is true while `value`
+// still belongs to the earlier address.
 export function useLoaded(load, trigger, address = "") {
   const [state, setState] = useState({ value: null, of: null, error: null, failed: null });
   const run = useRef({ request: null, isWanted: false });
@@ -169,7 +170,7 @@ export function useLoaded(load, trigger, address = "") {
   return { value, isOld: value !== null && of !== address, error: failed === address ? error : null, look };
 }
 
-// The same at most once a second, for what changes with every event.
+// Returns `value`, but changes at most once in `least` milliseconds.
 export function useThrottled(value, least = 1000) {
   const [shown, setShown] = useState(value);
   const last = useRef(0);
@@ -182,13 +183,14 @@ export function useThrottled(value, least = 1000) {
   return shown;
 }
 
-// Since when something is paused, by whom, until when and why; each as far as it is known.
+// Describes a pause: since when, by whom, until when and why, as far as these are known.
 export function pauseWords({ since, by, until, reason }) {
   return [since && `since ${dateTime(since)}`, by && `by ${by}`, until && `until ${dateTime(until)}`, reason && `– ${reason}`]
     .filter(Boolean).join(" ");
 }
 
-// Grows every `period` milliseconds while somebody looks, for what changes without an event.
+// Returns a number that grows every `period` milliseconds while the page is visible, for data that changes without
+// events.
 export function useTick(period) {
   const [tick, setTick] = useState(0);
   useEffect(() => {
@@ -198,7 +200,7 @@ export function useTick(period) {
   return tick;
 }
 
-// What holds the queue, on every page for as long as it does.
+// The banner on every page while the queue is paused.
 export function PauseBanner() {
   const pause = overview.value?.pause;
   if (!pause) return null;
@@ -206,16 +208,16 @@ export function PauseBanner() {
   const words = pauseWords({ ...pause, reason: isStop ? null : pause.reason });
   return html`<div class=${isStop ? "banner stop" : "banner"} role="region" aria-label="Queue is paused">
     <strong>${isStop ? "Emergency stop" : "The queue is paused"}</strong>
-    <span dir="auto">${words}${words && ". "}${isStop ? "Nothing starts until it is resumed." : "Running tasks go on."}</span>
+    <span dir="auto">${words}${words && ". "}${isStop ? "Nothing starts until the queue is resumed." : "Running tasks continue."}</span>
     <a href="#/queue">Queue</a>
   </div>`;
 }
 
-// Why what stands here cannot be done with this token, if it cannot.
+// Explains why the actions of a page are disabled for this token. Empty if none is.
 export function Why({ role, whole = false }) {
   const why = refusal(role, whole);
   if (why === null) return null;
   const words = refusal(role) === null ? why
-    : `The token ${session.value.name} has the role ${session.value.role}; what cannot be pressed here needs a higher one.`;
+    : `The token ${session.value.name} has the role ${session.value.role}. The disabled actions need a higher role.`;
   return html`<p class="why">${words}</p>`;
 }

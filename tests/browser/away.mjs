@@ -19,7 +19,7 @@ visit(async (page) => {
   const answered = page.waitForResponse((answer) => new URL(answer.url()).pathname === "/api/v1/tasks");
   await open(page, "tasks");
   await answered;
-  await page.getByText("No task here.").waitFor();
+  await page.getByText("No tasks found.").waitFor();
   const id = await submit({ content: "between" });
   greet();
   await seen(page, "between");
@@ -39,7 +39,7 @@ visit(async (page) => {
   const hangs = new Promise((resolve) => { release = resolve; });
   await page.route(/api\/v1\//, async (route) => { await hangs; await route.continue().catch(() => {}); });
   socket.send(JSON.stringify({ ...event, id: 12, data: { task_id: id, content: "one more" } }));
-  await page.getByRole("alert").getByText("The service does not answer.").first().waitFor();
+  await page.getByRole("alert").getByText("The service did not answer in time.").first().waitFor();
   await page.locator(".live.is-away").waitFor();
   release();
   await page.locator(".live.is-live").waitFor();

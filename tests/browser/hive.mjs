@@ -7,7 +7,7 @@ visit(async (page) => {
   await open(page, "hive");
   await seen(page, "connected");
   await until("two nodes", async () => (await rows(page).count()) === 2);
-  await all(page, "open");
+  await all(page, "active");
   for (const theme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme: theme });
     await look(page, `hive-on-${theme}`);
@@ -22,7 +22,7 @@ visit(async (page) => {
   await other("pause");
   await until("one node paused", async () => (await rows(page).getByText("paused", { exact: true }).count()) === 1);
   await other("resume");
-  await all(page, "open");
+  await all(page, "active");
 
   await button(page, "Pause all nodes…").click();
   await page.locator("dialog[open]").getByLabel("Reason").fill("new disks");
@@ -30,23 +30,23 @@ visit(async (page) => {
   await page.locator(".banner").getByText("new disks").waitFor();
   await all(page, "paused");
   await button(page, "Resume all nodes").click();
-  await all(page, "open");
+  await all(page, "active");
 
   // A processor of theirs alone, and an order that is wrong.
   await page.getByRole("textbox", { name: "Processor" }).fill("echo");
   await page.getByLabel("Until").fill("2000-01-01T00:00");
-  await button(page, "Tell").click();
+  await button(page, "Send").click();
   await told(page, /`until` should be a time in the future/);
   await page.getByLabel("Until").fill("");
-  await button(page, "Tell").click();
-  await told(page, "Told to the Hive; 2 listen.");
+  await button(page, "Send").click();
+  await told(page, /\b2\b/);
   await open(page, "processors");
   await rows(page).filter({ hasText: "echo" }).getByText("paused").waitFor();
   await open(page, "hive");
-  await page.getByRole("combobox", { name: "Order" }).selectOption("status");
+  await page.getByRole("combobox", { name: "Command" }).selectOption("status");
   same(await page.getByRole("textbox", { name: "Processor" }).count(), 0, "a processor to report:");
-  await button(page, "Tell").click();
-  await told(page, "Told to the Hive; 2 listen.");
+  await button(page, "Send").click();
+  await told(page, /\b2\b/);
 
   await button(page, "Emergency stop of all nodes…").click();
   await page.locator("dialog[open] input").fill("STOP");

@@ -37,7 +37,7 @@ visit(async (page) => {
   await page.locator(".problem").waitFor();
   await unharmed(page);
   await open(page, encodeURIComponent(EVIL));
-  await seen(page, "No such page");
+  await seen(page, "Page not found");
   await open(page, "schedules");
   await seen(page, "<b>copy</b>");
   await unharmed(page);

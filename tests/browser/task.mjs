@@ -14,7 +14,7 @@ visit(async (page) => {
   // Every field of the form arrives.
   await submitByForm(page, "by the form", "echo");
   await page.getByLabel("Priority").fill("7");
-  await page.getByLabel("Attempts at most").fill("3");
+  await page.getByLabel("Max attempts").fill("3");
   await page.getByLabel("Timeout").fill("12.5");
   await page.getByLabel("Delay").fill("0");
   await page.getByLabel("Tags").fill("one, two");
@@ -28,15 +28,15 @@ visit(async (page) => {
     [7, 3, 12.5, ["one", "two"], "s1", "k", "u"]);
   await page.locator("section[aria-labelledby=result]").getByText("Processed: by the form").waitFor();
   for (const step of ["Created", "Attempt 1 started", "Completed"]) await page.locator(".timeline").getByText(step).waitFor();
-  await page.locator(".timeline").getByText(/ran /).waitFor();
+  await page.locator(".timeline").getByText(/ran for /).waitFor();
 
   // What the service refuses is said, and nothing is lost of what was typed.
   await submitByForm(page, "refused", "echo");
-  await page.getByLabel("After").fill("nonsense");
+  await page.getByLabel("Run after").fill("nonsense");
   await button(page, "Submit task").click();
   await page.locator(".words .bad").getByText(/after/).waitFor();
   same(await page.getByLabel("Content").inputValue(), "refused");
-  await page.getByLabel("After").fill("");
+  await page.getByLabel("Run after").fill("");
   await button(page.locator(".words"), "Dismiss message").click();
 
   // Live: the log, the progress and the end come without a reload.
@@ -80,12 +80,12 @@ visit(async (page) => {
   await button(content, "Pretty JSON").click();
   await until("the text as it came", async () => (await content.locator("pre").textContent()) === text);
   await button(content, /^Copy/).click();
-  await told(page, "Content is copied.");
+  await told(page, "Content copied.");
   same(await page.evaluate(() => navigator.clipboard.readText()), text);
   await button(page.locator("section[aria-labelledby=log]"), /^Copy/).click();
-  await told(page, "Log is copied.");
+  await told(page, "Log copied.");
   await button(page.locator("h1"), /^Copy/).click();
-  await told(page, "Id is copied.");
+  await told(page, "ID copied.");
   await page.getByLabel("Follow").uncheck();
 
   // Run again, and again with changes.

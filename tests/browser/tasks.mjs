@@ -62,7 +62,7 @@ visit(async (page) => {
   await button(page, "Retry selected").click();
   await seen(page, "2 tasks of 3 selected are failed.");
   await confirm(page, "Retry 2");
-  await told(page, "2 of 2 tasks wait again.");
+  await told(page, "2 of 2 tasks requeued.");
   for (const id of [failed[0], failed[1]]) await until("it ran again", async () => (await task(id)).attempt > 2 && finished(id));
   const held = [await submit({ content: "held", processor: "gate" }), await submit({ content: "held too", processor: "gate" })];
   for (const id of held) await atGate(id);
@@ -87,7 +87,7 @@ visit(async (page) => {
   await count(page, 4);
   await button(page, "Retry all").click();
   await confirm(page, "Retry 4");
-  await told(page, "4 of 4 tasks wait again.");
+  await told(page, "4 of 4 tasks");
   for (const id of failed) await finished(id);
   await button(page, "Delete all").click();
   await confirm(page, "Delete 4");

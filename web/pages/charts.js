@@ -1,10 +1,10 @@
-// Throughput, waiting time and running time over the last minutes, hour or day.
+// Charts of throughput, queue time and run time over the last minutes, hour or day.
 import { html, useEffect, useRef, useState } from "../html.js";
 import { get } from "../api.js";
 import { clock, dateTime, duration, number } from "../format.js";
 import { Failed, useLoaded, useTick } from "../ui.js";
 
-// How often each window is asked for, in milliseconds; its steps are no shorter.
+// The windows, with the milliseconds between two requests. A step of a window is no shorter.
 const WINDOWS = [["5m", "5 minutes", 5000], ["1h", "hour", 20_000], ["1d", "day", 60_000]];
 const HEIGHT = 170;
 
@@ -14,7 +14,7 @@ const times = (kind) => ["p50", "p95", "max"].map((name) => ({
 }));
 const CHARTS = [
   { title: "Tasks", series: ["created", "completed", "failed", "retried"].map(counts), words: (value) => number(value) },
-  { title: "Waiting time", series: times("wait_seconds"), words: duration },
+  { title: "Queue time", series: times("wait_seconds"), words: duration },
   { title: "Run time", series: times("run_seconds"), words: duration },
 ];
 
@@ -30,7 +30,7 @@ export function Charts() {
   </section>`;
 }
 
-// Grows when the system changes between dark and light, or the person does.
+// Returns a number that grows when the theme changes, by the system or by the user.
 function useTheme() {
   const [count, setCount] = useState(0);
   useEffect(() => {
@@ -82,17 +82,17 @@ function Chart({ title, series, words, answer }) {
       <b>${shown && of(shown) !== null ? words(of(shown)) : "–"}</b></li>`)}</ul></figure>`;
 }
 
-// What the curves say, for those who cannot see them.
+// Describes the curves for screen readers.
 function summary(title, series, words, answer) {
   if (!answer) return `${title}: loading`;
   const most = series.map(({ name, of }) => {
     const values = answer.points.map(of).filter((value) => value !== null);
-    return `${name} at most ${values.length === 0 ? "nothing" : words(Math.max(...values))}`;
+    return `${name} at most ${values.length === 0 ? "–" : words(Math.max(...values))}`;
   });
   return `${title} in the last ${WINDOWS.find(([window]) => window === answer.window)[1]}, in steps of ${duration(answer.step_seconds)}: ${most.join(", ")}`;
 }
 
-// The colours are those of the legend, so that they follow the theme.
+// Returns the options of uPlot. The colours come from the legend, so they follow the theme.
 function looks(box, legend, series, words, setAt) {
   const text = getComputedStyle(box).color;
   const line = getComputedStyle(box).borderTopColor;
@@ -108,14 +108,14 @@ function looks(box, legend, series, words, setAt) {
     series: [{}, ...series.map((_, index) => ({
       stroke: getComputedStyle(legend.children[index].querySelector("i")).color,
       width: 2,
-      // A step between two without any has no line to it.
+      // A step whose neighbours are empty has no line, so its point is drawn.
       points: { show: words === duration, size: 4 },
     }))],
     hooks: { setCursor: [(chart) => setAt(chart.cursor.idx ?? null)] },
   };
 }
 
-// There are no halves of a task.
+// Leaves out fractions on an axis that counts tasks.
 function onAxis(value, words) {
   if (value === 0) return "0";
   return words === duration || Number.isInteger(value) ? words(value) : "";

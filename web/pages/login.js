@@ -1,4 +1,4 @@
-// The way in, where the service asks for a token. The address stays, so that one arrives where one wanted to.
+// The login page. The address stays, so that the requested page opens after the login.
 import { html, useEffect, useRef, useState } from "../html.js";
 import { login } from "../api.js";
 import { Failed } from "../ui.js";
@@ -21,10 +21,10 @@ export function Login() {
   };
   return html`<div class="login-page"><h1>Log in</h1>
     <form class="login" onSubmit=${enter}>
-      <p>This service asks for a token.</p>
+      <p>This service requires authentication.</p>
       <label>Token <input ref=${field} name="token" type="password" required autocomplete="current-password" spellcheck=${false}/></label>
       ${error && html`<${Failed} error=${error}/>`}
       <div class="buttons"><button type="submit" class="main" disabled=${isBusy}>Log in</button></div>
-      <p class="total"><code>venom token create NAME</code> makes one on the service's machine. It is kept in a cookie that no script can read.</p>
+      <p class="total">Create a token with <code>venom token create NAME</code> on the service's machine. The browser keeps it in a cookie that no script can read.</p>
     </form></div>`;
 }

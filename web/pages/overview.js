@@ -1,4 +1,4 @@
-// Everything at a glance: counts, what runs, what failed last, events as they come.
+// The overview: counts, charts, running tasks, recent failures and live events.
 import { html } from "../html.js";
 import { listTasks } from "../api.js";
 import { changes, overview, recent } from "../live.js";
@@ -8,9 +8,9 @@ import { Empty, Failed, useLoaded, useThrottled } from "../ui.js";
 import { Charts } from "./charts.js";
 import { Table } from "./tasks.js";
 
-const STATUSES = [["PENDING", "Waiting"], ["PROCESSING", "Running"], ["COMPLETED", "Completed"], ["FAILED", "Failed"]];
+const STATUSES = [["PENDING", "Pending"], ["PROCESSING", "Running"], ["COMPLETED", "Completed"], ["FAILED", "Failed"]];
 const FEW = 5;
-// Events in the list; the rest is in `venom watch`.
+// Events to show; `venom watch` shows all.
 const EVENTS = 50;
 
 export function Overview() {
@@ -20,13 +20,13 @@ export function Overview() {
   return html`<h1 class="unseen">Overview</h1>
     <ul class="counters">${known.map(([status, name]) => html`<li key=${status}><a class=${status.toLowerCase()} href=${`#/tasks?status=${status}`}>
       <span class="count">${counts ? number(counts[status]) : "…"}</span> <span>${name}</span></a></li>`)}</ul>
-    ${own ? html`<p class="why">The token is for ${own.join(", ")} alone. Charts and events are about all tasks, and are not shown to it.</p>` : html`<${Charts}/>`}
-    <${Few} title="Running" status="PROCESSING" none="Nothing runs."/>
-    <${Few} title="Failed last" status="FAILED" none="No task has failed."/>
+    ${own ? html`<p class="why">This token is restricted to ${own.join(", ")}. Charts and events cover all tasks, so they are hidden.</p>` : html`<${Charts}/>`}
+    <${Few} title="Running" status="PROCESSING" none="No running tasks."/>
+    <${Few} title="Recent failures" status="FAILED" none="No failed tasks."/>
     ${!own && html`<${Events}/>`}`;
 }
 
-// The newest of all processors, or of those that the token is for.
+// Returns the newest tasks of all processors, or of those that the token is limited to.
 async function newest(query) {
   const own = ownProcessors() ?? [null];
   const found = await Promise.all(own.map((processor) => listTasks({ ...query, processor, limit: FEW })));
@@ -44,8 +44,8 @@ function Few({ title, status, none }) {
 function Events() {
   const events = recent.value.slice(0, EVENTS);
   return html`<section aria-label="Events"><h2>Events</h2>
-    ${events.length === 0 ? html`<${Empty}>Events are shown here as they happen.</${Empty}>`
-      : html`<div class="scroll events" tabindex="0" role="region" aria-label="Latest events"><table><thead><tr><th scope="col">Time</th><th scope="col">Event</th><th scope="col">Task</th><th scope="col">What</th></tr></thead>
+    ${events.length === 0 ? html`<${Empty}>No events yet. Events appear here as they happen.</${Empty}>`
+      : html`<div class="scroll events" tabindex="0" role="region" aria-label="Latest events"><table><thead><tr><th scope="col">Time</th><th scope="col">Event</th><th scope="col">Task</th><th scope="col">Details</th></tr></thead>
       <tbody>${events.map((event) => html`<tr key=${event.id}>
         <td><time datetime=${event.timestamp} title=${dateTime(event.timestamp)}>${clock(event.timestamp)}</time></td><td class="type">${event.type}</td>
         <td>${event.data.task_id && html`<a class="id" href=${`#/tasks/${event.data.task_id}`}>…${event.data.task_id.slice(-8)}</a>`}</td>

@@ -1,4 +1,4 @@
-// What is submitted by the clock.
+// The schedules: tasks that the service submits at set times.
 import { html } from "../html.js";
 import { get } from "../api.js";
 import { changes } from "../live.js";
@@ -9,10 +9,10 @@ export function Schedules() {
   const { value, error, look } = useLoaded(() => get("schedules"), [useThrottled(changes.value, 5000)]);
   return html`<h1>Schedules</h1>
     ${error && html`<${Failed} error=${error} again=${look}/>`}
-    ${value?.length === 0 && html`<${Empty}>No schedule is set. A table <code>[schedules.NAME]</code> in <code>venom.toml</code> makes one.</${Empty}>`}
+    ${value?.length === 0 && html`<${Empty}>No schedules. To add one, write a table <code>[schedules.NAME]</code> in <code>venom.toml</code>.</${Empty}>`}
     ${value?.length > 0 && html`<div class="scroll" tabindex="0" role="region" aria-label="Schedules"><table>
-      <thead><tr><th scope="col">Name</th><th scope="col">When</th><th scope="col">Processor</th><th scope="col">Content</th>
-        <th scope="col">Next</th><th scope="col">Last due</th><th scope="col">Last task</th></tr></thead>
+      <thead><tr><th scope="col">Name</th><th scope="col">Schedule</th><th scope="col">Processor</th><th scope="col">Content</th>
+        <th scope="col">Next run</th><th scope="col">Last run</th><th scope="col">Last task</th></tr></thead>
       <tbody>${value.map((it) => html`<tr key=${it.name} data-row tabindex="-1">
         <th scope="row">${it.name}${!it.enabled && html` <span class="failure">off</span>`}</th>
         <td><code>${it.cron ?? `every ${typeof it.every === "number" ? duration(it.every) : it.every}`}</code> ${it.timezone}</td>

@@ -1,4 +1,4 @@
-// What the database takes, how far back it goes, what is kept for how long, and the way in and out of it.
+// The storage page: size and age of the database, retention, export and import.
 import { html, useState } from "../html.js";
 import { call, get } from "../api.js";
 import { changes } from "../live.js";
@@ -6,7 +6,7 @@ import { bytes, dateTime, duration, number, plural } from "../format.js";
 import { gate, refusal } from "../session.js";
 import { Ago, Failed, TaskLink, Why, useLoaded, useThrottled } from "../ui.js";
 
-const kept = (seconds) => (seconds === null ? "for ever" : duration(seconds));
+const kept = (seconds) => (seconds === null ? "unlimited" : duration(seconds));
 
 export function Storage() {
   const { value, error, look } = useLoaded(() => get("storage"), [useThrottled(changes.value, 5000)]);
@@ -14,17 +14,17 @@ export function Storage() {
     ${error && html`<${Failed} error=${error} again=${look}/>`}
     ${value && html`<dl class="facts">
       <div><dt>Database</dt><dd>${bytes(value.database_bytes)}</dd></div>
-      <div><dt>Free in it</dt><dd>${bytes(value.free_bytes)}</dd></div>
+      <div><dt>Free space in it</dt><dd>${bytes(value.free_bytes)}</dd></div>
       <div><dt>Write-ahead log</dt><dd>${bytes(value.wal_bytes)}</dd></div>
       <div><dt>Oldest task</dt><dd>${value.oldest_task ? html`<${TaskLink} id=${value.oldest_task.id}>…${value.oldest_task.id.slice(-8)}</${TaskLink}>
         <div class="total" title=${dateTime(value.oldest_task.created_at)}><${Ago} time=${value.oldest_task.created_at}/></div>` : "none"}</dd></div>
-      <div><dt>COMPLETED is kept</dt><dd>${kept(value.retention_completed)}</dd></div>
-      <div><dt>FAILED is kept</dt><dd>${kept(value.retention_failed)}</dd></div>
+      <div><dt>COMPLETED tasks kept for</dt><dd>${kept(value.retention_completed)}</dd></div>
+      <div><dt>FAILED tasks kept for</dt><dd>${kept(value.retention_failed)}</dd></div>
     </dl>
-    <p>The settings <code>retention_completed</code> and <code>retention_failed</code> say how long finished tasks are kept.</p>`}
+    <p>Change how long finished tasks are kept with the settings <code>retention_completed</code> and <code>retention_failed</code>.</p>`}
     <${Why} role="admin" whole/>
     <section aria-labelledby="export"><h2 id="export">Export</h2>
-      <p>All tasks in one file, as the <code>state_dump.json</code> of every version has them.</p>
+      <p>Downloads all tasks as one file in the format of <code>state_dump.json</code>.</p>
       ${refusal("admin", true) === null ? html`<a class="button" href="api/v1/export" download="state_dump.json">Download state_dump.json</a>`
         : html`<button type="button" ...${gate("admin", true)}>Download state_dump.json</button>`}</section>
     <${Import} done=${look}/>`;
@@ -45,7 +45,7 @@ function Import({ done }) {
     }
   };
   return html`<section aria-labelledby="import"><h2 id="import">Import</h2>
-    <p>The file is read and checked whole before its first task is taken in. What was running in it waits again.</p>
+    <p>The whole file is checked before any task is imported. Tasks that were running become pending.</p>
     <form class="import" onSubmit=${bring}>
       <label>File <input type="file" name="file" accept=".json,application/json" required/></label>
       <label><input type="checkbox" name="replace"/> Replace tasks that have the same id</label>
@@ -56,7 +56,7 @@ function Import({ done }) {
 }
 
 function Report({ imported, unchanged, replaced, conflict_count: left, conflicts }) {
-  return html`<div role="status"><p>${plural(imported, "task")} imported, ${number(unchanged)} were there already, ${number(replaced)} replaced.</p>
-    ${left > 0 && html`<p>${plural(left, "task")} left out, because another one has the id or the unique key:</p>
+  return html`<div role="status"><p>${plural(imported, "task")} imported, ${number(unchanged)} already present, ${number(replaced)} replaced.</p>
+    ${left > 0 && html`<p>${plural(left, "task")} skipped, because another task has the same ID or unique key:</p>
       <ul>${conflicts.slice(0, 20).map((id) => html`<li key=${id}><${TaskLink} id=${id}/></li>`)}</ul>`}</div>`;
 }

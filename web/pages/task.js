@@ -1,4 +1,4 @@
-// One task: what it is, its timeline, its log as it grows, its texts, and what can be done with it.
+// The page of one task: status, actions, timeline, details, live log and texts.
 import { html, useEffect, useRef, useState } from "../html.js";
 import { task as api } from "../api.js";
 import { colored } from "../ansi.js";
@@ -9,14 +9,14 @@ import { gate } from "../session.js";
 import { Ago, Copy, Failed, Progress, Status, TaskLink, Why, ask, attempt, useLoaded, useThrottled } from "../ui.js";
 import { prefill } from "./submit.js";
 
-// Log lines asked for at a time, and those that are shown.
+// Log lines to request at once, and log lines to show.
 const LINES = 1000;
 const SHOWN = 2000;
-// Events after which the task itself is as it was.
+// Events that change only the log, not the task.
 const LINES_ALONE = new Set(["TASK_LOG", "TASK_OUTPUT", "TASK_LIVE_LINE"]);
-// Whether an event takes the place of the line that is being printed.
+// Returns whether an event ends the live line.
 const endsLive = ({ type, data }) => data.replaces === true || !LINES_ALONE.has(type) && type !== "TASK_PROGRESS";
-// Of longer texts the beginning is shown first.
+// Characters of a text to show at first.
 const TEXT_LIMIT = 20_000;
 
 export function TaskPage({ id }) {
@@ -26,7 +26,7 @@ export function TaskPage({ id }) {
   if (error && !task) return html`<h1>Task</h1><${Failed} error=${error} again=${look}/><p><a href="#/tasks">All tasks</a></p>`;
   if (!task) return html`<h1>Task</h1><p class="empty">Loading…</p>`;
   return html`
-    <h1>Task <span class="id">${task.id}</span> <${Copy} text=${task.id} what="Id"/></h1>
+    <h1>Task <span class="id">${task.id}</span> <${Copy} text=${task.id} what="ID"/></h1>
     ${error && html`<${Failed} error=${error} again=${look}/>`}
     <div class="state"><${Status} task=${task}/> <${Progress} value=${task.status === "PROCESSING" ? task.progress : null}/>
       <${Actions} task=${task} look=${look}/></div>
@@ -45,8 +45,8 @@ export function TaskPage({ id }) {
       <${Text} text=${JSON.stringify(task.context_history)} what="Context"/></section>`}`;
 }
 
-// The task's journal: the last lines that are stored and all its steps, then what comes. `changed` is called when more than
-// the log has changed.
+// Loads the last log lines and all steps of the task, then follows its events. Calls `changed` when more than the log
+// has changed.
 function useLog(id, changed) {
   const [log, setLog] = useState({ lines: [], steps: [], output: "", live: null, last: 0, isWhole: false, isCut: false, error: null });
   const run = useRef({ last: null, isBusy: false, isWanted: false });
@@ -117,14 +117,14 @@ function Actions({ task, look }) {
   const again = () => attempt(async () => {
     const { task_id: id } = await api.submit(copyOf(task));
     go(`#/tasks/${id}`);
-  }, "Submitted again, as a new task.");
+  }, "Submitted again as a new task.");
   const remove = async () => {
-    const text = "The task and its log are deleted for good.";
+    const text = "This deletes the task and its log permanently.";
     if (!await ask({ title: "Delete this task?", text, confirm: "Delete", danger: true })) return;
-    if (await attempt(() => api.delete(task.id), "The task is deleted.")) go("#/tasks");
+    if (await attempt(() => api.delete(task.id), "Task deleted.")) go("#/tasks");
   };
   const abort = async () => {
-    const text = "It is stopped and becomes FAILED.";
+    const text = "The task stops and becomes FAILED (aborted).";
     if (await ask({ title: "Abort this task?", text, confirm: "Abort", danger: true })) act(() => api.abort(task.id));
   };
   return html`<div class="buttons" role="group" aria-label="Actions">
@@ -136,8 +136,8 @@ function Actions({ task, look }) {
   </div><${Why} role=${isFinal ? "admin" : "operate"}/>`;
 }
 
-// What a new task needs to be like this one, also the fields that the service only keeps. Its time has passed, and
-// its unique key is its own.
+// Returns the request for a copy of this task, including the fields that the service only keeps. `run_at` and the
+// unique key are left out.
 function copyOf(task) {
   const { request } = task.context_history;
   const { content, processor, priority, max_attempts, tags, session_id, timeout, concurrency_key } = task;
@@ -149,20 +149,20 @@ const isObject = (value) => typeof value === "object" && value !== null && !Arra
 
 function Explain({ id }) {
   const { value, error } = useLoaded(() => api.explain(id), [id, useThrottled(changes.value, 2000)]);
-  return html`<section aria-labelledby="why"><h2 id="why">Why does it wait?</h2>
+  return html`<section aria-labelledby="why"><h2 id="why">Why is it not running?</h2>
     <p aria-live="polite">${error ?? value?.message ?? "…"}</p></section>`;
 }
 
 const STEPS = {
   TASK_CREATED: "Created",
   TASK_STARTED: "Attempt started",
-  TASK_RETRYING: "Waits to be tried again",
+  TASK_RETRYING: "Retry scheduled",
   TASK_COMPLETED: "Completed",
   TASK_FAILED: "Failed",
   TASK_ABORTED: "Aborted",
 };
 
-// Steps from the journal, each with the time it took until the next.
+// The steps from the journal, each with the time until the next.
 function Timeline({ task, steps }) {
   const [, tick] = useState(0);
   const isOpen = task.finished_at === null;
@@ -177,7 +177,7 @@ function Timeline({ task, steps }) {
     const name = step.type === "TASK_STARTED" ? `Attempt ${attempt} started` : STEPS[step.type];
     return { ...step, name, detail: detail(step) };
   });
-  const phase = { TASK_CREATED: "waited", TASK_STARTED: "ran", TASK_RETRYING: "waited" };
+  const phase = { TASK_CREATED: "pending for", TASK_STARTED: "ran for", TASK_RETRYING: "pending for" };
   return html`<ol class="timeline">${named.map((step, index) => {
     const next = named[index + 1]?.at ?? (isOpen ? new Date().toISOString() : null);
     const took = phase[step.type] && next ? `${phase[step.type]} ${duration(between(step.at, next))}` : null;
@@ -186,10 +186,10 @@ function Timeline({ task, steps }) {
       ${took && html`<span class="took">${took}</span>`}
       ${step.detail && html`<div class="error" dir="auto">${step.detail}</div>`}</li>`;
   })}</ol>
-  <p class="total">In all ${duration(between(task.created_at, task.finished_at ?? new Date().toISOString()))}${isOpen ? " so far" : ""}.</p>`;
+  <p class="total">Total ${duration(between(task.created_at, task.finished_at ?? new Date().toISOString()))}${isOpen ? " so far" : ""}.</p>`;
 }
 
-// What a line says besides its step's name and time.
+// Returns the line of a step that failed or is retried.
 const detail = ({ type, line }) => (type === "TASK_RETRYING" || type === "TASK_FAILED" ? line?.slice(0, 300) : null);
 
 function Fields({ task }) {
@@ -198,7 +198,7 @@ function Fields({ task }) {
     ["Attempt", `${task.attempt} of ${task.max_attempts}`],
     ["Priority", task.priority],
     ["Created", html`${dateTime(task.created_at)} (<${Ago} time=${task.created_at}/>)`],
-    ["Not before", task.status === "PENDING" && task.run_at > task.created_at ? dateTime(task.run_at) : null],
+    ["Scheduled for", task.status === "PENDING" && task.run_at > task.created_at ? dateTime(task.run_at) : null],
     ["Started", task.started_at && dateTime(task.started_at)],
     ["Finished", task.finished_at && dateTime(task.finished_at)],
     ["Timeout", task.timeout && duration(task.timeout)],
@@ -215,13 +215,13 @@ function Relations({ task }) {
   const { value: waiting } = useLoaded(() => api.downstream(task.id), [task.id, useThrottled(changes.value, 2000)]);
   const upstream = task.after ?? [];
   if (upstream.length === 0 && !waiting?.length) return null;
-  return html`<section aria-labelledby="chain"><h2 id="chain">Chain</h2><dl>
-    ${upstream.length > 0 && html`<div><dt>Runs after</dt><dd>${upstream.map((id) => html`<div key=${id}><${TaskLink} id=${id}/></div>`)}</dd></div>`}
-    ${waiting?.length > 0 && html`<div><dt>Waiting for it</dt><dd>${waiting.map((it) => html`<div key=${it.id}><${TaskLink} id=${it.id}/> ${it.processor}</div>`)}</dd></div>`}
+  return html`<section aria-labelledby="chain"><h2 id="chain">Dependencies</h2><dl>
+    ${upstream.length > 0 && html`<div><dt>Depends on</dt><dd>${upstream.map((id) => html`<div key=${id}><${TaskLink} id=${id}/></div>`)}</dd></div>`}
+    ${waiting?.length > 0 && html`<div><dt>Required by</dt><dd>${waiting.map((it) => html`<div key=${it.id}><${TaskLink} id=${it.id}/> ${it.processor}</div>`)}</dd></div>`}
   </dl></section>`;
 }
 
-// A text as it is: never markup. JSON can be shown with indents.
+// A text, never as markup. JSON can be shown with indents.
 function Text({ text, what }) {
   const [isPretty, setPretty] = useState(true);
   const [isWhole, setWhole] = useState(false);
@@ -247,7 +247,7 @@ function Log({ id, lines, live, isCut, isWhole, error }) {
   const size = lines.reduce((sum, row) => sum + row.line.length, 0);
   return html`<div class="buttons"><label><input type="checkbox" checked=${isFollowing} onChange=${(event) => setFollowing(event.target.checked)}/> Follow</label>
       <${Copy} text=${lines.map((row) => row.line).join("\n")} what="Log"/>
-      <span class="total">${plural(lines.length, "line")}, ${bytes(size)}${isCut && html`; these are the last ones, <code>venom logs ${id}</code> prints all`}</span></div>
+      <span class="total">${plural(lines.length, "line")}, ${bytes(size)}${isCut && html`; these are the last lines, <code>venom logs ${id}</code> prints all`}</span></div>
     <div class="log" ref=${box} tabindex="0" role="log" aria-label="Log lines" aria-live="off">${lines.map((row) => html`<div key=${row.id}>
       <time datetime=${row.at} title=${dateTime(row.at)}>${clock(row.at)}</time><span dir="auto">${printed(row)}</span></div>`)}
       ${live && html`<div key="live" class="live"><time>…</time><span dir="auto">${printed(live)}</span></div>`}</div>`;

@@ -1,4 +1,4 @@
-// The list of tasks: filters, search, pages, and what can be done to many at once.
+// The task list: filters, search, paging, and actions on many tasks.
 import { html, useEffect, useState } from "../html.js";
 import { listTasks, many, task as one } from "../api.js";
 import { changes } from "../live.js";
@@ -11,22 +11,22 @@ const STATUSES = ["PENDING", "PROCESSING", "COMPLETED", "FAILED"];
 const FAILURES = ["error", "timeout", "aborted", "purged", "emergency_stop", "lost", "upstream"];
 const FILTERS = ["q", "status", "processor", "tag", "session_id", "failure", "since", "until", "order"];
 const PAGE = 50;
-// Requests of one order to selected tasks that are under way together.
+// Requests to run in parallel for an action on selected tasks.
 const AT_ONCE = 6;
 
 const VERBS = {
-  retry: { name: "Retry", done: "wait again", role: "operate", fits: (task) => task.status === "FAILED", which: "failed" },
+  retry: { name: "Retry", done: "requeued", role: "operate", fits: (task) => task.status === "FAILED", which: "failed" },
   abort: { name: "Abort", done: "aborted", role: "operate", fits: (task) => task.status === "PROCESSING", which: "running", danger: true },
   delete: { name: "Delete", done: "deleted", role: "admin", fits: (task) => task.status === "COMPLETED" || task.status === "FAILED", which: "finished", danger: true },
 };
 
-// A token of some processors sees one of them at a time.
+// Reads the filters from the address. A token that is limited to some processors lists one of them at a time.
 function read(query) {
   const filters = Object.fromEntries(FILTERS.map((name) => [name, query.get(name) ?? ""]));
   return { ...filters, processor: filters.processor || (ownProcessors()?.[0] ?? "") };
 }
 
-// A filter with times as the API wants them: what a person typed is local time.
+// Returns the filters for the API: times in UTC instead of local time.
 function asked(filters) {
   const instant = (text) => {
     const date = new Date(text);
@@ -49,7 +49,7 @@ export function Tasks() {
     <${Filters} filters=${filters} set=${set}/>
     <${Bulk} filters=${filters} chosen=${isOld ? [] : [...selected.values()]} isOff=${isOld} done=${() => { setSelected(new Map()); look(); }}/>
     ${error && html`<${Failed} error=${error} again=${look}/>`}
-    ${fresh > 0 && !isOld && html`<p class="fresh" role="status">The list stands still while tasks are selected. ${number(fresh)} new,
+    ${fresh > 0 && !isOld && html`<p class="fresh" role="status">The list does not update while tasks are selected. ${number(fresh)} new,
       <button type="button" id="fresh" onClick=${showFresh}>show</button></p>`}
     ${value && html`<div class=${isOld ? "old" : ""} inert=${isOld} aria-busy=${isOld}>
       <${Table} tasks=${isOld ? value.tasks : shown} ...${{ selected, setSelected }}/></div>`}
@@ -61,8 +61,8 @@ export function Tasks() {
     </div>`;
 }
 
-// What is selected, tasks by their ids. Meanwhile no row moves under the hand: those that stand there are kept up
-// to date, and `fresh` counts those that would have come.
+// The selected tasks by ID. While tasks are selected, the rows keep their positions and are updated in place; `fresh`
+// counts the tasks that would have been added.
 function useSelection(tasks, address) {
   const [selection, setSelection] = useState({ tasks: new Map(), rows: null });
   useEffect(() => setSelection({ tasks: new Map(), rows: null }), [address]);
@@ -80,7 +80,7 @@ function useSelection(tasks, address) {
   };
 }
 
-// A field that waits for Enter or for the next field; what is being typed outlives repaints.
+// An input that applies its value on Enter or blur. Unfinished input survives repaints.
 function Typed({ label, value, set, ...field }) {
   const [typed, setTyped] = useState(null);
   useEffect(() => setTyped(null), [value]);
@@ -101,7 +101,7 @@ function Filters({ filters, set }) {
   const own = ownProcessors();
   const isSet = FILTERS.some((name) => filters[name]);
   return html`<form class="filters" aria-label="Filters" onSubmit=${(event) => event.preventDefault()}>
-    ${text("q", "Words", { type: "search", placeholder: "content, result, error" })}
+    ${text("q", "Search", { type: "search", placeholder: "content, result, error" })}
     ${choice("status", "Status", "any", STATUSES)}
     ${own ? html`<label>Processor<select name="processor" value=${filters.processor} onChange=${(event) => set({ processor: event.target.value })}>
       ${own.map((name) => html`<option key=${name} value=${name}>${name}</option>`)}</select></label>` : text("processor", "Processor")}
@@ -133,8 +133,8 @@ function Bulk({ filters, chosen, isOff, done }) {
     try {
       const { matched } = await many[verb]({ ...asked(filter), dry_run: true });
       if (matched === 0) return say(`No ${VERBS[verb].which} task matches the filter.`, "bad");
-      const text = `${plural(matched, "task")} that ${matched === 1 ? "matches" : "match"} the filter and ${matched === 1 ? "is" : "are"} ${VERBS[verb].which}.`;
-      if (!await ask({ title: `${name} all that match?`, text, confirm: `${name} ${number(matched)}`, danger })) return undefined;
+      const text = `${plural(matched, "task")} ${matched === 1 ? "matches" : "match"} the filter and ${matched === 1 ? "is" : "are"} ${VERBS[verb].which}.`;
+      if (!await ask({ title: `${name} all matching tasks?`, text, confirm: `${name} ${number(matched)}`, danger })) return undefined;
     } catch (error) {
       return say(error.message, "bad");
     }
@@ -145,13 +145,13 @@ function Bulk({ filters, chosen, isOff, done }) {
     <span>${chosen.length} selected</span>
     ${Object.entries(VERBS).map(([verb, { name, danger, role }]) => html`<button key=${verb} type="button" class=${danger ? "danger" : ""}
       disabled=${chosen.length === 0} ...${gate(role)} onClick=${() => selected(verb)}>${name} selected</button>`)}
-    <span class="or">${isFiltered ? "or all that match:" : "set a filter to act on all that match"}</span>
+    <span class="or">${isFiltered ? "or all matching tasks:" : "set a filter to act on all matching tasks"}</span>
     ${isFiltered && Object.entries(VERBS).map(([verb, { name, danger, role }]) => html`<button key=${`all-${verb}`} type="button"
       class=${danger ? "danger" : ""} disabled=${isOff} ...${gate(role)} onClick=${() => matching(verb)}>${name} all</button>`)}
   </div><${Why} role="admin"/>`;
 }
 
-// Orders them one by one, a few together; a sentence on how it went.
+// Applies an action to each task, a few in parallel. Returns a sentence with the result.
 async function eachOf(tasks, verb) {
   const left = [...tasks];
   const errors = [];
@@ -166,12 +166,12 @@ async function eachOf(tasks, verb) {
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
   const count = tasks.length - errors.length;
-  const refused = errors.length === 0 ? "" : ` ${plural(errors.length, "task")} refused: ${errors[0]}`;
+  const refused = errors.length === 0 ? "" : ` ${plural(errors.length, "task")} failed: ${errors[0]}`;
   return `${number(count)} of ${plural(tasks.length, "task")} ${VERBS[verb].done}.${refused}`;
 }
 
 export function Table({ tasks, selected, setSelected }) {
-  if (tasks.length === 0) return html`<${Empty}>No task here.</${Empty}>`;
+  if (tasks.length === 0) return html`<${Empty}>No tasks found.</${Empty}>`;
   const toggle = (some, on) => {
     const next = new Map(selected);
     for (const task of some) on ? next.set(task.id, task) : next.delete(task.id);
@@ -182,7 +182,7 @@ export function Table({ tasks, selected, setSelected }) {
     <thead><tr>
       ${selected && html`<th scope="col"><input type="checkbox" aria-label="Select all on this page" checked=${all} onChange=${(event) => toggle(tasks, event.target.checked)}/></th>`}
       <th scope="col">Task</th><th scope="col">Status</th><th scope="col">Processor</th>
-      <th scope="col">Content</th><th scope="col">Attempt</th><th scope="col">Ran</th><th scope="col">Created</th></tr></thead>
+      <th scope="col">Content</th><th scope="col">Attempt</th><th scope="col">Duration</th><th scope="col">Created</th></tr></thead>
     <tbody>${tasks.map((task) => html`<tr key=${task.id} data-row tabindex="-1">
       ${selected && html`<td><input type="checkbox" aria-label=${`Select task ${task.id}`} checked=${selected.has(task.id)}
         onChange=${(event) => toggle([task], event.target.checked)}/></td>`}
