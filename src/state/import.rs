@@ -12,7 +12,7 @@ use crate::state::db::text::Text;
 use crate::state::error::Error;
 use crate::state::fts::indexer;
 use crate::state::journal::entry::JournalEntry;
-use crate::state::writer::preconditions;
+use crate::state::query::lookups;
 
 /// What became of a chunk of tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,15 +27,15 @@ pub(crate) struct ImportReport {
 }
 
 impl ImportReport {
-    /// The journal's row of a chunk that somebody in particular has imported.
-    pub(crate) fn told(&self, by: Option<&str>) -> Option<JournalEntry> {
+    /// The audit entry of a chunk; `None` if the import is anonymous or changed nothing.
+    pub(crate) fn audit_entry(&self, actor: Option<&str>) -> Option<JournalEntry> {
         let (imported, replaced) = (self.imported, self.replaced);
         if imported + replaced == 0 {
             return None;
         }
         let words = format!("{} tasks were imported", imported + replaced);
         let data = json!({ "done": "import", "imported": imported, "replaced": replaced });
-        JournalEntry::done(by, &words, data)
+        JournalEntry::done(actor, &words, data)
     }
 }
 
@@ -194,7 +194,7 @@ async fn holders(
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
-    preconditions::taken(conn, &serde_json::to_string(&keys)?).await
+    lookups::unique_key_holders(conn, &serde_json::to_string(&keys)?).await
 }
 
 async fn delete(conn: &mut SqliteConnection, ids: &[TaskId]) -> Result<(), Error> {

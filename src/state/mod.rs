@@ -27,8 +27,12 @@ mod tests;
 mod tokens;
 mod writer;
 
-pub(crate) use commands::bulk::Bulk;
+pub(crate) use commands::delete::Deleted;
+pub(crate) use commands::pause::{PauseRequest, Paused};
 pub(crate) use commands::reconfigure::Reconfigured;
+pub(crate) use commands::resume::Resumed;
+pub(crate) use commands::retry::Retried;
+pub(crate) use commands::submit_scheduled::Due;
 pub(crate) use db::audit::{Audit, Bounds, Stopped, audit, audit_within, glance};
 pub(crate) use db::backup::{Source, fold};
 pub(crate) use db::files::{beside, wal_bytes};
@@ -47,12 +51,12 @@ pub(crate) use query::counts::{Downstream, FileUse, TaskCounts};
 pub(crate) use query::final_states::{FinalState, fates};
 pub(crate) use query::list::Page;
 pub(crate) use retention::Retention;
+pub(crate) use retry::requeue::RetryAt;
 pub(crate) use schedules::Progress;
 pub(crate) use startup::{Opened, Recovered, Start, WriterHandle, open};
 pub(crate) use stats::{Chart, Window};
 pub(crate) use store::StateManager;
+pub(crate) use store::bulk::Bulk;
 pub(crate) use tokens::{RestoredTokens, TokenStore, count_tokens, keep_tokens};
+pub(crate) use writer::background::Purged;
 pub(crate) use writer::batch::IdempotencyKey;
-pub(crate) use writer::message::{
-    Deleted, Due, PauseRequest, Paused, Purged, Resumed, Retried, RetryAt,
-};

@@ -14,8 +14,6 @@ use crate::config::Durability;
 use crate::events::Bus;
 use crate::metrics::{ByProcessor, Metrics};
 use crate::models::{ClaimedTask, Clock, Failure, HiveLink, Pause, Reading, TaskId, Timestamp};
-use crate::state::commands::journal;
-use crate::state::commands::pause_processor;
 use crate::state::commands::reconfigure::recall_starts;
 use crate::state::db::checkpoint::Checkpointer;
 use crate::state::db::health::StorageHealth;
@@ -27,9 +25,11 @@ use crate::state::dependencies;
 use crate::state::dispatch::due_since::DueSince;
 use crate::state::dispatch::lane_heads_sql;
 use crate::state::dispatch::limits::{ExecutionSite, Limits};
+use crate::state::dispatch::paused_processors;
 use crate::state::dispatch::queue_state::QueueState;
 use crate::state::error::Error;
 use crate::state::fts::indexer::Index;
+use crate::state::journal::append::append;
 use crate::state::journal::entry::JournalEntry;
 use crate::state::journal::events;
 use crate::state::query::counts::LastCount;
@@ -39,13 +39,14 @@ use crate::state::retry::sql;
 use crate::state::stats::Stats;
 use crate::state::store::PERMIT_BYTES;
 use crate::state::store::StateManager;
-use crate::state::writer::background::BackgroundJob;
-use crate::state::writer::clock_steps;
-use crate::state::writer::clock_steps::{Journalled, RepairTimes};
+use crate::state::writer::background::{Background, BackgroundJob};
+use crate::state::writer::completion_waiters::CompletionWaiters;
+use crate::state::writer::core::{ClockWatch, Core, Held, Outbox, WriteSide};
 use crate::state::writer::questions::Questions;
 use crate::state::writer::recount::Counter;
-use crate::state::writer::run::Writer;
-use crate::state::writer::waiters::CompletionWaiters;
+use crate::state::writer::repair_times;
+use crate::state::writer::repair_times::{Journalled, RepairTimes};
+use crate::state::writer::run::{Inbox, Poll, Writer};
 
 /// Requests that may wait for the Writer.
 const REQUEST_MESSAGES: usize = 16_384;
@@ -100,7 +101,7 @@ pub(crate) type WriterHandle = JoinHandle<Result<(), Error>>;
 /// One sentence for the person who starts the service.
 pub(crate) async fn open(path: &Path, durability: Durability) -> Result<Opened, OpenError> {
     let mut connections = open::open(path, durability).await?;
-    let journalled = clock_steps::journalled(&mut connections.write).await;
+    let journalled = repair_times::journalled(&mut connections.write).await;
     let journalled = journalled.map_err(|error| OpenError::sqlite(path, &error))?;
     Ok(Opened {
         connections,
@@ -165,7 +166,7 @@ impl Opened {
                 }),
             );
         }
-        journal(&mut tx, rows, time).await?;
+        append(&mut tx, &rows, time).await?;
         tx.commit().await?;
         let recovered = Recovered {
             requeued: again.len(),
@@ -175,7 +176,7 @@ impl Opened {
         Ok(recovered)
     }
 
-    /// SlidingWindow the Writer. Nothing is claimed until somebody asks for claims.
+    /// Starts the Writer. Nothing is claimed until somebody asks for claims.
     ///
     /// # Errors
     /// When what the service remembers cannot be read.
@@ -201,19 +202,15 @@ impl Opened {
         let mut queue_state = read_ledger(conn, start.limits, self.journalled.last).await?;
         queue_state.hive = start.hive;
         let recalled = recall_leases(conn, &mut queue_state).await?;
-        // What became final when nobody could go through those that wait for it.
-        let chores = queue_state
-            .awaited
-            .iter()
-            .copied()
-            .map(BackgroundJob::Resolve);
-        let mut chores: VecDeque<_> = chores.collect();
+        // Tasks may have become final whose edges were not processed.
+        let upstream = queue_state.awaited.iter().copied();
+        let mut jobs: VecDeque<_> = upstream.map(BackgroundJob::OnFinished).collect();
         let now = Reading::now();
         let brought_forward = meta::get(&mut *conn, meta::BROUGHT_FORWARD)
             .await?
             .is_some();
         if self.journalled.is_ahead_of(now.time) || brought_forward {
-            chores.push_front(BackgroundJob::RepairTimes(RepairTimes::new(
+            jobs.push_front(BackgroundJob::RepairTimes(RepairTimes::new(
                 brought_forward,
             )));
         }
@@ -226,52 +223,65 @@ impl Opened {
         let health = StorageHealth::new(self.connections.files);
         let waiters = CompletionWaiters::default();
         let waiting_ended = Arc::<Notify>::default();
-        let (requests, requests_inbox) = mpsc::channel(REQUEST_MESSAGES);
+        let (messages, messages_inbox) = mpsc::channel(REQUEST_MESSAGES);
         let (reports, reports_inbox) = mpsc::channel(REPORT_MESSAGES);
         let (questions, questions_inbox) = mpsc::channel(QUESTION_MESSAGES);
-        let mut writer = Writer {
-            conn: self.connections.write,
-            requests: requests_inbox,
-            reports: reports_inbox,
+        let core = Core {
+            db: WriteSide {
+                conn: self.connections.write,
+                data_version,
+                checkpointer: Some(checkpointer),
+                health: health.clone(),
+                failing: false,
+                next_probe: Instant::now(),
+                is_folded: false,
+                fatal: None,
+            },
             questions: Questions::new(questions_inbox),
-            queue_state,
-            bus: bus.clone(),
-            poll_interval: start.poll_interval,
-            checkpointer: Some(checkpointer),
+            queue: queue_state,
+            more_to_claim: false,
+            failed_upstream: HashSet::new(),
+            outbox: Outbox {
+                bus: bus.clone(),
+                waiters: waiters.clone(),
+                waiting_ended: Arc::clone(&waiting_ended),
+                runner: None,
+                recalled,
+            },
+            held: Held::default(),
+            background: Background {
+                jobs,
+                retry_later: Vec::new(),
+            },
+            due_since,
             index,
             stats: stats.clone(),
             meters,
-            due_since,
-            claims: None,
-            recalled,
-            by: None,
-            chores,
-            stalled: Vec::new(),
-            waiters: waiters.clone(),
-            waiting_ended: Arc::clone(&waiting_ended),
-            failed_upstream: HashSet::new(),
-            deferred: Vec::new(),
-            more_to_claim: false,
-            held: Vec::new(),
-            failing: false,
-            health: health.clone(),
-            is_folded: false,
-            data_version,
-            counter: Counter::new(self.connections.read_options),
-            next_poll: Instant::now(),
-            next_probe: Instant::now(),
-            clock: Clock::trusted(now),
-            brought_forward,
-            times_forgotten: None,
-            next_count: Instant::now(),
+            recount: Counter::new(self.connections.read_options),
+            clock: ClockWatch {
+                clock: Clock::trusted(now),
+                brought_forward,
+                times_forgotten: None,
+            },
             importing_until: Instant::now(),
         };
+        let mut writer = Writer {
+            inbox: Inbox {
+                messages: messages_inbox,
+                reports: reports_inbox,
+            },
+            core,
+            poll: Poll {
+                interval: start.poll_interval,
+                next: Instant::now(),
+            },
+        };
         // What an import has left that did not come to its end, or another program has deleted.
-        writer.fail_hopeless().await?;
+        writer.core.fail_hopeless().await?;
         let inbox_permits =
             (start.inbox_limit_bytes / PERMIT_BYTES).clamp(1, Semaphore::MAX_PERMITS);
         let state = StateManager {
-            requests,
+            messages,
             reports,
             questions,
             inbox: Arc::new(Semaphore::new(inbox_permits)),
@@ -326,7 +336,7 @@ async fn read_ledger(
         None => None,
     };
     let mut queue_state = QueueState::new(limits, pause);
-    queue_state.paused_processors = pause_processor::recall(conn, now).await?;
+    queue_state.paused_processors = paused_processors::recall(conn, now).await?;
     (queue_state.lanes, queue_state.blocked) =
         lane_heads_sql::count_pending(&mut *conn, now).await?;
     queue_state.awaited = dependencies::awaited(conn).await?.into_iter().collect();

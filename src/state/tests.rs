@@ -9,11 +9,11 @@ use tokio::sync::mpsc;
 
 use crate::config::Durability;
 use crate::models::{ClaimedTask, HiveLink, NewTask, Timestamp};
+use crate::state::commands::catch_up::CatchUpIndex;
 use crate::state::dispatch::explain::ExplainedTask;
 use crate::state::dispatch::limits::{ExecutionSite, Limits};
 use crate::state::startup::Start;
 use crate::state::store::StateManager;
-use crate::state::writer::message::Order;
 
 /// Only a test that fails waits for it.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -81,7 +81,7 @@ async fn tasks_wait_for_the_hive_and_start_when_it_is_connected() {
     assert_eq!(reasons[0]["reason"], "not connected yet");
 
     // After this, the Writer has nothing to wake up for but an order.
-    state.ask(Order::CatchUp).await.unwrap();
+    state.ask_and_wait(CatchUpIndex).await.unwrap();
     state.set_hive_link(HiveLink::Connected).await.unwrap();
     let mut started = Vec::new();
     while started.len() < 2 {

@@ -14,8 +14,6 @@ use crate::state::db::open;
 use crate::state::db::open::OpenError;
 use crate::state::db::text::Text;
 use crate::state::error::Error;
-use crate::state::store::StateManager;
-use crate::state::writer::message::Order;
 
 /// How long the owner of a new database may take to lay it out.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -124,27 +122,6 @@ impl TokenStore {
     }
 }
 
-impl StateManager {
-    /// The tokens that are worth something, and what is wrong with rows that cannot be read: those open
-    /// nothing, and do not keep the others from being revoked.
-    ///
-    /// # Errors
-    /// When the table cannot be read.
-    pub(crate) async fn valid_tokens(
-        &self,
-    ) -> Result<(Vec<(TokenHash, Grant)>, Vec<String>), Error> {
-        valid(&self.read).await
-    }
-
-    /// Notes that these tokens were used at about this moment.
-    ///
-    /// # Errors
-    /// When it could not be stored.
-    pub(crate) async fn tokens_used(&self, names: Vec<String>) -> Result<(), Error> {
-        self.ask(|reply| Order::TokensUsed(names, reply)).await
-    }
-}
-
 /// How many tokens of the database at `path` are worth something; of one that is not there, none.
 ///
 /// # Errors
@@ -170,7 +147,7 @@ async fn count(conn: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
     sqlx::query_scalar(valid).fetch_one(conn).await
 }
 
-async fn valid(
+pub(crate) async fn valid(
     conn: impl SqliteExecutor<'_>,
 ) -> Result<(Vec<(TokenHash, Grant)>, Vec<String>), Error> {
     let rows = sqlx::query!(

@@ -1,67 +1,80 @@
-//! Deletes final tasks, with everything that the journal says of them, and their words in the
+//! Deletes finished tasks, with everything that the journal says of them, and their words in the
 //! full-text index.
 
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 
 use crate::models::{TaskId, TaskStatus, Timestamp};
-use crate::state::commands::journal;
 use crate::state::dependencies::needed_by;
 use crate::state::error::Error;
 use crate::state::fts::indexer;
 use crate::state::journal::entry::JournalEntry;
-use crate::state::writer::message::Deleted;
-use crate::state::writer::publish::Committed;
-use crate::state::writer::run::Writer;
+use crate::state::writer::core::Core;
+use crate::state::writer::message::Command;
 
-impl Writer {
-    /// Deletes one task, if it is final.
-    pub(crate) async fn delete(&mut self, task: TaskId) -> Result<Deleted, Error> {
-        match self.status_of(task).await? {
+/// Deletes one task.
+pub(crate) struct DeleteTask(pub(crate) TaskId);
+
+/// The answer to a deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deleted {
+    Done,
+    /// There is no such task.
+    Missing,
+    /// It is PENDING or PROCESSING.
+    NotFinal,
+    /// This open task needs its result.
+    NeededBy(TaskId),
+}
+
+impl Command for DeleteTask {
+    type Answer = Deleted;
+
+    async fn run(self, core: &mut Core, actor: Option<&str>) -> Result<Deleted, Error> {
+        let Self(task) = self;
+        match core.status_of(task).await? {
             None => return Ok(Deleted::Missing),
             Some(TaskStatus::Completed | TaskStatus::Failed) => {}
             Some(_) => return Ok(Deleted::NotFinal),
         }
         let ids = serde_json::to_string(&[task])?;
-        self.resolve_all(&ids).await?;
-        if let Some((_, downstream)) = needed_by(&mut self.conn, &ids).await?.pop() {
+        core.process_all_edges(&ids).await?;
+        if let Some((_, downstream)) = needed_by(&mut core.db.conn, &ids).await?.pop() {
             return Ok(Deleted::NeededBy(downstream));
         }
-        let told = |_| {
+        let audit = |_| {
             let data = json!({ "done": "delete", "task_id": task });
             (format!("Task {task} was deleted"), data)
         };
-        self.delete_and_tell(&ids, told).await?;
+        core.delete_final(&ids, actor, audit).await?;
         Ok(Deleted::Done)
     }
+}
 
-    /// Deletes the final ones among these tasks (a JSON list of ids); how many. If it is done in somebody's
-    /// name, the journal has it in the same transaction: `told` says it of so many tasks.
-    pub(crate) async fn delete_and_tell(
+impl Core {
+    /// Deletes those of `ids` (a JSON list) that are finished, and returns the count. With an actor, writes an
+    /// audit entry in the same transaction; `audit` words it for a count.
+    pub(crate) async fn delete_final(
         &mut self,
         ids: &str,
-        told: impl FnOnce(u64) -> (String, Value) + Send,
+        actor: Option<&str>,
+        audit: impl FnOnce(u64) -> (String, Value) + Send,
     ) -> Result<u64, Error> {
-        let time = Timestamp::now();
-        self.begin().await?;
-        let conn = &mut self.conn;
-        let written = async {
+        let written = self.transact(Timestamp::now(), async |conn| {
             let deleted = delete_rows(conn, ids).await?;
-            let (words, data) = told(deleted);
-            let row = JournalEntry::done(self.by.as_deref(), &words, data).filter(|_| deleted > 0);
-            let committed = journal(conn, row.into_iter().collect(), time).await?;
-            Ok((deleted, committed))
-        };
-        let written: Result<(u64, Committed), Error> = written.await;
-        let (deleted, committed) = self.end(written).await?;
+            let (words, data) = audit(deleted);
+            let entry = JournalEntry::done(actor, &words, data).filter(|_| deleted > 0);
+            Ok((deleted, entry.into_iter().collect()))
+        });
+        let (deleted, committed) = written.await?;
         self.publish(committed).await;
         Ok(deleted)
     }
 }
 
-/// Deletes the final ones among these tasks (a JSON list of ids), inside the caller's transaction; how
-/// many. No open task may need them any more.
-pub(crate) async fn delete_rows(conn: &mut SqliteConnection, ids: &str) -> Result<u64, Error> {
+/// Deletes those of these tasks (a JSON list of ids) that are finished, inside the caller's transaction, and
+/// returns the count. No open task may need them any more.
+async fn delete_rows(conn: &mut SqliteConnection, ids: &str) -> Result<u64, Error> {
     sqlx::query!(
         "DELETE FROM logs WHERE task_id IN
              (SELECT id FROM tasks

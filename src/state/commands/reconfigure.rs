@@ -1,4 +1,4 @@
-//! Other settings while the Writer runs.
+//! Applies changed settings of the queue while the service runs. What runs goes on.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +6,16 @@ use serde_json::json;
 use sqlx::SqliteConnection;
 
 use crate::models::Timestamp;
-use crate::state::commands::journal;
 use crate::state::db::meta;
 use crate::state::dispatch::limits::Limits;
 use crate::state::dispatch::queue_state::QueueState;
 use crate::state::error::Error;
 use crate::state::journal::entry::JournalEntry;
 use crate::state::journal::starts;
-use crate::state::writer::run::Writer;
+use crate::state::writer::core::Core;
+use crate::state::writer::message::Command;
 
-/// Settings of the queue that have changed.
+/// The settings of the queue after a reload.
 #[derive(Clone, Debug)]
 pub(crate) struct Reconfigured {
     pub(crate) limits: Limits,
@@ -23,39 +23,38 @@ pub(crate) struct Reconfigured {
     pub(crate) default_processor: String,
     /// For rows that say nothing themselves, by processor.
     pub(crate) max_attempts: BTreeMap<String, i64>,
-    /// The keys of all settings that were read anew and hold with these.
+    /// The keys of all settings that the reload has applied.
     pub(crate) applied: Vec<String>,
 }
 
-impl Writer {
-    /// From now on these settings hold. What runs goes on.
-    ///
-    /// # Errors
-    /// When it could not be stored; then nothing has changed.
-    pub(crate) async fn set_limits(&mut self, change: Reconfigured) -> Result<(), Error> {
-        let time = Timestamp::now();
-        let Reconfigured { limits, .. } = change;
-        let data = json!({ "done": "reload", "applied": change.applied });
-        let row = JournalEntry::done(self.by.as_deref(), "Settings read again", data);
-        self.begin().await?;
-        let conn = &mut self.conn;
-        let written = async {
-            meta::set_defaults(conn, &change.default_processor, &change.max_attempts).await?;
-            journal(conn, row.into_iter().collect(), time).await
-        };
-        let written = written.await;
-        let committed = self.end(written).await?;
-        self.publish(committed).await;
-        let looks_further = limits.rates_look_further_than(self.queue_state.limits());
-        self.meters.configure(limits.sites.keys());
-        self.queue_state.set_limits(limits);
+impl Command for Box<Reconfigured> {
+    type Answer = ();
+
+    async fn run(self, core: &mut Core, actor: Option<&str>) -> Result<(), Error> {
+        let Reconfigured {
+            limits,
+            default_processor,
+            max_attempts,
+            applied,
+        } = *self;
+        let data = json!({ "done": "reload", "applied": applied });
+        let entry = JournalEntry::done(actor, "Settings read again", data);
+        let written = core.transact(Timestamp::now(), async |conn| {
+            meta::set_defaults(conn, &default_processor, &max_attempts).await?;
+            Ok(((), entry.into_iter().collect()))
+        });
+        let ((), committed) = written.await?;
+        core.publish(committed).await;
+        let looks_further = limits.rates_look_further_than(core.queue.limits());
+        core.meters.configure(limits.sites.keys());
+        core.queue.set_limits(limits);
         if looks_further
-            && let Err(error) = recall_starts(&mut self.conn, &mut self.queue_state, None).await
+            && let Err(error) = recall_starts(&mut core.db.conn, &mut core.queue, None).await
         {
             // The limits hold all the same, from the starts that are known.
             tracing::warn!(%error, "the starts that changed rates look back on could not be read");
         }
-        self.more_to_claim = true;
+        core.more_to_claim = true;
         Ok(())
     }
 }

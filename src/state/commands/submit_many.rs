@@ -1,16 +1,29 @@
-//! Submissions that are more than one task, or a task and a mark: each is one transaction.
+//! Submits many tasks in one transaction: all or none.
 
 use crate::models::{TaskId, Timestamp};
 use crate::state::error::Error;
-use crate::state::schedules;
+use crate::state::query::lookups;
 use crate::state::writer::batch::{Batch, IdempotencyKey, Submission};
-use crate::state::writer::message::Due;
-use crate::state::writer::preconditions;
-use crate::state::writer::run::Writer;
+use crate::state::writer::core::Core;
+use crate::state::writer::message::Command;
 
-impl Writer {
-    /// Writes all tasks or none; once, if a repeat is to be known.
-    pub(crate) async fn submit_all(
+/// Stores all of these tasks or none. The answer is their ids, in their order.
+pub(crate) struct SubmitTogether(
+    pub(crate) Vec<Submission>,
+    pub(crate) Option<IdempotencyKey>,
+);
+
+impl Command for SubmitTogether {
+    type Answer = Vec<TaskId>;
+
+    async fn run(self, core: &mut Core, _actor: Option<&str>) -> Result<Vec<TaskId>, Error> {
+        core.submit_together(self.0, self.1).await
+    }
+}
+
+impl Core {
+    /// Writes all tasks or none. A repeat of the request that `once` names gets the first answer.
+    pub(crate) async fn submit_together(
         &mut self,
         mut submissions: Vec<Submission>,
         once: Option<IdempotencyKey>,
@@ -19,7 +32,7 @@ impl Writer {
             return self.submit_none(once).await;
         };
         first.once = once;
-        if let Some(given) = self.admit_all(&mut submissions).await? {
+        if let Some(given) = self.check_together(&mut submissions).await? {
             return Ok(given);
         }
         let batch = Batch {
@@ -29,7 +42,7 @@ impl Writer {
         match self.write(&batch).await {
             Ok(written) => {
                 let tasks = written.plan.tasks.iter().map(|(id, _)| *id).collect();
-                self.settle(batch, written).await;
+                self.apply_committed(batch, written).await;
                 Ok(tasks)
             }
             Err(error) => {
@@ -41,14 +54,16 @@ impl Writer {
         }
     }
 
-    /// No task at all is an answer too, which a repeat gets and another request with its key does not.
+    /// Stores that a request had no task: a repeat gets that answer, and another request with its key is refused.
     async fn submit_none(&mut self, once: Option<IdempotencyKey>) -> Result<Vec<TaskId>, Error> {
         let Some(once) = once else {
             return Ok(Vec::new());
         };
-        let conn = &mut self.conn;
-        if let Some(given) = preconditions::given_to(conn, &once).await? {
-            return Ok(given);
+        self.refuse_if_damaged()?;
+        let conn = &mut self.db.conn;
+        let replies = lookups::stored_replies(conn, &serde_json::to_string(&[&once.key])?).await?;
+        if let Some(reply) = replies.get(&once.key) {
+            return reply.to(&once.body).map(|reply| reply.task_ids.clone());
         }
         let now = Timestamp::now().to_string();
         let body = once.body.as_slice();
@@ -61,22 +76,5 @@ impl Writer {
         .execute(conn)
         .await?;
         Ok(Vec::new())
-    }
-
-    /// Makes the task of a due time once, also if the service dies between the two writes.
-    pub(crate) async fn submit_scheduled(&mut self, due: Due) -> Result<Option<TaskId>, Error> {
-        let is_past = schedules::is_past(&mut self.conn, &due.schedule, due.time).await?;
-        if is_past && !due.turns_back {
-            return Ok(None);
-        }
-        let Some(task) = due.task else {
-            schedules::mark(&mut self.conn, &due.schedule, due.time, None).await?;
-            return Ok(None);
-        };
-        let once = schedules::once(&due.schedule, due.time);
-        let tasks = self.submit_all(vec![Submission::new(task)], Some(once));
-        let task = tasks.await?.first().copied();
-        schedules::mark(&mut self.conn, &due.schedule, due.time, task).await?;
-        Ok(task)
     }
 }

@@ -61,3 +61,11 @@ pub(crate) async fn set(conn: &mut SqliteConnection, key: &str, value: &str) -> 
     .await?;
     Ok(())
 }
+
+/// Deletes the value of `key`.
+pub(crate) async fn delete(conn: &mut SqliteConnection, key: &str) -> Result<(), Error> {
+    sqlx::query!("DELETE FROM meta WHERE key = ?1", key)
+        .execute(conn)
+        .await?;
+    Ok(())
+}

@@ -1,35 +1,28 @@
-//! Tasks that wait for other tasks.
+//! The SQL of dependencies: tasks that are blocked until other tasks have COMPLETED.
 //!
-//! A waiting task has a row in `links` for each upstream task that has not COMPLETED, and the number of
-//! them in `blocked`. When an upstream task becomes final, a chore of the Writer's goes through its
-//! links: it unblocks who waited for a success, and fails who waited in vain. A link goes in the same
-//! transaction, so a crash between two chunks loses nothing: the next start goes through what is left.
+//! A blocked task has an edge (a row in `links`) for each upstream task that has not COMPLETED, and the number of
+//! them in `blocked`. When an upstream task becomes final, a background job of the Writer processes its
+//! edges: it unblocks the dependents of a success, and fails those of a failure. The edge is deleted in the same
+//! transaction, so a crash between two chunks loses nothing: the next start processes what is left.
 //!
 //! A task that an open one names in `after` is not deleted (`open_dependencies`, kept by triggers): the open one
-//! still needs its result. Another program can delete it all the same, and a dump may not hold it. Then who
-//! waits for it fails, and so does who starts later ([`problem_of`]): no task runs with half its input.
+//! still needs its result. Another program can delete it all the same, and a dump may lack it. Then its
+//! dependents fail, also those that would start later ([`problem_of`]): no task runs with half its input.
 
 pub(super) mod cycles;
-
-use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 use sqlx::{SqliteConnection, SqliteExecutor};
 use utoipa::ToSchema;
 
-use crate::models::{Failure, TaskId, TaskStatus, Timestamp};
-use crate::state::commands::journal;
+use crate::models::{Failure, TaskId, TaskStatus};
 use crate::state::db::text::Text;
-use crate::state::dependencies::cycles::{circles, links_of_waiting};
 use crate::state::error::Error;
 use crate::state::journal::entry::JournalEntry;
 use crate::state::retry::sql::Waiting;
-use crate::state::writer::background::BackgroundJob;
-use crate::state::writer::publish::Committed;
-use crate::state::writer::run::Writer;
 
-/// Links gone through in one transaction.
-const CHUNK_LINKS: i64 = 200;
+/// Edges processed in one transaction.
+pub(crate) const CHUNK_LINKS: i64 = 200;
 
 /// What an upstream task has left, for those that wait for it.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -41,16 +34,17 @@ pub(crate) struct Upstream {
     pub(crate) result: Option<String>,
 }
 
-/// What became of a chunk.
+/// What became of a chunk of edges.
 #[derive(Default)]
-struct Chunk {
-    /// Whether it held links, and there may be more.
-    progress: Progress,
-    unblocked: Vec<Waiting>,
-    failed: Vec<(TaskId, String)>,
+pub(crate) struct EdgeChunk {
+    pub(crate) progress: Progress,
+    /// Tasks that depend on nothing any more.
+    pub(crate) unblocked: Vec<Waiting>,
+    /// Tasks that have FAILED, each with its processor.
+    pub(crate) failed: Vec<(TaskId, String)>,
 }
 
-/// How far the links of a task have been gone through.
+/// How far the edges of a task have been processed.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Progress {
     /// The task is not final: those that wait go on waiting.
@@ -60,118 +54,12 @@ pub(crate) enum Progress {
     Done,
 }
 
-impl Writer {
-    /// Somebody waits for these tasks, which may be final already.
-    pub(crate) fn await_any(&mut self, tasks: HashSet<TaskId>) {
-        for task in tasks {
-            self.queue_state.awaited.insert(task);
-            self.resolve(task);
-        }
-    }
-
-    /// A task may have become final: goes through those that wait for it, soon.
-    pub(crate) fn resolve(&mut self, task: TaskId) {
-        if self.queue_state.awaited.contains(&task) {
-            self.chores.push_back(BackgroundJob::Resolve(task));
-        }
-    }
-
-    /// Goes through a chunk of the links of `upstream`, if it is final.
-    pub(crate) async fn resolve_chunk(&mut self, upstream: TaskId) -> Result<Progress, Error> {
-        let time = Timestamp::now();
-        let now = time.to_string();
-        self.begin().await?;
-        let conn = &mut self.conn;
-        let written = go_through(conn, upstream, time, &now).await;
-        let (chunk, committed): (Chunk, Committed) = self.end(written).await?;
-        let progress = self.count_chunk(chunk, committed).await;
-        if progress == Progress::Done {
-            self.queue_state.awaited.remove(&upstream);
-        }
-        Ok(progress)
-    }
-
-    async fn count_chunk(&mut self, chunk: Chunk, committed: Committed) -> Progress {
-        self.queue_state.blocked = (self.queue_state.blocked)
-            .saturating_sub((chunk.unblocked.len() + chunk.failed.len()) as u64);
-        self.wait_in_line(&chunk.unblocked, committed.time);
-        for (task, processor) in &chunk.failed {
-            self.meters.of(processor).failed(Failure::Upstream, 1);
-            self.resolve(*task);
-        }
-        self.publish(committed).await;
-        chunk.progress
-    }
-
-    /// Goes through all that wait for those of these tasks (a JSON list of ids) that are final.
-    pub(crate) async fn resolve_all(&mut self, tasks: &str) -> Result<(), Error> {
-        for task in final_and_awaited(&mut self.conn, tasks).await? {
-            while self.resolve_chunk(task).await? == Progress::More {}
-        }
-        Ok(())
-    }
-
-    /// Fails who waits in vain: for tasks that are not there, or in a circle. Not while a dump comes in, whose
-    /// tasks may come in any order.
-    pub(crate) async fn fail_hopeless(&mut self) -> Result<(), Error> {
-        let missing = missing(&mut self.conn).await?;
-        self.fail_missing(missing).await?;
-        let links = links_of_waiting(&mut self.conn).await?;
-        let links = links.into_iter().filter_map(|(upstream, downstream)| {
-            Some((
-                TaskId::parse_str(&upstream).ok()?,
-                TaskId::parse_str(&downstream).ok()?,
-            ))
-        });
-        let circles = circles(&links.collect::<Vec<_>>());
-        for members in circles.chunks(CHUNK_LINKS as usize) {
-            let time = Timestamp::now();
-            self.begin().await?;
-            let conn = &mut self.conn;
-            let written = fail_members(conn, members, time).await;
-            let (chunk, committed) = self.end(written).await?;
-            self.count_chunk(chunk, committed).await;
-        }
-        Ok(())
-    }
-
-    /// Fails who waits for these tasks, as far as they are not there.
-    pub(crate) async fn fail_missing(&mut self, missing: Vec<TaskId>) -> Result<(), Error> {
-        for upstream in missing {
-            loop {
-                let time = Timestamp::now();
-                self.begin().await?;
-                let conn = &mut self.conn;
-                let written = fail_without(conn, upstream, time).await;
-                let (chunk, committed): (Chunk, Committed) = self.end(written).await?;
-                match self.count_chunk(chunk, committed).await {
-                    Progress::More => {}
-                    Progress::NotFinal => break,
-                    Progress::Done => {
-                        self.queue_state.awaited.remove(&upstream);
-                        break;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn wait_in_line(&mut self, tasks: &[Waiting], now: Timestamp) {
-        for task in tasks {
-            self.queue_state.lanes.add(task.lane(), task.place(), now);
-            self.due_since.record(task.seq, now);
-        }
-        self.more_to_claim = true;
-    }
-}
-
-async fn go_through(
+/// Unblocks or fails some of the dependents of `upstream`, if it is final. Inside the caller's transaction.
+pub(crate) async fn process_edges(
     conn: &mut SqliteConnection,
     upstream: TaskId,
-    time: Timestamp,
     now: &str,
-) -> Result<(Chunk, Committed), Error> {
+) -> Result<(EdgeChunk, Vec<JournalEntry>), Error> {
     let id = upstream.hyphenated().to_string();
     let status = sqlx::query_scalar!(
         r#"SELECT status AS "status!: Text" FROM tasks WHERE id = ?1"#,
@@ -179,15 +67,15 @@ async fn go_through(
     )
     .fetch_optional(&mut *conn)
     .await?;
-    let mut chunk = Chunk::default();
+    let mut chunk = EdgeChunk::default();
     let mut rows = Vec::new();
     match status.as_deref() {
         Some("COMPLETED") => {
-            let downstream = downstream_of(conn, &id, &mut chunk).await?;
+            let downstream = some_dependents(conn, &id, &mut chunk).await?;
             chunk.unblocked = unblock(conn, &id, &downstream).await?;
         }
         Some("FAILED") => {
-            let downstream = downstream_of(conn, &id, &mut chunk).await?;
+            let downstream = some_dependents(conn, &id, &mut chunk).await?;
             let error = format!("the upstream task {upstream} failed");
             chunk.failed = fail(conn, &downstream, &error, now).await?;
             let failed = chunk.failed.iter();
@@ -195,47 +83,44 @@ async fn go_through(
                 failed.map(|(task, _)| JournalEntry::failed(*task, Failure::Upstream, &error, now)),
             );
         }
-        // Not final (it was retried), or not there: see `fail_hopeless`.
+        // Not final (it was retried), or missing: see `fail_dependents_of_missing`.
         _ => {}
     }
-    let committed = journal(conn, rows, time).await?;
-    Ok((chunk, committed))
+    Ok((chunk, rows))
 }
 
-/// Fails some of those that wait for a task that is not there; none if it is.
-async fn fail_without(
+/// Fails some of the dependents of a task that does not exist; none if it does. Inside the caller's transaction.
+pub(crate) async fn fail_dependents_of_missing(
     conn: &mut SqliteConnection,
     upstream: TaskId,
-    time: Timestamp,
-) -> Result<(Chunk, Committed), Error> {
+    now: &str,
+) -> Result<(EdgeChunk, Vec<JournalEntry>), Error> {
     let id = upstream.hyphenated().to_string();
-    let now = time.to_string();
-    let mut chunk = Chunk::default();
+    let mut chunk = EdgeChunk::default();
     let is_there = sqlx::query_scalar!(r#"SELECT 1 AS "one!: i64" FROM tasks WHERE id = ?1"#, id)
         .fetch_optional(&mut *conn)
         .await?;
     let mut rows = Vec::new();
     if is_there.is_none() {
-        let downstream = downstream_of(conn, &id, &mut chunk).await?;
+        let downstream = some_dependents(conn, &id, &mut chunk).await?;
         let error = is_missing(upstream);
-        chunk.failed = fail(conn, &downstream, &error, &now).await?;
+        chunk.failed = fail(conn, &downstream, &error, now).await?;
         let failed = chunk.failed.iter();
         rows.extend(
-            failed.map(|(task, _)| JournalEntry::failed(*task, Failure::Upstream, &error, &now)),
+            failed.map(|(task, _)| JournalEntry::failed(*task, Failure::Upstream, &error, now)),
         );
     }
-    let committed = journal(conn, rows, time).await?;
-    Ok((chunk, committed))
+    Ok((chunk, rows))
 }
 
-/// Fails tasks that wait in a circle, each with the one that it waits for.
-async fn fail_members(
+/// Fails tasks that depend on each other in a cycle; each is given with the one that it depends on. Inside the
+/// caller's transaction.
+pub(crate) async fn fail_cycle_members(
     conn: &mut SqliteConnection,
     members: &[(TaskId, TaskId)],
-    time: Timestamp,
-) -> Result<(Chunk, Committed), Error> {
-    let now = time.to_string();
-    let mut chunk = Chunk::default();
+    now: &str,
+) -> Result<(EdgeChunk, Vec<JournalEntry>), Error> {
+    let mut chunk = EdgeChunk::default();
     let mut rows = Vec::new();
     for (task, upstream) in members {
         let error = match task == upstream {
@@ -245,24 +130,22 @@ async fn fail_members(
             ),
         };
         let id = serde_json::to_string(&[task])?;
-        let failed = fail(conn, &id, &error, &now).await?;
+        let failed = fail(conn, &id, &error, now).await?;
         rows.extend(
             failed
                 .iter()
-                .map(|(task, _)| JournalEntry::failed(*task, Failure::Upstream, &error, &now)),
+                .map(|(task, _)| JournalEntry::failed(*task, Failure::Upstream, &error, now)),
         );
         chunk.failed.extend(failed);
     }
-    let committed = journal(conn, rows, time).await?;
-    Ok((chunk, committed))
+    Ok((chunk, rows))
 }
 
 fn is_missing(upstream: TaskId) -> String {
     Error::NoInput { task_id: upstream }.to_string()
 }
 
-/// Why a task that is about to run must not: the first of its upstream tasks that has left it no result, as a
-/// sentence.
+/// Why a task that is about to run must not, as a sentence: the first of its upstream tasks without a result.
 pub(crate) async fn problem_of(
     conn: impl SqliteExecutor<'_>,
     task: TaskId,
@@ -309,11 +192,11 @@ pub(crate) async fn needed_by(
         .collect()
 }
 
-/// Some of those that wait for the task, as a JSON list of their ids.
-async fn downstream_of(
+/// Some of the dependents of a task, as a JSON list of their ids.
+async fn some_dependents(
     conn: &mut SqliteConnection,
     upstream: &str,
-    chunk: &mut Chunk,
+    chunk: &mut EdgeChunk,
 ) -> Result<String, Error> {
     let rows = sqlx::query_scalar!(
         r#"SELECT downstream AS "id!: Text" FROM links WHERE upstream = ?1 LIMIT ?2"#,
@@ -330,7 +213,7 @@ async fn downstream_of(
     Ok(serde_json::to_string(&ids)?)
 }
 
-/// One upstream task less to wait for; those that wait for none any more.
+/// Deletes these edges, and returns the tasks that depend on nothing any more.
 async fn unblock(
     conn: &mut SqliteConnection,
     upstream: &str,
@@ -366,7 +249,7 @@ async fn unblock(
     Ok(free.collect())
 }
 
-/// Who waits in vain fails.
+/// Fails blocked tasks, and returns them with their processors.
 async fn fail(
     conn: &mut SqliteConnection,
     downstream: &str,
@@ -397,7 +280,7 @@ async fn fail(
         .collect()
 }
 
-/// The tasks that somebody waits for.
+/// The tasks that have dependents.
 pub(crate) async fn awaited(conn: &mut SqliteConnection) -> Result<Vec<TaskId>, Error> {
     let rows = sqlx::query_scalar!(r#"SELECT DISTINCT upstream AS "id!: Text" FROM links"#)
         .fetch_all(conn)
@@ -405,8 +288,11 @@ pub(crate) async fn awaited(conn: &mut SqliteConnection) -> Result<Vec<TaskId>, 
     rows.iter().map(Text::parse_id).collect()
 }
 
-/// Those of these tasks (a JSON list of ids) that are final and that somebody waits for.
-async fn final_and_awaited(conn: &mut SqliteConnection, tasks: &str) -> Result<Vec<TaskId>, Error> {
+/// Those of these tasks (a JSON list of ids) that are final and have dependents.
+pub(crate) async fn final_and_awaited(
+    conn: &mut SqliteConnection,
+    tasks: &str,
+) -> Result<Vec<TaskId>, Error> {
     let rows = sqlx::query_scalar!(
         r#"SELECT tasks.id AS "id!: Text"
              FROM jsonb_each(?1) AS chosen CROSS JOIN tasks ON tasks.id = chosen.value
@@ -419,7 +305,7 @@ async fn final_and_awaited(conn: &mut SqliteConnection, tasks: &str) -> Result<V
     rows.iter().map(Text::parse_id).collect()
 }
 
-/// The tasks that somebody waits for and that are not there.
+/// The tasks that have dependents and do not exist.
 pub(crate) async fn missing(conn: &mut SqliteConnection) -> Result<Vec<TaskId>, Error> {
     let rows = sqlx::query_scalar!(
         r#"SELECT DISTINCT upstream AS "id!: Text" FROM links
@@ -430,7 +316,7 @@ pub(crate) async fn missing(conn: &mut SqliteConnection) -> Result<Vec<TaskId>, 
     rows.iter().map(Text::parse_id).collect()
 }
 
-/// The tasks that a task still waits for, with their status if they are there.
+/// The tasks that a task still depends on, with their statuses if they exist.
 pub(crate) async fn awaited_by(
     conn: impl SqliteExecutor<'_>,
     task: TaskId,
@@ -457,7 +343,7 @@ pub(crate) async fn awaited_by(
         .collect()
 }
 
-/// A task's upstream tasks, in the order in which it named them. One that is not there is an error.
+/// A task's upstream tasks, in the order in which it named them. A missing one is an error.
 pub(crate) async fn upstream_of(
     conn: impl SqliteExecutor<'_>,
     task: TaskId,

@@ -12,6 +12,7 @@ pub(super) mod lane_heads_sql;
 pub(super) mod lanes;
 pub(super) mod limits;
 pub(super) mod memory_use;
+pub(super) mod paused_processors;
 pub(super) mod poll_slot;
 pub(super) mod queue_state;
 pub(super) mod recent_starts;

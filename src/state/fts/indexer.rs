@@ -14,15 +14,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::state::db::meta;
 use crate::state::db::text::Text;
 use crate::state::error::Error;
 use crate::state::fts::fold;
-use crate::state::journal::events;
-use crate::state::writer::message::Reply;
-use crate::state::writer::run::Writer;
 
 /// Journal rows followed in one transaction.
 const CHUNK_ROWS: i64 = 400;
@@ -42,8 +40,8 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Index {
     /// The newest journal row that it knows.
     done: i64,
-    /// SearchPool that wait until it knows this row.
-    waiting: Vec<(i64, Reply<()>)>,
+    /// Searches that wait until it knows this row.
+    waiting: Vec<(i64, oneshot::Sender<Result<(), Error>>)>,
     /// When the Writer last had something else to do.
     pub(crate) last_work: Instant,
     /// When the last chunk was written, and how long that took.
@@ -58,6 +56,25 @@ struct Next {
     /// A JSON list of the ids of the tasks, if there are any.
     tasks: String,
     bytes: i64,
+}
+
+/// What is indexed in one transaction.
+pub(crate) struct Chunk {
+    next: Next,
+    /// The texts that are not ASCII, folded.
+    folded: Option<String>,
+}
+
+impl Chunk {
+    /// Whether its journal rows change no text, so that there is nothing to write.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.next.tasks == "[]"
+    }
+
+    /// Indexes its tasks as they are, inside the caller's transaction.
+    pub(crate) async fn write(&self, conn: &mut SqliteConnection) -> Result<(), Error> {
+        write(conn, &self.next, self.folded.as_deref()).await
+    }
 }
 
 impl Index {
@@ -84,74 +101,56 @@ impl Index {
         (self.done < head).then(|| in_its_share.min(self.last_work + QUIET))
     }
 
+    /// Resolves when the index knows journal row `row`, or cannot go on.
+    pub(crate) fn wait_for(&mut self, row: i64) -> oneshot::Receiver<Result<(), Error>> {
+        let (reply, answer) = oneshot::channel();
+        self.waiting.push((row, reply));
+        self.answer();
+        answer
+    }
+
+    /// Reads the next chunk: the texts that the journal rows after those that it knows have changed.
+    pub(crate) async fn next_chunk(&self, conn: &mut SqliteConnection) -> Result<Chunk, Error> {
+        let mut rows = CHUNK_ROWS;
+        let mut next = next_tasks(conn, self.done, rows).await?;
+        while next.bytes > CHUNK_BYTES && rows > 1 {
+            rows /= 2;
+            next = next_tasks(conn, self.done, rows).await?;
+        }
+        let folded = match next.tasks.as_str() {
+            "[]" => None,
+            // Before the transaction: what another program changes meanwhile has a journal row of its own.
+            _ => folded_texts(conn, &next).await?,
+        };
+        Ok(Chunk { next, folded })
+    }
+
+    /// Notes that a chunk that began at `begun` is written, and answers the searches that have waited for it.
+    pub(crate) fn written(&mut self, chunk: &Chunk, begun: Instant) {
+        self.done = chunk.next.upto;
+        self.rest_since(begun);
+        self.answer();
+    }
+
+    /// Notes that a chunk that began at `begun` could not be written. Searches find what is indexed.
+    pub(crate) fn put_off(&mut self, begun: Instant) {
+        self.rest_since(begun);
+        self.last_chunk += RETRY_PAUSE;
+        self.waiting.clear();
+        self.last_work = self.last_chunk;
+    }
+
+    fn rest_since(&mut self, begun: Instant) {
+        self.last_chunk = Instant::now();
+        self.last_took = begun.elapsed();
+    }
+
     /// Answers the searches that have waited for what is indexed.
     fn answer(&mut self) {
         let done = self.done;
         for (_, reply) in self.waiting.extract_if(.., |(row, _)| *row <= done) {
             let _ = reply.send(Ok(()));
         }
-    }
-}
-
-impl Writer {
-    /// Answers when everything is indexed that is in the journal at this moment.
-    pub(crate) async fn catch_up(&mut self, reply: Reply<()>) -> Result<(), Error> {
-        let head = events::newest_event(&mut self.conn).await;
-        match head {
-            Ok(head) => {
-                self.index.waiting.push((head, reply));
-                self.index.answer();
-                Ok(())
-            }
-            Err(error) => crate::state::commands::answer(reply, Err(error)),
-        }
-    }
-
-    /// When indexing is due to go on.
-    pub(crate) fn index_due(&self) -> Option<Instant> {
-        self.index.due(self.bus.head())
-    }
-
-    /// Indexes a chunk, if it is due.
-    pub(crate) async fn index_if_due(&mut self) -> Result<(), Error> {
-        let begun = Instant::now();
-        if self.index_due().is_none_or(|due| due > begun) {
-            return Ok(());
-        }
-        let indexed = self.index_chunk().await;
-        self.index.last_chunk = Instant::now();
-        self.index.last_took = begun.elapsed();
-        match indexed {
-            Ok(()) => self.index.answer(),
-            Err(error @ Error::Corrupt(_)) => return Err(error),
-            Err(error) => {
-                tracing::debug!(%error, "the full-text index waits");
-                self.index.last_chunk += RETRY_PAUSE;
-                // They find what is indexed.
-                self.index.waiting.clear();
-                self.index.last_work = self.index.last_chunk;
-            }
-        }
-        Ok(())
-    }
-
-    async fn index_chunk(&mut self) -> Result<(), Error> {
-        let after = self.index.done;
-        let mut rows = CHUNK_ROWS;
-        let mut next = next_tasks(&mut self.conn, after, rows).await?;
-        while next.bytes > CHUNK_BYTES && rows > 1 {
-            rows /= 2;
-            next = next_tasks(&mut self.conn, after, rows).await?;
-        }
-        if next.tasks != "[]" {
-            // Before the transaction: what another program changes meanwhile has a journal row of its own.
-            let folded = folded_texts(&mut self.conn, &next).await?;
-            self.begin().await?;
-            let written = write(&mut self.conn, &next, folded).await;
-            self.end(written).await?;
-        }
-        self.index.done = next.upto;
-        Ok(())
     }
 }
 
@@ -233,7 +232,7 @@ fn fold_all(rows: Vec<Texts>) -> String {
 async fn write(
     conn: &mut SqliteConnection,
     next: &Next,
-    folded: Option<String>,
+    folded: Option<&str>,
 ) -> Result<(), Error> {
     sqlx::query!(
         "INSERT OR REPLACE INTO tasks_fts (rowid, content, result, error)

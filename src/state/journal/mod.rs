@@ -1,5 +1,6 @@
 //! The journal: the rows of `logs` that each state change appends, and the SQL that reads them.
 
+pub(super) mod append;
 pub(super) mod entry;
 pub(super) mod events;
 pub(super) mod insert_log;

@@ -105,3 +105,12 @@ async fn count(conn: &mut SqliteConnection, status: Option<TaskStatus>) -> Resul
         Some(TaskStatus::Pending | TaskStatus::Processing) => counted.of_open_status,
     })
 }
+
+/// A JSON list of [seq, finished_at].
+pub(crate) fn seqs_and_ends(found: &[FoundTask]) -> Result<String, Error> {
+    let rows: Vec<_> = found
+        .iter()
+        .map(|task| (task.seq, &task.finished_at))
+        .collect();
+    Ok(serde_json::to_string(&rows)?)
+}

@@ -4,6 +4,7 @@ pub(super) mod counts;
 pub(super) mod final_states;
 pub(super) mod fts_query;
 pub(super) mod list;
+pub(super) mod lookups;
 pub(super) mod running_rows;
 pub(super) mod task_lookups;
 pub(super) mod task_row;

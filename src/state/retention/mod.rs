@@ -15,16 +15,16 @@ mod stretch;
 
 use std::time::Duration;
 
-use sqlx::SqliteConnection;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::schedules::OWN_KEY;
 use crate::models::{Clock, Reading, Timestamp};
+use crate::state::commands::bulk::{BulkChange, ChangeFound};
+use crate::state::commands::maintenance::{ForgetKeys, SPARE_PAGES, ShrinkFile};
 use crate::state::error::Error;
 use crate::state::query::list::FoundTask;
 use crate::state::store::StateManager;
-use crate::state::writer::message::{Change, Order};
+use crate::state::writer::message::Command;
 use stretch::{Old, Stretch, completed_before, end_of_stretch, failed_before, join, stretch_at};
 
 /// Time between two sweeps.
@@ -35,10 +35,6 @@ const KEYS_KEPT: Duration = Duration::from_hours(24);
 const KNOWN_SECONDS: f64 = 3600.0;
 /// Rows deleted in one transaction.
 const CHUNK_ROWS: i64 = 100;
-/// Pages given back in one transaction.
-const CHUNK_PAGES: i64 = 256;
-/// Free pages that stay in the file, for what comes next.
-const SPARE_PAGES: i64 = 256;
 
 /// How long final tasks are kept once they have finished; `None`: for ever.
 #[derive(Clone, Copy, Debug, Default)]
@@ -103,7 +99,7 @@ impl StateManager {
         }
         let mut left = i64::MAX;
         loop {
-            let before = std::mem::replace(&mut left, self.ask_and_rest(Order::Shrink).await?);
+            let before = std::mem::replace(&mut left, self.ask_and_rest(ShrinkFile).await?);
             if left <= SPARE_PAGES || left >= before {
                 return Ok(());
             }
@@ -121,11 +117,7 @@ impl StateManager {
             tracing::info!(tasks = deleted, "old tasks deleted");
         }
         let before = now.before(KEYS_KEPT);
-        while self
-            .ask_and_rest(|reply| Order::ForgetKeys(before, reply))
-            .await?
-            > 0
-        {}
+        while self.ask_and_rest(ForgetKeys(before)).await? > 0 {}
         Ok(())
     }
 
@@ -192,8 +184,8 @@ impl StateManager {
 
     async fn delete_found(&self, found: Vec<FoundTask>) -> Result<u64, Error> {
         // What open tasks need is kept for one of the next sweeps.
-        let order = |reply| Order::Change(Change::Delete, found, reply);
-        Ok(self.ask_and_rest(order).await?.changed)
+        let change = ChangeFound(BulkChange::Delete, found);
+        Ok(self.ask_and_rest(change).await?.changed)
     }
 
     /// The stretch after row `after` and up to row `upto` as it is; then a rest of the same length.
@@ -205,55 +197,10 @@ impl StateManager {
     }
 
     /// Asks the Writer, and then leaves it alone for as long as that took.
-    async fn ask_and_rest<T>(
-        &self,
-        order: impl FnOnce(crate::state::writer::message::Reply<T>) -> Order,
-    ) -> Result<T, Error> {
+    async fn ask_and_rest<C: Command>(&self, command: C) -> Result<C::Answer, Error> {
         let begun = Instant::now();
-        let answer = self.ask(order).await?;
+        let answer = self.ask(command).await?;
         tokio::time::sleep(begun.elapsed()).await;
         Ok(answer)
     }
-}
-
-/// Forgets some of the clients' idempotency keys from before `time`; how many.
-pub(crate) async fn forget_keys(
-    conn: &mut SqliteConnection,
-    time: Timestamp,
-) -> Result<u64, Error> {
-    let time = time.to_string();
-    let own = format!("{OWN_KEY}*");
-    let forgotten = sqlx::query!(
-        "DELETE FROM idempotency WHERE key IN
-             (SELECT key FROM idempotency
-               WHERE created_at < ?1 AND key NOT GLOB ?2 ORDER BY created_at LIMIT ?3)",
-        time,
-        own,
-        CHUNK_ROWS
-    )
-    .execute(conn)
-    .await?;
-    Ok(forgotten.rows_affected())
-}
-
-/// Gives some free pages back, if there are many; how many are left.
-pub(crate) async fn shrink(conn: &mut SqliteConnection) -> Result<i64, Error> {
-    let free = free_pages(conn).await?;
-    if free <= SPARE_PAGES {
-        return Ok(free);
-    }
-    let pages = CHUNK_PAGES.min(free - SPARE_PAGES);
-    // A pragma takes no arguments. It answers a row for each page, all of which are to be fetched.
-    let pragma = format!("PRAGMA incremental_vacuum({pages})");
-    sqlx::query(sqlx::AssertSqlSafe(pragma))
-        .fetch_all(&mut *conn)
-        .await?;
-    free_pages(conn).await
-}
-
-async fn free_pages(conn: &mut SqliteConnection) -> Result<i64, Error> {
-    let pages = sqlx::query_scalar("PRAGMA freelist_count")
-        .fetch_one(conn)
-        .await?;
-    Ok(pages)
 }

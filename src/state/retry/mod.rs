@@ -1,5 +1,5 @@
-//! Attempts that end without a result, and tasks that go back to PENDING.
+//! Tasks that become PENDING again: the SQL of automatic retries, of crashes and of retries by hand. The glue is in
+//! `writer/reschedule` and `commands/retry`.
 
-pub(super) mod automatic;
-pub(super) mod by_operator;
+pub(super) mod requeue;
 pub(super) mod sql;

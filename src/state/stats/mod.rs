@@ -6,7 +6,6 @@
 
 pub(in crate::state) mod chart;
 pub(in crate::state) mod histogram;
-pub(in crate::state) mod meters;
 pub(in crate::state) mod store;
 pub(in crate::state) mod tally;
 

@@ -8,13 +8,12 @@ use tokio::time::Instant;
 
 use super::Stats;
 use super::tally::Step;
-use crate::models::{EventType, Timestamp};
+use crate::models::Timestamp;
 use crate::state::db::meta;
 use crate::state::db::text::Text;
 use crate::state::error::Error;
 use crate::state::journal::events;
 use crate::state::stats::tally::Happened;
-use crate::state::writer::run::Writer;
 
 /// How long counts may wait to be stored.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(5);
@@ -45,7 +44,7 @@ impl Stats {
         Ok(stats)
     }
 
-    /// TaskCounts what the journal says after row `after`, up to row `upto`. It does not say since when a task was
+    /// Counts what the journal says after row `after`, up to row `upto`. It does not say since when a task was
     /// due that waited for others, was held off or interrupted, so these waits are left out.
     async fn count_journal(
         &self,
@@ -94,85 +93,62 @@ impl Stats {
     }
 }
 
-impl Writer {
-    /// TaskCounts what other programs have submitted, in the journal rows up to `upto` that nobody has been told of.
-    pub(crate) async fn count_foreign(&mut self, upto: i64) {
-        let (after, kind) = (self.bus.head(), EventType::TaskCreated.as_str());
-        let count = sqlx::query_scalar!(
-            r#"SELECT count(*) AS "count!: i64" FROM logs WHERE id > ?1 AND id <= ?2 AND type = ?3"#,
-            after,
-            upto,
-            kind
-        )
-        .fetch_one(&mut self.conn)
-        .await;
-        match count {
-            Ok(count) => {
-                let meters = self.meters.other();
-                meters.created.inc_by(u64::try_from(count).unwrap_or(0));
-                let created = (0..count).map(|_| Happened::Created);
-                self.stats.count(Timestamp::now(), created);
-            }
-            Err(error) => tracing::debug!(%error, "submissions of others are not counted"),
-        }
-    }
+/// Counts that are to be stored.
+pub(crate) struct UnstoredCounts {
+    /// JSON lists.
+    changed: String,
+    gone: String,
+    head: i64,
+}
 
+impl Stats {
     /// When counts are due to be stored.
-    pub(crate) fn stats_due(&self) -> Option<Instant> {
-        self.stats.lock().due
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.lock().due
     }
 
-    /// Stores the counts that have changed, if it is time.
-    pub(crate) async fn store_stats_if_due(&mut self) -> Result<(), Error> {
-        if self.stats_due().is_none_or(|due| due > Instant::now()) {
-            return Ok(());
-        }
-        match self.store_stats().await {
-            Err(error) if !matches!(error, Error::Corrupt(_)) => {
-                tracing::debug!(%error, "the counts for the charts wait");
-                self.stats.lock().due = Some(Instant::now() + INTERVAL);
-                Ok(())
-            }
-            stored => stored,
-        }
+    /// Puts the next try off, after one has failed.
+    pub(crate) fn store_later(&self) {
+        self.lock().due = Some(Instant::now() + INTERVAL);
     }
 
-    /// Stores the counts that have changed. All that was committed until here is in them.
-    pub(crate) async fn store_stats(&mut self) -> Result<(), Error> {
-        let (places, changed, gone, counted) = {
-            let mut series = self.stats.lock();
-            series.forget_useless(Timestamp::now(), Instant::now());
-            let places = series.unstored.clone();
-            let steps = places.iter().filter_map(|place| {
-                let (length, at) = place;
-                series.steps.get(place).map(|step| (*length, *at, step))
-            });
-            (
-                places.clone(),
-                serde_json::to_string(&steps.collect::<Vec<_>>())?,
-                serde_json::to_string(&series.gone)?,
-                series.counted,
-            )
-        };
-        let head = self.bus.head();
-        if !places.is_empty() || gone != "[]" || counted < head {
-            self.begin().await?;
-            let conn = &mut self.conn;
-            let written = write(conn, &changed, &gone, head).await;
-            self.end(written).await?;
+    /// The counts to store, with everything that was committed up to event `head`; `None` if nothing has changed.
+    pub(crate) fn unstored(&self, head: i64) -> Result<Option<UnstoredCounts>, Error> {
+        let mut series = self.lock();
+        series.forget_useless(Timestamp::now(), Instant::now());
+        if series.unstored.is_empty() && series.gone.is_empty() && series.counted >= head {
+            return Ok(None);
         }
-        let mut series = self.stats.lock();
-        // The Writer alone counts, so nothing was added meanwhile.
+        let steps = series.unstored.iter().filter_map(|place| {
+            let (length, at) = place;
+            series.steps.get(place).map(|step| (*length, *at, step))
+        });
+        Ok(Some(UnstoredCounts {
+            changed: serde_json::to_string(&steps.collect::<Vec<_>>())?,
+            gone: serde_json::to_string(&series.gone)?,
+            head,
+        }))
+    }
+
+    /// Notes that everything is stored up to event `head`. The Writer alone counts, so nothing was added meanwhile.
+    pub(crate) fn stored(&self, head: i64) {
+        let mut series = self.lock();
         series.unstored.clear();
         series.gone.clear();
         series.counted = head;
         series.due = None;
-        Ok(())
+    }
+}
+
+impl UnstoredCounts {
+    /// Writes the counts, inside the caller's transaction.
+    pub(crate) async fn write(&self, conn: &mut SqliteConnection) -> Result<(), Error> {
+        write_steps(conn, &self.changed, &self.gone, self.head).await
     }
 }
 
 /// Writes these steps and forgets those (JSON lists), inside the caller's transaction.
-async fn write(
+async fn write_steps(
     conn: &mut SqliteConnection,
     steps: &str,
     gone: &str,

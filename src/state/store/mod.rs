@@ -1,10 +1,12 @@
 //! The handle to the state. What changes something is a message to the Writer, everything else is a query
 //! on the read pool.
 
+pub(super) mod bulk;
 mod operate;
 mod read;
 mod run;
 mod submit;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -19,9 +21,10 @@ use crate::state::error::Error;
 use crate::state::query::counts::LastCount;
 use crate::state::stats::Stats;
 use crate::state::writer::batch::Report;
-use crate::state::writer::message::{Order, Reply, Request};
+use crate::state::writer::completion_waiters::CompletionWaiters;
+use crate::state::writer::message::{Command, Message};
 use crate::state::writer::questions::Question;
-use crate::state::writer::waiters::CompletionWaiters;
+use crate::state::writer::reply::{LaterReply, Reply};
 
 /// Unit in which the memory of waiting submissions is counted.
 pub(crate) const PERMIT_BYTES: usize = 1024;
@@ -29,7 +32,7 @@ pub(crate) const PERMIT_BYTES: usize = 1024;
 /// The handle to the state; clone it freely.
 #[derive(Clone)]
 pub(crate) struct StateManager {
-    pub(crate) requests: mpsc::Sender<Request>,
+    pub(crate) messages: mpsc::Sender<Message>,
     pub(crate) reports: mpsc::Sender<Report>,
     pub(crate) questions: mpsc::Sender<Question>,
     /// Kibibytes that submissions may still take while they wait for the Writer.
@@ -57,16 +60,29 @@ impl StateManager {
     pub(crate) async fn close(&self) -> Result<(), Error> {
         self.searches.close().await;
         self.read.close().await;
-        self.ask(Order::Close).await
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Close(reply)).await?;
+        answered(answer).await
     }
 
-    pub(crate) async fn ask<T>(&self, order: impl FnOnce(Reply<T>) -> Order) -> Result<T, Error> {
-        let (reply, answer) = oneshot::channel();
-        self.requests
-            .send(Request::Order(order(reply), self.by.clone()))
-            .await
-            .map_err(|_| Error::Stopping)?;
-        answer.await.unwrap_or(Err(Error::Stopping))
+    /// Sends a command to the Writer, in the name of this handle's actor, and waits for the answer.
+    pub(crate) async fn ask<C: Command>(&self, command: C) -> Result<C::Answer, Error> {
+        let (message, answer) = Message::command(command, self.by.clone());
+        self.send(message).await?;
+        answered(answer).await
+    }
+
+    /// Sends a command that goes on after its first turn, and waits until it is done.
+    pub(crate) async fn ask_and_wait<C, T>(&self, command: C) -> Result<T, Error>
+    where
+        C: Command<Answer = LaterReply<T>>,
+    {
+        answered(self.ask(command).await?).await
+    }
+
+    async fn send(&self, message: Message) -> Result<(), Error> {
+        let sent = self.messages.send(message).await;
+        sent.map_err(|_| Error::Stopping)
     }
 
     /// Asks what the Writer knows, which it answers also while the storage keeps it waiting.
@@ -77,7 +93,7 @@ impl StateManager {
         let (reply, answer) = oneshot::channel();
         let sent = self.questions.send(question(reply)).await;
         sent.map_err(|_| Error::Stopping)?;
-        answer.await.unwrap_or(Err(Error::Stopping))
+        answered(answer).await
     }
 
     /// The same handle, asking in somebody's name: the journal has it with what is done.
@@ -102,4 +118,9 @@ impl StateManager {
     pub(crate) fn bus(&self) -> &Bus {
         &self.bus
     }
+}
+
+/// The answer of the Writer; [`Error::Stopping`] if it ends without one.
+async fn answered<T>(answer: LaterReply<T>) -> Result<T, Error> {
+    answer.await.unwrap_or(Err(Error::Stopping))
 }

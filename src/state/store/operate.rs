@@ -5,14 +5,23 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use crate::models::{HiveLink, QueueStatus, TaskId};
+use crate::state::commands::barrier::Barrier;
+use crate::state::commands::delete::{DeleteTask, Deleted};
+use crate::state::commands::emergency_stop::{BeginEmergencyStop, FinishEmergencyStop};
+use crate::state::commands::hive_link::SetHiveLink;
+use crate::state::commands::pause::{PauseRequest, Paused};
+use crate::state::commands::purge::PurgeQueue;
 use crate::state::commands::reconfigure::Reconfigured;
+use crate::state::commands::resume::{Resume, Resumed};
+use crate::state::commands::retry::{Retried, RetryTask};
+use crate::state::commands::set_meta::SetMeta;
+use crate::state::commands::system_log::WriteSystemLog;
 use crate::state::db::meta;
 use crate::state::dispatch::explain::{ExplainedTask, Explanation, ProcessorStatus};
 use crate::state::error::Error;
+use crate::state::retry::requeue::RetryAt;
 use crate::state::store::StateManager;
-use crate::state::writer::message::{
-    Deleted, Order, PauseRequest, Paused, Purged, Resumed, Retried, RetryAt,
-};
+use crate::state::writer::background::Purged;
 use crate::state::writer::questions::Question;
 
 impl StateManager {
@@ -22,7 +31,7 @@ impl StateManager {
     /// # Errors
     /// When it could not be stored.
     pub(crate) async fn pause(&self, request: PauseRequest) -> Result<Paused, Error> {
-        self.ask(|reply| Order::Pause(request, reply)).await
+        self.ask(request).await
     }
 
     /// SlidingWindow tasks again, of the whole queue or of one processor, which need not be configured.
@@ -30,7 +39,7 @@ impl StateManager {
     /// # Errors
     /// When it could not be stored.
     pub(crate) async fn resume(&self, processor: Option<String>) -> Result<Resumed, Error> {
-        self.ask(|reply| Order::Resume(processor, reply)).await
+        self.ask(Resume(processor)).await
     }
 
     /// Fails every task that waits at this moment.
@@ -38,7 +47,7 @@ impl StateManager {
     /// # Errors
     /// When it could not be stored; some of the tasks may have been purged then.
     pub(crate) async fn purge(&self) -> Result<Purged, Error> {
-        self.ask(Order::Purge).await
+        self.ask_and_wait(PurgeQueue).await
     }
 
     /// Pauses the queue; the returned mark is for [`StateManager::finish_emergency_stop`], which
@@ -47,7 +56,7 @@ impl StateManager {
     /// # Errors
     /// When it could not be stored.
     pub(crate) async fn begin_emergency_stop(&self) -> Result<i64, Error> {
-        self.ask(Order::BeginEmergencyStop).await
+        self.ask(BeginEmergencyStop).await
     }
 
     /// Purges, and tells everybody that `cancelled` running tasks were stopped.
@@ -59,12 +68,8 @@ impl StateManager {
         upto: i64,
         cancelled: u64,
     ) -> Result<Purged, Error> {
-        self.ask(|reply| Order::FinishEmergencyStop {
-            upto,
-            cancelled,
-            reply,
-        })
-        .await
+        self.ask_and_wait(FinishEmergencyStop { upto, cancelled })
+            .await
     }
 
     /// The queue's condition, at once, also while the storage takes no writes: then it says so. Everything that
@@ -83,7 +88,7 @@ impl StateManager {
     /// # Errors
     /// When the Writer is gone.
     pub(crate) async fn writer_is_done(&self) -> Result<(), Error> {
-        self.ask(Order::Answer).await
+        self.ask(Barrier).await
     }
 
     /// Whether the Hive takes tasks from now on. Those that have waited for it start at once when it is
@@ -92,7 +97,7 @@ impl StateManager {
     /// # Errors
     /// When the Writer is gone.
     pub(crate) async fn set_hive_link(&self, link: HiveLink) -> Result<(), Error> {
-        self.ask(|reply| Order::SetHiveLink(link, reply)).await
+        self.ask(SetHiveLink(link)).await
     }
 
     /// Journals a sentence as SYSTEM_LOG, and so tells everybody who listens. `data` is a JSON object, which
@@ -106,8 +111,12 @@ impl StateManager {
         message: String,
         data: Value,
     ) -> Result<(), Error> {
-        self.ask(|reply| Order::Tell(level, message, data, reply))
-            .await
+        self.ask(WriteSystemLog {
+            level,
+            message,
+            data,
+        })
+        .await
     }
 
     /// The order to the whole Hive that was obeyed last, as it was published.
@@ -123,8 +132,7 @@ impl StateManager {
     /// # Errors
     /// When it could not be stored.
     pub(crate) async fn note_hive_order(&self, order: String) -> Result<(), Error> {
-        self.ask(|reply| Order::SetMeta(meta::HIVE_COMMAND, order, reply))
-            .await
+        self.ask(SetMeta(meta::HIVE_COMMAND, order)).await
     }
 
     /// The condition of every processor that has limits, tasks, or a pause.
@@ -140,8 +148,7 @@ impl StateManager {
     /// # Errors
     /// When it could not be stored; then nothing has changed.
     pub(crate) async fn set_limits(&self, change: Reconfigured) -> Result<(), Error> {
-        let change = Box::new(change);
-        self.ask(|reply| Order::SetLimits(change, reply)).await
+        self.ask(Box::new(change)).await
     }
 
     /// Lets a task wait again that has FAILED, with all its attempts before it; until when, if it never began.
@@ -149,7 +156,7 @@ impl StateManager {
     /// # Errors
     /// When it could not be stored, or another task has its unique key.
     pub(crate) async fn retry(&self, task: TaskId, at: RetryAt) -> Result<Retried, Error> {
-        self.ask(|reply| Order::Retry(task, at, reply)).await
+        self.ask(RetryTask(task, at)).await
     }
 
     /// Deletes a final task with its journal.
@@ -157,7 +164,7 @@ impl StateManager {
     /// # Errors
     /// When it could not be deleted.
     pub(crate) async fn delete(&self, task: TaskId) -> Result<Deleted, Error> {
-        self.ask(|reply| Order::Delete(task, reply)).await
+        self.ask(DeleteTask(task)).await
     }
 
     /// Why a waiting task does not start.

@@ -10,9 +10,12 @@ use crate::models::{
     Attempt, Event, Order as ListOrder, Task, TaskFilter, TaskId, TaskStatus, Timestamp,
     TraceContext,
 };
+use crate::state::commands::catch_up::CatchUpIndex;
+use crate::state::commands::snapshot::TakeSnapshot;
 use crate::state::dependencies;
 use crate::state::dependencies::Upstream;
 use crate::state::dispatch::due_sql;
+use crate::state::dispatch::snapshot::QueueSnapshot;
 use crate::state::error::Error;
 use crate::state::journal::task_log::{LogLine, LogPart};
 use crate::state::journal::task_rows::{AnswerUpdate, LogEntry};
@@ -22,7 +25,6 @@ use crate::state::query::task_lookups;
 use crate::state::query::{list, tasks};
 use crate::state::stats::chart::{Chart, Window};
 use crate::state::store::StateManager;
-use crate::state::writer::message::Order;
 
 /// How long a search waits for the full-text index.
 const INDEX_PATIENCE: Duration = Duration::from_secs(2);
@@ -115,7 +117,7 @@ impl StateManager {
         if filter.words.is_none() {
             return Ok(());
         }
-        match timeout(INDEX_PATIENCE, self.ask(Order::CatchUp)).await {
+        match timeout(INDEX_PATIENCE, self.ask_and_wait(CatchUpIndex)).await {
             Ok(Err(error @ Error::Stopping)) => Err(error),
             _ => Ok(()),
         }
@@ -271,6 +273,16 @@ impl StateManager {
     pub(crate) async fn count_ahead(&self, task: TaskId) -> Result<i64, Error> {
         let now = Timestamp::now().to_string();
         due_sql::count_ahead(&self.read, task, &now).await
+    }
+
+    /// What waits and runs at this moment.
+    ///
+    /// # Errors
+    /// When it cannot be read, or the Writer is gone.
+    pub(crate) async fn load(&self) -> Result<QueueSnapshot, Error> {
+        let now = Timestamp::now().to_string();
+        let oldest = due_sql::oldest_due(&self.read, &now).await?;
+        self.ask(TakeSnapshot(oldest)).await
     }
 
     /// What happened in the window of time that ends at this moment.

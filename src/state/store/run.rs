@@ -9,12 +9,13 @@ use tokio::time::timeout;
 use crate::models::{
     Attempt, ClaimedTask, EVENT_LIMIT_BYTES, OfferId, Outcome, TaskId, TaskStatus,
 };
+use crate::state::commands::claim::{StartClaiming, StopClaiming};
+use crate::state::commands::worker_poll::{OfferSlots, WithdrawOffer};
 use crate::state::error::Error;
 use crate::state::query::task_lookups;
 use crate::state::store::StateManager;
 use crate::state::writer::batch::Report;
-use crate::state::writer::message::Order;
-use crate::state::writer::waiters::Waiter;
+use crate::state::writer::completion_waiters::Waiter;
 use crate::terminal::OutputLine;
 
 /// Bytes of an answer in one event: even if JSON takes six for each, it fits.
@@ -32,7 +33,7 @@ impl StateManager {
     pub(crate) async fn claim(&self) -> Result<mpsc::UnboundedReceiver<Vec<ClaimedTask>>, Error> {
         // Unbounded, because what is in it is already bounded by the limits.
         let (claims, claimed) = mpsc::unbounded_channel();
-        self.ask(|reply| Order::Claim(claims, reply)).await?;
+        self.ask(StartClaiming(claims)).await?;
         Ok(claimed)
     }
 
@@ -41,7 +42,7 @@ impl StateManager {
     /// # Errors
     /// When the Writer is gone.
     pub(crate) async fn stop_claiming(&self) -> Result<(), Error> {
-        self.ask(Order::StopClaiming).await
+        self.ask(StopClaiming).await
     }
 
     /// Up to `limit` tasks of these processors, which run elsewhere, have somebody to run them. The
@@ -57,8 +58,12 @@ impl StateManager {
         processors: Vec<String>,
         limit: u64,
     ) -> Result<(), Error> {
-        self.ask(|reply| Order::Offer(offer, processors, limit, reply))
-            .await
+        self.ask(OfferSlots {
+            id: offer,
+            processors,
+            limit,
+        })
+        .await
     }
 
     /// Ends an offer: what is not started for it when this returns is not started any more. Answers
@@ -67,7 +72,7 @@ impl StateManager {
     /// # Errors
     /// When the Writer is gone.
     pub(crate) async fn withdraw(&self, offer: OfferId) -> Result<u64, Error> {
-        self.ask(|reply| Order::Withdraw(offer, reply)).await
+        self.ask(WithdrawOffer(offer)).await
     }
 
     /// Adds to a running attempt's answer as it grows. Waits while the Writer is behind.

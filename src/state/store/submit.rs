@@ -7,6 +7,10 @@ use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::models::{NewTask, Task, TaskId, json};
+use crate::state::commands::import::{EndImport, ImportTasks};
+use crate::state::commands::set_meta::SetMeta;
+use crate::state::commands::submit_many::SubmitTogether;
+use crate::state::commands::submit_scheduled::Due;
 use crate::state::db::meta;
 use crate::state::error::Error;
 use crate::state::import::ImportReport;
@@ -14,7 +18,7 @@ use crate::state::schedules;
 use crate::state::schedules::Progress;
 use crate::state::store::{PERMIT_BYTES, StateManager};
 use crate::state::writer::batch::{Accepted, IdempotencyKey, Reservation, Submission};
-use crate::state::writer::message::{Due, Order, Request};
+use crate::state::writer::message::Message;
 
 impl StateManager {
     /// Takes room in memory for a submission of `bytes`, before it is read any further.
@@ -47,8 +51,8 @@ impl StateManager {
             room: Some(room),
             ..Submission::new(task)
         });
-        self.requests
-            .try_send(Request::Submit(submission))
+        self.messages
+            .try_send(Message::Submit(submission))
             .map_err(|error| match error {
                 mpsc::error::TrySendError::Full(_) => Error::Busy,
                 mpsc::error::TrySendError::Closed(_) => Error::Stopping,
@@ -70,8 +74,7 @@ impl StateManager {
         if let Some(first) = submissions.first_mut() {
             first.room = Some(room);
         }
-        self.ask(|reply| Order::SubmitAll(submissions, once, reply))
-            .await
+        self.ask(SubmitTogether(submissions, once)).await
     }
 
     /// Deals with a due time of a schedule once; the task that it made just now or before, if any.
@@ -79,8 +82,7 @@ impl StateManager {
     /// # Errors
     /// When it could not be stored.
     pub(crate) async fn submit_scheduled(&self, due: Due) -> Result<Option<TaskId>, Error> {
-        self.ask(|reply| Order::SubmitScheduled(Box::new(due), reply))
-            .await
+        self.ask(due).await
     }
 
     /// How far each schedule has come, by name.
@@ -100,12 +102,7 @@ impl StateManager {
         tasks: Vec<Task>,
         replace: bool,
     ) -> Result<ImportReport, Error> {
-        self.ask(|reply| Order::Import {
-            tasks,
-            replace,
-            reply,
-        })
-        .await
+        self.ask(ImportTasks { tasks, replace }).await
     }
 
     /// All tasks of a dump have been imported: who waits for one that was not among them waits no longer.
@@ -113,7 +110,7 @@ impl StateManager {
     /// # Errors
     /// When it could not be stored; the next start tries again.
     pub(crate) async fn end_import(&self) -> Result<(), Error> {
-        self.ask(Order::EndImport).await
+        self.ask(EndImport).await
     }
 
     /// What the last imported dump held besides its tasks, in its order.
@@ -133,7 +130,6 @@ impl StateManager {
     /// When it could not be stored.
     pub(crate) async fn set_dump_fields(&self, fields: Map<String, Value>) -> Result<(), Error> {
         let fields = Value::Object(fields).to_string();
-        self.ask(|reply| Order::SetMeta(meta::DUMP_FIELDS, fields, reply))
-            .await
+        self.ask(SetMeta(meta::DUMP_FIELDS, fields)).await
     }
 }

@@ -1,4 +1,5 @@
-//! What a written batch means outside the database, and what a batch that could not be written means.
+//! After the commit: what a written batch changes outside the database, in the order queue state, runner, events,
+//! answers. And what becomes of a batch that could not be written.
 
 use std::collections::HashSet;
 
@@ -10,8 +11,8 @@ use crate::state::journal::entry::JournalEntry;
 use crate::state::journal::events;
 use crate::state::writer::batch::{Accepted, Batch, Plan, Report};
 use crate::state::writer::commit::TxOutput;
+use crate::state::writer::core::Core;
 use crate::state::writer::publish::Committed;
-use crate::state::writer::run::Writer;
 
 fn lane_of(task: &ClaimedTask) -> LaneName<'_> {
     LaneName {
@@ -20,16 +21,16 @@ fn lane_of(task: &ClaimedTask) -> LaneName<'_> {
     }
 }
 
-/// A committed batch, before it is settled.
+/// A committed batch, before it is applied.
 pub(crate) struct CommittedBatch {
     pub(crate) plan: Plan,
-    /// JournalEntry number of the first submission.
+    /// Row number of the first submission.
     pub(crate) first_seq: i64,
-    /// Submissions that found a place at once.
+    /// Submissions that start at once.
     pub(crate) started: Vec<ClaimedTask>,
-    /// Tasks that were waiting before and start.
+    /// Tasks that were PENDING before and start.
     pub(crate) waiting: Vec<ClaimedTask>,
-    /// JournalEntry numbers of tasks about which a report came too late.
+    /// Row numbers of tasks whose reports came too late.
     pub(crate) lost: HashSet<i64>,
     pub(crate) committed: Committed,
 }
@@ -51,29 +52,29 @@ impl CommittedBatch {
     }
 }
 
-impl Writer {
-    /// The journal rows that were written, and the tasks (by row number) whose change lost its race
-    /// and so was not.
+impl Core {
+    /// Returns the journal rows that were written, and the row numbers of the tasks whose change lost its race
+    /// and so was not written.
     pub(crate) async fn rows_written(
         &mut self,
         rows: Vec<JournalEntry>,
-        applied: &TxOutput,
+        output: &TxOutput,
     ) -> (Vec<JournalEntry>, HashSet<i64>) {
         let mut lost = HashSet::new();
-        if applied.logs == rows.len() as u64 {
+        if output.logs == rows.len() as u64 {
             return (rows, lost);
         }
         let (after, upto) = (
-            applied.first_log - 1,
-            applied.first_log + applied.logs as i64 - 1,
+            output.first_log - 1,
+            output.first_log + output.logs as i64 - 1,
         );
-        let limit = u32::try_from(applied.logs).unwrap_or(u32::MAX);
-        let stored = match events::events_after(&mut self.conn, after, upto, limit).await {
+        let limit = u32::try_from(output.logs).unwrap_or(u32::MAX);
+        let stored = match events::events_after(&mut self.db.conn, after, upto, limit).await {
             Ok(stored) => stored,
             Err(error) => {
-                // Nothing is told that may not be true; the next look outside tells what is.
+                // Nothing is published that may not be true; the next look outside publishes what is.
                 tracing::warn!(%error, "the journal cannot be read");
-                self.data_version = i64::MIN;
+                self.db.data_version = i64::MIN;
                 return (Vec::new(), lost);
             }
         };
@@ -89,8 +90,8 @@ impl Writer {
         (written, lost)
     }
 
-    /// After the commit: the queue state, the executors, the listeners, the answers, in this order.
-    pub(crate) async fn settle(&mut self, batch: Batch, written: CommittedBatch) {
+    /// Applies a committed batch: the queue state, the runner, the events, the answers, in this order.
+    pub(crate) async fn apply_committed(&mut self, batch: Batch, written: CommittedBatch) {
         self.writing_works();
         let CommittedBatch {
             plan,
@@ -104,7 +105,7 @@ impl Writer {
         self.count_new(&batch, &plan, first_seq, now);
         self.count_submitted(&batch, &started, now);
         for upstream in std::mem::take(&mut self.failed_upstream) {
-            self.resolve(upstream);
+            self.on_finished(upstream);
         }
         let (mut finishers, mut runs) = (Vec::new(), Vec::new());
         for report in batch.reports {
@@ -112,33 +113,31 @@ impl Writer {
                 continue;
             };
             let (attempt, won) = (*attempt, !lost.contains(&attempt.seq));
-            let freed = self.queue_state.remove_running(&attempt).filter(|_| won);
+            let freed = self.queue.remove_running(&attempt).filter(|_| won);
             runs.extend(self.count_finished(&report, freed, now));
-            self.resolve(attempt.task_id);
+            self.on_finished(attempt.task_id);
             if let Report::Finished { reply, .. } = report {
                 finishers.extend(reply.map(|reply| (reply, won)));
             }
         }
         self.stats.count(now, runs);
         for task in &waiting {
-            self.queue_state
-                .lanes
-                .start(lane_of(task), task.attempt.seq);
+            self.queue.lanes.start(lane_of(task), task.attempt.seq);
         }
         let mut claimed = started;
         claimed.extend(waiting);
         for task in &mut claimed {
-            self.queue_state.add_running(task, now);
-            self.take_offer(task.terms.lease);
+            self.queue.add_running(task, now);
+            self.count_poll(task.terms.lease);
             if task.terms.lease.is_some() {
                 // The worker gets it with the answer to its claim; nobody else needs it.
                 task.content = String::new();
             }
         }
         self.more_to_claim = self.may_claim();
-        if let (Some(claims), false) = (&self.claims, claimed.is_empty()) {
+        if let (Some(runner), false) = (&self.outbox.runner, claimed.is_empty()) {
             // The orchestrator outlives the claims it has asked for.
-            let _ = claims.send(claimed);
+            let _ = runner.send(claimed);
         }
         self.publish(committed).await;
         for (reply, won) in finishers {
@@ -152,59 +151,41 @@ impl Writer {
         }
     }
 
-    /// New tasks that wait: for a place, for their time, or for other tasks.
+    /// Adds the new PENDING tasks to the queue state: queued, scheduled, or blocked.
     fn count_new(&mut self, batch: &Batch, plan: &Plan, first_seq: i64, now: Timestamp) {
         let tasks = batch.submissions.iter().zip(&plan.tasks).zip(first_seq..);
         for ((submission, (_, slot)), seq) in tasks {
             if !submission.blockers.is_empty() {
-                self.queue_state.blocked += 1;
-                self.queue_state.awaited.extend(&submission.blockers);
+                self.queue.blocked += 1;
+                self.queue.awaited.extend(&submission.blockers);
             } else if slot.is_none() {
                 let task = &submission.task;
                 let place = LanePosition::new(task.priority, task.run_at.unwrap_or(now), seq);
-                self.queue_state.lanes.add(submission.lane(), place, now);
+                self.queue.lanes.add(submission.lane(), place, now);
             }
         }
     }
 
-    /// Nothing was stored: submitters hear why, reports are held for another try.
-    pub(crate) fn fail(&mut self, batch: Batch, error: Error) -> Result<(), Error> {
-        if matches!(error, Error::Corrupt(_)) {
-            return Err(error);
+    /// Nothing was stored: submitters get the error, reports are held for another try.
+    pub(crate) fn fail(&mut self, batch: Batch, error: &Error) {
+        self.note_failure(error);
+        if self.db.fatal.is_some() {
+            // The process stops, and every client hears that.
+            return;
         }
-        self.note_failure(&error);
         for submission in batch.submissions {
             submission.answer(Err(error.clone()));
         }
         if error.is_of_row() {
             for report in batch.reports {
-                self.replace_refused(report, &error);
+                self.replace_refused(report, error);
             }
         } else {
-            self.held.extend(batch.reports);
-        }
-        Ok(())
-    }
-
-    /// Something was stored.
-    pub(crate) fn writing_works(&mut self) {
-        if std::mem::take(&mut self.failing) {
-            self.health.succeeded();
-            tracing::info!("writing works again");
+            self.held.reports.extend(batch.reports);
         }
     }
 
-    /// Says once that writing fails, until it works again.
-    pub(crate) fn note_failure(&mut self, error: &Error) {
-        self.health.failed(error);
-        if std::mem::replace(&mut self.failing, true) {
-            tracing::debug!(%error, "writing failed again");
-        } else {
-            tracing::warn!(%error, "writing failed; it is tried again");
-        }
-    }
-
-    /// An outcome that the database refuses is replaced by one that it takes.
+    /// Replaces an outcome that the database refuses by one that it takes.
     fn replace_refused(&mut self, report: Report, error: &Error) {
         match report {
             Report::Finished {
@@ -217,7 +198,7 @@ impl Writer {
                     failure: Failure::Error,
                     error: format!("the result could not be stored: {error}"),
                 };
-                self.held.push(Report::Finished {
+                self.held.reports.push(Report::Finished {
                     attempt,
                     outcome,
                     by,
@@ -226,7 +207,7 @@ impl Writer {
             }
             Report::Finished { attempt, .. } => {
                 tracing::error!(task_id = %attempt.task_id, %error, "the outcome was refused");
-                self.queue_state.remove_running(&attempt);
+                self.queue.remove_running(&attempt);
             }
             Report::Note { attempt, .. } => {
                 tracing::error!(task_id = %attempt.task_id, %error, "a note was refused");

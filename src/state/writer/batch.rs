@@ -139,8 +139,8 @@ pub(crate) struct Claim {
     pub(crate) rated: Option<OwnedLane>,
 }
 
-/// Attempts whose tasks wait again; each with who waits for it.
-pub(crate) type Releases = Vec<(Attempt, Again, Option<oneshot::Sender<bool>>)>;
+/// Attempts whose tasks become PENDING again; each with the sender to answer.
+pub(crate) type Reschedules = Vec<(Attempt, Again, Option<oneshot::Sender<bool>>)>;
 
 impl Batch {
     pub(crate) fn is_empty(&self) -> bool {
@@ -203,9 +203,9 @@ impl Batch {
         order
     }
 
-    /// Takes the attempts out whose tasks wait again.
-    pub(crate) fn take_releases(&mut self) -> Releases {
-        let is_release = |report: &mut Report| {
+    /// Takes out the attempts whose tasks become PENDING again.
+    pub(crate) fn take_reschedules(&mut self) -> Reschedules {
+        let is_reschedule = |report: &mut Report| {
             matches!(
                 report,
                 Report::Finished {
@@ -215,7 +215,7 @@ impl Batch {
             )
         };
         self.reports
-            .extract_if(.., is_release)
+            .extract_if(.., is_reschedule)
             .filter_map(|report| match report {
                 Report::Finished {
                     attempt,

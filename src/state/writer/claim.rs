@@ -14,7 +14,7 @@ use crate::state::dispatch::lanes::lane_name::{LaneName, OwnedLane};
 use crate::state::dispatch::{candidates_sql, lane_heads_sql};
 use crate::state::error::Error;
 use crate::state::writer::batch::{Claim, Plan};
-use crate::state::writer::run::Writer;
+use crate::state::writer::core::Core;
 
 /// Waiting tasks claimed in one transaction.
 const CLAIM_TASKS: usize = 256;
@@ -33,7 +33,7 @@ struct Open {
     fronts: Vec<(LanePosition, OwnedLane)>,
 }
 
-impl Writer {
+impl Core {
     /// Chooses waiting tasks to start with the room that is left.
     pub(crate) async fn plan_claims(
         &mut self,
@@ -41,7 +41,7 @@ impl Writer {
         time: Timestamp,
         now: &str,
     ) -> Result<(), Error> {
-        if plan.room.halted || self.queue_state.lanes.total() == 0 {
+        if plan.room.halted || self.queue.lanes.total() == 0 {
             return Ok(());
         }
         let open = self.open_lanes(plan, time);
@@ -56,10 +56,8 @@ impl Writer {
             .into_iter()
             .filter_map(|candidate| {
                 let lane = candidate.lane();
-                let slot = plan
-                    .room
-                    .reserve(&self.queue_state, lane, candidate.bytes)?;
-                let is_rated = self.queue_state.limits().period(lane).is_some();
+                let slot = plan.room.reserve(&self.queue, lane, candidate.bytes)?;
+                let is_rated = self.queue.limits().period(lane).is_some();
                 Some(Claim {
                     attempt: candidate.attempt,
                     slot,
@@ -73,7 +71,7 @@ impl Writer {
     /// The lanes that are worth a look. Those whose keys have no room are left alone from now on, until
     /// the keys have some.
     fn open_lanes(&mut self, plan: &Plan, time: Timestamp) -> Open {
-        let queue_state = &self.queue_state;
+        let queue_state = &self.queue;
         let has_room = |key: &str| plan.room.slots_for_key(queue_state, key) > 0;
         let mut open = Open::default();
         let mut unknown = Vec::new();
@@ -119,12 +117,12 @@ impl Writer {
     fn shut(&mut self, lanes: Vec<(String, String)>, time: Timestamp) {
         for (processor, key) in lanes {
             if self
-                .queue_state
+                .queue
                 .slots_for_key(&key, CapacityChange::default(), time)
                 == 0
             {
-                let until = self.queue_state.key_rate_frees_at(&key, time);
-                self.queue_state.lanes.sleep(&processor, &key, until);
+                let until = self.queue.key_rate_frees_at(&key, time);
+                self.queue.lanes.sleep(&processor, &key, until);
             }
         }
     }
@@ -155,12 +153,12 @@ impl Writer {
     ) -> Result<Vec<Candidate>, Error> {
         let key = None;
         let lane = LaneName { processor, key };
-        let ahead = self.queue_state.lanes.prefetch(processor);
+        let ahead = self.queue.lanes.prefetch(processor);
         if let Some(known) = ahead.as_ref().and_then(|ahead| ahead.first(count)) {
             return Ok(known);
         }
         let limit = ahead.map_or(count, |ahead| ahead.read_size(count));
-        let conn = &mut self.conn;
+        let conn = &mut self.db.conn;
         let mut found = candidates_sql::next_due_tasks(conn, lane, now, limit as i64).await?;
         let Some(last) = found.last() else {
             let lane = (processor.to_owned(), None);
@@ -174,7 +172,7 @@ impl Writer {
             }
             Reverse(_) => None,
         };
-        if let Some(ahead) = self.queue_state.lanes.prefetch(processor) {
+        if let Some(ahead) = self.queue.lanes.prefetch(processor) {
             ahead.adapt_read_size(limit, found.len());
             if is_more {
                 ahead.fill(found.clone(), until);
@@ -205,14 +203,14 @@ impl Writer {
         fronts.sort_unstable();
         fronts.truncate(CLAIM_TASKS);
         let seqs: Vec<_> = fronts.iter().map(|(place, _)| place.seq).collect();
-        let candidates = candidates_sql::candidates_at(&mut self.conn, &seqs).await?;
+        let candidates = candidates_sql::candidates_at(&mut self.db.conn, &seqs).await?;
         let found: HashSet<_> = candidates.iter().map(|it| it.attempt.seq).collect();
         for (place, (processor, key)) in &fronts {
             if !found.contains(&place.seq) {
                 // Another program has taken it away.
                 let key = key.as_deref();
                 let lane = LaneName { processor, key };
-                self.queue_state.lanes.set_head(lane, LaneHead::Unknown);
+                self.queue.lanes.set_head(lane, LaneHead::Unknown);
             }
         }
         Ok(candidates)
@@ -220,13 +218,13 @@ impl Writer {
 
     /// Looks at the fronts of these lanes, and remembers them.
     async fn look_up(&mut self, lanes: &[OwnedLane], now: &str) -> Result<Vec<LaneHead>, Error> {
-        let fronts = lane_heads_sql::lane_heads(&mut self.conn, lanes, now).await?;
+        let fronts = lane_heads_sql::lane_heads(&mut self.db.conn, lanes, now).await?;
         for ((processor, key), front) in lanes.iter().zip(&fronts) {
             let lane = LaneName {
                 processor,
                 key: key.as_deref(),
             };
-            self.queue_state.lanes.set_head(lane, *front);
+            self.queue.lanes.set_head(lane, *front);
         }
         Ok(fronts)
     }

@@ -2,103 +2,77 @@
 //!
 //! Most waiting is for a length of time: a retry for its pause, a rate for its window, a delay. They are
 //! stored as times of day, because these survive a restart. When the clock is set back, those that were
-//! worked out by the earlier clock lie too far ahead, and what was submitted without a delay waits for a
+//! computed by the earlier clock lie too far ahead, and what was submitted without a delay waits for a
 //! time that was the present once. So the Writer compares the clock with the time that passes in each turn,
-//! and at a start with the journal, and puts such times right. What a person has chosen by the time of day
+//! and at a start with the journal, and repairs such times. What a person has chosen by the time of day
 //! (`run_at`) stays as it is.
 
-use sqlx::SqliteConnection;
+use tokio::time::Instant;
 
 use crate::models::{Reading, Timestamp};
-use crate::state::commands::pause_processor;
 use crate::state::db::meta;
-use crate::state::db::text::Text;
+use crate::state::dispatch::paused_processors;
 use crate::state::error::Error;
+use crate::state::journal::entry::JournalEntry;
 use crate::state::query::task_lookups;
 use crate::state::writer::background::BackgroundJob;
-use crate::state::writer::commit;
-use crate::state::writer::run::Writer;
+use crate::state::writer::core::Core;
+use crate::state::writer::repair_times::{
+    CHUNK_ROWS, RepairTimes, STEP_SECONDS, repair_keys, repair_starts, set_run_at, tasks_waiting,
+    words_of,
+};
 
-/// A clock that moves less by itself makes nobody wait for long.
-const STEP_SECONDS: f64 = 0.5;
-/// After a larger step nothing is deleted by age until the clock has been steady; the log says so.
-const LEAP_SECONDS: f64 = 120.0;
-/// Rows looked through in one chunk: a few milliseconds.
-const CHUNK_ROWS: i64 = 5000;
-
-/// The repair of waiting tasks after the clock was set, from the newest row to the oldest.
-#[derive(Default)]
-pub(crate) struct RepairTimes {
-    /// The time of the first chunk. What waits for nothing is due from then on, in the order of its arrival.
-    at: Option<Timestamp>,
-    /// The newest row that was not looked at yet; `None` before the first chunk.
-    upto: Option<i64>,
-    repaired: u64,
-    /// Whether it also puts back what an earlier repair has brought forward.
-    restores: bool,
-    /// Tasks that a clock that is set forward would start too early.
-    brought_forward: u64,
-}
-
-impl RepairTimes {
-    pub(crate) fn new(restores: bool) -> Self {
-        Self {
-            restores,
-            ..Self::default()
-        }
-    }
-}
-
-impl Writer {
+impl Core {
     /// Notices that the clock was set since the last turn.
-    ///
-    /// # Errors
-    /// Only [`Error::Corrupt`].
-    pub(crate) async fn look_at_clock(&mut self) -> Result<(), Error> {
+    pub(crate) async fn look_at_clock(&mut self) {
         let Reading { time, instant } = Reading::now();
-        let moved = self.clock.moved(time, instant);
+        let moved = self.clock.clock.moved(time, instant);
         if moved.abs() < STEP_SECONDS {
-            return Ok(());
+            return;
         }
-        self.queue_state.shift(moved);
+        self.queue.shift(moved);
         self.due_since.shift(moved);
-        self.times_forgotten = Some(instant);
+        self.clock.times_forgotten = Some(instant);
         self.more_to_claim = true;
         self.renew_pauses(time);
-        let is_repair = |chore: &BackgroundJob| matches!(chore, BackgroundJob::RepairTimes(_));
-        let is_repairing = self.chores.iter().chain(&self.stalled).any(is_repair);
-        if moved < 0.0 || self.brought_forward || is_repairing {
-            // The new repair covers what an earlier one has left.
-            self.chores.retain(|chore| !is_repair(chore));
-            self.stalled.retain(|chore| !is_repair(chore));
-            let repair = RepairTimes::new(self.brought_forward);
-            self.chores.push_front(BackgroundJob::RepairTimes(repair));
-            self.queue_state.restoring = self.brought_forward;
-        }
+        self.begin_repair_if_needed(moved);
         let words = words_of(moved);
         tracing::warn!("{words}");
         let data = serde_json::json!({ "clock_moved_seconds": moved.round() });
-        match self.tell("WARNING", &words, data).await {
-            Err(error @ Error::Corrupt(_)) => Err(error),
-            Err(error) => {
-                self.note_failure(&error);
-                Ok(())
-            }
-            Ok(()) => Ok(()),
+        let entry = JournalEntry::told("WARNING", &words, data);
+        if let Err(error) = self.journal(entry).await {
+            self.note_failure(&error);
+        }
+    }
+
+    fn begin_repair_if_needed(&mut self, moved: f64) {
+        let is_repair = |job: &BackgroundJob| matches!(job, BackgroundJob::RepairTimes(_));
+        let background = &mut self.background;
+        let is_repairing = (background.jobs.iter())
+            .chain(&background.retry_later)
+            .any(is_repair);
+        if moved < 0.0 || self.clock.brought_forward || is_repairing {
+            // The new repair covers what an earlier one has left.
+            background.jobs.retain(|job| !is_repair(job));
+            background.retry_later.retain(|job| !is_repair(job));
+            let repair = RepairTimes::new(self.clock.brought_forward);
+            background
+                .jobs
+                .push_front(BackgroundJob::RepairTimes(repair));
+            self.queue.restoring = self.clock.brought_forward;
         }
     }
 
     /// Does one chunk of a repair.
-    pub(crate) async fn work_on_times(&mut self, mut repair: RepairTimes) -> Result<(), Error> {
+    pub(crate) async fn work_on_times(&mut self, mut repair: RepairTimes) {
         match self.repair_chunk(&mut repair).await {
-            Err(error @ Error::Corrupt(_)) => Err(error),
             Err(error) => {
                 self.note_failure(&error);
-                self.stalled.push(BackgroundJob::RepairTimes(repair));
-                Ok(())
+                let job = BackgroundJob::RepairTimes(repair);
+                self.background.retry_later.push(job);
             }
             Ok(()) if repair.upto == Some(0) => {
-                self.queue_state.restoring = false;
+                self.queue.restoring = false;
                 self.more_to_claim = true;
                 if repair.repaired > 0 {
                     let tasks = repair.repaired;
@@ -107,24 +81,24 @@ impl Writer {
                         "waiting tasks start as if the clock had not been set"
                     );
                 }
-                Ok(())
             }
             Ok(()) => {
-                self.chores.push_back(BackgroundJob::RepairTimes(repair));
-                Ok(())
+                let job = BackgroundJob::RepairTimes(repair);
+                self.background.jobs.push_back(job);
             }
         }
     }
 
     async fn repair_chunk(&mut self, repair: &mut RepairTimes) -> Result<(), Error> {
+        self.refuse_if_damaged()?;
         let now = Timestamp::now();
         let at = *repair.at.get_or_insert(now);
         let (is_first, upto) = match repair.upto {
             Some(upto) => (false, upto),
-            None => (true, task_lookups::newest_seq(&mut self.conn).await?),
+            None => (true, task_lookups::newest_seq(&mut self.db.conn).await?),
         };
         let after = (upto - CHUNK_ROWS).max(0);
-        let waiting = tasks_waiting(&mut self.conn, after, upto, at, repair.restores).await?;
+        let waiting = tasks_waiting(&mut self.db.conn, after, upto, at, repair.restores).await?;
         let mut others = Vec::new();
         let mut brought_forward = 0;
         for task in &waiting {
@@ -137,21 +111,21 @@ impl Writer {
         if is_first {
             self.repair_the_rest(at).await?;
         }
-        if brought_forward > 0 && !self.brought_forward {
+        if brought_forward > 0 && !self.clock.brought_forward {
             // Before the tasks, so that it is known whatever happens between the two.
-            meta::set(&mut self.conn, meta::BROUGHT_FORWARD, "true").await?;
-            self.brought_forward = true;
+            meta::set(&mut self.db.conn, meta::BROUGHT_FORWARD, "true").await?;
+            self.clock.brought_forward = true;
         }
         if !others.is_empty() {
-            set_run_at(&mut self.conn, &others).await?;
-            self.queue_state.lanes.forget_times();
-            self.times_forgotten = Some(tokio::time::Instant::now());
+            set_run_at(&mut self.db.conn, &others).await?;
+            self.queue.lanes.forget_times();
+            self.clock.times_forgotten = Some(Instant::now());
             self.more_to_claim = true;
         }
         let all = repair.brought_forward + brought_forward;
-        if after == 0 && all == 0 && self.brought_forward {
-            commit::delete_meta(&mut self.conn, meta::BROUGHT_FORWARD).await?;
-            self.brought_forward = false;
+        if after == 0 && all == 0 && self.clock.brought_forward {
+            meta::delete(&mut self.db.conn, meta::BROUGHT_FORWARD).await?;
+            self.clock.brought_forward = false;
         }
         repair.brought_forward = all;
         repair.upto = Some(after);
@@ -159,386 +133,33 @@ impl Writer {
         Ok(())
     }
 
-    /// Pauses and holds as they stand by the new clock.
+    /// Renews pauses and holds by the new clock.
     fn renew_pauses(&mut self, now: Timestamp) {
-        let queue_state = &mut self.queue_state;
-        let pauses = queue_state
+        let queue = &mut self.queue;
+        let pauses = queue
             .pause
             .iter_mut()
-            .chain(queue_state.paused_processors.values_mut());
+            .chain(queue.paused_processors.values_mut());
         for pause in pauses {
             *pause = pause.clone().begun_by(now);
         }
     }
 
-    /// Pauses and holds, the starts that rates count, and the age of idempotency keys.
+    /// Stores pauses and holds, and repairs the starts that rates count and the age of idempotency keys.
     async fn repair_the_rest(&mut self, time: Timestamp) -> Result<(), Error> {
-        self.begin().await?;
-        let (conn, queue_state) = (&mut self.conn, &self.queue_state);
-        let written = async {
-            if let Some(pause) = &queue_state.pause {
-                let pause = serde_json::to_string(pause)?;
-                meta::set(conn, meta::PAUSE, &pause).await?;
+        let pause = self.queue.pause.as_ref().map(serde_json::to_string);
+        let pause = pause.transpose()?;
+        let closed = self.queue.paused_processors.clone();
+        self.transact_unjournaled(async |conn| {
+            if let Some(pause) = &pause {
+                meta::set(conn, meta::PAUSE, pause).await?;
             }
-            if !queue_state.paused_processors.is_empty() {
-                pause_processor::remember(conn, &queue_state.paused_processors).await?;
+            if !closed.is_empty() {
+                paused_processors::store(conn, &closed).await?;
             }
             repair_starts(conn, time).await?;
             repair_keys(conn, time).await
-        };
-        let written = written.await;
-        self.end(written).await
-    }
-}
-
-/// What the journal's last rows say of the clock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Journalled {
-    /// The time of the very last row.
-    pub(crate) last: Option<Timestamp>,
-    /// The latest time of them all. A wrong clock may have written it that was right again before the service
-    /// stopped.
-    latest: Option<Timestamp>,
-}
-
-/// The times of the journal's last rows, but for those of imports, which happened elsewhere.
-pub(crate) async fn journalled(conn: &mut SqliteConnection) -> Result<Journalled, sqlx::Error> {
-    let times = sqlx::query_scalar!(
-        r#"SELECT at AS "at!: Text"
-             FROM (SELECT id, at, task_id, type FROM logs ORDER BY id DESC LIMIT 200) AS last
-            WHERE type NOT IN ('TASK_CREATED', 'TASK_LOG')
-               OR NOT EXISTS (SELECT 1 FROM tasks
-                               WHERE tasks.id = last.task_id AND source = 'import')
-            ORDER BY id DESC"#
-    )
-    .fetch_all(conn)
-    .await?;
-    let times = times.iter().filter_map(|at| at.parse().ok());
-    let times: Vec<Timestamp> = times.collect();
-    Ok(Journalled {
-        last: times.first().copied(),
-        latest: times.into_iter().max(),
-    })
-}
-
-impl Journalled {
-    /// Whether some of it was written by a clock that was ahead of `now`, so that waiting tasks may need a
-    /// repair. Says so if the clock was set back while the service did not run.
-    pub(crate) fn is_ahead_of(&self, now: Timestamp) -> bool {
-        let moved = |time: Option<Timestamp>| {
-            let moved = now.seconds_since(time?);
-            (moved < -STEP_SECONDS).then_some(moved)
-        };
-        if let Some(moved) = moved(self.last) {
-            tracing::warn!("{}", words_of(moved));
-        }
-        moved(self.latest).is_some()
-    }
-}
-
-fn words_of(moved: f64) -> String {
-    let seconds = moved.abs().round().max(1.0);
-    let held = match moved.abs() > LEAP_SECONDS {
-        true => "; nothing is deleted by age until it has been steady for 10 minutes",
-        false => "",
-    };
-    match moved < 0.0 {
-        true => format!(
-            "the clock was set back by {seconds} s: tasks without a run_at, retries and rates wait no \
-             longer for that, run_at and cron follow the clock{held}"
-        ),
-        false => format!(
-            "the clock is {seconds} s ahead of the time that has passed: it was set, or the machine was \
-             asleep{held}"
-        ),
-    }
-}
-
-/// A waiting task, and what the journal says last of its time.
-#[derive(Debug)]
-struct TaskWaiting {
-    seq: i64,
-    run_at: Timestamp,
-    created_at: Timestamp,
-    last: Option<Said>,
-}
-
-/// The newest journal row that is about when a task starts.
-#[derive(Debug)]
-struct Said {
-    kind: String,
-    at: Timestamp,
-    /// Of a retry: when it starts.
-    run_at: Option<Timestamp>,
-    /// Of a submission: the seconds that it waits.
-    delay: Option<f64>,
-    attempt: Option<i64>,
-}
-
-impl TaskWaiting {
-    /// From when until when it waits by the clock of that time; `None` if its time was chosen by the time of
-    /// day.
-    fn wait(&self) -> Option<(Timestamp, Timestamp)> {
-        let (from, until) = match &self.last {
-            Some(said) if said.kind == "TASK_UPDATED" => return None,
-            Some(said) if said.kind == "TASK_RETRYING" => {
-                let until = said.run_at.unwrap_or(said.at);
-                if said.attempt == Some(0) && until > said.at {
-                    // Retried by hand before it ever began: it keeps the time that it was given.
-                    return None;
-                }
-                (said.at, until)
-            }
-            said => {
-                let delay = said.as_ref().and_then(|said| said.delay).unwrap_or(0.0);
-                (self.created_at, self.created_at.shifted(delay))
-            }
-        };
-        (self.run_at <= until).then_some((from, until.max(from)))
-    }
-
-    /// When it is to start, if that is another time than its `run_at`. A wait that begins later than `at`, by a
-    /// clock that was ahead, begins at `at`. With `restores` one that was brought forward is put back
-    /// once the clock has come to its beginning again. It is `now`.
-    fn right_time(&self, at: Timestamp, now: Timestamp, restores: bool) -> Option<Timestamp> {
-        let (from, until) = self.wait()?;
-        let is_retry = (self.last.as_ref()).is_some_and(|said| said.kind == "TASK_RETRYING");
-        if from <= at {
-            return (restores && self.run_at < until).then_some(until);
-        }
-        if is_retry && from <= now {
-            // It was retried while the repair went on, by the new clock.
-            return None;
-        }
-        let sooner = at.shifted(until.seconds_since(from));
-        (sooner < self.run_at).then_some(sooner)
-    }
-
-    /// Whether it waits for a length of time and starts earlier than was said, with this `run_at` if it gets
-    /// another.
-    fn is_brought_forward(&self, run_at: Option<Timestamp>) -> bool {
-        let run_at = run_at.unwrap_or(self.run_at);
-        self.wait()
-            .is_some_and(|(from, until)| from < until && run_at < until)
-    }
-}
-
-/// The waiting tasks after row `after` and up to row `upto` that are not due at `now`, or all of them.
-async fn tasks_waiting(
-    conn: &mut SqliteConnection,
-    after: i64,
-    upto: i64,
-    now: Timestamp,
-    all: bool,
-) -> Result<Vec<TaskWaiting>, Error> {
-    let now = now.to_string();
-    let rows = sqlx::query!(
-        r#"SELECT seq AS "seq!", run_at AS "run_at!: Text", created_at AS "created_at!: Text",
-                  (SELECT json_array(type, at, data ->> '$.run_at', data ->> '$.delay',
-                                     data ->> '$.attempt')
-                     FROM logs
-                    WHERE task_id = tasks.id
-                      AND type IN ('TASK_CREATED', 'TASK_RETRYING', 'TASK_UPDATED')
-                    ORDER BY logs.id DESC LIMIT 1) AS "said: Text"
-             FROM tasks NOT INDEXED
-            WHERE seq > ?1 AND seq <= ?2 AND status = 'PENDING'
-              AND (?4 OR run_at > ?3)"#,
-        after,
-        upto,
-        now,
-        all
-    )
-    .fetch_all(conn)
-    .await?;
-    let rows = rows.into_iter().filter_map(|row| {
-        Some(TaskWaiting {
-            seq: row.seq,
-            run_at: row.run_at.parse().ok()?,
-            created_at: row.created_at.parse().ok()?,
-            last: row.said.and_then(|said| said_in(&said)),
         })
-    });
-    Ok(rows.collect())
-}
-
-/// `[type, at, run_at, delay, attempt]`; the last three may be null.
-fn said_in(json: &str) -> Option<Said> {
-    type Columns = (
-        String,
-        Timestamp,
-        Option<Timestamp>,
-        Option<f64>,
-        Option<i64>,
-    );
-    let (kind, at, run_at, delay, attempt): Columns = serde_json::from_str(json).ok()?;
-    Some(Said {
-        kind,
-        at,
-        run_at,
-        delay,
-        attempt,
-    })
-}
-
-/// Sets when tasks start that still wait as they were found: (seq, run_at as found, run_at).
-async fn set_run_at(
-    conn: &mut SqliteConnection,
-    tasks: &[(i64, Timestamp, Timestamp)],
-) -> Result<(), Error> {
-    let tasks = serde_json::to_string(tasks)?;
-    sqlx::query!(
-        "UPDATE tasks SET run_at = sooner.value ->> 2
-           FROM jsonb_each(?1) AS sooner
-          WHERE tasks.seq = sooner.value ->> 0 AND +tasks.run_at = sooner.value ->> 1
-            AND +tasks.status = 'PENDING'",
-        tasks
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-/// SlidingWindow of a time that is yet to come count from now on.
-async fn repair_starts(conn: &mut SqliteConnection, time: Timestamp) -> Result<(), Error> {
-    let now = time.to_string();
-    let starts = sqlx::query!(
-        r#"SELECT task_id AS "task_id!: Text", attempt AS "attempt!", at AS "at!: Text",
-                  until AS "until!: Text"
-             FROM starts WHERE at > ?1"#,
-        now
-    )
-    .fetch_all(&mut *conn)
-    .await?;
-    for start in starts {
-        let (at, until) = (start.at.time_or_now(), start.until.time_or_now());
-        let until_now = time.shifted(until.seconds_since(at)).to_string();
-        let (task_id, until) = (&*start.task_id, &*start.until);
-        sqlx::query!(
-            "UPDATE OR REPLACE starts SET at = ?1, until = ?2
-              WHERE until = ?3 AND task_id = ?4 AND attempt = ?5",
-            now,
-            until_now,
-            until,
-            task_id,
-            start.attempt
-        )
-        .execute(&mut *conn)
-        .await?;
-    }
-    Ok(())
-}
-
-/// Keys of a time that is yet to come would be kept until a day after it.
-async fn repair_keys(conn: &mut SqliteConnection, time: Timestamp) -> Result<(), Error> {
-    let now = time.to_string();
-    sqlx::query!(
-        "UPDATE idempotency SET created_at = ?1 WHERE created_at > ?1",
-        now
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(text: &str) -> Timestamp {
-        format!("2026-05-01T{text}Z").parse().unwrap()
-    }
-
-    fn task(run_at: &str, said: Option<Said>) -> TaskWaiting {
-        TaskWaiting {
-            seq: 1,
-            run_at: at(run_at),
-            created_at: at("10:00:00"),
-            last: said,
-        }
-    }
-
-    fn said(kind: &str, moment: &str, run_at: Option<&str>) -> Option<Said> {
-        Some(Said {
-            kind: kind.to_owned(),
-            at: at(moment),
-            run_at: run_at.map(at),
-            delay: None,
-            attempt: Some(1),
-        })
-    }
-
-    /// When a task may start on a clock that shows 09:50.
-    fn sooner(task: &TaskWaiting) -> Option<Timestamp> {
-        task.right_time(at("09:50:00"), at("09:50:00"), false)
-    }
-
-    #[test]
-    fn what_was_submitted_without_a_delay_is_ready_and_a_delay_is_no_longer_than_it_was() {
-        let created = || said("TASK_CREATED", "10:00:00", None);
-        assert_eq!(sooner(&task("10:00:00", None)), Some(at("09:50:00")));
-        assert_eq!(sooner(&task("09:55:00", created())), Some(at("09:50:00")));
-        assert_eq!(sooner(&task("10:00:30", created())), None, "a run_at");
-        let delayed = created().map(|said| Said {
-            delay: Some(30.0),
-            ..said
-        });
-        assert_eq!(sooner(&task("10:00:30", delayed)), Some(at("09:50:30")));
-    }
-
-    #[test]
-    fn a_retry_waits_no_longer_than_its_pause() {
-        let retrying = |run_at| said("TASK_RETRYING", "10:05:00", Some(run_at));
-        let paused = task("10:05:10", retrying("10:05:10"));
-        assert_eq!(sooner(&paused), Some(at("09:50:10")));
-        let at_once = task("10:05:00", retrying("10:05:00"));
-        assert_eq!(sooner(&at_once), Some(at("09:50:00")));
-        // It was brought forward before, and needs no more of that.
-        assert_eq!(sooner(&task("09:50:05", retrying("10:05:10"))), None);
-        let by_sql = task("11:00:00", retrying("10:05:10"));
-        assert_eq!(sooner(&by_sql), None);
-    }
-
-    #[test]
-    fn a_retry_that_begins_while_the_repair_goes_on_keeps_its_pause() {
-        let retrying = said("TASK_RETRYING", "09:50:03", Some("09:50:13"));
-        let task = task("09:50:13", retrying);
-        assert_eq!(task.right_time(at("09:50:00"), at("09:50:05"), true), None);
-    }
-
-    #[test]
-    fn what_was_brought_forward_is_put_back_once_the_clock_is_right_again() {
-        let (behind, right) = (at("09:50:10"), at("10:00:20"));
-        let delayed = said("TASK_CREATED", "10:00:00", None).map(|said| Said {
-            delay: Some(30.0),
-            ..said
-        });
-        let delayed = task("09:50:30", delayed);
-        assert!(delayed.is_brought_forward(None));
-        assert_eq!(delayed.right_time(behind, behind, true), None);
-        assert_eq!(delayed.right_time(right, right, false), None);
-        let restored = delayed.right_time(right, right, true);
-        assert_eq!(restored, Some(at("10:00:30")));
-        assert!(!delayed.is_brought_forward(restored));
-        let retried = task(
-            "09:50:30",
-            said("TASK_RETRYING", "10:00:10", Some("10:00:40")),
-        );
-        assert_eq!(retried.right_time(right, right, true), Some(at("10:00:40")));
-        let plain = task("09:50:00", said("TASK_CREATED", "10:00:00", None));
-        assert!(!plain.is_brought_forward(None));
-        let chosen = task("09:50:30", said("TASK_UPDATED", "10:00:10", None));
-        assert_eq!(chosen.right_time(right, right, true), None);
-    }
-
-    #[test]
-    fn a_time_that_somebody_has_chosen_stays() {
-        let changed = task("10:05:00", said("TASK_UPDATED", "10:01:00", None));
-        assert_eq!(sooner(&changed), None);
-        let kept = said("TASK_RETRYING", "10:01:00", Some("10:05:00"));
-        let kept = kept.map(|said| Said {
-            attempt: Some(0),
-            ..said
-        });
-        assert_eq!(sooner(&task("10:05:00", kept)), None);
+        .await
     }
 }

@@ -48,8 +48,8 @@ impl Batch {
             .collect()
     }
 
-    /// Which of the new tasks wait for which others: (upstream, downstream).
-    pub(crate) fn links(&self, plan: &Plan) -> Vec<(TaskId, TaskId)> {
+    /// The edges between the new tasks and those they wait for: (upstream, downstream).
+    pub(crate) fn dependency_edges(&self, plan: &Plan) -> Vec<(TaskId, TaskId)> {
         let tasks = self.submissions.iter().zip(&plan.tasks);
         tasks
             .flat_map(|(submission, (id, _))| {

@@ -1,14 +1,15 @@
-//! The Writer tells the listeners: what it has committed, and what other programs have.
+//! Events, after the commit: the Writer's own, and before them those of other programs, so that there is no gap.
 
-use crate::models::{Attempt, Event, Timestamp};
+use crate::models::{Attempt, Event, EventType, Timestamp};
 use crate::state::error::Error;
 use crate::state::journal::entry::JournalEntry;
 use crate::state::journal::events;
 use crate::state::stats::tally::Happened;
-use crate::state::writer::run::Writer;
+use crate::state::writer::core::Core;
 use crate::terminal::OutputLine;
 
-/// What a committed transaction means outside the database.
+/// The journal entries of a committed transaction. Publish them once the queue state follows.
+#[must_use = "publish it once the queue state follows"]
 pub(crate) struct Committed {
     /// Id of the first of `rows`.
     pub(crate) first_event: i64,
@@ -16,8 +17,8 @@ pub(crate) struct Committed {
     pub(crate) time: Timestamp,
 }
 
-impl Writer {
-    /// Announces what was committed, and first what other programs have committed before it.
+impl Core {
+    /// Publishes what was committed, and first what other programs have committed before it.
     pub(crate) async fn publish(&mut self, committed: Committed) {
         let Some(last) = (committed.rows.len() as i64 - 1).checked_add(committed.first_event)
         else {
@@ -26,66 +27,89 @@ impl Writer {
         if committed.rows.is_empty() {
             return;
         }
-        if committed.first_event > self.bus.head() + 1 {
+        if committed.first_event > self.outbox.bus.head() + 1 {
             self.count_foreign(committed.first_event - 1).await;
         }
         // What is imported has happened elsewhere, and earlier.
         let own = committed.rows.iter().filter(|row| row.at.is_none());
         let happened = own.filter_map(|row| Happened::of(row.kind));
         self.stats.count(committed.time, happened);
-        self.waiters.wake(&committed.rows);
-        if !self.bus.has_listeners() {
-            self.bus.skip(last);
+        self.outbox.waiters.wake(&committed.rows);
+        if !self.outbox.bus.has_listeners() {
+            self.outbox.bus.skip(last);
             return;
         }
-        if committed.first_event > self.bus.head() + 1 {
+        if committed.first_event > self.outbox.bus.head() + 1 {
             self.publish_foreign(committed.first_event - 1).await;
         }
         let events: Vec<Event> = (committed.first_event..)
             .zip(committed.rows)
             .map(|(id, row)| row.into_event(id, committed.time))
             .collect();
-        self.bus.publish(events);
+        self.outbox.bus.publish(events);
     }
 
-    /// Tells how lines stand that have not ended, after what has been committed.
-    pub(crate) fn show_live_lines(&self, lines: Vec<(Attempt, String, OutputLine)>) {
+    /// Publishes unfinished output lines, after what has been committed. They are not stored.
+    pub(crate) fn publish_live_lines(&self, lines: Vec<(Attempt, String, OutputLine)>) {
         for (attempt, agent, line) in lines {
-            if self.queue_state.is_running(&attempt) {
+            if self.queue.is_running(&attempt) {
                 let row = JournalEntry::live_line(attempt.task_id, agent, line);
-                let event = row.into_event(self.bus.head(), Timestamp::now());
-                self.bus.show(event);
+                let event = row.into_event(self.outbox.bus.head(), Timestamp::now());
+                self.outbox.bus.show(event);
             }
         }
     }
 
-    /// Announces rows that other programs have written, up to `upto`.
+    /// Publishes rows that other programs have written, up to `upto`.
     async fn publish_foreign(&mut self, upto: i64) {
         const PAGE: u32 = 1000;
-        while self.bus.head() < upto {
-            match events::events_after(&mut self.conn, self.bus.head(), upto, PAGE).await {
-                Ok(events) if !events.is_empty() => self.bus.publish(events),
+        while self.outbox.bus.head() < upto {
+            match events::events_after(&mut self.db.conn, self.outbox.bus.head(), upto, PAGE).await
+            {
+                Ok(events) if !events.is_empty() => self.outbox.bus.publish(events),
                 // Ids that were never used, or cannot be read now: listeners go on behind them.
-                Ok(_) => return self.bus.skip(upto),
+                Ok(_) => return self.outbox.bus.skip(upto),
                 Err(error) => {
                     tracing::warn!(%error, "the journal cannot be read");
-                    return self.bus.skip(upto);
+                    return self.outbox.bus.skip(upto);
                 }
             }
         }
     }
 
-    /// Announces all that other programs have written.
+    /// Publishes everything that other programs have written.
     pub(crate) async fn publish_outside(&mut self) -> Result<(), Error> {
-        let newest = events::newest_event(&mut self.conn).await?;
-        if newest > self.bus.head() {
+        let newest = events::newest_event(&mut self.db.conn).await?;
+        if newest > self.outbox.bus.head() {
             self.count_foreign(newest).await;
-            if self.bus.has_listeners() {
+            if self.outbox.bus.has_listeners() {
                 self.publish_foreign(newest).await;
             } else {
-                self.bus.skip(newest);
+                self.outbox.bus.skip(newest);
             }
         }
         Ok(())
+    }
+
+    /// Counts what other programs have submitted, in the unpublished journal rows up to `upto`.
+    async fn count_foreign(&mut self, upto: i64) {
+        let (after, kind) = (self.outbox.bus.head(), EventType::TaskCreated.as_str());
+        let count = sqlx::query_scalar!(
+            r#"SELECT count(*) AS "count!: i64" FROM logs WHERE id > ?1 AND id <= ?2 AND type = ?3"#,
+            after,
+            upto,
+            kind
+        )
+        .fetch_one(&mut self.db.conn)
+        .await;
+        match count {
+            Ok(count) => {
+                let meters = self.meters.other();
+                meters.created.inc_by(u64::try_from(count).unwrap_or(0));
+                let created = (0..count).map(|_| Happened::Created);
+                self.stats.count(Timestamp::now(), created);
+            }
+            Err(error) => tracing::debug!(%error, "submissions of others are not counted"),
+        }
     }
 }

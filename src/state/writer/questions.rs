@@ -12,21 +12,12 @@ use tokio::time::timeout;
 
 use crate::models::{QueueStatus, Timestamp};
 use crate::state::db::health::StorageHealth;
-use crate::state::db::meta;
-use crate::state::db::tx;
 use crate::state::dispatch::explain::{ExplainedTask, Explanation, ProcessorStatus};
 use crate::state::dispatch::queue_state::QueueState;
-use crate::state::error::Error;
-use crate::state::writer::commit;
-use crate::state::writer::message::Reply;
-use crate::state::writer::run::Writer;
+use crate::state::writer::reply::Reply;
 
 /// How long a write keeps questions waiting.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// What a probe writes, so that a full disk is found full.
-const PROBE_BYTES: usize = 64 * 1024;
-/// Where in `meta`, for a moment.
-const PROBE: &str = "storage_probe";
 
 /// Something that the Writer knows without a look at the database.
 pub(crate) enum Question {
@@ -43,7 +34,7 @@ impl Question {
         match self {
             Self::Status(reply) => drop(reply.send(Ok(queue_state.status()))),
             Self::Processors(reply) => {
-                drop(reply.send(Ok(queue_state.processors(Timestamp::now()))))
+                drop(reply.send(Ok(queue_state.processors(Timestamp::now()))));
             }
             Self::Explain(asked, reply) => {
                 drop(reply.send(Ok(queue_state.explain(&asked, Timestamp::now()))));
@@ -103,45 +94,5 @@ pub(crate) async fn while_answering<T>(
             written = &mut write => return written,
             () = questions.arrive(), if !questions.inbox.is_closed() => {}
         }
-    }
-}
-
-impl Writer {
-    /// Begins a transaction, which may have to wait for another program's. [`Writer::end`] it, whatever happens.
-    pub(crate) async fn begin(&mut self) -> Result<(), Error> {
-        let begin = tx::begin(&mut self.conn);
-        let begun =
-            while_answering(&mut self.questions, &self.queue_state, &self.health, begin).await;
-        self.note_storage(begun)
-    }
-
-    /// Commits what is `done`, or rolls back what was not.
-    pub(crate) async fn end<T>(&mut self, done: Result<T, Error>) -> Result<T, Error> {
-        let end = tx::end(&mut self.conn, done);
-        let ended =
-            while_answering(&mut self.questions, &self.queue_state, &self.health, end).await;
-        let ended = self.note_storage(ended);
-        if ended.is_ok() {
-            self.writing_works();
-        }
-        ended
-    }
-
-    fn note_storage<T>(&mut self, written: Result<T, Error>) -> Result<T, Error> {
-        if let Err(error @ Error::Unavailable(_)) = &written {
-            self.note_failure(error);
-        }
-        written
-    }
-
-    /// Finds out whether the storage takes writes again, although nobody writes.
-    pub(crate) async fn probe(&mut self) -> Result<(), Error> {
-        let text = format!("\"{}\"", "0".repeat(PROBE_BYTES));
-        self.begin().await?;
-        let written = meta::set(&mut self.conn, PROBE, &text).await;
-        self.end(written).await?;
-        self.begin().await?;
-        let deleted = commit::delete_meta(&mut self.conn, PROBE).await;
-        self.end(deleted).await
     }
 }

@@ -15,34 +15,35 @@ use crate::state::dependencies;
 use crate::state::dispatch::lane_heads_sql;
 use crate::state::dispatch::lanes::Lanes;
 use crate::state::error::Error;
-use crate::state::writer::run::Writer;
 
 /// What was counted.
-struct Counted {
-    lanes: Lanes,
+pub(crate) struct Counted {
+    pub(crate) lanes: Lanes,
     /// Tasks that wait for others.
-    blocked: u64,
+    pub(crate) blocked: u64,
     /// Tasks that are waited for and are not there: another program has deleted them.
-    missing: Vec<TaskId>,
+    pub(crate) missing: Vec<TaskId>,
 }
 
-/// TaskCounts waiting tasks, one time after the other.
+/// Counts pending tasks, one time after the other.
 pub(crate) struct Counter {
     options: SqliteConnectOptions,
     /// None before the first count, while it counts, and after a failure.
     conn: Option<SqliteConnection>,
     count: Option<Count>,
+    /// When the next count may begin: counting takes at most a twentieth of the time.
+    next_at: Instant,
 }
 
 /// A count that is under way, or has ended and is not taken yet.
-struct Count {
+pub(crate) struct Count {
     task: JoinHandle<(SqliteConnection, Result<Counted, Error>)>,
-    ended: Option<Result<Counted, Error>>,
-    begun: Instant,
+    pub(crate) ended: Option<Result<Counted, Error>>,
+    pub(crate) begun: Instant,
     /// The database's version before it began.
-    version: i64,
+    pub(crate) version: i64,
     /// How many tasks were thought to wait for others when it began.
-    blocked: u64,
+    pub(crate) blocked: u64,
 }
 
 impl Counter {
@@ -51,6 +52,7 @@ impl Counter {
             options,
             conn: None,
             count: None,
+            next_at: Instant::now(),
         }
     }
 
@@ -76,7 +78,12 @@ impl Counter {
         });
     }
 
-    async fn begin(&mut self, version: i64, blocked: u64) -> Result<(), Error> {
+    /// Whether a count may begin.
+    pub(crate) fn may_begin(&self) -> bool {
+        self.count.is_none() && Instant::now() >= self.next_at
+    }
+
+    pub(crate) async fn begin(&mut self, version: i64, blocked: u64) -> Result<(), Error> {
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
             None => self.options.connect().await?,
@@ -101,7 +108,13 @@ impl Counter {
         Ok(())
     }
 
-    async fn take_if_ended(&mut self) -> Option<Count> {
+    /// Rests for twenty times as long as a count took that began at `begun`.
+    pub(crate) fn rest_since(&mut self, begun: Instant) {
+        self.next_at = Instant::now() + begun.elapsed() * 20;
+    }
+
+    /// Takes the count that has ended.
+    pub(crate) async fn take_if_ended(&mut self) -> Option<Count> {
         if self.count.as_ref()?.task.is_finished() {
             self.ended().await;
         }
@@ -126,82 +139,4 @@ async fn count(conn: &mut SqliteConnection) -> Result<Counted, Error> {
         blocked,
         missing,
     })
-}
-
-impl Writer {
-    /// Notices what other programs have committed: new tasks, edits, journal rows.
-    ///
-    /// # Errors
-    /// Only [`Error::Corrupt`].
-    pub(crate) async fn look_outside(&mut self) -> Result<(), Error> {
-        if self.counter.is_counting() || Instant::now() < self.next_count {
-            return Ok(());
-        }
-        let begun = self.count_if_changed().await;
-        only_fatal(begun)
-    }
-
-    async fn count_if_changed(&mut self) -> Result<(), Error> {
-        let version: i64 = sqlx::query_scalar("PRAGMA data_version")
-            .fetch_one(&mut self.conn)
-            .await?;
-        // A count may open a connection, which must not find another file.
-        if version != self.data_version && self.health.lost_file().is_none() {
-            self.counter
-                .begin(version, self.queue_state.blocked)
-                .await?;
-            self.queue_state.lanes.start_noting();
-        }
-        Ok(())
-    }
-
-    /// From now on the queue state is what was counted, with what the Writer has changed since.
-    ///
-    /// # Errors
-    /// Only [`Error::Corrupt`].
-    pub(crate) async fn take_count(&mut self) -> Result<(), Error> {
-        let Some(count) = self.counter.take_if_ended().await else {
-            return Ok(());
-        };
-        let taken = match count.ended {
-            Some(Ok(counted)) => {
-                self.queue_state.lanes.replace(counted.lanes);
-                if (self.times_forgotten).is_some_and(|time| time >= count.begun) {
-                    self.queue_state.lanes.forget_times();
-                }
-                let blocked = counted.blocked + self.queue_state.blocked;
-                self.queue_state.blocked = blocked.saturating_sub(count.blocked);
-                self.data_version = count.version;
-                self.look_at_foreign(counted.missing).await
-            }
-            Some(Err(error)) => {
-                self.queue_state.lanes.stop_noting();
-                Err(error)
-            }
-            None => Ok(()),
-        };
-        self.next_count = Instant::now() + count.begun.elapsed() * 20;
-        only_fatal(taken)
-    }
-}
-
-impl Writer {
-    async fn look_at_foreign(&mut self, missing: Vec<TaskId>) -> Result<(), Error> {
-        self.publish_outside().await?;
-        if Instant::now() >= self.importing_until {
-            self.fail_missing(missing).await?;
-        }
-        Ok(())
-    }
-}
-
-fn only_fatal(looked: Result<(), Error>) -> Result<(), Error> {
-    match looked {
-        Err(error @ Error::Corrupt(_)) => Err(error),
-        Err(error) => {
-            tracing::debug!(%error, "the database cannot be read");
-            Ok(())
-        }
-        Ok(()) => Ok(()),
-    }
 }

@@ -4,6 +4,7 @@ use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 
 use crate::models::{TaskId, Timestamp};
+use crate::state::query::lookups::hex;
 use crate::state::writer::batch::IdempotencyKey;
 
 /// A row for `tasks`. CommittedBatch as a JSON list in this order.
@@ -70,11 +71,6 @@ impl<'a> InsertOnce<'a> {
     pub(crate) fn new(once: &'a IdempotencyKey, task_ids: Vec<TaskId>) -> Self {
         Self(&once.key, hex(&once.body), task_ids)
     }
-}
-
-/// Bytes as SQLite's `hex()` writes them.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
 /// Progress of an attempt: seq, attempt, progress.

@@ -1,105 +1,39 @@
-//! Retry by hand: tasks that have FAILED wait again, with all their attempts before them. One that never
-//! began keeps the time that it was given, if that lies ahead.
+//! The SQL of a retry by hand: FAILED tasks become PENDING again, with all their attempts before them. A task that
+//! never began keeps the time that it was given, if that lies ahead.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use sqlx::SqliteConnection;
 
-use crate::models::{TaskId, TaskStatus, Timestamp};
-use crate::state::commands::bulk;
-use crate::state::commands::journal;
+use crate::models::{TaskId, Timestamp};
 use crate::state::db::text::Text;
 use crate::state::error::Error;
 use crate::state::journal::entry::JournalEntry;
+use crate::state::query::list;
 use crate::state::query::list::FoundTask;
 use crate::state::retry::sql::Waiting;
-use crate::state::writer::message::{Retried, RetryAt};
-use crate::state::writer::publish::Committed;
-use crate::state::writer::run::Writer;
 
-/// A task that waits again.
-struct Revived {
+/// A task that is PENDING again.
+pub(crate) struct Requeued {
     id: TaskId,
     attempt: i64,
-    waiting: Waiting,
+    pub(crate) waiting: Waiting,
     /// Upstream tasks that have not COMPLETED.
-    upstream: Vec<TaskId>,
+    pub(crate) upstream: Vec<TaskId>,
 }
 
-impl Writer {
-    pub(crate) async fn retry(&mut self, task: TaskId, at: RetryAt) -> Result<Retried, Error> {
-        match self.status_of(task).await? {
-            None => return Ok(Retried::Missing),
-            Some(TaskStatus::Failed) => {}
-            Some(_) => return Ok(Retried::NotFailed),
-        }
-        if let Some(hindrance) = hindrances(&mut self.conn, &[task]).await?.pop() {
-            return Err(Error::Conflict(hindrance.to_string()));
-        }
-        let time = Timestamp::now();
-        self.begin().await?;
-        let conn = &mut self.conn;
-        let written = revive(conn, &[task], at, time, self.by.as_deref()).await;
-        let (revived, committed) = self.end(written).await?;
-        self.count_revived(&revived, committed).await;
-        let starts_at = revived.first().map(|task| task.waiting.run_at);
-        Ok(Retried::Done {
-            later: starts_at.filter(|run_at| *run_at > time),
-        })
-    }
-
-    /// Retries those of these tasks that have failed as they were found; how many.
-    pub(crate) async fn retry_found(
-        &mut self,
-        found: &[FoundTask],
-        at: RetryAt,
-    ) -> Result<u64, Error> {
-        let time = Timestamp::now();
-        self.begin().await?;
-        let conn = &mut self.conn;
-        let written = async {
-            let tasks = bulk::retriable(conn, found).await?;
-            let tasks = without_hindered(conn, tasks).await?;
-            revive(conn, &tasks, at, time, self.by.as_deref()).await
-        };
-        let written = written.await;
-        let (revived, committed) = self.end(written).await?;
-        self.count_revived(&revived, committed).await;
-        Ok(revived.len() as u64)
-    }
-
-    async fn count_revived(&mut self, revived: &[Revived], committed: Committed) {
-        for task in revived {
-            if task.upstream.is_empty() {
-                let (lane, place) = (task.waiting.lane(), task.waiting.place());
-                self.queue_state.lanes.add(lane, place, committed.time);
-            } else {
-                self.queue_state.blocked += 1;
-                self.queue_state.awaited.extend(&task.upstream);
-            }
-        }
-        self.more_to_claim = true;
-        self.publish(committed).await;
-    }
-
-    pub(crate) async fn status_of(&mut self, task: TaskId) -> Result<Option<TaskStatus>, Error> {
-        let id = task.hyphenated().to_string();
-        let status = sqlx::query_scalar!(
-            r#"SELECT status AS "status!: Text" FROM tasks WHERE id = ?1"#,
-            id
-        )
-        .fetch_optional(&mut self.conn)
-        .await?;
-        status
-            .map(|status| status.parse())
-            .transpose()
-            .map_err(|_| Error::BadRow("tasks.status".to_owned()))
-    }
+/// When a task starts that is retried by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RetryAt {
+    /// As soon as it may, but for a task that never began: not before its `run_at`.
+    AsGiven,
+    /// As soon as it may.
+    Now,
 }
 
-/// An upstream task in vain of a task that has failed.
-struct BlockedBy {
+/// An upstream task that would make a retried task fail again at once.
+pub(crate) struct BlockedBy {
     task: TaskId,
     upstream: TaskId,
     is_there: bool,
@@ -121,8 +55,8 @@ impl fmt::Display for BlockedBy {
     }
 }
 
-/// What would let these tasks fail again at once: upstream tasks that have failed, or are not there any more.
-async fn hindrances(
+/// The upstream tasks that would make these tasks fail again at once: they have FAILED or are deleted.
+pub(crate) async fn blocked_by(
     conn: &mut SqliteConnection,
     tasks: &[TaskId],
 ) -> Result<Vec<BlockedBy>, Error> {
@@ -150,18 +84,18 @@ async fn hindrances(
         .collect()
 }
 
-/// Those of these tasks that nothing hinders which is not among them itself.
-async fn without_hindered(
+/// Those of these tasks that no upstream task blocks which is not retried with them.
+pub(crate) async fn unblocked(
     conn: &mut SqliteConnection,
     tasks: Vec<TaskId>,
 ) -> Result<Vec<TaskId>, Error> {
-    let hindrances = hindrances(conn, &tasks).await?;
+    let blocked = blocked_by(conn, &tasks).await?;
     let mut free: HashSet<_> = tasks.iter().copied().collect();
     loop {
         let before = free.len();
-        for hindrance in &hindrances {
-            if !free.contains(&hindrance.upstream) {
-                free.remove(&hindrance.task);
+        for one in &blocked {
+            if !free.contains(&one.upstream) {
+                free.remove(&one.task);
             }
         }
         if free.len() == before {
@@ -170,31 +104,61 @@ async fn without_hindered(
     }
 }
 
-/// Makes failed tasks wait again and journals it, inside the caller's transaction.
-async fn revive(
+/// The found tasks that are still FAILED and unchanged; at most one per `unique_key`, and none whose key an open
+/// task holds.
+pub(crate) async fn retriable(
+    conn: &mut SqliteConnection,
+    found: &[FoundTask],
+) -> Result<Vec<TaskId>, Error> {
+    let rows = list::seqs_and_ends(found)?;
+    let rows = sqlx::query!(
+        r#"SELECT tasks.id AS "id!: Text", tasks.unique_key AS "unique_key: Text"
+             FROM jsonb_each(?1) AS found CROSS JOIN tasks ON tasks.seq = found.value ->> 0
+            WHERE tasks.finished_at = found.value ->> 1 AND +tasks.status = 'FAILED'
+              AND NOT EXISTS (SELECT 1 FROM tasks AS other
+                               WHERE other.unique_key = tasks.unique_key
+                                 AND other.finished_at IS NULL)"#,
+        rows
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut keys = HashSet::new();
+    Ok(rows
+        .into_iter()
+        .filter(|row| {
+            row.unique_key
+                .as_deref()
+                .is_none_or(|key| keys.insert(key.to_owned()))
+        })
+        .filter_map(|row| row.id.parse_id().ok())
+        .collect())
+}
+
+/// Makes FAILED tasks PENDING again, inside the caller's transaction, and returns the journal entries with them.
+pub(crate) async fn requeue_failed(
     conn: &mut SqliteConnection,
     tasks: &[TaskId],
     at: RetryAt,
     time: Timestamp,
-    by: Option<&str>,
-) -> Result<(Vec<Revived>, Committed), Error> {
+    actor: Option<&str>,
+) -> Result<(Vec<Requeued>, Vec<JournalEntry>), Error> {
     let now = time.to_string();
     let ids = serde_json::to_string(tasks)?;
-    let mut upstream = wait_for_upstream(conn, &ids).await?;
-    let mut revived = make_pending(conn, &ids, at, &now).await?;
-    for task in &mut revived {
+    let mut upstream = link_with_upstream(conn, &ids).await?;
+    let mut requeued = make_pending(conn, &ids, at, &now).await?;
+    for task in &mut requeued {
         task.upstream = upstream.remove(&task.id).unwrap_or_default();
     }
-    let rows = revived.iter().map(|task| {
-        JournalEntry::retried_by_hand(task.id, task.attempt, task.waiting.run_at, time).by(by)
+    let entries = requeued.iter().map(|task| {
+        JournalEntry::retried_by_hand(task.id, task.attempt, task.waiting.run_at, time).by(actor)
     });
-    let committed = journal(conn, rows.collect(), time).await?;
-    Ok((revived, committed))
+    let entries = entries.collect();
+    Ok((requeued, entries))
 }
 
 /// Links these tasks (a JSON list of ids) with their upstream tasks that have not COMPLETED; those of
 /// each.
-async fn wait_for_upstream(
+async fn link_with_upstream(
     conn: &mut SqliteConnection,
     ids: &str,
 ) -> Result<HashMap<TaskId, Vec<TaskId>>, Error> {
@@ -234,7 +198,7 @@ async fn make_pending(
     ids: &str,
     at: RetryAt,
     now: &str,
-) -> Result<Vec<Revived>, Error> {
+) -> Result<Vec<Requeued>, Error> {
     let keeps = at == RetryAt::AsGiven;
     let rows = sqlx::query!(
         r#"UPDATE tasks
@@ -253,8 +217,8 @@ async fn make_pending(
     )
     .fetch_all(conn)
     .await?;
-    let revived = rows.into_iter().map(|row| {
-        Ok(Revived {
+    let requeued = rows.into_iter().map(|row| {
+        Ok(Requeued {
             id: row.id.parse_id()?,
             attempt: row.attempt,
             waiting: Waiting {
@@ -267,5 +231,5 @@ async fn make_pending(
             upstream: Vec::new(),
         })
     });
-    revived.collect()
+    requeued.collect()
 }

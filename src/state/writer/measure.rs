@@ -1,18 +1,17 @@
-//! What the Writer counts of each commit, for the charts and for Prometheus.
+//! Counts each commit, for the charts and for Prometheus.
 
 use crate::models::{ClaimedTask, Failure, Outcome, Timestamp};
 use crate::state::dispatch::running::FreedSlot;
 use crate::state::stats::tally::Happened;
 use crate::state::writer::batch::{Batch, Report};
-use crate::state::writer::commit;
 use crate::state::writer::commit::TxOutput;
-use crate::state::writer::run::Writer;
+use crate::state::writer::core::Core;
 
-impl Writer {
+impl Core {
     /// Waiting tasks have been claimed.
-    pub(crate) fn count_claimed(&mut self, applied: &TxOutput, now: Timestamp) {
-        let mut waited = Vec::with_capacity(applied.claimed.len());
-        for (task, due) in applied.claimed.iter().zip(&applied.due) {
+    pub(crate) fn count_claimed(&mut self, output: &TxOutput, now: Timestamp) {
+        let mut waited = Vec::with_capacity(output.claimed.len());
+        for (task, due) in output.claimed.iter().zip(&output.due) {
             let seconds = now.seconds_since(self.due_since.remove(due)).max(0.0);
             waited.push(self.count_claim(task, seconds));
         }
@@ -68,7 +67,7 @@ impl Writer {
         Happened::ran(seconds)
     }
 
-    pub(crate) fn meter_purged(&self, task: &commit::Purged) {
-        self.meters.of(&task.processor).failed(Failure::Purged, 1);
+    pub(crate) fn meter_purged(&self, processor: &str) {
+        self.meters.of(processor).failed(Failure::Purged, 1);
     }
 }

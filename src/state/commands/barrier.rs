@@ -1,0 +1,16 @@
+//! Answers when everything is done that was sent before.
+
+use crate::state::error::Error;
+use crate::state::writer::core::Core;
+use crate::state::writer::message::Command;
+
+/// Does nothing, after everything that was sent before it.
+pub(crate) struct Barrier;
+
+impl Command for Barrier {
+    type Answer = ();
+
+    async fn run(self, _core: &mut Core, _actor: Option<&str>) -> Result<(), Error> {
+        Ok(())
+    }
+}

@@ -1,0 +1,41 @@
+//! The standing demand for work: from its beginning to its end, ready tasks are started and handed over.
+
+use tokio::sync::mpsc;
+
+use crate::models::ClaimedTask;
+use crate::state::error::Error;
+use crate::state::writer::core::Core;
+use crate::state::writer::message::Command;
+
+/// Hands claimed tasks over on this channel, first the attempts that outside workers have had since before this
+/// start.
+pub(crate) struct StartClaiming(pub(crate) mpsc::UnboundedSender<Vec<ClaimedTask>>);
+
+/// Claims nothing more.
+pub(crate) struct StopClaiming;
+
+impl Command for StartClaiming {
+    type Answer = ();
+
+    async fn run(self, core: &mut Core, _actor: Option<&str>) -> Result<(), Error> {
+        let Self(runner) = self;
+        let recalled = std::mem::take(&mut core.outbox.recalled);
+        if !recalled.is_empty() {
+            // Whoever starts the demand waits for what it brings.
+            let _ = runner.send(recalled);
+        }
+        core.outbox.runner = Some(runner);
+        core.queue.claiming = true;
+        core.more_to_claim = true;
+        Ok(())
+    }
+}
+
+impl Command for StopClaiming {
+    type Answer = ();
+
+    async fn run(self, core: &mut Core, _actor: Option<&str>) -> Result<(), Error> {
+        core.queue.claiming = false;
+        Ok(())
+    }
+}

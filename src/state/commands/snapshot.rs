@@ -1,0 +1,33 @@
+//! Everything that waits and runs at one moment, so that all numbers fit together.
+
+use std::collections::HashMap;
+
+use crate::models::Timestamp;
+use crate::state::dispatch::due_since::DueKey;
+use crate::state::dispatch::snapshot::QueueSnapshot;
+use crate::state::error::Error;
+use crate::state::writer::core::Core;
+use crate::state::writer::message::Command;
+
+/// Takes a snapshot of the queue. These are the tasks of each processor that may have been ready for longest.
+pub(crate) struct TakeSnapshot(pub(crate) Vec<(String, DueKey)>);
+
+impl Command for TakeSnapshot {
+    type Answer = QueueSnapshot;
+
+    async fn run(self, core: &mut Core, _actor: Option<&str>) -> Result<QueueSnapshot, Error> {
+        let now = Timestamp::now();
+        let mut oldest_due_seconds = HashMap::new();
+        for (processor, task) in self.0 {
+            let seconds = now.seconds_since(core.due_since.get(&task)).max(0.0);
+            let longest: &mut f64 = oldest_due_seconds.entry(processor).or_default();
+            *longest = longest.max(seconds);
+        }
+        Ok(QueueSnapshot {
+            status: core.queue.status(),
+            blocked: core.queue.blocked,
+            processors: core.queue.processors(now),
+            oldest_due_seconds,
+        })
+    }
+}

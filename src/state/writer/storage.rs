@@ -1,0 +1,91 @@
+//! The storage in trouble and at the end: probes, a lost file, and the close.
+
+use std::time::Duration;
+
+use sqlx::Row as _;
+use tokio::time::Instant;
+
+use crate::state::db::open_files::keep_log_at_close;
+use crate::state::error::Error;
+use crate::state::writer::batch::{Batch, Report};
+use crate::state::writer::core::Core;
+
+/// Pause between two probes while the storage takes no writes and nobody writes.
+const PROBE_PAUSE: Duration = Duration::from_secs(1);
+
+impl Core {
+    /// Probes the storage that took no writes, unless something is written anyway.
+    pub(crate) async fn probe_if_failing(&mut self, batch: &Batch) {
+        if !self.db.failing || !batch.is_empty() || Instant::now() < self.db.next_probe {
+            return;
+        }
+        // What fails is noted where it fails.
+        let _ = self.probe().await;
+        self.db.next_probe = Instant::now() + PROBE_PAUSE;
+    }
+
+    /// Stores the last reports and closes the database, with the WAL copied back into it.
+    ///
+    /// # Errors
+    /// When the WAL could not be copied back; the data is safe in it all the same.
+    pub(crate) async fn close(&mut self, reports: Vec<Report>) -> Result<(), Error> {
+        let submissions = Vec::new();
+        self.process_batch(Batch {
+            submissions,
+            reports,
+        })
+        .await;
+        if let Some(fatal) = &self.db.fatal {
+            return Err(fatal.clone());
+        }
+        if !self.held.reports.is_empty() {
+            tracing::error!(
+                reports = self.held.reports.len(),
+                "outcomes could not be stored; their tasks run again at the next start"
+            );
+        }
+        if let Err(error) = self.store_stats().await {
+            tracing::warn!(%error, "the counts for the charts were not stored; the next start counts again");
+        }
+        self.recount.close().await;
+        if let Some(checkpointer) = self.db.checkpointer.take() {
+            checkpointer.stop().await;
+        }
+        self.db.is_folded = false;
+        self.fold_if_lost().await;
+        if let Some(lost) = self.db.health.lost_file() {
+            return Err(Error::Unavailable(lost.what()));
+        }
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .execute(&mut self.db.conn)
+            .await?;
+        Ok(())
+    }
+
+    /// Once a file of the database is lost, copies the WAL back into the open file, which is then whole by itself,
+    /// wherever it stands by now. A WAL that is still at its path is empty after that: it would damage a
+    /// file that was put in the database's place.
+    pub(crate) async fn fold_if_lost(&mut self) {
+        if self.db.health.lost_file().is_none() {
+            self.db.is_folded = false;
+            return;
+        }
+        if self.db.is_folded {
+            return;
+        }
+        let conn = &mut self.db.conn;
+        let folded = async {
+            keep_log_at_close(conn).await?;
+            sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+                .fetch_one(conn)
+                .await
+        };
+        match folded.await {
+            // 1 says that somebody still reads.
+            Ok(answer) => self.db.is_folded = answer.get::<i64, _>(0) == 0,
+            Err(error) => {
+                tracing::warn!(%error, "the write-ahead log could not be copied back; it is tried again");
+            }
+        }
+    }
+}
