@@ -1,6 +1,6 @@
-"""Stands for two services of other people, to try `webhook` and `llm` without them.
+"""Imitates two services of other people, to try `webhook` and `llm` without them.
 
-    python3 examples/pretend.py          listens on http://127.0.0.1:9900
+    python3 examples/pretend.py          listens on http://127.0.0.1:9900; another port is the first argument
 
 POST /hook                  answers every third request 429 with `Retry-After: 5`, the others "noted"
 POST /v1/chat/completions   streams an answer as OpenAI's API does, a word at a time
@@ -9,6 +9,7 @@ POST /v1/chat/completions   streams an answer as OpenAI's API does, a word at a 
 import http.server
 import itertools
 import json
+import sys
 import time
 
 WORDS = "This is what a model would say, a word at a time.".split()
@@ -54,4 +55,5 @@ class Pretend(http.server.BaseHTTPRequestHandler):
         self.wfile.flush()
 
 
-http.server.ThreadingHTTPServer(("127.0.0.1", 9900), Pretend).serve_forever()
+PORT = int(sys.argv[1]) if len(sys.argv) > 1 else 9900
+http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Pretend).serve_forever()
