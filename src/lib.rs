@@ -62,6 +62,8 @@ mod models;
 mod orchestrator;
 mod processors;
 mod queue;
+#[cfg(test)]
+mod reference;
 mod reload;
 mod schedules;
 mod state;

@@ -23,6 +23,8 @@ mod test_store;
 pub(crate) use files::{
     Draft, keep_aside, put_aside, remove_all_leftovers, remove_leftover_backups,
 };
+#[cfg(test)]
+pub(crate) use format::fields::KNOWN_FIELDS;
 
 pub(crate) use export::{export, export_stream};
 pub(crate) use import::import_open;

@@ -54,7 +54,7 @@ pub(crate) enum EventType {
 }
 
 impl EventType {
-    const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::TaskCreated,
         Self::TaskStarted,
         Self::TaskLog,

@@ -35,6 +35,8 @@ pub(crate) use commands::retry::Retried;
 pub(crate) use commands::submit_scheduled::Due;
 pub(crate) use db::audit::{Audit, Bounds, Stopped, audit, audit_within, glance};
 pub(crate) use db::backup::{Source, fold};
+#[cfg(test)]
+pub(crate) use db::describe::tables as describe_tables;
 pub(crate) use db::files::{beside, wal_bytes};
 pub(crate) use db::lock::{Lock, announced_address, check_in_place};
 pub(crate) use db::open::{OpenError, behind_links, check_version, sqlite_version};

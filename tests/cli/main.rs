@@ -22,7 +22,6 @@ mod many;
 mod mistakes;
 mod orders;
 mod parity;
-mod readme;
 mod replaced;
 mod service;
 mod settings;

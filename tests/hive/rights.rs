@@ -16,8 +16,8 @@ const KEYSPACE: [&str; 4] = [
 
 /// What the guide says, as words of a command, with the password.
 fn guide() -> Vec<String> {
-    let readme = include_str!("../../README.md");
-    let (_, after) = readme.split_once("ACL SETUSER venom ").expect("the list");
+    let page = include_str!("../../docs/guides/hive.md");
+    let (_, after) = page.split_once("ACL SETUSER venom ").expect("the list");
     let (rights, _) = after.split_once("```").expect("its end");
     let rights = rights.replace("\\\n", " ").replace("PASSWORD", "secret");
     let rights = rights.replace(['\'', '"'], "");

@@ -29,11 +29,8 @@ async fn preflight(service: &Service, origin: &str) -> Answer {
 
 #[tokio::test]
 async fn the_line_of_the_guide_lets_the_originals_front_end_in() {
-    let readme = include_str!("../../README.md");
-    let (_, guide) = readme
-        .split_once("\n## Move over from state_dump.json")
-        .expect("it is there");
-    let lines = guide
+    let page = include_str!("../../docs/operate/migrate.md");
+    let lines = page
         .lines()
         .find_map(|line| line.strip_prefix("cors_origins = "));
     let service = Setup::new()

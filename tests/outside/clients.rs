@@ -29,11 +29,11 @@ async fn documented() -> (Service, String, PathBuf) {
     (service, token, document)
 }
 
-/// The first block of this language in a section of the README that holds `word`, for a service at `url`.
+/// The first block of this language on the page about clients that holds `word`, for a service at `url`.
 fn example(language: &str, word: &str, url: &str) -> String {
-    let readme = include_str!("../../README.md");
+    let page = include_str!("../../docs/guides/clients.md");
     let fence = format!("\n```{language}\n");
-    let blocks = readme.split(&fence).skip(1);
+    let blocks = page.split(&fence).skip(1);
     let mut blocks = blocks.filter_map(|rest| rest.split("\n```").next());
     let block = blocks.find(|block| block.contains(word));
     let block = block.unwrap_or_else(|| panic!("an example with {word}"));

@@ -4,6 +4,8 @@ pub(super) mod audit;
 pub(super) mod backup;
 pub(super) mod checkpoint;
 pub(super) mod damaged_columns;
+#[cfg(test)]
+pub(super) mod describe;
 pub(super) mod files;
 pub(super) mod health;
 pub(super) mod invariants;

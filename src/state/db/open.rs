@@ -29,7 +29,7 @@ const MOST_LINKS: usize = 40;
 /// Connections that read what is quickly found.
 const READERS: u32 = 4;
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+pub(crate) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
 /// Why the database could not be opened: one sentence for the person who starts the service.
 #[derive(Debug, thiserror::Error)]
