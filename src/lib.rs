@@ -17,32 +17,32 @@
 //!                                     └─ Processor
 //! ```
 //!
-//! The modules in layer order; each imports only what stands below it:
+//! The modules in layer order; each imports only from modules below it:
 //!
-//! - [`cli`]: one file for each subcommand, from arguments to the exit code
+//! - [`cli`]: the command line, one file for each command
 //! - [`app`]: builds every part, starts the loops, stops them in order
 //! - [`api`]: the HTTP and WebSocket interface
-//! - [`access`]: which tokens are worth something at this moment
-//! - [`hive`]: tasks that run on other machines, by way of Redis and ARQ
+//! - [`hive`]: tasks that run on other machines, through Redis and ARQ
 //! - [`orchestrator`]: runs claimed tasks, each to exactly one outcome; recovery after a crash
-//! - [`dump`]: `state_dump.json`, in and out
+//! - [`reload`]: takes over a changed configuration while the service runs
 //! - [`doctor`]: whether the machine, the disk and the database are what the service needs
+//! - [`schedules`]: submits tasks on a schedule
+//! - [`dump`]: `state_dump.json`, in and out
 //! - [`queue`]: pause, resume, purge, abort, emergency stop
-//! - [`reload`]: settings taken over while the service runs
-//! - [`schedules`]: tasks that are submitted by the clock
+//! - [`access`]: which tokens are valid at this moment
+//! - [`systemd`]: tells systemd: ready, alive, stopping
 //! - [`processors`]: the ways to run a task
 //! - [`state`]: the only door to SQLite, and the Writer behind it
-//! - [`hive`]: ARQ's wire format, for tasks that go through Redis
-//! - [`events`]: who hears about a commit
-//! - [`metrics`]: what is counted for Prometheus
-//! - [`models`]: the words of the service as plain data
-//! - [`config`] and [`logging`]: every setting; the log
-//! - [`traces`]: spans for OpenTelemetry, and what of them a task carries along
+//! - [`events`]: hands each commit to the listeners
+//! - [`metrics`]: counters for Prometheus
+//! - [`traces`]: spans for OpenTelemetry, and the context that a task carries
+//! - [`logging`]: log records on standard error
+//! - [`config`]: every setting and where it comes from
 //! - [`terminal`]: what programs print for a terminal, as text that is safe anywhere
-//! - [`tls`]: whom the program's own HTTP clients trust, and what the service shows to its own
-//! - [`systemd`]: word to systemd, ready, alive and stopping
+//! - [`tls`]: whom the program's own HTTP clients trust, and the service's certificate
+//! - [`models`]: tasks, statuses, events, times: plain data and its rules
 //!
-//! [`api`] and [`orchestrator`] do not know each other: they meet in rows and in the orders of the
+//! [`api`] and [`orchestrator`] do not know each other: they meet in rows and in the commands of the
 //! [`queue`]. ARCHITECTURE.md has the invariants and the walkthroughs.
 
 mod access;

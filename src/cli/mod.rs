@@ -20,6 +20,9 @@ mod tasks;
 mod token;
 mod top;
 
+#[cfg(test)]
+pub(crate) use command_line::command;
+
 use std::process::ExitCode;
 
 use clap::Parser;

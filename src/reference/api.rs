@@ -94,7 +94,7 @@ fn describe(method: &str, path: &str, call: &Value, page: &mut String) {
 fn describe_type(name: &str, schema: &Value, page: &mut String) {
     let _ = write!(page, "\n### {name}\n\n{}\n", text(schema, "/description"));
     if schema["properties"].is_null() {
-        let _ = writeln!(page, "\n{}", kind(schema));
+        describe_alternatives(schema, page);
         return;
     }
     let required = schema["required"].as_array();
@@ -105,6 +105,30 @@ fn describe_type(name: &str, schema: &Value, page: &mut String) {
         let mark = if is_required(field) { "" } else { " ?" };
         let name = format!("{}{mark}", code(field));
         page.push_str(&row(&[&name, &kind(value), text(value, "/description")]));
+    }
+}
+
+/// Adds a type that is one of several objects, told apart by their `type`; or any other in a few words.
+fn describe_alternatives(schema: &Value, page: &mut String) {
+    let choices = ["oneOf", "anyOf"].map(|choice| schema[choice].as_array());
+    let choices = choices.into_iter().flatten().next();
+    let Some(choices) =
+        choices.filter(|choices| choices.iter().all(|one| one["properties"].is_object()))
+    else {
+        let _ = writeln!(page, "\n{}", kind(schema));
+        return;
+    };
+    page.push_str("\nOne of:\n\n");
+    for choice in choices {
+        let fields: Vec<_> = members(&choice["properties"])
+            .map(|(name, value)| match &value["enum"] {
+                Value::Array(values) if values.len() == 1 => {
+                    format!("{} {}", code(name), kind(value))
+                }
+                _ => code(name),
+            })
+            .collect();
+        let _ = writeln!(page, "- {}", fields.join(", "));
     }
 }
 

@@ -48,7 +48,11 @@ fn describe(command: &Command, name: &str, page: &mut String) {
         .filter(|argument| !["help", "version"].contains(&argument.get_id().as_str()))
         .collect();
     if !arguments.is_empty() {
-        let _ = write!(page, "\n{}", head(&["argument", "default", "meaning"]));
+        let _ = write!(
+            page,
+            "\n{}",
+            head(&["argument", "variable", "default", "meaning"])
+        );
         for argument in arguments {
             page.push_str(&argument_row(argument));
         }
@@ -58,6 +62,20 @@ fn describe(command: &Command, name: &str, page: &mut String) {
         .filter(|below| !below.is_hide_set() && below.get_name() != "help");
     for below in visible {
         describe(below, &format!("{name} {}", below.get_name()), page);
+    }
+}
+
+/// Takes a note such as `[default: 5]` out of a help text; returns the rest and what the note says.
+fn take_note(help: &str, name: &str) -> (String, String) {
+    let note = help
+        .split_once(&format!("[{name}: "))
+        .and_then(|(before, rest)| Some((before, rest.split_once(']')?)));
+    match note {
+        Some((before, (value, after))) => {
+            let rest = format!("{}{after}", before.trim_end());
+            (rest.trim().to_owned(), value.to_owned())
+        }
+        None => (help.to_owned(), String::new()),
     }
 }
 
@@ -75,14 +93,10 @@ fn argument_row(argument: &Arg) -> String {
     } else {
         format!("{} {value}", names.join(", ")).trim().to_owned()
     };
-    let defaults: Vec<_> = argument
-        .get_default_values()
-        .iter()
-        .map(|value| value.to_string_lossy())
-        .filter(|_| argument.get_action().takes_values())
-        .collect();
     let help = argument.get_long_help().or(argument.get_help());
-    let mut help = help.map(ToString::to_string).unwrap_or_default();
+    let help = help.map(ToString::to_string).unwrap_or_default();
+    let (help, default) = take_note(&help, "default");
+    let (mut help, variable) = take_note(&help, "env");
     let choices: Vec<_> = argument
         .get_possible_values()
         .iter()
@@ -92,7 +106,7 @@ fn argument_row(argument: &Arg) -> String {
     if (1..12).contains(&choices.len()) {
         let _ = write!(help, " ({})", choices.join(", "));
     }
-    row(&[&code(&name), &code(&defaults.join(" ")), &help])
+    row(&[&code(&name), &code(&variable), &default, &help])
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! by default and `scripts/test` runs them. `page.rs` describes how a page's blocks are read.
 
 mod compare;
+mod layers;
 mod links;
 mod page;
 mod pages;
