@@ -2,7 +2,7 @@
 
     python3 examples/pretend.py          listens on http://127.0.0.1:9900; another port is the first argument
 
-POST /hook                  answers every third request 429 with `Retry-After: 5`, the others "noted"
+POST /hook                  answers every third request with 429 and `Retry-After: 5`, the others "noted"
 POST /v1/chat/completions   streams an answer as OpenAI's API does, a word at a time
 """
 

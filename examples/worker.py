@@ -1,10 +1,10 @@
-"""Runs tasks outside of the service: an example of a program behind a `worker` processor.
+"""An example of a program behind a `worker` processor.
 
     pip install requests
     python3 examples/worker.py http://127.0.0.1:8000 outside
 
-SIGTERM and Ctrl-C let it finish the task it has and hand in the result, however long the service takes to
-hear it; a second one ends it at once. Killed, it loses nothing: the task's lease runs out, and the service
+SIGTERM and Ctrl-C let it finish its task and report the result, however long the service takes to
+answer; a second signal ends it at once. If it is killed, nothing is lost: the task's lease runs out, and the service
 gives it to the next worker.
 """
 
@@ -22,15 +22,15 @@ stopping = threading.Event()
 
 
 class Lost(Exception):
-    """The task is not ours any more: it was aborted, or its lease ran out."""
+    """The attempt is over: the task was aborted, or its lease ran out."""
 
 
 class Refused(Exception):
-    """The service does not take what we say, and would not take it again."""
+    """The service refuses the call, and would refuse it again."""
 
 
 def post(path, **body):
-    """Asks until there is an answer: the service may be starting again, or busy."""
+    """Repeats a call until the service answers: it may be restarting or busy."""
     while True:
         try:
             answer = requests.post(f"{URL}/api/v1/worker/{path}", json=body, timeout=90)
@@ -42,7 +42,7 @@ def post(path, **body):
             if not answer.ok:
                 raise Refused(f"{answer.status_code} {answer.text}"[:1000])
             return answer.json()
-        # Who has a task goes on, or its result would be lost.
+        # A worker with a task repeats the call, or its result would be lost.
         if path == "claim" and stopping.is_set():
             return {"tasks": []}
         time.sleep(1)
@@ -63,7 +63,7 @@ def work(task, say):
 
 
 def hand_in(result, say):
-    """Completes a task; one whose result is too large, say, fails instead of going to the next worker."""
+    """Completes a task. A refused result (too large, for example) fails the task instead of moving it to the next worker."""
     try:
         say("complete", result=result)
     except Refused as refused:
@@ -71,7 +71,7 @@ def hand_in(result, say):
 
 
 def run(task):
-    """Runs one task, with a heartbeat beside it, and says how it ended."""
+    """Runs one task with a heartbeat beside it, and reports how it ended."""
     def say(verb, **fields):
         return post(f"{task['id']}/{verb}", attempt=task["attempt"], **fields)
 
@@ -80,7 +80,7 @@ def run(task):
             try:
                 say("heartbeat")
             except (Lost, Refused):
-                return  # what the work says next tells it so
+                return  # the next report of the work raises the same
 
     done = threading.Event()
     threading.Thread(target=beat, daemon=True).start()
@@ -111,7 +111,7 @@ signal.signal(signal.SIGTERM, stop)
 name = f"{socket.gethostname()}-{threading.get_native_id()}"
 try:
     while not stopping.is_set():
-        # A short wait, because a signal is heeded when it is over.
+        # A short wait, because the loop checks for a signal only after it.
         for task in post("claim", processors=[PROCESSOR], limit=1, wait=5, worker=name)["tasks"]:
             run(task)
 except Refused as refused:

@@ -48,6 +48,7 @@ pages! {
     page_retention "docs/operate/retention.md"
     page_doctor "docs/operate/doctor.md"
     page_reload "docs/operate/reload.md"
+    page_configure "docs/operate/configure.md"
     page_migrate "docs/operate/migrate.md"
 }
 
