@@ -12,7 +12,7 @@ const SHAPES: [(&str, &str); 7] = [
 ];
 
 /// Returns true if the output is what the page shows.
-pub fn matches(shown: &[String], printed: &str) -> bool {
+pub(crate) fn matches(shown: &[String], printed: &str) -> bool {
     let shown: Vec<_> = shown.iter().map(|line| mask(line.trim_end())).collect();
     let printed: Vec<_> = printed
         .trim_end()

@@ -14,7 +14,7 @@ fn root() -> &'static Path {
 }
 
 /// Returns the documents of the project: README.md, ARCHITECTURE.md and the pages of `docs/`.
-pub fn documents() -> Vec<String> {
+pub(crate) fn documents() -> Vec<String> {
     let mut pages = vec!["README.md".to_owned(), "ARCHITECTURE.md".to_owned()];
     let mut folders = vec![PathBuf::from("docs")];
     while let Some(folder) = folders.pop() {

@@ -14,17 +14,17 @@
 
 /// A piece of a page that the shell runs.
 #[derive(Debug, PartialEq)]
-pub struct Step {
+pub(crate) struct Step {
     /// The line of the page on which the command stands, from 1.
-    pub line: usize,
-    pub script: String,
+    pub(crate) line: usize,
+    pub(crate) script: String,
     /// The output that the page shows, if it shows any.
-    pub shown: Vec<String>,
-    pub background: bool,
+    pub(crate) shown: Vec<String>,
+    pub(crate) background: bool,
 }
 
 /// Returns the steps of a page in their order.
-pub fn steps(text: &str) -> Vec<Step> {
+pub(crate) fn steps(text: &str) -> Vec<Step> {
     let mut lines = text.lines().enumerate().map(|(at, line)| (at + 1, line));
     let mut steps = Vec::new();
     let mut background = false;

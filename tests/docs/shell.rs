@@ -27,7 +27,7 @@ struct Shell {
 }
 
 /// Runs all steps of a page. Panics at the first that fails, with its line, command and output.
-pub fn run(page: &str) {
+pub(crate) fn run(page: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(root.join(page)).expect("the page");
     let folder = TempDir::new().expect("a folder");
