@@ -6,7 +6,7 @@ use chrono::Utc;
 
 use super::clock;
 use super::finding::Finding;
-use crate::state::{self, Audit, Bounds, OpenError, Stopped};
+use crate::state::{self, Audit, AuditStopped, Bounds, OpenError};
 
 /// A write-ahead log that is larger is not emptied any more.
 const LARGE_WAL_BYTES: u64 = 1 << 30;
@@ -91,10 +91,10 @@ fn describe(path: &Path, audit: &Audit, depth: Depth) -> Vec<Finding> {
     findings
 }
 
-fn unfinished(path: &Path, stopped: Stopped, bounds: Bounds) -> Finding {
+fn unfinished(path: &Path, stopped: AuditStopped, bounds: Bounds) -> Finding {
     let why = match stopped {
-        Stopped::TooLong => format!("it took longer than {} s", bounds.time.as_secs_f64()),
-        Stopped::WalTooLarge => format!(
+        AuditStopped::TooLong => format!("it took longer than {} s", bounds.time.as_secs_f64()),
+        AuditStopped::WalTooLarge => format!(
             "the write-ahead log grew by {} MiB meanwhile",
             bounds.wal_growth_bytes >> 20
         ),

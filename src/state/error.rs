@@ -1,81 +1,84 @@
-//! Why the state could not be read or written, in the terms of those who asked.
+//! The errors of the state.
 //!
-//! Each variant is an answer somebody can give: [`Error::Busy`], [`Error::Stopping`],
-//! [`Error::Unavailable`], [`Error::TooManySearches`] and [`Error::SearchTooLong`] mean "not done, try
-//! again later"; [`Error::Refused`] means "never, as it
-//! is"; [`Error::Corrupt`] stops the process; the others say what stands in the way.
+//! [`Error::Busy`], [`Error::Stopping`], [`Error::Unavailable`], [`Error::TooManySearches`] and
+//! [`Error::SearchTooLong`] mean that nothing was done and a retry may succeed. [`Error::Refused`] fails again
+//! however often it is retried. [`Error::Corrupt`] stops the process. The others name the conflict.
 
 use libsqlite3_sys as ffi;
 
 use crate::models::TaskId;
 use crate::state::db::open_files::REFUSAL;
 
-/// The column of the index `tasks_unique`, as SQLite names it behind a conflict.
+/// The end of SQLite's message about a conflict in the index `tasks_unique`.
 const UNIQUE_KEY: &str = ": tasks.unique_key";
 
 /// A failed read or write of the state.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// Too much is waiting to be written.
-    #[error("the service has more to write than it takes at once; try again in a moment")]
+    /// Too many submissions wait for the Writer.
+    #[error(
+        "the service is overloaded: too many submissions wait to be written; try again in a moment"
+    )]
     Busy,
     /// The service is shutting down.
     #[error("the service is shutting down")]
     Stopping,
-    /// The storage does not take writes (or give reads) at this moment.
+    /// The storage accepts no writes or reads at the moment.
     #[error("the storage is unavailable: {0}")]
     Unavailable(String),
-    /// Others search, and have not ended in time.
-    #[error("other searches are under way; try again in a moment")]
+    /// All search connections are busy.
+    #[error("too many searches are running; try again in a moment")]
     TooManySearches,
-    /// A search took longer than it may.
+    /// A search exceeded its time limit.
     #[error(
-        "the search took too long and was stopped; narrow it: fewer words, or a session_id, or a \
-         shorter time with since and until"
+        "the search took too long and was stopped; narrow it with fewer words, with session_id, or with since \
+         and until"
     )]
     SearchTooLong,
-    /// The database refuses this write whoever retries it.
+    /// The database refuses this write. A retry fails too.
     #[error("the database refused the write: {0}")]
     Refused(String),
     /// The database file is damaged.
-    #[error("the database is damaged: {0}")]
+    #[error(
+        "the database is damaged: {0}; run `venom doctor`, and restore a backup with `venom restore`"
+    )]
     Corrupt(String),
-    /// Another task that is not final has the unique key.
-    #[error("the task {task_id} has this unique_key and is not finished")]
+    /// An open task has the unique key.
+    #[error("the open task {task_id} already has this unique_key")]
     Taken { task_id: TaskId },
     /// The `Idempotency-Key` belongs to another request.
-    #[error("the Idempotency-Key was used for another request")]
+    #[error("the Idempotency-Key was already used for a different request")]
     KeyReused,
-    /// A task that was to be waited for does not exist.
-    #[error("no task has the id {task_id}")]
+    /// A dependency does not exist.
+    #[error("the dependency {task_id} does not exist")]
     NoUpstream { task_id: TaskId },
     /// Two tasks of one request have the same unique key.
     #[error("an earlier task of this request has the same unique_key")]
     TwiceInBatch { index: usize, key: String },
-    /// One of the tasks of a request is refused, and so are all.
+    /// One task of a request is refused, so the whole request is.
     #[error("task {index}: {error}")]
     OfTask { index: usize, error: Box<Error> },
-    /// The task is in no state for what was asked.
+    /// The status of the task does not allow the action.
     #[error("{0}")]
     Conflict(String),
-    /// A task that another one waited for was deleted before that one had its result.
-    #[error("the upstream task {task_id} is not there any more, and so its result is missing")]
+    /// A dependency was deleted before its result was read.
+    #[error("the dependency {task_id} was deleted, so its result is missing")]
     NoInput { task_id: TaskId },
-    /// Another task that is not final has the unique key; which one it is was not asked.
-    #[error("another task that is not finished has this unique_key")]
+    /// An open task has the unique key. Which task it is was not looked up.
+    #[error("an open task already has this unique_key")]
     KeyTaken,
-    /// A row that the service cannot have written.
-    #[error("a row of the database cannot be read: {0}")]
+    /// A row that the service cannot have written itself.
+    #[error("the database has a damaged row: {0}")]
     BadRow(String),
 }
 
 impl Error {
-    /// Whether the database refused what was written, so that others of the same transaction may pass.
+    /// Returns whether the error is about one row, so that the others of the transaction may succeed.
     pub(crate) fn is_of_row(&self) -> bool {
         matches!(self, Self::Refused(_) | Self::KeyTaken)
     }
 
-    /// The same, said of one of many tasks.
+    /// Returns the error as that of one task of a request.
     pub(crate) fn of_task(self, index: usize) -> Self {
         let error = Box::new(self);
         Self::OfTask { index, error }

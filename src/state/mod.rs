@@ -7,6 +7,7 @@
 //!
 //! Nothing that got an error was stored; what got an answer is on disk.
 
+mod audit;
 mod commands;
 mod db;
 mod dependencies;
@@ -27,13 +28,14 @@ mod tests;
 mod tokens;
 mod writer;
 
+pub(crate) use audit::bounds::{AuditStopped, Bounds};
+pub(crate) use audit::run::{Audit, audit, audit_within, glance};
 pub(crate) use commands::delete::Deleted;
 pub(crate) use commands::pause::{PauseRequest, Paused};
 pub(crate) use commands::reconfigure::Reconfigured;
 pub(crate) use commands::resume::Resumed;
 pub(crate) use commands::retry::Retried;
 pub(crate) use commands::submit_scheduled::Due;
-pub(crate) use db::audit::{Audit, Bounds, Stopped, audit, audit_within, glance};
 pub(crate) use db::backup::{Source, fold};
 #[cfg(test)]
 pub(crate) use db::describe::tables as describe_tables;

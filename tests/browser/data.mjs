@@ -8,7 +8,7 @@ visit(async (page) => {
   // A task for each line, with what the form says of all of them.
   await open(page, "submit");
   await page.getByLabel("Content").fill("one\n\n  two\r\nthree\n");
-  await page.getByLabel("One task for each line").check();
+  await page.getByLabel("Submit one task per line").check();
   await page.getByLabel("Tags").fill("many");
   await page.getByLabel("Other fields").fill("[1]");
   await button(page, "Submit task").click();
@@ -22,14 +22,14 @@ visit(async (page) => {
   same(made.map((it) => it.context_history.request.language), ["de", "de", "de"]);
   for (const { id } of made) await finished(id);
   await open(page, "submit");
-  await page.getByLabel("One task for each line").check();
+  await page.getByLabel("Submit one task per line").check();
   await button(page, "Submit task").click();
   await told(page, "There is no line with anything in it.");
 
   // An empty task is asked about first.
   const count = async () => (await api("GET", "tasks")).length;
   const before = await count();
-  await page.getByLabel("One task for each line").uncheck();
+  await page.getByLabel("Submit one task per line").uncheck();
   for (const content of ["", " \n "]) {
     await page.getByLabel("Content").fill(content);
     await button(page, "Submit task").click();

@@ -19,7 +19,7 @@ visit(async (page) => {
   await open(page, `tasks/${id}`);
   await page.locator(".log").getByText("line 20000", { exact: true }).waitFor();
   await seen(page, "2,000 lines");
-  await seen(page, "these are the last ones");
+  await seen(page, "these are the last lines");
   for (const step of ["Created", "Attempt 1 started", "Completed"]) await page.locator(".timeline").getByText(step).waitFor();
   const tooLong = (await Promise.all(answers)).filter(([, length]) => length > 600_000);
   same(tooLong, [], "answers that carry a whole log:");

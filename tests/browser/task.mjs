@@ -65,7 +65,7 @@ visit(async (page) => {
   await page.waitForURL((url) => url.hash.startsWith("#/tasks/") && !url.hash.includes(held));
   const flaky = idOf(page);
   await page.locator(".timeline").getByText("Attempt 2 started").waitFor();
-  await page.locator(".timeline").getByText("Waits to be tried again").waitFor();
+  await page.locator(".timeline").getByText("Retry scheduled").waitFor();
   await page.getByRole("heading", { name: "Error" }).waitFor();
   await button(page, "Retry").click();
   await page.locator(".timeline").getByText("Attempt 3 started").waitFor();

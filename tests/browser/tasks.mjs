@@ -82,7 +82,7 @@ visit(async (page) => {
   await open(page, "tasks?processor=flaky");
   await count(page, 4);
   await button(page, "Delete all").click();
-  await seen(page, "4 tasks that match the filter and are finished.");
+  await seen(page, "4 tasks match the filter and are finished.");
   await button(page.locator("dialog[open]"), "Cancel").click();
   await count(page, 4);
   await button(page, "Retry all").click();

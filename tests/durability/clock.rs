@@ -423,8 +423,8 @@ async fn the_doctor_names_what_stands_in_the_future() {
     service.database().await.run(task).await.expect("a task");
     let found = clock_findings(&service).await;
     for what in [
-        "1 waiting tasks that were submitted without a delay and are not due yet, such as ",
-        "1 schedules that have come further than the clock, such as late",
+        "1 pending tasks without a delay",
+        "1 schedules whose last run is in the future, such as late",
     ] {
         let is_said = found.iter().any(|message| message.starts_with(what));
         assert!(is_said, "{what}: {found:?}");

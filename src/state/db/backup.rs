@@ -1,4 +1,4 @@
-//! Whole copies of a database file, also beside a service that runs on it.
+//! Copies a whole database file, even while a service runs on it.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use sqlx::{Connection, SqliteConnection};
 use crate::state::db::open;
 use crate::state::db::open::OpenError;
 
-/// A database that is open to be copied.
+/// An open database to copy.
 pub(crate) struct Source {
     conn: SqliteConnection,
     path: PathBuf,
@@ -18,20 +18,20 @@ impl Source {
     /// Opens the database at `path`.
     ///
     /// # Errors
-    /// When it is no database of ours, or cannot be read.
+    /// When it is not a Venom database, or cannot be read.
     pub(crate) async fn open(path: &Path) -> Result<Self, OpenError> {
         let conn = open::open_to_read(path).await?;
         let path = path.to_owned();
         Ok(Self { conn, path })
     }
 
-    /// Where it was opened.
+    /// Returns the path at which it was opened.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Writes the database, as it is at one moment, into the empty file `target`: one file, without free
-    /// pages and without a write-ahead log. What others write meanwhile is not in it.
+    /// Writes a snapshot of the database into the empty file `target`: one file, without free pages and without a
+    /// write-ahead log. Concurrent writes are not in it.
     ///
     /// The target is not synced.
     ///
@@ -43,7 +43,7 @@ impl Source {
             reason,
         };
         let Some(name) = target.to_str() else {
-            return Err(wrong("its name is no UTF-8 text".to_owned()));
+            return Err(wrong("its path is not valid UTF-8".to_owned()));
         };
         let copied = sqlx::query("VACUUM INTO ?").bind(name);
         match copied.execute(&mut self.conn).await {
@@ -54,7 +54,7 @@ impl Source {
     }
 }
 
-/// Whether SQLite could not write: the source is only read, so it means the other file.
+/// Returns whether SQLite failed to write. The source is only read, so the target is the cause.
 fn is_of_writing(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(error) = error else {
         return false;
@@ -73,11 +73,10 @@ fn is_of_writing(error: &sqlx::Error) -> bool {
     )
 }
 
-/// Brings what stands in the write-ahead log into the database file, so that the file by itself is the
-/// whole. The caller has the database's [`Lock`](crate::state::db::lock::Lock).
+/// Copies the write-ahead log into the database file, so that the file alone is complete. The caller holds the database's [`Lock`](crate::state::db::lock::Lock).
 ///
 /// # Errors
-/// When it cannot be read or written, as a damaged one.
+/// When it cannot be read or written, such as a damaged file.
 pub(crate) async fn fold(path: &Path) -> Result<(), OpenError> {
     let mut conn = open::open_to_write(path).await?;
     let folded = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)");

@@ -1,9 +1,8 @@
-//! Copies the WAL back into the database beside the Writer, so that a commit seldom has to.
+//! The checkpointer: copies the write-ahead log (WAL) into the database, so that commits seldom have to.
 //!
-//! A checkpoint of its own connection does not hold up commits. Under a steady load it never quite
-//! catches up, so that the WAL would grow for ever: at [`WRITER_PAGES`] a commit of the Writer's does
-//! what is left, which is little, and the WAL starts again from its beginning. When the database is quiet,
-//! the WAL is emptied and both files take no more disk than they need.
+//! A checkpoint on a connection of its own does not delay commits. Under steady load it never catches up completely,
+//! and the WAL would grow without end. So at [`WRITER_PAGES`] a commit of the Writer copies the rest, which is
+//! little, and the WAL starts again from its beginning. When the database is idle, the WAL is emptied.
 
 use std::time::Duration;
 
@@ -13,14 +12,14 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Pages in the WAL at which a commit makes a checkpoint itself: 32 MiB.
+/// Pages in the WAL at which a commit runs a checkpoint itself: 32 MiB.
 pub(crate) const WRITER_PAGES: &str = "8192";
-/// Journal rows after which a checkpoint is worth its syncs: a few MiB of WAL.
+/// Journal rows between two checkpoints: a few MiB of WAL, which is worth the syncs.
 const ROWS: i64 = 8192;
 
-/// When nothing has happened for so long, all of the WAL goes back, and the disk it took is free again.
+/// Idle time after which the WAL is emptied.
 const QUIET: Duration = Duration::from_secs(60);
-/// A commit that comes meanwhile waits no longer than this for readers to let a checkpoint through.
+/// Time that a checkpoint waits for readers. A concurrent commit waits as long.
 const READER_PATIENCE: Duration = Duration::from_millis(100);
 
 /// The running checkpointer.
@@ -30,7 +29,7 @@ pub(crate) struct Checkpointer {
 }
 
 impl Checkpointer {
-    /// SlidingWindow one for the database that `options` open; `head` is the newest journal row.
+    /// Starts a checkpointer for the database that `options` open; `head` is the newest journal row.
     pub(crate) async fn start(
         options: SqliteConnectOptions,
         head: watch::Receiver<i64>,
@@ -45,7 +44,7 @@ impl Checkpointer {
         Ok(Self { stop, task })
     }
 
-    /// Ends it, after the checkpoint that is under way.
+    /// Stops it after the running checkpoint.
     pub(crate) async fn stop(self) {
         self.stop.cancel();
         let _ = self.task.await;
@@ -71,17 +70,17 @@ async fn run(mut conn: SqliteConnection, mut head: watch::Receiver<i64>, stop: C
             continue;
         }
         if let Err(error) = checkpoint(&mut conn, is_quiet).await {
-            // The Writer meets the same trouble and says so where it matters.
+            // The Writer meets the same failure and reports it.
             tracing::debug!(%error, "a checkpoint failed");
         }
     }
     let _ = conn.close().await;
 }
 
-/// Copies what can be copied; then empties the WAL, if that is wanted and there is something in it.
+/// Copies what can be copied. With `empties`, then empties the WAL if it holds pages.
 ///
-/// An empty one is left alone: to empty it again looks to the Writer as if another program had written,
-/// and it would count everything that waits.
+/// An empty WAL is not emptied again: to the Writer that would look like a write of another program, and it would
+/// recount all pending tasks.
 async fn checkpoint(conn: &mut SqliteConnection, empties: bool) -> Result<(), sqlx::Error> {
     let answer = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)")
         .fetch_one(&mut *conn)
@@ -100,7 +99,7 @@ mod tests {
 
     use super::*;
 
-    /// Changes when somebody else seems to have written.
+    /// A number that changes when another connection has written.
     async fn version(conn: &mut SqliteConnection) -> i64 {
         let version = sqlx::query_scalar("PRAGMA data_version");
         version.fetch_one(conn).await.unwrap()

@@ -1,9 +1,8 @@
-//! Columns that another program may have filled with what no reader can take, read at the least loss.
+//! Repairs damaged columns while they are read, with the least possible loss.
 //!
-//! The triggers refuse such rows. One that is there all the same (from before the triggers, or with them
-//! switched off) costs nobody but its own task: a column that cannot be passed on as it stands is mended,
-//! a row that says no task at all is left out, and each is named once in the service's log. `venom doctor`
-//! names them too, by the same reading.
+//! Triggers refuse invalid rows. A row that got in before the triggers existed, or while another program had switched
+//! them off, affects only its own task: an invalid column is repaired, a row that is no task is left out, and each is
+//! logged once. `venom doctor` finds the same rows with the same code.
 
 use std::collections::HashSet;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -16,17 +15,17 @@ use crate::models::json::RawJson;
 use crate::state::db::text::Text;
 use crate::state::error::Error;
 
-/// Rows that are named in the log at most, so that the memory of them stays small.
+/// Rows to log at most, so that remembering them takes little memory.
 const NAMED_ROWS: usize = 1000;
 
-/// Reads the JSON columns of one row and remembers what it had to mend.
+/// Reads the JSON columns of one row and remembers what it had to repair.
 #[derive(Default)]
 pub(crate) struct ColumnReader {
     mended: Vec<String>,
 }
 
 impl ColumnReader {
-    /// A column that holds a JSON object.
+    /// Reads a column with a JSON object.
     pub(crate) fn object(&mut self, column: &str, text: Text) -> RawJson {
         let text = String::from(text);
         if text == "{}" {
@@ -42,7 +41,7 @@ impl ColumnReader {
         }
     }
 
-    /// A column that holds any JSON.
+    /// Reads a column with any JSON.
     pub(crate) fn json(&mut self, column: &str, text: String) -> RawJson {
         let text = match json::mended(&text) {
             None => text,
@@ -57,7 +56,7 @@ impl ColumnReader {
         })
     }
 
-    /// A column that holds a JSON list of texts; what is none of these becomes texts.
+    /// Reads a column with a JSON list of strings. Other values become strings.
     pub(crate) fn texts(&mut self, column: &str, text: Text) -> Vec<String> {
         if &*text == "[]" {
             return Vec::new();
@@ -68,11 +67,11 @@ impl ColumnReader {
         let json = self.json(column, text.into());
         let value = json.to_value();
         let Value::Array(items) = value else {
-            self.note(column, "expected a JSON list of texts");
+            self.note(column, "expected a JSON list of strings");
             return vec![json.as_str().to_owned()];
         };
         if !items.iter().all(Value::is_string) {
-            self.note(column, "expected a JSON list of texts");
+            self.note(column, "expected a JSON list of strings");
         }
         let texts = items.into_iter().map(|item| match item {
             Value::String(text) => text,
@@ -81,12 +80,12 @@ impl ColumnReader {
         texts.collect()
     }
 
-    /// A column that holds a JSON list of task ids; what is none is left out.
+    /// Reads a column with a JSON list of task IDs. Other values are left out.
     pub(crate) fn ids(&mut self, column: &str, text: Text) -> Vec<TaskId> {
         if let Ok(ids) = serde_json::from_str(&text) {
             return ids;
         }
-        self.note(column, "expected a JSON list of task ids");
+        self.note(column, "expected a JSON list of task IDs");
         let texts = self.texts(column, text);
         texts.iter().filter_map(|id| id.parse().ok()).collect()
     }
@@ -95,44 +94,44 @@ impl ColumnReader {
         self.mended.push(format!("tasks.{column}: {why}"));
     }
 
-    /// What was mended, in words; `None` if nothing had to be.
+    /// Describes the repairs; `None` if there are none.
     pub(crate) fn repairs(self) -> Option<String> {
         (!self.mended.is_empty()).then(|| self.mended.join("; "))
     }
 
-    /// Names the row in the log if something in it had to be mended.
+    /// Logs the row if something in it was repaired.
     pub(crate) fn report(self, seq: i64, id: TaskId) {
         if let Some(mended) = self.repairs()
-            && is_news(seq)
+            && is_unlogged(seq)
         {
             tracing::warn!(
                 task_id = %id,
                 mended,
-                "a task's row holds what clients cannot read; they get it mended. venom doctor lists such rows"
+                "the row of a task has invalid columns; clients get repaired values. Run `venom doctor` to list such rows"
             );
         }
     }
 }
 
-/// What clients get instead of what is no JSON of the right kind.
+/// Returns the value that replaces invalid JSON.
 fn unreadable(text: &str) -> RawJson {
     json!({ "unreadable": text }).into()
 }
 
-/// Names a row in the log that cannot be read as a task and is left out.
+/// Logs a row that is not a task and is left out.
 pub(crate) fn left_out(seq: i64, id: &str, error: &Error) {
-    if is_news(seq) {
+    if is_unlogged(seq) {
         tracing::error!(
             row = seq,
             task_id = id,
             %error,
-            "a row cannot be read as a task and is left out of lists and dumps. venom doctor lists such rows"
+            "a row is not a valid task and is left out of lists and dumps. Run `venom doctor` to list such rows"
         );
     }
 }
 
-/// Whether the row has not been named yet. Lists and dumps read it again and again.
-fn is_news(seq: i64) -> bool {
+/// Returns whether the row was not logged before. Lists and dumps read the same row many times.
+fn is_unlogged(seq: i64) -> bool {
     static NAMED: LazyLock<Mutex<HashSet<i64>>> = LazyLock::new(Mutex::default);
     let mut named = NAMED.lock().unwrap_or_else(PoisonError::into_inner);
     named.len() < NAMED_ROWS && named.insert(seq)

@@ -1,6 +1,6 @@
-//! What is wrong with the storage, for those who must not wait for it: probes, the doctor, the status calls.
+//! The health of the storage, for readers that must not wait for it: probes, the doctor, the status calls.
 //!
-//! The Writer notes here what it meets; everybody else only reads.
+//! The Writer records its failures here; everyone else only reads.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,10 +9,10 @@ use crate::models::Timestamp;
 use crate::state::db::open_files::{LostFile, OpenFiles};
 use crate::state::error::Error;
 
-/// A write that takes longer keeps its clients waiting.
+/// A write that takes longer is reported as slow.
 const SLOW_WRITE: Duration = Duration::from_secs(1);
 
-/// The storage's condition; clone it freely.
+/// The health of the storage; cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct StorageHealth(Arc<Inner>);
 
@@ -20,7 +20,7 @@ pub(crate) struct StorageHealth(Arc<Inner>);
 struct Inner {
     files: OpenFiles,
     failure: Mutex<Option<Failure>>,
-    /// When the write began that is under way.
+    /// When the running write began.
     write_begun: Mutex<Option<Instant>>,
 }
 
@@ -39,7 +39,7 @@ impl StorageHealth {
         }))
     }
 
-    /// A file of the database that is no longer at its path.
+    /// Returns a database file that is not at its path, if there is one.
     pub(crate) fn lost_file(&self) -> Option<LostFile> {
         self.0.files.lost()
     }
@@ -49,11 +49,11 @@ impl StorageHealth {
         &self.0.files
     }
 
-    /// Why no task is accepted at this moment, as a sentence without a full stop; `None` while tasks are.
+    /// Returns why the service accepts no tasks, as a sentence without a full stop; `None` while it accepts them.
     pub(crate) fn problem(&self) -> Option<String> {
         if let Some(lost) = self.lost_file() {
             return Some(format!(
-                "{}; `venom doctor` says what to do",
+                "{}; run `venom doctor` to see what to do",
                 lost.what_briefly()
             ));
         }
@@ -64,20 +64,20 @@ impl StorageHealth {
         let waited = begun.elapsed();
         (waited >= SLOW_WRITE).then(|| {
             format!(
-                "the storage is slow: a write has taken {} s so far; another program may be writing to the \
-                 database, or the disk does not answer",
+                "the storage is slow: a write has been running for {} s; check whether another program is writing to \
+                 the database, and whether the disk responds",
                 waited.as_secs()
             )
         })
     }
 
-    /// A write begins; it is under way until the guard is dropped.
+    /// Records that a write runs, until the guard is dropped.
     pub(crate) fn write(&self) -> Write<'_> {
         *locked(&self.0.write_begun) = Some(Instant::now());
         Write(self)
     }
 
-    /// A write has failed: for the storage, or only for what was written.
+    /// Records a failed write, if the storage is the cause.
     pub(crate) fn failed(&self, error: &Error) {
         if let Error::Unavailable(_) = error {
             locked(&self.0.failure).get_or_insert_with(|| Failure {
@@ -87,13 +87,13 @@ impl StorageHealth {
         }
     }
 
-    /// A write has been stored.
+    /// Records a successful write.
     pub(crate) fn succeeded(&self) {
         locked(&self.0.failure).take();
     }
 }
 
-/// A write that is under way.
+/// A running write.
 pub(crate) struct Write<'a>(&'a StorageHealth);
 
 impl Drop for Write<'_> {
@@ -102,7 +102,7 @@ impl Drop for Write<'_> {
     }
 }
 
-/// What is guarded is replaced as a whole, so a panic leaves nothing half done.
+/// Locks the mutex even after a panic: its value is always replaced as a whole.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

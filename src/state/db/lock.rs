@@ -1,16 +1,15 @@
-//! The right to a database: who has it, and that nobody else takes it.
+//! The lock that makes one process the owner of a database.
 //!
-//! Two files are locked, both with `flock`, which the operating system takes back when the process ends, however
-//! it ends:
+//! Two files are locked with `flock`, which the operating system releases whenever the process ends:
 //!
-//! - `<database>.lock`, which is there before the database is, and says where the service listens. Its name can be
-//!   removed, and a hard link to the database has another one beside it.
-//! - the database file itself, on Linux. There `flock` and the byte-range locks (`fcntl`) that SQLite takes on the
-//!   same file know nothing of each other. Elsewhere they exclude each other, and `sqlite3` could not read.
+//! - `<database>.lock`, which exists before the database does and contains the address of the service. It can be
+//!   removed by name, and a hard link to the database has another lock file beside it.
+//! - the database file itself, on Linux. There `flock` does not conflict with the byte-range locks (`fcntl`) of
+//!   SQLite. On other systems it does, and `sqlite3` could not read the file.
 //!
-//! A process that closes *any* descriptor of a file loses all byte-range locks that it has on it. So the descriptor
-//! is opened before SQLite opens the file and closed after SQLite has closed it, and [`check_in_place`], which
-//! opens the file to try its lock, is for processes that do not have the database open.
+//! A process that closes *any* descriptor of a file loses all its byte-range locks on it. So the descriptor is opened
+//! before SQLite opens the file and closed after SQLite has closed it. [`check_in_place`] opens the file to try its
+//! lock, so only processes that do not have the database open may call it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -24,12 +23,12 @@ use tokio_util::sync::CancellationToken;
 use crate::state::db::open::{OpenError, behind_links, open_own};
 use crate::state::db::open_files::{FileId, OpenFiles};
 
-/// How often the service looks whether its files are still there, besides each commit.
-const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
-/// Another process may hold a lock for the moment in which it tries it.
+/// Time between two checks that the files are still in place. Each commit checks too.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// Another process may hold a lock briefly while it tries to take it.
 const TRIES: u32 = 20;
 const BETWEEN_TRIES: Duration = Duration::from_millis(10);
-/// Begins the line of the lock file that says which file the service has open.
+/// The first word of the line in the lock file that identifies the open database file.
 const DATABASE: &str = "database";
 
 /// The exclusive right to the database; held while the service runs.
@@ -37,22 +36,22 @@ const DATABASE: &str = "database";
 pub(crate) struct Lock {
     path: PathBuf,
     file: File,
-    /// The database file. `None` until it is there, and where it cannot be locked.
+    /// The database file. `None` before it exists, and on systems where it cannot be locked.
     database: Option<File>,
-    /// What stands in the lock file.
+    /// The content of the lock file.
     text: String,
 }
 
 impl Lock {
-    /// The lock file of a database: beside the file itself, whatever links lead to it.
+    /// Returns the path of the lock file, which is beside the database file itself, not beside a link to it.
     pub(crate) fn path_of(database: &Path) -> PathBuf {
         crate::state::db::files::beside(database, ".lock")
     }
 
-    /// Takes the right to the database, whether its file is there or not; its folder must be.
+    /// Takes the lock of a database, whether its file exists or not. Its folder must exist.
     ///
     /// # Errors
-    /// When another process has it, or the lock file cannot be written.
+    /// When another process holds it, or the lock file cannot be written.
     pub(crate) fn take(database: &Path) -> Result<Self, OpenError> {
         let path = Self::path_of(database);
         let failed = |source| OpenError::Lock {
@@ -62,7 +61,7 @@ impl Lock {
         let mut file = open_lock_file(&path).map_err(failed)?;
         for tries_left in (0..TRIES).rev() {
             match file.try_lock() {
-                // Whoever had it may have removed its name meanwhile.
+                // The earlier owner may have removed the lock file meanwhile.
                 Ok(()) if is_at(&file, &path) => break,
                 Ok(()) if tries_left > 0 => file = open_lock_file(&path).map_err(failed)?,
                 Err(TryLockError::WouldBlock) if tries_left > 0 => sleep(BETWEEN_TRIES),
@@ -86,13 +85,13 @@ impl Lock {
         Ok(lock)
     }
 
-    /// Locks the database file too, if it is there. SQLite does not have it open yet.
+    /// Locks the database file too, if it exists. SQLite must not have it open yet.
     pub(crate) fn take_database(&mut self, database: &Path) -> Result<(), OpenError> {
         if !cfg!(target_os = "linux") || self.database.is_some() {
             return Ok(());
         }
         let Ok(file) = open_to_lock(database) else {
-            // SQLite says what is wrong with it, if it is there.
+            // SQLite reports the reason, if the file exists.
             return Ok(());
         };
         for tries_left in (0..TRIES).rev() {
@@ -107,14 +106,15 @@ impl Lock {
                         path: database.to_owned(),
                     });
                 }
-                // The file system has no such locks.
+                // The file system does not support locks.
                 Err(TryLockError::Error(_)) => return Ok(()),
             }
         }
         Ok(())
     }
 
-    /// Leaves the service's address in the lock file, for commands on the same machine, and which file it has open.
+    /// Writes the service's address and the identity of the open database file into the lock file, for commands on
+    /// the same machine.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -130,22 +130,21 @@ impl Lock {
         self.file.write_all(self.text.as_bytes())
     }
 
-    /// Looks again and again, until `stop`, whether the database and the lock file are still there, and makes the
-    /// lock file anew if it is gone.
+    /// Checks until `stop` that the database and the lock file are in place, and recreates a lost lock file.
     pub(crate) async fn keep(mut self, files: OpenFiles, stop: CancellationToken) -> Self {
         let mut failures = 0;
         let looking = async {
             loop {
-                tokio::time::sleep(BETWEEN_LOOKS).await;
+                tokio::time::sleep(CHECK_INTERVAL).await;
                 files.lost();
                 failures = match self.make_again_if_gone() {
                     Ok(()) => 0,
                     Err(reason) => {
-                        // One failure may be another process that tries the lock.
+                        // A single failure may be another process that tries the lock.
                         if failures == 1 {
                             tracing::error!(
-                                "{} was removed or replaced while the service runs, and cannot be made again: \
-                                 {reason}; commands on this machine do not find the service",
+                                "the lock file {} was removed or replaced and cannot be recreated: {reason}; \
+                                 commands on this machine cannot find the service until it is restarted",
                                 self.path.display()
                             );
                         }
@@ -170,7 +169,7 @@ impl Lock {
         self.file = file;
         self.write().map_err(|error| error.to_string())?;
         tracing::warn!(
-            "{} was removed or replaced while the service runs; the service has made it again",
+            "the lock file {} was removed or replaced; the service has recreated it",
             self.path.display()
         );
         Ok(())
@@ -178,13 +177,13 @@ impl Lock {
 }
 
 impl Drop for Lock {
-    /// Takes the address back, so that commands do not look for a service that has stopped.
+    /// Clears the address, so that commands do not contact a service that has stopped.
     fn drop(&mut self) {
         let _ = self.file.set_len(0);
     }
 }
 
-/// The address that a lock file's text says, as it was written.
+/// Returns the address in the text of a lock file.
 pub(crate) fn announced_address(text: &str) -> &str {
     text.lines().next().unwrap_or_default().trim()
 }
@@ -198,12 +197,12 @@ fn announced_database(text: &str) -> Option<FileId> {
     })
 }
 
-/// Looks from outside whether the file at `database` is the one that the service which runs on it has open, if
-/// one does. Only for processes that do not have the database open.
+/// Checks that the file at `database` is the one that a running service has open. Only for processes that do not have
+/// the database open.
 ///
 /// # Errors
 /// [`OpenError::Replaced`] when the service has another file open, [`OpenError::OtherName`] when the service
-/// knows the file by another name: its write-ahead log is beside that one.
+/// uses the file under another name, where its write-ahead log is too.
 pub(crate) fn check_in_place(database: &Path) -> Result<(), OpenError> {
     let path = Lock::path_of(database);
     if File::open(&path).is_ok_and(|file| is_locked(&file)) {
@@ -213,14 +212,14 @@ pub(crate) fn check_in_place(database: &Path) -> Result<(), OpenError> {
             Some(open) if here != Some(open) => Err(OpenError::Replaced {
                 path: database.to_owned(),
             }),
-            // It is just starting, or an older version.
+            // The service is just starting, or is an older version.
             _ => Ok(()),
         };
     }
     if !cfg!(target_os = "linux") {
         return Ok(());
     }
-    // A service whose lock file was removed makes it again within a moment.
+    // A service whose lock file was removed recreates it within a second.
     match open_to_lock(database) {
         Ok(file) if is_locked(&file) => Err(OpenError::OtherName {
             path: database.to_owned(),

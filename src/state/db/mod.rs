@@ -1,6 +1,5 @@
 //! The database file: how it is opened, locked, checked, backed up and kept small.
 
-pub(super) mod audit;
 pub(super) mod backup;
 pub(super) mod checkpoint;
 pub(super) mod damaged_columns;
@@ -8,7 +7,6 @@ pub(super) mod damaged_columns;
 pub(super) mod describe;
 pub(super) mod files;
 pub(super) mod health;
-pub(super) mod invariants;
 pub(super) mod lock;
 pub(super) mod meta;
 pub(super) mod open;

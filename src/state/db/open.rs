@@ -1,7 +1,6 @@
-//! Opening the database: the version of SQLite, the pragmas, the migrations.
+//! Opens the database: checks the version of SQLite, takes the lock, sets the pragmas, runs the migrations.
 //!
-//! Every way in which a file can be wrong ends here, in one sentence for the person who starts the
-//! service.
+//! Whatever is wrong with a file ends here as an [`OpenError`], one sentence for the person who starts the service.
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -18,24 +17,24 @@ use crate::state::db::lock::Lock;
 use crate::state::db::open_files::OpenFiles;
 use crate::state::db::search_pool::SearchPool;
 
-/// 3.51.3: before it, two connections that checkpoint at once can lose a commit.
+/// 3.51.3. In older versions, two concurrent checkpoints can lose a commit.
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// Marks the file as ours ("VNOM").
 const APPLICATION_ID: i32 = 0x564E_4F4D;
-/// How long a write waits for another program's transaction.
+/// Time that a write waits for the transaction of another program.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Links to a database that are followed, one to the next: as many as the kernel follows.
+/// Symbolic links to follow to a database, as many as the kernel follows.
 const MOST_LINKS: usize = 40;
-/// Connections that read what is quickly found.
+/// Connections for quick reads.
 const READERS: u32 = 4;
 
 pub(crate) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
-/// Why the database could not be opened: one sentence for the person who starts the service.
+/// The reasons why the database cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OpenError {
     #[error(
-        "SQLite {found} is too old: 3.51.3 or newer is needed, older versions can lose commits"
+        "SQLite {found} is too old, because it can lose commits; install a venom that is built with 3.51.3 or newer"
     )]
     OldSqlite { found: String },
     #[error("cannot create the folder {}: {source}", path.display())]
@@ -43,29 +42,29 @@ pub(crate) enum OpenError {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("cannot write {}: {source}; the database's folder must be writable", path.display())]
+    #[error("cannot write {}: {source}; make the folder of the database writable", path.display())]
     Lock {
         path: PathBuf,
         source: std::io::Error,
     },
-    #[error("{} is in use by another venom process; one process owns a database at a time", path.display())]
+    #[error("{} is in use by another venom process; stop that process or choose another file with --database", path.display())]
     InUse { path: PathBuf },
     #[error(
-        "{} is in use by another venom process, which knows the file by another name (a hard link) or has lost its \
-         lock file; name the database as that process does, or try again in a moment", path.display()
+        "{} is in use by another venom process under another name (a hard link), or that process has lost its lock \
+         file; use the same path as that process, or try again in a moment", path.display()
     )]
     OtherName { path: PathBuf },
     #[error(
-        "{} is not the file that the running service has open: it was replaced or removed while the service runs. \
-         Put the file back that was there, or save the service's tasks with `venom export`; then start the service \
-         again", path.display()
+        "{} is not the file that the running service has open: it was replaced or removed while the service was \
+         running. Put the original file back, or save the tasks with `venom export`; then restart the service",
+        path.display()
     )]
     Replaced { path: PathBuf },
-    #[error("{} is no Venom database: it holds other tables; choose another file with --database", path.display())]
+    #[error("{} is not a Venom database: it has tables of another program; choose another file with --database", path.display())]
     Foreign { path: PathBuf },
-    #[error("{} was written by a newer version of venom (migration {migration}); install that version", path.display())]
+    #[error("{} was written by a newer version of venom (migration {migration}); install that version or restore an older backup", path.display())]
     Newer { path: PathBuf, migration: i64 },
-    #[error("the service that runs on {} is of an older version; start it again with this one", path.display())]
+    #[error("the service that runs on {} is an older version of venom; restart it with this version", path.display())]
     Older { path: PathBuf },
     #[error("cannot open {}: {reason}", path.display())]
     Sqlite { path: PathBuf, reason: String },
@@ -87,22 +86,22 @@ pub(crate) struct Connections {
     pub(crate) write: SqliteConnection,
     pub(crate) read: SqlitePool,
     pub(crate) searches: SearchPool,
-    /// How a further connection that may write is opened.
+    /// Options for a further connection that writes.
     pub(crate) options: SqliteConnectOptions,
-    /// How one that only reads is opened.
+    /// Options for a further connection that only reads.
     pub(crate) read_options: SqliteConnectOptions,
     pub(crate) files: OpenFiles,
     pub(crate) lock: Lock,
 }
 
-/// Opens the database at `path`, creating it as needed.
+/// Opens the database at `path`, and creates it if needed.
 pub(crate) async fn open(path: &Path, durability: Durability) -> Result<Connections, OpenError> {
     let options = write_options(path, durability);
     let (mut write, lock) = lay_out(path, &options).await?;
     let sqlite = |error: sqlx::Error| OpenError::sqlite(path, &error);
     let files = OpenFiles::of(path).map_err(|error| sqlite(sqlx::Error::Io(error)))?;
     files.guard(&mut write).await.map_err(sqlite)?;
-    // All of them are opened now and stay: one that is opened later would read whatever file is there by then.
+    // All of them are opened at once and stay open: one that is opened later might open another file.
     let read = SqlitePoolOptions::new()
         .max_connections(READERS)
         .min_connections(READERS)
@@ -123,12 +122,12 @@ pub(crate) async fn open(path: &Path, durability: Durability) -> Result<Connecti
     })
 }
 
-/// Opens the database at `path` for a moment, while no service runs on it, creating it as needed.
+/// Opens the database at `path` for a command while no service runs on it, and creates it if needed.
 pub(crate) async fn open_alone(path: &Path) -> Result<(SqliteConnection, Lock), OpenError> {
     lay_out(path, &write_options(path, Durability::Full)).await
 }
 
-/// Opens the database at `path` beside the service that owns it; `None` if it has no such table (yet).
+/// Opens the database at `path` beside the service that owns it; `None` if it does not have the table `table`.
 pub(crate) async fn open_beside(
     path: &Path,
     table: &str,
@@ -145,12 +144,12 @@ pub(crate) async fn open_beside(
     Ok((tables > 0).then_some(conn))
 }
 
-/// Opens a database of ours that is there, to read it. Needs no [`Lock`]; changes nothing in it.
+/// Opens an existing Venom database to read it. Needs no [`Lock`].
 pub(crate) async fn open_to_read(path: &Path) -> Result<SqliteConnection, OpenError> {
     let sqlite = |error: sqlx::Error| OpenError::sqlite(path, &error);
     let mut conn = read_options(path).connect().await.map_err(sqlite)?;
     if !is_ours(&mut conn, path).await? {
-        let reason = "it is empty".to_owned();
+        let reason = "the file is empty".to_owned();
         let path = path.to_owned();
         return Err(OpenError::Sqlite { path, reason });
     }
@@ -167,22 +166,22 @@ pub(crate) async fn open_to_read(path: &Path) -> Result<SqliteConnection, OpenEr
     }
 }
 
-/// Opens a database that is there, to write; nothing is migrated. The caller has its [`Lock`].
+/// Opens an existing database to write, without migrations. The caller holds its [`Lock`].
 pub(crate) async fn open_to_write(path: &Path) -> Result<SqliteConnection, OpenError> {
     let options = write_options(path, Durability::Full).create_if_missing(false);
     let opened = options.connect().await;
     opened.map_err(|error| OpenError::sqlite(path, &error))
 }
 
-/// Opens a copy that is nobody's database yet, and brings its schema up to date. It stays one file.
+/// Opens a copy that no service uses, and runs the migrations. It stays one file, without a write-ahead log.
 pub(crate) async fn open_to_upgrade(path: &Path) -> Result<SqliteConnection, OpenError> {
     let mut conn = open_to_write(path).await?;
     migrate(&mut conn, path).await?;
     Ok(conn)
 }
 
-/// The file itself where `path` is a link to it, also if it is not there yet: two names of one database
-/// have one lock.
+/// Returns the file that `path` links to, even if it does not exist yet, so that all names of a database share one
+/// lock.
 pub(crate) fn behind_links(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
     for _ in 0..MOST_LINKS {
@@ -197,14 +196,14 @@ pub(crate) fn behind_links(path: &Path) -> PathBuf {
     path
 }
 
-/// Makes an empty file, if there is none, that its owner alone can read: SQLite gives what it puts beside
-/// it the same mode.
+/// Creates an empty file that only its owner can read, if there is none. SQLite gives the files beside it the same
+/// mode.
 fn create(path: &Path) -> Result<(), OpenError> {
     let mut options = OpenOptions::new();
     options.append(true);
     match open_own(&behind_links(path), options) {
         Ok(_) => Ok(()),
-        // SQLite has more to say about it.
+        // SQLite reports the reason.
         Err(_) if path.exists() => Ok(()),
         Err(source) => Err(OpenError::Sqlite {
             path: path.to_owned(),
@@ -213,8 +212,8 @@ fn create(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Opens a file beside the database, or makes it, for its owner alone. It is no link: in a folder of another user
-/// one could lead anywhere.
+/// Opens or creates a file beside the database that only its owner can read. Refuses symbolic links, because in a
+/// folder of another user they could lead anywhere.
 #[cfg(unix)]
 pub(crate) fn open_own(path: &Path, mut options: OpenOptions) -> std::io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
@@ -235,8 +234,8 @@ pub(crate) fn open_own(path: &Path, mut options: OpenOptions) -> std::io::Result
     options.create(true).open(path)
 }
 
-/// Lets the service's own user have what a service of root's has made in the folder that is that user's. Whoever is
-/// not root keeps it, and needs no more.
+/// Gives a file that root has created to the owner of its folder, so that a service of that user can use it. Without
+/// root's rights the call fails, which does no harm.
 #[cfg(unix)]
 fn give_to_owner_of_folder(file: &File, path: &Path) {
     use std::os::unix::fs::{MetadataExt, fchown};
@@ -247,7 +246,7 @@ fn give_to_owner_of_folder(file: &File, path: &Path) {
     }
 }
 
-/// Takes the lock, creates what is missing, and brings the schema up to date.
+/// Takes the lock, creates the folder and the file if needed, and runs the migrations.
 async fn lay_out(
     path: &Path,
     options: &SqliteConnectOptions,
@@ -270,28 +269,28 @@ async fn lay_out(
     if !is_ours(&mut write, path).await? {
         take_over(&mut write).await.map_err(sqlite)?;
     }
-    // A backup is one file, and so without a write-ahead log.
+    // A restored backup is not in WAL mode.
     let log = sqlx::query("PRAGMA journal_mode = WAL");
     log.execute(&mut write).await.map_err(sqlite)?;
     migrate(&mut write, path).await?;
     Ok((write, lock))
 }
 
-/// The SQLite that is built in.
+/// Returns the version of the built-in SQLite.
 pub(crate) fn sqlite_version() -> String {
-    // SAFETY: it takes nothing and gives a constant of the linked library.
-    #[expect(unsafe_code, reason = "the version is only told by the C library")]
+    // SAFETY: the function takes no arguments and returns a constant of the linked library.
+    #[expect(unsafe_code, reason = "only the C library knows its version")]
     let name = unsafe { std::ffi::CStr::from_ptr(ffi::sqlite3_libversion()) };
     name.to_string_lossy().into_owned()
 }
 
-/// Refuses a SQLite that is too old.
+/// Checks the version of the built-in SQLite.
 ///
 /// # Errors
-/// When the one that is built in is.
+/// When it is too old.
 pub(crate) fn check_version() -> Result<(), OpenError> {
-    // SAFETY: it takes nothing and gives a constant of the linked library.
-    #[expect(unsafe_code, reason = "the version is only told by the C library")]
+    // SAFETY: the function takes no arguments and returns a constant of the linked library.
+    #[expect(unsafe_code, reason = "only the C library knows its version")]
     let number = unsafe { ffi::sqlite3_libversion_number() };
     if number < OLDEST_SQLITE {
         let found = sqlite_version();
@@ -328,7 +327,8 @@ fn common_options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// Whether the database is one already; refuses one of another program, which is left as it is.
+/// Returns whether the file is a Venom database; false for an empty one. Fails for a database of another program and
+/// leaves it unchanged.
 async fn is_ours(conn: &mut SqliteConnection, path: &Path) -> Result<bool, OpenError> {
     let broken = |error: sqlx::Error| OpenError::sqlite(path, &error);
     let owner: i32 = sqlx::query_scalar("PRAGMA application_id")
@@ -350,9 +350,9 @@ async fn is_ours(conn: &mut SqliteConnection, path: &Path) -> Result<bool, OpenE
     Ok(false)
 }
 
-/// Makes an empty file ours. All of it is kept in the file.
+/// Marks an empty file as a Venom database. The marks are stored in the file.
 async fn take_over(conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    // The first lets deleted rows give their space back later, and must come first.
+    // `auto_vacuum` lets the file shrink later. It must be set before anything else.
     let marks = format!(
         "PRAGMA auto_vacuum = INCREMENTAL;
          PRAGMA journal_mode = WAL;
@@ -377,6 +377,7 @@ async fn migrate(conn: &mut SqliteConnection, path: &Path) -> Result<(), OpenErr
     })
 }
 
+/// Returns the message of SQLite, without the prefix of sqlx.
 pub(crate) fn reason(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(database) => database.message().to_owned(),

@@ -1,12 +1,12 @@
-//! Whether the files that SQLite has open still stand at the database's path.
+//! Detects that the database files were replaced or removed while the service has them open.
 //!
-//! SQLite keeps its descriptors. When somebody replaces or removes the file under a running service, the service
-//! would go on with a file that nobody finds again, and everything that it accepts would be lost at its end. So
-//! the Writer's connection asks before every commit ([`OpenFiles::guard`]): a commit whose files are gone is
-//! rolled back, and its clients get a 503. A look is three calls of `stat`, a few microseconds.
+//! SQLite keeps its descriptors. After such a replacement the service would write into a file without a name, and
+//! everything it accepts would be lost at its end. So the Writer's connection checks before every commit
+//! ([`OpenFiles::guard`]): without its files a commit is rolled back, and the clients get a 503. A check is three
+//! calls of `stat`, a few microseconds.
 //!
-//! Nothing here opens a database file: to close any descriptor of it takes away all POSIX locks that SQLite
-//! has on it in this process.
+//! Nothing here opens a database file, because closing any descriptor of it would release all POSIX locks that SQLite
+//! holds on it in this process.
 
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
@@ -20,13 +20,13 @@ use sqlx::SqliteConnection;
 
 use crate::state::db::files::beside;
 
-/// What SQLite keeps of a database in WAL mode: the file itself, the log, and the log's index.
+/// The files of a database in WAL mode: the database, the log, and the index of the log.
 const ENDINGS: [&str; 3] = ["", "-wal", "-shm"];
-/// What a client hears instead of an answer.
-pub(crate) const REFUSAL: &str = "its files were replaced or removed while the service runs, so what it accepted \
-     now would be lost; `venom doctor` names the file and what to do";
+/// The reason in the 503 that clients get.
+pub(crate) const REFUSAL: &str = "its files were replaced or removed while the service was running, so new tasks \
+     would be lost; run `venom doctor` to see which file and what to do";
 
-/// A file as the file system knows it, whatever its name.
+/// The identity of a file, independent of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileId {
     pub(crate) device: u64,
@@ -49,33 +49,33 @@ pub(crate) struct OpenFiles(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     files: [(PathBuf, FileId); 3],
-    /// Whether the log has the error already.
+    /// Whether the error was logged.
     is_logged: AtomicBool,
 }
 
-/// What stands at a path instead of the open file.
+/// What is at the path instead of the open file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Instead {
     Nothing,
     AnotherFile,
 }
 
-/// A file that is open and no longer at its path.
+/// An open file that is not at its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LostFile {
     path: PathBuf,
     instead: Instead,
-    /// Whether it is the database itself. The other two hold nothing that the Writer cannot copy back.
+    /// Whether it is the database itself. What the other two hold, the Writer can still copy into the database.
     is_database: bool,
 }
 
 impl LostFile {
-    /// What happened, as a sentence without a full stop.
+    /// Describes what happened, as a sentence without a full stop.
     pub(crate) fn what(&self) -> String {
         self.happened_to(&self.path)
     }
 
-    /// The same without the folder, for clients.
+    /// Describes what happened without the folder, for clients.
     pub(crate) fn what_briefly(&self) -> String {
         let name = Path::new(self.path.file_name().unwrap_or_default());
         format!("the database file {}", self.happened_to(name))
@@ -84,21 +84,21 @@ impl LostFile {
     fn happened_to(&self, path: &Path) -> String {
         let path = path.display();
         match self.instead {
-            Instead::Nothing => format!("{path} was removed while the service runs"),
+            Instead::Nothing => format!("{path} was removed while the service was running"),
             Instead::AnotherFile => {
-                format!("{path} was replaced by another file while the service runs")
+                format!("{path} was replaced by another file while the service was running")
             }
         }
     }
 
-    /// What to do about it.
+    /// Returns what to do about it.
     pub(crate) fn advice(&self) -> &'static str {
         match self.is_database {
             true => {
-                "put the file back that was there, or save the tasks with `venom export`; then start the service \
-                 again. `venom restore` puts a backup in the place of a database"
+                "put the original file back, or save the tasks with `venom export`; then restart the service. To \
+                 replace a database by a backup, stop the service and use `venom restore`"
             }
-            false => "start the service again; what it has accepted is in the database",
+            false => "restart the service; every accepted task is in the database",
         }
     }
 }
@@ -106,7 +106,7 @@ impl LostFile {
 impl OpenFiles {
     /// Remembers the files of the database at `path`, which SQLite has just opened in WAL mode.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
-        // A later change of the working directory or of a link leads nowhere else.
+        // An absolute path stays the same when the working directory changes.
         let path = std::path::absolute(path)?;
         let known = |ending| {
             let file = beside(&path, ending);
@@ -120,12 +120,12 @@ impl OpenFiles {
         })))
     }
 
-    /// The database itself.
+    /// Returns the identity of the database file.
     pub(crate) fn database(&self) -> FileId {
         self.0.files[0].1
     }
 
-    /// The first of the files that is no longer at its path. The log has it once.
+    /// Returns the first file that is not at its path, and logs it once.
     pub(crate) fn lost(&self) -> Option<LostFile> {
         let mut files = self.0.files.iter().enumerate();
         let lost = files.find_map(|(index, (path, id))| {
@@ -142,16 +142,16 @@ impl OpenFiles {
     fn log(&self, lost: Option<&LostFile>) {
         let is_logged = &self.0.is_logged;
         match lost {
-            // The load alone is the usual case, and cheaper than the swap.
+            // The load covers the usual case and is cheaper than the swap.
             None if is_logged.load(Ordering::Relaxed)
                 && is_logged.swap(false, Ordering::Relaxed) =>
             {
                 tracing::info!(
-                    "the database's files are back in their place; tasks are accepted again"
+                    "the database files are back in place; the service accepts tasks again"
                 );
             }
             Some(lost) if !is_logged.swap(true, Ordering::Relaxed) => tracing::error!(
-                "{}; nothing more is accepted, because it would be lost: {}",
+                "{}; the service accepts no tasks, because they would be lost: {}",
                 lost.what(),
                 lost.advice()
             ),
@@ -159,7 +159,7 @@ impl OpenFiles {
         }
     }
 
-    /// From now on the connection commits nothing while a file is lost.
+    /// Makes the connection roll back every commit while a file is lost.
     pub(crate) async fn guard(&self, conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         let files = self.clone();
         let mut handle = conn.lock_handle().await?;
@@ -168,7 +168,7 @@ impl OpenFiles {
     }
 }
 
-/// What stands at `path` instead of the file; `None` if it is the file, or nobody can tell.
+/// Returns what is at `path` instead of the file; `None` if it is the file, or if that is unknown.
 fn instead_of(path: &Path, id: FileId) -> Option<Instead> {
     match fs::metadata(path) {
         Ok(file) if FileId::of(&file) == id => None,
@@ -176,13 +176,13 @@ fn instead_of(path: &Path, id: FileId) -> Option<Instead> {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             Some(Instead::Nothing)
         }
-        // A folder that may not be read for a moment says nothing about the file.
+        // A folder that cannot be read at the moment tells nothing about the file.
         Err(_) => None,
     }
 }
 
-/// Leaves the files at the log's path alone when the connection closes: they may be another database's. SQLite
-/// removes them by name.
+/// Keeps SQLite from removing the log when the connection closes. It removes the log by its name, which may belong to
+/// another database by then.
 pub(crate) async fn keep_log_at_close(conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     let mut handle = conn.lock_handle().await?;
     let mut keeps: std::ffi::c_int = 1;

@@ -1,8 +1,7 @@
-//! Connections for what may take long: lists with a filter, searches, and finding what is done to many.
+//! The connections for queries that may take long: filtered lists, searches, and actions on many tasks.
 //!
-//! They are few and stand apart from those of all other reads, so that a heavy search makes other searches
-//! wait and nobody else. A search ends with whoever asked for it, and at the latest after [`LIMIT`]: SQLite
-//! asks now and then whether it is to go on.
+//! They are few and separate from those of all other reads, so a heavy search delays only other searches. SQLite
+//! interrupts a search when its client is gone, and at the latest after [`LIMIT`].
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -18,23 +17,23 @@ use crate::state::error::Error;
 
 /// SearchPool at a time.
 const CONNECTIONS: u32 = 2;
-/// How long a search waits for others to end.
+/// Time that a search waits for a free connection.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How long a search may take.
+/// Time limit of a search.
 const LIMIT: Duration = Duration::from_secs(10);
-/// Instructions of SQLite after which it asks whether it is to go on: some microseconds.
+/// SQLite instructions between two checks whether to continue: some microseconds.
 const STEPS: i32 = 1000;
 
-/// The connections.
+/// The pool of search connections.
 #[derive(Clone)]
 pub(crate) struct SearchPool {
     pool: SqlitePool,
-    /// The database that is searched; `None` for one that is no file.
+    /// The files of the database; `None` for a database in memory.
     files: Option<OpenFiles>,
 }
 
 impl SearchPool {
-    /// Opens each connection when it is needed first, as long as `files` are at their paths.
+    /// Creates a pool. It opens a connection on first use, and only while `files` are at their paths.
     pub(crate) fn new(options: SqliteConnectOptions, files: Option<OpenFiles>) -> Self {
         let pool = SqlitePoolOptions::new()
             .max_connections(CONNECTIONS)
@@ -46,10 +45,10 @@ impl SearchPool {
         Self { pool, files }
     }
 
-    /// A connection for one search.
+    /// Returns a connection for one search.
     ///
     /// # Errors
-    /// [`Error::TooManySearches`] when none is free in time.
+    /// [`Error::TooManySearches`] when no connection is free in time.
     pub(crate) async fn begin(&self) -> Result<SearchConnection, Error> {
         self.begin_within(LIMIT).await
     }
@@ -71,20 +70,20 @@ impl SearchPool {
         let given_up = Arc::new(AtomicBool::new(false));
         let (seen, deadline) = (Arc::clone(&given_up), Instant::now() + limit);
         let goes_on = move || !seen.load(Ordering::Relaxed) && Instant::now() < deadline;
-        // It replaces the one of the search before.
+        // This replaces the handler of the previous search.
         let mut handle = conn.lock_handle().await?;
         handle.set_progress_handler(STEPS, goes_on);
         drop(handle);
         Ok(SearchConnection { conn, given_up })
     }
 
-    /// Waits for the searches that still run, and closes all connections.
+    /// Waits for the running searches and closes all connections.
     pub(crate) async fn close(&self) {
         self.pool.close().await;
     }
 }
 
-/// A connection of one search. What still runs on it when this is dropped is interrupted.
+/// The connection of one search. Dropping it interrupts the query that still runs on it.
 pub(crate) struct SearchConnection {
     conn: PoolConnection<Sqlite>,
     given_up: Arc<AtomicBool>,
@@ -117,8 +116,8 @@ mod tests {
 
     use super::*;
 
-    /// A query that never ends.
-    async fn search_for_ever(conn: &mut SqliteConnection) -> Result<(), Error> {
+    /// Runs a query that never ends.
+    async fn search_endlessly(conn: &mut SqliteConnection) -> Result<(), Error> {
         let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
                        SELECT count(*) FROM n";
         sqlx::query(endless).fetch_one(conn).await?;
@@ -131,25 +130,25 @@ mod tests {
         let mut search = searches
             .begin_within(Duration::ZERO)
             .await
-            .expect("a place");
-        let ended = search_for_ever(&mut search).await;
+            .expect("a connection");
+        let ended = search_endlessly(&mut search).await;
         assert!(matches!(ended, Err(Error::SearchTooLong)), "{ended:?}");
     }
 
     #[tokio::test]
-    async fn a_search_ends_with_whoever_asked_for_it() {
+    async fn a_search_ends_when_its_client_is_gone() {
         let searches = SearchPool::new(SqliteConnectOptions::new(), None);
         for _ in 0..3 * CONNECTIONS {
             let mut search = searches
                 .begin_within(Duration::from_hours(1))
                 .await
-                .expect("a place");
-            let mut running = Box::pin(search_for_ever(&mut search));
+                .expect("a connection");
+            let mut running = Box::pin(search_endlessly(&mut search));
             let mut context = Context::from_waker(Waker::noop());
             assert!(running.as_mut().poll(&mut context).is_pending());
         }
-        // Nothing is left of them: the connections work for the next.
-        let mut search = searches.begin().await.expect("a place");
+        // The connections still work for the next search.
+        let mut search = searches.begin().await.expect("a connection");
         sqlx::query("SELECT 1")
             .execute(&mut *search)
             .await

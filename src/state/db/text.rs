@@ -1,4 +1,4 @@
-//! Text columns that another program may have written: any bytes, read without failing.
+//! Text columns with any bytes, which another program may have written. Reading them never fails.
 
 use sqlx::Sqlite;
 use sqlx::sqlite::{SqliteTypeInfo, SqliteValueRef};
@@ -6,7 +6,7 @@ use sqlx::sqlite::{SqliteTypeInfo, SqliteValueRef};
 use crate::models::{TaskId, Timestamp};
 use crate::state::error::Error;
 
-/// A text column; bytes that are no UTF-8 become U+FFFD instead of an unreadable row.
+/// A text column. Bytes that are not UTF-8 become U+FFFD.
 #[derive(Debug)]
 pub(crate) struct Text(String);
 
@@ -14,10 +14,10 @@ impl Text {
     pub(crate) fn parse_id(&self) -> Result<TaskId, Error> {
         self.0
             .parse()
-            .map_err(|_| Error::BadRow(format!("tasks.id: {:?} is no UUID", self.0)))
+            .map_err(|_| Error::BadRow(format!("tasks.id: {:?} is not a UUID", self.0)))
     }
 
-    /// The time, or the current one where another program has written something else.
+    /// Returns the time, or the current time if the column has no valid one.
     pub(crate) fn time_or_now(&self) -> Timestamp {
         self.0.parse().unwrap_or_else(|_| Timestamp::now())
     }

@@ -1,20 +1,19 @@
-//! A transaction of several statements that ends as SQLite says, also when the storage fails.
+//! Begins and ends transactions by explicit statements, so that they end correctly even when the storage fails.
 //!
-//! On a full disk or an I/O error SQLite rolls back by itself. The rollback of sqlx's own
-//! `Transaction` is refused then, and sqlx goes on believing that it is open: it refuses the next
-//! one, and all after it, until a restart. So the statements are sent by hand.
+//! On a full disk or an I/O error SQLite rolls back by itself. It then refuses the rollback of sqlx's `Transaction`,
+//! and sqlx considers the transaction open: it refuses every later one until a restart.
 
 use sqlx::SqliteConnection;
 
 use crate::state::error::Error;
 
-/// Begins a transaction that may write. [`end`] it, whatever happens.
+/// Begins a transaction that may write. The caller must call [`end`] in any case.
 pub(crate) async fn begin(conn: &mut SqliteConnection) -> Result<(), Error> {
     sqlx::query("BEGIN IMMEDIATE").execute(conn).await?;
     Ok(())
 }
 
-/// Commits what is `done`, or rolls back what was not; either way no transaction is open after it.
+/// Commits if `done` is `Ok`, otherwise rolls back. No transaction is open afterwards.
 pub(crate) async fn end<T>(
     conn: &mut SqliteConnection,
     done: Result<T, Error>,
@@ -27,7 +26,7 @@ pub(crate) async fn end<T>(
         Err(error) => Err(error),
     };
     if ended.is_err() {
-        // Refused if SQLite has rolled back by itself, which is as good.
+        // SQLite refuses this if it has rolled back by itself.
         let _ = sqlx::query("ROLLBACK").execute(conn).await;
     }
     ended

@@ -4,7 +4,7 @@ use crate::database::Database;
 use crate::service::{Service, Stopped};
 use crate::wait::eventually;
 
-#[path = "../../../src/state/db/invariants.rs"]
+#[path = "../../../src/state/audit/invariants.rs"]
 mod rows;
 
 /// What holds as long as nobody sets the clock back: on a user's machine somebody may.

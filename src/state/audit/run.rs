@@ -1,12 +1,10 @@
-//! Whether a database file is sound: SQLite's own check of it, and the service's rules about its rows.
+//! The audit of a database file: SQLite's integrity check, and the service's own rules about rows.
 //!
-//! It only reads, so it works beside a running service. While one of its statements reads, the write-ahead
-//! log cannot be emptied and grows with what is written: [`Bounds`] say how long that may go on.
+//! It only reads, so it works beside a running service. While one of its statements runs, the write-ahead log cannot
+//! be emptied and grows; [`Bounds`] limit that.
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use sqlx::query::Query;
@@ -14,28 +12,23 @@ use sqlx::sqlite::SqliteArguments;
 use sqlx::{Connection, Row, Sqlite, SqliteConnection};
 
 use crate::models::Timestamp;
-use crate::state::db::files::wal_bytes;
-use crate::state::db::invariants::INVARIANTS;
+use crate::state::audit::bounds::{AuditStopped, Bounds, Leash, STEPS};
+use crate::state::audit::invariants::INVARIANTS;
 use crate::state::db::open;
 use crate::state::db::open::OpenError;
 use crate::state::dependencies::cycles::{circles, links_of_waiting};
 use crate::state::query::tasks;
 
-/// Instructions of SQLite after which an audit with bounds looks whether it is to go on.
-const STEPS: i32 = 1000;
-/// Time between two looks at the write-ahead log.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
-
-/// What stands in the future of a clock, whose time is the parameter: rows that were written while it was
+/// Queries for rows that are later than the clock, whose time is the parameter. They were written while the clock was
 /// ahead.
 const AHEAD: [(&str, &str); 3] = [
     (
-        "waiting tasks that were submitted without a delay and are not due yet",
+        "pending tasks without a delay that are not due yet",
         "SELECT id FROM tasks
           WHERE finished_at IS NULL AND status = 'PENDING' AND run_at > ?1 AND run_at <= created_at",
     ),
     (
-        "schedules that have come further than the clock",
+        "schedules whose last run is in the future",
         "SELECT name FROM schedules WHERE last_due > ?1",
     ),
     (
@@ -46,64 +39,50 @@ const AHEAD: [(&str, &str); 3] = [
           WHERE meta.key = 'closed' AND each.value ->> '$.since' > ?1",
     ),
 ];
-/// The same, for which all rows have to be read.
+/// A further such query, which reads all rows.
 const FINISHED_AHEAD: (&str, &str) = (
-    "tasks that finished in the future, and are kept until then and as long as others",
+    "tasks that finished in the future, which are kept for longer by that time",
     "SELECT id FROM tasks WHERE finished_at > ?1",
 );
-/// What is ahead by less is of a clock that is kept in time.
+/// A synchronized clock may be ahead by this much.
 const TOLERANCE: Duration = Duration::from_secs(5);
-/// What an [`audit`] has found.
+
+/// The result of an audit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Audit {
-    /// Tasks in the file.
+    /// Number of tasks in the file.
     pub(crate) tasks: i64,
     /// Time of the newest journal row, if there is one.
     pub(crate) newest: Option<String>,
-    /// What SQLite says against the file; empty if it is sound.
+    /// Messages of SQLite's integrity check; empty if the file is intact.
     pub(crate) damage: Vec<String>,
-    /// Rules that rows break; not looked at in a damaged file.
-    pub(crate) broken: Vec<Broken>,
-    /// What stands in the future.
-    pub(crate) ahead: Vec<Broken>,
-    /// Why not everything was looked at.
-    pub(crate) stopped: Option<Stopped>,
+    /// Rules that rows violate; not checked in a damaged file.
+    pub(crate) broken: Vec<RuleViolation>,
+    /// Rows that are later than the clock.
+    pub(crate) ahead: Vec<RuleViolation>,
+    /// Why the audit is incomplete.
+    pub(crate) stopped: Option<AuditStopped>,
 }
 
-/// What an [`audit_within`] may cost the service that runs on the file.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
-    pub(crate) time: Duration,
-    /// By how much the write-ahead log may grow meanwhile.
-    pub(crate) wal_growth_bytes: u64,
-}
-
-/// Which of its [`Bounds`] ended an audit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stopped {
-    TooLong,
-    WalTooLarge,
-}
-
-/// Rows that should not be there: those that break a rule of [`INVARIANTS`], or stand in the future.
+/// Rows that violate a rule of [`INVARIANTS`], or are later than the clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Broken {
-    /// The rows that should not be there, in words.
+pub(crate) struct RuleViolation {
+    /// Describes the rows.
     pub(crate) what: &'static str,
     pub(crate) rows: u64,
-    /// The id or the name of one of them.
+    /// The ID or the name of one of them.
     pub(crate) example: String,
 }
 
 impl Audit {
-    /// Everything that is wrong, a sentence each.
+    /// Iterates over all problems, one sentence each.
     pub(crate) fn problems(&self) -> impl Iterator<Item = String> {
         let damage = self
             .damage
             .iter()
-            .map(|line| format!("SQLite says: {line}"));
+            .map(|line| format!("SQLite reports: {line}"));
         let broken = self.broken.iter().map(|broken| {
-            let Broken {
+            let RuleViolation {
                 what,
                 rows,
                 example,
@@ -114,11 +93,10 @@ impl Audit {
     }
 }
 
-/// Looks at what is quickly found: that it is a database of ours, how many tasks it has, and its newest
-/// journal row.
+/// Checks quickly that the file is a Venom database, counts its tasks, and reads the time of the newest journal row.
 ///
 /// # Errors
-/// When the file is no database of ours or cannot be read.
+/// When the file is not a Venom database or cannot be read.
 pub(crate) async fn glance(path: &Path) -> Result<Audit, OpenError> {
     let mut conn = open::open_to_read(path).await?;
     let found = count(&mut conn).await;
@@ -126,10 +104,10 @@ pub(crate) async fn glance(path: &Path) -> Result<Audit, OpenError> {
     found.map_err(|error| OpenError::sqlite(path, &error))
 }
 
-/// Reads the whole database at `path` and says what is wrong with it.
+/// Audits the whole database at `path`.
 ///
 /// # Errors
-/// When the file is no database of ours or cannot be read at all.
+/// When the file is not a Venom database or cannot be read at all.
 pub(crate) async fn audit(path: &Path) -> Result<Audit, OpenError> {
     let mut conn = open::open_to_read(path).await?;
     let found = inspect(&mut conn).await;
@@ -137,11 +115,10 @@ pub(crate) async fn audit(path: &Path) -> Result<Audit, OpenError> {
     found.map_err(|error| OpenError::sqlite(path, &error))
 }
 
-/// The same as [`audit`] within bounds, beside a service that has to go on. It also ends when the caller
-/// drops it.
+/// Audits the whole database at `path` beside a running service. It stops at its bounds, or when the caller drops it.
 ///
 /// # Errors
-/// When the file is no database of ours or cannot be read at all.
+/// When the file is not a Venom database or cannot be read at all.
 pub(crate) async fn audit_within(path: &Path, bounds: Bounds) -> Result<Audit, OpenError> {
     let mut conn = open::open_to_read(path).await?;
     let leash = Leash::default();
@@ -160,41 +137,6 @@ pub(crate) async fn audit_within(path: &Path, bounds: Bounds) -> Result<Audit, O
     }
 }
 
-/// Ends an audit that costs too much, or that nobody waits for any more.
-#[derive(Default)]
-struct Leash {
-    given_up: Arc<AtomicBool>,
-    stopped: Arc<OnceLock<Stopped>>,
-}
-
-impl Leash {
-    /// What SQLite asks whether it is to go on.
-    fn watch(&self, path: PathBuf, bounds: Bounds) -> impl FnMut() -> bool + Send + 'static {
-        let (given_up, stopped) = (Arc::clone(&self.given_up), Arc::clone(&self.stopped));
-        let start = Instant::now();
-        let largest = wal_bytes(&path).saturating_add(bounds.wal_growth_bytes);
-        let mut next_look = start;
-        move || {
-            let now = Instant::now();
-            if now >= next_look {
-                next_look = now + BETWEEN_LOOKS;
-                if now.duration_since(start) >= bounds.time {
-                    let _ = stopped.set(Stopped::TooLong);
-                } else if wal_bytes(&path) > largest {
-                    let _ = stopped.set(Stopped::WalTooLarge);
-                }
-            }
-            stopped.get().is_none() && !given_up.load(Ordering::Relaxed)
-        }
-    }
-}
-
-impl Drop for Leash {
-    fn drop(&mut self) {
-        self.given_up.store(true, Ordering::Relaxed);
-    }
-}
-
 async fn inspect(conn: &mut SqliteConnection) -> Result<Audit, sqlx::Error> {
     let damage: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check")
         .fetch_all(&mut *conn)
@@ -206,7 +148,7 @@ async fn inspect(conn: &mut SqliteConnection) -> Result<Audit, sqlx::Error> {
         });
     }
     let mut found = count(&mut *conn).await?;
-    // A database of an older version, as before an upgrade, has no such table yet.
+    // A database of an older version does not have this table.
     let table = "SELECT count(*) FROM sqlite_schema WHERE name = 'open_dependencies'";
     let has_dependencies: i64 = sqlx::query_scalar(table).fetch_one(&mut *conn).await?;
     for (what, sql) in INVARIANTS {
@@ -218,8 +160,10 @@ async fn inspect(conn: &mut SqliteConnection) -> Result<Audit, sqlx::Error> {
         }
     }
     found.broken.extend(check_circles(&mut *conn).await?);
-    found.ahead.extend(ahead(&mut *conn, FINISHED_AHEAD).await?);
-    found.broken.extend(unreadable(conn).await?);
+    found
+        .ahead
+        .extend(check_ahead(&mut *conn, FINISHED_AHEAD).await?);
+    found.broken.extend(check_readable(conn).await?);
     Ok(found)
 }
 
@@ -232,46 +176,47 @@ async fn count(conn: &mut SqliteConnection) -> Result<Audit, sqlx::Error> {
         ..Audit::default()
     };
     for rows in AHEAD {
-        found.ahead.extend(ahead(&mut *conn, rows).await?);
+        found.ahead.extend(check_ahead(&mut *conn, rows).await?);
     }
     Ok(found)
 }
 
-async fn ahead(
+async fn check_ahead(
     conn: &mut SqliteConnection,
     (what, sql): (&'static str, &'static str),
-) -> Result<Option<Broken>, sqlx::Error> {
+) -> Result<Option<RuleViolation>, sqlx::Error> {
     let now = Timestamp::now().after(TOLERANCE).to_string();
     check(conn, what, sqlx::query(sql).bind(now)).await
 }
 
-/// The one rule that no query can say in reasonable time.
-async fn check_circles(conn: &mut SqliteConnection) -> Result<Option<Broken>, sqlx::Error> {
+/// Checks the one rule that no query can check in reasonable time.
+async fn check_circles(conn: &mut SqliteConnection) -> Result<Option<RuleViolation>, sqlx::Error> {
     let links = links_of_waiting(conn).await?;
     let links: Vec<_> = links
         .iter()
         .map(|(upstream, downstream)| (&**upstream, &**downstream))
         .collect();
     let members = circles(&links);
-    Ok(members.first().map(|(example, _)| Broken {
-        what: "waiting tasks that wait for each other in a circle",
+    Ok(members.first().map(|(example, _)| RuleViolation {
+        what: "blocked tasks that depend on each other in a circle",
         rows: members.len() as u64,
         example: (*example).to_owned(),
     }))
 }
 
+/// Runs a query for rows that violate a rule.
 async fn check(
     conn: &mut SqliteConnection,
     what: &'static str,
     rows: Query<'static, Sqlite, SqliteArguments>,
-) -> Result<Option<Broken>, sqlx::Error> {
+) -> Result<Option<RuleViolation>, sqlx::Error> {
     let mut rows = rows.fetch(conn);
-    let mut broken: Option<Broken> = None;
+    let mut broken: Option<RuleViolation> = None;
     while let Some(row) = rows.try_next().await? {
         match &mut broken {
             Some(broken) => broken.rows += 1,
             None => {
-                broken = Some(Broken {
+                broken = Some(RuleViolation {
                     what,
                     rows: 1,
                     example: row.try_get(0)?,
@@ -282,14 +227,14 @@ async fn check(
     Ok(broken)
 }
 
-/// Rows that the service cannot pass on as they stand, by its own reading of them.
-async fn unreadable(conn: &mut SqliteConnection) -> Result<Option<Broken>, sqlx::Error> {
-    let mut broken: Option<Broken> = None;
+/// Checks for rows that the service itself cannot read as they are stored.
+async fn check_readable(conn: &mut SqliteConnection) -> Result<Option<RuleViolation>, sqlx::Error> {
+    let mut broken: Option<RuleViolation> = None;
     let found = |id: String, why: String| match &mut broken {
         Some(broken) => broken.rows += 1,
         None => {
-            broken = Some(Broken {
-                what: "tasks that clients cannot read as they are stored",
+            broken = Some(RuleViolation {
+                what: "tasks with damaged columns, which clients get repaired or not at all",
                 rows: 1,
                 example: format!("{id} ({why})"),
             });
@@ -305,11 +250,11 @@ mod tests {
     use crate::config::Durability;
 
     #[tokio::test]
-    async fn an_audit_ends_at_its_bounds() {
+    async fn an_audit_stops_at_its_bounds() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("venom.db");
         let mut connections = open::open(&path, Durability::Normal).await.unwrap();
-        // Enough for SQLite to ask whether it is to go on.
+        // Enough rows for SQLite to call its progress handler.
         let tasks = "INSERT INTO tasks(content)
                      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
                      SELECT 'x' FROM n";
@@ -322,31 +267,7 @@ mod tests {
         let audit = audit_within(&path, bounds(3600, 1 << 30)).await.unwrap();
         assert_eq!((audit.tasks, audit.stopped), (2000, None));
         let audit = audit_within(&path, bounds(0, 1 << 30)).await.unwrap();
-        assert_eq!(audit.stopped, Some(Stopped::TooLong));
+        assert_eq!(audit.stopped, Some(AuditStopped::TooLong));
         drop(connections);
-    }
-
-    #[test]
-    fn a_log_that_grows_too_much_ends_an_audit_and_so_does_who_gave_it_up() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("venom.db");
-        let bounds = Bounds {
-            time: Duration::from_hours(1),
-            wal_growth_bytes: 10,
-        };
-        let leash = Leash::default();
-        let mut goes_on = leash.watch(path.clone(), bounds);
-        assert!(goes_on());
-        std::fs::write(folder.path().join("venom.db-wal"), [0; 10]).unwrap();
-        let mut again = leash.watch(path.clone(), bounds);
-        assert!(again(), "it had that size before");
-        let mut watch = Leash::default().watch(path.clone(), bounds);
-        assert!(!watch(), "nobody holds the leash any more");
-        let leash = Leash::default();
-        std::fs::remove_file(folder.path().join("venom.db-wal")).unwrap();
-        let mut goes_on = leash.watch(path, bounds);
-        std::fs::write(folder.path().join("venom.db-wal"), [0; 11]).unwrap();
-        assert!(!goes_on());
-        assert_eq!(leash.stopped.get(), Some(&Stopped::WalTooLarge));
     }
 }

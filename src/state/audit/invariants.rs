@@ -1,43 +1,43 @@
-//! The rules about rows that hold in every database at every moment. `audit` asks for the rows that break one,
-//! and so do the tests, which take this file as it is: it names nothing else of the crate.
+//! The rules that hold for the rows of every database at every moment. The audit checks them, and so do the tests,
+//! which include this file alone: it uses nothing else of the crate.
 
-/// What is true of every database at every moment: each names a set of rows that has to be empty.
+/// Each rule describes a set of rows, and has the query that selects it. The set must be empty.
 pub(crate) const INVARIANTS: [(&str, &str); 14] = [
     (
-        "tasks with an illegal status",
+        "tasks with an invalid status",
         "SELECT id FROM tasks
           WHERE status NOT IN ('PENDING', 'PROCESSING', 'COMPLETED', 'FAILED')",
     ),
     (
-        "tasks whose finished_at does not fit their status",
+        "tasks whose finished_at contradicts their status",
         "SELECT id FROM tasks
           WHERE (finished_at IS NOT NULL) <> (status IN ('COMPLETED', 'FAILED'))",
     ),
     (
-        "tasks whose failure does not fit their status",
+        "tasks whose failure contradicts their status",
         "SELECT id FROM tasks WHERE (failure IS NOT NULL) <> (status = 'FAILED')",
     ),
     (
-        "tasks that run but never started",
+        "PROCESSING tasks without a start",
         "SELECT id FROM tasks
           WHERE status = 'PROCESSING' AND (started_at IS NULL OR attempt < 1)",
     ),
     (
-        "tasks without exactly one TASK_CREATED, before everything else about them",
+        "tasks whose journal does not begin with their only TASK_CREATED",
         "SELECT id FROM tasks
           WHERE (SELECT count(*) FROM logs WHERE task_id = tasks.id AND type = 'TASK_CREATED') <> 1
              OR (SELECT type FROM logs WHERE task_id = tasks.id ORDER BY logs.id LIMIT 1)
                     <> 'TASK_CREATED'",
     ),
     (
-        "tasks of the service without a TASK_STARTED for each attempt",
+        "tasks without exactly one TASK_STARTED for each attempt",
         "SELECT id FROM tasks
           WHERE source <> 'import'
             AND attempt <> (SELECT count(*) FROM logs
                              WHERE task_id = tasks.id AND type = 'TASK_STARTED')",
     ),
     (
-        "tasks of the service whose last word does not fit their status",
+        "tasks whose last event contradicts their status",
         "SELECT id FROM tasks
           WHERE source <> 'import'
             AND (status IN ('COMPLETED', 'FAILED')) <> ((SELECT type FROM logs
@@ -45,7 +45,7 @@ pub(crate) const INVARIANTS: [(&str, &str); 14] = [
                 IN ('TASK_COMPLETED', 'TASK_FAILED', 'TASK_ABORTED'))",
     ),
     (
-        "tasks of the service that ended other than once, and once more for each retry by hand",
+        "tasks without exactly one final event for each submission and manual retry",
         "SELECT id FROM tasks
           WHERE source <> 'import'
             AND (status IN ('COMPLETED', 'FAILED'))
@@ -57,17 +57,17 @@ pub(crate) const INVARIANTS: [(&str, &str); 14] = [
                       AND CASE WHEN json_valid(data) THEN data ->> '$.by_hand' END)",
     ),
     (
-        "tasks that ran more often than they may",
+        "tasks with more attempts than max_attempts",
         "SELECT id FROM tasks WHERE source <> 'import' AND attempt - uncounted > max_attempts",
     ),
     (
-        "waiting tasks that are blocked by another number of tasks than they wait for",
+        "pending tasks whose number of open dependencies is wrong",
         "SELECT id FROM tasks
           WHERE status = 'PENDING'
             AND blocked <> (SELECT count(*) FROM links WHERE downstream = tasks.id)",
     ),
     (
-        "open tasks whose upstream tasks are not kept for them, or tasks that keep some without need",
+        "open tasks whose dependencies are not retained, or finished tasks that retain some",
         "SELECT tasks.id
            FROM tasks,
                 json_each(CASE WHEN json_valid(tasks.upstream) THEN tasks.upstream ELSE '[]' END) AS named
@@ -84,14 +84,14 @@ pub(crate) const INVARIANTS: [(&str, &str); 14] = [
           GROUP BY unique_key HAVING count(*) > 1",
     ),
     (
-        "times in another format than the one that sorts",
+        "tasks with a time that is not in the format YYYY-MM-DDThh:mm:ss.ffffffZ",
         "SELECT id FROM tasks
           WHERE created_at NOT GLOB '????-??-??T??:??:??.??????Z'
              OR run_at NOT GLOB '????-??-??T??:??:??.??????Z'
              OR finished_at NOT GLOB '????-??-??T??:??:??.??????Z'",
     ),
     (
-        "events that are no JSON objects, or have an id that SQLite did not give",
+        "events whose data is not a JSON object, or whose ID is out of range",
         "SELECT CAST(id AS TEXT) FROM logs
           WHERE CASE WHEN json_valid(data) THEN json_type(data) <> 'object' ELSE TRUE END
              OR id < 1
