@@ -4,10 +4,10 @@
 //! file:
 //!
 //! ```text
-//! VENOM_UPDATE_GENERATED=1 cargo test --lib generated
+//! VENOM_UPDATE_GENERATED=1 cargo test --lib generated_
 //! ```
 //!
-//! The name of such a test contains `generated`, so that this one command rewrites all of them.
+//! The name of such a test contains `generated_`, so that this one command rewrites all of them.
 
 use std::path::Path;
 use std::{env, fs};
@@ -15,10 +15,6 @@ use std::{env, fs};
 /// Asserts that the file at `path`, seen from the repository's root, has exactly this content.
 ///
 /// With `VENOM_UPDATE_GENERATED=1` in the environment it writes the file instead.
-#[allow(
-    dead_code,
-    reason = "its first callers are the tables of settings and routes"
-)]
 pub(crate) fn in_step(path: &str, content: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     if env::var_os("VENOM_UPDATE_GENERATED").is_some_and(|value| value == "1") {
@@ -31,7 +27,7 @@ pub(crate) fn in_step(path: &str, content: &str) {
     let found = fs::read_to_string(&file).unwrap_or_default();
     if let Some(difference) = first_difference(&found, content) {
         panic!(
-            "{path} differs from its source in the code:\n{difference}\nRewrite it: VENOM_UPDATE_GENERATED=1 cargo test --lib generated"
+            "{path} differs from its source in the code:\n{difference}\nRewrite it: VENOM_UPDATE_GENERATED=1 cargo test --lib generated_"
         );
     }
 }

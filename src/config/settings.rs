@@ -1,7 +1,7 @@
 //! The one table of settings: key, type, default, when a change applies, what it takes, variable, flag, meaning.
 //!
 //! The comments of the settings are the text of venom.example.toml, .env.example and docs/reference/settings.md.
-//! After a change: `VENOM_UPDATE_GENERATED=1 cargo test --lib generated`.
+//! After a change: `VENOM_UPDATE_GENERATED=1 cargo test --lib generated_`.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};

@@ -1,1 +1,0 @@
-//! venom.example.toml, .env.example and the reference page, written from the table of settings.
