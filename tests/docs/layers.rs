@@ -32,8 +32,8 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Returns the top-level modules that a file names after `crate::`.
-fn imports(text: &str) -> Vec<String> {
+/// Returns the modules that a file names after `prefix`, such as `crate::`.
+fn imports(text: &str, prefix: &str) -> Vec<String> {
     let code = text
         .split("#[cfg(test)]\nmod tests")
         .next()
@@ -43,7 +43,7 @@ fn imports(text: &str) -> Vec<String> {
         .filter(|line| !line.trim_start().starts_with("//"));
     let code = lines.collect::<Vec<_>>().join("\n");
     let mut modules = Vec::new();
-    for rest in code.split("crate::").skip(1) {
+    for rest in code.split(prefix).skip(1) {
         let rest = rest.trim_start();
         let names = match rest.strip_prefix('{') {
             // `use crate::{a::B, c};`: the first name of each member.
@@ -60,6 +60,28 @@ fn imports(text: &str) -> Vec<String> {
     modules
 }
 
+/// Returns the imports of a folder's modules that run against `order`.
+fn upward_imports(folder: &Path, prefix: &str, order: &[String], ignored: &[&str]) -> Vec<String> {
+    let mut files = Vec::new();
+    sources(folder, &mut files);
+    let mut upward = Vec::new();
+    for file in &files {
+        let path = file.strip_prefix(folder).expect("a source");
+        let first = path.components().next().expect("a name");
+        let first = Path::new(first.as_os_str()).file_stem().expect("a name");
+        let module = first.to_string_lossy();
+        if ignored.contains(&&*module) {
+            continue;
+        }
+        let place = order.iter().position(|name| *name == module);
+        let place = place.unwrap_or_else(|| panic!("ARCHITECTURE.md does not list {module}"));
+        let imports = imports(&read(file), prefix);
+        let above = imports.iter().filter(|name| order[..place].contains(name));
+        upward.extend(above.map(|name| format!("{}: {name}", path.display())));
+    }
+    upward
+}
+
 #[test]
 fn modules_import_only_from_modules_below_them() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -69,35 +91,32 @@ fn modules_import_only_from_modules_below_them() {
     let in_the_code = listed(&map, "layer order", "//! - `", '`');
     assert_eq!(order, in_the_code, "ARCHITECTURE.md and src/lib.rs differ");
 
-    let mut files = Vec::new();
-    sources(&root.join("src"), &mut files);
-    let mut faults = Vec::new();
-    for file in &files {
-        let path = file.strip_prefix(root.join("src")).expect("a source");
-        let first = path.components().next().expect("a name");
-        let first = Path::new(first.as_os_str()).file_stem().expect("a name");
-        let module = first.to_string_lossy();
-        if ["lib", "main"].contains(&&*module) || ONLY_TESTS.contains(&&*module) {
-            continue;
-        }
-        let place = order.iter().position(|name| *name == module);
-        let place = place.unwrap_or_else(|| panic!("ARCHITECTURE.md does not list {module}"));
-        for import in imports(&read(file)) {
-            let above = order[..place].contains(&import);
-            if above {
-                faults.push(format!("{}: crate::{import}", path.display()));
-            }
-        }
-    }
-    assert!(
-        faults.is_empty(),
-        "imports that run upwards:\n{}",
-        faults.join("\n")
-    );
+    let ignored = [&["lib", "main"], &ONLY_TESTS[..]].concat();
+    let upward = upward_imports(&root.join("src"), "crate::", &order, &ignored);
+    assert!(upward.is_empty(), "imports that run upwards: {upward:#?}");
+}
+
+#[test]
+fn folders_of_state_import_only_from_folders_below_them() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = read(&root.join("ARCHITECTURE.md"));
+    let (_, list) = page.split_once("From top to bottom: ").expect("the list");
+    let list = list.split('.').next().expect("a part");
+    let order: Vec<_> = list
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect();
+    let ignored = ["mod", "error"];
+    let mut upward = upward_imports(&root.join("src/state"), "crate::state::", &order, &ignored);
+    // The page names it.
+    upward.retain(|import| import != "query/counts.rs: store");
+    assert!(upward.is_empty(), "imports that run upwards: {upward:#?}");
 }
 
 #[test]
 fn grouped_imports_are_read_too() {
     let text = "use crate::{api::Error, state};\nuse crate::models::Task;\n// crate::cli\n";
-    assert_eq!(imports(text), ["api", "state", "models"]);
+    assert_eq!(imports(text, "crate::"), ["api", "state", "models"]);
 }
