@@ -17,7 +17,7 @@ use crate::api::{self, Api, Hosts, RateLimiter, ServerContext, ServerLimits, Soc
 use crate::config::{Current, KeySettings, Loaded, ProcessorKind, Settings, Sources};
 use crate::doctor::Doctor;
 use crate::dump::{Periodic, StateFile};
-use crate::hive::{Hive, LinkError};
+use crate::hive::{ConnectionError, Hive};
 use crate::metrics::Metrics;
 use crate::models::HiveLink;
 use crate::orchestrator::{self, Orchestrator};
@@ -57,7 +57,7 @@ pub(crate) enum Error {
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
     #[error("the Hive cannot be started: {0}")]
-    Hive(#[from] LinkError),
+    Hive(#[from] ConnectionError),
     #[error("the service stopped because {0}")]
     Died(String),
 }
@@ -141,7 +141,7 @@ impl App {
             false => None,
         };
         if let Some(hive) = &hive {
-            registry.set_carrier(hive.carrier());
+            registry.set_backend(hive.backend());
         }
         let (reloader, reload, current) = Reloader::new(
             loaded,

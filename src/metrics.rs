@@ -91,7 +91,7 @@ impl Default for Metrics {
             ),
             retries: counter(
                 "venom_task_retries_total",
-                "Attempts after which the task waits again: failed, held off or interrupted.",
+                "Attempts after which the task waits again: failed, deferred or interrupted.",
                 processor,
             ),
             wait: histogram(

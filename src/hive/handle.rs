@@ -1,4 +1,4 @@
-//! What the rest of the program asks of the Hive: how it is, who belongs to it, and to tell all of it something.
+//! What the rest of the program calls: the state of the Hive, its nodes, and a broadcast to all of them.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,24 +9,26 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::hive::cluster::command;
 use crate::hive::cluster::command::MESSAGE_LIMIT;
-use crate::hive::cluster::node;
-use crate::hive::cluster::node::Listed;
-use crate::hive::dispatch::dispatcher::{QueueNames, Tally};
-use crate::hive::dispatch::in_flight::Flights;
+use crate::hive::cluster::node_list::ListedNode;
+use crate::hive::cluster::{broadcast, node_list};
+use crate::hive::dispatch::in_flight::InFlight;
+use crate::hive::dispatch::job_counters::JobCounters;
+use crate::hive::dispatch::job_status::JobStatus;
+use crate::hive::dispatch::queues::QueueNames;
 use crate::hive::redis::access_check::is_denied;
-use crate::hive::redis::connection::Line;
+use crate::hive::redis::handle::RedisHandle;
 use crate::hive::redis::keys::NodeKeys;
-use crate::models::{HiveLink, TaskId, Timestamp};
-use crate::state::{self, StateManager};
+use crate::models::{HiveLink, TaskId};
+use crate::state;
+use crate::state::StateManager;
 
 /// The handle to the Hive; clone it freely.
 #[derive(Clone)]
 pub(crate) struct Handle {
-    pub(crate) line: Line,
-    pub(crate) flights: Flights,
-    pub(crate) tally: Arc<Tally>,
+    pub(crate) line: RedisHandle,
+    pub(crate) in_flight: InFlight,
+    pub(crate) counters: Arc<JobCounters>,
     pub(crate) queues: QueueNames,
     pub(crate) channel: String,
     /// This node's.
@@ -37,7 +39,7 @@ pub(crate) struct Handle {
 /// Why the Hive cannot be asked: a sentence without a full stop.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("Redis is away: {0}")]
+    #[error("Redis is unreachable: {0}")]
     Away(String),
     #[error("Redis refused a command: {0}")]
     Redis(#[from] RedisError),
@@ -85,34 +87,6 @@ pub(crate) struct Length {
     pub(crate) length: Option<u64>,
 }
 
-/// How a task's job is, as this service knows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = HiveJobStatus)]
-pub(crate) struct JobStatus {
-    pub(crate) job_id: String,
-    pub(crate) queue: String,
-    #[serde(rename = "job")]
-    pub(crate) state: JobState,
-    /// When a worker has taken it, or Redis was found not to know it any more.
-    #[schema(required)]
-    pub(crate) since: Option<Timestamp>,
-}
-
-/// How far a job has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = HiveJobState)]
-pub(crate) enum JobState {
-    /// It is not in Redis yet.
-    Sending,
-    /// It is in its queue, and no worker has taken it.
-    Queued,
-    /// A worker has it.
-    Taken,
-    /// Redis does not know it any more.
-    Forgotten,
-}
-
 /// What this service's jobs have come to since it started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Jobs {
@@ -125,15 +99,15 @@ impl Handle {
     /// This service's jobs, without asking Redis.
     pub(crate) fn jobs(&self) -> Jobs {
         Jobs {
-            in_flight: self.flights.count(),
-            completed: self.tally.completed.load(Ordering::Relaxed),
-            failed: self.tally.failed.load(Ordering::Relaxed),
+            in_flight: self.in_flight.count(),
+            completed: self.counters.completed.load(Ordering::Relaxed),
+            failed: self.counters.failed.load(Ordering::Relaxed),
         }
     }
 
     /// How the job of this attempt is; `None` if none is out.
     pub(crate) fn job_of(&self, task: TaskId, attempt: i64) -> Option<JobStatus> {
-        self.flights.status_of(task, attempt)
+        self.in_flight.status_of(task, attempt)
     }
 
     /// How the Hive is.
@@ -154,9 +128,9 @@ impl Handle {
                 high: length(&self.queues.high, numbers.map(|it| it.0)),
                 background: length(&self.queues.background, numbers.map(|it| it.1)),
             },
-            in_flight: self.flights.count(),
-            completed: self.tally.completed.load(Ordering::Relaxed),
-            failed: self.tally.failed.load(Ordering::Relaxed),
+            in_flight: self.in_flight.count(),
+            completed: self.counters.completed.load(Ordering::Relaxed),
+            failed: self.counters.failed.load(Ordering::Relaxed),
             nodes: numbers.map(|it| it.2),
         })
     }
@@ -165,9 +139,9 @@ impl Handle {
     ///
     /// # Errors
     /// When Redis is away.
-    pub(crate) async fn nodes(&self) -> Result<Vec<Listed>, Error> {
+    pub(crate) async fn nodes(&self) -> Result<Vec<ListedNode>, Error> {
         let mut connection = self.connection().await?;
-        Ok(node::list(&mut connection, &NodeKeys::of(&self.channel)).await?)
+        Ok(node_list::list(&mut connection, &NodeKeys::of(&self.channel)).await?)
     }
 
     /// Tells all nodes, this one included; how many listen, programs that are no nodes included.
@@ -176,12 +150,12 @@ impl Handle {
     /// When Redis is away or the message is too large. A Redis that is lost at that moment may have told the
     /// nodes all the same.
     pub(crate) async fn broadcast(&self, command: &str, data: &Value) -> Result<u64, Error> {
-        let message = command::message(command, data);
+        let message = broadcast::message(command, data);
         if message.len() > MESSAGE_LIMIT {
             return Err(Error::Large);
         }
         let mut connection = self.connection().await?;
-        let published = command::publish(&mut connection, &self.channel, &message).await;
+        let published = broadcast::publish(&mut connection, &self.channel, &message).await;
         published.map_err(|error| match is_denied(&error) {
             true => Error::Denied(format!(
                 "its user may not publish to {0} (it needs +publish and &{0}): {error}",
@@ -208,7 +182,7 @@ impl Handle {
             .zcard(&self.queues.background)
             .query_async(&mut connection)
             .await?;
-        let nodes = node::list(&mut connection, &NodeKeys::of(&self.channel)).await?;
+        let nodes = node_list::list(&mut connection, &NodeKeys::of(&self.channel)).await?;
         let reporting = nodes.iter().filter(|listed| !listed.silent);
         Ok((high, background, reporting.count()))
     }
@@ -221,7 +195,7 @@ impl Handle {
             HiveLink::Away { reason, .. } => Error::Away(reason),
             HiveLink::Refusing { reason, .. } => Error::Denied(reason),
             HiveLink::Off | HiveLink::Connected => {
-                Error::Away("it was lost at this moment".to_owned())
+                Error::Away("the connection was just lost".to_owned())
             }
         })
     }

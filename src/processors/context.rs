@@ -1,4 +1,4 @@
-//! What a processor sees of the attempt it runs.
+//! The attempt as its processor sees it: the task, its log and progress, and the request to stop.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

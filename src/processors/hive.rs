@@ -1,6 +1,6 @@
-//! `hive`: hands a task over to the ARQ workers behind Redis.
+//! `hive`: hands a task to the ARQ workers behind Redis.
 //!
-//! The connection to Redis is no processor's own: whoever holds it is the [`Carrier`] of them all.
+//! No processor owns the connection to Redis: the one [`HiveBackend`] holds it for all of them.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -13,14 +13,14 @@ use crate::processors::context::Context;
 use crate::processors::processor::Processor;
 use crate::processors::run_error::{Next, RunError};
 
-/// How long a processor starts nothing if it has no carrier.
-const WITHOUT_CARRIER: Duration = Duration::from_secs(60);
+/// How long a processor starts nothing if it has no backend.
+const WITHOUT_BACKEND: Duration = Duration::from_secs(60);
 
 /// Who takes a task to the workers and brings its result back.
-pub(crate) trait Carrier: Send + Sync {
+pub(crate) trait HiveBackend: Send + Sync {
     /// Runs one attempt by a job as `settings` describe it, and answers with its result. It keeps to
     /// what [`Processor::run`] promises.
-    fn carry<'a>(
+    fn run_attempt<'a>(
         &'a self,
         settings: &'a HiveProcessorSettings,
         context: &'a Context,
@@ -30,24 +30,24 @@ pub(crate) trait Carrier: Send + Sync {
 /// Completes a task with what an ARQ worker answers.
 pub(crate) struct Hive {
     settings: HiveProcessorSettings,
-    carrier: Arc<OnceLock<Arc<dyn Carrier>>>,
+    backend: Arc<OnceLock<Arc<dyn HiveBackend>>>,
 }
 
 impl Hive {
     pub(crate) fn new(
         settings: HiveProcessorSettings,
-        carrier: Arc<OnceLock<Arc<dyn Carrier>>>,
+        backend: Arc<OnceLock<Arc<dyn HiveBackend>>>,
     ) -> Self {
-        Self { settings, carrier }
+        Self { settings, backend }
     }
 }
 
 impl Processor for Hive {
     fn run<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<String, RunError>> {
-        match self.carrier.get() {
-            Some(carrier) => carrier.carry(&self.settings, context),
+        match self.backend.get() {
+            Some(backend) => backend.run_attempt(&self.settings, context),
             None => {
-                let hold = Next::Hold(Timestamp::now().after(WITHOUT_CARRIER));
+                let hold = Next::Hold(Timestamp::now().after(WITHOUT_BACKEND));
                 let message = "the Hive is off: set enable_hive";
                 ready(Err(RunError::with(message, hold))).boxed()
             }

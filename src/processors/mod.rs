@@ -20,7 +20,9 @@ pub(crate) mod worker;
 
 pub(crate) use command::{die_with, kill_orphans, remember_file_limit};
 pub(crate) use context::{Context, Remote, Sent};
-pub(crate) use hive::Carrier;
+pub(crate) use hive::HiveBackend;
+#[cfg(test)]
+pub(crate) use processor::Processor;
 pub(crate) use registry::{Entry, Registry};
 pub(crate) use run_error::{Next, RunError};
 pub(crate) use text::without_nul;

@@ -1,4 +1,4 @@
-//! The configured processors, by name. They can be configured anew while the service runs.
+//! The configured processors, by name. A reload replaces them while the service runs.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::command::Command;
 use super::echo::Echo;
-use super::hive::{Carrier, Hive};
+use super::hive::{Hive, HiveBackend};
 use super::llm::Llm;
 use super::log_book::LogLimits;
 use super::webhook::Webhook;
@@ -44,7 +44,7 @@ struct Shared {
     withheld: Arc<Withheld>,
     sweeper: Arc<Sweeper>,
     desk: Arc<Desk>,
-    carrier: Arc<OnceLock<Arc<dyn Carrier>>>,
+    backend: Arc<OnceLock<Arc<dyn HiveBackend>>>,
 }
 
 /// The processors of one reading of the settings.
@@ -123,9 +123,9 @@ impl Registry {
     }
 
     /// Gives the processors of kind `hive` who carries their tasks. The first one stays.
-    pub(crate) fn set_carrier(&self, carrier: Arc<dyn Carrier>) {
-        if self.shared.carrier.set(carrier).is_err() {
-            tracing::warn!("a second carrier of the Hive was given and is not used");
+    pub(crate) fn set_backend(&self, backend: Arc<dyn HiveBackend>) {
+        if self.shared.backend.set(backend).is_err() {
+            tracing::warn!("a second Hive backend was set and is ignored");
         }
     }
 
@@ -153,6 +153,28 @@ impl Registry {
         entries
             .map(|(name, entry)| (name.clone(), entry.max_attempts))
             .collect()
+    }
+
+    /// A registry of this one processor, with a single attempt and no time limit.
+    #[cfg(test)]
+    pub(crate) fn of_one(name: &str, processor: Arc<dyn Processor>) -> Self {
+        let entry = Entry {
+            processor,
+            timeout: None,
+            max_attempts: 1,
+            backoff: Backoff::default(),
+            log_limits: LogLimits::NONE,
+        };
+        let configured = Configured {
+            entries: [(name.to_owned(), entry)].into(),
+            settings: BTreeMap::new(),
+            default: name.to_owned(),
+            log_limits: LogLimits::NONE,
+        };
+        Self {
+            configured: RwLock::new(Arc::new(configured)),
+            shared: Shared::default(),
+        }
     }
 
     fn configured(&self) -> Arc<Configured> {
@@ -207,6 +229,6 @@ fn build(kind: &ProcessorKind, shared: &Shared) -> Arc<dyn Processor> {
         ProcessorKind::Webhook(webhook) => Arc::new(Webhook::new(webhook.clone())),
         ProcessorKind::Llm(llm) => Arc::new(Llm::new(llm.clone())),
         ProcessorKind::Worker(_) => Arc::new(Worker::new(Arc::clone(&shared.desk))),
-        ProcessorKind::Hive(hive) => Arc::new(Hive::new(hive.clone(), Arc::clone(&shared.carrier))),
+        ProcessorKind::Hive(hive) => Arc::new(Hive::new(hive.clone(), Arc::clone(&shared.backend))),
     }
 }

@@ -1,7 +1,7 @@
-//! The QueueManager: what a person does to the queue as a whole, or to a task that runs.
+//! The QueueManager: what an operator does to the whole queue, or to a running task.
 //!
-//! Rows are changed through the [`StateManager`]; running attempts are stopped through orders to the
-//! orchestrator, which owns them. The two meet here and nowhere else.
+//! The [`StateManager`] changes rows; the orchestrator owns the running attempts and stops them on command. The two meet
+//! here and nowhere else.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -130,7 +130,7 @@ async fn a_job_that_was_ended_without_its_worker_is_not_taken_for_forgotten() {
         .await;
     assert_eq!(is_gone.number(), 1);
     worker
-        .until_said("another worker has the job now, or it is gone")
+        .until_said("another worker has claimed the job, or it no longer exists")
         .await;
     yard.open_gate("gate");
     assert_eq!(yard.ledger(), ["run gate 1"]);

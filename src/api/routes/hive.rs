@@ -14,8 +14,8 @@ use crate::api::input::body::{SmallJsonBody, parse_object};
 use crate::api::input::fields::Fields;
 use crate::api::input::query::{NoParameters, Query};
 use crate::api::openapi::requests;
-use crate::hive::cluster::command::{Command, Unclear};
-use crate::hive::cluster::node::Listed;
+use crate::hive::cluster::command::{ClusterCommand, InvalidCommand};
+use crate::hive::cluster::node_list::ListedNode;
 use crate::hive::{Error, Handle, Status};
 use crate::models::Timestamp;
 
@@ -93,14 +93,14 @@ pub(crate) async fn status(State(api): Shared, _: NoParameters) -> Result<Json<S
 #[utoipa::path(
     get, path = "/api/v1/hive/nodes", tag = "Hive", operation_id = "list_hive_nodes",
     responses(
-        (status = 200, description = "Its nodes", body = Vec<Listed>),
+        (status = 200, description = "Its nodes", body = Vec<ListedNode>),
         (status = 409, description = "The Hive is off", body = Refusal),
     ),
 )]
 pub(crate) async fn nodes(
     State(api): Shared,
     _: NoParameters,
-) -> Result<Json<Vec<Listed>>, ApiError> {
+) -> Result<Json<Vec<ListedNode>>, ApiError> {
     Ok(Json(handle(&api)?.nodes().await?))
 }
 
@@ -138,18 +138,18 @@ fn read(body: &[u8]) -> Result<(String, Value), ApiError> {
     let mut fields = Fields::new(parse_object(body)?);
     let command = fields.required_text("command");
     let data = fields.take("data").unwrap_or_else(|| json!({}));
-    let read = Command::read(&command, &data);
-    let is_over = matches!(&read, Ok(Command::Pause(pause))
+    let read = ClusterCommand::read(&command, &data);
+    let is_over = matches!(&read, Ok(ClusterCommand::Pause(pause))
         if pause.until.is_some_and(|until| until <= Timestamp::now()));
     match read {
-        Err(Unclear::Unknown(_)) if !command.is_empty() => {
+        Err(InvalidCommand::Unknown(_)) if !command.is_empty() => {
             let msg = format!(
                 "Input should be one of {}",
                 crate::hive::cluster::command::KNOWN
             );
             fields.refuse("command", "enum", &msg, json!(command));
         }
-        Err(Unclear::Data(why)) => {
+        Err(InvalidCommand::Data(why)) => {
             let msg = format!("Input should be the command's data: {why}");
             fields.refuse("data", "value_error", &msg, data.clone());
         }

@@ -1,21 +1,14 @@
-//! The control channel: orders to all nodes of the Hive at once, as the original's broker publishes them.
+//! The commands of the control channel, as the original's broker publishes them: parsed, bounded, checked. Pure.
 //!
-//! A message is JSON, `{"command", "data", "timestamp"}`. Whoever reaches Redis can publish here, so a message is
-//! bounded, and what makes no sense is logged and let be. A node obeys what it hears of its own messages too,
-//! so that all nodes get all orders in the same order; except if the data say that it has done it already.
+//! A message is JSON, `{"command", "data", "timestamp"}`. Whoever reaches Redis can publish here, so a message is bounded,
+//! and an invalid one is logged and ignored. A node also runs the commands that it has sent, so that all nodes run all
+//! commands in the same order; unless `done_by` in the data says that it has run this one already.
 
-use std::sync::Arc;
-
-use redis::aio::MultiplexedConnection;
-use redis::{RedisError, Script};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::hive::redis::keys::NodeKeys;
 use crate::models::Timestamp;
 use crate::models::task_limits::KEY_CHARS;
-
-const ORDER: &str = include_str!("lua/order.lua");
 
 /// Bytes of a message that is read or sent.
 pub(crate) const MESSAGE_LIMIT: usize = 64 << 10;
@@ -24,12 +17,12 @@ const ECHO_CHARS: usize = 40;
 
 /// What all nodes are told to do.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Command {
+pub(crate) enum ClusterCommand {
     /// Start nothing more; what runs goes on.
-    Pause(Pause),
+    Pause(PauseCommand),
     /// Start tasks again.
-    Resume(Resume),
-    /// Pause, stop what runs, and purge what waits.
+    Resume(ResumeCommand),
+    /// PauseCommand, stop what runs, and purge what waits.
     EmergencyStop,
     /// Report at once.
     Status,
@@ -37,7 +30,7 @@ pub(crate) enum Command {
 
 /// The data of a pause.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-pub(crate) struct Pause {
+pub(crate) struct PauseCommand {
     /// One processor, on the nodes that have it; `None` stands for the whole queue.
     pub(crate) processor: Option<String>,
     /// The pause ends by itself at this time.
@@ -48,15 +41,15 @@ pub(crate) struct Pause {
 
 /// The data of a resume.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-pub(crate) struct Resume {
+pub(crate) struct ResumeCommand {
     /// One processor; `None` stands for the whole queue.
     pub(crate) processor: Option<String>,
 }
 
 /// An order as it comes by the channel.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Message {
-    pub(crate) command: Command,
+pub(crate) struct BroadcastMessage {
+    pub(crate) command: ClusterCommand,
     /// The id of the node that has obeyed it before it was sent.
     pub(crate) done_by: Option<String>,
     /// When it was sent, by the clock of who sent it, if that can be read.
@@ -65,82 +58,84 @@ pub(crate) struct Message {
 
 /// Why a message is none that can be obeyed: a clause without a full stop.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Unclear {
+pub(crate) enum InvalidCommand {
     #[error("it is larger than {MESSAGE_LIMIT} bytes")]
     Large,
     #[error("it is not JSON with a command: {0}")]
     NotJson(String),
     #[error("the command {0:?} is unknown; known are {KNOWN}")]
     Unknown(String),
-    #[error("its data make no sense: {0}")]
+    #[error("its data is invalid: {0}")]
     Data(String),
 }
 
 /// The names of the commands, for messages to people.
 pub(crate) const KNOWN: &str = "pause, resume, emergency_stop, status";
 
-impl Command {
+impl ClusterCommand {
     /// The command of this name, in letters of either case, with these data: an object or null. Data that it
     /// does not know are let be.
     ///
     /// # Errors
-    /// [`Unclear::Unknown`] and [`Unclear::Data`].
-    pub(crate) fn read(name: &str, data: &Value) -> Result<Self, Unclear> {
+    /// [`InvalidCommand::Unknown`] and [`InvalidCommand::Data`].
+    pub(crate) fn read(name: &str, data: &Value) -> Result<Self, InvalidCommand> {
         let data = match data {
             Value::Null => &Value::Object(Map::new()),
             Value::Object(_) => data,
-            _ => return Err(Unclear::Data("expected an object".to_owned())),
+            _ => return Err(InvalidCommand::Data("expected an object".to_owned())),
         };
         match name.to_ascii_lowercase().as_str() {
             "pause" => {
-                let pause: Pause = fields(data)?;
+                let pause: PauseCommand = fields(data)?;
                 let reason = pause.reason.as_deref().unwrap_or_default();
                 if reason.chars().nth(KEY_CHARS).is_some() {
                     let expected = format!("reason: expected at most {KEY_CHARS} characters");
-                    return Err(Unclear::Data(expected));
+                    return Err(InvalidCommand::Data(expected));
                 }
                 Ok(Self::Pause(pause))
             }
             "resume" => Ok(Self::Resume(fields(data)?)),
             "emergency_stop" => Ok(Self::EmergencyStop),
             "status" => Ok(Self::Status),
-            _ => Err(Unclear::Unknown(name.chars().take(ECHO_CHARS).collect())),
+            _ => Err(InvalidCommand::Unknown(
+                name.chars().take(ECHO_CHARS).collect(),
+            )),
         }
     }
 }
 
-impl Command {
+impl ClusterCommand {
     /// Whether it holds for nodes that come later too.
-    pub(crate) fn stands(&self) -> bool {
+    pub(crate) fn stays_in_force(&self) -> bool {
         match self {
-            Self::Pause(Pause { processor, .. }) | Self::Resume(Resume { processor }) => {
-                processor.is_none()
-            }
+            Self::Pause(PauseCommand { processor, .. })
+            | Self::Resume(ResumeCommand { processor }) => processor.is_none(),
             Self::EmergencyStop => true,
             Self::Status => false,
         }
     }
 
-    const fn is_pause(&self) -> bool {
+    pub(crate) const fn is_pause(&self) -> bool {
         matches!(self, Self::Pause(_))
     }
 }
 
-impl Message {
+impl BroadcastMessage {
     /// Reads what has come by the channel.
     ///
     /// # Errors
     /// When it is no order.
-    pub(crate) fn read(payload: &[u8]) -> Result<Self, Unclear> {
+    pub(crate) fn read(payload: &[u8]) -> Result<Self, InvalidCommand> {
         if payload.len() > MESSAGE_LIMIT {
-            return Err(Unclear::Large);
+            return Err(InvalidCommand::Large);
         }
-        let fields: Map<String, Value> =
-            serde_json::from_slice(payload).map_err(|error| Unclear::NotJson(error.to_string()))?;
+        let fields: Map<String, Value> = serde_json::from_slice(payload)
+            .map_err(|error| InvalidCommand::NotJson(error.to_string()))?;
         let name = fields.get("command").and_then(Value::as_str);
-        let name = name.ok_or_else(|| Unclear::NotJson("`command` is no text".to_owned()))?;
+        let name =
+            name.ok_or_else(|| InvalidCommand::NotJson("`command` is no text".to_owned()))?;
         let data = fields.get("data").unwrap_or(&Value::Null);
-        let command = Command::read(name, data)?;
+        let command = ClusterCommand::read(name, data)?;
         let done_by = data["done_by"].as_str().map(str::to_owned);
         let sent_at = fields
             .get("timestamp")
@@ -153,93 +148,46 @@ impl Message {
     }
 }
 
-fn fields<T: for<'a> Deserialize<'a>>(data: &Value) -> Result<T, Unclear> {
-    T::deserialize(data).map_err(|error| Unclear::Data(error.to_string()))
-}
-
-/// A message as it is published.
-pub(crate) fn message(command: &str, data: &Value) -> String {
-    json!({ "command": command, "data": data, "timestamp": Timestamp::now() }).to_string()
-}
-
-/// Publishes a message on `channel`; how many listen there, programs that are no nodes included. One that is for
-/// all queues stands for those who come later.
-///
-/// # Errors
-/// When Redis does not answer or refuses it.
-pub(crate) async fn publish(
-    connection: &mut MultiplexedConnection,
-    channel: &str,
-    message: &str,
-) -> Result<u64, RedisError> {
-    let read = Message::read(message.as_bytes());
-    let Some(command) = read.ok().map(|it| it.command).filter(Command::stands) else {
-        let mut publish = redis::cmd("PUBLISH");
-        return publish
-            .arg(channel)
-            .arg(message)
-            .query_async(connection)
-            .await;
-    };
-    let keys = NodeKeys::of(channel);
-    let script = Script::new(ORDER);
-    let mut order = script.key(&keys.order);
-    order
-        .arg(message)
-        .arg(u8::from(command.is_pause()))
-        .arg(channel);
-    order.invoke_async(connection).await
-}
-
-/// Lets an order stand that another program has published, unless a later one does: one that is not among
-/// `earlier`.
-///
-/// # Errors
-/// When Redis does not answer or refuses it.
-pub(crate) async fn let_stand(
-    connection: &mut MultiplexedConnection,
-    keys: &NodeKeys,
-    (command, text): (&Command, &str),
-    earlier: &[Arc<str>],
-) -> Result<(), RedisError> {
-    let script = Script::new(ORDER);
-    let mut order = script.key(&keys.order);
-    order.arg(text).arg(u8::from(command.is_pause())).arg("");
-    for text in earlier {
-        order.arg(&**text);
-    }
-    order.invoke_async(connection).await
+fn fields<T: for<'a> Deserialize<'a>>(data: &Value) -> Result<T, InvalidCommand> {
+    T::deserialize(data).map_err(|error| InvalidCommand::Data(error.to_string()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::json;
 
-    fn read(text: &str) -> Result<Message, Unclear> {
-        Message::read(text.as_bytes())
+    use super::*;
+    use crate::hive::cluster::broadcast::message;
+
+    fn read(text: &str) -> Result<BroadcastMessage, InvalidCommand> {
+        BroadcastMessage::read(text.as_bytes())
     }
 
     #[test]
     fn messages_of_the_original_are_understood() {
         let text =
             r#"{"command": "STATUS", "data": {}, "timestamp": "2026-01-31T12:00:00.123456"}"#;
-        assert_eq!(read(text).unwrap().command, Command::Status);
+        assert_eq!(read(text).unwrap().command, ClusterCommand::Status);
         let stop = read(r#"{"command": "emergency_stop"}"#).unwrap();
-        assert_eq!((stop.command, stop.done_by), (Command::EmergencyStop, None));
-        let pause = r#"{"command": "Pause", "data": {"reason": "x", "done_by": "a", "more": [1]}}"#;
+        assert_eq!(
+            (stop.command, stop.done_by),
+            (ClusterCommand::EmergencyStop, None)
+        );
+        let pause =
+            r#"{"command": "PauseCommand", "data": {"reason": "x", "done_by": "a", "more": [1]}}"#;
         let pause = read(pause).unwrap();
-        let expected = Pause {
+        let expected = PauseCommand {
             reason: Some("x".to_owned()),
-            ..Pause::default()
+            ..PauseCommand::default()
         };
-        assert_eq!(pause.command, Command::Pause(expected));
+        assert_eq!(pause.command, ClusterCommand::Pause(expected));
         assert_eq!(pause.done_by.as_deref(), Some("a"));
     }
 
     #[test]
     fn our_messages_are_understood() {
         let text = message("resume", &json!({ "processor": "echo" }));
-        let expected = Command::Resume(Resume {
+        let expected = ClusterCommand::Resume(ResumeCommand {
             processor: Some("echo".to_owned()),
         });
         assert_eq!(read(&text).unwrap().command, expected);
@@ -261,21 +209,24 @@ mod tests {
             r#"{"command": 1}"#,
             &deep,
         ] {
-            assert!(matches!(read(text), Err(Unclear::NotJson(_))), "{text:.20}");
+            assert!(
+                matches!(read(text), Err(InvalidCommand::NotJson(_))),
+                "{text:.20}"
+            );
         }
         assert!(matches!(
-            Message::read(b"\xff\xfe{"),
-            Err(Unclear::NotJson(_))
+            BroadcastMessage::read(b"\xff\xfe{"),
+            Err(InvalidCommand::NotJson(_))
         ));
         let large = format!(
             r#"{{"command": "pause", "data": "{}"}}"#,
             "x".repeat(MESSAGE_LIMIT)
         );
-        assert_eq!(read(&large), Err(Unclear::Large));
+        assert_eq!(read(&large), Err(InvalidCommand::Large));
         let unknown = format!(r#"{{"command": "{}"}}"#, "é".repeat(1000));
         assert_eq!(
             read(&unknown),
-            Err(Unclear::Unknown("é".repeat(ECHO_CHARS)))
+            Err(InvalidCommand::Unknown("é".repeat(ECHO_CHARS)))
         );
         for data in [
             "[]",
@@ -285,7 +236,10 @@ mod tests {
             r#"{"processor": 1}"#,
         ] {
             let text = format!(r#"{{"command": "pause", "data": {data}}}"#);
-            assert!(matches!(read(&text), Err(Unclear::Data(_))), "{data}");
+            assert!(
+                matches!(read(&text), Err(InvalidCommand::Data(_))),
+                "{data}"
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A service as a node: orders are for its queue, and its journal tells which other nodes come and go.
+//! A service as a node: commands concern its queue, and its journal records which other nodes join and leave.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +8,12 @@ use serde_json::json;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::hive::cluster::command::{Command, Pause};
-use crate::hive::cluster::member::{Condition, Failure, Role};
-use crate::hive::cluster::node;
-use crate::hive::cluster::node::{Listed, News, REPORT_INTERVAL, Watch};
+use crate::hive::cluster::command::{ClusterCommand, PauseCommand};
+use crate::hive::cluster::node::REPORT_INTERVAL;
+use crate::hive::cluster::node_list;
+use crate::hive::cluster::node_list::ListedNode;
+use crate::hive::cluster::node_watch::{NodeChange, NodeWatch};
+use crate::hive::cluster::role::{NodeCondition, NodeError, NodeRole};
 use crate::hive::redis::keys::NodeKeys;
 use crate::processors::Registry;
 use crate::queue::QueueManager;
@@ -22,7 +24,7 @@ const REASON: &str = "by the Hive";
 /// How long nobody is missed after Redis was away: others have to find it again and to report first.
 const GRACE: Duration = Duration::from_secs(15);
 
-/// News of nodes that one look journals.
+/// NodeChange of nodes that one look journals.
 const NEWS_AT_ONCE: usize = 20;
 
 /// The part that a service plays.
@@ -35,7 +37,7 @@ pub(crate) struct ServiceRole {
 
 /// What it sees of the others.
 struct Sight {
-    watch: Watch,
+    watch: NodeWatch,
     last: Instant,
     grace_ends: Instant,
 }
@@ -48,7 +50,7 @@ impl ServiceRole {
             queue,
             registry,
             sight: Mutex::new(Sight {
-                watch: Watch::default(),
+                watch: NodeWatch::default(),
                 last: now,
                 grace_ends: now,
             }),
@@ -56,19 +58,21 @@ impl ServiceRole {
     }
 
     /// Journals what is new. Whoever can write to Redis can make up nodes: what is too much is told next time.
-    async fn tell(&self, watch: &mut Watch, nodes: &[Listed], may_miss: bool) {
+    async fn tell(&self, watch: &mut NodeWatch, nodes: &[ListedNode], may_miss: bool) {
         let news = watch.compare(nodes, may_miss);
         for news in news.into_iter().take(NEWS_AT_ONCE) {
             match self.journal(&news).await {
                 Ok(()) => watch.note(&news),
                 // The next look finds it again.
-                Err(error) => tracing::debug!(%error, "news of the Hive were not stored"),
+                Err(error) => {
+                    tracing::debug!(%error, "could not store a change of the Hive's nodes")
+                }
             }
         }
     }
 
-    async fn journal(&self, news: &News) -> Result<(), Error> {
-        let (level, sentence, node) = news.words();
+    async fn journal(&self, news: &NodeChange) -> Result<(), Error> {
+        let (level, sentence, node) = news.describe();
         let data = json!({ "node": node.id, "name": node.name, "kind": node.kind });
         self.state.tell(level, sentence, data).await
     }
@@ -78,53 +82,53 @@ impl ServiceRole {
     }
 }
 
-impl Role for ServiceRole {
-    async fn obey(&self, command: Command) -> Result<(), Failure> {
+impl NodeRole for ServiceRole {
+    async fn run_command(&self, command: ClusterCommand) -> Result<(), NodeError> {
         match command {
-            Command::Pause(pause) if self.knows(pause.processor.as_ref()) => {
+            ClusterCommand::Pause(pause) if self.knows(pause.processor.as_ref()) => {
                 self.queue.pause(request(pause)).await?;
             }
             // Not for this node.
-            Command::Pause(_) => {}
-            Command::Resume(resume) => drop(self.queue.resume(resume.processor).await?),
-            Command::EmergencyStop => {
+            ClusterCommand::Pause(_) => {}
+            ClusterCommand::Resume(resume) => drop(self.queue.resume(resume.processor).await?),
+            ClusterCommand::EmergencyStop => {
                 self.queue.emergency_stop().await?;
             }
-            Command::Status => {}
+            ClusterCommand::Status => {}
         }
         Ok(())
     }
 
-    async fn stay_stopped(&self) -> Result<(), Failure> {
+    async fn stay_stopped(&self) -> Result<(), NodeError> {
         // Without the purge that ends one.
         self.state.begin_emergency_stop().await?;
         Ok(())
     }
 
-    async fn condition(&self) -> Result<Condition, Failure> {
+    async fn condition(&self) -> Result<NodeCondition, NodeError> {
         let status = self.queue.status().await?;
-        Ok(Condition {
+        Ok(NodeCondition {
             running: status.active,
             max: status.limit,
             paused: status.paused,
         })
     }
 
-    async fn known_order(&self) -> Result<Option<String>, Failure> {
+    async fn last_command(&self) -> Result<Option<String>, NodeError> {
         Ok(self.state.hive_order().await?)
     }
 
-    async fn note_order(&self, order: &str) -> Result<(), Failure> {
+    async fn store_last_command(&self, order: &str) -> Result<(), NodeError> {
         Ok(self.state.note_hive_order(order.to_owned()).await?)
     }
 
-    async fn look_around(
+    async fn after_report(
         &self,
         own_id: &str,
         connection: &mut MultiplexedConnection,
         keys: &NodeKeys,
-    ) -> Result<(), Failure> {
-        let mut others = node::list(connection, keys).await?;
+    ) -> Result<(), NodeError> {
+        let mut others = node_list::list(connection, keys).await?;
         others.retain(|listed| listed.node.id != own_id);
         let mut sight = self.sight.lock().await;
         if sight.last.elapsed() > 2 * REPORT_INTERVAL {
@@ -137,7 +141,7 @@ impl Role for ServiceRole {
     }
 }
 
-fn request(pause: Pause) -> PauseRequest {
+fn request(pause: PauseCommand) -> PauseRequest {
     let reason = match pause.reason {
         None => REASON.to_owned(),
         Some(reason) => format!("{REASON}: {reason}"),

@@ -1,4 +1,7 @@
-//! How a task's job is ended that nobody wants any more: it is taken back from its queue, or its worker aborts it.
+//! Cancels the job of a task: takes it back from its queue, or has its worker abort it and waits for that.
+//!
+//! What cannot be cancelled because Redis is unreachable stays pending, until the orphan reaper or the task's next
+//! attempt does it.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,10 +11,11 @@ use redis::RedisError;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use crate::hive::dispatch::in_flight::{Flights, News, Ticket};
+use crate::hive::dispatch::in_flight::{InFlight, JobHandle};
+use crate::hive::dispatch::job_watch::JobUpdate;
 use crate::hive::dispatch::scripts;
-use crate::hive::dispatch::task_lock::Turn;
-use crate::hive::redis::connection::Line;
+use crate::hive::dispatch::task_lock::TaskLock;
+use crate::hive::redis::handle::RedisHandle;
 use crate::hive::redis::keys;
 use crate::models::TaskId;
 
@@ -22,13 +26,13 @@ const FORGET_PATIENCE: Duration = Duration::from_secs(1);
 /// Bytes of a current job's name that are read.
 const NAME_LIMIT: isize = 1000;
 
-/// Ends jobs, and remembers which could not be ended.
-pub(crate) struct Ends {
-    line: Line,
-    flights: Flights,
+/// Canceller jobs, and remembers which could not be ended.
+pub(crate) struct Canceller {
+    line: RedisHandle,
+    in_flight: InFlight,
     /// Tasks whose current job was to end while Redis was away.
-    owed: Mutex<HashSet<TaskId>>,
-    sweep: Arc<Notify>,
+    pending: Mutex<HashSet<TaskId>>,
+    reap: Arc<Notify>,
 }
 
 /// A job that an attempt has sent, or goes on with.
@@ -39,10 +43,10 @@ pub(crate) struct SentJob {
 
 /// Why a job may still run.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NotEnded {
+pub(crate) enum CancelError {
     #[error("its worker did not end it in time, or takes no aborts (allow_abort_jobs)")]
     Deaf,
-    #[error("Redis is away; it is ended when Redis is back")]
+    #[error("Redis is unreachable; the job is cancelled as soon as Redis is back")]
     Away,
     #[error("Redis refused a command: {0}")]
     Refused(RedisError),
@@ -50,74 +54,80 @@ pub(crate) enum NotEnded {
 
 /// How far an ending has come.
 #[derive(Default)]
-struct Progress {
-    job: Option<Ticket>,
+struct CancelProgress {
+    job: Option<JobHandle>,
     is_told: bool,
 }
 
-impl Ends {
+impl Canceller {
     /// Asks for a look at what is owed by `sweep`.
-    pub(crate) fn new(line: Line, flights: Flights, sweep: Arc<Notify>) -> Self {
+    pub(crate) fn new(line: RedisHandle, in_flight: InFlight, reap: Arc<Notify>) -> Self {
         Self {
             line,
-            flights,
-            owed: Mutex::default(),
-            sweep,
+            in_flight,
+            pending: Mutex::default(),
+            reap,
         }
     }
 
-    /// Ends the job that is the current one of the turn's task, or the one that was `sent` if Redis knows of none;
+    /// Canceller the job that is the current one of the turn's task, or the one that was `sent` if Redis knows of none;
     /// whether there is one. What fails because Redis is away is owed from then on.
     ///
     /// # Errors
     /// Why the job may still run.
-    pub(crate) async fn end(&self, turn: &Turn, sent: Option<&SentJob>) -> Result<bool, NotEnded> {
-        let task = turn.task();
+    pub(crate) async fn cancel(
+        &self,
+        lock: &TaskLock,
+        sent: Option<&SentJob>,
+    ) -> Result<bool, CancelError> {
+        let task = lock.task();
         let ended = self.try_to_end(task, sent).await;
-        if matches!(ended, Err(NotEnded::Away)) {
-            self.owed().insert(task);
-            self.sweep.notify_one();
+        if matches!(ended, Err(CancelError::Away)) {
+            self.pending().insert(task);
+            self.reap.notify_one();
         } else {
-            self.owed().remove(&task);
+            self.pending().remove(&task);
         }
         ended
     }
 
-    /// Ends what is owed of the turn's task before another attempt begins, which would go on with it.
-    pub(crate) async fn settle(&self, turn: &Turn) {
-        while self.owed().contains(&turn.task()) {
-            if let Err(error) = self.end(turn, None).await {
-                tracing::debug!(task_id = %turn.task(), %error, "the job of an earlier attempt was not ended");
+    /// Canceller what is owed of the turn's task before another attempt begins, which would go on with it.
+    pub(crate) async fn finish_pending(&self, lock: &TaskLock) {
+        while self.pending().contains(&lock.task()) {
+            if let Err(error) = self.cancel(lock, None).await {
+                tracing::debug!(task_id = %lock.task(), %error, "could not cancel the job of an earlier attempt");
             }
         }
     }
 
     /// The tasks whose current job is to end.
-    pub(crate) fn all_owed(&self) -> Vec<TaskId> {
-        self.owed().iter().copied().collect()
+    pub(crate) fn all_pending(&self) -> Vec<TaskId> {
+        self.pending().iter().copied().collect()
     }
 
     /// Resolves when somebody wants them looked for.
-    pub(crate) async fn sweep_wanted(&self) {
-        self.sweep.notified().await;
+    pub(crate) async fn reap_requested(&self) {
+        self.reap.notified().await;
     }
 
-    async fn try_to_end(&self, task: TaskId, sent: Option<&SentJob>) -> Result<bool, NotEnded> {
-        let mut progress = Progress::default();
+    async fn try_to_end(&self, task: TaskId, sent: Option<&SentJob>) -> Result<bool, CancelError> {
+        let mut progress = CancelProgress::default();
         let aborted = timeout(ABORT_PATIENCE, self.abort(task, sent, &mut progress)).await;
         let why = match aborted {
             Ok(Ok(())) => return Ok(progress.job.is_some()),
-            Ok(Err(error)) => NotEnded::Refused(error),
-            Err(_) if progress.is_told => NotEnded::Deaf,
-            Err(_) => return Err(NotEnded::Away),
+            Ok(Err(error)) => CancelError::Refused(error),
+            Err(_) if progress.is_told => CancelError::Deaf,
+            Err(_) => return Err(CancelError::Away),
         };
         if let Some(job) = &progress.job {
             // At least no other worker begins it again, and no mark stays that would end a later job.
             let forget = scripts::forget(task, job, false);
             match timeout(FORGET_PATIENCE, self.line.ask::<()>(&forget)).await {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::debug!(%error, "a job was not forgotten"),
-                Err(_) => return Err(NotEnded::Away),
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "could not remove a cancelled job from Redis")
+                }
+                Err(_) => return Err(CancelError::Away),
             }
         }
         Err(why)
@@ -128,7 +138,7 @@ impl Ends {
         &self,
         task: TaskId,
         sent: Option<&SentJob>,
-        progress: &mut Progress,
+        progress: &mut CancelProgress,
     ) -> Result<(), RedisError> {
         progress.job = self.current(task, sent).await?;
         let Some(job) = &progress.job else {
@@ -139,10 +149,10 @@ impl Ends {
         if is_gone {
             return Ok(());
         }
-        self.flights.look_at(job.id());
+        self.in_flight.check_soon(job.id());
         while !matches!(
             job.news().await,
-            News::Landed | News::Ended { .. } | News::Gone
+            JobUpdate::Finished | JobUpdate::Ended { .. } | JobUpdate::Gone
         ) {}
         // ARQ never takes back the mark of an abort that came too late.
         self.line.ask(&scripts::forget(task, job, false)).await
@@ -153,7 +163,7 @@ impl Ends {
         &self,
         task: TaskId,
         sent: Option<&SentJob>,
-    ) -> Result<Option<Ticket>, RedisError> {
+    ) -> Result<Option<JobHandle>, RedisError> {
         let mut read = redis::cmd("GETRANGE");
         read.arg(keys::current(task)).arg(0).arg(NAME_LIMIT);
         let named: Vec<u8> = self.line.ask(&read).await?;
@@ -162,13 +172,13 @@ impl Ends {
         // A Redis that was emptied names none, and a worker may run the job all the same.
         let named = named.or_else(|| sent.map(|sent| (sent.id.as_str(), sent.queue.as_str())));
         Ok(named.map(|(id, queue)| {
-            let job = self.flights.board(id.to_owned(), queue);
+            let job = self.in_flight.track(id.to_owned(), queue);
             job.was_sent();
             job
         }))
     }
 
-    fn owed(&self) -> MutexGuard<'_, HashSet<TaskId>> {
-        self.owed.lock().unwrap_or_else(PoisonError::into_inner)
+    fn pending(&self) -> MutexGuard<'_, HashSet<TaskId>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,10 +1,9 @@
-//! A task as a job, and a job's result as what becomes of the task.
-
-use std::time::{SystemTime, UNIX_EPOCH};
+//! Encodes a task as a job, and decodes a job's result into the outcome of the attempt. Pure but for the task it reads.
 
 use serde_json::Value as Json;
 
 use crate::config::HiveProcessorSettings;
+use crate::hive::clock::now_ms;
 use crate::hive::wire::codec::Codec;
 use crate::hive::wire::exception::Exception;
 use crate::hive::wire::job::Job;
@@ -15,13 +14,13 @@ use crate::models::json::parse;
 use crate::processors::{Context, Next, RunError};
 
 /// What a job's function has returned.
-pub(crate) struct Returned {
+pub(crate) struct JobReturn {
     pub(crate) text: String,
     /// What the text cannot hold as it was.
     pub(crate) replaced: Replaced,
 }
 
-impl Returned {
+impl JobReturn {
     /// What the task's log says of the text.
     pub(crate) fn notes(&self) -> impl Iterator<Item = &'static str> {
         let Replaced { numbers, halves } = self.replaced;
@@ -34,33 +33,27 @@ impl Returned {
 }
 
 /// Why a job has brought no result.
-pub(crate) enum Unsuccessful {
+pub(crate) enum JobFailure {
     /// Somebody else has aborted it.
     Aborted,
     Failed(RunError),
 }
 
-impl From<RunError> for Unsuccessful {
+impl From<RunError> for JobFailure {
     fn from(error: RunError) -> Self {
         Self::Failed(error)
     }
 }
 
-impl From<Unsuccessful> for RunError {
-    fn from(unsuccessful: Unsuccessful) -> Self {
+impl From<JobFailure> for RunError {
+    fn from(unsuccessful: JobFailure) -> Self {
         match unsuccessful {
-            Unsuccessful::Aborted => {
+            JobFailure::Aborted => {
                 Self::with("aborted by another client of the Hive", Next::GiveUp)
             }
-            Unsuccessful::Failed(error) => error,
+            JobFailure::Failed(error) => error,
         }
     }
-}
-
-/// Unix time, in ms.
-pub(crate) fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.unwrap_or_default().as_millis() as u64
 }
 
 /// The job as the original sends it: the function, and as its arguments the task's id and the payload.
@@ -100,18 +93,18 @@ fn payload(content: &str) -> Value {
 }
 
 /// What a result says.
-pub(crate) fn outcome(bytes: &[u8], codec: Codec) -> Result<Returned, Unsuccessful> {
+pub(crate) fn outcome(bytes: &[u8], codec: Codec) -> Result<JobReturn, JobFailure> {
     let result = JobResult::from_bytes(bytes, codec)
         .map_err(|error| RunError::new(format!("its result cannot be read: {error}")))?;
     if result.success {
-        return Ok(Returned {
+        return Ok(JobReturn {
             replaced: codec.replaced(bytes, &result.value),
             text: result.value.to_text(),
         });
     }
     let exception = Exception::of(&result.value);
     if exception.is_cancelled() {
-        return Err(Unsuccessful::Aborted);
+        return Err(JobFailure::Aborted);
     }
     let next = match exception.is_timeout() {
         true => Next::TimedOut,

@@ -1,9 +1,9 @@
-//! Ends the jobs that nobody wants any more, and that no attempt follows: of tasks that were purged while they
-//! waited again because the service had stopped or died, and of those that ended while Redis was away.
+//! Cancels jobs that no attempt follows: of tasks that were purged after the service stopped or died, and of tasks that
+//! ended while Redis was unreachable.
 //!
-//! Redis names the current job of each task, until an attempt's outcome has failed. So a task that is FAILED and
-//! still has one has a job that nobody has ended, whatever has happened to the service meanwhile. Tasks that this
-//! database does not know are another service's.
+//! Redis names the current job of each task until an attempt's outcome has failed. A task that is FAILED and still has a
+//! current job has one that nobody cancelled, whatever happened to the service. Tasks that this database does not know
+//! belong to another service.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +11,9 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, sleep};
 
-use crate::hive::dispatch::cancel::Ends;
-use crate::hive::dispatch::task_lock::{Turn, Turns};
-use crate::hive::redis::connection::Line;
+use crate::hive::dispatch::cancel::Canceller;
+use crate::hive::dispatch::task_lock::{TaskLock, TaskLocks};
+use crate::hive::redis::handle::RedisHandle;
 use crate::hive::redis::keys;
 use crate::models::TaskId;
 use crate::state::StateManager;
@@ -32,36 +32,36 @@ const ENDED_AT_ONCE: usize = 256;
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// Looks for jobs to end.
-pub(crate) struct Sweeper {
-    pub(crate) line: Line,
-    pub(crate) turns: Turns,
-    pub(crate) ends: Arc<Ends>,
+pub(crate) struct OrphanJobReaper {
+    pub(crate) line: RedisHandle,
+    pub(crate) locks: TaskLocks,
+    pub(crate) canceller: Arc<Canceller>,
     pub(crate) state: StateManager,
 }
 
-impl Sweeper {
+impl OrphanJobReaper {
     /// Looks whenever there is cause, and now and then, for ever.
     pub(crate) async fn run(self) {
         loop {
             tokio::select! {
                 () = sleep(INTERVAL) => {}
-                () = self.ends.sweep_wanted() => {}
+                () = self.canceller.reap_requested() => {}
                 () = self.state.waiting_ended() => {}
             }
             let mut looked = Duration::ZERO;
-            if let Err(error) = self.sweep(&mut looked).await {
-                tracing::debug!(%error, "not all jobs that nobody wants were looked for");
+            if let Err(error) = self.reap(&mut looked).await {
+                tracing::debug!(%error, "could not look for all orphaned jobs");
             }
             sleep(SHORTEST_PAUSE.max(looked * SHARE)).await;
         }
     }
 
-    /// Ends what is owed, then whatever Redis names of tasks that are FAILED; `looked` is how long Redis was busy
+    /// Canceller what is owed, then whatever Redis names of tasks that are FAILED; `looked` is how long Redis was busy
     /// with that.
-    async fn sweep(&self, looked: &mut Duration) -> Result<(), Error> {
+    async fn reap(&self, looked: &mut Duration) -> Result<(), Error> {
         let mut connection = self.line.clone().connection().await;
-        let owed = self.ends.all_owed();
-        self.end_all(self.turns_with(owed)).await;
+        let pending = self.canceller.all_pending();
+        self.cancel_all(self.locked_tasks(pending)).await;
         let mut cursor = 0;
         loop {
             let began = Instant::now();
@@ -75,8 +75,8 @@ impl Sweeper {
                 .await?;
             *looked += began.elapsed();
             let tasks = names.iter().filter_map(|name| keys::task_of_current(name));
-            let turns = self.turns_with(tasks);
-            self.end_all(self.of_failed(turns).await?).await;
+            let locks = self.locked_tasks(tasks);
+            self.cancel_all(self.of_failed(locks).await?).await;
             cursor = next;
             if cursor == 0 {
                 return Ok(());
@@ -84,35 +84,35 @@ impl Sweeper {
         }
     }
 
-    /// Turns with those whose job no attempt follows.
-    fn turns_with(&self, tasks: impl IntoIterator<Item = TaskId>) -> Vec<Turn> {
+    /// TaskLocks with those whose job no attempt follows.
+    fn locked_tasks(&self, tasks: impl IntoIterator<Item = TaskId>) -> Vec<TaskLock> {
         let tasks = tasks.into_iter();
-        tasks.filter_map(|task| self.turns.try_take(task)).collect()
+        tasks.filter_map(|task| self.locks.try_lock(task)).collect()
     }
 
     /// Those with tasks that are FAILED. Asked after the turn was taken: an attempt that begins from then on waits
     /// for it.
-    async fn of_failed(&self, mut turns: Vec<Turn>) -> Result<Vec<Turn>, Error> {
-        if !turns.is_empty() {
-            let tasks: Vec<_> = turns.iter().map(Turn::task).collect();
+    async fn of_failed(&self, mut locks: Vec<TaskLock>) -> Result<Vec<TaskLock>, Error> {
+        if !locks.is_empty() {
+            let tasks: Vec<_> = locks.iter().map(TaskLock::task).collect();
             let failed = self.state.failed_among(&tasks).await?;
-            turns.retain(|turn| failed.contains(&turn.task()));
+            locks.retain(|lock| failed.contains(&lock.task()));
         }
-        Ok(turns)
+        Ok(locks)
     }
 
-    async fn end_all(&self, turns: Vec<Turn>) {
-        let ends = turns.into_iter().map(async |turn| {
-            let task_id = turn.task();
-            match self.ends.end(&turn, None).await {
-                Ok(true) => tracing::info!(%task_id, "ended a job that nobody wants any more"),
+    async fn cancel_all(&self, locks: Vec<TaskLock>) {
+        let canceller = locks.into_iter().map(async |lock| {
+            let task_id = lock.task();
+            match self.canceller.cancel(&lock, None).await {
+                Ok(true) => tracing::info!(%task_id, "cancelled an orphaned job"),
                 Ok(false) => {}
                 Err(error) => {
-                    tracing::info!(%task_id, "a job that nobody wants may still run: {error}");
+                    tracing::info!(%task_id, "an orphaned job may still run: {error}");
                 }
             }
         });
-        let ends = stream::iter(ends).buffer_unordered(ENDED_AT_ONCE);
-        ends.for_each(async |()| {}).await;
+        let canceller = stream::iter(canceller).buffer_unordered(ENDED_AT_ONCE);
+        canceller.for_each(async |()| {}).await;
     }
 }

@@ -1,5 +1,5 @@
-//! Whose turn it is with a task's job: the attempt's that follows it, or of one who ends what an earlier attempt
-//! has left. Never both, so that nobody ends a job that an attempt has just taken over.
+//! One lock for each task's job. The attempt that follows the job holds it, or whoever cancels what an earlier attempt
+//! left; never both, so that nobody cancels a job that an attempt has just taken over.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,57 +10,57 @@ use crate::models::TaskId;
 
 /// The turns that are taken.
 #[derive(Clone, Default)]
-pub(crate) struct Turns(Arc<Shared>);
+pub(crate) struct TaskLocks(Arc<LockedTasks>);
 
 #[derive(Default)]
-struct Shared {
-    taken: Mutex<HashSet<TaskId>>,
-    given_back: Notify,
+struct LockedTasks {
+    locked: Mutex<HashSet<TaskId>>,
+    unlocked: Notify,
 }
 
 /// Nobody else has a turn with this task's job for as long as this lives.
-pub(crate) struct Turn {
-    turns: Turns,
+pub(crate) struct TaskLock {
+    locks: TaskLocks,
     task: TaskId,
 }
 
-impl Turns {
+impl TaskLocks {
     /// The turn with this task's job, if nobody has it.
-    pub(crate) fn try_take(&self, task: TaskId) -> Option<Turn> {
-        self.taken().insert(task).then(|| Turn {
-            turns: self.clone(),
+    pub(crate) fn try_lock(&self, task: TaskId) -> Option<TaskLock> {
+        self.locked().insert(task).then(|| TaskLock {
+            locks: self.clone(),
             task,
         })
     }
 
     /// The turn with this task's job, as soon as nobody has it.
-    pub(crate) async fn take(&self, task: TaskId) -> Turn {
+    pub(crate) async fn lock(&self, task: TaskId) -> TaskLock {
         loop {
             // Before the look, so that a turn that is given back in between is not missed.
-            let given_back = self.0.given_back.notified();
-            if let Some(turn) = self.try_take(task) {
-                return turn;
+            let unlocked = self.0.unlocked.notified();
+            if let Some(lock) = self.try_lock(task) {
+                return lock;
             }
-            given_back.await;
+            unlocked.await;
         }
     }
 
-    fn taken(&self) -> MutexGuard<'_, HashSet<TaskId>> {
-        self.0.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    fn locked(&self) -> MutexGuard<'_, HashSet<TaskId>> {
+        self.0.locked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Turn {
+impl TaskLock {
     /// The task.
     pub(crate) fn task(&self) -> TaskId {
         self.task
     }
 }
 
-impl Drop for Turn {
+impl Drop for TaskLock {
     fn drop(&mut self) {
-        self.turns.taken().remove(&self.task);
-        self.turns.0.given_back.notify_waiters();
+        self.locks.locked().remove(&self.task);
+        self.locks.0.unlocked.notify_waiters();
     }
 }
 
@@ -72,16 +72,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_turn_is_taken_by_one_at_a_time() {
-        let turns = Turns::default();
+        let locks = TaskLocks::default();
         let [one, other] = [1, 2].map(TaskId::from_u128);
-        let turn = turns.try_take(one).expect("a free turn");
-        assert!(turns.try_take(one).is_none());
-        assert!(turns.try_take(other).is_some());
-        let mut waiting = Box::pin(turns.take(one));
+        let lock = locks.try_lock(one).expect("a free turn");
+        assert!(locks.try_lock(one).is_none());
+        assert!(locks.try_lock(other).is_some());
+        let mut waiting = Box::pin(locks.lock(one));
         assert!((&mut waiting).now_or_never().is_none());
-        drop(turn);
-        let turn = waiting.now_or_never().expect("a free turn");
-        assert_eq!(turn.task(), one);
-        assert!(turns.try_take(one).is_none());
+        drop(lock);
+        let lock = waiting.now_or_never().expect("a free turn");
+        assert_eq!(lock.task(), one);
+        assert!(locks.try_lock(one).is_none());
     }
 }

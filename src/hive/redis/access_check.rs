@@ -1,5 +1,5 @@
-//! Whether Redis does what the Hive needs of it: it takes writes, and its user has the rights. What is wrong is said in
-//! words for a person, with the right that is missing and how to give it.
+//! Checks that Redis accepts writes and that its user has the rights that the Hive needs. A refusal is a sentence for a
+//! person: which right is missing, and how to grant it.
 
 use redis::aio::MultiplexedConnection;
 use redis::{RedisError, Script};
@@ -10,7 +10,7 @@ use crate::hive::redis::keys;
 const JOB_KEYS: [&str; 4] = ["arq:job:", keys::RESULT, keys::IN_PROGRESS, "arq:retry:"];
 
 /// What a node tries in Redis.
-pub(crate) struct Check {
+pub(crate) struct AccessCheck {
     script: Script,
     user: String,
     /// Differs from every other node's.
@@ -19,7 +19,7 @@ pub(crate) struct Check {
     keys: Vec<String>,
 }
 
-impl Check {
+impl AccessCheck {
     /// The check of a node that is logged in as `user` and writes these keys.
     pub(crate) fn new(user: Option<&str>, keys: Vec<String>) -> Self {
         Self {
@@ -69,7 +69,7 @@ impl Check {
         let text = error.to_string();
         if is_denied(error) {
             let command = text.split('\'').nth(1).unwrap_or("a command that it needs");
-            let mut missing = Missing::default();
+            let mut missing = MissingRights::default();
             missing.command(command);
             return Some(missing.words(&self.user));
         }
@@ -78,7 +78,7 @@ impl Check {
     }
 
     /// Why a channel cannot be listened to.
-    pub(crate) fn closed_channel(&self, channel: &str, error: &RedisError) -> Option<String> {
+    pub(crate) fn channel_refusal(&self, channel: &str, error: &RedisError) -> Option<String> {
         if !is_denied(error) {
             return None;
         }
@@ -93,7 +93,7 @@ impl Check {
     }
 
     fn reason(&self, refusals: &[String]) -> Option<String> {
-        let mut missing = Missing::default();
+        let mut missing = MissingRights::default();
         let (refusals, _) = refusals.as_chunks::<3>();
         for [command, key, text] in refusals {
             let code = text.split(' ').next().unwrap_or_default();
@@ -135,7 +135,7 @@ fn names_a_key(text: &str) -> bool {
 fn condition(code: &str) -> Option<&'static str> {
     Some(match code {
         "OOM" => {
-            "it is out of memory and takes no writes: raise maxmemory, or remove what nobody needs"
+            "it is out of memory and takes no writes: raise maxmemory, or delete unneeded data"
         }
         "READONLY" => {
             "it is a read-only replica and takes no writes: redis_host has to name its primary"
@@ -154,12 +154,12 @@ fn condition(code: &str) -> Option<&'static str> {
 
 /// Rights that are missing.
 #[derive(Default)]
-struct Missing {
+struct MissingRights {
     commands: Vec<String>,
     keys: Vec<String>,
 }
 
-impl Missing {
+impl MissingRights {
     fn command(&mut self, command: &str) {
         let command = command.to_uppercase();
         if !self.commands.contains(&command) {
@@ -209,7 +209,7 @@ mod tests {
             .flatten()
             .map(|it| (*it).to_owned())
             .collect();
-        Check::new(Some("venom"), Vec::new()).reason(&refusals)
+        AccessCheck::new(Some("venom"), Vec::new()).reason(&refusals)
     }
 
     #[test]

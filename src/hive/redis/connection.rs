@@ -1,5 +1,5 @@
-//! The connection to Redis: made again with a growing pause whenever it is lost. Its [`Ear`] is told of that,
-//! of what happens to the keys that it names, and of what the control channel says.
+//! The connection to Redis: made again with a growing pause whenever it is lost. It reports that, the events of the keys
+//! that its listener watches, and the messages of the control channel to its [`RedisListener`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,24 +7,20 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use redis::aio::{MultiplexedConnection, PubSubSink, PubSubStream};
-use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, Msg, RedisError};
+use redis::{AsyncConnectionConfig, Msg, RedisError};
 use tokio::sync::{Notify, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use crate::config::Settings;
-use crate::hive::dispatch::scripts::passes;
-use crate::hive::redis::access_check::{Check, is_denied};
+use crate::hive::redis::access_check::{AccessCheck, is_denied};
+use crate::hive::redis::error::{ANSWER_PATIENCE, CONNECT_PATIENCE, ConnectionError, within};
+use crate::hive::redis::handle::RedisHandle;
+use crate::hive::redis::listener::RedisListener;
 use crate::hive::redis::server::Server;
 
-/// A connection that is not made within this time has failed.
-pub(crate) const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
-/// A command that is not answered within this time has failed.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
 /// The pause after the first connection that failed; each one doubles it, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// Between two tries of a command that has failed with its connection, or because of Redis's condition.
-pub(crate) const PAUSE: Duration = Duration::from_millis(200);
 /// How often a quiet connection is asked whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 /// The same while it refuses what is needed.
@@ -35,142 +31,49 @@ const SUSPECTED_INTERVAL: Duration = Duration::from_millis(200);
 /// (g). The same for all, because each adds them to those that it has found.
 const NOTIFICATIONS: &str = "K$zg";
 
-/// Why there is no connection, in words for a person.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum LinkError {
-    #[error("cannot read the certificates in redis_ca_file: {0}")]
-    Certificates(String),
-    #[error("no secure connection: {0}")]
-    Insecure(String),
-    /// The sentence holds nothing of it.
-    #[error("the password for Redis: {0}")]
-    Password(String),
-    #[error("{0}")]
-    Redis(#[from] RedisError),
-    /// Redis answers, and its user lacks a right.
-    #[error("{0}")]
-    Denied(String),
-    #[error("no answer within {} s", .0.as_secs())]
-    Silent(Duration),
-}
-
-/// Who wants to hear of what happens in Redis, and of the connection.
-pub(crate) trait Ear: Send + Sync + 'static {
-    /// The keys that it hears of; one that ends in `*` stands for all that begin so.
-    fn keys(&self) -> Vec<String>;
-
-    /// This has happened to this key.
-    fn hear(&self, key: &str, event: &[u8]);
-
-    /// The keys that it writes, besides those that are named after jobs.
-    fn written_keys(&self) -> Vec<String>;
-
-    /// The control channel has brought this.
-    fn order(&self, payload: &[u8]);
-
-    /// There is a connection, and Redis does what is needed. What has happened before was told to nobody.
-    fn connected(&self) -> impl Future<Output = ()> + Send;
-
-    /// Redis answers, and does not do what is needed: it takes no writes, or its user lacks a right.
-    fn refusing(&self, reason: String) -> impl Future<Output = ()> + Send;
-
-    /// The connection is lost, or could not be made.
-    fn away(&self, reason: String) -> impl Future<Output = ()> + Send;
-}
-
 /// Where Redis is, and the connection while there is one.
-pub(crate) struct Link<E> {
+pub(crate) struct RedisConnection<E> {
     server: Server,
     database: u32,
     connection: watch::Sender<Option<MultiplexedConnection>>,
-    ear: E,
+    listener: E,
     /// Whether Redis tells of keys by itself.
     hears: Arc<AtomicBool>,
     channel: String,
-    check: Check,
+    check: AccessCheck,
     suspected: Arc<Notify>,
 }
 
-/// How Redis is, as the [`Ear`] was told last.
+/// How Redis is, as the [`RedisListener`] was told last.
 #[derive(Debug, PartialEq, Eq)]
-enum Condition {
+enum RedisCondition {
     Connected,
     Refusing(String),
     Away(String),
 }
 
-/// Who uses the connection.
-#[derive(Clone)]
-pub(crate) struct Line {
-    connection: watch::Receiver<Option<MultiplexedConnection>>,
-    suspected: Arc<Notify>,
-}
-
-impl Line {
-    /// The connection, as soon as there is one.
-    pub(crate) async fn connection(&mut self) -> MultiplexedConnection {
-        let found = self.connection.wait_for(Option::is_some).await;
-        let found = found.ok().and_then(|found| found.clone());
-        match found {
-            Some(connection) => connection,
-            // Nobody makes connections any more: the service ends.
-            None => std::future::pending().await,
-        }
-    }
-
-    /// Asks Redis until it answers: while it is away, or in a condition that passes, or withholds a right.
-    ///
-    /// # Errors
-    /// When it refuses the command.
-    pub(crate) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, RedisError> {
-        loop {
-            let mut connection = self.clone().connection().await;
-            match command.query_async(&mut connection).await {
-                Err(error) if self.may_pass(&error) => sleep(PAUSE).await,
-                answer => return answer,
-            }
-        }
-    }
-
-    /// Whether a command that was refused may be tried again: the condition of Redis may pass, or its user be given
-    /// the right. The link finds out which it is.
-    pub(crate) fn may_pass(&self, error: &RedisError) -> bool {
-        let may_pass = passes(error) || is_denied(error);
-        if may_pass && error.code().is_some() {
-            self.suspected.notify_one();
-        }
-        may_pass
-    }
-
-    /// The connection, if there is one at this moment.
-    pub(crate) fn current(&self) -> Option<MultiplexedConnection> {
-        self.connection.borrow().clone()
-    }
-}
-
-impl<E: Ear> Link<E> {
+impl<E: RedisListener> RedisConnection<E> {
     /// A link that is not connected yet.
     ///
     /// # Errors
     /// When the certificates of the settings cannot be read.
-    pub(crate) fn new(settings: &Settings, ear: E) -> Result<(Self, Line), LinkError> {
+    pub(crate) fn new(
+        settings: &Settings,
+        listener: E,
+    ) -> Result<(Self, RedisHandle), ConnectionError> {
         let (connection, line) = watch::channel(None);
         let suspected = Arc::<Notify>::default();
         let link = Self {
             server: Server::new(settings)?,
             database: settings.redis_db,
             connection,
-            check: Check::new(settings.redis_username.as_deref(), ear.written_keys()),
+            check: AccessCheck::new(settings.redis_username.as_deref(), listener.written_keys()),
             suspected: Arc::clone(&suspected),
-            ear,
+            listener,
             hears: Arc::default(),
             channel: settings.hive_broadcast_channel.clone(),
         };
-        let line = Line {
-            connection: line,
-            suspected,
-        };
-        Ok((link, line))
+        Ok((link, RedisHandle::new(line, suspected)))
     }
 
     /// Whether Redis tells of keys by itself, as it is found at each connection.
@@ -199,34 +102,34 @@ impl<E: Ear> Link<E> {
     }
 
     /// How Redis is that is lost for this reason.
-    fn condition(&self, lost: &LinkError) -> Condition {
+    fn condition(&self, lost: &ConnectionError) -> RedisCondition {
         let refusal = match lost {
-            LinkError::Denied(reason) => Some(reason.clone()),
-            LinkError::Redis(error) if is_denied(error) => self.check.refusal(error),
+            ConnectionError::Denied(reason) => Some(reason.clone()),
+            ConnectionError::Redis(error) if is_denied(error) => self.check.refusal(error),
             _ => None,
         };
         match refusal {
-            Some(reason) => Condition::Refusing(reason),
-            None => Condition::Away(lost.to_string()),
+            Some(reason) => RedisCondition::Refusing(reason),
+            None => RedisCondition::Away(lost.to_string()),
         }
     }
 
     /// Tells the ear how Redis is, unless it was told so last.
-    async fn tell(&self, told: &mut Option<Condition>, condition: Condition) {
+    async fn tell(&self, told: &mut Option<RedisCondition>, condition: RedisCondition) {
         if told.as_ref() == Some(&condition) {
             return;
         }
         match &condition {
-            Condition::Connected => self.ear.connected().await,
-            Condition::Refusing(reason) => self.ear.refusing(reason.clone()).await,
-            Condition::Away(reason) => self.ear.away(reason.clone()).await,
+            RedisCondition::Connected => self.listener.on_connected().await,
+            RedisCondition::Refusing(reason) => self.listener.on_refusing(reason.clone()).await,
+            RedisCondition::Away(reason) => self.listener.on_unreachable(reason.clone()).await,
         }
         *told = Some(condition);
     }
 
     async fn connect(
         &self,
-    ) -> Result<(MultiplexedConnection, PubSubSink, PubSubStream), LinkError> {
+    ) -> Result<(MultiplexedConnection, PubSubSink, PubSubStream), ConnectionError> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_PATIENCE))
             .set_response_timeout(Some(ANSWER_PATIENCE));
@@ -235,7 +138,7 @@ impl<E: Ear> Link<E> {
         let _: String = within(redis::cmd("PING").query_async(&mut connection)).await?;
         let events = self.server.listen().await?;
         let (mut sink, stream) = events.split();
-        for key in self.ear.keys() {
+        for key in self.listener.watched_keys() {
             let channel = format!("__keyspace@{}__:{key}", self.database);
             let heard = match key.ends_with('*') {
                 true => within(sink.psubscribe(&channel)).await,
@@ -250,20 +153,19 @@ impl<E: Ear> Link<E> {
         if let Err(error) = asked {
             tracing::warn!(
                 %error,
-                "Redis does not let us turn on its keyspace events; what they tell is looked for twice a \
-                 second"
+                "Redis does not allow turning on its keyspace events; polling twice a second instead"
             );
         }
         Ok((connection, sink, stream))
     }
 
     /// The same error, with the channel if that may not be listened to.
-    fn named(&self, channel: &str, error: LinkError) -> LinkError {
+    fn named(&self, channel: &str, error: ConnectionError) -> ConnectionError {
         let reason = match &error {
-            LinkError::Redis(error) => self.check.closed_channel(channel, error),
+            ConnectionError::Redis(error) => self.check.channel_refusal(channel, error),
             _ => None,
         };
-        reason.map_or(error, LinkError::Denied)
+        reason.map_or(error, ConnectionError::Denied)
     }
 
     /// Passes on what is heard, until the connection is lost; why it was.
@@ -272,8 +174,8 @@ impl<E: Ear> Link<E> {
         mut connection: MultiplexedConnection,
         mut sink: PubSubSink,
         mut events: PubSubStream,
-        told: &mut Option<Condition>,
-    ) -> LinkError {
+        told: &mut Option<RedisCondition>,
+    ) -> ConnectionError {
         self.connection.send_replace(Some(connection.clone()));
         tracing::info!("connected to Redis");
         let hearing = async {
@@ -295,8 +197,8 @@ impl<E: Ear> Link<E> {
         &self,
         connection: &mut MultiplexedConnection,
         sink: &mut PubSubSink,
-        told: &mut Option<Condition>,
-    ) -> LinkError {
+        told: &mut Option<RedisCondition>,
+    ) -> ConnectionError {
         loop {
             let refusal = match within(self.check.run(connection)).await {
                 Ok(refusal) => refusal,
@@ -310,7 +212,7 @@ impl<E: Ear> Link<E> {
                 None => PING_INTERVAL,
                 Some(_) => REFUSED_INTERVAL,
             };
-            let condition = refusal.map_or(Condition::Connected, Condition::Refusing);
+            let condition = refusal.map_or(RedisCondition::Connected, RedisCondition::Refusing);
             self.tell(told, condition).await;
             tokio::select! {
                 () = sleep(interval) => {}
@@ -323,19 +225,10 @@ impl<E: Ear> Link<E> {
     fn hear(&self, event: &Msg) {
         let channel = event.get_channel_name();
         if channel == self.channel {
-            self.ear.order(event.get_payload_bytes());
+            self.listener.on_command(event.get_payload_bytes());
         } else if let Some((_, key)) = channel.split_once("__:") {
-            self.ear.hear(key, event.get_payload_bytes());
+            self.listener.on_key_event(key, event.get_payload_bytes());
         }
-    }
-}
-
-pub(crate) async fn within<T>(
-    asked: impl Future<Output = Result<T, RedisError>>,
-) -> Result<T, LinkError> {
-    match timeout(ANSWER_PATIENCE, asked).await {
-        Ok(answer) => Ok(answer?),
-        Err(_) => Err(LinkError::Silent(ANSWER_PATIENCE)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The names of what ARQ keeps in Redis, and of what we keep beside it.
+//! The names of ARQ's keys in Redis, and of the keys that this program keeps beside them.
 
 use crate::models::TaskId;
 

@@ -2,5 +2,8 @@
 
 pub(super) mod access_check;
 pub(super) mod connection;
+pub(super) mod error;
+pub(super) mod handle;
 pub(super) mod keys;
+pub(super) mod listener;
 pub(super) mod server;

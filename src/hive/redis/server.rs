@@ -1,5 +1,5 @@
-//! Where Redis is and how it is spoken to: in plain text by the library's own connections, over TLS by ours,
-//! which trust as all clients of this program do.
+//! The Redis server of the settings: plain connections are the library's own, TLS connections trust the same CA
+//! certificates as every other client of this program.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::config::Settings;
-use crate::hive::redis::connection::{CONNECT_PATIENCE, LinkError, within};
+use crate::hive::redis::error::{CONNECT_PATIENCE, ConnectionError, within};
 use crate::tls;
 use crate::tls::TrustedCertificates;
 
@@ -38,13 +38,13 @@ impl Server {
     ///
     /// # Errors
     /// When the password or the certificates of the settings cannot be read.
-    pub(crate) fn new(settings: &Settings) -> Result<Self, LinkError> {
+    pub(crate) fn new(settings: &Settings) -> Result<Self, ConnectionError> {
         let mut login = RedisConnectionInfo::default().set_db(settings.redis_db.into());
         if let Some(name) = &settings.redis_username {
             login = login.set_username(name);
         }
         let password = settings.reveal_redis_password();
-        if let Some(password) = password.map_err(LinkError::Password)? {
+        if let Some(password) = password.map_err(ConnectionError::Password)? {
             login = login.set_password(password);
         }
         let (host, port) = (settings.redis_host.clone(), settings.redis_port);
@@ -53,7 +53,7 @@ impl Server {
             (None, true) => Some(TrustedCertificates::usual()),
             (Some(path), true) => {
                 let trusted = TrustedCertificates::in_file(path);
-                Some(trusted.map_err(LinkError::Certificates)?)
+                Some(trusted.map_err(ConnectionError::Certificates)?)
             }
         };
         let tls = trusted.map(|trusted| Tls {
@@ -71,7 +71,7 @@ impl Server {
     pub(crate) async fn connect(
         &self,
         config: AsyncConnectionConfig,
-    ) -> Result<MultiplexedConnection, LinkError> {
+    ) -> Result<MultiplexedConnection, ConnectionError> {
         let Some(tls) = &self.tls else {
             let connection = self
                 .client
@@ -87,7 +87,7 @@ impl Server {
     }
 
     /// A connection that hears of events.
-    pub(crate) async fn listen(&self) -> Result<PubSub, LinkError> {
+    pub(crate) async fn listen(&self) -> Result<PubSub, ConnectionError> {
         match &self.tls {
             None => within(self.client.get_async_pubsub()).await,
             Some(tls) => within(PubSub::new(&tls.login, tls.connect().await?)).await,
@@ -96,7 +96,7 @@ impl Server {
 }
 
 impl Tls {
-    async fn connect(&self) -> Result<TlsStream<TcpStream>, LinkError> {
+    async fn connect(&self) -> Result<TlsStream<TcpStream>, ConnectionError> {
         let connecting = async {
             let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
             stream.set_nodelay(true)?;
@@ -105,11 +105,11 @@ impl Tls {
             connector.connect(name, stream).await
         };
         match timeout(CONNECT_PATIENCE, connecting).await {
-            Err(_) => Err(LinkError::Silent(CONNECT_PATIENCE)),
+            Err(_) => Err(ConnectionError::Silent(CONNECT_PATIENCE)),
             Ok(Ok(stream)) => Ok(stream),
             Ok(Err(error)) => Err(match tls::reason(&error, "`redis_ca_file`") {
-                Some(reason) => LinkError::Insecure(reason),
-                None => LinkError::Redis(error.into()),
+                Some(reason) => ConnectionError::Insecure(reason),
+                None => ConnectionError::Redis(error.into()),
             }),
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::claims::Batch;
+use super::claims::ClaimedBatch;
 
 /// How long such a job is passed over.
 const GRACE: Duration = Duration::from_millis(500);
@@ -29,7 +29,7 @@ impl AbortGrace {
     }
 
     /// Remembers the jobs that this look has passed over, and forgets those that it has taken.
-    pub(crate) fn note(&mut self, batch: &Batch) {
+    pub(crate) fn note(&mut self, batch: &ClaimedBatch) {
         let now = Instant::now();
         for id in &batch.passed_over {
             self.0.entry(id.clone()).or_insert(now);

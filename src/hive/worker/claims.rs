@@ -1,8 +1,8 @@
-//! Claims of jobs: taken, kept, ended by a result or given back, each in one step inside Redis.
+//! Claims of jobs: taken, extended, finished with a result or returned; each is one atomic step inside Redis.
 //!
-//! A claim is ARQ's key `arq:in-progress:ID`, of which other workers only look whether it exists. Ours holds a
-//! token, and expires soon unless it is kept; so the jobs of a worker that has died are taken by others, and one
-//! that was only cut off for a while neither overwrites what others do nor loses what it has done.
+//! A claim is ARQ's key `arq:in-progress:ID`; other workers only test whether it exists. Ours holds a token and expires
+//! soon unless the heartbeat extends it. So the jobs of a dead worker go to others, and a worker that was cut off for a
+//! while neither overwrites what others do nor loses what it has done.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,9 +12,9 @@ use redis::{FromRedisValue, RedisError, Script, ScriptInvocation};
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use crate::hive::dispatch::job::now_ms;
-use crate::hive::dispatch::scripts::passes;
-use crate::hive::redis::connection::{Line, PAUSE};
+use crate::hive::clock::now_ms;
+use crate::hive::redis::error::is_transient;
+use crate::hive::redis::handle::{PAUSE, RedisHandle};
 
 /// How long the claims of a worker hold that has died.
 const CLAIM: Duration = Duration::from_secs(30);
@@ -25,6 +25,8 @@ const RESULT_KEPT: Duration = Duration::from_secs(3600);
 /// Between two tries of a command that Redis has refused.
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 
+/// How long a stop waits for Redis, besides what jobs take.
+pub(crate) const LAST_ANSWER: Duration = Duration::from_secs(2);
 /// The longest body that is read: what a job brings along would otherwise be all that Redis can hold, times the jobs
 /// that run.
 pub(crate) const LONGEST_BODY: u64 = 16 << 20;
@@ -34,8 +36,8 @@ const LONGEST_ID: u64 = 64 << 10;
 const BATCH_BYTES: u64 = 16 << 20;
 
 /// The claims of one worker.
-pub(crate) struct Claims {
-    line: Line,
+pub(crate) struct JobClaims {
+    line: RedisHandle,
     queues: Vec<String>,
     worker: Uuid,
     takes: AtomicU64,
@@ -49,7 +51,7 @@ pub(crate) struct Claims {
 
 /// One job that is ours to run.
 #[derive(Clone, Debug)]
-pub(crate) struct Claim {
+pub(crate) struct JobClaim {
     /// The job's id: any bytes, as Redis has it.
     pub(crate) id: Vec<u8>,
     /// Its queue, by its place among the worker's.
@@ -61,35 +63,35 @@ pub(crate) struct Claim {
 }
 
 /// A job that has just been claimed.
-pub(crate) struct Taken {
-    pub(crate) claim: Claim,
-    pub(crate) body: Body,
+pub(crate) struct ClaimedJob {
+    pub(crate) claim: JobClaim,
+    pub(crate) body: JobBody,
     /// When somebody wanted it aborted, in Unix milliseconds.
     pub(crate) aborted_at_ms: Option<f64>,
 }
 
 /// A job's body as it was found.
-pub(crate) enum Body {
+pub(crate) enum JobBody {
     Whole(Vec<u8>),
     /// It has expired.
-    Missing,
+    MissingRights,
     /// It has so many bytes, and was not read.
     TooLong(u64),
 }
 
-impl Body {
+impl JobBody {
     fn of(found: Option<Vec<u8>>, length: u64) -> Self {
         match found {
             Some(bytes) => Self::Whole(bytes),
-            None if length == 0 => Self::Missing,
+            None if length == 0 => Self::MissingRights,
             None => Self::TooLong(length),
         }
     }
 }
 
-/// What [`Claims::take`] has found.
-pub(crate) struct Batch {
-    pub(crate) jobs: Vec<Taken>,
+/// What [`JobClaims::take`] has found.
+pub(crate) struct ClaimedBatch {
+    pub(crate) jobs: Vec<ClaimedJob>,
     /// There may be more that are due, although there was room for more.
     pub(crate) is_cut: bool,
     /// When the first of the jobs is due that are not due yet, in Unix milliseconds.
@@ -100,7 +102,7 @@ pub(crate) struct Batch {
 
 /// How a claim stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum ClaimState {
     Kept,
     /// Somebody wants the job aborted.
     Aborted,
@@ -109,11 +111,11 @@ pub(crate) enum Standing {
 }
 
 /// What `take.lua` answers.
-type Answer = (Option<f64>, bool, Vec<Row>, Vec<Vec<u8>>);
-type Row = (Vec<u8>, usize, Option<Vec<u8>>, u64, i64, Option<f64>);
+type ClaimReply = (Option<f64>, bool, Vec<ClaimedRow>, Vec<Vec<u8>>);
+type ClaimedRow = (Vec<u8>, usize, Option<Vec<u8>>, u64, i64, Option<f64>);
 
-impl Claims {
-    pub(crate) fn new(line: Line, queues: Vec<String>) -> Self {
+impl JobClaims {
+    pub(crate) fn new(line: RedisHandle, queues: Vec<String>) -> Self {
         Self {
             line,
             queues,
@@ -134,14 +136,14 @@ impl Claims {
     }
 
     /// The queue that the claim's job stands in.
-    pub(crate) fn queue_of(&self, claim: &Claim) -> &str {
+    pub(crate) fn queue_of(&self, claim: &JobClaim) -> &str {
         self.queues.get(claim.queue).map_or("", String::as_str)
     }
 
-    /// Claims up to `wanted` jobs that are due; of those that a client may be about to abort only the ones in
+    /// JobClaims up to `wanted` jobs that are due; of those that a client may be about to abort only the ones in
     /// `passed_over_enough`. Waits for Redis; to be dropped only when the process ends, or
     /// what was claimed runs nowhere until the claims expire.
-    pub(crate) async fn take(&self, wanted: usize, passed_over_enough: &[Vec<u8>]) -> Batch {
+    pub(crate) async fn take(&self, wanted: usize, passed_over_enough: &[Vec<u8>]) -> ClaimedBatch {
         let number = self.takes.fetch_add(1, Ordering::Relaxed);
         let token: Arc<str> = format!("{}:{number}", self.worker).into();
         let answer = self.ask(|| {
@@ -162,21 +164,21 @@ impl Claims {
             }
             call
         });
-        let (next_due_ms, is_cut, rows, passed_over): Answer = answer.await;
+        let (next_due_ms, is_cut, rows, passed_over): ClaimReply = answer.await;
         let jobs = rows.into_iter().map(|row| {
             let (id, queue, body, length, start, aborted_at_ms) = row;
-            Taken {
-                claim: Claim {
+            ClaimedJob {
+                claim: JobClaim {
                     id,
                     queue,
                     token: Arc::clone(&token),
                     start,
                 },
-                body: Body::of(body, length),
+                body: JobBody::of(body, length),
                 aborted_at_ms,
             }
         });
-        Batch {
+        ClaimedBatch {
             jobs: jobs.collect(),
             is_cut,
             next_due_ms,
@@ -186,7 +188,7 @@ impl Claims {
 
     /// How these claims stand; `extended` puts off their end. One that has expired, or that Redis has
     /// forgotten, is taken again if nobody else has it.
-    pub(crate) async fn keep(&self, claims: &[Claim], extended: bool) -> Vec<Standing> {
+    pub(crate) async fn keep(&self, claims: &[JobClaim], extended: bool) -> Vec<ClaimState> {
         let extension = if extended { millis(CLAIM) } else { 0 };
         let answer = self.ask(|| {
             let mut call = self.keep.prepare_invoke();
@@ -200,16 +202,16 @@ impl Claims {
         });
         let standings: String = answer.await;
         let standings = standings.chars().map(|standing| match standing {
-            'k' => Standing::Kept,
-            'a' => Standing::Aborted,
-            _ => Standing::Lost,
+            'k' => ClaimState::Kept,
+            'a' => ClaimState::Aborted,
+            _ => ClaimState::Lost,
         });
         standings.collect()
     }
 
     /// Stores the job's result and ends the claim; false if another worker has started the job since
     /// and it was not done before.
-    pub(crate) async fn finish(&self, claim: &Claim, result: &[u8]) -> bool {
+    pub(crate) async fn finish(&self, claim: &JobClaim, result: &[u8]) -> bool {
         self.ask(|| {
             let mut call = self.on(&self.finish, claim);
             call.arg(result).arg(millis(RESULT_KEPT));
@@ -220,7 +222,7 @@ impl Claims {
 
     /// Ends the claim; the job waits again, until this time or as it did, and this start does not count.
     /// False if another worker has started the job since, or it was done before.
-    pub(crate) async fn give_back(&self, claim: &Claim, due_ms: Option<u64>) -> bool {
+    pub(crate) async fn give_back(&self, claim: &JobClaim, due_ms: Option<u64>) -> bool {
         let due = due_ms.map_or_else(String::new, |due| due.to_string());
         self.ask(|| {
             let mut call = self.on(&self.give_back, claim);
@@ -230,8 +232,8 @@ impl Claims {
         .await
     }
 
-    /// Counts the job's starts from the claim's number on.
-    pub(crate) async fn count_starts(&self, claim: &Claim) {
+    /// WorkerCounts the job's starts from the claim's number on.
+    pub(crate) async fn count_starts(&self, claim: &JobClaim) {
         self.ask::<()>(|| {
             let mut call = self.count.prepare_invoke();
             call.arg(&claim.id)
@@ -243,7 +245,7 @@ impl Claims {
     }
 
     /// Takes the mark of an abort away if it was made before this time in Unix milliseconds.
-    pub(crate) async fn unmark(&self, claim: &Claim, oldest_ms: f64) {
+    pub(crate) async fn unmark(&self, claim: &JobClaim, oldest_ms: f64) {
         self.ask::<()>(|| {
             let mut call = self.unmark.prepare_invoke();
             call.arg(&claim.id).arg(oldest_ms);
@@ -252,7 +254,7 @@ impl Claims {
         .await;
     }
 
-    fn on<'a>(&self, script: &'a Script, claim: &Claim) -> ScriptInvocation<'a> {
+    fn on<'a>(&self, script: &'a Script, claim: &JobClaim) -> ScriptInvocation<'a> {
         let mut call = script.prepare_invoke();
         call.key(self.queue_of(claim))
             .arg(&claim.id)
@@ -275,12 +277,12 @@ impl Claims {
 
     /// What passes, and the rights that are missing, are told by the link.
     async fn pause_after(&self, error: &RedisError) {
-        if passes(error) {
-            self.line.may_pass(error);
+        if is_transient(error) {
+            self.line.retryable(error);
             return sleep(PAUSE).await;
         }
-        if !self.line.may_pass(error) {
-            tracing::warn!(%error, "Redis refuses a command; trying again");
+        if !self.line.retryable(error) {
+            tracing::warn!(%error, "Redis refused a command; retrying");
         }
         sleep(REFUSED_PAUSE).await;
     }

@@ -1,4 +1,4 @@
-//! What a worker says of itself where ARQ's own do: a line at `QUEUE:health-check` that expires.
+//! Writes the worker's health line where ARQ's workers do: at `QUEUE:health-check`, with an expiry.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -7,9 +7,9 @@ use chrono::Local;
 use redis::RedisError;
 use tokio::time::sleep;
 
-use crate::hive::redis::connection::Line;
+use crate::hive::redis::handle::RedisHandle;
 use crate::hive::redis::keys;
-use crate::hive::worker::job_runner::Workplace;
+use crate::hive::worker::job_runner::WorkerContext;
 
 /// How often the line is written.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -17,11 +17,11 @@ const INTERVAL: Duration = Duration::from_secs(5);
 const HOLDS: Duration = Duration::from_secs(11);
 
 /// Writes the lines for ever.
-pub(crate) async fn tell(line: Line, workplace: &Workplace) {
+pub(crate) async fn tell(line: RedisHandle, worker: &WorkerContext) {
     loop {
-        for queue in workplace.claims.queues() {
-            if let Err(error) = write(&line, queue, workplace).await {
-                tracing::debug!(%error, "the worker's health could not be told");
+        for queue in worker.claims.queues() {
+            if let Err(error) = write(&line, queue, worker).await {
+                tracing::debug!(%error, "could not write the worker's health key");
             }
         }
         sleep(INTERVAL).await;
@@ -32,16 +32,16 @@ pub(crate) async fn tell(line: Line, workplace: &Workplace) {
 ///
 /// # Errors
 /// When Redis does not do it.
-pub(crate) async fn end(line: Line, workplace: &Workplace) -> Result<(), RedisError> {
+pub(crate) async fn end(line: RedisHandle, worker: &WorkerContext) -> Result<(), RedisError> {
     let mut connection = line.clone().connection().await;
     let mut del = redis::cmd("DEL");
-    for queue in workplace.claims.queues() {
+    for queue in worker.claims.queues() {
         del.arg(key(queue));
     }
     del.query_async(&mut connection).await
 }
 
-async fn write(line: &Line, queue: &str, workplace: &Workplace) -> Result<(), RedisError> {
+async fn write(line: &RedisHandle, queue: &str, worker: &WorkerContext) -> Result<(), RedisError> {
     let mut connection = line.clone().connection().await;
     let queued: u64 = redis::cmd("ZCARD")
         .arg(queue)
@@ -50,19 +50,16 @@ async fn write(line: &Line, queue: &str, workplace: &Workplace) -> Result<(), Re
     redis::cmd("PSETEX")
         .arg(key(queue))
         .arg(HOLDS.as_millis() as u64)
-        .arg(words(workplace, queued))
+        .arg(words(worker, queued))
         .query_async(&mut connection)
         .await
 }
 
-fn words(workplace: &Workplace, queued: u64) -> String {
-    let counts = &workplace.counts;
+fn words(worker: &WorkerContext, queued: u64) -> String {
+    let counts = &worker.counts;
     let [complete, failed, retried] = [&counts.complete, &counts.failed, &counts.retried]
         .map(|count| count.load(Ordering::Relaxed));
-    let (now, ongoing) = (
-        Local::now().format("%b-%d %H:%M:%S"),
-        workplace.running.len(),
-    );
+    let (now, ongoing) = (Local::now().format("%b-%d %H:%M:%S"), worker.running.len());
     format!(
         "{now} j_complete={complete} j_failed={failed} j_retried={retried} j_ongoing={ongoing} \
          queued={queued}"

@@ -1,10 +1,10 @@
-//! Settings that hold in a service and not in a worker, which says so when it starts. All others of a processor
-//! hold in both.
+//! The settings that a service follows and a worker ignores; the worker warns about each when it starts. All other
+//! settings of a processor apply to both.
 
 use crate::config::{Backoff, Settings};
 
 /// A line for each such setting that somebody has made; `is_run` is whether the worker runs this processor.
-pub(crate) fn unheeded(settings: &Settings, is_run: impl Fn(&str) -> bool) -> Vec<String> {
+pub(crate) fn ignored_settings(settings: &Settings, is_run: impl Fn(&str) -> bool) -> Vec<String> {
     let mut lines = Vec::new();
     for (name, processor) in &settings.processors {
         if !is_run(name) {
@@ -20,13 +20,13 @@ pub(crate) fn unheeded(settings: &Settings, is_run: impl Fn(&str) -> bool) -> Ve
         ];
         for (setting, _) in tries.into_iter().filter(|(_, is_made)| *is_made) {
             lines.push(format!(
-                "processors.{name}.{setting} does not hold in a worker: a job that fails has failed, and only \
-                 who sent it can try it again"
+                "processors.{name}.{setting} is ignored by a worker: a failed job is final, and only \
+                 its sender can retry it"
             ));
         }
     }
     if !settings.concurrency_keys.is_empty() {
-        lines.push("concurrency_keys do not hold in a worker: ARQ's jobs carry no key".to_owned());
+        lines.push("concurrency_keys are ignored by a worker: ARQ's jobs carry no key".to_owned());
     }
     lines
 }

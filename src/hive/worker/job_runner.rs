@@ -1,5 +1,5 @@
-//! The life of one job in a worker: claimed, run by the processor of its function's name, and ended by a result
-//! or given back.
+//! The life of one job in a worker: claimed, run by the processor that its function names, and finished with a result or
+//! returned to its queue.
 
 use std::any::Any;
 use std::collections::HashSet;
@@ -10,16 +10,16 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::timeout;
 
-use crate::hive::dispatch::job::now_ms;
+use crate::hive::clock::now_ms;
 use crate::hive::wire::codec::Codec;
 use crate::hive::wire::exception::Exception;
 use crate::hive::wire::result::JobResult;
 use crate::hive::wire::value::Value;
-use crate::hive::worker::claims::{Claim, Claims, Taken};
-use crate::hive::worker::job_spec::{Order, failed};
-use crate::hive::worker::limits::{Entrance, Places};
+use crate::hive::worker::claims::{ClaimedJob, JobClaim, JobClaims};
+use crate::hive::worker::job_spec::{JobSpec, failed};
+use crate::hive::worker::limits::{LimitDecision, ProcessorLimits};
 use crate::hive::worker::pause::Pauses;
-use crate::hive::worker::running::{Reason, Running, RunningSet};
+use crate::hive::worker::running::{RunningJob, RunningJobs, StopCause};
 use crate::models::Timestamp;
 use crate::processors::{Context, Entry, Next, Registry, RunError};
 
@@ -29,10 +29,10 @@ pub(crate) const STOP_PATIENCE: Duration = Duration::from_secs(10);
 const UNCOUNTED_PAUSE: Duration = Duration::from_secs(1);
 
 /// What all jobs of a worker share.
-pub(crate) struct Workplace {
-    pub(crate) claims: Claims,
-    pub(crate) running: RunningSet,
-    pub(crate) counts: Counts,
+pub(crate) struct WorkerContext {
+    pub(crate) claims: JobClaims,
+    pub(crate) running: RunningJobs,
+    pub(crate) counts: WorkerCounts,
     pub(crate) registry: Registry,
     /// Which Redis this is.
     pub(crate) realm: String,
@@ -41,14 +41,14 @@ pub(crate) struct Workplace {
     /// How a result is written whose job cannot be read.
     pub(crate) codec: Codec,
     /// Which of them may begin.
-    pub(crate) places: Places,
+    pub(crate) limits: ProcessorLimits,
     /// What was ordered not to begin.
     pub(crate) pauses: Pauses,
 }
 
 /// What has become of the jobs so far.
 #[derive(Default)]
-pub(crate) struct Counts {
+pub(crate) struct WorkerCounts {
     pub(crate) complete: AtomicU64,
     pub(crate) failed: AtomicU64,
     pub(crate) retried: AtomicU64,
@@ -59,7 +59,7 @@ pub(crate) struct Counts {
 }
 
 /// How a run ended.
-enum Ending {
+enum JobEnd {
     Returned(String),
     Raised(Exception),
     /// It is to be run again: then, or as soon as may be.
@@ -71,7 +71,7 @@ enum Ending {
 }
 
 /// What Redis is told of a run that has ended.
-enum LastWord {
+enum ClaimEnd {
     Result(Vec<u8>),
     /// It is due again then, in Unix milliseconds, or as it was.
     GiveBack(Option<u64>),
@@ -79,23 +79,23 @@ enum LastWord {
     Nothing,
 }
 
-impl LastWord {
+impl ClaimEnd {
     fn give_back(until: Option<Timestamp>) -> Self {
         Self::GiveBack(until.map(|until| until.utc().timestamp_millis().max(1) as u64))
     }
 }
 
-impl Workplace {
+impl WorkerContext {
     /// Runs a job that was claimed, to its end and until Redis knows of that.
-    pub(crate) async fn work(&self, taken: Taken) {
-        let Taken {
+    pub(crate) async fn work(&self, taken: ClaimedJob) {
+        let ClaimedJob {
             claim,
             body,
             aborted_at_ms,
         } = taken;
         let mut start_ms = now_ms() as i64;
-        let (order, refusal) = Order::read(body, self.codec);
-        let oldest_ms = order.oldest_abort_ms();
+        let (spec, refusal) = JobSpec::read(body, self.codec);
+        let oldest_ms = spec.oldest_abort_ms();
         let is_aborted = aborted_at_ms.is_some_and(|at| at >= oldest_ms);
         if aborted_at_ms.is_some() && !is_aborted {
             // Before the job is looked after: whoever finds the mark then, aborts it.
@@ -105,45 +105,47 @@ impl Workplace {
             return;
         };
         let ending = match refusal {
-            Some(exception) => Ending::Raised(exception),
-            None => self.run(&order, &running, is_aborted, &mut start_ms).await,
+            Some(exception) => JobEnd::Raised(exception),
+            None => self.run(&spec, &running, is_aborted, &mut start_ms).await,
         };
-        self.settle(order, &running, ending, start_ms).await;
+        self.settle(spec, &running, ending, start_ms).await;
     }
 
     /// Runs the job as soon as its processor has a place for it, which is what `start_ms` is told.
     async fn run(
         &self,
-        order: &Order,
-        running: &Running,
+        spec: &JobSpec,
+        running: &RunningJob,
         is_aborted: bool,
         start_ms: &mut i64,
-    ) -> Ending {
+    ) -> JobEnd {
         let mut claim = running.claim();
-        if let Some(first) = order.job.job_try.filter(|first| *first > claim.start) {
+        if let Some(first) = spec.job.job_try.filter(|first| *first > claim.start) {
             claim = running.set_start(first);
             self.claims.count_starts(&claim).await;
         }
-        let refusal = order.refusal(claim.start, is_aborted, &self.functions);
+        let refusal = spec.refusal(claim.start, is_aborted, &self.functions);
         if let Some(exception) = refusal {
-            return Ending::Raised(exception);
+            return JobEnd::Raised(exception);
         }
-        let function = &order.job.function;
+        let function = &spec.job.function;
         let Some(entry) = self.registry.get(function) else {
-            return Ending::Raised(failed(&format!("function '{function}' not found")));
+            return JobEnd::Raised(failed(&format!("function '{function}' not found")));
         };
-        let (task, sent) = match order.task(&claim, &self.realm) {
+        let (task, sent) = match spec.task(&claim, &self.realm) {
             Ok(task) => task,
-            Err(exception) => return Ending::Raised(exception),
+            Err(exception) => return JobEnd::Raised(exception),
         };
         if let Some(ending) = self.put_off(function) {
             return ending;
         }
-        let _place = match self.places.enter(function, &running.stop).await {
-            Entrance::Open(place) => place,
-            Entrance::Full(until) => return Ending::Later(Some(until)),
-            Entrance::Stopped => return self.judge(function, Ended::Stopped(running.reason())),
-            Entrance::Closed => return Ending::Later(None),
+        let _place = match self.limits.enter(function, &running.stop).await {
+            LimitDecision::Open(place) => place,
+            LimitDecision::Full(until) => return JobEnd::Later(Some(until)),
+            LimitDecision::Stopped => {
+                return self.judge(function, RunEnd::Stopped(running.reason()));
+            }
+            LimitDecision::Closed => return JobEnd::Later(None),
         };
         // It may have been paused while the job waited.
         if let Some(ending) = self.put_off(function) {
@@ -157,54 +159,54 @@ impl Workplace {
     }
 
     /// What becomes of a job that must not begin because of a pause.
-    fn put_off(&self, function: &str) -> Option<Ending> {
+    fn put_off(&self, function: &str) -> Option<JobEnd> {
         match self.pauses.is_paused() {
-            true => Some(Ending::Later(None)),
-            false => self.pauses.put_off(function).map(Some).map(Ending::Later),
+            true => Some(JobEnd::Later(None)),
+            false => self.pauses.put_off(function).map(Some).map(JobEnd::Later),
         }
     }
 
-    fn judge(&self, function: &str, ended: Ended) -> Ending {
+    fn judge(&self, function: &str, ended: RunEnd) -> JobEnd {
         let RunError { message, next } = match ended {
-            Ended::Stopped(None) => return Ending::Raised(Exception::timeout()),
-            Ended::Stopped(Some(Reason::Abort)) => {
-                return Ending::Raised(Exception::cancelled());
+            RunEnd::Stopped(None) => return JobEnd::Raised(Exception::timeout()),
+            RunEnd::Stopped(Some(StopCause::Abort)) => {
+                return JobEnd::Raised(Exception::cancelled());
             }
-            Ended::Stopped(Some(Reason::Shutdown)) => return Ending::Again(None),
-            Ended::Stopped(Some(Reason::Lost)) => return Ending::Lost,
-            Ended::ByItself(Ok(result)) => return Ending::Returned(result),
-            Ended::ByItself(Err(error)) => error,
+            RunEnd::Stopped(Some(StopCause::Shutdown)) => return JobEnd::Again(None),
+            RunEnd::Stopped(Some(StopCause::Lost)) => return JobEnd::Lost,
+            RunEnd::ByItself(Ok(result)) => return JobEnd::Returned(result),
+            RunEnd::ByItself(Err(error)) => error,
         };
         match next {
             Next::Retry | Next::RetryAt(_) | Next::GiveUp | Next::Lost | Next::NoInput => {
-                Ending::Raised(failed(&message))
+                JobEnd::Raised(failed(&message))
             }
-            Next::TimedOut => Ending::Raised(Exception::timeout()),
+            Next::TimedOut => JobEnd::Raised(Exception::timeout()),
             Next::Uncounted | Next::GoesOn => {
-                Ending::Again(Some(Timestamp::now().after(UNCOUNTED_PAUSE)))
+                JobEnd::Again(Some(Timestamp::now().after(UNCOUNTED_PAUSE)))
             }
             Next::Hold(until) => {
-                self.places.hold(function, until);
-                Ending::Again(Some(until))
+                self.limits.hold(function, until);
+                JobEnd::Again(Some(until))
             }
         }
     }
 
     /// Tells Redis how the job has ended.
-    async fn settle(&self, order: Order, running: &Running, ending: Ending, start_ms: i64) {
+    async fn settle(&self, spec: JobSpec, running: &RunningJob, ending: JobEnd, start_ms: i64) {
         let (value, success) = match ending {
-            Ending::Returned(result) => (Value::Str(result), true),
-            Ending::Raised(exception) => (exception.to_value(), false),
-            Ending::Again(until) => {
+            JobEnd::Returned(result) => (Value::Str(result), true),
+            JobEnd::Raised(exception) => (exception.to_value(), false),
+            JobEnd::Again(until) => {
                 self.counts.retried.fetch_add(1, Ordering::Relaxed);
-                return self.end(running, &LastWord::give_back(until)).await;
+                return self.end(running, &ClaimEnd::give_back(until)).await;
             }
-            Ending::Later(until) => {
-                self.end(running, &LastWord::give_back(until)).await;
+            JobEnd::Later(until) => {
+                self.end(running, &ClaimEnd::give_back(until)).await;
                 self.counts.put_off.fetch_add(1, Ordering::Relaxed);
                 return;
             }
-            Ending::Lost => return self.end(running, &LastWord::Nothing).await,
+            JobEnd::Lost => return self.end(running, &ClaimEnd::Nothing).await,
         };
         let count = match success {
             true => &self.counts.complete,
@@ -212,13 +214,13 @@ impl Workplace {
         };
         count.fetch_add(1, Ordering::Relaxed);
         let claim = running.claim();
-        let codec = order.codec;
+        let codec = spec.codec;
         let result = JobResult {
             job_try: claim.start,
-            function: order.job.function,
-            args: order.job.args,
-            kwargs: order.job.kwargs,
-            enqueue_time_ms: order.job.enqueue_time_ms,
+            function: spec.job.function,
+            args: spec.job.args,
+            kwargs: spec.job.kwargs,
+            enqueue_time_ms: spec.job.enqueue_time_ms,
             success,
             value,
             start_ms,
@@ -227,18 +229,18 @@ impl Workplace {
             id: String::from_utf8_lossy(&claim.id).into_owned(),
         };
         let result = to_bytes(result, codec);
-        self.end(running, &LastWord::Result(result)).await;
+        self.end(running, &ClaimEnd::Result(result)).await;
     }
 
     /// Ends the claim, once more if the job was claimed again meanwhile.
-    async fn end(&self, running: &Running, word: &LastWord) {
+    async fn end(&self, running: &RunningJob, word: &ClaimEnd) {
         loop {
             let claim = running.claim();
             let is_told = match word {
-                LastWord::Nothing if running.has_lost(&claim) => false,
-                LastWord::Nothing => self.claims.give_back(&claim, None).await,
-                LastWord::GiveBack(due_ms) => self.claims.give_back(&claim, *due_ms).await,
-                LastWord::Result(result) => self.claims.finish(&claim, result).await,
+                ClaimEnd::Nothing if running.has_lost(&claim) => false,
+                ClaimEnd::Nothing => self.claims.give_back(&claim, None).await,
+                ClaimEnd::GiveBack(due_ms) => self.claims.give_back(&claim, *due_ms).await,
+                ClaimEnd::Result(result) => self.claims.finish(&claim, result).await,
             };
             if !is_told {
                 note_gone(&claim, word);
@@ -250,48 +252,48 @@ impl Workplace {
     }
 
     /// Gives back a job that was claimed and not started.
-    pub(crate) async fn refuse(&self, taken: &Taken) {
+    pub(crate) async fn refuse(&self, taken: &ClaimedJob) {
         self.claims.give_back(&taken.claim, None).await;
     }
 }
 
 /// Says that a claim was not there to be ended.
-fn note_gone(claim: &Claim, word: &LastWord) {
+fn note_gone(claim: &JobClaim, word: &ClaimEnd) {
     let id = String::from_utf8_lossy(&claim.id);
     match word {
-        LastWord::Result(_) | LastWord::Nothing => {
-            tracing::info!(job_id = %id, "another worker has the job now, or it is gone");
+        ClaimEnd::Result(_) | ClaimEnd::Nothing => {
+            tracing::info!(job_id = %id, "another worker has claimed the job, or it no longer exists");
         }
         // If the answer to it was lost, the first one has done it.
-        LastWord::GiveBack(_) => tracing::info!(
+        ClaimEnd::GiveBack(_) => tracing::info!(
             job_id = %id,
-            "the job was given back before, another worker has the job now, or it is gone"
+            "the job was given back before, another worker has claimed the job, or it no longer exists"
         ),
     }
 }
 
 /// How the processor's part of a run ended.
-enum Ended {
+enum RunEnd {
     ByItself(Result<String, RunError>),
     /// Told to stop; without a reason, because it took too long.
-    Stopped(Option<Reason>),
+    Stopped(Option<StopCause>),
 }
 
-async fn attempt(entry: &Entry, context: &Context, running: &Running) -> Ended {
+async fn attempt(entry: &Entry, context: &Context, running: &RunningJob) -> RunEnd {
     let run = AssertUnwindSafe(async { entry.processor.run(context).await }).catch_unwind();
     tokio::pin!(run);
     let limit = entry.timeout;
     tokio::select! {
         biased;
         () = running.stop.cancelled() => {}
-        ended = &mut run => return Ended::ByItself(ended.unwrap_or_else(|panic| Err(panicked(&*panic)))),
+        ended = &mut run => return RunEnd::ByItself(ended.unwrap_or_else(|panic| Err(panicked(&*panic)))),
         () = tokio::time::sleep(limit.unwrap_or_default()), if limit.is_some() => {
             running.stop.cancel();
         }
     }
     // What it returns now does not matter: the stop has decided. Dropping it ends what is left.
     let _ = timeout(STOP_PATIENCE, run).await;
-    Ended::Stopped(running.reason())
+    RunEnd::Stopped(running.reason())
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> RunError {

@@ -1,4 +1,4 @@
-//! What a job asks for, in the words of a task: read from its body, or why it cannot be run.
+//! The parsed body of a job, as a task; or why the job cannot run.
 
 use std::collections::HashSet;
 use std::fmt::Display;
@@ -10,7 +10,7 @@ use crate::hive::wire::codec::Codec;
 use crate::hive::wire::exception::Exception;
 use crate::hive::wire::job::Job;
 use crate::hive::wire::value::Value;
-use crate::hive::worker::claims::{Body, Claim, LONGEST_BODY};
+use crate::hive::worker::claims::{JobBody, JobClaim, LONGEST_BODY};
 use crate::models::{Attempt, ClaimedTask, TaskId, Terms, Timestamp};
 use crate::processors::Sent;
 use crate::state::Upstream;
@@ -22,18 +22,18 @@ pub(crate) const MAX_TRIES: i64 = 5;
 const STALE_ABORT_MS: f64 = 60_000.0;
 
 /// A job's body, as far as it can be read.
-pub(crate) struct Order {
+pub(crate) struct JobSpec {
     pub(crate) job: Job,
     pub(crate) codec: Codec,
 }
 
-impl Order {
+impl JobSpec {
     /// The job of this body; a body that cannot be read is one of the function `<unknown>`, with the reason.
-    pub(crate) fn read(body: Body, usual: Codec) -> (Self, Option<Exception>) {
+    pub(crate) fn read(body: JobBody, usual: Codec) -> (Self, Option<Exception>) {
         let body = match body {
-            Body::Whole(body) => body,
-            Body::Missing => return (Self::unknown(usual), Some(failed("job expired"))),
-            Body::TooLong(length) => {
+            JobBody::Whole(body) => body,
+            JobBody::MissingRights => return (Self::unknown(usual), Some(failed("job expired"))),
+            JobBody::TooLong(length) => {
                 let reason = format!("it has {length} bytes, more than {LONGEST_BODY}");
                 return (Self::unknown(usual), Some(unreadable(&reason)));
             }
@@ -89,7 +89,7 @@ impl Order {
     /// What Python says of wrong arguments.
     pub(crate) fn task(
         &self,
-        claim: &Claim,
+        claim: &JobClaim,
         realm: &str,
     ) -> Result<(ClaimedTask, Sent), Exception> {
         let Job {
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn each_codec_is_known_by_its_first_byte() {
         for codec in Codec::ALL {
-            let job = Order::unknown(codec).job;
+            let job = JobSpec::unknown(codec).job;
             assert_eq!(codec_of(&job.to_bytes(codec).unwrap()), Some(codec));
         }
         assert_eq!(codec_of(b"(dp0\n."), Some(Codec::Pickle));

@@ -1,65 +1,65 @@
-//! What a worker hears from Redis, and how that wakes its loops.
+//! What a worker does with the news of its Redis connection: it wakes the poller and the heartbeat.
 
 use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use crate::hive::cluster::member::Inbox;
-use crate::hive::redis::connection::Ear;
+use crate::hive::cluster::inbox::CommandInbox;
 use crate::hive::redis::keys;
+use crate::hive::redis::listener::RedisListener;
 
 /// What a worker hears: it wakes the loops.
-pub(crate) struct Listener {
-    pub(crate) waker: Arc<Waker>,
-    pub(crate) inbox: Inbox,
+pub(crate) struct WorkerListener {
+    pub(crate) wakeups: Arc<Wakeups>,
+    pub(crate) inbox: CommandInbox,
 }
 
 /// Wakes the loops of a worker.
-pub(crate) struct Waker {
+pub(crate) struct Wakeups {
     pub(crate) queues: Vec<String>,
     /// There may be jobs.
     pub(crate) jobs: Notify,
     /// A job may have to be aborted, or claims may have been lost.
-    pub(crate) care: Notify,
+    pub(crate) heartbeat: Notify,
 }
 
-impl Ear for Listener {
+impl RedisListener for WorkerListener {
     fn written_keys(&self) -> Vec<String> {
-        let queues = self.waker.queues.iter();
+        let queues = self.wakeups.queues.iter();
         let keys = queues.flat_map(|queue| [queue.clone(), format!("{queue}{}", keys::HEALTH)]);
         keys.chain([keys::ABORT.to_owned()]).collect()
     }
 
-    fn keys(&self) -> Vec<String> {
+    fn watched_keys(&self) -> Vec<String> {
         let abort = keys::ABORT.to_owned();
-        self.waker.queues.iter().cloned().chain([abort]).collect()
+        self.wakeups.queues.iter().cloned().chain([abort]).collect()
     }
 
-    fn hear(&self, key: &str, event: &[u8]) {
+    fn on_key_event(&self, key: &str, event: &[u8]) {
         if !matches!(event, b"zadd" | b"zincr") {
             return;
         }
         // A mark of an abort is for a running job, or for one that was passed over until its mark is there.
         if key == keys::ABORT {
-            self.waker.care.notify_one();
+            self.wakeups.heartbeat.notify_one();
         }
-        self.waker.jobs.notify_one();
+        self.wakeups.jobs.notify_one();
     }
 
-    fn order(&self, payload: &[u8]) {
-        self.inbox.hear(payload);
+    fn on_command(&self, payload: &[u8]) {
+        self.inbox.receive(payload);
     }
 
-    async fn connected(&self) {
-        self.waker.care.notify_one();
-        self.waker.jobs.notify_one();
+    async fn on_connected(&self) {
+        self.wakeups.heartbeat.notify_one();
+        self.wakeups.jobs.notify_one();
     }
 
-    async fn away(&self, reason: String) {
-        tracing::warn!(%reason, "Redis is away; running jobs go on");
+    async fn on_unreachable(&self, reason: String) {
+        tracing::warn!(%reason, "Redis is unreachable; running jobs continue");
     }
 
-    async fn refusing(&self, reason: String) {
-        tracing::warn!(%reason, "Redis refuses what a worker needs; running jobs go on");
+    async fn on_refusing(&self, reason: String) {
+        tracing::warn!(%reason, "Redis refuses what a worker needs; running jobs continue");
     }
 }

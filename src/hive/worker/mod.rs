@@ -1,10 +1,11 @@
-//! A worker of the Hive: takes ARQ's jobs and runs them with this machine's processors. It needs no database.
+//! A worker of the Hive: claims ARQ's jobs and runs them with this machine's processors. It needs no database.
 //!
-//! `claims` is what it says to Redis, `order` what a job asks for, `work` the life of one, `places` when it may
-//! begin, `running` those that run, `health` what clients of ARQ see of the worker, `unheeded` which settings it does
-//! not follow. `role` is the worker as a node of the Hive, and `pause` what it was ordered not to start. `taker` is the
-//! loop that takes jobs, `abort_grace` the jobs that it passes over for a moment, `care` the one that looks after them, and `listener` wakes both. Here all of it is put
-//! together, and taken apart at a stop.
+//! The `poller` claims jobs while there are free slots (`claims` is what it sends to Redis, `abort_grace` the jobs that it
+//! skips for a moment); `job_runner` is the life of one job, `job_spec` its parsed body, `limits` when it may start.
+//! `running` holds the jobs that run, and the `heartbeat` extends their claims and notices aborts. The `listener` wakes
+//! both loops. `role` is the worker as a node of the Hive and `pause` what a command has paused; `health` writes ARQ's
+//! health key; `ignored_settings` names the settings that a worker does not follow. This file starts all of it, and
+//! shuts it down.
 
 mod abort_grace;
 mod claims;
@@ -17,6 +18,7 @@ pub(super) mod limits;
 mod listener;
 mod pause;
 pub(super) mod poller;
+mod processor_limit;
 mod role;
 mod running;
 
@@ -28,26 +30,26 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::claims::Claims;
-use self::listener::{Listener, Waker};
+use self::claims::JobClaims;
+use self::listener::{Wakeups, WorkerListener};
 use self::pause::Pauses;
 use self::role::WorkerRole;
-use self::running::{Reason, RunningSet};
+use self::running::{RunningJobs, StopCause};
 use crate::config::{ProcessorKind, Settings};
-use crate::hive::cluster::member::{Inbox, Member, Orders};
+use crate::hive::cluster::inbox::{CommandInbox, CommandReceiver};
+use crate::hive::cluster::member::Member;
 use crate::hive::cluster::node::{Node, NodeKind};
-use crate::hive::redis::connection::{Line, Link, LinkError};
+use crate::hive::redis::connection::RedisConnection;
+use crate::hive::redis::error::ConnectionError;
+use crate::hive::redis::handle::RedisHandle;
 use crate::hive::redis::keys::NodeKeys;
 use crate::hive::wire::codec::Codec;
-use crate::hive::worker::heartbeat::care;
-use crate::hive::worker::ignored_settings::unheeded;
-use crate::hive::worker::job_runner::{Counts, STOP_PATIENCE, Workplace};
-use crate::hive::worker::limits::Places;
-use crate::hive::worker::poller::Taker;
+use crate::hive::worker::claims::LAST_ANSWER;
+use crate::hive::worker::job_runner::{STOP_PATIENCE, WorkerContext, WorkerCounts};
+use crate::hive::worker::limits::ProcessorLimits;
+use crate::hive::worker::poller::Poller;
 use crate::processors::Registry;
 
-/// How long a stop waits for Redis, besides what jobs take.
-const LAST_ANSWER: Duration = Duration::from_secs(2);
 /// What a worker is told besides the settings.
 #[derive(Clone, Debug)]
 pub(crate) struct WorkerOptions {
@@ -63,17 +65,17 @@ pub(crate) struct WorkerOptions {
 
 /// A worker that is not connected yet.
 pub(crate) struct Worker {
-    link: Link<Listener>,
-    line: Line,
-    waker: Arc<Waker>,
-    workplace: Arc<Workplace>,
+    link: RedisConnection<WorkerListener>,
+    line: RedisHandle,
+    wakeups: Arc<Wakeups>,
+    worker: Arc<WorkerContext>,
     slots: Arc<Semaphore>,
     max_jobs: usize,
     shutdown_grace: Duration,
     name: String,
     keys: NodeKeys,
-    inbox: Inbox,
-    orders: Orders,
+    inbox: CommandInbox,
+    orders: CommandReceiver,
 }
 
 impl Worker {
@@ -81,7 +83,10 @@ impl Worker {
     ///
     /// # Errors
     /// When the certificates or the password of the settings cannot be read.
-    pub(crate) fn new(settings: &Settings, options: WorkerOptions) -> Result<Self, LinkError> {
+    pub(crate) fn new(
+        settings: &Settings,
+        options: WorkerOptions,
+    ) -> Result<Self, ConnectionError> {
         let queues = match options.queues.is_empty() {
             false => options.queues,
             true => vec![
@@ -89,23 +94,23 @@ impl Worker {
                 settings.hive_background_queue.clone(),
             ],
         };
-        let waker = Arc::new(Waker {
+        let wakeups = Arc::new(Wakeups {
             queues: queues.clone(),
             jobs: Notify::new(),
-            care: Notify::new(),
+            heartbeat: Notify::new(),
         });
-        let (inbox, orders) = Inbox::new();
-        let listener = Listener {
-            waker: Arc::clone(&waker),
+        let (inbox, orders) = CommandInbox::new();
+        let listener = WorkerListener {
+            wakeups: Arc::clone(&wakeups),
             inbox: inbox.clone(),
         };
-        let (link, line) = Link::new(settings, listener)?;
+        let (link, line) = RedisConnection::new(settings, listener)?;
         let functions = settings.processors.iter();
         let functions = functions.filter(|(_, processor)| runs_here(&processor.kind));
-        let workplace = Workplace {
-            claims: Claims::new(line.clone(), queues),
-            running: RunningSet::default(),
-            counts: Counts::default(),
+        let worker = WorkerContext {
+            claims: JobClaims::new(line.clone(), queues),
+            running: RunningJobs::default(),
+            counts: WorkerCounts::default(),
             registry: Registry::new(settings),
             realm: format!(
                 "{}:{}/{}",
@@ -113,18 +118,20 @@ impl Worker {
             ),
             functions: functions.map(|(name, _)| name.clone()).collect(),
             codec: options.codec,
-            places: Places::new(settings, options.max_jobs),
+            limits: ProcessorLimits::new(settings, options.max_jobs),
             pauses: Pauses::default(),
         };
         tracing::info!(name = %options.name, max_jobs = options.max_jobs, "a worker of the Hive");
-        for line in unheeded(settings, |name| workplace.functions.contains(name)) {
+        for line in
+            ignored_settings::ignored_settings(settings, |name| worker.functions.contains(name))
+        {
             tracing::warn!("{line}");
         }
         Ok(Self {
             link,
             line,
-            waker,
-            workplace: Arc::new(workplace),
+            wakeups,
+            worker: Arc::new(worker),
             slots: Arc::new(Semaphore::new(options.max_jobs)),
             max_jobs: options.max_jobs,
             shutdown_grace: settings.shutdown_grace,
@@ -137,14 +144,14 @@ impl Worker {
 
     /// The functions that it runs, sorted.
     pub(crate) fn functions(&self) -> Vec<String> {
-        let mut functions = Vec::from_iter(self.workplace.functions.iter().cloned());
+        let mut functions = Vec::from_iter(self.worker.functions.iter().cloned());
         functions.sort_unstable();
         functions
     }
 
     /// The queues that it takes jobs from, the most urgent first.
     pub(crate) fn queues(&self) -> &[String] {
-        self.workplace.claims.queues()
+        self.worker.claims.queues()
     }
 
     /// Works until `stop`. Then running jobs get the grace of the settings to end; the rest is given back.
@@ -152,8 +159,8 @@ impl Worker {
         let Self {
             link,
             line,
-            waker,
-            workplace,
+            wakeups,
+            worker,
             slots,
             max_jobs,
             shutdown_grace,
@@ -168,29 +175,29 @@ impl Worker {
             keys,
             inbox,
             role: WorkerRole {
-                workplace: Arc::clone(&workplace),
+                worker: Arc::clone(&worker),
                 max_jobs,
             },
         };
         let jobs = TaskTracker::new();
         let work = async {
-            let taker = Taker {
-                workplace: &workplace,
-                waker: &waker,
+            let poller = Poller {
+                worker: &worker,
+                wakeups: &wakeups,
                 slots,
                 max_jobs,
                 jobs: &jobs,
             };
-            taker.run(&stop).await;
-            leave(&workplace, &jobs, shutdown_grace).await;
-            workplace.registry.end_leftovers().await;
-            let _ = timeout(LAST_ANSWER, health::end(line.clone(), &workplace)).await;
+            poller.run(&stop).await;
+            leave(&worker, &jobs, shutdown_grace).await;
+            worker.registry.end_leftovers().await;
+            let _ = timeout(LAST_ANSWER, health::end(line.clone(), &worker)).await;
         };
         tokio::select! {
             () = work => {}
             () = link.run() => {}
-            () = care(&workplace, &waker) => {}
-            () = health::tell(line.clone(), &workplace) => {}
+            () = heartbeat::run(&worker, &wakeups) => {}
+            () = health::tell(line.clone(), &worker) => {}
             () = member.run(orders) => {}
         }
         member.leave().await;
@@ -209,14 +216,14 @@ fn runs_here(kind: &ProcessorKind) -> bool {
 }
 
 /// Waits for the jobs to end, or ends them.
-async fn leave(workplace: &Workplace, jobs: &TaskTracker, grace: Duration) {
+async fn leave(worker: &WorkerContext, jobs: &TaskTracker, grace: Duration) {
     jobs.close();
-    workplace.places.close();
+    worker.limits.close();
     if timeout(grace, jobs.wait()).await.is_ok() {
         return;
     }
-    for running in workplace.running.all() {
-        running.stop(Reason::Shutdown);
+    for running in worker.running.all() {
+        running.stop(StopCause::Shutdown);
     }
     if timeout(STOP_PATIENCE + LAST_ANSWER, jobs.wait())
         .await
@@ -225,7 +232,7 @@ async fn leave(workplace: &Workplace, jobs: &TaskTracker, grace: Duration) {
         let left = jobs.len();
         tracing::warn!(
             left,
-            "jobs could not be given back; other workers take them when the claims expire"
+            "could not return running jobs; other workers claim them when the claims expire"
         );
     }
 }

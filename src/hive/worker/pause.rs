@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use crate::hive::cluster::command::{Pause, Resume};
+use crate::hive::cluster::command::{PauseCommand, ResumeCommand};
 use crate::models::Timestamp;
 
 /// How long a job is put off whose processor is paused without an end.
@@ -16,13 +16,13 @@ const PUT_OFF: Duration = Duration::from_secs(5);
 /// The pauses that hold.
 #[derive(Default)]
 pub(crate) struct Pauses {
-    held: Mutex<Held>,
+    held: Mutex<HeldClaim>,
     changed: Notify,
 }
 
 /// Each until its end; `None` stands for a pause without one.
 #[derive(Default)]
-struct Held {
+struct HeldClaim {
     worker: Option<Option<Timestamp>>,
     /// It is known what was ordered before this worker came.
     is_settled: bool,
@@ -32,7 +32,7 @@ struct Held {
 
 impl Pauses {
     /// Starts nothing more, of the whole worker or of one processor. An emergency stop holds on.
-    pub(crate) fn pause(&self, pause: Pause) {
+    pub(crate) fn pause(&self, pause: PauseCommand) {
         let mut held = self.held();
         match pause.processor {
             None if held.is_stopped => {}
@@ -51,7 +51,7 @@ impl Pauses {
     }
 
     /// Starts again.
-    pub(crate) fn resume(&self, resume: Resume) {
+    pub(crate) fn resume(&self, resume: ResumeCommand) {
         match resume.processor {
             None => {
                 let mut held = self.held();
@@ -64,7 +64,7 @@ impl Pauses {
     }
 
     /// What was ordered before this worker came, holds now.
-    pub(crate) fn settle(&self) {
+    pub(crate) fn become_ready(&self) {
         self.held().is_settled = true;
         self.changed.notify_one();
     }
@@ -101,7 +101,7 @@ impl Pauses {
         None
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
+    fn held(&self) -> MutexGuard<'_, HeldClaim> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -114,8 +114,8 @@ fn holds(pause: Option<Option<Timestamp>>) -> bool {
 mod tests {
     use super::*;
 
-    fn of(processor: Option<&str>, seconds: Option<u64>) -> Pause {
-        Pause {
+    fn of(processor: Option<&str>, seconds: Option<u64>) -> PauseCommand {
+        PauseCommand {
             processor: processor.map(str::to_owned),
             until: seconds.map(|seconds| Timestamp::now().after(Duration::from_secs(seconds))),
             reason: None,
@@ -125,11 +125,11 @@ mod tests {
     #[tokio::test]
     async fn a_pause_of_the_worker_holds_until_it_is_resumed_or_over() {
         let pauses = Pauses::default();
-        let settle = async { pauses.settle() };
-        tokio::join!(pauses.over(), settle);
+        let become_ready = async { pauses.become_ready() };
+        tokio::join!(pauses.over(), become_ready);
         pauses.pause(of(None, None));
         assert!(pauses.is_paused());
-        let resume = async { pauses.resume(Resume::default()) };
+        let resume = async { pauses.resume(ResumeCommand::default()) };
         tokio::join!(pauses.over(), resume);
         assert!(!pauses.is_paused());
         pauses.pause(of(None, Some(0)));
@@ -151,7 +151,7 @@ mod tests {
         assert!(pauses.put_off("b").is_some_and(|until| until < soon));
         assert_eq!((pauses.put_off("c"), pauses.put_off("d")), (None, None));
         assert!(!pauses.is_paused());
-        pauses.resume(Resume {
+        pauses.resume(ResumeCommand {
             processor: Some("b".to_owned()),
         });
         assert_eq!(pauses.put_off("b"), None);

@@ -1,4 +1,4 @@
-//! The loop that takes jobs whenever there is room: at once when Redis tells of one, when the next is due, and twice a
+//! The loop that claims jobs while there are free slots: at once when Redis reports one, when the next is due, and twice a
 //! second in any case.
 
 use std::sync::Arc;
@@ -11,12 +11,11 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::hive::dispatch::job::now_ms;
-use crate::hive::worker::LAST_ANSWER;
+use crate::hive::clock::now_ms;
 use crate::hive::worker::abort_grace::AbortGrace;
-use crate::hive::worker::claims::Batch;
-use crate::hive::worker::job_runner::{Counts, Workplace};
-use crate::hive::worker::listener::Waker;
+use crate::hive::worker::claims::{ClaimedBatch, LAST_ANSWER};
+use crate::hive::worker::job_runner::{WorkerContext, WorkerCounts};
+use crate::hive::worker::listener::Wakeups;
 
 /// How often jobs are looked for, besides what Redis tells.
 const POLL: Duration = Duration::from_millis(500);
@@ -26,21 +25,21 @@ const REST: Duration = Duration::from_millis(10);
 const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// Takes jobs as long as there is room.
-pub(crate) struct Taker<'a> {
-    pub(crate) workplace: &'a Arc<Workplace>,
-    pub(crate) waker: &'a Waker,
+pub(crate) struct Poller<'a> {
+    pub(crate) worker: &'a Arc<WorkerContext>,
+    pub(crate) wakeups: &'a Wakeups,
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) max_jobs: usize,
     pub(crate) jobs: &'a TaskTracker,
 }
 
-impl Taker<'_> {
+impl Poller<'_> {
     /// Takes jobs until `stop`.
     pub(crate) async fn run(&self, stop: &CancellationToken) {
-        let mut pace = Pace::default();
+        let mut pace = Backpressure::default();
         let mut grace = AbortGrace::default();
         loop {
-            if let Some(rest) = pace.rest(&self.workplace.counts) {
+            if let Some(rest) = pace.rest(&self.worker.counts) {
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = sleep(rest) => {}
@@ -52,7 +51,7 @@ impl Taker<'_> {
             let wanted = room.num_permits();
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.workplace.pauses.over() => {}
+                () = self.worker.pauses.over() => {}
             }
             let Some(batch) = self.take(wanted, &grace.over(), stop).await else {
                 return;
@@ -65,7 +64,7 @@ impl Taker<'_> {
             if has_all {
                 tokio::select! {
                     () = stop.cancelled() => {}
-                    () = self.waker.jobs.notified() => {}
+                    () = self.wakeups.jobs.notified() => {}
                     () = sleep(pause) => {}
                 }
             }
@@ -94,8 +93,8 @@ impl Taker<'_> {
         wanted: usize,
         passed_over_enough: &[Vec<u8>],
         stop: &CancellationToken,
-    ) -> Option<Batch> {
-        let take = self.workplace.claims.take(wanted, passed_over_enough);
+    ) -> Option<ClaimedBatch> {
+        let take = self.worker.claims.take(wanted, passed_over_enough);
         tokio::pin!(take);
         tokio::select! {
             batch = &mut take => Some(batch),
@@ -104,35 +103,40 @@ impl Taker<'_> {
     }
 
     /// Starts the jobs; those that must not start any more are given back, as far as Redis answers soon.
-    async fn start(&self, batch: Batch, mut room: OwnedSemaphorePermit, stop: &CancellationToken) {
+    async fn start(
+        &self,
+        batch: ClaimedBatch,
+        mut room: OwnedSemaphorePermit,
+        stop: &CancellationToken,
+    ) {
         let mut refused = Vec::new();
         for taken in batch.jobs {
-            if stop.is_cancelled() || self.workplace.pauses.is_paused() {
+            if stop.is_cancelled() || self.worker.pauses.is_paused() {
                 refused.push(taken);
                 continue;
             }
             let slot = room.split(1);
-            let workplace = Arc::clone(self.workplace);
+            let worker = Arc::clone(self.worker);
             self.jobs.spawn(async move {
-                workplace.work(taken).await;
+                worker.work(taken).await;
                 drop(slot);
             });
         }
-        let refusals = refused.iter().map(|taken| self.workplace.refuse(taken));
+        let refusals = refused.iter().map(|taken| self.worker.refuse(taken));
         let _ = timeout(LAST_ANSWER, join_all(refusals)).await;
     }
 }
 
 /// What the taker had seen of the jobs when it last rested.
 #[derive(Default)]
-struct Pace {
+struct Backpressure {
     begun: u64,
     put_off: u64,
 }
 
-impl Pace {
+impl Backpressure {
     /// How long to rest before the next look, if that is wanted.
-    fn rest(&mut self, counts: &Counts) -> Option<Duration> {
+    fn rest(&mut self, counts: &WorkerCounts) -> Option<Duration> {
         let [begun, put_off] =
             [&counts.begun, &counts.put_off].map(|it| it.load(Ordering::Relaxed));
         let seen = std::mem::replace(self, Self { begun, put_off });

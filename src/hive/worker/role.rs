@@ -1,75 +1,75 @@
-//! A worker as a node: orders are for the jobs that it takes and runs.
+//! A worker as a node: commands concern the jobs that it claims and runs.
 
 use std::sync::Arc;
 
 use redis::aio::MultiplexedConnection;
 
-use super::running::Reason;
-use crate::hive::cluster::command::Command;
-use crate::hive::cluster::member::{Condition, Failure, Role};
+use super::running::StopCause;
+use crate::hive::cluster::command::ClusterCommand;
+use crate::hive::cluster::role::{NodeCondition, NodeError, NodeRole};
 use crate::hive::redis::keys::NodeKeys;
-use crate::hive::worker::job_runner::Workplace;
+use crate::hive::worker::job_runner::WorkerContext;
 
 /// The part that a worker plays.
 pub(crate) struct WorkerRole {
-    pub(crate) workplace: Arc<Workplace>,
+    pub(crate) worker: Arc<WorkerContext>,
     pub(crate) max_jobs: usize,
 }
 
-impl Role for WorkerRole {
-    async fn obey(&self, command: Command) -> Result<(), Failure> {
-        let workplace = &self.workplace;
+impl NodeRole for WorkerRole {
+    async fn run_command(&self, command: ClusterCommand) -> Result<(), NodeError> {
+        let worker = &self.worker;
         match command {
-            Command::Pause(pause) => {
+            ClusterCommand::Pause(pause) => {
                 let name = pause.processor.as_ref();
-                if name.is_none_or(|name| workplace.functions.contains(name)) {
-                    workplace.pauses.pause(pause);
+                if name.is_none_or(|name| worker.functions.contains(name)) {
+                    worker.pauses.pause(pause);
                 }
             }
-            Command::Resume(resume) => workplace.pauses.resume(resume),
-            Command::EmergencyStop => {
-                workplace.pauses.stop();
-                for running in workplace.running.all() {
-                    running.stop(Reason::Abort);
+            ClusterCommand::Resume(resume) => worker.pauses.resume(resume),
+            ClusterCommand::EmergencyStop => {
+                worker.pauses.stop();
+                for running in worker.running.all() {
+                    running.stop(StopCause::Abort);
                 }
             }
-            Command::Status => {}
+            ClusterCommand::Status => {}
         }
         Ok(())
     }
 
-    async fn stay_stopped(&self) -> Result<(), Failure> {
-        self.workplace.pauses.stop();
+    async fn stay_stopped(&self) -> Result<(), NodeError> {
+        self.worker.pauses.stop();
         Ok(())
     }
 
-    async fn condition(&self) -> Result<Condition, Failure> {
-        Ok(Condition {
-            running: self.workplace.running.len() as u64,
+    async fn condition(&self) -> Result<NodeCondition, NodeError> {
+        Ok(NodeCondition {
+            running: self.worker.running.len() as u64,
             max: Some(self.max_jobs as u64),
-            paused: self.workplace.pauses.is_paused(),
+            paused: self.worker.pauses.is_paused(),
         })
     }
 
     /// A worker remembers nothing: what stands holds for it when it comes.
-    async fn known_order(&self) -> Result<Option<String>, Failure> {
+    async fn last_command(&self) -> Result<Option<String>, NodeError> {
         Ok(None)
     }
 
-    async fn note_order(&self, _: &str) -> Result<(), Failure> {
+    async fn store_last_command(&self, _: &str) -> Result<(), NodeError> {
         Ok(())
     }
 
-    fn settle(&self) {
-        self.workplace.pauses.settle();
+    fn become_ready(&self) {
+        self.worker.pauses.become_ready();
     }
 
-    async fn look_around(
+    async fn after_report(
         &self,
         _: &str,
         _: &mut MultiplexedConnection,
         _: &NodeKeys,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), NodeError> {
         Ok(())
     }
 }

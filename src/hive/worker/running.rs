@@ -5,29 +5,29 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use super::claims::{Claim, Standing};
+use super::claims::{ClaimState, JobClaim};
 
 /// All jobs that run, by id.
 #[derive(Default)]
-pub(crate) struct RunningSet(Mutex<HashMap<Vec<u8>, Arc<Running>>>);
+pub(crate) struct RunningJobs(Mutex<HashMap<Vec<u8>, Arc<RunningJob>>>);
 
 /// One job that runs.
-pub(crate) struct Running {
-    held: Mutex<Held>,
+pub(crate) struct RunningJob {
+    held: Mutex<HeldClaim>,
     pub(crate) stop: CancellationToken,
-    reason: OnceLock<Reason>,
+    reason: OnceLock<StopCause>,
 }
 
 /// The claim under which a job runs.
-struct Held {
-    claim: Claim,
+struct HeldClaim {
+    claim: JobClaim,
     /// Another worker has the job, or it is gone.
     is_lost: bool,
 }
 
 /// Why a job has to end before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reason {
+pub(crate) enum StopCause {
     /// A client wants that.
     Abort,
     /// The worker stops.
@@ -36,16 +36,16 @@ pub(crate) enum Reason {
     Lost,
 }
 
-impl RunningSet {
+impl RunningJobs {
     /// Adds a job. `None` if it runs already: its claim had expired, and what runs goes on under this one.
-    pub(crate) fn add(&self, claim: &Claim) -> Option<Arc<Running>> {
+    pub(crate) fn add(&self, claim: &JobClaim) -> Option<Arc<RunningJob>> {
         let mut jobs = self.jobs();
         if let Some(running) = jobs.get(&claim.id) {
-            *running.held() = Held::new(claim);
+            *running.held() = HeldClaim::new(claim);
             return None;
         }
-        let running = Arc::new(Running {
-            held: Mutex::new(Held::new(claim)),
+        let running = Arc::new(RunningJob {
+            held: Mutex::new(HeldClaim::new(claim)),
             stop: CancellationToken::new(),
             reason: OnceLock::new(),
         });
@@ -54,16 +54,16 @@ impl RunningSet {
     }
 
     /// Removes a job that has ended, unless it was claimed again after `settled`; whether it is gone.
-    pub(crate) fn remove(&self, settled: &Claim) -> bool {
+    pub(crate) fn remove(&self, settled: &JobClaim) -> bool {
         let mut jobs = self.jobs();
-        let is_same = |running: &Arc<Running>| running.held().claim.token == settled.token;
+        let is_same = |running: &Arc<RunningJob>| running.held().claim.token == settled.token;
         if !jobs.get(&settled.id).is_some_and(is_same) {
             return false;
         }
         jobs.remove(&settled.id).is_some()
     }
 
-    pub(crate) fn all(&self) -> Vec<Arc<Running>> {
+    pub(crate) fn all(&self) -> Vec<Arc<RunningJob>> {
         self.jobs().values().cloned().collect()
     }
 
@@ -71,18 +71,18 @@ impl RunningSet {
         self.jobs().len()
     }
 
-    fn jobs(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Arc<Running>>> {
+    fn jobs(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Arc<RunningJob>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Running {
-    pub(crate) fn claim(&self) -> Claim {
+impl RunningJob {
+    pub(crate) fn claim(&self) -> JobClaim {
         self.held().claim.clone()
     }
 
     /// Whether this claim is another worker's by now, or the job is gone.
-    pub(crate) fn has_lost(&self, claim: &Claim) -> bool {
+    pub(crate) fn has_lost(&self, claim: &JobClaim) -> bool {
         let held = self.held();
         held.is_lost && held.claim.token == claim.token
     }
@@ -93,18 +93,18 @@ impl Running {
     }
 
     /// The job counts as this start, and later ones on from there.
-    pub(crate) fn set_start(&self, start: i64) -> Claim {
+    pub(crate) fn set_start(&self, start: i64) -> JobClaim {
         let mut held = self.held();
         held.claim.start = start;
         held.claim.clone()
     }
 
     /// Why the job has to end; the first reason counts.
-    pub(crate) fn reason(&self) -> Option<Reason> {
+    pub(crate) fn reason(&self) -> Option<StopCause> {
         self.reason.get().copied()
     }
 
-    pub(crate) fn stop(&self, reason: Reason) {
+    pub(crate) fn stop(&self, reason: StopCause) {
         // A job that is out of time keeps that as its reason.
         if !self.stop.is_cancelled() {
             let _ = self.reason.set(reason);
@@ -113,33 +113,33 @@ impl Running {
     }
 
     /// What Redis says of the claim `seen`.
-    pub(crate) fn see(&self, seen: &Claim, standing: Standing) {
+    pub(crate) fn see(&self, seen: &JobClaim, standing: ClaimState) {
         match standing {
-            Standing::Kept => {}
-            Standing::Aborted => self.stop(Reason::Abort),
-            Standing::Lost => {
+            ClaimState::Kept => {}
+            ClaimState::Aborted => self.stop(StopCause::Abort),
+            ClaimState::Lost => {
                 if self.note_lost(seen) {
-                    self.stop(Reason::Lost);
+                    self.stop(StopCause::Lost);
                 }
             }
         }
     }
 
     /// Whether the claim `seen` is the one that is lost: it may have been claimed again since.
-    fn note_lost(&self, seen: &Claim) -> bool {
+    fn note_lost(&self, seen: &JobClaim) -> bool {
         let mut held = self.held();
         let is_same = held.claim.token == seen.token;
         held.is_lost |= is_same;
         is_same
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
+    fn held(&self) -> MutexGuard<'_, HeldClaim> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Held {
-    fn new(claim: &Claim) -> Self {
+impl HeldClaim {
+    fn new(claim: &JobClaim) -> Self {
         Self {
             claim: claim.clone(),
             is_lost: false,

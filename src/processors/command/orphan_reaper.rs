@@ -1,9 +1,9 @@
-//! The sweeper: ends what finished attempts left running outside their groups.
+//! Kills what finished attempts left running outside their process groups.
 //!
-//! A program can leave its group (`setsid`) and live on. Looking for such processes means reading all of
-//! `/proc`, which is too much for the end of each attempt. So attempts that have ended are collected, and
-//! one look a second serves all of them. The processes of an attempt carry the random name of its run, so a
-//! look never disturbs the task's next attempt, nor another service that runs the same one again.
+//! A program can leave its group (`setsid`) and live on. Finding such processes means reading all of `/proc`, too much for
+//! the end of each attempt. So finished attempts are collected, and one scan a second serves all of them. The processes
+//! of an attempt carry the random id of its run, so a scan never disturbs the task's next attempt, nor another service
+//! that runs the same one again.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

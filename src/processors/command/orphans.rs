@@ -1,9 +1,8 @@
-//! Processes that outlived their attempt, found by the task's id in their environment.
+//! Orphaned child processes: those that outlived their attempt, found by the task's id in their environment.
 //!
-//! A group's end covers nearly everything. This covers the rest: what a killed service left behind,
-//! and processes that moved to a group of their own. Whoever starts a task's next attempt calls it
-//! first, so that two attempts of one task never run beside each other. What attempts leave that have
-//! ended by themselves is looked for by the `sweeper`.
+//! Killing the group covers nearly everything. This covers the rest: what a killed service left, and processes that moved
+//! to a group of their own. Whoever starts a task's next attempt calls it first, so that two attempts of one task never
+//! run beside each other. The `orphan_reaper` finds what finished attempts left.
 
 use uuid::Uuid;
 

@@ -105,7 +105,7 @@ impl Llm {
         let Some(pause) = self.budget().frees_in(Instant::now()) else {
             return Ok(());
         };
-        let message = "has to wait: the tokens of this minute are used up";
+        let message = "deferred: the token budget of this minute is used up";
         let until = Timestamp::now().after(pause);
         Err(RunError::with(message, Next::Hold(until)))
     }

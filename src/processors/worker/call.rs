@@ -1,4 +1,4 @@
-//! What a worker says of an attempt that it has.
+//! What a worker reports about an attempt that it has leased.
 
 use tokio::sync::oneshot;
 

@@ -1,4 +1,4 @@
-//! One worker's claim, from its offer to its answer.
+//! One claim request of a worker, from its offer to its answer.
 
 use std::collections::HashMap;
 use std::sync::Arc;

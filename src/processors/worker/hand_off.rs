@@ -1,4 +1,4 @@
-//! A started task on its way to the program that runs it.
+//! A started attempt on its way to the program that runs it.
 
 use std::time::Duration;
 

@@ -1,8 +1,7 @@
-//! The desk: where an attempt finds the claim that it began for, and a worker's later calls find their
-//! attempt.
+//! The lease broker: an attempt finds the claim that it started for, and a worker's later calls find their attempt.
 //!
-//! One lock, held for moments and never across an await. A claim is here before its offer is made, and an
-//! attempt has its seat before its worker hears of it, so neither misses the other.
+//! One lock, held for moments and never across an await. A claim is registered before its offer is made, and an attempt
+//! has its mailbox before its worker hears of it, so neither misses the other.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -112,7 +112,7 @@ impl Worker {
             }
         };
         answer.ok_or_else(|| {
-            let because = "was not taken: the worker that asked for it has gone";
+            let because = "not handed over: the worker that claimed it has disconnected";
             RunError::with(because, Next::Uncounted)
         })
     }
@@ -172,10 +172,10 @@ impl Held {
         let seconds = self.lease.as_secs_f64();
         if !has_spoken {
             let message =
-                format!("{who} has not spoken in the {seconds} s since the service started");
+                format!("{who} sent no heartbeat in the {seconds} s since the service started");
             return RunError::with(message, Next::Uncounted);
         }
-        let message = format!("{who} gave no sign of life for {seconds} s");
+        let message = format!("{who} sent no heartbeat for {seconds} s");
         RunError::with(message, Next::Lost)
     }
 }

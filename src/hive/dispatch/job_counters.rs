@@ -1,0 +1,12 @@
+//! How this service's jobs have ended since it started.
+
+use std::sync::atomic::AtomicU64;
+
+/// The jobs that have ended since the service started.
+#[derive(Default)]
+pub(crate) struct JobCounters {
+    /// Those with a result.
+    pub(crate) completed: AtomicU64,
+    /// Those that failed or were lost or out of time; not those that somebody stopped.
+    pub(crate) failed: AtomicU64,
+}

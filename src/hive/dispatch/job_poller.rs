@@ -1,0 +1,95 @@
+//! Checks all jobs in flight from time to time: keyspace events are lost with the connection, and nothing reports what
+//! does not happen.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use redis::RedisError;
+use tokio::time::{Instant, sleep_until};
+
+use crate::hive::dispatch::in_flight::{InFlight, WantedChecks};
+use crate::hive::dispatch::job_watch::{RedisState, StatusCheck};
+use crate::hive::dispatch::queues::EXPIRES;
+use crate::hive::dispatch::scripts::Scripts;
+use crate::hive::redis::handle::RedisHandle;
+
+/// How often all jobs are looked at: what Redis tells by itself comes sooner.
+const LOOK_INTERVAL: Duration = Duration::from_secs(10);
+/// The same, where Redis tells nothing.
+const BLIND_INTERVAL: Duration = Duration::from_millis(500);
+/// When a job is looked at again that Redis does not know.
+const CONFIRM_INTERVAL: Duration = Duration::from_millis(500);
+/// Jobs that one command looks at.
+const LOOK_JOBS: usize = 500;
+
+/// Looks at all jobs that are out, now and then.
+pub(crate) struct JobPoller {
+    pub(crate) line: RedisHandle,
+    pub(crate) in_flight: InFlight,
+    pub(crate) scripts: Arc<Scripts>,
+    pub(crate) zombie: Duration,
+}
+
+impl JobPoller {
+    pub(crate) async fn run(mut self, hears: Arc<AtomicBool>) {
+        let all = || WantedChecks {
+            all: true,
+            jobs: Vec::new(),
+        };
+        let mut next_look = Instant::now();
+        loop {
+            let wanted = tokio::select! {
+                () = sleep_until(next_look) => all(),
+                wanted = self.in_flight.wanted() => wanted,
+            };
+            let mut unconfirmed = false;
+            for (queue, ids) in self.in_flight.wanted_by_queue(&wanted) {
+                for ids in ids.chunks(LOOK_JOBS) {
+                    match self.check(&queue, ids).await {
+                        Ok(again) => unconfirmed |= again,
+                        Err(error) => tracing::debug!(%error, "could not check the jobs in flight"),
+                    }
+                }
+            }
+            let interval = match hears.load(Ordering::Relaxed) {
+                true => LOOK_INTERVAL,
+                false => BLIND_INTERVAL,
+            };
+            if wanted.all {
+                next_look = Instant::now() + interval;
+            }
+            if unconfirmed {
+                next_look = next_look.min(Instant::now() + CONFIRM_INTERVAL);
+            }
+        }
+    }
+
+    /// Looks at some jobs of a queue; whether one of them has to be looked at again soon.
+    async fn check(&mut self, queue: &str, ids: &[String]) -> Result<bool, RedisError> {
+        let mut connection = self.line.connection().await;
+        let mut asked = self.scripts.check.key(queue);
+        asked.arg(EXPIRES.as_millis() as u64);
+        for id in ids {
+            asked.arg(id);
+        }
+        let check = StatusCheck {
+            began: Instant::now(),
+            patience: self.zombie,
+        };
+        let standings: String = asked.invoke_async(&mut connection).await?;
+        let mut again = false;
+        for (id, standing) in ids.iter().zip(standings.chars()) {
+            let standing = match standing {
+                'r' => RedisState::Finished,
+                'p' => RedisState::Claimed,
+                'k' => RedisState::Kept,
+                'q' => RedisState::Queued,
+                'e' => RedisState::Ended,
+                _ => RedisState::Gone,
+            };
+            again |= self.in_flight.apply_check(id, standing, check);
+        }
+        Ok(again)
+    }
+}
