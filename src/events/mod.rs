@@ -8,4 +8,6 @@ mod bus;
 mod feed;
 
 pub(crate) use bus::Bus;
+#[cfg(test)]
+pub(crate) use bus::{Listening, Since};
 pub(crate) use feed::{Delivery, Feed, Filter, Journal};

@@ -1,9 +1,8 @@
-//! The executor: one claimed task in, exactly one outcome out.
+//! The executor: runs one claimed task and hands in exactly one outcome.
 //!
-//! A result, an error, a panic, a timeout or a stop each become one outcome, handed to the Writer. The one
-//! exception: what an outside worker has when the service stops is left to it, without an outcome. An
-//! attempt that was told to stop waits until its outcome is stored, so that who stopped it reads the
-//! truth afterwards.
+//! A result, an error, a panic, a timeout and a stop each become one outcome for the Writer. The one exception: an attempt
+//! that an outside worker has when the service stops goes on without an outcome. An attempt that was stopped waits until
+//! its outcome is stored, so that whoever stopped it reads the truth afterwards.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -12,11 +11,9 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::timeout;
 
-use super::running::StopSignal;
+use super::running::{FinishedAttempt, StopSignal};
 use crate::config::Backoff;
-use crate::models::{
-    Again, Attempt, ClaimedTask, Failure, Lease, LeaseOrigin, Outcome, Terms, Timestamp,
-};
+use crate::models::{Again, ClaimedTask, Failure, Lease, LeaseOrigin, Outcome, Terms, Timestamp};
 use crate::processors::{Context, Entry, Next, Remote, RunError};
 use crate::queue::StopReason;
 use crate::state::StateManager;
@@ -30,15 +27,6 @@ const LOGGED_CHARS: usize = 500;
 /// How long a processor may take to leave when it is told to; then it is dropped. Longer than the
 /// five seconds between SIGTERM and SIGKILL.
 pub(crate) const STOP_PATIENCE: Duration = Duration::from_secs(10);
-
-/// An attempt that has ended, or that the service has left.
-pub(crate) struct Ended {
-    pub(crate) attempt: Attempt,
-    /// Set if a stop decided the outcome.
-    pub(crate) stopped_by: Option<StopReason>,
-    /// An outside worker goes on with it while the service is away: there is no outcome.
-    pub(crate) goes_on: bool,
-}
 
 /// How an attempt's run is over.
 enum Run {
@@ -56,14 +44,14 @@ pub(crate) async fn execute(
     signal: StopSignal,
     state: StateManager,
     traces: Traces,
-) -> Ended {
+) -> FinishedAttempt {
     let attempt = task.attempt;
     let span = begin_span(&traces, &task, &state).await;
     let (outcome, reason) = match run(task, entry, &signal, &state, span.clone()).await {
         Run::Ended(outcome) => (outcome, None),
         Run::Stopped(outcome, reason) => (outcome, Some(reason)),
         Run::GoesOn => {
-            return Ended {
+            return FinishedAttempt {
                 attempt,
                 stopped_by: None,
                 goes_on: true,
@@ -87,7 +75,7 @@ pub(crate) async fn execute(
             .await
             .then_some(reason),
     };
-    Ended {
+    FinishedAttempt {
         attempt,
         stopped_by,
         goes_on: false,

@@ -1,12 +1,14 @@
-//! The orchestrator: takes claimed tasks, runs each in an executor, stops them when told to.
+//! The orchestrator: takes claimed tasks, runs each in an executor, and stops them on command.
 //!
-//! One loop owns the running set. A claimed task is in it before any order about it is heard, because
-//! the loop takes claims before orders; an executor leaves it only when its outcome is with the
-//! Writer, or when an outside worker goes on with its attempt while the service stops.
+//! One loop owns the running set. It takes claims before commands, so a claimed task is in the set before any command
+//! about it is heard. An executor leaves the set when its outcome is with the Writer, or when an outside worker goes on
+//! with its attempt while the service stops.
 
 mod executor;
 mod recovery;
 mod running;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +25,8 @@ use crate::processors::Registry;
 use crate::queue::{StopOrder, StopReason};
 use crate::state::{Error, StateManager};
 use crate::traces::Traces;
-use executor::{Ended, STOP_PATIENCE};
-use running::RunningSet;
+use executor::STOP_PATIENCE;
+use running::{FinishedAttempt, RunningSet};
 
 /// How long a stop waits for outcomes to be stored, and how often it looks.
 const OUTCOME_PATIENCE: Duration = Duration::from_secs(5);
@@ -35,7 +37,7 @@ pub(crate) struct Orchestrator {
     state: StateManager,
     registry: Arc<Registry>,
     orders: mpsc::Receiver<StopOrder>,
-    executors: JoinSet<Ended>,
+    executors: JoinSet<FinishedAttempt>,
     running: RunningSet,
     /// Attempts that were left to outside workers at the stop.
     left: u64,
@@ -107,7 +109,7 @@ impl Orchestrator {
         }
         if self.left > 0 {
             let attempts = self.left;
-            tracing::info!(attempts, "outside workers go on with what they have");
+            tracing::info!(attempts, "outside workers continue with their attempts");
         }
         Ok(())
     }
@@ -166,7 +168,7 @@ impl Orchestrator {
         }
     }
 
-    fn settle(&mut self, ended: Result<Ended, JoinError>) {
+    fn settle(&mut self, ended: Result<FinishedAttempt, JoinError>) {
         match ended {
             Ok(ended) => {
                 self.left += u64::from(ended.goes_on);

@@ -1,4 +1,4 @@
-//! What a crash has left, put right before the first answer.
+//! Repairs what a crash has left, before the service answers anything.
 
 use std::collections::HashSet;
 
@@ -20,8 +20,13 @@ pub(crate) async fn recover(opened: &mut Opened, registry: &Registry) -> Result<
     if !interrupted.is_empty() {
         match processors::kill_orphans(&interrupted) {
             Ok(0) => {}
-            Ok(killed) => tracing::warn!(killed, "ended processes of interrupted tasks"),
-            Err(error) => tracing::error!(%error, "cannot look for processes of interrupted tasks"),
+            Ok(killed) => tracing::warn!(
+                killed,
+                "killed orphaned child processes of interrupted tasks"
+            ),
+            Err(error) => {
+                tracing::error!(%error, "cannot look for orphaned child processes of interrupted tasks")
+            }
         }
     }
     let recovered = opened.recover(|name| registry.is_outside(name)).await?;
@@ -29,7 +34,7 @@ pub(crate) async fn recover(opened: &mut Opened, registry: &Registry) -> Result<
         tracing::warn!(
             requeued = recovered.requeued,
             lost = recovered.lost,
-            "the service had died; interrupted tasks run again"
+            "the service did not shut down cleanly; interrupted tasks run again"
         );
     }
     Ok(recovered)

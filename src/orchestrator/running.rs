@@ -1,4 +1,4 @@
-//! The running set: which attempts have an executor, how to stop them, who waits for their end.
+//! The running attempts: how to stop them, and who waits for their end.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
@@ -6,7 +6,6 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::executor::Ended;
 use crate::models::{Attempt, TaskId};
 use crate::queue::StopReason;
 
@@ -49,6 +48,15 @@ pub(crate) struct StopSignal {
 struct Stop {
     reason: StopReason,
     by: Option<Arc<str>>,
+}
+
+/// An attempt that has ended, or that the service has left.
+pub(crate) struct FinishedAttempt {
+    pub(crate) attempt: Attempt,
+    /// Set if a stop decided the outcome.
+    pub(crate) stopped_by: Option<StopReason>,
+    /// An outside worker goes on with it while the service is away: there is no outcome.
+    pub(crate) goes_on: bool,
 }
 
 impl StopSignal {
@@ -131,7 +139,7 @@ impl RunningSet {
     }
 
     /// An executor has ended.
-    pub(crate) fn remove(&mut self, ended: Ended) {
+    pub(crate) fn remove(&mut self, ended: FinishedAttempt) {
         let id = ended.attempt.task_id;
         // A later attempt may have begun, if another program has changed the row meanwhile.
         let is_this = |entry: &Entry| entry.attempt == ended.attempt;
