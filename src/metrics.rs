@@ -140,7 +140,7 @@ impl Metrics {
         }
     }
 
-    /// Nothing is told any more of a processor that is not configured any more.
+    /// Removes the series of a processor that is no longer configured.
     fn forget(&self, name: &str) {
         let label = &[name];
         for counter in [&self.created, &self.claims, &self.completed, &self.retries] {
@@ -195,7 +195,7 @@ impl ByProcessor {
         &self.other
     }
 
-    /// A transaction of so many messages took so long.
+    /// Records the size and the duration of a transaction.
     pub(crate) fn committed(&self, took: std::time::Duration, messages: usize) {
         self.metrics.commit.observe(took.as_secs_f64());
         if messages > 0 {

@@ -51,7 +51,7 @@ pub(crate) enum Error {
     State(#[from] state::Error),
 }
 
-/// How the Hive is, as this service knows it.
+/// The state of the Hive, as this service knows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = HiveStatus)]
 pub(crate) struct Status {
@@ -110,13 +110,13 @@ impl Handle {
         self.in_flight.status_of(task, attempt)
     }
 
-    /// How the Hive is.
+    /// Returns the state of the Hive.
     ///
     /// # Errors
     /// When the service is stopping.
     pub(crate) async fn status(&self) -> Result<Status, Error> {
         let link = self.state.queue_status().await?.hive;
-        // A Redis that is lost at this moment has no numbers; why is told by the link soon.
+        // Without a connection there are no numbers; the link's state soon says why.
         let numbers = self.numbers().await.ok();
         let length = |name: &String, length| Length {
             name: name.clone(),
@@ -138,17 +138,17 @@ impl Handle {
     /// The nodes that were seen within the last hour, at most 1000.
     ///
     /// # Errors
-    /// When Redis is away.
+    /// When Redis is unreachable.
     pub(crate) async fn nodes(&self) -> Result<Vec<ListedNode>, Error> {
         let mut connection = self.connection().await?;
         Ok(node_list::list(&mut connection, &NodeKeys::of(&self.channel)).await?)
     }
 
-    /// Tells all nodes, this one included; how many listen, programs that are no nodes included.
+    /// Sends a command to all nodes, this one included; returns how many subscribers received it, other programs included.
     ///
     /// # Errors
-    /// When Redis is away or the message is too large. A Redis that is lost at that moment may have told the
-    /// nodes all the same.
+    /// When Redis is unreachable or the message is too large. If the connection is lost meanwhile, nodes may have
+    /// received it all the same.
     pub(crate) async fn broadcast(&self, command: &str, data: &Value) -> Result<u64, Error> {
         let message = broadcast::message(command, data);
         if message.len() > MESSAGE_LIMIT {
@@ -165,7 +165,7 @@ impl Handle {
         })
     }
 
-    /// Tells all nodes what this one has done already; how many listen. `data` is a JSON object.
+    /// Sends a command that this node has already run to all nodes; returns how many received it. `data` is a JSON object.
     ///
     /// # Errors
     /// Like [`Handle::broadcast`].

@@ -91,7 +91,7 @@ impl Hive {
         })
     }
 
-    /// What carries the tasks of `hive` processors.
+    /// Returns the backend of all `hive` processors.
     pub(crate) fn backend(&self) -> Arc<dyn HiveBackend> {
         Arc::new(Dispatcher::new(
             self.line.clone(),
@@ -104,7 +104,7 @@ impl Hive {
         ))
     }
 
-    /// What the rest of the program can ask of the Hive.
+    /// Returns the handle for the rest of the program.
     pub(crate) fn handle(&self) -> Handle {
         Handle {
             line: self.line.clone(),

@@ -16,11 +16,11 @@ use crate::state::StateManager;
 /// knows whether tasks of the Hive can start.
 pub(crate) struct ServiceListener {
     pub(crate) queues: [String; 2],
-    /// Since when Redis is away, or refuses what is needed, whatever the reasons were meanwhile.
+    /// Since when Redis is unreachable or refuses what is needed, whatever the reasons since.
     pub(crate) since: Mutex<Option<(Trouble, Timestamp)>>,
     pub(crate) state: StateManager,
     pub(crate) in_flight: InFlight,
-    /// Jobs that nobody wants any more are to be looked for.
+    /// Asks the orphan reaper to run.
     pub(crate) reap: Arc<Notify>,
     pub(crate) inbox: CommandInbox,
 }

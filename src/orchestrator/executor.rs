@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::running::{FinishedAttempt, StopSignal};
 use crate::config::Backoff;
 use crate::models::{Again, ClaimedTask, Failure, Lease, LeaseOrigin, Outcome, Terms, Timestamp};
-use crate::processors::{Context, Entry, Next, Remote, RunError};
+use crate::processors::{Context, Next, ProcessorEntry, Remote, RunError};
 use crate::queue::StopReason;
 use crate::state::StateManager;
 use crate::terminal::without_escapes;
@@ -24,23 +24,23 @@ use crate::traces::{Span, Traces};
 const A_MOMENT: Duration = Duration::from_secs(1);
 /// Characters of a failed task's error that the log has; `venom show` has all of it.
 const LOGGED_CHARS: usize = 500;
-/// How long a processor may take to leave when it is told to; then it is dropped. Longer than the
+/// How long a stopped processor may take to return; then it is dropped. Longer than the
 /// five seconds between SIGTERM and SIGKILL.
 pub(crate) const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How an attempt's run is over.
-enum Run {
+enum AttemptEnd {
     Ended(Outcome),
     /// A stop has decided the outcome.
     Stopped(Outcome, StopReason),
-    /// An outside worker goes on with it.
+    /// An outside worker continues with it.
     GoesOn,
 }
 
 /// Runs the attempt by its processor, if that is configured, and hands in its outcome.
 pub(crate) async fn execute(
     task: ClaimedTask,
-    entry: Option<Entry>,
+    entry: Option<ProcessorEntry>,
     signal: StopSignal,
     state: StateManager,
     traces: Traces,
@@ -48,9 +48,9 @@ pub(crate) async fn execute(
     let attempt = task.attempt;
     let span = begin_span(&traces, &task, &state).await;
     let (outcome, reason) = match run(task, entry, &signal, &state, span.clone()).await {
-        Run::Ended(outcome) => (outcome, None),
-        Run::Stopped(outcome, reason) => (outcome, Some(reason)),
-        Run::GoesOn => {
+        AttemptEnd::Ended(outcome) => (outcome, None),
+        AttemptEnd::Stopped(outcome, reason) => (outcome, Some(reason)),
+        AttemptEnd::GoesOn => {
             return FinishedAttempt {
                 attempt,
                 stopped_by: None,
@@ -94,17 +94,17 @@ async fn begin_span(traces: &Traces, task: &ClaimedTask, state: &StateManager) -
 
 async fn run(
     task: ClaimedTask,
-    entry: Option<Entry>,
+    entry: Option<ProcessorEntry>,
     signal: &StopSignal,
     state: &StateManager,
     span: Option<Span>,
-) -> Run {
+) -> AttemptEnd {
     let Some(entry) = entry else {
-        return Run::Ended(Outcome::Again(not_configured(&task.processor)));
+        return AttemptEnd::Ended(Outcome::Again(not_configured(&task.processor)));
     };
     let limit = task.terms.timeout.or(entry.timeout);
     let lease = task.terms.lease;
-    let terms = Attempted {
+    let terms = RetryRules {
         number: task.attempt.number,
         terms: task.terms.clone(),
         backoff: entry.backoff,
@@ -133,7 +133,7 @@ async fn run(
         () = signal.token.cancelled() => {}
         ended = &mut run => {
             context.end_log().await;
-            return Run::Ended(terms.outcome_of(ended));
+            return AttemptEnd::Ended(terms.outcome_of(ended));
         }
         () = tokio::time::sleep(time_left(limit, lease)), if limit.is_some() => {
             signal.token.cancel();
@@ -147,10 +147,10 @@ async fn run(
         (None, _) => {
             let seconds = limit.unwrap_or_default().as_secs_f64();
             let error = format!("timed out after {seconds} s");
-            Run::Ended(terms.retry_or_fail(Failure::Timeout, error))
+            AttemptEnd::Ended(terms.retry_or_fail(Failure::Timeout, error))
         }
-        (Some(StopReason::Shutdown), Ok(Ok(Err(error)))) if goes_on(&error) => Run::GoesOn,
-        (Some(reason), _) => Run::Stopped(stopped(reason), reason),
+        (Some(StopReason::Shutdown), Ok(Ok(Err(error)))) if goes_on(&error) => AttemptEnd::GoesOn,
+        (Some(reason), _) => AttemptEnd::Stopped(stopped(reason), reason),
     }
 }
 
@@ -193,13 +193,13 @@ fn stopped(reason: StopReason) -> Outcome {
 }
 
 /// The rules by which an attempt without a result is followed by another.
-struct Attempted {
+struct RetryRules {
     number: i64,
     terms: Terms,
     backoff: Backoff,
 }
 
-impl Attempted {
+impl RetryRules {
     fn outcome_of(&self, ended: Result<Result<String, RunError>, Box<dyn Any + Send>>) -> Outcome {
         let RunError { message, next } = match ended {
             Ok(Ok(result)) => return Outcome::Completed { result },

@@ -22,7 +22,7 @@ pub(crate) use recovery::recover;
 
 use crate::models::{ClaimedTask, TaskId};
 use crate::processors::Registry;
-use crate::queue::{StopOrder, StopReason};
+use crate::queue::{StopCommand, StopReason};
 use crate::state::{Error, StateManager};
 use crate::traces::Traces;
 use executor::STOP_PATIENCE;
@@ -36,7 +36,7 @@ const OUTCOME_PAUSE: Duration = Duration::from_millis(5);
 pub(crate) struct Orchestrator {
     state: StateManager,
     registry: Arc<Registry>,
-    orders: mpsc::Receiver<StopOrder>,
+    commands: mpsc::Receiver<StopCommand>,
     executors: JoinSet<FinishedAttempt>,
     running: RunningSet,
     /// Attempts that were left to outside workers at the stop.
@@ -48,13 +48,13 @@ impl Orchestrator {
     pub(crate) fn new(
         state: StateManager,
         registry: Arc<Registry>,
-        orders: mpsc::Receiver<StopOrder>,
+        commands: mpsc::Receiver<StopCommand>,
         traces: Traces,
     ) -> Self {
         Self {
             state,
             registry,
-            orders,
+            commands,
             executors: JoinSet::new(),
             running: RunningSet::default(),
             left: 0,
@@ -82,9 +82,9 @@ impl Orchestrator {
                 () = stop.cancelled() => break,
                 Some(tasks) = claims.recv() => self.start(tasks),
                 Some(ended) = self.executors.join_next(), if !self.executors.is_empty() => {
-                    self.settle(ended);
+                    self.on_ended(ended);
                 }
-                Some(order) = self.orders.recv() => self.obey(order),
+                Some(command) = self.commands.recv() => self.handle_command(command),
             }
         }
         let stopped = self.state.stop_claiming().await;
@@ -129,8 +129,8 @@ impl Orchestrator {
     async fn drain_while(&mut self, is_more: fn(&Self) -> bool) {
         while is_more(self) {
             tokio::select! {
-                Some(ended) = self.executors.join_next() => self.settle(ended),
-                Some(order) = self.orders.recv() => self.obey(order),
+                Some(ended) = self.executors.join_next() => self.on_ended(ended),
+                Some(command) = self.commands.recv() => self.handle_command(command),
             }
         }
     }
@@ -168,7 +168,7 @@ impl Orchestrator {
         }
     }
 
-    fn settle(&mut self, ended: Result<FinishedAttempt, JoinError>) {
+    fn on_ended(&mut self, ended: Result<FinishedAttempt, JoinError>) {
         match ended {
             Ok(ended) => {
                 self.left += u64::from(ended.goes_on);
@@ -179,10 +179,10 @@ impl Orchestrator {
         }
     }
 
-    fn obey(&mut self, order: StopOrder) {
-        match order {
-            StopOrder::Task { id, by, reply } => self.stop_task(id, by, reply),
-            StopOrder::Everything { reason, reply } => {
+    fn handle_command(&mut self, command: StopCommand) {
+        match command {
+            StopCommand::Task { id, by, reply } => self.stop_task(id, by, reply),
+            StopCommand::Everything { reason, reply } => {
                 self.running.stop_all(reason);
                 self.running.answer_when_empty(reason, reply);
             }

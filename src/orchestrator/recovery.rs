@@ -8,7 +8,7 @@ use crate::state::{Error, Opened, Recovered};
 /// Ends whatever still runs of interrupted attempts, then lets their tasks wait again (or fail as
 /// `lost`). Attempts that outside workers have are not interrupted.
 ///
-/// The order matters: a task must not run again beside what is left of its last attempt.
+/// The sequence matters: a task must not run again beside what is left of its last attempt.
 ///
 /// # Errors
 /// When the database cannot be read or written.

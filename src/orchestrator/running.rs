@@ -12,16 +12,16 @@ use crate::queue::StopReason;
 /// The running attempts, by task.
 #[derive(Default)]
 pub(crate) struct RunningSet {
-    entries: HashMap<TaskId, Entry>,
+    entries: HashMap<TaskId, RunningEntry>,
     /// How many of them outside workers have.
     leased: usize,
-    /// Orders to stop everything that have not been answered.
-    sweeps: Vec<Sweep>,
+    /// Commands to stop everything that are not yet answered.
+    stop_all_waiters: Vec<StopAllWaiter>,
 }
 
-struct Entry {
+struct RunningEntry {
     attempt: Attempt,
-    /// What it has started goes on elsewhere, without the service.
+    /// Its work runs elsewhere and continues without the service.
     is_remote: bool,
     /// An outside worker has it.
     is_leased: bool,
@@ -29,7 +29,7 @@ struct Entry {
     waiting: Vec<oneshot::Sender<bool>>,
 }
 
-struct Sweep {
+struct StopAllWaiter {
     reason: StopReason,
     /// Attempts it waits for: not those that start later, after a resume.
     left: HashSet<Attempt>,
@@ -37,14 +37,14 @@ struct Sweep {
     reply: oneshot::Sender<u64>,
 }
 
-/// How an executor hears that it has to stop, and why.
+/// Tells an executor to stop, and why.
 #[derive(Clone, Default)]
 pub(crate) struct StopSignal {
     pub(crate) token: CancellationToken,
-    order: Arc<OnceLock<Stop>>,
+    command: Arc<OnceLock<Stop>>,
 }
 
-/// Why an attempt has to stop, and who asked for it, if it was somebody in particular.
+/// Why an attempt has to stop, and who asked for it, if anyone did by name.
 struct Stop {
     reason: StopReason,
     by: Option<Arc<str>>,
@@ -55,23 +55,23 @@ pub(crate) struct FinishedAttempt {
     pub(crate) attempt: Attempt,
     /// Set if a stop decided the outcome.
     pub(crate) stopped_by: Option<StopReason>,
-    /// An outside worker goes on with it while the service is away: there is no outcome.
+    /// An outside worker continues with it while the service is down: there is no outcome.
     pub(crate) goes_on: bool,
 }
 
 impl StopSignal {
     /// Why the attempt has to stop; the first reason counts.
     pub(crate) fn reason(&self) -> Option<StopReason> {
-        self.order.get().map(|stop| stop.reason)
+        self.command.get().map(|stop| stop.reason)
     }
 
     /// Who asked for that stop.
     pub(crate) fn by(&self) -> Option<Arc<str>> {
-        self.order.get().and_then(|stop| stop.by.clone())
+        self.command.get().and_then(|stop| stop.by.clone())
     }
 
     fn stop(&self, reason: StopReason, by: Option<Arc<str>>) {
-        let _ = self.order.set(Stop { reason, by });
+        let _ = self.command.set(Stop { reason, by });
         self.token.cancel();
     }
 }
@@ -79,7 +79,7 @@ impl StopSignal {
 impl RunningSet {
     pub(crate) fn add(&mut self, attempt: Attempt, is_remote: bool, is_leased: bool) -> StopSignal {
         let signal = StopSignal::default();
-        let entry = Entry {
+        let entry = RunningEntry {
             attempt,
             is_remote,
             is_leased,
@@ -112,7 +112,7 @@ impl RunningSet {
         }
     }
 
-    /// Stops what goes on elsewhere.
+    /// Stops the attempts whose work runs elsewhere.
     pub(crate) fn stop_remote(&mut self, reason: StopReason) {
         for entry in self.entries.values().filter(|entry| entry.is_remote) {
             entry.signal.stop(reason, None);
@@ -128,21 +128,21 @@ impl RunningSet {
 
     /// Answers, when all attempts of this moment have ended, how many of them `reason` stopped.
     pub(crate) fn answer_when_empty(&mut self, reason: StopReason, reply: oneshot::Sender<u64>) {
-        let sweep = Sweep {
+        let waiter = StopAllWaiter {
             reason,
             left: self.entries.values().map(|entry| entry.attempt).collect(),
             stopped: 0,
             reply,
         };
-        self.sweeps.push(sweep);
-        self.answer_sweeps();
+        self.stop_all_waiters.push(waiter);
+        self.answer_stop_all();
     }
 
     /// An executor has ended.
     pub(crate) fn remove(&mut self, ended: FinishedAttempt) {
         let id = ended.attempt.task_id;
         // A later attempt may have begun, if another program has changed the row meanwhile.
-        let is_this = |entry: &Entry| entry.attempt == ended.attempt;
+        let is_this = |entry: &RunningEntry| entry.attempt == ended.attempt;
         if self.entries.get(&id).is_some_and(is_this)
             && let Some(entry) = self.entries.remove(&id)
         {
@@ -151,19 +151,19 @@ impl RunningSet {
                 let _ = reply.send(ended.stopped_by == Some(StopReason::Abort));
             }
         }
-        for sweep in &mut self.sweeps {
-            if sweep.left.remove(&ended.attempt) {
-                sweep.stopped += u64::from(ended.stopped_by == Some(sweep.reason));
+        for waiter in &mut self.stop_all_waiters {
+            if waiter.left.remove(&ended.attempt) {
+                waiter.stopped += u64::from(ended.stopped_by == Some(waiter.reason));
             }
         }
-        self.answer_sweeps();
+        self.answer_stop_all();
     }
 
-    fn answer_sweeps(&mut self) {
-        for index in (0..self.sweeps.len()).rev() {
-            if self.sweeps[index].left.is_empty() {
-                let sweep = self.sweeps.swap_remove(index);
-                let _ = sweep.reply.send(sweep.stopped);
+    fn answer_stop_all(&mut self) {
+        for index in (0..self.stop_all_waiters.len()).rev() {
+            if self.stop_all_waiters[index].left.is_empty() {
+                let waiter = self.stop_all_waiters.swap_remove(index);
+                let _ = waiter.reply.send(waiter.stopped);
             }
         }
     }

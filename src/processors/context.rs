@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::log_book::{Entry, LogBook, LogLimits};
+use super::log_book::{LogBook, LogDecision, LogLimits};
 use crate::models::json::RawJson;
 use crate::models::{
     Attempt, ClaimedTask, Lease, LeaseOrigin, Task, TaskId, TaskStatus, Timestamp, TraceContext,
@@ -23,7 +23,7 @@ const READ_PAUSE: Duration = Duration::from_millis(200);
 pub(crate) struct Context {
     task: ClaimedTask,
     stop: CancellationToken,
-    home: Home,
+    source: TaskSource,
     remote: Option<Remote>,
     span: Option<Span>,
     log_limits: LogLimits,
@@ -32,11 +32,11 @@ pub(crate) struct Context {
 }
 
 /// Where the task is kept, and who hears of the attempt.
-enum Home {
+enum TaskSource {
     /// This service's database.
     State(StateManager),
     /// Another machine, which sent it here as a job and hears nothing before its end.
-    Elsewhere(Sent),
+    Remote(Sent),
 }
 
 /// What a task that is kept elsewhere has brought along.
@@ -62,7 +62,7 @@ impl Context {
         Self {
             task,
             stop,
-            home: Home::State(state),
+            source: TaskSource::State(state),
             remote: None,
             span: None,
             log_limits: LogLimits::NONE,
@@ -76,7 +76,7 @@ impl Context {
         Self {
             task,
             stop,
-            home: Home::Elsewhere(sent),
+            source: TaskSource::Remote(sent),
             remote: None,
             span: None,
             log_limits: LogLimits::NONE,
@@ -109,10 +109,10 @@ impl Context {
 
     /// What whoever runs the attempt is told of its trace.
     pub(crate) fn trace(&self) -> Option<TraceContext> {
-        match (&self.span, &self.home) {
+        match (&self.span, &self.source) {
             (Some(span), _) => Some(span.carried()),
-            (None, Home::Elsewhere(sent)) => sent.trace.clone(),
-            (None, Home::State(_)) => None,
+            (None, TaskSource::Remote(sent)) => sent.trace.clone(),
+            (None, TaskSource::State(_)) => None,
         }
     }
 
@@ -156,9 +156,9 @@ impl Context {
     /// # Errors
     /// When it cannot be read.
     pub(crate) async fn task(&self) -> Result<Task, RunError> {
-        let state = match &self.home {
-            Home::State(state) => state,
-            Home::Elsewhere(sent) => return Ok(self.sent_task(sent)),
+        let state = match &self.source {
+            TaskSource::State(state) => state,
+            TaskSource::Remote(sent) => return Ok(self.sent_task(sent)),
         };
         let read = || state.task(self.task_id());
         let task = self.read("the task", read).await?;
@@ -173,9 +173,9 @@ impl Context {
         if !self.task.terms.has_upstream {
             return Ok(Vec::new());
         }
-        let state = match &self.home {
-            Home::State(state) => state,
-            Home::Elsewhere(sent) => return Ok(sent.upstream.clone()),
+        let state = match &self.source {
+            TaskSource::State(state) => state,
+            TaskSource::Remote(sent) => return Ok(sent.upstream.clone()),
         };
         let read = || state.upstream(self.task_id());
         self.read("its upstream", read).await
@@ -186,7 +186,7 @@ impl Context {
     /// # Errors
     /// When one of them was deleted since, or is no longer COMPLETED: then the attempt must not begin.
     pub(crate) async fn check_upstream(&self) -> Result<(), RunError> {
-        let Home::State(state) = &self.home else {
+        let TaskSource::State(state) = &self.source else {
             return Ok(());
         };
         if !self.task.terms.has_upstream {
@@ -262,20 +262,20 @@ impl Context {
 
     /// Adds to the answer as it grows. Waits while the Writer is behind.
     pub(crate) async fn output(&self, text: String) {
-        match &self.home {
-            Home::State(state) => {
+        match &self.source {
+            TaskSource::State(state) => {
                 let (attempt, agent) = (self.task.attempt, &self.task.processor);
                 state.output(attempt, agent, text).await;
             }
-            Home::Elsewhere(_) => self.mention("output", &text),
+            TaskSource::Remote(_) => self.mention("output", &text),
         }
     }
 
     /// Sets `context_history.<name>` of the task. Waits while the Writer is behind.
     pub(crate) async fn note(&self, name: &str, value: &Value) {
-        match &self.home {
-            Home::State(state) => state.note(self.task.attempt, name, value).await,
-            Home::Elsewhere(_) => self.mention(name, &value.to_string()),
+        match &self.source {
+            TaskSource::State(state) => state.note(self.task.attempt, name, value).await,
+            TaskSource::Remote(_) => self.mention(name, &value.to_string()),
         }
     }
 
@@ -300,7 +300,7 @@ impl Context {
     /// The same with a line that has been read as a terminal shows it. Beyond the limits it is held until
     /// [`Context::end_log`].
     pub(crate) async fn log_line(&self, line: OutputLine) {
-        let Home::State(state) = &self.home else {
+        let TaskSource::State(state) = &self.source else {
             return self.mention("log", &line.text);
         };
         self.open_log_book(state).await;
@@ -308,8 +308,8 @@ impl Context {
         let (attempt, agent) = (self.task.attempt, &self.task.processor);
         match entry {
             None => {}
-            Some(Entry::Store(line)) => state.log(attempt, agent, line).await,
-            Some(Entry::Hold { words, show }) => {
+            Some(LogDecision::Store(line)) => state.log(attempt, agent, line).await,
+            Some(LogDecision::Hold { words, show }) => {
                 if let Some(words) = words {
                     let words = OutputLine::plain(words);
                     state.log(attempt, agent, words).await;
@@ -323,7 +323,7 @@ impl Context {
 
     /// Shows to those who watch how a line stands that has not ended. It is not stored.
     pub(crate) async fn live_line(&self, line: OutputLine) {
-        if let Home::State(state) = &self.home {
+        if let TaskSource::State(state) = &self.source {
             let (attempt, agent) = (self.task.attempt, &self.task.processor);
             state.show_live_line(attempt, agent, line).await;
         }
@@ -331,7 +331,7 @@ impl Context {
 
     /// Stores the lines that are still held. Called once, when the processor has ended.
     pub(crate) async fn end_log(&self) {
-        let Home::State(state) = &self.home else {
+        let TaskSource::State(state) = &self.source else {
             return;
         };
         let held = self.with_log_book(LogBook::end).unwrap_or_default();
@@ -365,7 +365,7 @@ impl Context {
 
     /// Sets the task's progress, 0 to 1. Waits while the Writer is behind.
     pub(crate) async fn progress(&self, progress: f64) {
-        if let Home::State(state) = &self.home {
+        if let TaskSource::State(state) = &self.source {
             let progress = progress.clamp(0.0, 1.0);
             self.open_log_book(state).await;
             let is_new = |book: &mut LogBook| book.is_progress_new(progress, Instant::now());

@@ -7,9 +7,9 @@ use crate::processors::processor::Processor;
 use crate::processors::run_error::RunError;
 
 /// Completes every task with `Processed: <content>`.
-pub(crate) struct Echo;
+pub(crate) struct EchoProcessor;
 
-impl Processor for Echo {
+impl Processor for EchoProcessor {
     fn run<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<String, RunError>> {
         ready(Ok(format!("Processed: {}", context.content()))).boxed()
     }

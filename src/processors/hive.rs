@@ -16,7 +16,7 @@ use crate::processors::run_error::{Next, RunError};
 /// How long a processor starts nothing if it has no backend.
 const WITHOUT_BACKEND: Duration = Duration::from_secs(60);
 
-/// Who takes a task to the workers and brings its result back.
+/// Runs attempts on the workers behind Redis.
 pub(crate) trait HiveBackend: Send + Sync {
     /// Runs one attempt by a job as `settings` describe it, and answers with its result. It keeps to
     /// what [`Processor::run`] promises.
@@ -28,12 +28,12 @@ pub(crate) trait HiveBackend: Send + Sync {
 }
 
 /// Completes a task with what an ARQ worker answers.
-pub(crate) struct Hive {
+pub(crate) struct HiveProcessor {
     settings: HiveProcessorSettings,
     backend: Arc<OnceLock<Arc<dyn HiveBackend>>>,
 }
 
-impl Hive {
+impl HiveProcessor {
     pub(crate) fn new(
         settings: HiveProcessorSettings,
         backend: Arc<OnceLock<Arc<dyn HiveBackend>>>,
@@ -42,7 +42,7 @@ impl Hive {
     }
 }
 
-impl Processor for Hive {
+impl Processor for HiveProcessor {
     fn run<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<String, RunError>> {
         match self.backend.get() {
             Some(backend) => backend.run_attempt(&self.settings, context),

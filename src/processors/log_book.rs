@@ -37,7 +37,7 @@ impl LogLimits {
 
 /// What becomes of a line.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Entry {
+pub(crate) enum LogDecision {
     Store(OutputLine),
     /// It is held, and may be left out later. The first such line has words about that, which are stored;
     /// now and then one is shown.
@@ -80,14 +80,14 @@ impl LogBook {
     }
 
     /// Takes a line.
-    pub(crate) fn add(&mut self, line: OutputLine, now: Instant) -> Entry {
+    pub(crate) fn add(&mut self, line: OutputLine, now: Instant) -> LogDecision {
         let bytes = line.bytes() as u64;
         let fits =
             self.lines < self.limits.lines && self.bytes.saturating_add(bytes) <= self.limits.bytes;
         if fits && !self.is_full {
             self.lines += 1;
             self.bytes += bytes;
-            return Entry::Store(line);
+            return LogDecision::Store(line);
         }
         let words = (!std::mem::replace(&mut self.is_full, true)).then(|| self.limit_in_words());
         let is_due = self.shown_at.is_none_or(|at| now >= at + LIVE_INTERVAL);
@@ -96,7 +96,7 @@ impl LogBook {
             self.shown_at = Some(now);
         }
         self.hold(line);
-        Entry::Hold { words, show }
+        LogDecision::Hold { words, show }
     }
 
     fn limit_in_words(&self) -> String {
@@ -179,9 +179,9 @@ mod tests {
         };
         let now = Instant::now();
         let mut book = LogBook::new(limits, 1, 0);
-        assert_eq!(book.add(line("1"), now), Entry::Store(line("1")));
-        assert_eq!(book.add(line("2"), now), Entry::Store(line("2")));
-        let Entry::Hold { words, show } = book.add(line("3"), now) else {
+        assert_eq!(book.add(line("1"), now), LogDecision::Store(line("1")));
+        assert_eq!(book.add(line("2"), now), LogDecision::Store(line("2")));
+        let LogDecision::Hold { words, show } = book.add(line("3"), now) else {
             panic!("the third line is stored");
         };
         let words = words.expect("words at the limit");
@@ -191,11 +191,11 @@ mod tests {
             // At the same moment nothing more is shown, and the words are said once.
             let held = book.add(line(&number.to_string()), now);
             let (words, show) = (None, None);
-            assert_eq!(held, Entry::Hold { words, show });
+            assert_eq!(held, LogDecision::Hold { words, show });
         }
         let later = book.add(line("last"), now + LIVE_INTERVAL);
         assert!(
-            matches!(later, Entry::Hold { show: Some(_), .. }),
+            matches!(later, LogDecision::Hold { show: Some(_), .. }),
             "{later:?}"
         );
         let end = book.end();
@@ -216,10 +216,16 @@ mod tests {
         };
         let now = Instant::now();
         let mut book = LogBook::new(limits, 0, 4);
-        assert!(matches!(book.add(line("12345"), now), Entry::Store(_)));
-        assert!(matches!(book.add(line("67"), now), Entry::Hold { .. }));
+        assert!(matches!(
+            book.add(line("12345"), now),
+            LogDecision::Store(_)
+        ));
+        assert!(matches!(
+            book.add(line("67"), now),
+            LogDecision::Hold { .. }
+        ));
         // What would fit does not overtake what was held.
-        assert!(matches!(book.add(line("8"), now), Entry::Hold { .. }));
+        assert!(matches!(book.add(line("8"), now), LogDecision::Hold { .. }));
         assert_eq!(texts(book.end()), ["67", "8"]);
         let large = "x".repeat(TAIL_BYTES - 10);
         book.add(line(&large), now);

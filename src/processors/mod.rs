@@ -23,6 +23,6 @@ pub(crate) use context::{Context, Remote, Sent};
 pub(crate) use hive::HiveBackend;
 #[cfg(test)]
 pub(crate) use processor::Processor;
-pub(crate) use registry::{Entry, Registry};
+pub(crate) use registry::{ProcessorEntry, Registry};
 pub(crate) use run_error::{Next, RunError};
 pub(crate) use text::without_nul;

@@ -4,23 +4,23 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use super::command::Command;
-use super::echo::Echo;
-use super::hive::{Hive, HiveBackend};
-use super::llm::Llm;
+use super::command::CommandProcessor;
+use super::echo::EchoProcessor;
+use super::hive::{HiveBackend, HiveProcessor};
+use super::llm::LlmProcessor;
 use super::log_book::LogLimits;
-use super::webhook::Webhook;
-use super::worker::Worker;
+use super::webhook::WebhookProcessor;
+use super::worker::WorkerProcessor;
 use crate::config::{Backoff, ProcessorKind, ProcessorSettings, Settings};
-use crate::processors::command::guard::Guard;
-use crate::processors::command::orphan_reaper::Sweeper;
-use crate::processors::command::scrubbed_env::Withheld;
+use crate::processors::command::guard::ProcessGuard;
+use crate::processors::command::orphan_reaper::OrphanProcessReaper;
+use crate::processors::command::scrubbed_env::ScrubbedEnv;
 use crate::processors::processor::Processor;
-use crate::processors::worker::lease_broker::Desk;
+use crate::processors::worker::lease_broker::LeaseBroker;
 
 /// One configured processor and the rules of its attempts.
 #[derive(Clone)]
-pub(crate) struct Entry {
+pub(crate) struct ProcessorEntry {
     pub(crate) processor: Arc<dyn Processor>,
     /// An attempt that takes longer fails as `timeout`.
     pub(crate) timeout: Option<Duration>,
@@ -33,23 +33,23 @@ pub(crate) struct Entry {
 
 /// Every processor a task may name.
 pub(crate) struct Registry {
-    configured: RwLock<Arc<Configured>>,
-    shared: Shared,
+    configured: RwLock<Arc<ConfiguredProcessors>>,
+    shared: SharedServices,
 }
 
 /// What the processors of a kind have in common, whatever the settings become.
 #[derive(Clone, Default)]
-struct Shared {
-    guard: Arc<Guard>,
-    withheld: Arc<Withheld>,
-    sweeper: Arc<Sweeper>,
-    desk: Arc<Desk>,
+struct SharedServices {
+    guard: Arc<ProcessGuard>,
+    scrubbed_env: Arc<ScrubbedEnv>,
+    process_reaper: Arc<OrphanProcessReaper>,
+    lease_broker: Arc<LeaseBroker>,
     backend: Arc<OnceLock<Arc<dyn HiveBackend>>>,
 }
 
 /// The processors of one reading of the settings.
-struct Configured {
-    entries: HashMap<String, Entry>,
+struct ConfiguredProcessors {
+    entries: HashMap<String, ProcessorEntry>,
     settings: BTreeMap<String, ProcessorSettings>,
     default: String,
     log_limits: LogLimits,
@@ -58,9 +58,9 @@ struct Configured {
 impl Registry {
     /// The processors of the settings; `echo` is always among them.
     pub(crate) fn new(settings: &Settings) -> Self {
-        let shared = Shared::default();
-        shared.withheld.configure(settings);
-        let configured = Configured::new(settings, &shared, None);
+        let shared = SharedServices::default();
+        shared.scrubbed_env.configure(settings);
+        let configured = ConfiguredProcessors::new(settings, &shared, None);
         Self {
             configured: RwLock::new(Arc::new(configured)),
             shared,
@@ -70,9 +70,9 @@ impl Registry {
     /// Takes the processors of other settings. What runs goes on as it began; a processor whose settings
     /// are the same stays.
     pub(crate) fn configure(&self, settings: &Settings) {
-        self.shared.withheld.configure(settings);
+        self.shared.scrubbed_env.configure(settings);
         let before = self.configured();
-        let configured = Configured::new(settings, &self.shared, Some(&before));
+        let configured = ConfiguredProcessors::new(settings, &self.shared, Some(&before));
         let mut place = self
             .configured
             .write()
@@ -81,7 +81,7 @@ impl Registry {
     }
 
     /// The processor of this name, if one is configured.
-    pub(crate) fn get(&self, name: &str) -> Option<Entry> {
+    pub(crate) fn get(&self, name: &str) -> Option<ProcessorEntry> {
         self.configured().entries.get(name).cloned()
     }
 
@@ -99,15 +99,15 @@ impl Registry {
     }
 
     /// What runs an attempt that an outside worker has, whatever its processor has become since.
-    pub(crate) fn leased(&self, name: &str) -> Entry {
-        let worker = || Arc::new(Worker::new(self.desk()));
+    pub(crate) fn leased(&self, name: &str) -> ProcessorEntry {
+        let worker = || Arc::new(WorkerProcessor::new(self.lease_broker()));
         match self.get(name) {
             Some(entry) if self.is_worker(name) => entry,
-            Some(entry) => Entry {
+            Some(entry) => ProcessorEntry {
                 processor: worker(),
                 ..entry
             },
-            None => Entry {
+            None => ProcessorEntry {
                 processor: worker(),
                 timeout: None,
                 max_attempts: 1,
@@ -118,8 +118,8 @@ impl Registry {
     }
 
     /// Where those programs get their tasks.
-    pub(crate) fn desk(&self) -> Arc<Desk> {
-        Arc::clone(&self.shared.desk)
+    pub(crate) fn lease_broker(&self) -> Arc<LeaseBroker> {
+        Arc::clone(&self.shared.lease_broker)
     }
 
     /// Gives the processors of kind `hive` who carries their tasks. The first one stays.
@@ -131,7 +131,7 @@ impl Registry {
 
     /// Ends what finished attempts left running. Called when no more attempts run.
     pub(crate) async fn end_leftovers(&self) {
-        self.shared.sweeper.sweep().await;
+        self.shared.process_reaper.reap().await;
     }
 
     /// The processor of tasks that name none.
@@ -158,14 +158,14 @@ impl Registry {
     /// A registry of this one processor, with a single attempt and no time limit.
     #[cfg(test)]
     pub(crate) fn of_one(name: &str, processor: Arc<dyn Processor>) -> Self {
-        let entry = Entry {
+        let entry = ProcessorEntry {
             processor,
             timeout: None,
             max_attempts: 1,
             backoff: Backoff::default(),
             log_limits: LogLimits::NONE,
         };
-        let configured = Configured {
+        let configured = ConfiguredProcessors {
             entries: [(name.to_owned(), entry)].into(),
             settings: BTreeMap::new(),
             default: name.to_owned(),
@@ -173,11 +173,11 @@ impl Registry {
         };
         Self {
             configured: RwLock::new(Arc::new(configured)),
-            shared: Shared::default(),
+            shared: SharedServices::default(),
         }
     }
 
-    fn configured(&self) -> Arc<Configured> {
+    fn configured(&self) -> Arc<ConfiguredProcessors> {
         let configured = self
             .configured
             .read()
@@ -186,15 +186,15 @@ impl Registry {
     }
 }
 
-impl Configured {
-    fn new(settings: &Settings, shared: &Shared, before: Option<&Self>) -> Self {
+impl ConfiguredProcessors {
+    fn new(settings: &Settings, shared: &SharedServices, before: Option<&Self>) -> Self {
         let log_limits = LogLimits {
             lines: settings.task_log_limit_lines,
             bytes: settings.task_log_limit_bytes as u64,
         };
         let entries = settings.processors.iter().map(|(name, processor)| {
             let kept = before.and_then(|before| before.processor(name, &processor.kind));
-            let entry = Entry {
+            let entry = ProcessorEntry {
                 processor: kept.unwrap_or_else(|| build(&processor.kind, shared)),
                 timeout: processor.timeout,
                 max_attempts: processor.max_attempts,
@@ -218,17 +218,28 @@ impl Configured {
     }
 }
 
-fn build(kind: &ProcessorKind, shared: &Shared) -> Arc<dyn Processor> {
+fn build(kind: &ProcessorKind, shared: &SharedServices) -> Arc<dyn Processor> {
     match kind {
-        ProcessorKind::Echo => Arc::new(Echo),
+        ProcessorKind::Echo => Arc::new(EchoProcessor),
         ProcessorKind::Command(command) => {
-            let (guard, withheld) = (Arc::clone(&shared.guard), Arc::clone(&shared.withheld));
-            let sweeper = Arc::clone(&shared.sweeper);
-            Arc::new(Command::new(command.clone(), guard, withheld, sweeper))
+            let (guard, scrubbed_env) =
+                (Arc::clone(&shared.guard), Arc::clone(&shared.scrubbed_env));
+            let process_reaper = Arc::clone(&shared.process_reaper);
+            Arc::new(CommandProcessor::new(
+                command.clone(),
+                guard,
+                scrubbed_env,
+                process_reaper,
+            ))
         }
-        ProcessorKind::Webhook(webhook) => Arc::new(Webhook::new(webhook.clone())),
-        ProcessorKind::Llm(llm) => Arc::new(Llm::new(llm.clone())),
-        ProcessorKind::Worker(_) => Arc::new(Worker::new(Arc::clone(&shared.desk))),
-        ProcessorKind::Hive(hive) => Arc::new(Hive::new(hive.clone(), Arc::clone(&shared.backend))),
+        ProcessorKind::Webhook(webhook) => Arc::new(WebhookProcessor::new(webhook.clone())),
+        ProcessorKind::Llm(llm) => Arc::new(LlmProcessor::new(llm.clone())),
+        ProcessorKind::Worker(_) => {
+            Arc::new(WorkerProcessor::new(Arc::clone(&shared.lease_broker)))
+        }
+        ProcessorKind::Hive(hive) => Arc::new(HiveProcessor::new(
+            hive.clone(),
+            Arc::clone(&shared.backend),
+        )),
     }
 }

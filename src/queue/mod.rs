@@ -12,13 +12,13 @@ use tokio::sync::{mpsc, oneshot};
 use crate::models::{QueueStatus, TaskId};
 use crate::state::{Error, PauseRequest, Paused, Purged, Resumed, StateManager};
 
-/// Orders that may wait for the orchestrator.
-const ORDERS: usize = 1024;
+/// Commands that may be queued for the orchestrator.
+const COMMANDS: usize = 1024;
 
-/// Orders of one call that wait at a time.
+/// Commands of one call that are queued at a time.
 const ABORTS_AT_ONCE: usize = 256;
 
-/// How long an order is waited for: processors leave within ten seconds, and then the outcome has
+/// How long to wait for the answer to a command: processors leave within ten seconds, and then the outcome has
 /// to be stored.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -32,10 +32,10 @@ pub(crate) enum StopReason {
     Shutdown,
 }
 
-/// An order to the orchestrator about what runs. It answers when the attempts have ended and their
+/// A command to the orchestrator about running attempts. It answers when they have ended and their
 /// outcome is stored.
 #[derive(Debug)]
-pub(crate) enum StopOrder {
+pub(crate) enum StopCommand {
     /// Answers whether the task was running and was stopped.
     Task {
         id: TaskId,
@@ -63,22 +63,22 @@ pub(crate) struct EmergencyStopped {
 #[derive(Clone)]
 pub(crate) struct QueueManager {
     state: StateManager,
-    orders: mpsc::Sender<StopOrder>,
+    commands: mpsc::Sender<StopCommand>,
 }
 
 impl QueueManager {
     /// A queue on `state`; the receiver is for the orchestrator.
-    pub(crate) fn new(state: StateManager) -> (Self, mpsc::Receiver<StopOrder>) {
-        let (orders, inbox) = mpsc::channel(ORDERS);
-        (Self { state, orders }, inbox)
+    pub(crate) fn new(state: StateManager) -> (Self, mpsc::Receiver<StopCommand>) {
+        let (commands, inbox) = mpsc::channel(COMMANDS);
+        (Self { state, commands }, inbox)
     }
 
     /// The same queue, steered in somebody's name: the journal has it with what is done.
     #[must_use]
     pub(crate) fn in_name_of(&self, by: Option<Arc<str>>) -> Self {
         let state = self.state.in_name_of(by);
-        let orders = self.orders.clone();
-        Self { state, orders }
+        let commands = self.commands.clone();
+        Self { state, commands }
     }
 
     /// The queue's condition.
@@ -120,14 +120,14 @@ impl QueueManager {
     /// When the service is stopping.
     pub(crate) async fn abort(&self, id: TaskId) -> Result<bool, Error> {
         let by = self.state.asks_for();
-        let order = |by, reply| StopOrder::Task { id, by, reply };
-        if self.order(|reply| order(by.clone(), reply)).await? {
+        let command = |by, reply| StopCommand::Task { id, by, reply };
+        if self.command(|reply| command(by.clone(), reply)).await? {
             return Ok(true);
         }
         // A claim that was committed a moment ago may still be on its way to the orchestrator. Once
         // the Writer has answered, it has been handed over.
         self.state.writer_is_done().await?;
-        self.order(|reply| order(by, reply)).await
+        self.command(|reply| command(by, reply)).await
     }
 
     /// Stops these tasks, many at a time; how many of them were running.
@@ -162,7 +162,7 @@ impl QueueManager {
         let upto = self.state.begin_emergency_stop().await?;
         let reason = StopReason::EmergencyStop;
         let cancelled = self
-            .order(|reply| StopOrder::Everything { reason, reply })
+            .command(|reply| StopCommand::Everything { reason, reply })
             .await?;
         let purged = self.state.finish_emergency_stop(upto, cancelled).await?;
         Ok(EmergencyStopped {
@@ -171,13 +171,13 @@ impl QueueManager {
         })
     }
 
-    async fn order<T>(
+    async fn command<T>(
         &self,
-        order: impl FnOnce(oneshot::Sender<T>) -> StopOrder,
+        command: impl FnOnce(oneshot::Sender<T>) -> StopCommand,
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
-        self.orders
-            .send(order(reply))
+        self.commands
+            .send(command(reply))
             .await
             .map_err(|_| Error::Stopping)?;
         let answer = tokio::time::timeout(PATIENCE, answer).await.map_err(|_| {

@@ -19,7 +19,7 @@ use crate::api::input::json_check::{OBJECT, check};
 use crate::models::json;
 use crate::models::json::{Limits, compact, with_whole_characters};
 use crate::models::task_limits::NAME_CHARS;
-use crate::processors::worker::Call;
+use crate::processors::worker::WorkerCall;
 use crate::processors::{Next, Registry, RunError, without_nul};
 
 /// Seconds that a claim may wait for tasks.
@@ -97,12 +97,12 @@ fn wait(fields: &mut Fields) -> Duration {
 }
 
 /// Reads `{"attempt"}`.
-pub(crate) fn heartbeat(body: &[u8]) -> Result<(i64, Call), ApiError> {
-    call(body, &["attempt"], |_| Some(Call::Heartbeat))
+pub(crate) fn heartbeat(body: &[u8]) -> Result<(i64, WorkerCall), ApiError> {
+    call(body, &["attempt"], |_| Some(WorkerCall::Heartbeat))
 }
 
 /// Reads `{"attempt", "line"}` or `{"attempt", "lines": […]}`.
-pub(crate) fn log(body: &[u8]) -> Result<(i64, Call), ApiError> {
+pub(crate) fn log(body: &[u8]) -> Result<(i64, WorkerCall), ApiError> {
     let (body, note) = whole_text(body);
     call(&body, &["attempt", "line", "lines"], |fields| {
         let (name, texts) = match fields.take("lines") {
@@ -121,12 +121,14 @@ pub(crate) fn log(body: &[u8]) -> Result<(i64, Call), ApiError> {
             // Not the text itself, which is long.
             fields.refuse(name, "too_long", &msg, json!(count));
         }
-        Some(Call::Log(lines.map(without_nul).chain(note).collect()))
+        Some(WorkerCall::Log(
+            lines.map(without_nul).chain(note).collect(),
+        ))
     })
 }
 
 /// Reads `{"attempt", "progress"}`.
-pub(crate) fn progress(body: &[u8]) -> Result<(i64, Call), ApiError> {
+pub(crate) fn progress(body: &[u8]) -> Result<(i64, WorkerCall), ApiError> {
     call(body, &["attempt", "progress"], |fields| {
         let msg = "Input should be a number from 0 to 1";
         let progress = fields.required("progress", |fields, name| {
@@ -134,7 +136,7 @@ pub(crate) fn progress(body: &[u8]) -> Result<(i64, Call), ApiError> {
                 value.as_f64().filter(|number| (0.0..=1.0).contains(number))
             })
         });
-        progress.map(Call::Progress)
+        progress.map(WorkerCall::Progress)
     })
 }
 
@@ -190,7 +192,7 @@ fn text_of(json: &str) -> String {
 }
 
 /// Reads `{"attempt", "error", "retry"}`.
-pub(crate) fn fail(body: &[u8]) -> Result<End<Call>, ApiError> {
+pub(crate) fn fail(body: &[u8]) -> Result<End<WorkerCall>, ApiError> {
     let (body, note) = whole_text(body);
     let (attempt, end) = call(&body, &["attempt", "error", "retry"], |fields| {
         let error = fields.required_text("error");
@@ -200,7 +202,7 @@ pub(crate) fn fail(body: &[u8]) -> Result<End<Call>, ApiError> {
             true => Next::Retry,
             false => Next::GiveUp,
         };
-        Some(Call::Fail(RunError::with(without_nul(&error), next)))
+        Some(WorkerCall::Fail(RunError::with(without_nul(&error), next)))
     })?;
     Ok(End { attempt, end, note })
 }

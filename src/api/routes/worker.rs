@@ -18,13 +18,13 @@ use crate::api::input::worker;
 use crate::api::input::worker::End;
 use crate::api::openapi::{parameters, requests};
 use crate::models::{TaskId, TaskStatus, Timestamp};
-use crate::processors::worker::{Assigned, Call, Over, Poll};
+use crate::processors::worker::{AssignedTask, AttemptOver, ClaimRequest, WorkerCall};
 use crate::state::Error;
 
 /// The answer to a claim.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Claimed {
-    tasks: Vec<Assigned>,
+    tasks: Vec<AssignedTask>,
 }
 
 /// The lease that a call has renewed.
@@ -65,8 +65,8 @@ pub(crate) async fn claim(
     if api.stopping.is_cancelled() {
         return Err(Error::Stopping.into());
     }
-    let (desk, state) = (api.registry.desk(), api.state.clone());
-    let poll = Poll::new(desk, state);
+    let (lease_broker, state) = (api.registry.lease_broker(), api.state.clone());
+    let poll = ClaimRequest::new(lease_broker, state);
     let worker = claim.worker.as_deref();
     let tasks = poll
         .tasks(
@@ -166,10 +166,10 @@ pub(crate) async fn complete(
         note,
     } = api.intake.parse(&body, worker::complete).await?;
     add_note(&api, task_id, attempt, note).await;
-    match end(&api, task_id, attempt, Call::Complete(result.clone())).await? {
+    match end(&api, task_id, attempt, WorkerCall::Complete(result.clone())).await? {
         Ok(TaskStatus::Completed) => {}
         Ok(_) => return Err(over(&api, task_id, attempt).await),
-        Err(Over) => {
+        Err(AttemptOver) => {
             let task = api.state.task(task_id).await?;
             let is_repeat = task.is_some_and(|task| {
                 (task.status, task.attempt) == (TaskStatus::Completed, attempt)
@@ -209,7 +209,7 @@ pub(crate) async fn fail(
     add_note(&api, task_id, attempt, note).await;
     match end(&api, task_id, attempt, call).await? {
         Ok(status) => Ok(ended(task_id, status)),
-        Err(Over) => Err(over(&api, task_id, attempt).await),
+        Err(AttemptOver) => Err(over(&api, task_id, attempt).await),
     }
 }
 
@@ -224,7 +224,7 @@ fn ended(task_id: TaskId, status: TaskStatus) -> Json<Ended> {
 /// Adds a line about what the worker sent. An attempt that is over is told so by the call itself.
 async fn add_note(api: &Api, task_id: TaskId, attempt: i64, note: Option<String>) {
     if let Some(line) = note {
-        let _ = renew(api, task_id, (attempt, Call::Log(vec![line]))).await;
+        let _ = renew(api, task_id, (attempt, WorkerCall::Log(vec![line]))).await;
     }
 }
 
@@ -232,11 +232,11 @@ async fn add_note(api: &Api, task_id: TaskId, attempt: i64, note: Option<String>
 async fn renew(
     api: &Api,
     task_id: TaskId,
-    (attempt, call): (i64, Call),
+    (attempt, call): (i64, WorkerCall),
 ) -> Result<Json<Lease>, ApiError> {
     match tell(api, task_id, attempt, call).await? {
         Ok(lease_expires_at) => Ok(Json(Lease { lease_expires_at })),
-        Err(Over) => Err(over(api, task_id, attempt).await),
+        Err(AttemptOver) => Err(over(api, task_id, attempt).await),
     }
 }
 
@@ -246,16 +246,16 @@ async fn tell(
     api: &Api,
     task_id: TaskId,
     attempt: i64,
-    call: Call,
-) -> Result<Result<Timestamp, Over>, ApiError> {
-    let desk = api.registry.desk();
-    if !desk.has(task_id, attempt) && runs(api, task_id, attempt).await? == Some(true) {
+    call: WorkerCall,
+) -> Result<Result<Timestamp, AttemptOver>, ApiError> {
+    let lease_broker = api.registry.lease_broker();
+    if !lease_broker.has(task_id, attempt) && runs(api, task_id, attempt).await? == Some(true) {
         tokio::select! {
-            () = desk.seated(task_id, attempt) => {}
+            () = lease_broker.mailbox_opened(task_id, attempt) => {}
             () = api.stopping.cancelled() => {}
         }
     }
-    Ok(desk.call(task_id, attempt, call).await)
+    Ok(lease_broker.call(task_id, attempt, call).await)
 }
 
 /// Whether this attempt of the task runs; `None` if there is no such task.
@@ -270,8 +270,8 @@ async fn end(
     api: &Api,
     task_id: TaskId,
     attempt: i64,
-    call: Call,
-) -> Result<Result<TaskStatus, Over>, ApiError> {
+    call: WorkerCall,
+) -> Result<Result<TaskStatus, AttemptOver>, ApiError> {
     let waiter = api.state.wait_for_end(task_id);
     if let Err(over) = tell(api, task_id, attempt, call).await? {
         return Ok(Err(over));

@@ -18,7 +18,7 @@ const ECHO_CHARS: usize = 40;
 /// What all nodes are told to do.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum ClusterCommand {
-    /// Start nothing more; what runs goes on.
+    /// Start nothing more; running tasks continue.
     Pause(PauseCommand),
     /// Start tasks again.
     Resume(ResumeCommand),
@@ -46,7 +46,7 @@ pub(crate) struct ResumeCommand {
     pub(crate) processor: Option<String>,
 }
 
-/// An order as it comes by the channel.
+/// A command as it comes by the channel.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct BroadcastMessage {
     pub(crate) command: ClusterCommand,
@@ -124,7 +124,7 @@ impl BroadcastMessage {
     /// Reads what has come by the channel.
     ///
     /// # Errors
-    /// When it is no order.
+    /// When it is not a valid command.
     pub(crate) fn read(payload: &[u8]) -> Result<Self, InvalidCommand> {
         if payload.len() > MESSAGE_LIMIT {
             return Err(InvalidCommand::Large);
@@ -173,8 +173,7 @@ mod tests {
             (stop.command, stop.done_by),
             (ClusterCommand::EmergencyStop, None)
         );
-        let pause =
-            r#"{"command": "PauseCommand", "data": {"reason": "x", "done_by": "a", "more": [1]}}"#;
+        let pause = r#"{"command": "Pause", "data": {"reason": "x", "done_by": "a", "more": [1]}}"#;
         let pause = read(pause).unwrap();
         let expected = PauseCommand {
             reason: Some("x".to_owned()),

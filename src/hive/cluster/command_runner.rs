@@ -12,9 +12,9 @@ use crate::hive::cluster::inbox::{
 use crate::hive::cluster::role::NodeRole;
 use crate::models::Timestamp;
 
-/// Earlier orders that one of another program may take the place of.
+/// Earlier commands that another program's command may replace.
 const EARLIER: usize = 16;
-/// Carries out the orders, one after the other.
+/// Runs commands one after the other.
 pub(crate) struct CommandRunner<'a, R> {
     pub(crate) id: String,
     pub(crate) came_at: Timestamp,
@@ -22,11 +22,11 @@ pub(crate) struct CommandRunner<'a, R> {
     /// A report is wanted.
     pub(crate) wanted: &'a Notify,
     pub(crate) foreign: &'a Mutex<Option<ForeignCommand>>,
-    /// What the channel has brought since the order that stood last, the newest first.
+    /// What came by the channel since the last command in force, the newest first.
     pub(crate) heard: VecDeque<Arc<str>>,
-    /// What was obeyed because it stood, and may still come by the channel.
+    /// Commands that ran because they were in force, and may still come by the channel.
     pub(crate) found: VecDeque<Arc<str>>,
-    /// The order that stood last.
+    /// The last command in force.
     pub(crate) known: Option<Arc<str>>,
 }
 
@@ -79,7 +79,7 @@ impl<R: NodeRole> CommandRunner<'_, R> {
             return;
         }
         if let Some(place) = self.heard.iter().position(|heard| *heard == text) {
-            // The same words may be an order again later.
+            // The same text may be a command again later.
             self.heard.truncate(place);
         } else {
             match way == CommandSource::FoundFirst && self.is_older(&message) {
@@ -103,12 +103,12 @@ impl<R: NodeRole> CommandRunner<'_, R> {
             .is_none_or(|sent_at| sent_at <= self.came_at)
     }
 
-    /// Does what stands for a node that comes later.
+    /// Applies the command in force to a node that joins later.
     async fn join(&self, command: ClusterCommand) {
         let done = match command {
-            // It was not there to be stopped, and nobody meant what it has waiting.
+            // The stop was for what ran and waited elsewhere: this node's tasks are not purged.
             ClusterCommand::EmergencyStop => self.role.stay_stopped().await,
-            // A pause that somebody made here is not for the Hive to end.
+            // A local pause is not for the Hive to end.
             ClusterCommand::Resume(_) if self.known.is_none() => Ok(()),
             command if is_to_come(&command) => self.role.run_command(command).await,
             _ => Ok(()),

@@ -8,7 +8,7 @@ use crate::hive::cluster::command::{BroadcastMessage, ClusterCommand};
 
 /// CommandReceiver that wait while one is carried out, and those that are remembered between two reports.
 pub(crate) const ORDERS: usize = 256;
-/// Where orders go.
+/// Takes commands in.
 #[derive(Clone)]
 pub(crate) struct CommandInbox(mpsc::Sender<ReceivedCommand>);
 
@@ -22,7 +22,7 @@ impl CommandReceiver {
     }
 }
 
-/// An order, and how it came.
+/// A command, and how it came.
 pub(crate) struct ReceivedCommand {
     pub(crate) text: Arc<str>,
     pub(crate) message: BroadcastMessage,
@@ -32,7 +32,7 @@ pub(crate) struct ReceivedCommand {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CommandSource {
     Channel,
-    /// It was found standing.
+    /// It was in force at a report.
     Found,
     /// The same, by the first report of this node.
     FoundFirst,
@@ -45,12 +45,12 @@ impl CommandInbox {
         (Self(sender), CommandReceiver(receiver))
     }
 
-    /// The channel has brought this. It does not wait: what it is called from hears of jobs too.
+    /// Takes a message of the channel. Never waits: the caller also handles the events of jobs.
     pub(crate) fn receive(&self, payload: &[u8]) {
         self.put(payload, CommandSource::Channel);
     }
 
-    /// Whether it is an order that will be looked at.
+    /// Returns true if it is a valid command and there was room for it.
     pub(crate) fn put(&self, payload: &[u8], way: CommandSource) -> bool {
         match BroadcastMessage::read(payload) {
             Ok(message) => {
@@ -72,7 +72,7 @@ impl CommandInbox {
     }
 }
 
-/// An order to all queues that the channel has brought, and that does not stand unless it is ours.
+/// A command for the whole queue that came by the channel; from another program it is not in force yet.
 pub(crate) struct ForeignCommand {
     pub(crate) text: Arc<str>,
     pub(crate) command: ClusterCommand,

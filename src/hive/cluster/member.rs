@@ -18,7 +18,7 @@ use crate::hive::cluster::role::NodeRole;
 use crate::hive::redis::handle::RedisHandle;
 use crate::hive::redis::keys::NodeKeys;
 
-/// How long a node that stops tries to say so.
+/// How long a stopping node tries to leave the list.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A node among the others.
@@ -31,7 +31,7 @@ pub(crate) struct Member<R> {
 }
 
 impl<R: NodeRole> Member<R> {
-    /// Obeys and reports for ever.
+    /// Runs commands and reports for ever.
     pub(crate) async fn run(&mut self, orders: CommandReceiver) {
         let wanted = Notify::new();
         let foreign = Mutex::default();
@@ -58,7 +58,7 @@ impl<R: NodeRole> Member<R> {
         tokio::join!(runner.run(orders), reporter.run(&wanted));
     }
 
-    /// Takes this node off the list, if Redis is there.
+    /// Removes this node from the list, if Redis is connected.
     pub(crate) async fn leave(&self) {
         let Some(mut connection) = self.line.current() else {
             return;

@@ -41,7 +41,7 @@ impl NodeKind {
     }
 }
 
-/// What a node says of itself.
+/// What a node reports about itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Node {
     /// Another one at each start.
@@ -68,7 +68,7 @@ pub(crate) struct Node {
 
 /// What a report has found.
 pub(crate) struct ReportReply {
-    /// The order that stands, if there is one.
+    /// The command in force, if there is one.
     pub(crate) order: Option<Vec<u8>>,
     /// Why the record could not be written, if it was not.
     pub(crate) refusal: Option<String>,
@@ -93,7 +93,7 @@ impl Node {
         }
     }
 
-    /// Writes the record, as of now, and reads the order that stands.
+    /// Writes the current record, and reads the command in force.
     ///
     /// # Errors
     /// When Redis does not answer or refuses it.

@@ -57,7 +57,7 @@ pub(crate) async fn list(
     Ok(nodes)
 }
 
-/// One of the list's entries: id, milliseconds, whether the record stands, the last words.
+/// Parses one entry of the list: id, milliseconds, whether the record exists, the last words.
 fn read([id, seen, stays_in_force, words]: &[Vec<u8>; 4]) -> Option<ListedNode> {
     let mut node: Node = serde_json::from_slice(words).ok()?;
     if node.id.as_bytes() != id.as_slice() {

@@ -39,7 +39,7 @@ impl NodeWatch {
             found.for_each(|ListedNode { node, silent }| self.know(node, *silent));
         }
         let listed: HashSet<_> = nodes.iter().map(|it| it.node.id.as_str()).collect();
-        // Nobody is told that a silent one is not listed any more.
+        // A silent node that leaves the list is no change.
         let is_listed = |id: &String| listed.contains(id.as_str());
         self.known
             .retain(|id, known| !known.silent || is_listed(id));

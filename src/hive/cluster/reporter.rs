@@ -14,7 +14,7 @@ use crate::hive::redis::error::is_transient;
 use crate::hive::redis::handle::RedisHandle;
 use crate::hive::redis::keys::NodeKeys;
 
-/// Says how the node is, and finds what stands.
+/// Reports the node's state, and reads the command in force.
 pub(crate) struct Reporter<'a, R> {
     pub(crate) node: &'a mut Node,
     pub(crate) line: RedisHandle,
@@ -48,7 +48,7 @@ impl<R: NodeRole> Reporter<'_, R> {
         self.node.paused = condition.paused;
         let ReportReply { order, refusal } =
             match self.node.report(&mut connection, self.keys).await {
-                // Whoever may not read the order cannot wait for it.
+                // Without the right to read the command there is nothing to wait for.
                 Err(error) if !is_transient(&error) => ReportReply {
                     order: None,
                     refusal: Some(error.to_string()),
@@ -78,7 +78,7 @@ impl<R: NodeRole> Reporter<'_, R> {
         self.refusal = refusal;
     }
 
-    /// An order that another program has published is to stand too.
+    /// Keeps a command in force that another program has published.
     async fn keep_in_force(&self, connection: &mut MultiplexedConnection, standing: Option<&[u8]>) {
         let Some(ForeignCommand {
             text,

@@ -8,35 +8,35 @@ use crate::hive::redis::keys::NodeKeys;
 /// Why a node cannot do something now.
 pub(crate) type NodeError = Box<dyn std::error::Error + Send + Sync>;
 
-/// How a node is.
+/// The state of a node.
 pub(crate) struct NodeCondition {
     pub(crate) running: u64,
     pub(crate) max: Option<u64>,
     pub(crate) paused: bool,
 }
 
-/// What a kind of node does with orders, and with what it finds.
+/// What a kind of node does with commands and after its reports.
 pub(crate) trait NodeRole: Sync {
-    /// Carries out an order that makes sense here, or leaves it.
+    /// Runs a command that concerns this node; ignores any other.
     fn run_command(
         &self,
         command: ClusterCommand,
     ) -> impl Future<Output = Result<(), NodeError>> + Send;
 
-    /// Starts nothing until it is resumed: an emergency stop was ordered before this node came.
+    /// Starts nothing until it is resumed: an emergency stop was in force before this node joined.
     fn stay_stopped(&self) -> impl Future<Output = Result<(), NodeError>> + Send;
 
-    /// How this node is.
+    /// Returns the state of this node.
     fn condition(&self) -> impl Future<Output = Result<NodeCondition, NodeError>> + Send;
 
-    /// The order that stood when this node last looked, also before its last start.
+    /// Returns the command in force at this node's last report, also before its last start.
     fn last_command(&self) -> impl Future<Output = Result<Option<String>, NodeError>> + Send;
 
-    /// This order stands, and was obeyed.
+    /// Stores the command in force after this node has run it.
     fn store_last_command(&self, order: &str)
     -> impl Future<Output = Result<(), NodeError>> + Send;
 
-    /// Whatever stood when this node came is obeyed, or cannot be known.
+    /// The command in force when this node joined has run, or cannot be read.
     fn become_ready(&self) {}
 
     /// Called after each report.

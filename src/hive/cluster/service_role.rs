@@ -19,15 +19,15 @@ use crate::processors::Registry;
 use crate::queue::QueueManager;
 use crate::state::{Error, PauseRequest, StateManager};
 
-/// What a pause says of itself.
+/// The reason of a pause that the Hive has commanded.
 const REASON: &str = "by the Hive";
-/// How long nobody is missed after Redis was away: others have to find it again and to report first.
+/// After an outage of Redis: how long no node counts as silent, since all must reconnect and report first.
 const GRACE: Duration = Duration::from_secs(15);
 
 /// NodeChange of nodes that one look journals.
 const NEWS_AT_ONCE: usize = 20;
 
-/// The part that a service plays.
+/// The role of a service.
 pub(crate) struct ServiceRole {
     state: StateManager,
     queue: QueueManager,

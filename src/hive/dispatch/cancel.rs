@@ -26,16 +26,16 @@ const FORGET_PATIENCE: Duration = Duration::from_secs(1);
 /// Bytes of a current job's name that are read.
 const NAME_LIMIT: isize = 1000;
 
-/// Canceller jobs, and remembers which could not be ended.
+/// Cancels jobs, and remembers which could not be cancelled.
 pub(crate) struct Canceller {
     line: RedisHandle,
     in_flight: InFlight,
-    /// Tasks whose current job was to end while Redis was away.
+    /// Tasks whose current job could not be cancelled while Redis was unreachable.
     pending: Mutex<HashSet<TaskId>>,
     reap: Arc<Notify>,
 }
 
-/// A job that an attempt has sent, or goes on with.
+/// A job that an attempt has sent, or continues with.
 pub(crate) struct SentJob {
     pub(crate) id: String,
     pub(crate) queue: String,
@@ -52,7 +52,7 @@ pub(crate) enum CancelError {
     Refused(RedisError),
 }
 
-/// How far an ending has come.
+/// How far a cancellation has come.
 #[derive(Default)]
 struct CancelProgress {
     job: Option<JobHandle>,
@@ -60,7 +60,7 @@ struct CancelProgress {
 }
 
 impl Canceller {
-    /// Asks for a look at what is owed by `sweep`.
+    /// A canceller that wakes the orphan reaper by `reap` when something stays pending.
     pub(crate) fn new(line: RedisHandle, in_flight: InFlight, reap: Arc<Notify>) -> Self {
         Self {
             line,
@@ -91,7 +91,7 @@ impl Canceller {
         ended
     }
 
-    /// Canceller what is owed of the turn's task before another attempt begins, which would go on with it.
+    /// Cancels what is pending for this task before its next attempt begins, which would otherwise continue with that job.
     pub(crate) async fn finish_pending(&self, lock: &TaskLock) {
         while self.pending().contains(&lock.task()) {
             if let Err(error) = self.cancel(lock, None).await {
@@ -100,12 +100,12 @@ impl Canceller {
         }
     }
 
-    /// The tasks whose current job is to end.
+    /// Returns the tasks whose current job is still to be cancelled.
     pub(crate) fn all_pending(&self) -> Vec<TaskId> {
         self.pending().iter().copied().collect()
     }
 
-    /// Resolves when somebody wants them looked for.
+    /// Resolves when the orphan reaper is asked to run.
     pub(crate) async fn reap_requested(&self) {
         self.reap.notified().await;
     }

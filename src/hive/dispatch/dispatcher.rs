@@ -25,7 +25,7 @@ use crate::hive::redis::keys;
 use crate::hive::wire::codec::Codec;
 use crate::processors::{Context, HiveBackend, RunError};
 
-/// Carries attempts to the Hive's workers.
+/// Runs attempts on the Hive's workers.
 pub(crate) struct Dispatcher {
     line: RedisHandle,
     in_flight: InFlight,
@@ -97,7 +97,7 @@ impl Dispatcher {
         tokio::select! {
             biased;
             () = context.stopped() => {
-                // A stop of the service leaves the job running; the next attempt goes on with it. Any other
+                // A stop of the service leaves the job running; the next attempt continues with it. Any other
                 // ends it, also if it has a result by now: that is not the next attempt's.
                 if !context.is_left_running() {
                     self.follower.cancel(&dispatch).await;

@@ -27,19 +27,19 @@ const RESULT_LIMIT: isize = 16 << 20;
 const SMALL: usize = 64 << 10;
 /// Small results that are read at a time.
 const READ_AT_ONCE: usize = 1024;
-/// A large result counts as so many small ones.
+/// How many small results a large one counts as.
 const LARGE: u32 = (RESULT_LIMIT as usize / SMALL) as u32;
-/// How much later than a worker a service may hear of an order to both.
+/// How much later than a worker a service may receive the same broadcast.
 const ORDER_PATIENCE: Duration = Duration::from_secs(2);
 
-/// What is said of a job that has ended and has no result any more.
+/// The error of a job that has ended and whose result no longer exists.
 const EXPIRED: &str =
     "it has ended, and its result has expired or was not stored (see keep_result of the worker)";
-/// What is said of a job that has ended and never had a result.
+/// The error of a job that has ended and never had a result.
 const NO_RESULT: &str = "the job has ended, and its worker has stored no result, so whether it succeeded is not known: \
      set keep_result of the function or of the worker above 0, or expects_result = false for this processor";
 
-/// One attempt's errand.
+/// One attempt on its way through Redis.
 pub(crate) struct Dispatch<'a> {
     pub(crate) context: &'a Context,
     pub(crate) lock: &'a TaskLock,
@@ -157,7 +157,7 @@ impl JobFollower {
         let mut permit = self.reading.acquire().await;
         let mut bytes: Vec<u8> = self.ask(&start_of(SMALL as isize)).await?;
         if bytes.len() > SMALL {
-            // Given back first: nobody waits for more while holding some.
+            // Returned first: no one waits for more permits while holding some.
             drop((permit, bytes));
             permit = self.reading.acquire_many(LARGE).await;
             bytes = self.ask(&start_of(RESULT_LIMIT)).await?;

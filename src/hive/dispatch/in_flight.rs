@@ -15,7 +15,7 @@ use crate::hive::dispatch::job_watch::{JobUpdate, RedisState, StatusCheck, Watch
 use crate::hive::redis::keys;
 use crate::models::TaskId;
 
-/// All jobs that are out, by id.
+/// All jobs in flight, by id.
 #[derive(Clone, Default)]
 pub(crate) struct InFlight(Arc<InFlightShared>);
 
@@ -26,7 +26,7 @@ struct InFlightShared {
     check: Notify,
 }
 
-/// The jobs that somebody wants looked at soon.
+/// The jobs to check soon.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct WantedChecks {
     pub(crate) all: bool,
@@ -34,7 +34,7 @@ pub(crate) struct WantedChecks {
     pub(crate) jobs: Vec<String>,
 }
 
-/// A job that is out for as long as this lives.
+/// A job that counts as in flight for as long as this lives.
 pub(crate) struct JobHandle {
     in_flight: InFlight,
     id: String,
@@ -57,7 +57,7 @@ impl InFlight {
         }
     }
 
-    /// A keyspace event such as `set` has told of this key, such as `arq:result:ID`.
+    /// Passes on a keyspace event such as `set` of a key such as `arq:result:ID`.
     pub(crate) fn on_event(&self, key: &str, event: &[u8]) {
         let (result, claim) = (
             key.strip_prefix(keys::RESULT),
@@ -78,19 +78,19 @@ impl InFlight {
         }
     }
 
-    /// Has this job looked at soon.
+    /// Asks for a check of this job soon.
     pub(crate) fn check_soon(&self, id: &str) {
         self.wanted_jobs().jobs.push(id.to_owned());
         self.0.check.notify_one();
     }
 
-    /// Has all jobs looked at soon.
+    /// Asks for a check of all jobs soon.
     pub(crate) fn check_all(&self) {
         self.wanted_jobs().all = true;
         self.0.check.notify_one();
     }
 
-    /// The jobs that somebody wants looked at, as soon as there are any.
+    /// Waits until a check is requested, and returns for which jobs.
     pub(crate) async fn wanted(&self) -> WantedChecks {
         self.0.check.notified().await;
         std::mem::take(&mut *self.wanted_jobs())
@@ -101,7 +101,7 @@ impl InFlight {
         wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many jobs are out.
+    /// Returns the number of jobs in flight.
     pub(crate) fn count(&self) -> usize {
         self.in_flight().len()
     }
@@ -130,7 +130,7 @@ impl InFlight {
         ids
     }
 
-    /// How the job of this attempt is, or one of an earlier attempt that it goes on with.
+    /// Returns the status of this attempt's job, or of the earlier attempt's job that it continues with.
     pub(crate) fn status_of(&self, task: TaskId, attempt: i64) -> Option<JobStatus> {
         let in_flight = self.in_flight();
         let own = keys::job_id(task, attempt);
@@ -143,7 +143,7 @@ impl InFlight {
         Some(watched.status(id))
     }
 
-    /// Somebody has looked at this job; whether it has to be looked at again soon.
+    /// Applies the result of a check; returns true if the job must be checked again soon.
     pub(crate) fn apply_check(&self, id: &str, standing: RedisState, check: StatusCheck) -> bool {
         let watched = self.in_flight().get(id).cloned();
         watched.is_some_and(|watched| {
@@ -181,7 +181,7 @@ impl JobHandle {
         self.watched.known().is_sent = true;
     }
 
-    /// The next that is heard of the job.
+    /// Waits for the next update of the job.
     pub(crate) async fn news(&self) -> JobUpdate {
         loop {
             if let Some(news) = self.watched.next_update() {

@@ -7,6 +7,6 @@ use std::sync::atomic::AtomicU64;
 pub(crate) struct JobCounters {
     /// Those with a result.
     pub(crate) completed: AtomicU64,
-    /// Those that failed or were lost or out of time; not those that somebody stopped.
+    /// Jobs that failed, were lost or timed out; not those that were aborted.
     pub(crate) failed: AtomicU64,
 }

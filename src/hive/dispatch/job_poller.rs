@@ -14,16 +14,16 @@ use crate::hive::dispatch::queues::EXPIRES;
 use crate::hive::dispatch::scripts::Scripts;
 use crate::hive::redis::handle::RedisHandle;
 
-/// How often all jobs are looked at: what Redis tells by itself comes sooner.
+/// How often all jobs are checked; keyspace events come sooner.
 const LOOK_INTERVAL: Duration = Duration::from_secs(10);
-/// The same, where Redis tells nothing.
+/// The same without keyspace events.
 const BLIND_INTERVAL: Duration = Duration::from_millis(500);
-/// When a job is looked at again that Redis does not know.
+/// When a job that Redis does not know is checked again.
 const CONFIRM_INTERVAL: Duration = Duration::from_millis(500);
-/// Jobs that one command looks at.
+/// Jobs that one command checks.
 const LOOK_JOBS: usize = 500;
 
-/// Looks at all jobs that are out, now and then.
+/// Checks all jobs in flight from time to time.
 pub(crate) struct JobPoller {
     pub(crate) line: RedisHandle,
     pub(crate) in_flight: InFlight,
@@ -65,7 +65,7 @@ impl JobPoller {
         }
     }
 
-    /// Looks at some jobs of a queue; whether one of them has to be looked at again soon.
+    /// Checks some jobs of a queue; returns true if one of them must be checked again soon.
     async fn check(&mut self, queue: &str, ids: &[String]) -> Result<bool, RedisError> {
         let mut connection = self.line.connection().await;
         let mut asked = self.scripts.check.key(queue);

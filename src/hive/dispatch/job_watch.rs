@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::hive::dispatch::job_status::{JobState, JobStatus};
 use crate::models::Timestamp;
 
-/// One job that is out.
+/// One job in flight.
 pub(crate) struct WatchedJob {
     pub(crate) queue: String,
     pub(crate) known: Mutex<JobView>,
@@ -24,17 +24,17 @@ pub(crate) struct JobView {
     /// Before it is sent there is nothing to look at.
     pub(crate) is_sent: bool,
     claimed_since: Option<Instant>,
-    /// What of that was told.
+    /// The claim that was last reported.
     reported: Option<Instant>,
     /// When it was last known to be in Redis.
     pub(crate) seen_at: Option<Instant>,
-    /// Since when Redis knows nothing of it.
+    /// Since when Redis does not know it.
     forgotten_since: Option<Instant>,
     is_forgotten_reported: bool,
     end: Option<JobUpdate>,
 }
 
-/// What is heard of a job.
+/// What changes for a job in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum JobUpdate {
     /// A worker has claimed it.
@@ -53,7 +53,7 @@ pub(crate) enum JobUpdate {
     Silent,
 }
 
-/// How a job stands, as `look.lua` says it.
+/// The state of a job in Redis, as `look.lua` answers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RedisState {
     Finished,
@@ -154,7 +154,7 @@ impl WatchedJob {
         }
         let has_update = known.has_update();
         drop(known);
-        // A look that finds all as it was wakes nobody: there may be very many.
+        // A check that finds nothing new wakes no one: there may be very many jobs.
         if has_update {
             self.changed.notify_one();
         }

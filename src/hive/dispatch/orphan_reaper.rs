@@ -20,11 +20,11 @@ use crate::state::StateManager;
 
 /// How often they are looked for when nothing has happened.
 const INTERVAL: Duration = Duration::from_secs(60);
-/// The pause after a look is at least so many times as long as the look: a large Redis is not kept busy.
+/// The pause after a scan is at least this many times as long as the scan: a large Redis is not kept busy.
 const SHARE: u32 = 100;
 /// The shortest pause, whatever happens meanwhile.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
-/// Keys that one command looks at: less than a millisecond of Redis's time.
+/// Keys that one SCAN visits: less than a millisecond of Redis's time.
 const PAGE_KEYS: u32 = 1000;
 /// Jobs that are ended at a time: each may have to wait for its worker.
 const ENDED_AT_ONCE: usize = 256;
@@ -56,7 +56,7 @@ impl OrphanJobReaper {
         }
     }
 
-    /// Canceller what is owed, then whatever Redis names of tasks that are FAILED; `looked` is how long Redis was busy
+    /// Cancels what is pending, then the current jobs of tasks that are FAILED; `looked` is how long Redis was busy
     /// with that.
     async fn reap(&self, looked: &mut Duration) -> Result<(), Error> {
         let mut connection = self.line.clone().connection().await;

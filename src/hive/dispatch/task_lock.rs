@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use crate::models::TaskId;
 
-/// The turns that are taken.
+/// The tasks whose job is locked.
 #[derive(Clone, Default)]
 pub(crate) struct TaskLocks(Arc<LockedTasks>);
 
@@ -18,14 +18,14 @@ struct LockedTasks {
     unlocked: Notify,
 }
 
-/// Nobody else has a turn with this task's job for as long as this lives.
+/// Locks one task's job for as long as this lives.
 pub(crate) struct TaskLock {
     locks: TaskLocks,
     task: TaskId,
 }
 
 impl TaskLocks {
-    /// The turn with this task's job, if nobody has it.
+    /// Locks this task's job if it is free.
     pub(crate) fn try_lock(&self, task: TaskId) -> Option<TaskLock> {
         self.locked().insert(task).then(|| TaskLock {
             locks: self.clone(),
@@ -33,10 +33,10 @@ impl TaskLocks {
         })
     }
 
-    /// The turn with this task's job, as soon as nobody has it.
+    /// Waits until this task's job is free, and locks it.
     pub(crate) async fn lock(&self, task: TaskId) -> TaskLock {
         loop {
-            // Before the look, so that a turn that is given back in between is not missed.
+            // Before the test, so that an unlock in between is not missed.
             let unlocked = self.0.unlocked.notified();
             if let Some(lock) = self.try_lock(task) {
                 return lock;

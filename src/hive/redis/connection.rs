@@ -23,7 +23,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How often a quiet connection is asked whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
-/// The same while it refuses what is needed.
+/// The same while Redis refuses what is needed.
 const REFUSED_INTERVAL: Duration = Duration::from_secs(1);
 /// The least time between two questions, so that a Redis in distress does not get one after the other.
 const SUSPECTED_INTERVAL: Duration = Duration::from_millis(200);
@@ -44,7 +44,7 @@ pub(crate) struct RedisConnection<E> {
     suspected: Arc<Notify>,
 }
 
-/// How Redis is, as the [`RedisListener`] was told last.
+/// The state of Redis that the [`RedisListener`] last received.
 #[derive(Debug, PartialEq, Eq)]
 enum RedisCondition {
     Connected,
@@ -114,7 +114,7 @@ impl<E: RedisListener> RedisConnection<E> {
         }
     }
 
-    /// Tells the ear how Redis is, unless it was told so last.
+    /// Reports the state of Redis to the listener if it has changed.
     async fn tell(&self, told: &mut Option<RedisCondition>, condition: RedisCondition) {
         if told.as_ref() == Some(&condition) {
             return;
@@ -168,7 +168,7 @@ impl<E: RedisListener> RedisConnection<E> {
         reason.map_or(error, ConnectionError::Denied)
     }
 
-    /// Passes on what is heard, until the connection is lost; why it was.
+    /// Passes on events and messages until the connection is lost, and returns why it was.
     async fn serve(
         &self,
         mut connection: MultiplexedConnection,

@@ -13,7 +13,7 @@ use crate::hive::redis::error::is_transient;
 
 /// Between two tries of a command that has failed with its connection, or because of Redis's condition.
 pub(crate) const PAUSE: Duration = Duration::from_millis(200);
-/// Who uses the connection.
+/// Sends commands over the connection; clone it freely.
 #[derive(Clone)]
 pub(crate) struct RedisHandle {
     connection: watch::Receiver<Option<MultiplexedConnection>>,

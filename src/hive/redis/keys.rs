@@ -14,7 +14,7 @@ pub(crate) const ABORT: &str = "arq:abort";
 /// Before a task's id: where its current job is named.
 pub(crate) const CURRENT: &str = "venom:hive:current:";
 
-/// Where a task's current job is named: an attempt that follows an interrupted one goes on with its job.
+/// Where a task's current job is named: the attempt after an interrupted one continues with its job.
 pub(crate) fn current(task_id: TaskId) -> String {
     format!("{CURRENT}{task_id}")
 }
@@ -51,9 +51,9 @@ pub(crate) fn job_prefix(task_id: TaskId) -> String {
 pub(crate) struct NodeKeys {
     /// The ids of the nodes, each with the time in ms, by Redis' clock, at which it was last seen.
     pub(crate) nodes: String,
-    /// What each node said of itself last, by id.
+    /// The last record of each node, by id.
     pub(crate) last_words: String,
-    /// The last order to all queues, as it was published.
+    /// The last command for the whole queue, as it was published.
     pub(crate) order: String,
     record: String,
 }
@@ -69,7 +69,7 @@ impl NodeKeys {
         }
     }
 
-    /// What a node says of itself; gone soon after it has gone silent.
+    /// The record of a node; it expires soon after the node goes silent.
     pub(crate) fn record(&self, id: &str) -> String {
         format!("{}{id}", self.record)
     }

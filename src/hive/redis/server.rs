@@ -86,7 +86,7 @@ impl Server {
         Ok(connection)
     }
 
-    /// A connection that hears of events.
+    /// A connection for events and messages.
     pub(crate) async fn listen(&self) -> Result<PubSub, ConnectionError> {
         match &self.tls {
             None => within(self.client.get_async_pubsub()).await,

@@ -66,7 +66,7 @@ pub(crate) struct JobClaim {
 pub(crate) struct ClaimedJob {
     pub(crate) claim: JobClaim,
     pub(crate) body: JobBody,
-    /// When somebody wanted it aborted, in Unix milliseconds.
+    /// When a client requested its abort, in Unix milliseconds.
     pub(crate) aborted_at_ms: Option<f64>,
 }
 
@@ -75,7 +75,7 @@ pub(crate) enum JobBody {
     Whole(Vec<u8>),
     /// It has expired.
     MissingRights,
-    /// It has so many bytes, and was not read.
+    /// It has this many bytes, more than a worker reads.
     TooLong(u64),
 }
 
@@ -100,7 +100,7 @@ pub(crate) struct ClaimedBatch {
     pub(crate) passed_over: Vec<Vec<u8>>,
 }
 
-/// How a claim stands.
+/// The state of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClaimState {
     Kept,
@@ -135,7 +135,7 @@ impl JobClaims {
         &self.queues
     }
 
-    /// The queue that the claim's job stands in.
+    /// Returns the queue of the claim's job.
     pub(crate) fn queue_of(&self, claim: &JobClaim) -> &str {
         self.queues.get(claim.queue).map_or("", String::as_str)
     }

@@ -3,7 +3,7 @@
 
 use crate::config::{Backoff, Settings};
 
-/// A line for each such setting that somebody has made; `is_run` is whether the worker runs this processor.
+/// Returns a line for each ignored setting that is not at its default; `is_run` tells whether the worker runs a processor.
 pub(crate) fn ignored_settings(settings: &Settings, is_run: impl Fn(&str) -> bool) -> Vec<String> {
     let mut lines = Vec::new();
     for (name, processor) in &settings.processors {

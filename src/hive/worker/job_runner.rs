@@ -21,9 +21,9 @@ use crate::hive::worker::limits::{LimitDecision, ProcessorLimits};
 use crate::hive::worker::pause::Pauses;
 use crate::hive::worker::running::{RunningJob, RunningJobs, StopCause};
 use crate::models::Timestamp;
-use crate::processors::{Context, Entry, Next, Registry, RunError};
+use crate::processors::{Context, Next, ProcessorEntry, Registry, RunError};
 
-/// How long a processor may take to leave when it is told to; then it is dropped.
+/// How long a stopped processor may take to return; then it is dropped.
 pub(crate) const STOP_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a job waits whose processor wants it run again at once.
 const UNCOUNTED_PAUSE: Duration = Duration::from_secs(1);
@@ -70,7 +70,7 @@ enum JobEnd {
     Lost,
 }
 
-/// What Redis is told of a run that has ended.
+/// How the claim of a finished run ends in Redis.
 enum ClaimEnd {
     Result(Vec<u8>),
     /// It is due again then, in Unix milliseconds, or as it was.
@@ -111,7 +111,7 @@ impl WorkerContext {
         self.settle(spec, &running, ending, start_ms).await;
     }
 
-    /// Runs the job as soon as its processor has a place for it, which is what `start_ms` is told.
+    /// Runs the job as soon as the limits of its processor allow, and sets `start_ms` to that time.
     async fn run(
         &self,
         spec: &JobSpec,
@@ -279,7 +279,7 @@ enum RunEnd {
     Stopped(Option<StopCause>),
 }
 
-async fn attempt(entry: &Entry, context: &Context, running: &RunningJob) -> RunEnd {
+async fn attempt(entry: &ProcessorEntry, context: &Context, running: &RunningJob) -> RunEnd {
     let run = AssertUnwindSafe(async { entry.processor.run(context).await }).catch_unwind();
     tokio::pin!(run);
     let limit = entry.timeout;

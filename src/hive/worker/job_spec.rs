@@ -60,7 +60,7 @@ impl JobSpec {
         Self { job, codec }
     }
 
-    /// From when on a mark of an abort is meant for this job, in Unix milliseconds.
+    /// Returns the time in Unix milliseconds from which on an abort mark concerns this job and not an earlier one.
     pub(crate) fn oldest_abort_ms(&self) -> f64 {
         self.job.enqueue_time_ms as f64 - STALE_ABORT_MS
     }

@@ -19,7 +19,7 @@ use crate::state::Limit;
 
 /// A clock that moves less by itself makes no job wait for long.
 const STEP_SECONDS: f64 = 0.5;
-/// The places of all processors of one worker.
+/// The limits of all processors of one worker.
 pub(crate) struct ProcessorLimits {
     /// Jobs that may wait at a time.
     most_waiting: usize,
@@ -37,7 +37,7 @@ struct LimitsByProcessor {
 pub(crate) enum LimitDecision<'a> {
     /// It begins now, and has its place as long as it holds this.
     Open(RunPermit<'a>),
-    /// It is to be looked at again then.
+    /// No slot to wait in: return the job to its queue until then.
     Full(Timestamp),
     /// It was told to stop while it waited.
     Stopped,
@@ -45,14 +45,14 @@ pub(crate) enum LimitDecision<'a> {
     Closed,
 }
 
-/// A place of a processor; free again when this is dropped.
+/// Permission to run a job of a processor; returned when this is dropped.
 pub(crate) struct RunPermit<'a> {
     limits: &'a ProcessorLimits,
     processor: &'a str,
 }
 
 impl ProcessorLimits {
-    /// ProcessorLimits for the processors of these settings, in a worker that runs so many jobs at a time.
+    /// The limits of the processors of these settings, in a worker with `max_jobs` slots.
     pub(crate) fn new(settings: &Settings, max_jobs: usize) -> Self {
         let limits = settings.processors.iter().map(|(name, processor)| {
             let limit_rule = Limit {

@@ -8,7 +8,7 @@ use crate::hive::cluster::inbox::CommandInbox;
 use crate::hive::redis::keys;
 use crate::hive::redis::listener::RedisListener;
 
-/// What a worker hears: it wakes the loops.
+/// Wakes the loops of a worker.
 pub(crate) struct WorkerListener {
     pub(crate) wakeups: Arc<Wakeups>,
     pub(crate) inbox: CommandInbox,

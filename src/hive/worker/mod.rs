@@ -50,7 +50,7 @@ use crate::hive::worker::limits::ProcessorLimits;
 use crate::hive::worker::poller::Poller;
 use crate::processors::Registry;
 
-/// What a worker is told besides the settings.
+/// The options of a worker that are not settings.
 #[derive(Clone, Debug)]
 pub(crate) struct WorkerOptions {
     /// What it is called in its log and in the list of nodes.

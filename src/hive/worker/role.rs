@@ -10,7 +10,7 @@ use crate::hive::cluster::role::{NodeCondition, NodeError, NodeRole};
 use crate::hive::redis::keys::NodeKeys;
 use crate::hive::worker::job_runner::WorkerContext;
 
-/// The part that a worker plays.
+/// The role of a worker.
 pub(crate) struct WorkerRole {
     pub(crate) worker: Arc<WorkerContext>,
     pub(crate) max_jobs: usize,
@@ -51,7 +51,7 @@ impl NodeRole for WorkerRole {
         })
     }
 
-    /// A worker remembers nothing: what stands holds for it when it comes.
+    /// A worker stores nothing: the command in force applies to it when it joins.
     async fn last_command(&self) -> Result<Option<String>, NodeError> {
         Ok(None)
     }

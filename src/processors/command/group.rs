@@ -21,11 +21,11 @@ use tokio::io::{Interest, unix::AsyncFd};
 use rustix::process::{Pid, Resource, Rlimit, Signal, setrlimit};
 use tokio::process::{Child, Command};
 
-use super::guard::Guard;
-use super::orphans::Mark;
+use super::guard::ProcessGuard;
+use super::orphans::RunMark;
 use super::pipes::Pipes;
 use crate::config::CommandSettings;
-use crate::processors::command::scrubbed_env::Withheld;
+use crate::processors::command::scrubbed_env::ScrubbedEnv;
 
 /// A running child and its group. Dropped before it was reaped, it is killed, with its group.
 pub(crate) struct Group {
@@ -34,14 +34,17 @@ pub(crate) struct Group {
     pub(crate) id: Pid,
     #[cfg(target_os = "linux")]
     leader_exit: Option<AsyncFd<OwnedFd>>,
-    guard: Arc<Guard>,
+    guard: Arc<ProcessGuard>,
     reaped: bool,
 }
 
 impl Group {
     /// Starts the program. Has to be called on a thread that lives as long as the service, such as
     /// a runtime's worker: on Linux the child dies with the thread that spawned it.
-    pub(crate) fn spawn(mut command: Command, guard: &Arc<Guard>) -> io::Result<(Self, Pipes)> {
+    pub(crate) fn spawn(
+        mut command: Command,
+        guard: &Arc<ProcessGuard>,
+    ) -> io::Result<(Self, Pipes)> {
         let mut child = command.spawn()?;
         let id = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         let id = id.expect("a child that was not waited for has a process id");
@@ -123,9 +126,13 @@ fn watch_exit(leader: Pid) -> Option<AsyncFd<OwnedFd>> {
 }
 
 /// What starts the program of an attempt.
-pub(crate) fn command(settings: &CommandSettings, withheld: &Withheld, mark: &Mark) -> Command {
+pub(crate) fn command(
+    settings: &CommandSettings,
+    scrubbed_env: &ScrubbedEnv,
+    mark: &RunMark,
+) -> Command {
     let mut command = Command::new(&settings.program);
-    for name in withheld.found() {
+    for name in scrubbed_env.found() {
         command.env_remove(name);
     }
     command

@@ -12,19 +12,19 @@ use rustix::process::Pid;
 
 /// The service's end of the guard process.
 #[derive(Default)]
-pub(crate) struct Guard {
+pub(crate) struct ProcessGuard {
     #[cfg(target_os = "linux")]
     pipe: std::sync::OnceLock<Option<std::io::PipeWriter>>,
 }
 
 #[cfg(not(target_os = "linux"))]
-impl Guard {
+impl ProcessGuard {
     pub(crate) fn watch(&self, _group: Pid) {}
     pub(crate) fn release(&self, _group: Pid) {}
 }
 
 #[cfg(target_os = "linux")]
-impl Guard {
+impl ProcessGuard {
     /// The group is to be killed when the service dies.
     pub(crate) fn watch(&self, group: Pid) {
         self.tell(group.as_raw_nonzero().get());

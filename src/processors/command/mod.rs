@@ -6,7 +6,7 @@
 //!   one of `env`, if that sets it). One with a slash is a path, and if it is relative it starts at
 //!   `working_directory`, or where the service was started; so do relative `args`, as the program
 //!   itself reads them.
-//! - Its environment is the service's, without what is secret or speaks for the service (`withheld`), and
+//! - Its environment is the service's, without what is secret or speaks for the service (`scrubbed_env`), and
 //!   with `env`.
 //! - `VENOM_TASK_ID` and `VENOM_ATTEMPT` are in its environment and the task's `content` is on its
 //!   standard input, which then ends. It need not read it.
@@ -26,7 +26,7 @@
 //!   seconds before SIGKILL.
 //! - What it leaves in the background ends with it: once it has exited, the rest of its group has
 //!   half a second to close the output, and is killed. A process that has left the group (`setsid`) is
-//!   found by `VENOM_TASK_ID` in its environment and killed a second or two later (`sweeper`, Linux);
+//!   found by `VENOM_TASK_ID` in its environment and killed a second or two later (`orphan_reaper`, Linux);
 //!   one that is to live on is started without that variable.
 //! - It may open as many files as the service was allowed to when it was started.
 //! - When the service dies, so do the program (Linux), its group (`guard`) and, before the task is
@@ -57,11 +57,11 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, FutureExt};
 use tempfile::NamedTempFile;
 
-use self::guard::Guard;
-use self::orphan_reaper::Sweeper;
-use self::orphans::Mark;
-use self::run::Run;
-use self::scrubbed_env::Withheld;
+use self::guard::ProcessGuard;
+use self::orphan_reaper::OrphanProcessReaper;
+use self::orphans::RunMark;
+use self::run::CommandRun;
+use self::scrubbed_env::ScrubbedEnv;
 use crate::config::CommandSettings;
 use crate::models::TraceContext;
 use crate::processors::context::Context;
@@ -78,32 +78,32 @@ const KILL_GRACE: Duration = Duration::from_secs(5);
 const UPSTREAM_VARIABLE: &str = "VENOM_UPSTREAM";
 
 /// Runs each task as a child process.
-pub(crate) struct Command {
+pub(crate) struct CommandProcessor {
     settings: CommandSettings,
-    guard: Arc<Guard>,
-    withheld: Arc<Withheld>,
-    sweeper: Arc<Sweeper>,
+    guard: Arc<ProcessGuard>,
+    scrubbed_env: Arc<ScrubbedEnv>,
+    process_reaper: Arc<OrphanProcessReaper>,
 }
 
-impl Command {
+impl CommandProcessor {
     /// A processor for one `[processors.NAME]` table; all of a service share the guard, the names of the
     /// variables that no program gets, and the sweeper.
     pub(crate) fn new(
         settings: CommandSettings,
-        guard: Arc<Guard>,
-        withheld: Arc<Withheld>,
-        sweeper: Arc<Sweeper>,
+        guard: Arc<ProcessGuard>,
+        scrubbed_env: Arc<ScrubbedEnv>,
+        process_reaper: Arc<OrphanProcessReaper>,
     ) -> Self {
         Self {
             settings,
             guard,
-            withheld,
-            sweeper,
+            scrubbed_env,
+            process_reaper,
         }
     }
 }
 
-impl Processor for Command {
+impl Processor for CommandProcessor {
     fn run<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<String, RunError>> {
         async move {
             let upstream = upstream_file(context).await?;
@@ -118,16 +118,16 @@ impl Processor for Command {
             if let Some(trace) = context.trace() {
                 with_trace(settings.to_mut(), trace);
             }
-            let run = Run {
+            let run = CommandRun {
                 settings: &settings,
                 guard: &self.guard,
-                withheld: &self.withheld,
+                scrubbed_env: &self.scrubbed_env,
                 kill_grace: KILL_GRACE,
-                mark: Mark::new(context.task_id(), context.attempt()),
+                mark: RunMark::new(context.task_id(), context.attempt()),
                 content: context.content(),
             };
             let ended = run.to_end(context).await;
-            self.sweeper.ended(run.mark.run);
+            self.process_reaper.ended(run.mark.run);
             ended
         }
         .boxed()

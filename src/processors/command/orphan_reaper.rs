@@ -18,7 +18,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Shared by all commands.
 #[derive(Default)]
-pub(crate) struct Sweeper(Mutex<Ended>);
+pub(crate) struct OrphanProcessReaper(Mutex<Ended>);
 
 #[derive(Default)]
 struct Ended {
@@ -27,7 +27,7 @@ struct Ended {
     is_due: bool,
 }
 
-impl Sweeper {
+impl OrphanProcessReaper {
     /// The run has ended; soon nothing of it is there any more.
     pub(crate) fn ended(self: &Arc<Self>, run: Uuid) {
         if !cfg!(target_os = "linux") {
@@ -36,16 +36,16 @@ impl Sweeper {
         let mut ended = self.lock();
         ended.runs.insert(run);
         if !std::mem::replace(&mut ended.is_due, true) {
-            let sweeper = Arc::clone(self);
+            let process_reaper = Arc::clone(self);
             tokio::spawn(async move {
                 tokio::time::sleep(PAUSE).await;
-                sweeper.sweep().await;
+                process_reaper.reap().await;
             });
         }
     }
 
     /// Looks at once: at the end of the service, and when it is time.
-    pub(crate) async fn sweep(&self) {
+    pub(crate) async fn reap(&self) {
         let runs = {
             let mut ended = self.lock();
             ended.is_due = false;

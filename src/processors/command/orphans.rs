@@ -17,7 +17,7 @@ const RUN_ID_VARIABLE: &str = "VENOM_RUN_ID";
 
 /// By what the processes of one run are known.
 #[derive(Clone, Copy)]
-pub(crate) struct Mark {
+pub(crate) struct RunMark {
     pub(crate) task: TaskId,
     pub(crate) attempt: i64,
     /// No other run has it, in no other service. An attempt that is given back runs again under its number,
@@ -25,7 +25,7 @@ pub(crate) struct Mark {
     pub(crate) run: Uuid,
 }
 
-impl Mark {
+impl RunMark {
     /// The mark of a run that begins.
     pub(crate) fn new(task: TaskId, attempt: i64) -> Self {
         let run = Uuid::new_v4();

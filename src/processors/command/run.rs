@@ -16,14 +16,14 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::group::{Group, command};
-use super::guard::Guard;
+use super::guard::ProcessGuard;
 use super::host::Host;
-use super::orphans::{Mark, kill_leftovers, kill_orphans};
+use super::orphans::{RunMark, kill_leftovers, kill_orphans};
 use super::output::ResultText;
 use super::pipes::{Kept, serve};
 use super::start_error;
 use crate::config::CommandSettings;
-use crate::processors::command::scrubbed_env::Withheld;
+use crate::processors::command::scrubbed_env::ScrubbedEnv;
 use crate::processors::run_error::RunError;
 use crate::terminal::OutputLine;
 
@@ -35,17 +35,17 @@ const LINGER: Duration = Duration::from_millis(500);
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// One attempt and what it is made from.
-pub(crate) struct Run<'a> {
+pub(crate) struct CommandRun<'a> {
     pub(crate) settings: &'a CommandSettings,
-    pub(crate) guard: &'a Arc<Guard>,
-    pub(crate) withheld: &'a Withheld,
+    pub(crate) guard: &'a Arc<ProcessGuard>,
+    pub(crate) scrubbed_env: &'a ScrubbedEnv,
     /// From SIGTERM to SIGKILL.
     pub(crate) kill_grace: Duration,
-    pub(crate) mark: Mark,
+    pub(crate) mark: RunMark,
     pub(crate) content: &'a str,
 }
 
-impl Run<'_> {
+impl CommandRun<'_> {
     /// Runs the attempt. A stop ends it within the kill grace and [`LAST_WORDS`], whatever the host
     /// and the program do; only a process stuck in the kernel is waited for longer.
     pub(crate) async fn to_end(&self, host: &impl Host) -> Result<String, RunError> {
@@ -53,7 +53,7 @@ impl Run<'_> {
             let tasks = HashSet::from([self.mark.task]);
             self.kill(move || kill_orphans(&tasks)).await;
         }
-        let command = command(self.settings, self.withheld, &self.mark);
+        let command = command(self.settings, self.scrubbed_env, &self.mark);
         let (mut group, pipes) = Group::spawn(command, self.guard)
             .map_err(|error| RunError::new(start_error::describe(self.settings, &error)))?;
         let last_call = CancellationToken::new();

@@ -26,9 +26,9 @@ const ALWAYS: [&str; 12] = [
 
 /// The names of these variables; those that processors have their secrets in come with the settings.
 #[derive(Default)]
-pub(crate) struct Withheld(RwLock<BTreeSet<String>>);
+pub(crate) struct ScrubbedEnv(RwLock<BTreeSet<String>>);
 
-impl Withheld {
+impl ScrubbedEnv {
     /// From now on also those where any processor of these settings finds a secret. Those of earlier
     /// settings stay: the service has them in its environment until it ends.
     pub(crate) fn configure(&self, settings: &Settings) {

@@ -22,7 +22,7 @@ use self::encoding::encoding_left;
 use self::failure::of_answer;
 use self::reuse::{NoteConnections, ended_before_an_answer, noting_connections};
 use crate::models::Timestamp;
-use crate::processors::http::server_backoff::Holds;
+use crate::processors::http::server_backoff::ServerBackoff;
 use crate::processors::run_error::{Next, RunError};
 use crate::tls::{self, TrustedCertificates};
 
@@ -42,7 +42,7 @@ pub(crate) struct Http {
     client: OnceCell<Client>,
     /// One that keeps no connections.
     unpooled: OnceCell<Client>,
-    holds: Mutex<Holds>,
+    holds: Mutex<ServerBackoff>,
 }
 
 impl Http {
@@ -112,7 +112,7 @@ impl Http {
         Err(error)
     }
 
-    fn holds(&self) -> MutexGuard<'_, Holds> {
+    fn holds(&self) -> MutexGuard<'_, ServerBackoff> {
         self.holds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -9,13 +9,13 @@ const LONGEST_OF_OURS: Duration = Duration::from_secs(60);
 
 /// The holds of one processor that have followed each other without a success between them.
 #[derive(Default)]
-pub(crate) struct Holds {
+pub(crate) struct ServerBackoff {
     /// The pause of the last one, without what the server asked for.
     pause: Option<Duration>,
     until: Option<Timestamp>,
 }
 
-impl Holds {
+impl ServerBackoff {
     /// The end of a hold that the server wants to last until `wanted`.
     pub(crate) fn hold(&mut self, now: Timestamp, wanted: Timestamp) -> Timestamp {
         // The answers to requests that ran beside each other are one hold.
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn each_is_twice_as_long_to_a_minute_and_never_shorter_than_the_server_says() {
-        let mut holds = Holds::default();
+        let mut holds = ServerBackoff::default();
         let mut now = at(0);
         let mut lengths = Vec::new();
         for _ in 0..8 {
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn answers_that_come_while_it_holds_are_the_same_hold() {
-        let mut holds = Holds::default();
+        let mut holds = ServerBackoff::default();
         assert_eq!(holds.hold(at(0), at(10)), at(10));
         assert_eq!(holds.hold(at(1), at(1)), at(2));
         assert_eq!(holds.hold(at(10), at(10)), at(12));

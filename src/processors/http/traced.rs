@@ -8,12 +8,12 @@ use crate::processors::context::Context;
 use crate::traces::Span;
 
 /// The span of a call, if there is one, which ends when this is dropped; and the trace in any case.
-pub(crate) struct Call {
+pub(crate) struct TracedCall {
     span: Option<Span>,
     carried: Option<TraceContext>,
 }
 
-impl Call {
+impl TracedCall {
     /// A POST to `url` begins.
     pub(crate) fn post(context: &Context, url: &str) -> Self {
         let span = context.span().map(|span| {

@@ -52,7 +52,7 @@ use crate::models::Timestamp;
 use crate::processors::context::Context;
 use crate::processors::http::failure::of_transport;
 use crate::processors::http::secrets::{Secrets, reveal};
-use crate::processors::http::traced::Call;
+use crate::processors::http::traced::TracedCall;
 use crate::processors::llm::stream_reader::Hearing;
 use crate::processors::processor::Processor;
 use crate::processors::run_error::{Next, RunError};
@@ -61,14 +61,14 @@ use crate::processors::run_error::{Next, RunError};
 const BYTES_PER_TOKEN: usize = 4;
 
 /// Has each task answered by one model.
-pub(crate) struct Llm {
+pub(crate) struct LlmProcessor {
     settings: LlmSettings,
     url: String,
     http: Http,
     budget: Mutex<Budget>,
 }
 
-impl Llm {
+impl LlmProcessor {
     /// A processor for one `[processors.NAME]` table.
     pub(crate) fn new(settings: LlmSettings) -> Self {
         Self {
@@ -84,7 +84,7 @@ impl Llm {
         let upstream = context.upstream().await?;
         let question = request::body(&self.settings, &upstream, context.content()).to_string();
         let asked = question.len();
-        let call = Call::post(context, &self.url);
+        let call = TracedCall::post(context, &self.url);
         let (response, secrets) = self.ask(question, &call).await?;
 
         let mut answer = Answer::default();
@@ -111,7 +111,11 @@ impl Llm {
     }
 
     /// Sends the question; the answer, once it has begun well, and what no message about it may show.
-    async fn ask(&self, question: String, call: &Call) -> Result<(Response, Secrets), RunError> {
+    async fn ask(
+        &self,
+        question: String,
+        call: &TracedCall,
+    ) -> Result<(Response, Secrets), RunError> {
         let mut secrets = Secrets::default();
         secrets.add_address(&self.settings.base_url);
         let mut request = self.http.client().await?.post(&self.url);
@@ -157,7 +161,7 @@ impl Llm {
     }
 }
 
-impl Processor for Llm {
+impl Processor for LlmProcessor {
     fn run<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<String, RunError>> {
         let run = async move {
             tokio::select! {

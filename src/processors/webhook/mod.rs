@@ -41,7 +41,7 @@ use crate::processors::context::Context;
 use crate::processors::http::encoding::compressed_as;
 use crate::processors::http::failure::of_transport;
 use crate::processors::http::secrets::{Secrets, reveal};
-use crate::processors::http::traced::Call;
+use crate::processors::http::traced::TracedCall;
 use crate::processors::processor::Processor;
 use crate::processors::run_error::{Next, RunError};
 use crate::processors::text;
@@ -50,12 +50,12 @@ use crate::processors::text;
 const SLACK_BYTES: usize = 4;
 
 /// Posts each task to one address.
-pub(crate) struct Webhook {
+pub(crate) struct WebhookProcessor {
     settings: WebhookSettings,
     http: Http,
 }
 
-impl Webhook {
+impl WebhookProcessor {
     /// A processor for one `[processors.NAME]` table.
     pub(crate) fn new(settings: WebhookSettings) -> Self {
         let http = Http::new(&settings.url, settings.ca_file.clone());
@@ -66,7 +66,7 @@ impl Webhook {
         let (key, secrets) = self.secrets().await?;
         let message = Message::of(context).await?;
         let request = self.request(message, key.as_ref()).await?;
-        let call = Call::post(context, &self.settings.url);
+        let call = TracedCall::post(context, &self.settings.url);
         let request = request.headers(call.headers());
         let response = self.http.send(request).await;
         call.answered(&response);
@@ -122,7 +122,7 @@ impl Webhook {
     }
 }
 
-impl Processor for Webhook {
+impl Processor for WebhookProcessor {
     fn run<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<String, RunError>> {
         let run = async move {
             tokio::select! {

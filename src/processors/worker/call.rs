@@ -7,7 +7,7 @@ use crate::processors::run_error::RunError;
 
 /// One word of a worker's.
 #[derive(Debug)]
-pub(crate) enum Call {
+pub(crate) enum WorkerCall {
     /// It is still at it.
     Heartbeat,
     /// Lines for the task's log.
@@ -21,11 +21,11 @@ pub(crate) enum Call {
 
 /// The attempt does not run: it has ended, was stopped, or never was.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Over;
+pub(crate) struct AttemptOver;
 
 /// A call on its way to the attempt.
-pub(crate) struct Incoming {
-    pub(crate) call: Call,
+pub(crate) struct IncomingCall {
+    pub(crate) call: WorkerCall,
     /// Hears when the lease ends now. Nothing comes if the attempt ends before it has heard the call.
     pub(crate) reply: oneshot::Sender<Timestamp>,
 }

@@ -10,8 +10,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::models::OfferId;
-use crate::processors::worker::hand_off::{Assigned, Assignment};
-use crate::processors::worker::lease_broker::Desk;
+use crate::processors::worker::hand_off::{AssignedTask, HandOff};
+use crate::processors::worker::lease_broker::LeaseBroker;
 use crate::state::{Error, StateManager};
 
 /// How long a claim waits for attempts that have begun for it. They are on their way, so this only ends
@@ -20,23 +20,23 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A claim that waits for tasks. Dropped before it has answered, it takes none: what has started for it
 /// goes back.
-pub(crate) struct Poll {
-    desk: Arc<Desk>,
+pub(crate) struct ClaimRequest {
+    lease_broker: Arc<LeaseBroker>,
     state: StateManager,
     id: OfferId,
-    assignments: mpsc::UnboundedReceiver<Assignment>,
+    hand_offs: mpsc::UnboundedReceiver<HandOff>,
     /// The Writer may know of the offer.
     is_offered: bool,
 }
 
-impl Poll {
-    pub(crate) fn new(desk: Arc<Desk>, state: StateManager) -> Self {
-        let (id, assignments) = desk.join();
+impl ClaimRequest {
+    pub(crate) fn new(lease_broker: Arc<LeaseBroker>, state: StateManager) -> Self {
+        let (id, hand_offs) = lease_broker.join();
         Self {
-            desk,
+            lease_broker,
             state,
             id,
-            assignments,
+            hand_offs,
             is_offered: false,
         }
     }
@@ -53,61 +53,61 @@ impl Poll {
         wait: Duration,
         worker: Option<&str>,
         stop: &CancellationToken,
-    ) -> Result<Vec<Assigned>, Error> {
+    ) -> Result<Vec<AssignedTask>, Error> {
         let limit = limit as u64;
         self.is_offered = true;
         self.state.offer(self.id, processors, limit).await?;
         let first = tokio::select! {
-            first = self.assignments.recv() => first,
+            first = self.hand_offs.recv() => first,
             () = tokio::time::sleep(wait) => None,
             () = stop.cancelled() => None,
         };
         let left = self.state.withdraw(self.id).await?;
         self.is_offered = false;
-        let mut assignments: Vec<_> = first.into_iter().collect();
-        while (assignments.len() as u64) < limit.saturating_sub(left)
-            && let Ok(Some(next)) = timeout(PATIENCE, self.assignments.recv()).await
+        let mut hand_offs: Vec<_> = first.into_iter().collect();
+        while (hand_offs.len() as u64) < limit.saturating_sub(left)
+            && let Ok(Some(next)) = timeout(PATIENCE, self.hand_offs.recv()).await
         {
-            assignments.push(next);
+            hand_offs.push(next);
         }
-        self.answer(assignments, worker).await
+        self.answer(hand_offs, worker).await
     }
 
     /// The tasks as they are committed, the most urgent first.
     async fn answer(
         &self,
-        assignments: Vec<Assignment>,
+        hand_offs: Vec<HandOff>,
         worker: Option<&str>,
-    ) -> Result<Vec<Assigned>, Error> {
-        if assignments.is_empty() {
+    ) -> Result<Vec<AssignedTask>, Error> {
+        if hand_offs.is_empty() {
             return Ok(Vec::new());
         }
-        let attempts: Vec<_> = assignments.iter().map(|it| it.attempt).collect();
+        let attempts: Vec<_> = hand_offs.iter().map(|it| it.attempt).collect();
         let mut tasks = self.state.tasks_of_attempts(&attempts).await?;
         tasks.sort_by_key(|task| (-task.priority, task.run_at, task.id));
-        let assignments = assignments.into_iter();
-        let mut assignments: HashMap<_, _> = assignments
+        let hand_offs = hand_offs.into_iter();
+        let mut hand_offs: HashMap<_, _> = hand_offs
             .map(|it| ((it.attempt.task_id, it.attempt.number), it))
             .collect();
         let mut assigned = Vec::with_capacity(tasks.len());
         for task in tasks {
             // Another attempt than the one that began for this claim is somebody else's.
-            let Some(assignment) = assignments.remove(&(task.id, task.attempt)) else {
+            let Some(hand_off) = hand_offs.remove(&(task.id, task.attempt)) else {
                 continue;
             };
             let upstream = match task.after.is_empty() {
                 true => Vec::new(),
                 false => self.state.upstream(task.id).await?,
             };
-            assigned.extend(assignment.take(task, upstream, worker));
+            assigned.extend(hand_off.take(task, upstream, worker));
         }
         Ok(assigned)
     }
 }
 
-impl Drop for Poll {
+impl Drop for ClaimRequest {
     fn drop(&mut self) {
-        self.desk.leave(self.id);
+        self.lease_broker.leave(self.id);
         if let (true, Ok(runtime)) = (self.is_offered, Handle::try_current()) {
             let (state, id) = (self.state.clone(), self.id);
             runtime.spawn(async move { state.withdraw(id).await });

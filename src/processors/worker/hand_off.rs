@@ -10,7 +10,7 @@ use crate::models::{Attempt, Task, Timestamp, TraceContext};
 use crate::state::Upstream;
 
 /// An attempt that has begun for a claim. Whoever drops it gives the attempt back.
-pub(crate) struct Assignment {
+pub(crate) struct HandOff {
     pub(crate) attempt: Attempt,
     pub(crate) lease: Duration,
     pub(crate) trace: Option<TraceContext>,
@@ -21,7 +21,7 @@ pub(crate) struct Assignment {
 /// A task as the answer to a claim holds it: the task JSON, and the terms on which it is lent.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AssignedTask)]
-pub(crate) struct Assigned {
+pub(crate) struct AssignedTask {
     #[serde(flatten)]
     task: Task,
     lease_seconds: f64,
@@ -44,16 +44,16 @@ struct CarriedTrace {
     tracestate: Option<String>,
 }
 
-impl Assignment {
+impl HandOff {
     /// Starts the lease; `None` if the attempt has ended meanwhile. `task` is the committed row.
     pub(crate) fn take(
         self,
         task: Task,
         upstream: Vec<Upstream>,
         worker: Option<&str>,
-    ) -> Option<Assigned> {
+    ) -> Option<AssignedTask> {
         self.taken.send(worker.map(str::to_owned)).ok()?;
-        Some(Assigned {
+        Some(AssignedTask {
             task,
             lease_seconds: self.lease.as_secs_f64(),
             lease_expires_at: Timestamp::now().after(self.lease),

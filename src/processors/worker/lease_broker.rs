@@ -11,59 +11,59 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::models::{OfferId, TaskId, Timestamp};
-use crate::processors::worker::call::{Call, Incoming, Over};
-use crate::processors::worker::hand_off::Assignment;
+use crate::processors::worker::call::{AttemptOver, IncomingCall, WorkerCall};
+use crate::processors::worker::hand_off::HandOff;
 
 /// Calls that wait for one attempt; more of them wait in line.
 const CALLS: usize = 8;
 /// How long a call waits for an attempt that runs and has no seat yet.
-const SEAT_PATIENCE: Duration = Duration::from_secs(5);
+const MAILBOX_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Shared by all `worker` processors and the API.
 #[derive(Default)]
-pub(crate) struct Desk {
-    inner: Mutex<Inner>,
+pub(crate) struct LeaseBroker {
+    inner: Mutex<BrokerState>,
     /// Told of each new seat.
-    seated: Notify,
+    mailbox_opened: Notify,
 }
 
 #[derive(Default)]
-struct Inner {
+struct BrokerState {
     last_offer: OfferId,
     /// Those who wait for tasks.
-    claims: HashMap<OfferId, mpsc::UnboundedSender<Assignment>>,
-    seats: HashMap<TaskId, Seated>,
+    claims: HashMap<OfferId, mpsc::UnboundedSender<HandOff>>,
+    mailboxes: HashMap<TaskId, MailboxEntry>,
 }
 
-struct Seated {
+struct MailboxEntry {
     attempt: i64,
-    calls: mpsc::Sender<Incoming>,
+    calls: mpsc::Sender<IncomingCall>,
 }
 
 /// A running attempt's place at the desk, given up when it is dropped.
-pub(crate) struct Seat<'a> {
-    desk: &'a Desk,
+pub(crate) struct AttemptMailbox<'a> {
+    lease_broker: &'a LeaseBroker,
     task: TaskId,
     attempt: i64,
-    pub(crate) calls: mpsc::Receiver<Incoming>,
+    pub(crate) calls: mpsc::Receiver<IncomingCall>,
 }
 
-impl Desk {
+impl LeaseBroker {
     /// Tells an attempt what its worker says; when its lease ends now.
     ///
     /// # Errors
-    /// [`Over`] if that attempt has no seat, or ends before it has heard it.
+    /// [`AttemptOver`] if that attempt has no seat, or ends before it has heard it.
     pub(crate) async fn call(
         &self,
         task: TaskId,
         attempt: i64,
-        call: Call,
-    ) -> Result<Timestamp, Over> {
-        let calls = self.calls(task, attempt).ok_or(Over)?;
+        call: WorkerCall,
+    ) -> Result<Timestamp, AttemptOver> {
+        let calls = self.calls(task, attempt).ok_or(AttemptOver)?;
         let (reply, answer) = oneshot::channel();
-        let sent = calls.send(Incoming { call, reply }).await;
-        sent.map_err(|_| Over)?;
-        answer.await.map_err(|_| Over)
+        let sent = calls.send(IncomingCall { call, reply }).await;
+        sent.map_err(|_| AttemptOver)?;
+        answer.await.map_err(|_| AttemptOver)
     }
 
     /// Whether the attempt has a seat.
@@ -72,10 +72,10 @@ impl Desk {
     }
 
     /// Waits for the seat of an attempt that has just begun, or that the service has just taken up again.
-    pub(crate) async fn seated(&self, task: TaskId, attempt: i64) {
-        let seated = async {
+    pub(crate) async fn mailbox_opened(&self, task: TaskId, attempt: i64) {
+        let mailbox_opened = async {
             loop {
-                let next = self.seated.notified();
+                let next = self.mailbox_opened.notified();
                 tokio::pin!(next);
                 next.as_mut().enable();
                 if self.has(task, attempt) {
@@ -85,26 +85,26 @@ impl Desk {
             }
         };
         // Without a seat by then, the call itself says so.
-        let _ = timeout(SEAT_PATIENCE, seated).await;
+        let _ = timeout(MAILBOX_PATIENCE, mailbox_opened).await;
     }
 
-    fn calls(&self, task: TaskId, attempt: i64) -> Option<mpsc::Sender<Incoming>> {
+    fn calls(&self, task: TaskId, attempt: i64) -> Option<mpsc::Sender<IncomingCall>> {
         let inner = self.lock();
-        let seated = inner.seats.get(&task)?;
-        (seated.attempt == attempt).then(|| seated.calls.clone())
+        let mailbox_opened = inner.mailboxes.get(&task)?;
+        (mailbox_opened.attempt == attempt).then(|| mailbox_opened.calls.clone())
     }
 
     /// A seat for an attempt that begins.
-    pub(crate) fn seat(&self, task: TaskId, attempt: i64) -> Seat<'_> {
+    pub(crate) fn open_mailbox(&self, task: TaskId, attempt: i64) -> AttemptMailbox<'_> {
         let (sender, calls) = mpsc::channel(CALLS);
-        let seated = Seated {
+        let mailbox_opened = MailboxEntry {
             attempt,
             calls: sender,
         };
-        self.lock().seats.insert(task, seated);
-        self.seated.notify_waiters();
-        Seat {
-            desk: self,
+        self.lock().mailboxes.insert(task, mailbox_opened);
+        self.mailbox_opened.notify_waiters();
+        AttemptMailbox {
+            lease_broker: self,
             task,
             attempt,
             calls,
@@ -112,22 +112,22 @@ impl Desk {
     }
 
     /// An attempt has begun for this claim. If the claim has gone, the assignment is dropped.
-    pub(crate) fn assign(&self, claim: OfferId, assignment: Assignment) {
-        if let Some(assignments) = self.lock().claims.get(&claim) {
+    pub(crate) fn assign(&self, claim: OfferId, hand_off: HandOff) {
+        if let Some(hand_offs) = self.lock().claims.get(&claim) {
             // Fails while the claim is going.
-            let _ = assignments.send(assignment);
+            let _ = hand_offs.send(hand_off);
         }
     }
 
     /// A claim begins, under this name.
-    pub(crate) fn join(&self) -> (OfferId, mpsc::UnboundedReceiver<Assignment>) {
+    pub(crate) fn join(&self) -> (OfferId, mpsc::UnboundedReceiver<HandOff>) {
         // Unbounded, because no more arrive than the claim has asked for.
-        let (sender, assignments) = mpsc::unbounded_channel();
+        let (sender, hand_offs) = mpsc::unbounded_channel();
         let mut inner = self.lock();
         inner.last_offer += 1;
         let id = inner.last_offer;
         inner.claims.insert(id, sender);
-        (id, assignments)
+        (id, hand_offs)
     }
 
     /// The claim has gone.
@@ -135,17 +135,17 @@ impl Desk {
         self.lock().claims.remove(&claim);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, BrokerState> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Seat<'_> {
+impl Drop for AttemptMailbox<'_> {
     fn drop(&mut self) {
-        let mut inner = self.desk.lock();
-        let is_this = |seated: &Seated| seated.attempt == self.attempt;
-        if inner.seats.get(&self.task).is_some_and(is_this) {
-            inner.seats.remove(&self.task);
+        let mut inner = self.lease_broker.lock();
+        let is_this = |mailbox_opened: &MailboxEntry| mailbox_opened.attempt == self.attempt;
+        if inner.mailboxes.get(&self.task).is_some_and(is_this) {
+            inner.mailboxes.remove(&self.task);
         }
     }
 }

@@ -1,9 +1,9 @@
 //! `worker`: waits while a program outside runs the task.
 //!
-//! Such a program claims tasks: it offers to run up to so many of some processors ([`Poll`]). A task that
+//! Such a program claims tasks: it offers to run up to so many of some processors ([`ClaimRequest`]). A task that
 //! starts for an offer has a lease from the transaction that starts it. Its attempt takes a seat at the
-//! [`Desk`] and tells the claim, which answers with the committed row. From then on the program speaks of
-//! the attempt by [`Desk::call`], and each word but the last renews its lease.
+//! [`LeaseBroker`] and tells the claim, which answers with the committed row. From then on the program speaks of
+//! the attempt by [`LeaseBroker::call`], and each word but the last renews its lease.
 //!
 //! What a claim does not take, because its client has gone, goes back and costs no attempt. What was taken
 //! is the program's, also while the service is away: a stop leaves it, and the next start seats the attempt
@@ -24,25 +24,25 @@ use futures_util::future::{BoxFuture, FutureExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-pub(crate) use call::{Call, Over};
-pub(crate) use claim_request::Poll;
-pub(crate) use hand_off::Assigned;
-pub(crate) use lease_broker::Desk;
+pub(crate) use call::{AttemptOver, WorkerCall};
+pub(crate) use claim_request::ClaimRequest;
+pub(crate) use hand_off::AssignedTask;
+pub(crate) use lease_broker::LeaseBroker;
 
-use self::call::Incoming;
+use self::call::IncomingCall;
 use crate::models::{LeaseOrigin, OfferId, Timestamp};
 use crate::processors::context::Context;
 use crate::processors::processor::Processor;
 use crate::processors::run_error::{Next, RunError};
-use crate::processors::worker::hand_off::Assignment;
+use crate::processors::worker::hand_off::HandOff;
 
 /// Has each task run by a program outside.
-pub(crate) struct Worker {
-    desk: Arc<Desk>,
+pub(crate) struct WorkerProcessor {
+    lease_broker: Arc<LeaseBroker>,
 }
 
 /// An attempt that a program outside has.
-struct Held {
+struct LeasedAttempt {
     lease: Duration,
     /// The worker's name, if it is known.
     worker: Option<String>,
@@ -50,10 +50,10 @@ struct Held {
     is_from_before: bool,
 }
 
-impl Worker {
+impl WorkerProcessor {
     /// A processor for any number of `[processors.NAME]` tables; all of a service share one desk.
-    pub(crate) fn new(desk: Arc<Desk>) -> Self {
-        Self { desk }
+    pub(crate) fn new(lease_broker: Arc<LeaseBroker>) -> Self {
+        Self { lease_broker }
     }
 
     /// Runs the attempt to its end, or leaves it to the program when it is stopped.
@@ -63,7 +63,9 @@ impl Worker {
             let because = "did not begin: its processor has just become one of kind worker";
             return Err(RunError::with(because, Next::Uncounted));
         };
-        let mut seat = self.desk.seat(context.task_id(), context.attempt());
+        let mut open_mailbox = self
+            .lease_broker
+            .open_mailbox(context.task_id(), context.attempt());
         let (worker, first_line) = match lease.origin {
             LeaseOrigin::Offer(claim) => {
                 let worker = self.assign(claim, lease.length, context).await?;
@@ -75,7 +77,7 @@ impl Worker {
             }
             LeaseOrigin::Restart(_) => (None, None),
         };
-        let held = Held {
+        let held = LeasedAttempt {
             lease: lease.length,
             worker,
             is_from_before: matches!(lease.origin, LeaseOrigin::Restart(_)),
@@ -83,7 +85,7 @@ impl Worker {
         tokio::select! {
             biased;
             () = context.stopped() => Err(RunError::with("was stopped", Next::GoesOn)),
-            ended = held.serve(context, first_line, &mut seat.calls) => ended,
+            ended = held.serve(context, first_line, &mut open_mailbox.calls) => ended,
         }
     }
 
@@ -95,13 +97,13 @@ impl Worker {
         context: &Context,
     ) -> Result<Option<String>, RunError> {
         let (sender, mut taken) = oneshot::channel();
-        let assignment = Assignment {
+        let hand_off = HandOff {
             attempt: context.attempt_id(),
             lease,
             trace: context.trace(),
             taken: sender,
         };
-        self.desk.assign(claim, assignment);
+        self.lease_broker.assign(claim, hand_off);
         let answer = tokio::select! {
             biased;
             answer = &mut taken => answer.ok(),
@@ -118,13 +120,13 @@ impl Worker {
     }
 }
 
-impl Held {
+impl LeasedAttempt {
     /// Does as the worker says until it completes, fails or is silent for too long.
     async fn serve(
         &self,
         context: &Context,
         first_line: Option<String>,
-        calls: &mut mpsc::Receiver<Incoming>,
+        calls: &mut mpsc::Receiver<IncomingCall>,
     ) -> Result<String, RunError> {
         let mut lease_end = Instant::now() + self.lease;
         let mut has_spoken = !self.is_from_before;
@@ -132,25 +134,25 @@ impl Held {
             context.log(line).await;
         }
         loop {
-            let Incoming { call, reply } = tokio::select! {
+            let IncomingCall { call, reply } = tokio::select! {
                 biased;
                 Some(incoming) = calls.recv() => incoming,
                 () = sleep_until(lease_end) => return Err(self.lost(has_spoken)),
             };
             let result = match call {
-                Call::Heartbeat => None,
-                Call::Log(lines) => {
+                WorkerCall::Heartbeat => None,
+                WorkerCall::Log(lines) => {
                     for line in lines {
                         context.log(line).await;
                     }
                     None
                 }
-                Call::Progress(progress) => {
+                WorkerCall::Progress(progress) => {
                     context.progress(progress).await;
                     None
                 }
-                Call::Complete(result) => Some(Ok(result)),
-                Call::Fail(error) => Some(Err(error)),
+                WorkerCall::Complete(result) => Some(Ok(result)),
+                WorkerCall::Fail(error) => Some(Err(error)),
             };
             lease_end = Instant::now() + self.lease;
             has_spoken = true;
@@ -180,8 +182,8 @@ impl Held {
     }
 }
 
-impl Processor for Worker {
+impl Processor for WorkerProcessor {
     fn run<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<String, RunError>> {
-        Worker::run(self, context).boxed()
+        WorkerProcessor::run(self, context).boxed()
     }
 }

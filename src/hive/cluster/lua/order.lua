@@ -1,7 +1,7 @@
--- Lets an order stand, and publishes it. KEYS: the order that stands.
--- ARGV: the order, 1 if it is a pause, the channel; without a channel it is one that was published already, and then
--- the orders that it may take the place of, besides none.
--- Answers how many listen.
+-- Publishes a command and keeps it in force. KEYS: the command in force.
+-- ARGV: the command, 1 if it is a pause, the channel; without a channel the command was published by another program,
+-- and then the commands follow that it may replace, besides none.
+-- Returns how many subscribers received it.
 local standing = redis.pcall('GET', KEYS[1])
 local may_stand = true
 if type(standing) == 'string' then

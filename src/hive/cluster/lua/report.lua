@@ -1,7 +1,7 @@
--- A node says how it is. KEYS: its record, the nodes, their last words, the order that stands.
--- ARGV: its id, the record, ms until it counts as silent, bytes of an order.
--- Answers with the order that stands, if there is one that can be read, and why the node could not say how it is,
--- if it could not: what is wrong with the list of nodes keeps nobody from the order.
+-- Stores the report of a node. KEYS: its record, the nodes, their last words, the command in force.
+-- ARGV: its id, the record, ms until it counts as silent, the most bytes of a command.
+-- Returns the command in force, if there is one that can be read, and why the report could not be stored, if it could
+-- not: a damaged list of nodes keeps no node from the command.
 local order = false
 local length = redis.pcall('STRLEN', KEYS[4])
 if type(length) == 'number' and length > 0 and length <= tonumber(ARGV[4]) then

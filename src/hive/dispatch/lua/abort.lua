@@ -1,7 +1,8 @@
--- Ends a job. KEYS: the task's current job, the queue. ARGV: job id, the time in ms.
--- Answers 1 if no worker has it: then it is gone, and leaves no mark that could end a later job. Else its
--- worker is told by the mark that ARQ has for it, and the answer is 0; it stays the task's current job until it has
--- ended, so that an ending that is cut off can be taken up again. A job that Redis has forgotten may have a worker too.
+-- Cancels a job. KEYS: the task's current job, the queue. ARGV: job id, the time in ms.
+-- Returns 1 if no worker has it: the job is deleted, with any mark that could abort a later job. Otherwise sets ARQ's
+-- abort mark for its worker and returns 0; the job stays the task's current job until it has ended, so that an
+-- interrupted cancellation can be repeated. A job that Redis has forgotten may have a worker too.
+-- abort.lua and forget.lua repeat a few lines: a script of Redis is one text and cannot call another.
 local id = ARGV[1]
 local is_known = redis.call('EXISTS', 'arq:job:' .. id, 'arq:result:' .. id) > 0 or redis.pcall('ZSCORE', KEYS[2], id)
 if not is_known or redis.call('EXISTS', 'arq:in-progress:' .. id) == 1 then

@@ -1,4 +1,5 @@
--- Takes away what is left of a job that nobody waits for any more, but not its result: a client may want it.
+-- Deletes what is left of a job that nothing follows any more, but not its result: a client may read it.
+-- abort.lua and forget.lua repeat a few lines: a script of Redis is one text and cannot call another.
 -- KEYS: the task's current job, the queue. ARGV: job id, 1 if a worker may have died with it.
 local id = ARGV[1]
 -- Another job of the task's may have taken its place.

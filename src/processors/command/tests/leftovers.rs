@@ -11,11 +11,11 @@ use rustix::process::Pid;
 use tempfile::TempDir;
 
 use super::super::group::{Group, command};
-use super::super::guard::Guard;
-use super::super::orphans::{Mark, kill_orphans};
+use super::super::guard::ProcessGuard;
+use super::super::orphans::{RunMark, kill_orphans};
 use super::{Attempt, ended, runs};
 use crate::models::TaskId;
-use crate::processors::command::orphan_reaper::Sweeper;
+use crate::processors::command::orphan_reaper::OrphanProcessReaper;
 
 #[tokio::test]
 async fn background_children_end_with_the_program() {
@@ -100,7 +100,7 @@ async fn a_stop_ends_nothing_of_another_run_of_the_same_attempt() {
         first.number = number;
         let stop = async {
             first.host.process_id("process").await;
-            let mark = Mark::new(first.task_id, number);
+            let mark = RunMark::new(first.task_id, number);
             let other = Stray::marked(&mark, "exec sleep 1000");
             first.host.stop.cancel();
             other
@@ -114,15 +114,15 @@ async fn a_stop_ends_nothing_of_another_run_of_the_same_attempt() {
 #[tokio::test]
 async fn the_sweeper_ends_what_one_run_has_left_and_nothing_of_another() {
     let task = TaskId::new_v4();
-    let (ended, going_on) = (Mark::new(task, 1), Mark::new(task, 1));
+    let (ended, going_on) = (RunMark::new(task, 1), RunMark::new(task, 1));
     let mut left = Stray::marked(&ended, "exec sleep 1000");
     let mut other = Stray::marked(&going_on, "exec sleep 1000");
     let kept = "exec env -u VENOM_TASK_ID sh -c 'echo $$; exec sleep 1000'";
     let mut kept = Stray::marked(&ended, kept);
     kept.reported();
-    let sweeper = Arc::new(Sweeper::default());
-    sweeper.ended(ended.run);
-    sweeper.sweep().await;
+    let process_reaper = Arc::new(OrphanProcessReaper::default());
+    process_reaper.ended(ended.run);
+    process_reaper.reap().await;
     assert!(left.was_killed());
     assert!(other.runs() && kept.runs());
 }
@@ -159,10 +159,10 @@ struct Stray(Child);
 
 impl Stray {
     fn start(task: TaskId, script: &str) -> Self {
-        Self::marked(&Mark::new(task, 1), script)
+        Self::marked(&RunMark::new(task, 1), script)
     }
 
-    fn marked(mark: &Mark, script: &str) -> Self {
+    fn marked(mark: &RunMark, script: &str) -> Self {
         let mut command = Command::new("sh");
         command.args(["-c", script]).process_group(0);
         command.envs(mark.variables());
@@ -231,7 +231,7 @@ async fn orphans_whose_leader_is_gone_are_found_with_their_group() {
 
 #[tokio::test]
 async fn the_guard_kills_the_groups_of_a_service_that_is_gone() {
-    let guard = Guard::default();
+    let guard = ProcessGuard::default();
     let script = "sleep 1000 & echo $!; wait";
     let mut watched = Stray::start(TaskId::new_v4(), script);
     let mut released = Stray::start(TaskId::new_v4(), "exec sleep 1000");
@@ -301,8 +301,8 @@ async fn a_child_dies_with_the_thread_that_spawned_it() {
             .build();
         let attempt = Attempt::script("sleep 1000; true");
         let spawned = runtime.unwrap().block_on(async {
-            let mark = Mark::new(attempt.task_id, 1);
-            let command = command(&attempt.settings, &attempt.withheld, &mark);
+            let mark = RunMark::new(attempt.task_id, 1);
+            let command = command(&attempt.settings, &attempt.scrubbed_env, &mark);
             Group::spawn(command, &attempt.guard).unwrap()
         });
         let id = spawned.0.id;

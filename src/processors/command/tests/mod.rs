@@ -14,13 +14,13 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::guard::Guard;
-use super::orphans::Mark;
-use super::run::Run;
+use super::guard::ProcessGuard;
+use super::orphans::RunMark;
+use super::run::CommandRun;
 use crate::config::CommandSettings;
 use crate::models::TaskId;
 use crate::processors::command::host::Host;
-use crate::processors::command::scrubbed_env::Withheld;
+use crate::processors::command::scrubbed_env::ScrubbedEnv;
 use crate::terminal::OutputLine;
 
 /// No test takes this long unless something hangs.
@@ -107,8 +107,8 @@ impl Host for Recorder {
 /// One attempt to be run, and its host.
 struct Attempt {
     settings: CommandSettings,
-    guard: Arc<Guard>,
-    withheld: Withheld,
+    guard: Arc<ProcessGuard>,
+    scrubbed_env: ScrubbedEnv,
     kill_grace: Duration,
     task_id: TaskId,
     number: i64,
@@ -127,7 +127,7 @@ impl Attempt {
                 working_directory: None,
             },
             guard: Arc::default(),
-            withheld: Withheld::default(),
+            scrubbed_env: ScrubbedEnv::default(),
             kill_grace: HANGS,
             task_id: TaskId::new_v4(),
             number: 1,
@@ -137,12 +137,12 @@ impl Attempt {
     }
 
     async fn run(&self) -> Result<String, String> {
-        let run = Run {
+        let run = CommandRun {
             settings: &self.settings,
             guard: &self.guard,
-            withheld: &self.withheld,
+            scrubbed_env: &self.scrubbed_env,
             kill_grace: self.kill_grace,
-            mark: Mark::new(self.task_id, self.number),
+            mark: RunMark::new(self.task_id, self.number),
             content: &self.content,
         };
         let ended = timeout(HANGS, run.to_end(&self.host)).await;

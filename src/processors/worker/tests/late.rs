@@ -7,14 +7,14 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use super::super::Worker;
+use super::super::WorkerProcessor;
 use crate::config::Durability;
 use crate::models::{HiveLink, NewTask};
 use crate::processors::context::Context;
 use crate::processors::run_error::Next;
-use crate::processors::worker::call::Call;
-use crate::processors::worker::claim_request::Poll;
-use crate::processors::worker::lease_broker::Desk;
+use crate::processors::worker::call::WorkerCall;
+use crate::processors::worker::claim_request::ClaimRequest;
+use crate::processors::worker::lease_broker::LeaseBroker;
 use crate::state::{self, ExecutionSite, Limits, Start, StateManager};
 
 /// The offer for which it has started.
@@ -60,7 +60,7 @@ async fn orphan(folder: &TempDir) -> (StateManager, Context) {
 async fn it_goes_back_at_no_cost() {
     let folder = TempDir::new().unwrap();
     let (state, context) = orphan(&folder).await;
-    let worker = Worker::new(Arc::default());
+    let worker = WorkerProcessor::new(Arc::default());
     let error = worker.run(&context).await.unwrap_err();
     assert_eq!(error.next, Next::Uncounted);
     state.close().await.unwrap();
@@ -70,12 +70,12 @@ async fn it_goes_back_at_no_cost() {
 async fn it_goes_back_if_the_claim_goes_while_it_is_on_its_way() {
     let folder = TempDir::new().unwrap();
     let (state, context) = orphan(&folder).await;
-    let desk = Arc::<Desk>::default();
+    let lease_broker = Arc::<LeaseBroker>::default();
     // Offers are numbered from 1; the attempt has begun for this one.
     let polls: Vec<_> = (0..OFFER)
-        .map(|_| Poll::new(Arc::clone(&desk), state.clone()))
+        .map(|_| ClaimRequest::new(Arc::clone(&lease_broker), state.clone()))
         .collect();
-    let worker = Worker::new(desk);
+    let worker = WorkerProcessor::new(lease_broker);
     let run = worker.run(&context);
     tokio::pin!(run);
     tokio::select! {
@@ -93,21 +93,24 @@ async fn a_stop_leaves_what_is_taken_and_gives_back_what_is_not() {
     for is_taken in [true, false] {
         let folder = TempDir::new().unwrap();
         let (state, context) = orphan(&folder).await;
-        let desk = Arc::<Desk>::default();
-        let mut claims: Vec<_> = (0..OFFER).map(|_| desk.join()).collect();
-        let (_, mut assignments) = claims.pop().unwrap();
-        let worker = Worker::new(Arc::clone(&desk));
+        let lease_broker = Arc::<LeaseBroker>::default();
+        let mut claims: Vec<_> = (0..OFFER).map(|_| lease_broker.join()).collect();
+        let (_, mut hand_offs) = claims.pop().unwrap();
+        let worker = WorkerProcessor::new(Arc::clone(&lease_broker));
         let run = worker.run(&context);
         let stop = async {
-            let assignment = assignments.recv().await.unwrap();
+            let hand_off = hand_offs.recv().await.unwrap();
             let unanswered = match is_taken {
                 true => {
-                    assignment.taken.send(None).unwrap();
+                    hand_off.taken.send(None).unwrap();
                     let (task, attempt) = (context.task_id(), context.attempt());
-                    desk.call(task, attempt, Call::Heartbeat).await.unwrap();
+                    lease_broker
+                        .call(task, attempt, WorkerCall::Heartbeat)
+                        .await
+                        .unwrap();
                     None
                 }
-                false => Some(assignment),
+                false => Some(hand_off),
             };
             context.stop();
             unanswered
