@@ -1,6 +1,6 @@
 //! One setting as the program knows it, and the macro that makes a table of settings out of one list.
 //!
-//! From a [`Setting`] come the reader, the default, the variables, what a reload changes, `venom config` and the
+//! From a [`Setting`] come the reader, the default, the variables, what a reload changes, `venom doctor --settings` and the
 //! generated files. A setting without one of its parts does not compile.
 
 use super::error::Error;

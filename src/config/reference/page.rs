@@ -13,7 +13,7 @@ const HEAD: &str = "\
 <!-- Generated: VENOM_UPDATE_GENERATED=1 cargo test --lib generated_ -->
 
 Five layers, each stronger than the one before: the defaults, `venom.toml`, `.env`, the environment, the command line.
-`venom config` prints every setting with its value and where it is set. A mistake stops the start with one sentence
+`venom doctor --settings` prints every setting with its value and where it is set. A mistake stops the start with one sentence
 that names the file, the line and the key; an unknown key is a mistake too.
 
 Every setting has the variable `VENOM_` and its key in capitals (`VENOM_PORT`); where another name is given here, both
