@@ -31,11 +31,11 @@ pub(crate) struct Context {
     log_book: Mutex<Option<Box<LogBook>>>,
 }
 
-/// Where the task is kept, and who hears of the attempt.
+/// Where the task is stored, which decides where the attempt's output goes.
 enum TaskSource {
     /// This service's database.
     State(StateManager),
-    /// Another machine, which sent it here as a job and hears nothing before its end.
+    /// Another machine, which sent it here as a job and receives nothing before its end.
     Remote(Sent),
 }
 
@@ -107,7 +107,7 @@ impl Context {
         self.span.as_ref()
     }
 
-    /// What whoever runs the attempt is told of its trace.
+    /// Returns the trace for whoever runs the attempt.
     pub(crate) fn trace(&self) -> Option<TraceContext> {
         match (&self.span, &self.source) {
             (Some(span), _) => Some(span.carried()),
@@ -230,7 +230,7 @@ impl Context {
         }
     }
 
-    /// What is read. A storage that is busy or out of order is no fault of the task's and costs it no
+    /// Reads until the storage answers. A busy or broken storage is no fault of the task's and costs it no
     /// attempt: it is asked again until it answers or the attempt has to end.
     async fn read<T, F>(&self, what: &str, read: impl Fn() -> F) -> Result<T, RunError>
     where

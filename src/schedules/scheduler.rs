@@ -39,7 +39,7 @@ pub(crate) struct Scheduler {
 struct Served {
     settings: ScheduleSettings,
     timetable: Timetable,
-    /// Due times before it were missed, or are none of its own.
+    /// Due times before it were missed, or belong to an earlier schedule.
     since: Timestamp,
     /// Whether the times before `since` are passed over, whatever the settings say of missed ones.
     passes_over: bool,

@@ -1,4 +1,4 @@
-//! The due times of one schedule, and what is to be done about them. Pure.
+//! The due times of one schedule, and which of them become tasks. Pure.
 
 use std::time::Duration;
 

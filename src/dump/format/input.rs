@@ -125,17 +125,17 @@ impl<R: Read> Read for Input<R> {
 /// Where in the text the filter stands; a word may be cut by the end of a buffer.
 #[derive(Clone, Copy)]
 enum State {
-    /// So many bytes of a byte order mark have come, and nothing else.
+    /// This many bytes of a byte order mark have come, and nothing else.
     Start(usize),
     Outside,
     /// After a minus sign that is held back until it is known whose it is.
     Minus,
-    /// In a word already replaced by `null`, of which these bytes are still to come.
+    /// In a word already replaced by `null`; these bytes are still to come.
     Word(&'static [u8]),
     Text,
     /// In a string, after a backslash that is held back.
     Escape,
-    /// In an escape `\uXXXX`, of which so many digits have come.
+    /// In an escape `\uXXXX`; this many digits have come.
     Unit(usize),
     /// In a string, right after the first half of a surrogate pair, which is held back.
     FirstHalf,

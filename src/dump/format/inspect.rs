@@ -1,6 +1,6 @@
 //! A look at a file: is it a dump, and did this service write it?
 //!
-//! Cheaper than reading it: the whole structure is walked, nothing is kept, no value is looked at.
+//! Cheaper than reading it: the whole structure is walked, nothing is kept, no value is parsed.
 
 use std::fmt;
 use std::io::Read;
@@ -11,7 +11,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use super::error::{Error, Stopped};
 use super::walk::{Position, Visit, walk};
 
-/// The field by which a task of ours is told from one of the original's.
+/// The field that only this service's tasks have, never the original's.
 const FIELD_OF_OURS: &str = "run_at";
 
 /// Who wrote a dump.
@@ -67,7 +67,7 @@ impl<F: FnMut() -> Result<(), Stopped>> Visit for Inspector<F> {
     }
 }
 
-/// A task of which only the names of its fields were read.
+/// The field names of a task.
 #[derive(PartialEq)]
 struct Outline(Author);
 

@@ -80,7 +80,7 @@ impl Group {
     /// Asks every process of the group to end.
     pub(crate) fn terminate(&self) {
         self.signal(Signal::TERM);
-        // A process that is stopped hears SIGTERM when it goes on.
+        // A stopped process receives SIGTERM when it continues.
         self.signal(Signal::CONT);
     }
 

@@ -1,7 +1,7 @@
 //! The guard: a small process that outlives the service by a moment, to take its children along.
 //!
 //! When the service is killed, the kernel kills the children it started itself (see `group`), but
-//! not what those have started. The guard is told of every group and holds the read end of a pipe
+//! not what those have started. The guard knows every group and holds the read end of a pipe
 //! whose only writer is the service. When the pipe closes, however the service ended, it kills the
 //! groups that are left and exits. One guard serves all commands; it starts with the first.
 //!
@@ -37,7 +37,7 @@ impl ProcessGuard {
 
     fn tell(&self, word: i32) {
         if let Some(pipe) = self.pipe.get_or_init(linux::start) {
-            // Fails if somebody killed the guard; then there is none.
+            // Fails if the guard was killed; then there is none.
             let _ = rustix::io::write(pipe, &word.to_ne_bytes());
         }
     }

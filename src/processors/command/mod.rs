@@ -152,7 +152,7 @@ async fn upstream_file(context: &Context) -> Result<Option<NamedTempFile>, RunEr
     written.map(Some).map_err(why)
 }
 
-/// Tells the program of its trace, and of no other that the service itself may have been told of.
+/// Gives the program its own trace, and never one from the service's own environment.
 fn with_trace(settings: &mut CommandSettings, trace: TraceContext) {
     let state = trace.tracestate.unwrap_or_default();
     for (name, value) in [("TRACEPARENT", trace.traceparent), ("TRACESTATE", state)] {

@@ -110,12 +110,12 @@ mod linux {
     /// Kills (SIGKILL) what these runs of this process left running, and returns how many processes that
     /// were. Unlike [`kill_orphans`] it may be called while other runs of the tasks go on.
     ///
-    /// A process without `VENOM_TASK_ID` is left alone: without it a program starts what is to live on.
+    /// A process without `VENOM_TASK_ID` is spared: a program removes it from what shall live on.
     pub(crate) fn kill_leftovers(runs: &HashSet<Uuid>) -> io::Result<usize> {
         if runs.is_empty() {
             return Ok(0);
         }
-        // What is older than this process is none of its children's.
+        // A process older than this one is not a descendant.
         let since = start_time(getpid()).unwrap_or(0);
         kill_all(since, |_, run| run.is_some_and(|run| runs.contains(&run)))
     }

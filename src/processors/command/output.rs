@@ -25,7 +25,7 @@ const LARGE_BYTES: usize = 64 * 1024;
 /// a character that straddles the limit is then seen as one and left out whole.
 const SLACK_BYTES: usize = 2;
 
-/// What begins so is meant for the service.
+/// A line with this prefix is a message to the service.
 const COMMAND_PREFIX: &[u8] = b"::";
 const PROGRESS_PREFIX: &[u8] = b"::progress ";
 const PROGRESS_RANGE: RangeInclusive<f64> = 0.0..=1.0;

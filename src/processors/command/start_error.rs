@@ -128,7 +128,7 @@ fn elf_interpreter(head: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::*;
 
-    /// What is said of a file with these bytes that cannot be started because of `error`.
+    /// Returns the error for a file with these bytes that cannot be started because of `error`.
     fn said(bytes: &[u8], error: io::ErrorKind) -> String {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("run");

@@ -26,7 +26,7 @@ const IN_MILLISECONDS: [HeaderName; 2] = [
     HeaderName::from_static("x-ms-retry-after-ms"),
 ];
 
-/// Of the body of such an answer, so much is looked at, for so long.
+/// How much of the body of such an answer is read, and for how long.
 const BODY_BYTES: usize = 16 * 1024;
 const BODY_PATIENCE: Duration = Duration::from_secs(5);
 

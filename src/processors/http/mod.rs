@@ -46,7 +46,7 @@ pub(crate) struct Http {
 }
 
 impl Http {
-    /// A client for requests to `url`, which trusts the authorities in `ca_file` besides the usual ones.
+    /// A client for requests to `url`, which trusts the CA certificates in `ca_file` besides the usual ones.
     pub(crate) fn new(url: &str, ca_file: Option<PathBuf>) -> Self {
         Self {
             is_secure: url.to_ascii_lowercase().starts_with("https"),

@@ -1,4 +1,4 @@
-//! A request to another service as a span of the attempt's trace, which it is told of.
+//! A request to another service as a span of the attempt's trace; its headers carry the trace.
 
 use axum::http::{HeaderMap, HeaderValue};
 use reqwest::{Error, Response, Url};
@@ -34,7 +34,7 @@ impl TracedCall {
         }
     }
 
-    /// What the other service is told.
+    /// The trace headers of the request.
     pub(crate) fn headers(&self) -> HeaderMap {
         self.carried.as_ref().map(headers).unwrap_or_default()
     }

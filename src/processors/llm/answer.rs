@@ -228,7 +228,7 @@ fn read(data: &str) -> Result<Vec<Value>, Fault> {
     }
 }
 
-/// A text, or a list of parts of which some are.
+/// A text, or a list of parts, some of them texts.
 fn text_of(content: &Value) -> String {
     let Some(parts) = content.as_array() else {
         return content.as_str().unwrap_or_default().to_owned();

@@ -8,7 +8,7 @@
 /// An event that takes more is no part of an answer. A document that is not streamed may hold all of it.
 const LIMIT_BYTES: usize = 32 << 20;
 
-/// So much of the beginning is kept for a message about an answer of which nothing can be used.
+/// Bytes of the beginning that the error of an unusable answer repeats.
 const BEGINNING_BYTES: usize = 1024;
 
 /// What may stand before the first line of a text.

@@ -2,7 +2,7 @@
 //!
 //! - The request is a streamed chat completion: the `system` text if there is one, then one message
 //!   of the user: the results of the tasks that this one waited for, and the task's content.
-//! - The answer is told as it grows, about ten times a second at most, and is the result in the end,
+//! - The answer is shown as it grows, about ten times a second at most, and is the result in the end,
 //!   to 16 MiB. Of several choices it is the first. An attempt that fails has told what it has told;
 //!   the next one begins the answer anew.
 //! - Only an answer that says that it is whole is a result: one that stops without a `finish_reason`
@@ -24,7 +24,7 @@
 //!   beyond the limit together; the time after it makes up for that. An answer without counts, and one
 //!   that broke off, counts a token for four bytes.
 //!
-//! `request` is what is sent, `hearing` takes what comes, `events`, `mend`, `failure` and `answer` read it,
+//! `request` is the body sent, `stream_reader` reads the stream, `events`, `truncate`, `failure` and `answer` parse it,
 //! `growth` tells it, `remarks` says what it leaves out, `budget` counts.
 
 mod answer;

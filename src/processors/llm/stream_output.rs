@@ -30,7 +30,7 @@ impl<'a> Growth<'a> {
         self.untold.push_str(&grown);
     }
 
-    /// Waits for `work`, and tells what is there when its time has come.
+    /// Waits for `work`, and meanwhile passes on the text so far whenever it is due.
     pub(crate) async fn beside<T>(&mut self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         loop {
@@ -41,14 +41,14 @@ impl<'a> Growth<'a> {
         }
     }
 
-    /// Tells what is there, if it may be told already.
+    /// Passes on the text so far, if that is due.
     pub(crate) async fn tell_if_due(&mut self) {
         if Instant::now() >= self.due {
             self.tell().await;
         }
     }
 
-    /// Tells what is there.
+    /// Passes on the text so far.
     pub(crate) async fn tell(&mut self) {
         if !self.untold.is_empty() {
             let told = std::mem::take(&mut self.untold);

@@ -207,7 +207,7 @@ mod tests {
         )
     }
 
-    /// What is heard of chunks that come after so many seconds each.
+    /// Returns the updates for chunks that arrive after these seconds each.
     async fn heard(chunks: Vec<(u64, String)>) -> Result<String, RunError> {
         let chunks = stream::unfold(chunks.into_iter(), |mut chunks| async move {
             let (seconds, chunk) = chunks.next()?;

@@ -1,7 +1,7 @@
 //! JSON with half characters in it. Pure.
 //!
 //! JSON writes a character such as an emoji as two escapes, `\ud83d\ude00`. A server that cuts its answer
-//! between them sends two texts of which neither is one to a strict parser.
+//! between them sends two texts, and a strict parser accepts neither.
 
 const UNKNOWN: &str = "\\ufffd";
 

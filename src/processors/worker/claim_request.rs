@@ -91,7 +91,7 @@ impl ClaimRequest {
             .collect();
         let mut assigned = Vec::with_capacity(tasks.len());
         for task in tasks {
-            // Another attempt than the one that began for this claim is somebody else's.
+            // An attempt other than the one that began for this claim belongs to another claim.
             let Some(hand_off) = hand_offs.remove(&(task.id, task.attempt)) else {
                 continue;
             };

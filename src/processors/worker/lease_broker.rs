@@ -16,14 +16,14 @@ use crate::processors::worker::hand_off::HandOff;
 
 /// Calls that wait for one attempt; more of them wait in line.
 const CALLS: usize = 8;
-/// How long a call waits for an attempt that runs and has no seat yet.
+/// How long a call waits for a running attempt that has no mailbox yet.
 const MAILBOX_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Shared by all `worker` processors and the API.
 #[derive(Default)]
 pub(crate) struct LeaseBroker {
     inner: Mutex<BrokerState>,
-    /// Told of each new seat.
+    /// Notified of each new mailbox.
     mailbox_opened: Notify,
 }
 
@@ -40,7 +40,7 @@ struct MailboxEntry {
     calls: mpsc::Sender<IncomingCall>,
 }
 
-/// A running attempt's place at the desk, given up when it is dropped.
+/// The mailbox of a running attempt; closed when this is dropped.
 pub(crate) struct AttemptMailbox<'a> {
     lease_broker: &'a LeaseBroker,
     task: TaskId,
@@ -49,10 +49,10 @@ pub(crate) struct AttemptMailbox<'a> {
 }
 
 impl LeaseBroker {
-    /// Tells an attempt what its worker says; when its lease ends now.
+    /// Delivers a worker's call to its attempt; returns the new end of its lease.
     ///
     /// # Errors
-    /// [`AttemptOver`] if that attempt has no seat, or ends before it has heard it.
+    /// [`AttemptOver`] if that attempt has no mailbox, or ends before it has read the call.
     pub(crate) async fn call(
         &self,
         task: TaskId,
@@ -66,12 +66,12 @@ impl LeaseBroker {
         answer.await.map_err(|_| AttemptOver)
     }
 
-    /// Whether the attempt has a seat.
+    /// Returns true if the attempt has a mailbox.
     pub(crate) fn has(&self, task: TaskId, attempt: i64) -> bool {
         self.calls(task, attempt).is_some()
     }
 
-    /// Waits for the seat of an attempt that has just begun, or that the service has just taken up again.
+    /// Waits for the mailbox of an attempt that has just begun, or that the service has just resumed.
     pub(crate) async fn mailbox_opened(&self, task: TaskId, attempt: i64) {
         let mailbox_opened = async {
             loop {
@@ -84,7 +84,7 @@ impl LeaseBroker {
                 next.await;
             }
         };
-        // Without a seat by then, the call itself says so.
+        // Without a mailbox by then, the call itself fails.
         let _ = timeout(MAILBOX_PATIENCE, mailbox_opened).await;
     }
 
@@ -94,7 +94,7 @@ impl LeaseBroker {
         (mailbox_opened.attempt == attempt).then(|| mailbox_opened.calls.clone())
     }
 
-    /// A seat for an attempt that begins.
+    /// Opens the mailbox of an attempt that begins.
     pub(crate) fn open_mailbox(&self, task: TaskId, attempt: i64) -> AttemptMailbox<'_> {
         let (sender, calls) = mpsc::channel(CALLS);
         let mailbox_opened = MailboxEntry {
@@ -111,7 +111,7 @@ impl LeaseBroker {
         }
     }
 
-    /// An attempt has begun for this claim. If the claim has gone, the assignment is dropped.
+    /// Hands an attempt to the claim that it began for; drops it if the claim has gone.
     pub(crate) fn assign(&self, claim: OfferId, hand_off: HandOff) {
         if let Some(hand_offs) = self.lock().claims.get(&claim) {
             // Fails while the claim is going.
@@ -119,7 +119,7 @@ impl LeaseBroker {
         }
     }
 
-    /// A claim begins, under this name.
+    /// Registers a claim, and returns its id.
     pub(crate) fn join(&self) -> (OfferId, mpsc::UnboundedReceiver<HandOff>) {
         // Unbounded, because no more arrive than the claim has asked for.
         let (sender, hand_offs) = mpsc::unbounded_channel();
@@ -130,7 +130,7 @@ impl LeaseBroker {
         (id, hand_offs)
     }
 
-    /// The claim has gone.
+    /// Removes a claim.
     pub(crate) fn leave(&self, claim: OfferId) {
         self.lock().claims.remove(&claim);
     }

@@ -1,7 +1,7 @@
 //! `worker`: waits while a program outside runs the task.
 //!
-//! Such a program claims tasks: it offers to run up to so many of some processors ([`ClaimRequest`]). A task that
-//! starts for an offer has a lease from the transaction that starts it. Its attempt takes a seat at the
+//! Such a program claims tasks: it offers to run up to a number of tasks of some processors ([`ClaimRequest`]). A task that
+//! starts for an offer has a lease from the transaction that starts it. Its attempt opens a mailbox at the
 //! [`LeaseBroker`] and tells the claim, which answers with the committed row. From then on the program speaks of
 //! the attempt by [`LeaseBroker::call`], and each word but the last renews its lease.
 //!
@@ -51,7 +51,7 @@ struct LeasedAttempt {
 }
 
 impl WorkerProcessor {
-    /// A processor for any number of `[processors.NAME]` tables; all of a service share one desk.
+    /// A processor for any number of `[processors.NAME]` tables; all of a service share one lease broker.
     pub(crate) fn new(lease_broker: Arc<LeaseBroker>) -> Self {
         Self { lease_broker }
     }
