@@ -465,7 +465,7 @@ async fn without_redis_it_is_said_that_it_is_away() {
         service.post_json(BROADCAST, &pause).await,
     ] {
         let sentence = answer.sentence(503);
-        assert!(sentence.starts_with("Redis is away: "), "{sentence}");
+        assert!(sentence.starts_with("Redis is unreachable: "), "{sentence}");
     }
     assert_eq!(service.queue_status().await["paused"], false);
     let paused = service.post("/api/v1/queue/pause?hive=true").await;

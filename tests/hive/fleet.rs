@@ -155,7 +155,7 @@ async fn a_fleet_whose_members_are_killed_loses_nothing() {
 
     a.kill9().await;
     redis.kill9().await;
-    b.until_said("Redis is away").await;
+    b.until_said("Redis is unreachable").await;
     // Those of the other worker end while nobody can be told.
     for (content, _) in &tasks.0[EACH..2 * EACH] {
         yard.open_gate(content);

@@ -50,7 +50,7 @@ async fn a_redis_that_hangs_stops_nobody_else_and_nothing_happens_twice() {
     until_hive_is(&service, "away").await;
     let status = service.queue_status().await;
     assert_eq!(status["hive"]["state"], "away");
-    worker.until_said("Redis is away").await;
+    worker.until_said("Redis is unreachable").await;
     let late = service.submit_to("ok", "late").await;
     let explained = service.get(&format!("/api/v1/tasks/{late}/explain")).await;
     let explained = explained.expect(200);

@@ -177,7 +177,7 @@ async fn an_abort_a_lost_claim_and_a_stop_end_the_waiting() {
         assert!(end.contains("CancelledError"), "{end}");
 
         redis.command(&["SET", "arq:in-progress:lost", "1"]).await;
-        worker.until_said("another worker has the job now").await;
+        worker.until_said("another worker has claimed the job").await;
 
         worker.tell_to_stop();
         until_let_go(&redis, "stopped").await;
@@ -194,7 +194,7 @@ async fn an_abort_a_lost_claim_and_a_stop_end_the_waiting() {
 
 #[tokio::test]
 #[ignore = "needs redis-server and arq: scripts/test installs them"]
-async fn a_worker_names_the_settings_that_do_not_hold_in_it() {
+async fn a_worker_names_the_settings_that_it_ignores() {
     let redis = Redis::start().await;
     let yard = Yard::new();
     let tables = "[processors.tries]\nkind = \"echo\"\nmax_attempts = 3\nbackoff = { first = 2 }\n\
@@ -202,13 +202,13 @@ async fn a_worker_names_the_settings_that_do_not_hold_in_it() {
                   [processors.away]\nkind = \"worker\"\n[concurrency_keys.a]\nconcurrency = 1\n";
     let worker = yard.worker_with(&redis, "a", &[], tables).await;
     for words in [
-        "processors.tries.max_attempts does not hold in a worker",
-        "processors.tries.backoff does not hold in a worker",
+        "processors.tries.max_attempts is ignored by a worker",
+        "processors.tries.backoff is ignored by a worker",
         "processors.away does not run in a worker",
-        "concurrency_keys do not hold in a worker",
+        "concurrency_keys are ignored by a worker",
     ] {
         worker.until_said(words).await;
     }
     let log = worker.log();
-    assert_eq!(log.matches("in a worker").count(), 4, "{log}");
+    assert_eq!(log.matches("by a worker").count(), 3, "{log}");
 }

@@ -165,7 +165,7 @@ async fn a_worker_that_is_gone_with_the_service_costs_its_task_no_attempt() {
         );
         assert_eq!(
             lost["error"],
-            "the worker that had it gave no sign of life for 1 s"
+            "the worker that had it sent no heartbeat for 1 s"
         );
         service.ends_well().await;
     }
