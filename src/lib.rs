@@ -53,6 +53,9 @@ mod config;
 mod doctor;
 mod dump;
 mod events;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(test)]
 mod generated;
 mod hive;

@@ -6,6 +6,8 @@
 mod auth;
 mod context;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod http;
 mod input;
 mod openapi;

@@ -34,7 +34,7 @@ pub(crate) fn read(
     }
 }
 
-fn parse(
+pub(super) fn parse(
     path: &Path,
     text: &str,
     environment: &[(OsString, OsString)],

@@ -18,6 +18,8 @@ mod environment;
 mod error;
 mod explained;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod hive;
 mod keys;
 mod kinds;

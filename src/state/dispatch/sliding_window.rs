@@ -61,6 +61,9 @@ impl SlidingWindow {
 mod tests {
     use std::time::Duration;
 
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn at(seconds: i64) -> Timestamp {
@@ -134,5 +137,38 @@ mod tests {
         }
         assert_eq!(starts.available(at(5), rate(2)), 0);
         assert_eq!(starts.frees_at(at(5), rate(2)), Some(at(12)));
+    }
+    proptest! {
+        #[test]
+        fn it_allows_exactly_what_a_list_of_all_starts_allows(
+            starts in 1..5_u32,
+            per in 1..15_i64,
+            rounds in vec((0..9_i64, 0..4_usize), 0..50),
+        ) {
+            let rate = Rate { starts, per: Duration::from_secs(per.unsigned_abs()) };
+            let mut window = SlidingWindow::default();
+            let mut all: Vec<i64> = Vec::new();
+            let mut now = 0;
+            for (pause, wanted) in rounds {
+                now += pause;
+                let allowed = |all: &[i64], time: i64| {
+                    let counted = all.iter().filter(|start| time - **start < per).count();
+                    (starts as usize).saturating_sub(counted)
+                };
+                let available = allowed(&all, now);
+                prop_assert_eq!(window.available(at(now), rate), available as u64);
+                let frees_at = (now..).find(|time| allowed(&all, *time) > 0).unwrap();
+                prop_assert_eq!(window.frees_at(at(now), rate).unwrap_or(at(now)), at(frees_at));
+                prop_assert_eq!(window.is_idle(at(now), rate), available == starts as usize);
+                for _ in 0..wanted.min(available) {
+                    window.record(at(now), rate);
+                    all.push(now);
+                }
+            }
+            for first in &all {
+                let within = all.iter().filter(|start| (*first..first + per).contains(*start));
+                prop_assert!(within.count() <= starts as usize, "{:?}", all);
+            }
+        }
     }
 }

@@ -9,6 +9,8 @@
 //! from the database, in one query for all lanes. Lanes with a key are indexed by their heads, so those that
 //! have nothing to start cost a turn nothing.
 
+#[cfg(test)]
+mod against_a_list;
 pub(in crate::state) mod candidate;
 pub(in crate::state) mod head;
 pub(in crate::state) mod lane_name;
