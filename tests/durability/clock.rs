@@ -158,7 +158,7 @@ async fn a_wrong_clock_that_was_put_right_is_no_news_at_the_next_start() {
         .rsplit("set back by")
         .next()
         .expect("the end of the log");
-    assert!(!after_start.contains("the newest event is of"), "{log}");
+    assert!(!after_start.contains("newest event"), "{log}");
     service.ends_well().await;
 }
 
@@ -381,8 +381,7 @@ async fn a_clock_that_was_far_ahead_for_a_while_deletes_and_holds_nothing() {
     let service = stopped.start().await;
     eventually("the sweep has looked", || async {
         let log = service.setup().log();
-        log.contains("nothing is deleted by age before")
-            .then_some(())
+        log.contains("deleted by age").then_some(())
     })
     .await;
     assert_eq!(service.task(&kept).await["status"], "COMPLETED");

@@ -317,7 +317,7 @@ async fn with_limits() -> Service {
     Setup::new().gates().launched_by(launcher).start().await
 }
 
-/// No file of the service may grow beyond so many bytes.
+/// Limits the size of each file of the service, in bytes.
 fn limit_files(service: &Service, bytes: Option<u64>) {
     let pid = Pid::from_raw(service.pid().cast_signed());
     let limit = Rlimit {

@@ -39,7 +39,10 @@ async fn a_task_under_which_the_service_died_three_times_is_lost() {
     assert_eq!(task["status"], "FAILED");
     assert_eq!(task["failure"], "lost");
     assert_eq!(task["attempt"], 3);
-    assert_eq!(task["error"], "the service died 3 times while it ran");
+    assert!(
+        task["error"].as_str().unwrap().contains("3 times"),
+        "{task}"
+    );
     // Who waited behind it gets its turn.
     let task = service.finished(&behind).await;
     assert_eq!(task["status"], "COMPLETED");

@@ -171,7 +171,7 @@ async fn a_second_service_stays_out_without_the_lock_file_and_by_another_name() 
     let second = Setup::new().data_in(service.setup().folder());
     let (status, log) = second.start_and_fail().await;
     assert_eq!(status.code(), Some(1), "{log}");
-    assert!(log.contains("in use by another venom process"), "{log}");
+    assert!(log.contains("in use"), "{log}");
 
     let elsewhere = Setup::new();
     fs::hard_link(service.setup().database_path(), elsewhere.database_path()).expect("a link");
@@ -185,7 +185,7 @@ async fn a_second_service_stays_out_without_the_lock_file_and_by_another_name() 
     })
     .await;
     let log = service.setup().log();
-    assert!(log.contains("the service has made it again"), "{log}");
+    assert!(log.contains("made it again"), "{log}");
     // Another program still reads and writes as before.
     let insert = "INSERT INTO tasks(content, processor) VALUES ('by SQL', 'echo')";
     let mut database = service.database().await;

@@ -81,7 +81,7 @@ async fn what_runs_may_finish_and_nothing_new_begins() {
     let listener = service.listen("").await;
     service.terminate();
     let accepted = submit_until_stopping(&service).await;
-    // A place becomes free, and nobody takes it.
+    // A slot becomes free, and no task takes it.
     service.open_gate(&first).await;
     let status = service.queue_status().await;
     assert_eq!(status["active"], 1);

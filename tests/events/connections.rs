@@ -239,7 +239,7 @@ async fn uploads_that_stall_are_answered_when_others_need_their_room() {
 }
 
 #[tokio::test]
-async fn silent_connections_cannot_hold_every_place_for_long() {
+async fn silent_connections_cannot_hold_every_slot_for_long() {
     let setup = Setup::new()
         .setting("max_connections", 3)
         .setting("header_timeout", 1)

@@ -134,7 +134,7 @@ async fn a_full_redis_counts_no_start_of_a_job_that_is_given_back() {
     let worker = yard.worker(&redis, "a").await;
     put(&redis, HIGH, "job", "gate", "gate", "5").await;
     yard.until_noted("run gate 1").await;
-    redis.command(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    redis.refuse_writes().await;
     assert_eq!(worker.stop().await.code(), Some(0));
     assert_eq!(text(&redis, "arq:in-progress:job").await, None);
     assert_eq!(text(&redis, "arq:retry:job").await.as_deref(), Some("0"));
@@ -177,7 +177,7 @@ async fn a_job_whose_end_was_stored_is_not_said_to_be_anothers() {
     put(&redis, HIGH, "next", "upper", "next", "5").await;
     result_text(&redis, "next").await;
     let log = worker.log();
-    assert!(!log.contains("another worker has the job"), "{log}");
+    assert!(!log.contains("another worker"), "{log}");
 }
 
 /// Two of the long ones fit into an answer, and the third comes with the next. All but the first wait, so their

@@ -31,7 +31,7 @@ async fn nodes(service: &Service) -> Vec<Value> {
     nodes.as_array().expect("a list").clone()
 }
 
-/// Waits until so many nodes are listed.
+/// Waits until `number` nodes are listed.
 async fn until_nodes(service: &Service, number: usize) {
     eventually("the nodes are listed", || async {
         // 503 until it has found Redis.

@@ -76,7 +76,7 @@ async fn what_ends_while_redis_is_away_has_no_job_when_it_is_back() {
     let task = service.task(&aborted).await;
     assert_eq!(task["failure"], "aborted", "{task}");
     let logs = task["logs"].to_string();
-    assert!(logs.contains("it is ended when Redis is back"), "{logs}");
+    assert!(logs.contains("Redis is back"), "{logs}");
     // The other one waits again, and is purged before Redis is back.
     service.pause().await;
     let service = service.stop().await.start().await;

@@ -43,7 +43,7 @@ async fn a_job_that_redis_forgets_while_it_runs_delivers_its_result() {
         let left = redis.command(&["KEYS", "arq:*"]).await;
         assert_eq!(left.texts(), ["arq:result:job"]);
         let log = worker.log();
-        assert!(!log.contains("another worker has the job"), "{log}");
+        assert!(!log.contains("another worker"), "{log}");
     }
 }
 
@@ -118,17 +118,19 @@ async fn a_job_that_redis_has_forgotten_can_be_aborted() {
 #[tokio::test]
 #[ignore = "needs redis-server and arq: scripts/test installs them"]
 async fn a_job_that_was_ended_without_its_worker_is_not_taken_for_forgotten() {
-    const ABORT: &str = include_str!("../../src/hive/dispatch/lua/abort.lua");
     let redis = Redis::start().await;
     let yard = Yard::new();
     let worker = yard.worker(&redis, "a").await;
     put(&redis, HIGH, "job", "gate", "gate", "5").await;
     yard.until_noted("run gate 1").await;
-    let script = format!("redis.call('DEL', 'arq:in-progress:job')\n{ABORT}");
-    let is_gone = redis
-        .command(&["EVAL", &script, "2", "current", HIGH, "job", "5"])
+    // What is left when a service ends a job that no worker has.
+    redis
+        .transaction(&[
+            &["DEL", "arq:in-progress:job", "arq:job:job"],
+            &["ZREM", HIGH, "job"],
+            &["SETEX", "arq:retry:job", "88400", "0"],
+        ])
         .await;
-    assert_eq!(is_gone.number(), 1);
     worker
         .until_said("another worker has claimed the job, or it no longer exists")
         .await;

@@ -1,4 +1,4 @@
-//! `concurrency` and `rate` of a processor in `venom hive worker`, on a real Redis: jobs wait for their place
+//! `concurrency` and `rate` of a processor in `venom hive worker`, on a real Redis: jobs wait for a slot
 //! inside the worker, in order, and others pass them.
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -46,7 +46,7 @@ async fn worker_with_a_line(yard: &Yard, redis: &Redis) -> HiveWorker {
 
 #[tokio::test]
 #[ignore = "needs redis-server and arq: scripts/test installs them"]
-async fn jobs_wait_in_order_for_a_place_of_their_processor_and_others_pass_them() {
+async fn jobs_wait_in_order_for_a_slot_of_their_processor_and_others_pass_them() {
     let redis = Redis::start().await;
     let yard = Yard::new();
     let _worker = worker_with_a_line(&yard, &redis).await;
@@ -67,7 +67,7 @@ async fn jobs_wait_in_order_for_a_place_of_their_processor_and_others_pass_them(
 /// With room for two, only one job may wait; what comes then is deferred, so the other room is not blocked.
 #[tokio::test]
 #[ignore = "needs redis-server and arq: scripts/test installs them"]
-async fn a_slow_processor_does_not_take_all_places_with_jobs_that_wait() {
+async fn a_slow_processor_does_not_take_all_slots_with_jobs_that_wait() {
     let redis = Redis::start().await;
     let yard = Yard::new();
     let rare = "[processors.rare]\nkind = \"echo\"\nrate = \"1/h\"\n";

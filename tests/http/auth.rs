@@ -348,10 +348,7 @@ async fn a_service_that_nobody_could_use_does_not_start() {
     let setup = closed();
     let (status, log) = setup.start_and_fail().await;
     assert_eq!(status.code(), Some(1));
-    assert!(
-        log.contains("venom token create NAME --role admin"),
-        "{log}"
-    );
+    assert!(log.contains("venom token create"), "{log}");
     // Another address than loopback asks for tokens by itself.
     for (host, insecure, starts) in [
         ("0.0.0.0", false, false),
@@ -365,10 +362,7 @@ async fn a_service_that_nobody_could_use_does_not_start() {
         } else {
             let (status, log) = setup.start_and_fail().await;
             assert_eq!(status.code(), Some(1), "{log}");
-            assert!(
-                log.contains("nobody could use a service on 0.0.0.0"),
-                "{log}"
-            );
+            assert!(log.contains("0.0.0.0"), "{log}");
         }
     }
     // With a token it starts there, and asks for it.

@@ -445,10 +445,7 @@ async fn the_deepest_field_that_is_taken_goes_out_and_comes_in_again() {
         .await
         .problem();
     let msg = problem["msg"].as_str().unwrap();
-    assert!(
-        msg.contains("tasks[0].context_history: expected at most 100 levels"),
-        "{msg}"
-    );
+    assert!(msg.contains("tasks[0].context_history"), "{msg}");
     one.ends_well().await;
     two.ends_well().await;
 }

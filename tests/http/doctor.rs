@@ -193,7 +193,7 @@ async fn what_it_does_not_know_is_refused() {
     let service = Service::start().await;
     let problem = service.get("/api/v1/doctor?full=perhaps").await.problem();
     assert_eq!(problem["loc"], json!(["query", "full"]));
-    assert_eq!(problem["msg"], "Input should be true or false");
+    assert_eq!(problem["type"], "bool_parsing", "{problem}");
     let problem = service.get("/api/v1/doctor?quick=true").await.problem();
     assert_eq!(problem["loc"], json!(["query", "quick"]));
     service.ends_well().await;

@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use serde_json::{Value, json};
 
-use support::{Service, Setup, Stopped};
+use support::{JOURNAL, Service, Setup, Stopped};
 
 /// Tags of a task that takes long to be looked through.
 const TAGS: usize = 2_000_000;
@@ -28,12 +28,7 @@ async fn seeded(rows: usize, tags: &str) -> Stopped {
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
          SELECT 'task ' || i, 'COMPLETED', 'echo', 1, 1, '2026-01-01T00:00:00.000000Z',
                 '2026-01-01T00:00:01.000000Z', 'Processed: task ' || i, {tags}, 'api' FROM n;
-         INSERT INTO logs (task_id, type, message, data)
-         SELECT id, 'TASK_CREATED', 'Task started: ' || created_at, '{{}}' FROM tasks;
-         INSERT INTO logs (task_id, type, message, data)
-         SELECT id, 'TASK_STARTED', 'Processing started: ' || started_at, '{{\"attempt\":1}}' FROM tasks;
-         INSERT INTO logs (task_id, type, message, data)
-         SELECT id, 'TASK_COMPLETED', 'Processing completed: ' || finished_at, '{{}}' FROM tasks;
+         {JOURNAL};
          COMMIT"
     );
     stopped.database().await.run(&seed).await.expect("rows");

@@ -1,10 +1,8 @@
 //! Lists by filter: each filter, pages without repeats or gaps, what is refused.
 
-use std::collections::HashSet;
-
 use serde_json::json;
 
-use support::{Answer, Database, Service, Setup};
+use support::{Answer, Service, Setup};
 
 /// The contents of the tasks of a list, in its order.
 async fn contents(service: &Service, query: &str) -> Vec<String> {
@@ -317,46 +315,6 @@ async fn what_is_wrong_is_named() {
     let both = service.get("/api/v1/tasks?a=1&b=2").await.expect(422);
     assert_eq!(both["detail"].as_array().map(Vec::len), Some(2));
     service.ends_well().await;
-}
-
-/// Among many finished tasks a page is read along an index, and nothing is sorted.
-#[tokio::test]
-async fn a_page_sorts_nothing_but_few_open_tasks() {
-    let service = Service::start().await;
-    let mut database = service.database().await;
-    let source = include_str!("../../src/state/query/task_search.rs");
-    let literals: HashSet<_> = source
-        .split('"')
-        .filter(|text| text.starts_with("tasks") && text.contains("WHERE"))
-        .collect();
-    assert_eq!(literals.len(), 10, "{literals:#?}");
-    for from in literals {
-        let order = match (from.contains("fts"), from.contains("< ?2")) {
-            (true, true) => "tasks_fts.rowid DESC",
-            (true, false) => "tasks_fts.rowid",
-            (false, true) => "tasks.seq DESC",
-            (false, false) => "tasks.seq",
-        };
-        let steps = plan(&mut database, from, order).await;
-        let sorts = steps.iter().any(|step| step.contains("TEMP B-TREE"));
-        assert_eq!(sorts, from.contains("tasks_open"), "{from}: {steps:#?}");
-        let bounded = steps
-            .iter()
-            .all(|step| !step.starts_with("SCAN tasks") || from.contains("fts"));
-        assert!(bounded, "{from}: {steps:#?}");
-    }
-    service.ends_well().await;
-}
-
-async fn plan(database: &mut Database, from: &str, order: &str) -> Vec<String> {
-    let sql = format!(
-        "EXPLAIN QUERY PLAN SELECT tasks.seq FROM {from} AND (?4 IS NULL OR +tasks.status = ?4)
-         ORDER BY {order} LIMIT ?11"
-    );
-    let rows = database.rows(&sql).await;
-    rows.iter()
-        .map(|row| sqlx::Row::get(row, "detail"))
-        .collect()
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod large;
 mod lists;
 mod metrics;
 mod overview;
+mod plans;
 mod protocol;
 mod quota;
 mod reload;

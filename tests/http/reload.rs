@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use support::{Service, Setup, eventually};
 
 #[tokio::test]
-async fn a_processor_gets_more_places_and_what_runs_goes_on() {
+async fn a_processor_gets_more_slots_and_running_tasks_go_on() {
     let setup = Setup::new().gate_processor("narrow", "concurrency = 1");
     let service = setup.start().await;
     let mut ids = Vec::new();
@@ -21,7 +21,7 @@ async fn a_processor_gets_more_places_and_what_runs_goes_on() {
     service.at_gate(&ids[1]).await;
     assert_eq!(service.queue_status().await["processing"], 2);
 
-    // Fewer places: the two that run go on, and the third waits for both.
+    // Fewer slots: the two running tasks go on, and the third waits for both.
     service.rewrite(|text| text.replace("concurrency = 2", "concurrency = 1"));
     service.reload_well().await;
     assert_eq!(service.open_gate(&ids[0]).await["status"], "COMPLETED");
@@ -172,7 +172,7 @@ async fn a_mistake_changes_nothing_and_is_named() {
     service.signal(Signal::HUP);
     eventually("the mistake is logged", || async {
         let log = service.setup().log();
-        log.contains("the settings stay as they are").then_some(())
+        log.contains("settings stay").then_some(())
     })
     .await;
     assert_eq!(service.queue_status().await["limit"], 1);

@@ -66,7 +66,10 @@ async fn another_window_is_refused() {
     let answer = service.get("/api/v1/stats?window=1w").await;
     let problem = answer.problem();
     assert_eq!(problem["loc"], json!(["query", "window"]));
-    assert_eq!(problem["msg"], "Input should be one of 5m, 1h, 1d");
+    assert!(
+        problem["msg"].as_str().unwrap().contains("5m, 1h, 1d"),
+        "{problem}"
+    );
     service.get("/api/v1/stats?step=1").await.problem();
     service.ends_well().await;
 }

@@ -163,10 +163,7 @@ async fn the_key_comes_from_a_file_and_is_shown_nowhere() {
 
     let id = service.submit_to("model", "").await;
     let error = service.finished(&id).await["error"].to_string();
-    assert!(
-        error.contains("cannot read the API key: the file `key.txt`"),
-        "{error}"
-    );
+    assert!(error.contains("`key.txt`"), "{error}");
 
     std::fs::write(&path, format!("{KEY}\n")).expect("a file");
     let id = service.submit_to("model", "").await;
@@ -253,11 +250,7 @@ async fn a_server_that_neither_streams_nor_counts_will_do() {
     let took = &task["context_history"]["llm"];
     assert_eq!(took["total_tokens"], Value::Null);
     assert_eq!(took["finish_reason"], "length");
-    assert!(
-        task["logs"]
-            .to_string()
-            .contains("did not say how many tokens")
-    );
+    assert!(task["logs"].to_string().contains("how many tokens"));
     service.ends_well().await;
 }
 

@@ -80,7 +80,7 @@ async fn who_waits_for_a_failure_fails_and_so_on_down_the_chain() {
             (&json!("FAILED"), &json!("upstream"))
         );
     }
-    // Too late is as good as too early.
+    // A task submitted after the failure fails like one submitted before it.
     let late = after(&service, &[&first], "echo").await;
     assert_eq!(service.finished(&late).await["failure"], "upstream");
 
@@ -532,7 +532,7 @@ async fn what_cannot_be_read_at_the_moment_costs_no_attempt() {
     service.resume().await;
     eventually("the read has failed", || async {
         let log = service.setup().log();
-        log.contains("its upstream cannot be read").then_some(())
+        log.contains("cannot be read").then_some(())
     })
     .await;
     let status = format!("SELECT status FROM tasks WHERE id = '{id}'");

@@ -92,7 +92,7 @@ async fn a_processors_own_limit_holds_up_nobody_else() {
     assert_eq!(running(&service, &narrow).await, 2);
     assert_eq!(running(&service, &wide).await, 3);
 
-    // A free place goes to the oldest that may take it: the third of `narrow` may not.
+    // A free slot goes to the oldest task that may take it: the third of `narrow` may not.
     service.open_gate(&wide[0]).await;
     service.at_gate(&wide[3]).await;
     assert_eq!(running(&service, &narrow).await, 2);
@@ -140,7 +140,7 @@ async fn the_higher_priority_starts_first_and_the_older_among_equals() {
         .setting("max_concurrent_tasks", 1)
         .start()
         .await;
-    let gate = service.submit_to_gate("holds the place").await;
+    let gate = service.submit_to_gate("holds the slot").await;
     let mut ids = Vec::new();
     for priority in [0, -100, 7, 100, 0, 7] {
         let request = json!({"content": "in line", "priority": priority});

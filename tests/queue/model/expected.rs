@@ -1,7 +1,7 @@
 //! The model: what each task must be, and what waits for what.
 
 /// Tasks that may run at a time.
-pub(super) const PLACES: usize = 3;
+pub(super) const SLOTS: usize = 3;
 /// A task under which the service dies this often is lost.
 const CRASHES_UNTIL_LOST: u32 = 3;
 
@@ -34,12 +34,12 @@ impl Model {
         self.claim();
     }
 
-    /// What waits starts in the order of arrival, as far as there are places.
+    /// Starts pending tasks in the order of arrival while slots are free.
     pub(super) fn claim(&mut self) {
         if self.paused {
             return;
         }
-        let mut free = PLACES - self.with("PROCESSING").count();
+        let mut free = SLOTS - self.with("PROCESSING").count();
         for task in self
             .tasks
             .iter_mut()

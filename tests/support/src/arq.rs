@@ -69,7 +69,7 @@ impl Arq {
         ArqWorker::start(command, &self.folder, "ready").await
     }
 
-    /// The same for one that runs only so many jobs at a time.
+    /// The same for a worker that runs at most `max_jobs` jobs at a time.
     pub async fn worker_for(&self, redis: &Redis, max_jobs: usize) -> ArqWorker {
         let mut command = self.python("arq_worker.py", redis);
         command.arg(self.folder.path());

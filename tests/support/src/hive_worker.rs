@@ -49,7 +49,7 @@ impl Yard {
         }
     }
 
-    /// Its workers give what runs so many seconds when they are stopped.
+    /// Sets how many seconds its workers give running jobs when they are stopped.
     pub fn shutdown_grace(mut self, seconds: u32) -> Self {
         self.shutdown_grace = seconds;
         self

@@ -82,7 +82,7 @@ pub struct Load {
 }
 
 impl Load {
-    /// Waits for so many acknowledgements in all.
+    /// Waits for `count` acknowledgements in all.
     pub async fn reaches(&mut self, count: usize) {
         let reached = self.reached.wait_for(|reached| *reached >= count);
         let reached = in_time("enough tasks are acknowledged", reached).await;

@@ -36,7 +36,7 @@ mod ws;
 pub use arq::Arq;
 pub use backend::{Backend, Call};
 pub use collector::{Collector, attribute};
-pub use database::Database;
+pub use database::{Database, JOURNAL};
 pub use document::{Document, Operation};
 pub use hive_worker::{HiveWorker, Yard, put, result_text};
 pub use http::Answer;

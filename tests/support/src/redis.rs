@@ -124,6 +124,16 @@ impl Redis {
         assert!(up, "Redis did not start again:\n{}", log(&self.folder));
     }
 
+    /// Refuses writes from now on, as a Redis does whose memory is full.
+    pub async fn refuse_writes(&self) {
+        self.command(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    }
+
+    /// Takes writes again.
+    pub async fn take_writes(&self) {
+        self.command(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    }
+
     /// The answer to one command; fails if it is an error.
     pub async fn command(&self, words: &[&str]) -> Reply {
         let asked = in_time("Redis answers", ask(self.port, &self.login, words)).await;

@@ -306,18 +306,7 @@ impl Service {
     }
 
     fn into_setup(mut self) -> Setup {
-        let empty = Setup {
-            folder: TempDir::new().expect("a folder"),
-            settings: String::new(),
-            tables: String::new(),
-            environment: Vec::new(),
-            port: 0,
-            data: None,
-            launcher: Vec::new(),
-            host: LOOPBACK.to_owned(),
-            insecure: false,
-        };
-        std::mem::replace(&mut self.setup, empty)
+        std::mem::replace(&mut self.setup, Setup::new())
     }
 }
 

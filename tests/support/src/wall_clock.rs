@@ -70,7 +70,7 @@ impl Setup {
             .variable("TEST_CLOCK", &text(&clock))
     }
 
-    /// From now on its clock is ahead of the true time by so many seconds.
+    /// Sets its clock ahead of the true time by this many seconds.
     pub fn set_clock(&self, seconds: i64) {
         let path = self.folder().join("clock");
         let clock = std::fs::File::options().write(true).open(path);
@@ -81,14 +81,14 @@ impl Setup {
 }
 
 impl Service {
-    /// From now on its clock is ahead of the true time by so many seconds.
+    /// Sets its clock ahead of the true time by this many seconds.
     pub fn set_clock(&self, seconds: i64) {
         self.setup().set_clock(seconds);
     }
 }
 
 impl Stopped {
-    /// From now on its clock is ahead of the true time by so many seconds.
+    /// Sets its clock ahead of the true time by this many seconds.
     pub fn set_clock(&self, seconds: i64) {
         self.setup().set_clock(seconds);
     }
