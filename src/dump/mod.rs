@@ -12,6 +12,8 @@
 pub(crate) mod export;
 mod files;
 pub(crate) mod format;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 pub(crate) mod import;
 mod original_limit;
 pub(crate) mod periodic;

@@ -8,6 +8,8 @@
 mod clock;
 pub(crate) mod cluster;
 mod dispatch;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod handle;
 mod redis;
 mod service;
