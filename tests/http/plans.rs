@@ -39,7 +39,9 @@ async fn what_changes_tasks_or_looks_at_open_ones_walks_over_no_finished_task() 
         let changes =
             statement.starts_with("UPDATE tasks") || statement.starts_with("DELETE FROM tasks");
         let reads = statement.starts_with("SELECT") || statement.starts_with("WITH");
-        if changes || (reads && statement.contains("finished_at IS NULL")) {
+        // The counts of all tasks are read for people, along an index of nothing but ids.
+        let counts = statement.contains("(SELECT count(*) FROM tasks)");
+        if changes || (reads && !counts && statement.contains("finished_at IS NULL")) {
             let steps = plan(&mut database, &statement).await;
             if steps.iter().any(|step| is_walk_over_tasks(step)) {
                 walks.push(format!("{statement}\n{steps:#?}"));
