@@ -25,7 +25,7 @@ pub(crate) async fn recover(opened: &mut Opened, registry: &Registry) -> Result<
                 "killed orphaned child processes of interrupted tasks"
             ),
             Err(error) => {
-                tracing::error!(%error, "cannot look for orphaned child processes of interrupted tasks")
+                tracing::error!(%error, "cannot look for orphaned child processes of interrupted tasks");
             }
         }
     }

@@ -65,7 +65,7 @@ impl ServiceRole {
                 Ok(()) => watch.note(&news),
                 // The next look finds it again.
                 Err(error) => {
-                    tracing::debug!(%error, "could not store a change of the Hive's nodes")
+                    tracing::debug!(%error, "could not store a change of the Hive's nodes");
                 }
             }
         }

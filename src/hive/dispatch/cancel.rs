@@ -125,7 +125,7 @@ impl Canceller {
             match timeout(FORGET_PATIENCE, self.line.ask::<()>(&forget)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
-                    tracing::debug!(%error, "could not remove a cancelled job from Redis")
+                    tracing::debug!(%error, "could not remove a cancelled job from Redis");
                 }
                 Err(_) => return Err(CancelError::Away),
             }

@@ -2,6 +2,11 @@
 //!
 //! It is a crate, so that it is compiled once and not with each binary of tests.
 
+#![expect(
+    clippy::new_without_default,
+    reason = "a test says what it starts with"
+)]
+
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
