@@ -1,8 +1,7 @@
-//! What outside workers send, field by field. Their texts are kept without NUL, like those of the other
-//! kinds of processors.
+//! What outside workers send. Their texts are kept without NUL, like those of the other kinds of processors.
 //!
-//! A worker cannot choose what its program printed: a text that a submission would be refused for is kept
-//! with U+FFFD for what is no character, and a line of the task's log says so.
+//! A worker cannot choose what its program printed. So a text that a submission would be refused for is kept, with U+FFFD
+//! in place of each invalid character, and a line of the task's log says so.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,13 +10,13 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use super::body_schema::{RequestBody, body, optional, required};
+use super::json::{parse_object, parse_part};
+use super::json_check::{OBJECT, check};
+use super::kinds::{Flag, KeptText, Key, Number, Text, Texts, Whole};
 use crate::api::auth::caller::Caller;
 use crate::api::error::{ApiError, Problem};
-use crate::api::input::body::{parse_object, parse_part};
-use crate::api::input::fields::Fields;
-use crate::api::input::json_check::{OBJECT, check};
-use crate::models::json;
-use crate::models::json::{Limits, compact, with_whole_characters};
+use crate::models::json::{self, Limits, compact, with_whole_characters};
 use crate::models::task_limits::NAME_CHARS;
 use crate::processors::worker::WorkerCall;
 use crate::processors::{Next, Registry, RunError, without_nul};
@@ -28,6 +27,81 @@ const WAIT_LIMIT: f64 = 60.0;
 /// Lines that one call may add to a task's log; each is a row of the journal.
 const LINES_LIMIT: usize = 1000;
 
+/// The attempt of a call: any number from 1.
+const ATTEMPT: Whole = Whole(1, i64::MAX);
+
+body! {
+    /// Which tasks a worker asks for.
+    pub(crate) struct ClaimBody as "ClaimRequest" {
+        /// Names of processors of kind `worker`.
+        processors: Vec<String> = required(Texts(1)),
+        /// Most tasks in the answer.
+        limit: Option<i64> = optional(Whole(1, 100)).default_to(1),
+        /// Seconds to wait for a task if none is ready.
+        wait: Option<f64> = optional(Number::seconds(0.0, WAIT_LIMIT)).default_to(0),
+        /// Name of the worker, for the logs of its tasks.
+        worker: Option<String> = optional(Key(NAME_CHARS)),
+    }
+    example: { "processors": ["outside"], "limit": 2, "wait": 0, "worker": "printer-1" }
+}
+
+body! {
+    /// The worker is still running the attempt.
+    pub(crate) struct HeartbeatBody as "HeartbeatRequest" {
+        /// The task's `attempt`, as the claim returned it.
+        attempt: i64 = required(ATTEMPT),
+    }
+    example: { "attempt": 1 }
+}
+
+body! {
+    /// Lines for the task's log: `line` or `lines`, together at most 1000 lines.
+    pub(crate) struct LogBody as "WorkerLogRequest" {
+        /// The task's `attempt`, as the claim returned it.
+        attempt: i64 = required(ATTEMPT),
+        /// One text; each of its lines becomes a line of the log. Required unless `lines` is given.
+        line: Option<String> = optional(Text),
+        /// Several texts. Not together with `line`.
+        lines: Option<Vec<String>> = optional(Texts(0)),
+    }
+    example: { "attempt": 1, "line": "page 3 of 7" }
+}
+
+body! {
+    /// The progress of an attempt.
+    pub(crate) struct ProgressBody as "ProgressRequest" {
+        /// The task's `attempt`, as the claim returned it.
+        attempt: i64 = required(ATTEMPT),
+        /// The completed part, from 0 to 1.
+        progress: f64 = required(Number { from: 0.0, to: 1.0, unit: "" }),
+    }
+    example: { "attempt": 1, "progress": 0.4 }
+}
+
+body! {
+    /// The result of an attempt.
+    pub(crate) struct CompleteBody as "CompleteRequest" {
+        /// The task's `attempt`, as the claim returned it.
+        attempt: i64 = required(ATTEMPT),
+        /// A text is kept as it is, null as an empty text, any other value as JSON.
+        result: String = required(KeptText),
+    }
+    example: { "attempt": 1, "result": "printed" }
+}
+
+body! {
+    /// Why an attempt failed.
+    pub(crate) struct FailBody as "FailRequest" {
+        /// The task's `attempt`, as the claim returned it.
+        attempt: i64 = required(ATTEMPT),
+        /// What went wrong, for whoever reads the task.
+        error: String = required(Text),
+        /// Whether another attempt may follow.
+        retry: Option<bool> = optional(Flag).default_to(true),
+    }
+    example: { "attempt": 1, "error": "out of paper", "retry": false }
+}
+
 /// What a worker asks for.
 pub(crate) struct Claim {
     pub(crate) processors: Vec<String>,
@@ -36,37 +110,20 @@ pub(crate) struct Claim {
     pub(crate) worker: Option<String>,
 }
 
-/// Reads `{"processors": […], "limit", "wait", "worker"}`.
+/// Reads a [`ClaimBody`].
 pub(crate) fn claim(body: &[u8], registry: &Registry, caller: &Caller) -> Result<Claim, ApiError> {
-    let mut fields = Fields::new(parse_object(body)?);
-    let claim = Claim {
-        processors: processors(&mut fields, registry, caller),
-        limit: fields.whole("limit", 1, 100).unwrap_or(1) as usize,
-        wait: wait(&mut fields),
-        worker: fields
-            .key("worker", NAME_CHARS)
-            .map(|name| without_nul(&name)),
-    };
-    fields.refuse_others(&["processors", "limit", "wait", "worker"])?;
-    Ok(claim)
-}
-
-fn processors(fields: &mut Fields, registry: &Registry, caller: &Caller) -> Vec<String> {
-    let msg = "Input should be a list of one or more names of processors";
-    let names = fields.required("processors", |fields, name| {
-        fields.read(name, "list_type", msg, |value| {
-            let names = value.as_array()?.iter();
-            let names: Option<Vec<_>> =
-                names.map(|name| name.as_str().map(str::to_owned)).collect();
-            names.filter(|names| !names.is_empty())
-        })
-    });
-    let names = names.unwrap_or_default();
-    let others = names.iter().enumerate();
-    // Those that are none of the caller's business are refused all alike, whether they are there or not.
-    let others = others.filter(|(_, name)| caller.covers(name) && !registry.is_worker(name));
-    fields.problems(others.map(|(index, name)| no_worker(index, name, registry, caller)));
-    names
+    let body = ClaimBody::read(body, |body, fields| {
+        let others = body.processors.iter().enumerate();
+        // Processors that the caller may not see are refused later, all alike, whether they exist or not.
+        let others = others.filter(|(_, name)| caller.covers(name) && !registry.is_worker(name));
+        fields.problems(others.map(|(index, name)| no_worker(index, name, registry, caller)));
+    })?;
+    Ok(Claim {
+        processors: body.processors,
+        limit: body.limit.unwrap_or(1) as usize,
+        wait: Duration::from_secs_f64(body.wait.unwrap_or(0.0)),
+        worker: body.worker.map(|name| without_nul(&name)),
+    })
 }
 
 fn no_worker(index: usize, name: &str, registry: &Registry, caller: &Caller) -> Problem {
@@ -86,101 +143,99 @@ fn no_worker(index: usize, name: &str, registry: &Registry, caller: &Caller) -> 
     problem
 }
 
-fn wait(fields: &mut Fields) -> Duration {
-    let msg = "Input should be a number of seconds from 0 to 60";
-    let wait = fields.read("wait", "float_range", msg, |value| {
-        let seconds = value.as_f64()?;
-        let fits = (0.0..=WAIT_LIMIT).contains(&seconds);
-        fits.then(|| Duration::from_secs_f64(seconds))
-    });
-    wait.unwrap_or_default()
-}
-
-/// Reads `{"attempt"}`.
+/// Reads a [`HeartbeatBody`].
 pub(crate) fn heartbeat(body: &[u8]) -> Result<(i64, WorkerCall), ApiError> {
-    call(body, &["attempt"], |_| Some(WorkerCall::Heartbeat))
+    let body = HeartbeatBody::read(body, |_, _| {})?;
+    Ok((body.attempt, WorkerCall::Heartbeat))
 }
 
-/// Reads `{"attempt", "line"}` or `{"attempt", "lines": […]}`.
+/// Reads a [`LogBody`].
 pub(crate) fn log(body: &[u8]) -> Result<(i64, WorkerCall), ApiError> {
     let (body, note) = whole_text(body);
-    call(&body, &["attempt", "line", "lines"], |fields| {
-        let (name, texts) = match fields.take("lines") {
-            Some(lines) => {
-                if let Some(line) = fields.take("line") {
-                    fields.refuse("line", "value_error", "Give either line or lines", line);
-                }
-                ("lines", fields.texts_of("lines", lines))
+    let fields = parse_object(&body)?;
+    let is_given = |name: &str| fields.get(name).is_some_and(|value| !value.is_null());
+    let (has_line, has_lines) = (is_given("line"), is_given("lines"));
+    let is_null = fields.contains_key("line");
+    let body = LogBody::from_fields(fields, |body, fields| {
+        match (has_line, has_lines) {
+            (true, true) => {
+                let line = json!(body.line);
+                fields.refuse("line", "value_error", "Give either line or lines", line);
             }
-            None => ("line", vec![fields.required_text("line")]),
-        };
-        let lines = texts.iter().flat_map(|text| text.lines());
-        let count = lines.clone().count();
+            (false, false) if is_null => {
+                let msg = "Input should be a valid string";
+                fields.refuse("line", "string_type", msg, Value::Null);
+            }
+            (false, false) => fields.refuse_missing("line"),
+            _ => {}
+        }
+        let count = body.all_lines().count();
         if count > LINES_LIMIT {
+            let name = if has_lines { "lines" } else { "line" };
             let msg = format!("Input should be at most {LINES_LIMIT} lines");
-            // Not the text itself, which is long.
+            // The count, and not the text itself, which is long.
             fields.refuse(name, "too_long", &msg, json!(count));
         }
-        Some(WorkerCall::Log(
-            lines.map(without_nul).chain(note).collect(),
-        ))
-    })
+    })?;
+    let lines = body.all_lines().map(without_nul).chain(note).collect();
+    Ok((body.attempt, WorkerCall::Log(lines)))
 }
 
-/// Reads `{"attempt", "progress"}`.
+impl LogBody {
+    /// The lines of all its texts.
+    fn all_lines(&self) -> impl Iterator<Item = &str> {
+        let texts = self.lines.iter().flatten().chain(&self.line);
+        texts.flat_map(|text| text.lines())
+    }
+}
+
+/// Reads a [`ProgressBody`].
 pub(crate) fn progress(body: &[u8]) -> Result<(i64, WorkerCall), ApiError> {
-    call(body, &["attempt", "progress"], |fields| {
-        let msg = "Input should be a number from 0 to 1";
-        let progress = fields.required("progress", |fields, name| {
-            fields.read(name, "float_range", msg, |value| {
-                value.as_f64().filter(|number| (0.0..=1.0).contains(number))
-            })
-        });
-        progress.map(WorkerCall::Progress)
-    })
+    let body = ProgressBody::read(body, |_, _| {})?;
+    Ok((body.attempt, WorkerCall::Progress(body.progress)))
 }
 
 /// The end of an attempt.
-pub(crate) struct End<T> {
+pub(crate) struct AttemptEnd<T> {
     pub(crate) attempt: i64,
     pub(crate) end: T,
-    /// A line for the task's log: what had to be replaced.
+    /// A line for the task's log that says what was replaced.
     pub(crate) note: Option<String>,
 }
 
-/// Reads `{"attempt", "result"}`. A result that is no text is kept as the JSON that it is, and never becomes
-/// a tree of values.
-pub(crate) fn complete(body: &[u8]) -> Result<End<String>, ApiError> {
+/// Reads a [`CompleteBody`]. A result that is no text is kept as the JSON that it is, and never becomes a tree of values.
+pub(crate) fn complete(body: &[u8]) -> Result<AttemptEnd<String>, ApiError> {
     let (body, note) = whole_text(body);
     if !body.trim_ascii_start().starts_with(b"{") {
-        return parse_object(&body).and_then(|_| Err(unnoted()));
+        parse_object(&body)?;
     }
     check(&body, RESULT)?;
-    let fields: BTreeMap<String, &RawValue> = parse_part(&body, 0, 1)?;
-    let mut others = Map::new();
-    let mut result = None;
-    for (name, value) in fields {
-        if name == "result" {
-            result = Some(value);
-        } else {
-            let value = json::parse(value.get().as_bytes());
-            others.insert(name, value.unwrap_or_default());
-        }
-    }
-    let (attempt, end) = call_of(others, &["attempt", "result"], |fields| match result {
-        None => fields.required("result", |_, _| None),
-        Some(json) => Some(text_of(json.get())),
-    })?;
-    Ok(End { attempt, end, note })
+    let raw: BTreeMap<String, &RawValue> = parse_part(&body, 0, 1)?;
+    let fields: Map<String, Value> = raw
+        .into_iter()
+        .map(|(name, value)| {
+            let value = match name.as_str() {
+                "result" => Value::String(text_of(value.get())),
+                _ => json::parse(value.get().as_bytes()).unwrap_or_default(),
+            };
+            (name, value)
+        })
+        .collect();
+    let body = CompleteBody::from_fields(fields, |_, _| {})?;
+    Ok(AttemptEnd {
+        attempt: body.attempt,
+        end: body.result,
+        note,
+    })
 }
 
-/// The values of a result are not counted: it is kept as text.
+/// Limits of a body with a result. The values inside the result are not counted, because it is kept as text.
 const RESULT: Limits = Limits {
     uncounted: Some("result"),
     ..OBJECT
 };
 
-/// A result as it is kept: a text as it is, null as an empty one, anything else as JSON.
+/// Returns the text of a result to keep: a text as it is, null as an empty text, anything else as JSON.
 fn text_of(json: &str) -> String {
     match json {
         "null" => String::new(),
@@ -191,23 +246,22 @@ fn text_of(json: &str) -> String {
     }
 }
 
-/// Reads `{"attempt", "error", "retry"}`.
-pub(crate) fn fail(body: &[u8]) -> Result<End<WorkerCall>, ApiError> {
+/// Reads a [`FailBody`].
+pub(crate) fn fail(body: &[u8]) -> Result<AttemptEnd<WorkerCall>, ApiError> {
     let (body, note) = whole_text(body);
-    let (attempt, end) = call(&body, &["attempt", "error", "retry"], |fields| {
-        let error = fields.required_text("error");
-        let msg = "Input should be true or false";
-        let retry = fields.read("retry", "bool_type", msg, Value::as_bool);
-        let next = match retry.unwrap_or(true) {
-            true => Next::Retry,
-            false => Next::GiveUp,
-        };
-        Some(WorkerCall::Fail(RunError::with(without_nul(&error), next)))
-    })?;
-    Ok(End { attempt, end, note })
+    let body = FailBody::read(&body, |_, _| {})?;
+    let next = match body.retry.unwrap_or(true) {
+        true => Next::Retry,
+        false => Next::GiveUp,
+    };
+    Ok(AttemptEnd {
+        attempt: body.attempt,
+        end: WorkerCall::Fail(RunError::with(without_nul(&body.error), next)),
+        note,
+    })
 }
 
-/// The body with U+FFFD for what is no character, and a line for the task's log if there was such.
+/// Replaces invalid characters by U+FFFD. Returns the body, and a line for the task's log if any was replaced.
 fn whole_text(body: &[u8]) -> (Cow<'_, [u8]>, Option<String>) {
     let is_utf8 = std::str::from_utf8(body).is_ok();
     let text = match String::from_utf8_lossy(body) {
@@ -228,31 +282,4 @@ fn whole_text(body: &[u8]) -> (Cow<'_, [u8]>, Option<String>) {
         }
     };
     (text, note)
-}
-
-/// The number of the attempt, and what `read` finds besides it. `read` answers nothing only where it has
-/// noted a mistake.
-fn call<T>(
-    body: &[u8],
-    known: &[&str],
-    read: impl FnOnce(&mut Fields) -> Option<T>,
-) -> Result<(i64, T), ApiError> {
-    call_of(parse_object(body)?, known, read)
-}
-
-fn call_of<T>(
-    fields: Map<String, Value>,
-    known: &[&str],
-    read: impl FnOnce(&mut Fields) -> Option<T>,
-) -> Result<(i64, T), ApiError> {
-    let mut fields = Fields::new(fields);
-    let attempt = fields.required("attempt", |fields, name| fields.whole(name, 1, i64::MAX));
-    let call = read(&mut fields);
-    fields.refuse_others(known)?;
-    let both = attempt.zip(call);
-    both.ok_or_else(unnoted)
-}
-
-fn unnoted() -> ApiError {
-    ApiError::Internal("a mistake in a request was not noted".to_owned())
 }

@@ -5,7 +5,6 @@
 
 mod flatten;
 pub(super) mod parameters;
-pub(super) mod requests;
 mod responses;
 mod security;
 

@@ -3,6 +3,7 @@
 //! An import is kept in an unnamed file beside the database until all of it has arrived and been
 //! checked; only then is the first task written.
 
+use std::collections::HashMap;
 use std::fs::File;
 
 use axum::Json;
@@ -14,16 +15,47 @@ use futures_util::StreamExt;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, timeout_at};
+use utoipa::ToSchema;
 
 use crate::api::auth::caller::Caller;
 use crate::api::context::{Api, Shared};
 use crate::api::error::{ApiError, Problem};
 use crate::api::input::body::check_json;
 use crate::api::input::query::{NoParameters, Query};
-use crate::api::openapi::{parameters, requests};
+use crate::api::openapi::parameters;
 use crate::dump::import::{Error as ImportError, Report};
 use crate::dump::{export_stream, import_open};
+use crate::models::TaskId;
 use crate::state::Error;
+
+/// A task in a dump, as `GET /api/v1/tasks/{task_id}` has it; for an import, the other fields may be missing.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct DumpedTask {
+    #[schema(value_type = Uuid)]
+    id: TaskId,
+    content: String,
+    #[serde(flatten)]
+    more: HashMap<String, Value>,
+}
+
+/// The whole state as one file: `state_dump.json`. Unknown fields are preserved and exported again.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+#[schema(examples(json!({ "tasks": [{
+    "id": "6e9d0c2a-2f5b-4a53-9d0e-0d6d1c6f9a11",
+    "content": "hello",
+    "created_at": "2024-05-01T10:30:00.123456",
+    "status": "COMPLETED",
+    "result": "Processed: hello",
+    "logs": [],
+}] })))]
+pub(crate) struct Dump {
+    tasks: Vec<DumpedTask>,
+    /// The other fields of the file.
+    #[serde(flatten)]
+    more: HashMap<String, Value>,
+}
 
 /// So much of an import must arrive within each request timeout.
 const STEP_BYTES: usize = 256 * 1024;
@@ -31,7 +63,7 @@ const STEP_BYTES: usize = 256 * 1024;
 /// The whole state as one file, streamed.
 #[utoipa::path(
     get, path = "/api/v1/export", tag = "Service", operation_id = "export",
-    responses((status = 200, description = "The dump", body = requests::Dump, headers(
+    responses((status = 200, description = "The dump", body = Dump, headers(
         ("Content-Disposition" = String, description = "Names it `state_dump.json`"),
     ))),
 )]
@@ -52,7 +84,7 @@ pub(crate) async fn export(State(api): Shared, _: NoParameters) -> Response {
 #[utoipa::path(
     post, path = "/api/v1/import", tag = "Service", operation_id = "import",
     params(parameters::ReplaceParameter),
-    request_body = requests::Dump,
+    request_body = Dump,
     responses((status = 200, description = "What was done", body = Report)),
 )]
 pub(crate) async fn import(

@@ -10,10 +10,10 @@ use utoipa::ToSchema;
 
 use crate::api::context::{Api, Shared};
 use crate::api::error::{ApiError, Refusal};
-use crate::api::input::body::{SmallJsonBody, parse_object};
-use crate::api::input::fields::Fields;
+use crate::api::input::body::SmallJsonBody;
+use crate::api::input::body_schema::{RequestBody, body, optional, required};
+use crate::api::input::kinds::{AnyObject, Text};
 use crate::api::input::query::{NoParameters, Query};
-use crate::api::openapi::requests;
 use crate::hive::cluster::command::{ClusterCommand, InvalidCommand};
 use crate::hive::cluster::node_list::ListedNode;
 use crate::hive::{Error, Handle, Status};
@@ -67,6 +67,17 @@ fn only_here(error: ApiError) -> ApiError {
     }
 }
 
+body! {
+    /// A command to all nodes of the Hive.
+    pub(crate) struct BroadcastBody as "BroadcastRequest" {
+        /// `pause`, `resume`, `emergency_stop` or `status`, in small or capital letters.
+        command: String = required(Text),
+        /// For `pause`: `processor`, `until` and `reason`; for `resume`: `processor`.
+        data: Option<Value> = optional(AnyObject),
+    }
+    example: { "command": "resume", "data": {} }
+}
+
 /// The answer to a broadcast.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct BroadcastDone {
@@ -109,7 +120,7 @@ pub(crate) async fn nodes(
 /// This service hears it as all nodes do, and may not have obeyed yet when this answers.
 #[utoipa::path(
     post, path = "/api/v1/hive/broadcast", tag = "Hive", operation_id = "broadcast",
-    request_body = requests::BroadcastRequest,
+    request_body = BroadcastBody,
     responses(
         (status = 200, description = "It was told", body = BroadcastDone),
         (status = 409, description = "The Hive is off", body = Refusal),
@@ -133,34 +144,34 @@ pub(crate) async fn broadcast(
     }))
 }
 
-/// The command and its data: what all nodes understand.
+/// Reads the command and its data, and refuses what not every node understands.
 fn read(body: &[u8]) -> Result<(String, Value), ApiError> {
-    let mut fields = Fields::new(parse_object(body)?);
-    let command = fields.required_text("command");
-    let data = fields.take("data").unwrap_or_else(|| json!({}));
-    let read = ClusterCommand::read(&command, &data);
-    let is_over = matches!(&read, Ok(ClusterCommand::Pause(pause))
-        if pause.until.is_some_and(|until| until <= Timestamp::now()));
-    match read {
-        Err(InvalidCommand::Unknown(_)) if !command.is_empty() => {
-            let msg = format!(
-                "Input should be one of {}",
-                crate::hive::cluster::command::KNOWN
-            );
-            fields.refuse("command", "enum", &msg, json!(command));
+    let body = BroadcastBody::read(body, |body, fields| {
+        let (command, data) = (&body.command, body.data.get_or_insert_with(|| json!({})));
+        let read = ClusterCommand::read(command, data);
+        let is_over = matches!(&read, Ok(ClusterCommand::Pause(pause))
+            if pause.until.is_some_and(|until| until <= Timestamp::now()));
+        match read {
+            Err(InvalidCommand::Unknown(_)) if !command.is_empty() => {
+                let msg = format!(
+                    "Input should be one of {}",
+                    crate::hive::cluster::command::KNOWN
+                );
+                fields.refuse("command", "enum", &msg, json!(command));
+            }
+            Err(InvalidCommand::Data(why)) => {
+                let msg = format!("Input should be the command's data: {why}");
+                fields.refuse("data", "value_error", &msg, data.clone());
+            }
+            _ if is_over => {
+                let msg = "`until` should be a time in the future";
+                fields.refuse("data", "value_error", msg, data.clone());
+            }
+            _ => {}
         }
-        Err(InvalidCommand::Data(why)) => {
-            let msg = format!("Input should be the command's data: {why}");
-            fields.refuse("data", "value_error", &msg, data.clone());
-        }
-        _ if is_over => {
-            let msg = "`until` should be a time in the future";
-            fields.refuse("data", "value_error", msg, data.clone());
-        }
-        _ => {}
-    }
-    fields.refuse_others(&["command", "data"])?;
-    Ok((command.to_ascii_lowercase(), data))
+    })?;
+    let data = body.data.unwrap_or_else(|| json!({}));
+    Ok((body.command.to_ascii_lowercase(), data))
 }
 
 fn handle(api: &Api) -> Result<&Handle, ApiError> {

@@ -10,17 +10,41 @@ use utoipa::ToSchema;
 use crate::api::auth::caller::Caller;
 use crate::api::context::Shared;
 use crate::api::error::{ApiError, Refusal};
-use crate::api::input::body::{OptionalJsonBody, TaskIdPath, parse_object};
-use crate::api::input::fields;
-use crate::api::input::fields::Fields;
+use crate::api::input::body::OptionalJsonBody;
+use crate::api::input::body_schema::{RequestBody, body, optional};
+use crate::api::input::kinds::{ShortText, Text, Time};
+use crate::api::input::processor::{check_processor, unknown_processor};
 use crate::api::input::query::NoParameters;
-use crate::api::openapi::{parameters, requests};
+use crate::api::input::task_id::TaskIdPath;
+use crate::api::openapi::parameters;
 use crate::api::routes::hive::WholeHive;
 use crate::api::routes::tasks::task::TaskDone;
 use crate::models::task_limits::KEY_CHARS;
 use crate::models::{Pause, QueueStatus, Timestamp};
 use crate::processors::Registry;
 use crate::state::{PauseRequest, Paused, Resumed};
+
+body! {
+    /// What to pause, and until when. Without a body: the queue, until it is resumed.
+    pub(crate) struct PauseBody as "PauseRequest" {
+        /// Time at which the pause ends; in the future.
+        until: Option<Timestamp> = optional(Time),
+        /// Name of the processor to pause, instead of the queue.
+        processor: Option<String> = optional(Text),
+        /// Why, for whoever asks why nothing runs.
+        reason: Option<String> = optional(ShortText(KEY_CHARS)),
+    }
+    example: { "processor": "echo", "reason": "maintenance", "until": "2099-01-01T00:00:00Z" }
+}
+
+body! {
+    /// What to resume. Without a body: the queue.
+    pub(crate) struct ResumeBody as "ResumeRequest" {
+        /// Name of the processor to resume, instead of the queue.
+        processor: Option<String> = optional(Text),
+    }
+    example: { "processor": "echo" }
+}
 
 /// The answer to a pause: the one that holds after it.
 #[derive(Serialize, ToSchema)]
@@ -106,7 +130,7 @@ pub(crate) async fn status(
 #[utoipa::path(
     post, path = "/api/v1/queue/pause", tag = "Queue", operation_id = "pause_queue",
     params(parameters::HiveParameter),
-    request_body = Option<requests::PauseRequest>,
+    request_body = Option<PauseBody>,
     responses(
         (status = 200, description = "The pause that holds", body = PauseDone),
         (status = 409, description = "With `hive`: the Hive is off", body = Refusal),
@@ -156,7 +180,7 @@ fn sentence(processor: Option<&str>, pause: &Pause) -> String {
 #[utoipa::path(
     post, path = "/api/v1/queue/resume", tag = "Queue", operation_id = "resume_queue",
     params(parameters::HiveParameter),
-    request_body = Option<requests::ResumeRequest>,
+    request_body = Option<ResumeBody>,
     responses(
         (status = 200, description = "It goes on", body = ResumeDone),
         (status = 409, description = "With `hive`: the Hive is off", body = Refusal),
@@ -179,7 +203,7 @@ pub(crate) async fn resume(
     let message = match processor {
         None => "Queue resumed.".to_owned(),
         Some(name) if !was_paused && api.registry.get(&name).is_none() => {
-            return Err(fields::unknown_processor(&name, &api.registry, &caller).into());
+            return Err(unknown_processor(&name, &api.registry, &caller).into());
         }
         Some(name) => format!("Processor {name} resumed."),
     };
@@ -204,10 +228,8 @@ fn read_resume(body: Option<&[u8]>) -> Result<Option<String>, ApiError> {
     let Some(body) = body else {
         return Ok(None);
     };
-    let mut fields = Fields::new(parse_object(body)?);
-    let processor = fields.text("processor");
-    fields.refuse_others(&["processor"])?;
-    Ok(processor)
+    let body = ResumeBody::read(body, |_, _| {})?;
+    Ok(body.processor)
 }
 
 fn read_pause(
@@ -218,23 +240,18 @@ fn read_pause(
     let Some(body) = body else {
         return Ok(PauseRequest::default());
     };
-    let mut fields = Fields::new(parse_object(body)?);
-    let request = PauseRequest {
-        processor: fields.processor(registry, caller),
-        until: fields.time("until"),
-        reason: fields.short_text("reason", KEY_CHARS),
-    };
-    if request.until.is_some_and(|until| until <= Timestamp::now()) {
-        let until = json!(request.until);
-        fields.refuse(
-            "until",
-            "value_error",
-            "Input should be a time in the future",
-            until,
-        );
-    }
-    fields.refuse_others(&["until", "processor", "reason"])?;
-    Ok(request)
+    let body = PauseBody::read(body, |body, fields| {
+        check_processor(fields, body.processor.as_deref(), registry, caller);
+        if body.until.is_some_and(|until| until <= Timestamp::now()) {
+            let msg = "Input should be a time in the future";
+            fields.refuse("until", "value_error", msg, json!(body.until));
+        }
+    })?;
+    Ok(PauseRequest {
+        processor: body.processor,
+        until: body.until,
+        reason: body.reason,
+    })
 }
 
 /// Fail every task that waits.

@@ -16,14 +16,22 @@ use crate::api::auth::cookie;
 use crate::api::auth::cookie::LoginOrigin;
 use crate::api::context::Shared;
 use crate::api::error::{ApiError, Refusal};
-use crate::api::input::body::{SmallJsonBody, parse_object};
-use crate::api::input::fields::Fields;
+use crate::api::input::body::SmallJsonBody;
+use crate::api::input::body_schema::{RequestBody, body, required};
+use crate::api::input::kinds::Secret;
 use crate::api::input::query::NoParameters;
-use crate::api::openapi::requests;
 use crate::models::{Grant, Role};
 
 /// The largest login body: a caller needs no token to send one.
 const LOGIN_LIMIT_BYTES: usize = 4096;
+
+body! {
+    /// A token that becomes a browser's cookie.
+    pub(crate) struct LoginBody as "LoginRequest" {
+        token: String = required(Secret),
+    }
+    example: { "token": "venom_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" }
+}
 
 /// Who asks.
 #[derive(Serialize, ToSchema)]
@@ -48,7 +56,7 @@ pub(crate) struct Session {
 /// Sets the cookie. Says what `GET /api/v1/session` does.
 #[utoipa::path(
     post, path = "/api/v1/login", tag = "Session", operation_id = "login",
-    request_body = requests::LoginRequest,
+    request_body = LoginBody,
     responses(
         (status = 200, description = "Who that is", body = Session, headers(
             ("Set-Cookie" = String, description = "The cookie; not where no token is asked for"),
@@ -62,9 +70,7 @@ pub(crate) async fn login(
     _: NoParameters,
     SmallJsonBody(body): SmallJsonBody<LOGIN_LIMIT_BYTES>,
 ) -> Result<Response, ApiError> {
-    let mut fields = Fields::new(parse_object(&body)?);
-    let token = fields.required_text("token");
-    fields.refuse_others(&["token"])?;
+    let LoginBody { token } = LoginBody::read(&body, |_, _| {})?;
     if api.access.is_open() {
         return Ok(Json(anonymous()).into_response());
     }

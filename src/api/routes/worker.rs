@@ -12,11 +12,12 @@ use utoipa::ToSchema;
 use crate::api::auth::caller::Caller;
 use crate::api::context::{Api, Shared};
 use crate::api::error::{ApiError, Refusal};
-use crate::api::input::body::{JsonBody, SmallJsonBody, TaskIdPath};
+use crate::api::input::body::{JsonBody, SmallJsonBody};
 use crate::api::input::query::NoParameters;
+use crate::api::input::task_id::TaskIdPath;
 use crate::api::input::worker;
-use crate::api::input::worker::End;
-use crate::api::openapi::{parameters, requests};
+use crate::api::input::worker::AttemptEnd;
+use crate::api::openapi::parameters;
 use crate::models::{TaskId, TaskStatus, Timestamp};
 use crate::processors::worker::{AssignedTask, AttemptOver, ClaimRequest, WorkerCall};
 use crate::state::Error;
@@ -49,7 +50,7 @@ pub(crate) struct Ended {
 /// A long poll. A client that goes away meanwhile gets no tasks: they go to another, or back at no cost.
 #[utoipa::path(
     post, path = "/api/v1/worker/claim", tag = "Workers", operation_id = "claim",
-    request_body = requests::ClaimRequest,
+    request_body = worker::ClaimBody,
     responses((status = 200, description = "Tasks; none, if the time is over", body = Claimed)),
 )]
 pub(crate) async fn claim(
@@ -87,7 +88,7 @@ pub(crate) async fn claim(
 #[utoipa::path(
     post, path = "/api/v1/worker/{task_id}/heartbeat", tag = "Workers", operation_id = "send_heartbeat",
     params(parameters::TaskIdParameter),
-    request_body = requests::HeartbeatRequest,
+    request_body = worker::HeartbeatBody,
     responses(
         (status = 200, description = "The lease begins anew", body = Lease),
         (status = 409, description = "The attempt does not run any more", body = Refusal),
@@ -106,7 +107,7 @@ pub(crate) async fn heartbeat(
 #[utoipa::path(
     post, path = "/api/v1/worker/{task_id}/log", tag = "Workers", operation_id = "add_log_lines",
     params(parameters::TaskIdParameter),
-    request_body = requests::WorkerLogRequest,
+    request_body = worker::LogBody,
     responses(
         (status = 200, description = "The lease begins anew", body = Lease),
         (status = 409, description = "The attempt does not run any more", body = Refusal),
@@ -126,7 +127,7 @@ pub(crate) async fn log(
 #[utoipa::path(
     post, path = "/api/v1/worker/{task_id}/progress", tag = "Workers", operation_id = "set_progress",
     params(parameters::TaskIdParameter),
-    request_body = requests::ProgressRequest,
+    request_body = worker::ProgressBody,
     responses(
         (status = 200, description = "The lease begins anew", body = Lease),
         (status = 409, description = "The attempt does not run any more", body = Refusal),
@@ -148,7 +149,7 @@ pub(crate) async fn progress(
 #[utoipa::path(
     post, path = "/api/v1/worker/{task_id}/complete", tag = "Workers", operation_id = "complete_task",
     params(parameters::TaskIdParameter),
-    request_body = requests::CompleteRequest,
+    request_body = worker::CompleteBody,
     responses(
         (status = 200, description = "It is stored", body = Ended),
         (status = 409, description = "The attempt does not run any more", body = Refusal),
@@ -160,7 +161,7 @@ pub(crate) async fn complete(
     TaskIdPath(task_id): TaskIdPath,
     JsonBody(body): JsonBody,
 ) -> Result<Json<Ended>, ApiError> {
-    let End {
+    let AttemptEnd {
         attempt,
         end: result,
         note,
@@ -189,7 +190,7 @@ pub(crate) async fn complete(
 #[utoipa::path(
     post, path = "/api/v1/worker/{task_id}/fail", tag = "Workers", operation_id = "fail_task",
     params(parameters::TaskIdParameter),
-    request_body = requests::FailRequest,
+    request_body = worker::FailBody,
     responses(
         (status = 200, description = "It is stored", body = Ended),
         (status = 409, description = "The attempt does not run any more", body = Refusal),
@@ -201,7 +202,7 @@ pub(crate) async fn fail(
     TaskIdPath(task_id): TaskIdPath,
     JsonBody(body): JsonBody,
 ) -> Result<Json<Ended>, ApiError> {
-    let End {
+    let AttemptEnd {
         attempt,
         end: call,
         note,

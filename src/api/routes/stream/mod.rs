@@ -28,7 +28,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::api::auth::caller::Caller;
 use crate::api::context::{Api, Shared};
 use crate::api::error::{ApiError, Problem};
-use crate::api::input::body::TaskIdPath;
+use crate::api::input::task_id::TaskIdPath;
 use crate::api::openapi::parameters;
 use crate::api::routes::stream::growing::Growing;
 use crate::api::routes::stream::sse::Sse;

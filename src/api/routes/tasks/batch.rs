@@ -17,13 +17,13 @@ use crate::api::auth::caller::Caller;
 use crate::api::context::Shared;
 use crate::api::error::{ApiError, Problem, Taken};
 use crate::api::http::tracing_span::Traced;
-use crate::api::input::body::{
-    IdempotencyHeader, check_json, once, parse_object, parse_part, parse_value, read_body,
-};
+use crate::api::input::body::{check_json, read_body};
+use crate::api::input::idempotency::{IdempotencyHeader, idempotency_key};
+use crate::api::input::json::{parse_object, parse_part, parse_value};
 use crate::api::input::json_check::{OBJECT, check, list_of};
-use crate::api::input::new_task::task_of;
+use crate::api::input::new_task::{NewTaskBody, task_of};
 use crate::api::input::query::NoParameters;
-use crate::api::openapi::{parameters, requests};
+use crate::api::openapi::parameters;
 use crate::models::json;
 use crate::models::{NewTask, TaskId};
 use crate::processors::Registry;
@@ -31,6 +31,19 @@ use crate::state::Error;
 
 /// Tasks in one request.
 const BATCH_LIMIT: usize = 10_000;
+
+/// Tasks of which all are accepted, or none.
+///
+/// The reader takes the list apart itself, task by task, so that it never holds more than one as a tree of values.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+#[serde(deny_unknown_fields)]
+#[schema(description = "Tasks of which all are accepted, or none.",
+    examples(json!({ "tasks": [{ "content": "one" }, { "content": "two", "priority": -1 }] })))]
+pub(crate) struct BatchRequest {
+    #[schema(max_items = 10_000)]
+    tasks: Vec<NewTaskBody>,
+}
 
 /// A body of one JSON object, or of one a line.
 pub(crate) struct BatchBody {
@@ -74,7 +87,7 @@ pub(crate) struct BatchCreated {
 #[utoipa::path(
     post, path = "/api/v1/tasks/batch", tag = "Tasks", operation_id = "submit_batch",
     params(parameters::IdempotencyParameter),
-    request_body = requests::BatchRequest,
+    request_body = BatchRequest,
     responses(
         (status = 201, description = "All are accepted", body = BatchCreated),
         (status = 409, description = "Another task has the `unique_key` of one of them", body = Taken),
@@ -104,9 +117,9 @@ pub(crate) async fn create(
         let checked = caller.check_dependencies(&api.state, &task.after).await;
         checked.map_err(|error| ApiError::from(error).of_task(index))?;
     }
-    let once = key.map(|key| once(&caller, key, &body.bytes));
+    let key = key.map(|key| idempotency_key(&caller, key, &body.bytes));
     let commit = traced.commit(&mut tasks);
-    let task_ids = api.state.submit_all(tasks, once, room).await;
+    let task_ids = api.state.submit_all(tasks, key, room).await;
     commit.end(&task_ids, |_| None);
     let created = Json(BatchCreated {
         task_ids: task_ids?,

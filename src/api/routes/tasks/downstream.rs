@@ -6,8 +6,8 @@ use axum::extract::State;
 use crate::api::auth::caller::Caller;
 use crate::api::context::Shared;
 use crate::api::error::ApiError;
-use crate::api::input::body::TaskIdPath;
 use crate::api::input::query::NoParameters;
+use crate::api::input::task_id::TaskIdPath;
 use crate::api::openapi::parameters;
 use crate::state::Downstream;
 

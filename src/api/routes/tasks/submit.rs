@@ -13,10 +13,11 @@ use crate::api::auth::caller::Caller;
 use crate::api::context::Shared;
 use crate::api::error::{ApiError, Taken};
 use crate::api::http::tracing_span::Traced;
-use crate::api::input::body::{IdempotencyHeader, JsonBody, once};
-use crate::api::input::new_task::read_task;
+use crate::api::input::body::JsonBody;
+use crate::api::input::idempotency::{IdempotencyHeader, idempotency_key};
+use crate::api::input::new_task::{NewTaskBody, read_task};
 use crate::api::input::query::Query;
-use crate::api::openapi::{parameters, requests};
+use crate::api::openapi::parameters;
 use crate::api::routes::tasks::wait;
 use crate::models::{Task, TaskId, TaskStatus, Timestamp};
 use crate::state::Error;
@@ -42,7 +43,7 @@ pub(crate) struct Created {
 #[utoipa::path(
     post, path = "/api/v1/tasks", tag = "Tasks", operation_id = "submit_task",
     params(parameters::WaitParameter, parameters::IdempotencyParameter),
-    request_body = requests::TaskRequest,
+    request_body = NewTaskBody,
     responses(
         (status = 200, description = "With `wait`: the task has finished", body = Task),
         (status = 201, description = "The task is accepted", body = Created),
@@ -69,9 +70,9 @@ pub(crate) async fn create(
     let mut task = api.intake.parse(&body, read).await?;
     caller.check(&task.processor)?;
     caller.check_dependencies(&api.state, &task.after).await?;
-    let once = key.map(|key| once(&caller, key, &body));
+    let key = key.map(|key| idempotency_key(&caller, key, &body));
     let commit = traced.commit(std::slice::from_mut(&mut task));
-    let accepted = api.state.submit(task, once, room).await;
+    let accepted = api.state.submit(task, key, room).await;
     commit.end(&accepted, |accepted| Some(accepted.task_id.to_string()));
     let accepted = accepted?;
     // Without the task, which may have been deleted since, the answer is that it was accepted.
