@@ -12,27 +12,27 @@ use super::network::Network;
 use super::text;
 use crate::models::{Grant, TokenHash};
 
-/// A token that is worth something.
+/// A valid token.
 #[derive(Debug)]
 pub(crate) struct Key {
     pub(crate) grant: Grant,
     hash: TokenHash,
-    /// Whether it was used since the [`super::Watch`] last asked.
+    /// Whether it was used since the [`super::Watch`] last looked.
     used: AtomicBool,
-    /// Where it was used lately.
+    /// Networks that used it lately.
     homes: Homes,
-    /// Ends what goes on in its name.
+    /// Ends the sockets and streams that it opened.
     revoked: CancellationToken,
 }
 
-/// A few networks, of which the newest replaces the oldest.
+/// The last few networks that used a token.
 #[derive(Debug)]
 struct Homes {
     networks: [AtomicU64; 4],
     next: AtomicUsize,
 }
 
-/// No network's number.
+/// The number of no network.
 const NOWHERE: u64 = u64::MAX;
 
 impl Homes {
@@ -65,22 +65,22 @@ impl Key {
         }
     }
 
-    /// Resolves when the token is worth nothing any more.
+    /// Resolves when the token is revoked.
     pub(crate) async fn revoked(&self) {
         self.revoked.cancelled().await;
     }
 
-    /// Whether it was let in from there lately.
+    /// Whether this network used the token lately.
     pub(crate) fn is_at_home(&self, network: Network) -> bool {
         self.homes.has(network)
     }
 
-    /// It is let in from there.
+    /// Notes that this network used the token.
     pub(crate) fn settle(&self, network: Network) {
         self.homes.add(network);
     }
 
-    /// Somebody was let in by it.
+    /// Notes a use of the token.
     pub(crate) fn mark_used(&self) {
         self.used.store(true, Ordering::Relaxed);
     }
@@ -90,13 +90,13 @@ impl Key {
     }
 }
 
-/// All valid tokens of a moment.
+/// All tokens that are valid at one time.
 #[derive(Debug, Default)]
 pub(crate) struct Keyring(HashMap<TokenHash, Arc<Key>>);
 
 impl Keyring {
-    /// The ring of these tokens, when `self` was the one before: who stays keeps its key, and what goes on
-    /// in the name of the others ends.
+    /// Returns the keyring of these tokens, as the successor of `self`. Unchanged tokens keep their key; the others are
+    /// revoked, which ends their sockets and streams.
     pub(crate) fn replaced_by(&self, tokens: Vec<(TokenHash, Grant)>) -> Self {
         let keys = tokens.into_iter().map(|(hash, grant)| {
             let same = self.0.get(&hash).filter(|key| key.grant == grant);
@@ -116,8 +116,8 @@ impl Keyring {
         self.0.values()
     }
 
-    /// What somebody's token opens. Looked up by the hash, which tells nothing about the token to who
-    /// measures how long it takes; compared in constant time all the same.
+    /// Returns the key of a token. The lookup is by hash, so its time reveals nothing about the token; the comparison takes
+    /// constant time all the same.
     fn find(&self, token: &[u8]) -> Option<&Arc<Key>> {
         let hash = text::hash(token);
         let key = self.0.get(&hash)?;
@@ -125,24 +125,24 @@ impl Keyring {
     }
 }
 
-/// Whether tokens are asked for, and which hold; clone it freely.
+/// The valid tokens, or that none is required; cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Access(Option<watch::Receiver<Arc<Keyring>>>);
 
 impl Access {
-    /// Everybody may do everything.
+    /// No token is required.
     pub(crate) const OPEN: Self = Self(None);
 
     pub(crate) fn by(keyring: watch::Receiver<Arc<Keyring>>) -> Self {
         Self(Some(keyring))
     }
 
-    /// Whether everybody may do everything.
+    /// Whether no token is required.
     pub(crate) fn is_open(&self) -> bool {
         self.0.is_none()
     }
 
-    /// What somebody's token opens, if it is worth anything.
+    /// Returns the key of a token, if it is valid.
     pub(crate) fn find(&self, token: &[u8]) -> Option<Arc<Key>> {
         let keyring = self.0.as_ref()?.borrow();
         keyring.find(token).map(Arc::clone)

@@ -1,8 +1,8 @@
-//! Who is let in: the tokens that are worth something at this moment.
+//! The valid tokens.
 //!
-//! [`TokenText`] makes a token and its hash; the [`Keyring`] finds what a token grants; the [`Watch`]
-//! keeps the ring in step with the table, which `venom token` writes beside the running service. What a
-//! request needs is the API's business.
+//! [`TokenText`] creates a token and its hash; the keyring finds what a token grants; the [`Watch`] keeps the keyring in
+//! step with the table of tokens, which `venom token` writes beside the running service. What a request requires is decided
+//! by the API.
 
 mod keyring;
 mod network;

@@ -1,9 +1,8 @@
-//! Who asks without a token worth anything, as far as one can tell.
+//! The network of a client's address, by which failed logins and anonymous requests are counted.
 
 use std::net::IpAddr;
 
-/// An address, or the network of it that one customer gets: of IPv6 a /64, since who has one address there
-/// has them all.
+/// An IPv4 address, or the /64 network of an IPv6 address: whoever has one address there has them all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Network(u64);
 
@@ -11,7 +10,7 @@ pub(crate) struct Network(u64);
 const IPV4: u64 = 0xffff << 32;
 
 impl Network {
-    /// The network of an address.
+    /// Returns the network of an address.
     pub(crate) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self(IPV4 | u64::from(address.to_bits())),
@@ -19,7 +18,7 @@ impl Network {
         }
     }
 
-    /// Its number, never `u64::MAX`, which would be multicast.
+    /// Returns its number. Never `u64::MAX`, which would be multicast.
     pub(crate) fn number(self) -> u64 {
         self.0
     }

@@ -1,4 +1,4 @@
-//! A token as its holder has it.
+//! A token as its holder knows it, and its hash.
 
 use std::fmt;
 
@@ -8,15 +8,15 @@ use sha2::{Digest, Sha256};
 
 use crate::models::TokenHash;
 
-/// By this a token is known for what it is, also to scanners that look for leaked secrets.
+/// Marks a token as one, for people and for scanners of leaked secrets.
 const PREFIX: &str = "venom_";
 const RANDOM_BYTES: usize = 32;
 
-/// A new token. It is shown once, and kept nowhere.
+/// A new token. It is shown once and stored nowhere.
 pub(crate) struct TokenText(String);
 
 impl TokenText {
-    /// A token of 256 random bits.
+    /// Creates a token of 256 random bits.
     ///
     /// # Errors
     /// When the system gives no random numbers.
@@ -29,12 +29,12 @@ impl TokenText {
         )))
     }
 
-    /// What is stored of it. A plain hash is enough: nobody guesses 256 random bits.
+    /// Returns the hash to store. A plain hash suffices, because nobody guesses 256 random bits.
     pub(crate) fn hash(&self) -> TokenHash {
         hash(self.0.as_bytes())
     }
 
-    /// The token itself, to be handed to its holder.
+    /// Returns the token itself, for its holder.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
@@ -46,7 +46,7 @@ impl fmt::Debug for TokenText {
     }
 }
 
-/// The hash of what somebody sent as a token.
+/// Returns the hash of a token.
 pub(crate) fn hash(token: &[u8]) -> TokenHash {
     Sha256::digest(token).into()
 }

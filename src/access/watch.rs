@@ -1,4 +1,4 @@
-//! Keeps the keyring in step with the database, and notes when tokens were used.
+//! Keeps the keyring in step with the database, and records when tokens were used.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,23 +11,23 @@ use tokio_util::sync::CancellationToken;
 use super::keyring::{Access, Keyring};
 use crate::state::{Error, StateManager};
 
-/// Within this time a new token opens and a revoked one does not.
+/// Longest time until a created token is valid and a revoked one is not.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// How exactly it is known when a token was used last.
+/// Precision of a token's last use.
 const USE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Follows the table of tokens.
+/// Polls the table of tokens.
 #[derive(Debug)]
 pub(crate) struct Watch {
     keyring: watch::Sender<Arc<Keyring>>,
-    /// When the use of each token was noted last.
+    /// When the use of each token was recorded last.
     noted: HashMap<Arc<str>, Instant>,
-    /// What is wrong with rows that cannot be read, as it was said last.
+    /// The unreadable rows that the log already names.
     wrong: Vec<String>,
 }
 
 impl Watch {
-    /// The tokens as they are, and the access by them; `None` if there is none.
+    /// Reads the tokens. Returns `None` if there are none.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -48,7 +48,7 @@ impl Watch {
         Ok(Some((watch, Access::by(access))))
     }
 
-    /// Looks at the table again and again, until `stop`. What cannot be read leaves all as it is.
+    /// Polls the table until `stop`. While it cannot be read, the last tokens stay valid.
     pub(crate) async fn run(mut self, state: StateManager, stop: CancellationToken) {
         let mut is_failing = false;
         while stop
@@ -74,7 +74,7 @@ impl Watch {
         self.keyring.send_replace(Arc::clone(&next));
         let names = self.used(&next);
         if !names.is_empty() {
-            // The Writer may be busy for long, and a revocation is not to wait for it.
+            // In a task of its own: the Writer may be busy, and a revocation must not wait for it.
             let state = state.clone();
             tokio::spawn(async move {
                 if let Err(error) = state.tokens_used(names).await {
@@ -85,7 +85,7 @@ impl Watch {
         Ok(())
     }
 
-    /// The tokens whose use is to be noted.
+    /// Returns the tokens whose use is due to be recorded.
     fn used(&mut self, keyring: &Keyring) -> Vec<String> {
         let now = Instant::now();
         let mut names = Vec::new();
@@ -101,7 +101,7 @@ impl Watch {
     }
 }
 
-/// Says what is wrong with rows that cannot be read, unless it was said.
+/// Logs unreadable rows, each once.
 fn warn_of(wrong: &[String], said: &[String]) {
     for why in wrong.iter().filter(|why| !said.contains(why)) {
         tracing::warn!(

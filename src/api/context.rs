@@ -1,4 +1,4 @@
-//! What the handlers share: one [`Api`] for the life of the service, the state of the router.
+//! The state that all handlers share: one [`Api`] for the life of the service.
 
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
@@ -27,31 +27,31 @@ pub(crate) struct Api {
     /// `None` while the Hive is off.
     pub(crate) hive: Option<hive::Handle>,
     pub(crate) registry: Arc<Registry>,
-    /// The settings that hold.
+    /// The settings in effect.
     pub(crate) current: Current,
     pub(crate) reload: Reload,
     pub(crate) doctor: Doctor,
-    /// Whether tokens are asked for, and which hold.
+    /// The valid tokens, or that none is required.
     pub(crate) access: Access,
-    /// What clients have used up.
+    /// Rate limits of clients.
     pub(crate) rate_limiter: Arc<RateLimiter>,
-    /// What large bodies may cost.
+    /// Memory and parser threads for large bodies.
     pub(crate) intake: Intake,
     /// Largest request body, except for an import.
     pub(crate) body_limit_bytes: usize,
-    /// Time a client may take to send a request's body.
+    /// Time that a client has to send a request's body.
     pub(crate) request_timeout: Duration,
-    /// Where an import is kept until it has been read and checked.
+    /// Folder of imports until they have been checked.
     pub(crate) spool_folder: PathBuf,
     pub(crate) database_path: PathBuf,
-    /// The text of `GET /openapi.json`, made at its first use.
+    /// The text of `GET /openapi.json`, rendered at its first use.
     pub(crate) document: LazyLock<Bytes>,
     pub(crate) metrics: Metrics,
     /// Serves event sockets.
     pub(crate) listeners: socket_thread::Spawner,
-    /// The service takes no new tasks any more.
+    /// Cancelled when the service accepts no new tasks.
     pub(crate) stopping: CancellationToken,
-    /// Sockets and streams are to end.
+    /// Cancelled when sockets and streams must end.
     pub(crate) closing: CancellationToken,
 }
 

@@ -217,7 +217,7 @@ async fn a_token_for_some_processors_sees_and_touches_no_others() {
     let choose = call(&service, &both, Method::GET, "/api/v1/tasks")
         .await
         .sentence(403);
-    assert!(choose.contains("`processor=`, of one, two"), "{choose}");
+    assert!(choose.contains("one, two"), "{choose}");
     let chosen = call(&service, &both, Method::GET, "/api/v1/tasks?processor=two").await;
     assert_eq!(chosen.expect(200)[0]["id"], json!(theirs));
     let names = call(&service, &one, Method::GET, "/api/v1/processors")

@@ -1,8 +1,8 @@
-//! How much one client may ask: the requests of a token or an address, and wrong tokens from an address.
+//! Rate limits: requests of a token or an address, and wrong tokens from an address.
 //!
-//! While too many wrong tokens come from an address, tokens that it sends are not even looked at, so that a
-//! right guess looks like a wrong one. Those that were let in from there lately go on: one wrong program
-//! on a machine, or a stranger behind the same proxy, does not lock the others out.
+//! While an address exceeds the limit of wrong tokens, its tokens are not checked at all, so that a right guess looks like a
+//! wrong one. Tokens that were accepted from there lately still are: one misconfigured program on a machine, or a stranger
+//! behind the same proxy, does not lock the others out.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,18 +14,18 @@ use crate::api::auth::token_bucket::Buckets;
 use crate::api::error::ApiError;
 use crate::config::Rate;
 
-/// Wrong tokens that may come from one address.
+/// Limit of wrong tokens from one address.
 const FAILURES: Rate = Rate {
     starts: 20,
     per: Duration::from_secs(60),
 };
-/// Warnings of too many wrong tokens, whatever the address.
+/// Limit of log lines about too many wrong tokens, over all addresses.
 const WARNINGS: Rate = Rate {
     starts: 5,
     per: Duration::from_secs(300),
 };
 
-/// What clients have used up.
+/// The token buckets of all clients.
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
     requests: Buckets<RateKey>,
@@ -40,7 +40,7 @@ enum RateKey {
 }
 
 impl RateLimiter {
-    /// Nobody has asked anything.
+    /// Full buckets for everybody.
     pub(crate) fn new() -> Self {
         Self {
             requests: Buckets::new(),
@@ -49,7 +49,10 @@ impl RateLimiter {
         }
     }
 
-    /// Counts a request of this caller, or from this address if it is nobody in particular.
+    /// Counts a request of this caller, or of this address if the caller is anonymous.
+    ///
+    /// # Errors
+    /// 429 beyond `rate`.
     pub(crate) fn count_request(
         &self,
         caller: Option<&Caller>,
@@ -64,7 +67,10 @@ impl RateLimiter {
         taken.map_err(|wait| too_many(format!("More than {rate} requests."), wait))
     }
 
-    /// What the token of a request opens: `found`, or nothing while too many wrong ones come from there.
+    /// Returns the key of a request's token. `found` is what the keyring has for it.
+    ///
+    /// # Errors
+    /// 401 for a wrong token, 429 while too many wrong ones come from this address.
     pub(crate) fn check_token(
         &self,
         found: Option<Arc<Key>>,

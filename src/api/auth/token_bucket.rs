@@ -1,8 +1,7 @@
-//! Token buckets by key, in memory that is bounded however many keys there are.
+//! Token buckets by key, in bounded memory.
 //!
-//! A bucket holds as many tokens as the rate has in its time, and fills up in that time. What is kept of it
-//! is one number, the moment at which it is full again (the generic cell rate algorithm); a bucket that is
-//! full is forgotten.
+//! A bucket holds the tokens of one period of its rate, and refills within that period. It is stored as one number, the
+//! time at which it will be full (the generic cell rate algorithm); full buckets are forgotten.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -11,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use crate::config::Rate;
 
-/// Buckets that are remembered. Who comes beyond that shares one.
+/// Number of stored buckets. Further keys share one.
 const BUCKETS_LIMIT: usize = 65_536;
-/// Between two looks through all of them for full ones.
+/// Time between two sweeps for full buckets.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// One bucket for each key.
@@ -23,17 +22,17 @@ pub(crate) struct Buckets<K> {
     kept: Mutex<Kept<K>>,
 }
 
-/// Times are counted from the beginning.
+/// The stored buckets. Times are counted from `began`.
 #[derive(Debug)]
 struct Kept<K> {
     full_at: HashMap<K, Duration>,
-    /// Of all whose bucket there is no room for.
+    /// The shared bucket of all keys that are not stored.
     others_full_at: Duration,
     swept_at: Duration,
 }
 
 impl<K: Eq + Hash> Buckets<K> {
-    /// All buckets are full.
+    /// Full buckets for all keys.
     pub(crate) fn new() -> Self {
         Self {
             began: Instant::now(),
@@ -45,12 +44,12 @@ impl<K: Eq + Hash> Buckets<K> {
         }
     }
 
-    /// Takes a token; if there is none, how long until there is one.
+    /// Takes one token. `Err`: how long until a token is available.
     pub(crate) fn take(&self, key: K, rate: Rate) -> Result<(), Duration> {
         self.kept().take(key, rate, self.began.elapsed())
     }
 
-    /// How long until the bucket has a token, if it has none. Takes none.
+    /// Returns how long the bucket stays empty; `None` if it has a token. Takes none.
     pub(crate) fn empty_for(&self, key: &K, rate: Rate) -> Option<Duration> {
         let now = self.began.elapsed();
         let kept = self.kept();
@@ -85,7 +84,7 @@ impl<K: Eq + Hash> Kept<K> {
     }
 }
 
-/// When a bucket is full again of which a token is taken now; how long until it has one, if it has none.
+/// Takes one token. `Ok`: the new refill time. `Err`: how long until a token is available.
 fn after_one(full_at: Duration, rate: Rate, now: Duration) -> Result<Duration, Duration> {
     let of_one = rate.per / rate.starts;
     let after = full_at.max(now) + of_one;

@@ -1,7 +1,7 @@
-//! The one error type of the API, in FastAPI's shapes.
+//! The error type of the API, in the shapes of FastAPI.
 //!
-//! 422 carries a list of [`Problem`]s, everything else a sentence. What went wrong inside is logged
-//! here, once, with an id that the client gets instead of the detail.
+//! A 422 carries a list of [`Problem`]s, every other error a sentence. An internal error is logged here, once, with an id
+//! that the client receives instead of the detail.
 
 mod truncate_input;
 
@@ -18,76 +18,76 @@ use uuid::Uuid;
 use crate::models::TaskId;
 use crate::state;
 
-/// Seconds after which a client may try again what was refused for lack of room.
+/// Seconds after which a client may retry what was refused for lack of capacity.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
-/// How a request says who makes it.
+/// The authentication scheme.
 const BEARER: HeaderValue = HeaderValue::from_static("Bearer");
 const INVALID_TOKEN: HeaderValue = HeaderValue::from_static("Bearer error=\"invalid_token\"");
 
-/// An answer other than the one that was asked for.
+/// An error answer.
 #[derive(Debug)]
 pub(crate) enum ApiError {
-    /// 422: what is wrong with the request, field by field.
+    /// 422: the mistakes of the request, field by field.
     Invalid(Vec<Problem>),
     /// 401, with a sentence: no token was sent.
     Unauthorized(&'static str),
-    /// 401, with a sentence: the token that was sent does not hold.
+    /// 401, with a sentence: the token is invalid.
     InvalidToken(&'static str),
     /// 404, with a sentence.
     NotFound(&'static str),
     Status(StatusCode, String),
-    /// 415, because of how the body is encoded.
+    /// 415: the body has a `Content-Encoding`.
     Encoding(String),
-    /// 426: the call is a WebSocket, and the request is none.
+    /// 426: the call requires a WebSocket.
     NoWebSocket,
-    /// 409, because of a task that is there already.
+    /// 409: a task with the same `unique_key` exists.
     Taken(TaskId, String),
-    /// 429: what there was too much of, and how long until more is taken.
+    /// 429: what was exceeded, and how long until the next request is accepted.
     TooMany(String, Duration),
-    /// 503: nothing was stored; try again later.
+    /// 503: nothing was stored; retry later.
     Unavailable(String),
-    /// 500: the client gets an id, the log gets the reason.
+    /// 500: the client receives an id, the log has the reason.
     Internal(String),
 }
 
-/// A refusal in a sentence.
+/// An error, as a sentence.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Refusal {
     detail: String,
 }
 
-/// A refusal because of a task that is there already.
+/// A conflict with an existing task.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Taken {
     detail: String,
-    /// The task in the way.
+    /// The existing task.
     #[schema(value_type = Uuid)]
     task_id: TaskId,
 }
 
-/// What is wrong with a request, field by field; at most 100 problems.
+/// The mistakes of a request, field by field; at most 100.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Invalid {
     detail: Vec<Problem>,
 }
 
-/// One thing that is wrong with a request, as FastAPI says it.
+/// One mistake of a request, in the shape of FastAPI.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Problem {
-    /// A name for programs.
+    /// The kind of mistake, for programs.
     #[serde(rename = "type")]
     pub(crate) kind: &'static str,
-    /// Where it stands: `["body", "content"]`.
+    /// Where the mistake is: `["body", "content"]`.
     #[schema(value_type = Vec<Place>)]
     pub(crate) loc: Vec<Value>,
     /// What was expected.
     pub(crate) msg: String,
-    /// What was found there.
+    /// What was found there, truncated.
     pub(crate) input: Value,
 }
 
-/// A part of where a problem stands.
+/// One step of the path to a mistake.
 #[derive(ToSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "it describes, and is never made")]
@@ -96,7 +96,7 @@ enum Place {
     Index(i64),
 }
 
-/// The most problems of one request that are told.
+/// Mistakes that one answer reports at most.
 pub(crate) const PROBLEMS_LIMIT: usize = 100;
 
 impl Problem {
@@ -119,7 +119,7 @@ impl Problem {
 }
 
 impl Problem {
-    /// Goes one step further to where it stands.
+    /// Adds a step to the path of the mistake.
     pub(crate) fn place(&mut self, step: Value) {
         self.loc.push(truncate_input::truncate_input(step));
     }
@@ -172,7 +172,7 @@ impl From<state::Error> for ApiError {
 }
 
 impl ApiError {
-    /// The same, said of one of many tasks in a body.
+    /// The same error, of task number `index` of a batch.
     pub(crate) fn of_task(self, index: usize) -> Self {
         match self {
             Self::Invalid(mut problems) => {
@@ -270,7 +270,7 @@ fn answer(status: StatusCode, body: impl Serialize) -> Response {
     (status, Json(body)).into_response()
 }
 
-/// The text as a sentence: a capital first, a full stop last.
+/// Returns the text with a capital first and a full stop last.
 pub(crate) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters
@@ -279,7 +279,7 @@ pub(crate) fn sentence(text: &str) -> String {
     format!("{}{}.", first.unwrap_or_default(), letters.as_str())
 }
 
-/// No such path. No path of ours ends with a slash, unlike those of some frameworks.
+/// Answers a path without a route. A trailing slash is named in the error, because some frameworks add one.
 pub(crate) async fn not_found(uri: Uri) -> ApiError {
     ApiError::NotFound(match uri.path().ends_with('/') {
         true => "Not Found. No path ends with a slash; leave it out.",
@@ -287,7 +287,7 @@ pub(crate) async fn not_found(uri: Uri) -> ApiError {
     })
 }
 
-/// The path exists, the method does not.
+/// Answers a path whose route has another method.
 pub(crate) async fn method_not_allowed() -> ApiError {
     ApiError::Status(
         StatusCode::METHOD_NOT_ALLOWED,

@@ -1,4 +1,4 @@
-//! What is sent back of a wrong input: enough to recognise it, never all of something large.
+//! Truncates the wrong input that an error quotes: enough to recognise it, never all of something large.
 
 use serde_json::{Map, Value};
 
@@ -7,13 +7,13 @@ const TEXT_CHARS: usize = 200;
 /// Characters of all texts, numbers and values together.
 const CHARS: usize = 1000;
 
-/// The input, without what is too much of it.
+/// Returns the input, truncated.
 pub(crate) fn truncate_input(input: Value) -> Value {
     let mut room = CHARS;
     cut(input, &mut room)
 }
 
-/// The value as far as there is room for it.
+/// Returns as much of the value as fits into `room`.
 fn cut(value: Value, room: &mut usize) -> Value {
     match value {
         Value::String(text) => Value::String(cut_text(&text, room)),

@@ -1,4 +1,4 @@
-//! How many connections one address may hold: never all of them.
+//! Limits the connections of one address to three quarters of all.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -9,7 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use tokio::time::Instant;
 
-/// Time between two warnings, so that a flood of connections is none of log lines.
+/// Time between two warnings, so that a flood of connections does not flood the log.
 const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
 
 /// Counts the connections of each address.
@@ -33,7 +33,7 @@ pub(crate) struct AddressPermit {
 }
 
 impl AddressLimit {
-    /// Of this many connections, one address may hold three quarters.
+    /// One address may hold three quarters of this many connections.
     pub(crate) fn new(connections: usize) -> Arc<Self> {
         Arc::new(Self {
             most: connections - connections / 4,
@@ -41,7 +41,7 @@ impl AddressLimit {
         })
     }
 
-    /// A connection of `address`; `None` if it holds as many as it may.
+    /// Counts a connection of `address`; `None` if that has reached its limit.
     pub(crate) fn permit(self: &Arc<Self>, address: IpAddr) -> Option<AddressPermit> {
         let address = network_of(address);
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
@@ -56,7 +56,7 @@ impl AddressLimit {
         })
     }
 
-    /// A connection that is not counted: of a proxy, which speaks for many clients.
+    /// A connection that is not counted: that of a trusted proxy, which serves many clients.
     pub(crate) fn uncounted(self: &Arc<Self>) -> AddressPermit {
         AddressPermit {
             limit: Arc::clone(self),
@@ -64,7 +64,7 @@ impl AddressLimit {
         }
     }
 
-    /// Says in the log that an address is refused, once a minute.
+    /// Logs that an address is refused, at most once a minute.
     pub(crate) fn warn(&self, address: IpAddr) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if is_due(&mut held.warned_at) {
@@ -77,7 +77,7 @@ impl AddressLimit {
         }
     }
 
-    /// Says in the log that all connections are taken, once a minute.
+    /// Logs that all connections are in use, at most once a minute.
     pub(crate) fn warn_full(&self) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if is_due(&mut held.warned_full_at) {
@@ -88,7 +88,7 @@ impl AddressLimit {
     }
 }
 
-/// Whether it is time for another warning, which is then the last.
+/// Whether another warning is due; notes it as given.
 fn is_due(last: &mut Option<Instant>) -> bool {
     let now = Instant::now();
     let due = last.is_none_or(|last| now.duration_since(last) >= BETWEEN_WARNINGS);
@@ -116,7 +116,7 @@ impl Drop for AddressPermit {
     }
 }
 
-/// What counts as one address: of IPv6 the network, since a host has as many addresses as it likes.
+/// Returns the unit that is counted: an IPv4 address or an IPv6 /64 network, since a host has many IPv6 addresses.
 fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {

@@ -1,12 +1,12 @@
-//! From which address a request comes, proxies looked through.
+//! The client's address of a request, behind trusted proxies.
 
 use std::net::{IpAddr, SocketAddr};
 
 use axum::http::HeaderMap;
 use ipnet::IpNet;
 
-/// The address of who asks. Each proxy adds at the end of `X-Forwarded-For` whom it has heard; what stands
-/// before the last one that is not ours may be invented.
+/// Returns the client's address. Each proxy appends its peer to `X-Forwarded-For`; everything before the last address that
+/// is not a trusted proxy may be forged.
 pub(crate) fn address(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
     let is_ours = |address: IpAddr| proxies.iter().any(|network| network.contains(&address));
     let mut address = peer.to_canonical();
@@ -27,14 +27,14 @@ pub(crate) fn address(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> I
     address
 }
 
-/// Whether the peer is a proxy of ours, which speaks for many.
+/// Whether the peer is a trusted proxy.
 pub(crate) fn is_proxy(peer: IpAddr, proxies: &[IpNet]) -> bool {
     let peer = peer.to_canonical();
     proxies.iter().any(|network| network.contains(&peer))
 }
 
-/// Whether a proxy of ours says that it was asked over TLS. Of several the first, which the browser talks to,
-/// is heard; were that invented, the browser would merely keep its cookie from plain HTTP.
+/// Whether a trusted proxy reports that the browser speaks TLS. Of several proxies the first counts, which the browser
+/// connects to. A forged value would merely keep the browser from sending its cookie over plain HTTP.
 pub(crate) fn is_over_tls(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> bool {
     let is_ours = is_proxy(peer, proxies);
     let said = headers.get("x-forwarded-proto");
@@ -42,7 +42,7 @@ pub(crate) fn is_over_tls(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) 
     is_ours && first.is_some_and(|scheme| scheme.trim_ascii().eq_ignore_ascii_case(b"https"))
 }
 
-/// An address, as some proxies write it with a port.
+/// Parses an address, with or without a port.
 fn parse(hop: &[u8]) -> Option<IpAddr> {
     let hop = std::str::from_utf8(hop).ok()?.trim();
     let bare = hop.trim_start_matches('[').trim_end_matches(']');

@@ -1,7 +1,7 @@
-//! Pages of other origins that the settings let in (CORS).
+//! CORS: pages of other origins that the setting `cors_origins` allows.
 //!
-//! An origin has to be named exactly. Its pages show a token like any program; cookies do nothing for them,
-//! so there is no wildcard to misuse and no forgery to fear.
+//! An origin must be named exactly; there is no wildcard. Its pages send a token like any program. Their cookies are
+//! ignored, so they cannot forge requests.
 
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -19,22 +19,22 @@ const HEADERS: HeaderValue = HeaderValue::from_static(
 );
 const EXPOSED: HeaderValue =
     HeaderValue::from_static("Link, X-Total-Count, Retry-After, Content-Disposition");
-/// Seconds for which a browser need not ask again.
+/// Seconds for which a browser may cache a preflight.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 const VARIES: HeaderValue = HeaderValue::from_static("Origin");
 
-/// What the answer to one request says of origins.
+/// The CORS headers of one answer.
 pub(crate) enum Cors {
-    /// Nothing: no origin is let in.
+    /// None: no origin is allowed.
     Off,
-    /// That another origin might hear something else.
+    /// `Vary` alone: this origin is not allowed, another one may be.
     Other,
-    /// That pages of this origin may read it.
+    /// Pages of this origin may read the answer.
     Allowed(HeaderValue),
 }
 
 impl Cors {
-    /// What holds for a request with these headers where these origins are let in.
+    /// Decides about a request with these headers; `origins` are allowed.
     pub(crate) fn of(origins: &[String], headers: &HeaderMap) -> Self {
         if origins.is_empty() {
             return Self::Off;
@@ -45,13 +45,12 @@ impl Cors {
         allowed.map_or(Self::Other, |origin| Self::Allowed(origin.clone()))
     }
 
-    /// Whether the page that asks is let in by name.
+    /// Whether the request comes from a page of an allowed origin.
     pub(crate) fn is_allowed(&self) -> bool {
         matches!(self, Self::Allowed(_))
     }
 
-    /// The answer to a browser that asks whether its page may send a request, which only the pages of an
-    /// origin that is let in get.
+    /// Returns the answer to a preflight of an allowed origin; `None` for any other request.
     pub(crate) fn preflight(&self, method: &Method, headers: &HeaderMap) -> Option<Response> {
         let asks = method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
         if !asks || !self.is_allowed() {
@@ -65,7 +64,7 @@ impl Cors {
         Some((StatusCode::NO_CONTENT, headers).into_response())
     }
 
-    /// Puts it on an answer.
+    /// Adds the headers to an answer.
     pub(crate) fn mark(self, headers: &mut HeaderMap) {
         match self {
             Self::Off => return,

@@ -1,8 +1,7 @@
-//! What browsers are told of every answer, unless the call has said it itself, as the dashboard does.
+//! Security headers of every answer, unless the handler sets its own, as the dashboard does.
 //!
-//! Nothing that the service sends is to be run, framed, taken for another type, or kept: tasks are for who
-//! has asked. That holds for JSON too, at four constant headers an answer, so there is no exception to
-//! get wrong.
+//! No answer may be run as a script, framed, read as another type, or cached. That applies to JSON, too: four constant
+//! headers, and no exception to get wrong.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
@@ -22,7 +21,7 @@ pub(crate) const ALWAYS: [(HeaderName, HeaderValue); 4] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
 ];
 
-/// Adds what is missing.
+/// Adds the headers that are missing.
 pub(crate) fn secure(headers: &mut HeaderMap) {
     for (name, value) in ALWAYS {
         headers.entry(name).or_insert(value);

@@ -1,9 +1,9 @@
-//! Keeps strangers' web pages away from the queue.
+//! Refuses requests that foreign web pages make, and unknown host names.
 //!
-//! A browser lets any page send simple requests to localhost, and a host name of the attacker's may be
-//! made to point there (DNS rebinding). Programs send neither `Origin` nor `Sec-Fetch-Site`. A browser
-//! sends `Origin` with every change and every socket, and `Sec-Fetch-Site` with every request to localhost
-//! or over TLS, so that a page cannot even have a picture of ours fetched, and hold a long poll by it.
+//! A browser lets any page send simple requests to localhost, and an attacker can make a host name point there (DNS
+//! rebinding). Programs send neither `Origin` nor `Sec-Fetch-Site`. A browser sends `Origin` with every change and every
+//! WebSocket, and `Sec-Fetch-Site` with every request to localhost or over TLS, so a foreign page cannot even load an image
+//! from here and hold a long poll with it.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,21 +15,21 @@ use crate::api::auth::permissions::Permission;
 use crate::api::error::ApiError;
 use crate::hive::cluster::node::host_name;
 
-/// The names under which the service may be addressed, besides those of the setting `hosts`.
+/// The host names that the service answers to, besides those of the setting `hosts`.
 #[derive(Clone, Debug)]
 pub(crate) enum Hosts {
     /// Bound to loopback: `localhost` and loopback addresses only.
     Loopback,
-    /// Bound to another address where no token is asked for: addresses, which no attacker's name server
-    /// can make point elsewhere, `localhost` and the machine's name.
+    /// Bound to another address, no token required: IP addresses, which no attacker's DNS can point elsewhere, `localhost`
+    /// and the machine's name.
     Own { machine: Arc<str> },
-    /// Bound to another address where tokens are asked for: any name, since it may have many, and under a
-    /// foreign one a browser has no cookie.
+    /// Bound to another address, tokens required: any name, since the service may have many, and a browser has no cookie
+    /// for a foreign one.
     Any,
 }
 
 impl Hosts {
-    /// The names that fit an address the service is bound to; `is_open` where no token is asked for.
+    /// Returns the names for the address that the service is bound to; `is_open` if no token is required.
     pub(crate) fn of(address: IpAddr, is_open: bool) -> Self {
         if address.to_canonical().is_loopback() {
             Self::Loopback
@@ -67,13 +67,14 @@ impl Hosts {
 
 const LOOPBACK_ONLY: &str = "This service listens on loopback and answers to localhost only, and to the names of \
                              the setting `hosts`; the request names another host.";
-const OWN_NAMES_ONLY: &str = "This service asks for no token, so it answers to addresses, localhost, the \
+const OWN_NAMES_ONLY: &str = "This service requires no token, so it answers to addresses, localhost, the \
                               machine's name and the names of the setting `hosts` only; the request \
                               names another host.";
 
-/// Whether the request may pass: the error is for one that a page of another origin makes, or one
-/// under a name that is neither ours nor among the `names` of the settings. Pages of an origin that the
-/// settings let in pass; their `Origin` has to say so.
+/// Checks the host name and the origin of a request. Pages of an origin that the settings allow pass.
+///
+/// # Errors
+/// 403 for an unknown host name, or a request that a page of another origin makes.
 pub(crate) fn check(hosts: &Hosts, names: &[String], head: &RequestHead) -> Result<(), ApiError> {
     let headers = head.headers;
     let host = headers
@@ -96,15 +97,14 @@ pub(crate) fn check(hosts: &Hosts, names: &[String], head: &RequestHead) -> Resu
     Ok(())
 }
 
-/// Whether a browser says that our own page asks, or its user; a program says nothing. What is neither is
-/// foreign, in words that are yet to be invented too: `same-site` is another port or name of our host.
+/// Whether one of our own pages, the user or a program sent the request. Any other value of the header is foreign, including
+/// unknown ones; `same-site` is another port or name of our host.
 fn is_of_this_site(headers: &HeaderMap) -> bool {
     let site = headers.get("sec-fetch-site").map(|site| site.as_bytes());
     matches!(site, None | Some(b"same-origin" | b"none"))
 }
 
-/// Whether it is a link somebody followed, to what is open to anybody. The page with the link sees nothing
-/// of the answer.
+/// Whether the user followed a link to a public page. The page with the link cannot read the answer.
 fn is_link(head: &RequestHead) -> bool {
     let says = |name, word: &[u8]| {
         let value = head.headers.get(name);
@@ -116,7 +116,7 @@ fn is_link(head: &RequestHead) -> bool {
         && head.permission == Permission::Anyone
 }
 
-/// Whether the `Origin` is the host that is asked.
+/// Whether the `Origin` is the host of the request.
 pub(crate) fn is_own_page(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let authority = text(header::ORIGIN).and_then(|origin| origin.split_once("://"));

@@ -1,7 +1,7 @@
-//! A request's body that is answered before it has arrived.
+//! Drains the rest of a request's body after an early answer.
 //!
-//! A client that is still sending when the connection closes gets a reset, which overtakes the answer: of a
-//! 413 or 401 it sees a broken pipe. So what nobody reads any more is taken and thrown away for a while.
+//! A client that is still sending when the connection closes receives a reset, which overtakes the answer: instead of the
+//! 413 or 401 it sees a broken pipe. So the rest of its body is read and discarded for a while.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,12 +15,12 @@ use hyper::header::EXPECT;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-/// For how long the rest of a body is taken.
+/// Longest time to drain a body.
 const LINGER: Duration = Duration::from_secs(30);
-/// For how long a client may send nothing meanwhile.
+/// Longest time without a byte meanwhile.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// The body of a request. Dropped before its end, the rest of it is thrown away as it comes.
+/// The body of a request. If it is dropped before its end, the rest is drained.
 pub(crate) struct Lingering {
     /// `None` only while it is dropped.
     body: Option<Incoming>,
@@ -28,7 +28,7 @@ pub(crate) struct Lingering {
     waits: bool,
 }
 
-/// The request with a body that lingers.
+/// Wraps the body of a request.
 pub(crate) fn lingering(request: Request<Incoming>) -> Request<Lingering> {
     let waits = request.headers().contains_key(EXPECT);
     request.map(|body| Lingering {

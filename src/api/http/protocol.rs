@@ -1,5 +1,4 @@
-//! What HTTP asks of every request, whoever makes it: one host that is well written and the same everywhere,
-//! a body as it is, and nothing expected that the service does not do.
+//! Checks each request against HTTP/1.1: one valid host, no content encoding, no unknown expectation.
 
 use std::net::Ipv6Addr;
 
@@ -7,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode, Uri, Version, header};
 
 use crate::api::error::ApiError;
 
-/// Whether the request is one that HTTP/1.1 allows and the service can read.
+/// Checks that HTTP/1.1 allows the request, and that the service can read it.
 pub(crate) fn check(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
     check_host(version, uri, headers)?;
     if let Some(found) = encoding(headers) {
@@ -58,7 +57,7 @@ fn bad(detail: &str) -> ApiError {
     ApiError::Status(StatusCode::BAD_REQUEST, detail.to_owned())
 }
 
-/// How the body is encoded, if it is encoded.
+/// Returns the content encoding of the body, if it has one.
 fn encoding(headers: &HeaderMap) -> Option<String> {
     let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
     let found = encodings.find(|value| {

@@ -1,5 +1,7 @@
-//! Requests whose head hyper cannot read: it answers them itself, without a body. Here that answer gets the
-//! one of the contract.
+//! Adds an error body to hyper's own answers.
+//!
+//! hyper answers a request whose head it cannot parse itself, without a body. [`ExplainRefusals`] replaces that answer by
+//! one in the shape of every other error.
 //!
 //! The service's own answers of these statuses all have a body, so an empty one is hyper's. After it hyper
 //! closes the connection.
@@ -14,10 +16,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::api::http::headers;
 
-/// A connection on which answers without a body get one.
+/// A connection that adds a body to hyper's own answers.
 pub(crate) struct ExplainRefusals<S> {
     stream: S,
-    /// What is left to send of an answer in the place of hyper's.
+    /// The unsent rest of an answer that replaces hyper's.
     answer: Option<Bytes>,
 }
 
@@ -29,8 +31,7 @@ impl<S> ExplainRefusals<S> {
 }
 
 impl<S: AsyncWrite + Unpin> ExplainRefusals<S> {
-    /// Sends the answer that takes the place of the `written` one, if it is hyper's; then its length is what
-    /// was written.
+    /// Sends the replacement if the answer being written is hyper's own, and reports the original's length as written.
     fn poll_replace(
         &mut self,
         context: &mut Context<'_>,
@@ -105,7 +106,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for ExplainRefusals<S> {
     }
 }
 
-/// The answer for an answer of hyper's own; `None` if this is none.
+/// Returns the replacement for an answer of hyper's own; `None` for any other answer.
 fn in_place_of(written: &[u8]) -> Option<Bytes> {
     let status = written.strip_prefix(b"HTTP/1.1 ")?;
     let (reason, detail) = match status.get(..4)? {

@@ -1,9 +1,8 @@
-//! Where event sockets are served: a thread of their own, behind everyone else.
+//! The thread that serves event sockets, at a lower priority than everything else.
 //!
-//! A hundred listeners make a hundred copies of each event. On a busy machine that work must not take
-//! the processor from the requests and the Writer that cause the events, so the thread runs with a
-//! lower priority: what listeners cannot take in time they are told to have missed, and can replay.
-//! On an idle machine the priority changes nothing.
+//! A hundred listeners cause a hundred copies of each event. On a busy machine that work must not take CPU time from the
+//! requests and the Writer that cause the events. Listeners that fall behind receive `EVENTS_MISSED`, and can replay. On an
+//! idle machine the priority changes nothing.
 
 use std::io;
 use std::thread::JoinHandle;
@@ -13,13 +12,13 @@ use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How much the thread gives way, in the steps of nice(2).
+/// Niceness of the thread, as for nice(2).
 #[cfg(unix)]
 const NICENESS: i32 = 10;
-/// Time for the last words to all listeners at a stop.
+/// Time to send the closing frames to all listeners at a shutdown.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// The listeners' thread.
+/// The thread of the event sockets.
 pub(crate) struct SocketThread {
     runtime: Handle,
     tasks: TaskTracker,
@@ -51,7 +50,7 @@ impl SocketThread {
         })
     }
 
-    /// What serves a listener is spawned through this; whoever clones it does not keep the thread.
+    /// Returns a handle to spawn sockets on the thread. It does not keep the thread alive.
     pub(crate) fn spawner(&self) -> Spawner {
         Spawner {
             runtime: self.runtime.clone(),
@@ -59,7 +58,7 @@ impl SocketThread {
         }
     }
 
-    /// Waits until every listener has been told to go, then ends the thread.
+    /// Waits until every listener has received its closing frames, then ends the thread.
     pub(crate) async fn close(self) {
         self.tasks.close();
         let _ = tokio::time::timeout(FAREWELL, self.tasks.wait()).await;
@@ -68,7 +67,7 @@ impl SocketThread {
     }
 }
 
-/// Puts listeners on their thread.
+/// Spawns event sockets on their thread.
 #[derive(Clone)]
 pub(crate) struct Spawner {
     runtime: Handle,
@@ -84,7 +83,7 @@ impl Spawner {
 
 #[cfg(unix)]
 fn give_way() {
-    // On Linux this is a property of the thread. Where it is refused, listeners are served all the same.
+    // On Linux niceness belongs to the thread. If the system refuses it, listeners are served at normal priority.
     let _ = rustix::process::nice(NICENESS);
 }
 

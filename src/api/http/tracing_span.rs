@@ -1,4 +1,4 @@
-//! Requests as spans of a trace. The layer is there only while traces are on.
+//! Makes a trace span of each request. The layer is installed only while traces are on.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::traces::{Span, Traces};
 #[derive(Clone, Default)]
 pub(crate) struct Traced(Option<Span>);
 
-/// Makes a span of each request but the probes.
+/// Makes a span of each request, except for health probes.
 pub(crate) async fn trace_request(
     State((traces, routes)): State<(Traces, Arc<RouteIndex>)>,
     mut request: Request,
@@ -44,7 +44,7 @@ pub(crate) async fn trace_request(
 
 fn describe(span: &Span, method: &str, route: Option<String>, status: StatusCode) {
     span.set("http.response.status_code", i64::from(status.as_u16()));
-    // Any path may be asked for, and a name is one of few.
+    // The name is the route's pattern, because clients may ask for any path.
     if let Some(route) = route {
         span.rename(format!("{method} {route}"));
         span.set("http.route", route);
@@ -54,11 +54,11 @@ fn describe(span: &Span, method: &str, route: Option<String>, status: StatusCode
     }
 }
 
-/// The commit that a request waits for.
+/// The span of the commit that a request waits for.
 pub(crate) struct Commit(Option<Span>);
 
 impl Traced {
-    /// The commit of these tasks begins: they will know what they came in with.
+    /// Begins the span of a commit of these tasks, and stores its context in each task.
     pub(crate) fn commit(&self, tasks: &mut [NewTask]) -> Commit {
         let span = self.0.as_ref().map(|span| span.commit(tasks.len()));
         if let Some(span) = &span {
@@ -72,7 +72,7 @@ impl Traced {
 }
 
 impl Commit {
-    /// It has ended: what came of it, with the id of the task if it is one.
+    /// Ends the span, with the task's id if it is a single one.
     pub(crate) fn end<T>(
         self,
         done: &Result<T, Error>,

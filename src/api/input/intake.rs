@@ -1,8 +1,8 @@
-//! What bodies may cost everybody else: memory while they arrive, and time while they are read.
+//! Limits the memory and time that large bodies take from other requests.
 //!
-//! A body up to [`SMALL_BYTES`] is read where it arrives. A larger one counts: all of them together have
-//! [`Intake`]'s room, from the first byte until the last copy of the body is dropped, and each is parsed on
-//! a thread of its own behind a gate, so that requests that are quickly answered never wait for it.
+//! A body of at most [`SMALL_BYTES`] is parsed in place. Larger ones share the memory budget of [`Intake`], from their first
+//! byte until their last copy is dropped, and each is parsed on a thread of its own, a few at a time, so that quick requests
+//! never wait for them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,16 +15,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::error::ApiError;
 
-/// Bodies up to this size are read on the spot.
+/// Bodies up to this size are parsed in place.
 pub(crate) const SMALL_BYTES: usize = 64 * 1024;
 /// Large bodies that are parsed at a time.
 const PARSERS: usize = 2;
-/// Bodies of the largest size that there is room for.
+/// The memory budget, in bodies of the largest size.
 const LARGEST_BODIES: usize = 8;
-/// A body of which nothing has come for so long gives way to others when there is no room left.
+/// After this time without a byte, a body is evicted if others need its memory.
 const STALLED: Duration = Duration::from_secs(1);
 
-/// The gate and the room for large bodies.
+/// The budget and the parser threads for large bodies.
 pub(crate) struct Intake {
     parsers: Arc<Semaphore>,
     room: Arc<Room>,
@@ -51,15 +51,15 @@ struct State {
     evicted: CancellationToken,
 }
 
-/// A large body's part of the room.
+/// A large body's share of the budget.
 pub(crate) struct Upload {
     room: Arc<Room>,
     id: u64,
-    /// It stalls and others need its room.
+    /// The body has stalled, and others need its memory.
     pub(crate) evicted: CancellationToken,
 }
 
-/// A body that holds its part of the room as long as it is there.
+/// A body that holds its share of the budget until it is dropped.
 struct Held {
     bytes: Vec<u8>,
     _upload: Upload,
@@ -72,7 +72,7 @@ impl AsRef<[u8]> for Held {
 }
 
 impl Intake {
-    /// Room for a few bodies of this size.
+    /// A budget for a few bodies of this size.
     pub(crate) fn new(body_limit_bytes: usize) -> Self {
         let bytes = LARGEST_BODIES.saturating_mul(body_limit_bytes.max(1024 * 1024));
         Self {
@@ -84,7 +84,7 @@ impl Intake {
         }
     }
 
-    /// What `read` makes of a body: at once if it is small, on a thread of its own if it is large.
+    /// Returns what `read` makes of a body: in place if it is small, on a thread of its own if it is large.
     pub(crate) async fn parse<T: Send + 'static>(
         &self,
         body: &Bytes,
@@ -105,7 +105,7 @@ impl Intake {
             .map_err(|error| ApiError::Internal(error.to_string()))?
     }
 
-    /// A body that has become large.
+    /// Registers a body that has become large.
     pub(crate) fn upload(&self) -> Upload {
         let mut uploads = self.room.lock();
         let id = uploads.next;
@@ -132,7 +132,7 @@ impl Room {
 }
 
 impl Uploads {
-    /// Takes the room of the body that has stalled longest; whether there was one.
+    /// Evicts the body that has stalled longest. Returns whether there was one.
     fn evict(&mut self, id: u64, now: Instant) -> bool {
         let others = self.open.iter_mut().filter(|(other, _)| **other != id);
         let arriving = others.filter_map(|(_, state)| state.moved.map(|moved| (moved, state)));
@@ -148,10 +148,10 @@ impl Uploads {
 }
 
 impl Upload {
-    /// Room for more of the body.
+    /// Reserves memory for more of the body.
     ///
     /// # Errors
-    /// When there is none and nobody gives way.
+    /// 503 if the budget is used up and no body has stalled.
     pub(crate) fn grow(&self, bytes: usize) -> Result<(), ApiError> {
         let now = Instant::now();
         let mut uploads = self.room.lock();
@@ -169,7 +169,7 @@ impl Upload {
         Ok(())
     }
 
-    /// The whole body, which keeps its room until it is dropped.
+    /// Returns the whole body, which holds its share of the budget until it is dropped.
     pub(crate) fn finish(self, bytes: Vec<u8>) -> Bytes {
         if let Some(state) = self.room.lock().open.get_mut(&self.id) {
             state.moved = None;

@@ -1,5 +1,4 @@
-//! What a JSON body may hold, looked at before anything is built of it: a body that is refused costs one
-//! pass over its bytes.
+//! Checks a JSON body against limits before it is parsed, so that a refused body costs one pass over its bytes.
 
 use serde_json::{Value, json};
 
@@ -26,7 +25,7 @@ pub(crate) const fn list_of(most: usize) -> Limits {
     }
 }
 
-/// Refuses what some readers of JSON cannot take, and more than a body may hold.
+/// Refuses JSON that some readers cannot parse, and more values than a body may hold.
 pub(crate) fn check(body: &[u8], limits: Limits) -> Result<(), ApiError> {
     scan(body, limits, |found| Err(problem(&found, limits).into()))
 }

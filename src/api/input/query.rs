@@ -1,4 +1,4 @@
-//! Query strings: each parameter known, given once, and of its type; anything else is a 422.
+//! Query strings. Each parameter must be known, given once and of its type; anything else is a 422.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use crate::api::error::{ApiError, Problem};
 
-/// The parameters of a request, checked against the names the endpoint knows.
+/// The parameters of a request, checked against the names that the call knows.
 pub(crate) struct Query(Vec<(String, String)>);
 
-/// A request that has no parameters, for calls that take none.
+/// Extractor of calls without parameters: refuses any.
 pub(crate) struct NoParameters;
 
 impl<S: Send + Sync> FromRequestParts<S> for NoParameters {
@@ -21,7 +21,7 @@ impl<S: Send + Sync> FromRequestParts<S> for NoParameters {
 }
 
 impl Query {
-    /// Reads a query string; `known` are the endpoint's parameters.
+    /// Parses a query string; `known` are the names of the call's parameters.
     pub(crate) fn parse(query: Option<&str>, known: &[&str]) -> Result<Self, ApiError> {
         let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query.unwrap_or_default())
             .map_err(|error| {
@@ -58,7 +58,7 @@ impl Query {
         }
     }
 
-    /// The parameter's text, if it was given.
+    /// Returns the parameter's text, if it was given.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(given, _)| given == name);
         found.map(|(_, value)| value.as_str())
@@ -69,7 +69,7 @@ impl Query {
         self.0.is_empty()
     }
 
-    /// The same query string, with `value` for the parameter `name`.
+    /// Returns the same query string, with `value` for the parameter `name`.
     pub(crate) fn with(&self, name: &str, value: &str) -> String {
         let others = self.0.iter().filter(|(given, _)| given != name);
         let others = others.map(|(name, value)| (name.as_str(), value.as_str()));
@@ -77,7 +77,7 @@ impl Query {
         serde_urlencoded::to_string(pairs).expect("texts always encode")
     }
 
-    /// The parameter as a number from 1 to `most`.
+    /// Reads the parameter as a number from 1 to `most`.
     pub(crate) fn count(&self, name: &str, most: u32) -> Result<Option<u32>, ApiError> {
         let expected = format!("a whole number from 1 to {most}");
         let count = self.get(name, "int_parsing", &expected)?;
@@ -90,13 +90,13 @@ impl Query {
         }
     }
 
-    /// The parameter as `true` or `false`; `default` if it was not given.
+    /// Reads the parameter as `true` or `false`; `default` if it was not given.
     pub(crate) fn flag(&self, name: &str, default: bool) -> Result<bool, ApiError> {
         let flag = self.get(name, "bool_parsing", "true or false")?;
         Ok(flag.unwrap_or(default))
     }
 
-    /// The parameter read as a `T`; `expected` says what that is.
+    /// Reads the parameter as a `T`; `expected` describes that in the error.
     pub(crate) fn get<T: std::str::FromStr>(
         &self,
         name: &str,

@@ -1,4 +1,4 @@
-//! The filters of a list as query parameters; the calls that change many tasks take the same.
+//! The filter of a task list, as query parameters. Bulk commands take the same filter.
 
 use std::str::FromStr;
 
@@ -8,7 +8,7 @@ use crate::api::error::{ApiError, Problem};
 use crate::api::input::query::Query;
 use crate::models::{TaskFilter, Timestamp, UnknownName};
 
-/// The parameters of [`read`].
+/// The names of the filter's parameters.
 pub(crate) const FILTERS: [&str; 8] = [
     "status",
     "processor",
@@ -20,11 +20,11 @@ pub(crate) const FILTERS: [&str; 8] = [
     "until",
 ];
 
-/// Characters and words that a search may have: each word is looked up by itself.
+/// Most characters and words of a search; each word costs one lookup.
 const SEARCH_CHARS: usize = 1000;
 const SEARCH_WORDS: usize = 32;
 
-/// The filter that a request asks for.
+/// Reads the filter of a request.
 pub(crate) fn read(query: &Query) -> Result<TaskFilter, ApiError> {
     Ok(TaskFilter {
         status: name(query, "status")?,
@@ -38,8 +38,10 @@ pub(crate) fn read(query: &Query) -> Result<TaskFilter, ApiError> {
     })
 }
 
-/// The filter of a call that changes tasks: without one it would mean every task, which nobody asks for
-/// by leaving something out.
+/// Reads the filter of a bulk command.
+///
+/// # Errors
+/// 422 without a filter: a forgotten parameter must not mean every task.
 pub(crate) fn read_some(query: &Query) -> Result<TaskFilter, ApiError> {
     let filter = read(query)?;
     if filter.is_empty() {
@@ -50,7 +52,7 @@ pub(crate) fn read_some(query: &Query) -> Result<TaskFilter, ApiError> {
     Ok(filter)
 }
 
-/// One of a closed set of names.
+/// Reads one of a closed set of names.
 fn name<T: FromStr<Err = UnknownName>>(
     query: &Query,
     parameter: &str,
@@ -80,7 +82,7 @@ fn words(query: &Query) -> Result<Option<String>, ApiError> {
     Ok(Some(text.to_owned()))
 }
 
-/// A time; the `+` of an offset may have come as it is, which a query string takes for a space.
+/// Reads a time. The `+` of its offset may be unescaped, which a query string decodes as a space.
 fn time(query: &Query, parameter: &str) -> Result<Option<Timestamp>, ApiError> {
     let read = |text: &str| {
         let parsed = text.parse().or_else(|_| text.replace(' ', "+").parse());

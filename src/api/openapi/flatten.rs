@@ -1,4 +1,4 @@
-//! Schemas of flattened enums, spelled out.
+//! Flattens schemas of structs that contain an enum's fields.
 //!
 //! A struct that flattens an enum is described as "all of: one of these, and these fields". Generators of
 //! clients understand "one of: each with these fields" better, and so do people.

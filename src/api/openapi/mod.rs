@@ -20,18 +20,18 @@ use crate::api::http::route_index::RouteIndex;
 #[openapi(
     info(
         title = "Venom Core",
-        description = "A durable task service. A task that was answered with 201 is on disk.\n\n\
-            Unknown query parameters are refused. Times are RFC 3339 in UTC, periods are seconds.\n\n\
-            Tokens are asked for where the settings say so (`auth`); else every call is open.",
+        description = "A durable task service. When a submission answers 201, the task is on disk.\n\n\
+            Unknown query parameters are refused. Timestamps are RFC 3339 in UTC, durations are seconds.\n\n\
+            The setting `auth` decides whether calls require a token.",
         license(name = "MIT", identifier = "MIT"),
     ),
     tags(
         (name = "Tasks", description = "Submit, read and end tasks."),
-        (name = "Queue", description = "Steer what is started."),
-        (name = "Events", description = "What happens, as it happens."),
+        (name = "Queue", description = "Pause, resume, purge and stop."),
+        (name = "Events", description = "Live events."),
         (name = "Workers", description = "For programs that run tasks of processors of kind `worker`."),
-        (name = "Hive", description = "Several machines that share tasks by Redis."),
-        (name = "Service", description = "The service itself: health, figures, settings, the dump."),
+        (name = "Hive", description = "Several machines that share tasks through Redis."),
+        (name = "Service", description = "The service itself: health, metrics, settings, the dump."),
         (name = "Session", description = "A browser's login."),
     ),
     components(schemas(Refusal, Invalid, Problem, Taken))
@@ -66,7 +66,7 @@ pub(crate) fn text(calls: OpenApi, index: &RouteIndex) -> Bytes {
     Bytes::from(document.to_string())
 }
 
-/// A body that may be left out is still none that may be null.
+/// Removes the null from the schema of an optional body: a missing body is allowed, the value null is not.
 fn simplify_body(call: &mut Call) {
     let schema = call
         .get_mut("requestBody")

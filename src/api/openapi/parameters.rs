@@ -1,4 +1,4 @@
-//! What calls take besides a body, for the document alone (see [`crate::api::openapi::requests`]).
+//! The parameters of calls besides their bodies, for the document alone (see [`crate::api::openapi::requests`]).
 
 #![expect(dead_code, reason = "they describe, and are never made")]
 
@@ -18,7 +18,7 @@ pub(crate) struct TaskIdParameter {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WaitParameter {
-    /// Seconds to wait for the task's end.
+    /// Seconds to wait until the task has finished.
     #[param(required = false, minimum = 0, maximum = 3600)]
     wait: f64,
 }
@@ -26,8 +26,7 @@ pub(crate) struct WaitParameter {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 pub(crate) struct IdempotencyParameter {
-    /// A repeat with the same key and body gets the first answer, for 24 hours; with another body it is
-    /// refused.
+    /// A repeat with the same key and body gets the first answer, for 24 hours. With another body it is refused with 422.
     #[param(
         required = false,
         rename = "Idempotency-Key",
@@ -38,7 +37,7 @@ pub(crate) struct IdempotencyParameter {
     idempotency_key: String,
 }
 
-/// Which tasks are meant; all of what is given has to hold.
+/// Filters for tasks; a task must match all that are given.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct FilterParameters {
@@ -53,7 +52,7 @@ pub(crate) struct FilterParameters {
     session_id: String,
     #[param(required = false)]
     failure: Failure,
-    /// Words of content, result and error, in any order; up to 32 of them.
+    /// Words in content, result and error, in any order; at most 32.
     #[param(
         required = false,
         min_length = 1,
@@ -75,10 +74,10 @@ pub(crate) struct PageParameters {
     /// Tasks in the answer.
     #[param(required = false, minimum = 1, maximum = 1000, default = 100)]
     limit: u32,
-    /// Where the page begins: that of the `Link` header of the page before.
+    /// Where the page begins, from the `Link` header of the previous page.
     #[param(required = false, minimum = 1)]
     cursor: i64,
-    /// By arrival: newest first (`desc`) unless it is `asc`.
+    /// Order of arrival: newest first (`desc`, the default) or oldest first (`asc`).
     #[param(required = false, inline)]
     order: OrderName,
 }
@@ -93,7 +92,7 @@ enum OrderName {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DryRunParameter {
-    /// Only count them.
+    /// Only count the tasks; change nothing.
     #[param(required = false, default = false)]
     dry_run: bool,
 }
@@ -101,7 +100,7 @@ pub(crate) struct DryRunParameter {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct NowParameter {
-    /// Start at once what never began, too, and not at the `run_at` that it was submitted with.
+    /// Start at once, even tasks that never started and have a `run_at` in the future.
     #[param(required = false, default = false)]
     now: bool,
 }
@@ -115,10 +114,10 @@ pub(crate) struct LogParameters {
     /// Lines in the answer.
     #[param(required = false, minimum = 1, maximum = 10_000, default = 1000)]
     limit: u32,
-    /// If there are more, the last lines instead of the first.
+    /// Return the last lines instead of the first.
     #[param(required = false, default = false)]
     tail: bool,
-    /// Only what tells what became of the task, without what its processor printed.
+    /// Only the steps of the task, without the output of its processor.
     #[param(required = false, default = false)]
     steps: bool,
 }
@@ -126,7 +125,7 @@ pub(crate) struct LogParameters {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WithLogsParameter {
-    /// `false` leaves the log lines out: `logs` is empty then.
+    /// `false` omits the log lines: `logs` is empty.
     #[param(required = false, default = true)]
     logs: bool,
 }
@@ -134,7 +133,7 @@ pub(crate) struct WithLogsParameter {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 pub(crate) struct LastEventIdParameter {
-    /// The `id` of the last event that the client has seen: the stream goes on after it.
+    /// The `id` of the last event that the client received. The stream continues after it.
     #[param(required = false, rename = "Last-Event-ID", default = 0)]
     last_event_id: i64,
 }
@@ -142,13 +141,13 @@ pub(crate) struct LastEventIdParameter {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct EventParameters {
-    /// Tells all events after the one with this id first; left out, what happens from here on.
+    /// Start with the events after this id. Default: only future events.
     #[param(required = false)]
     since: i64,
-    /// Types of events, separated by commas.
+    /// Event types, separated by commas.
     #[param(required = false, example = "TASK_COMPLETED,TASK_FAILED")]
     types: String,
-    /// The events of one task.
+    /// Only the events of this task.
     #[param(required = false, value_type = Uuid)]
     task_id: TaskId,
 }
@@ -156,7 +155,7 @@ pub(crate) struct EventParameters {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct HiveParameter {
-    /// Whether all nodes of the Hive are to do the same.
+    /// Send the command to all nodes of the Hive.
     #[param(required = false, default = false)]
     hive: bool,
 }
@@ -164,7 +163,7 @@ pub(crate) struct HiveParameter {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WindowParameter {
-    /// How far to look back; left out, it is `5m`.
+    /// How far to look back. Default: `5m`.
     #[param(required = false)]
     window: Window,
 }
@@ -172,7 +171,7 @@ pub(crate) struct WindowParameter {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct FullParameter {
-    /// Whether the whole database is read, and held against its rules: seconds for each gigabyte.
+    /// Also check the integrity of the whole database: seconds for each gigabyte.
     #[param(required = false, default = false)]
     full: bool,
 }
@@ -180,7 +179,7 @@ pub(crate) struct FullParameter {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ReplaceParameter {
-    /// Whether a task of the file takes the place of one that is there and differs.
+    /// Replace existing tasks that differ from those of the file.
     #[param(required = false, default = false)]
     replace: bool,
 }
@@ -188,7 +187,7 @@ pub(crate) struct ReplaceParameter {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 pub(crate) struct KnownParameter {
-    /// The `ETag` of what the client has.
+    /// The `ETag` of the copy that the client has.
     #[param(required = false, rename = "If-None-Match")]
     if_none_match: String,
 }

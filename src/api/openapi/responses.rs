@@ -1,13 +1,13 @@
-//! The refusals that calls share, so that they are said once and not beside each handler.
+//! The error answers that calls share, described once and not beside each handler.
 
 use serde_json::{Map, Value, json};
 
 use crate::api::openapi::Call;
 
-/// Paths that look neither at parameters nor at a body.
+/// Paths of calls that read neither parameters nor a body.
 const CARELESS: [&str; 4] = ["/healthz", "/readyz", "/openapi.json", "/docs"];
 
-/// Adds what every call of this kind may answer; what the handler says itself stays.
+/// Adds the error answers of this kind of call. Those that the handler describes itself stay.
 pub(crate) fn add(path: &str, call: &mut Call) {
     let needs_token = call["security"] != json!([]);
     let has_body = call.contains_key("requestBody");
@@ -34,7 +34,7 @@ pub(crate) fn add(path: &str, call: &mut Call) {
     said.sort_keys();
 }
 
-/// The shared answers by their status.
+/// Returns the shared answers, by status.
 pub(crate) fn shared() -> Value {
     let mut shared = Map::new();
     for (status, description, example) in SENTENCES {
@@ -51,10 +51,10 @@ pub(crate) fn shared() -> Value {
         |description: &str, schema: Value| json!({ "description": description, "schema": schema });
     let seconds = json!({ "type": "integer", "minimum": 0, "examples": [1] });
     for status in ["429", "503"] {
-        let again = header("Seconds after which to try again.", seconds.clone());
+        let again = header("Seconds after which to retry.", seconds.clone());
         shared[status]["headers"] = json!({ "Retry-After": again });
     }
-    let scheme = header("How to say who asks.", json!({ "const": "Bearer" }));
+    let scheme = header("The authentication scheme.", json!({ "const": "Bearer" }));
     shared["401"]["headers"] = json!({ "WWW-Authenticate": scheme });
     shared.insert("422".to_owned(), invalid());
     Value::Object(shared)
@@ -68,7 +68,7 @@ fn invalid() -> Value {
         "input": {},
     });
     json!({
-        "description": "Something in the request is wrong: what, field by field. Nothing was done.",
+        "description": "The request has mistakes, listed field by field. Nothing was done.",
         "content": { "application/json": {
             "schema": { "$ref": "#/components/schemas/Invalid" },
             "example": { "detail": [problem] },
@@ -79,18 +79,18 @@ fn invalid() -> Value {
 const SENTENCES: [(&str, &str, &str); 10] = [
     (
         "400",
-        "The request's body broke off.",
+        "The request's body ended early.",
         "The request's body could not be read.",
     ),
     (
         "401",
-        "No token was sent, or one that does not hold.",
+        "The token is missing or invalid.",
         "The token is unknown, or was revoked.",
     ),
     (
         "403",
-        "The token is not good for this, or the request comes from a page of another site.",
-        "This needs the role operate; the token alice has read.",
+        "The token does not permit this call, or the request comes from a page of another site.",
+        "This call requires the role operate; the token alice has the role read.",
     ),
     ("404", "There is no such task.", "Task not found"),
     (
@@ -120,7 +120,7 @@ const SENTENCES: [(&str, &str, &str); 10] = [
     ),
     (
         "503",
-        "Storage is not available, or the service is stopping. Nothing was stored.",
+        "The storage is unavailable, or the service is stopping. Nothing was stored.",
         "The service is stopping.",
     ),
 ];

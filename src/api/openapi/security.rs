@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use crate::api::auth::permissions::Permission;
 use crate::api::openapi::Call;
 
-/// Adds who may make this call.
+/// Adds the permission of a call.
 pub(crate) fn add(permission: Permission, call: &mut Call) {
     let Permission::Token { role, confined } = permission else {
-        // Said, so that nobody takes it for forgotten.
+        // Stated, so that it does not look forgotten.
         call.insert("security".to_owned(), json!([]));
         return;
     };
@@ -30,13 +30,13 @@ pub(crate) fn add(permission: Permission, call: &mut Call) {
     call.insert("description".to_owned(), json!(words));
 }
 
-/// The ways in which a token is sent.
+/// Returns the ways to send a token.
 pub(crate) fn schemes() -> Value {
     json!({
         "bearer": {
             "type": "http",
             "scheme": "bearer",
-            "description": "A token: `venom token create NAME` makes one.",
+            "description": "A token; `venom token create NAME` creates one.",
         },
         "cookie": {
             "type": "apiKey",

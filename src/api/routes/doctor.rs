@@ -1,4 +1,4 @@
-//! Is everything as the service needs it?
+//! `GET /api/v1/doctor`: checks settings, disk, clock and files.
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
@@ -10,10 +10,10 @@ use crate::api::input::query::Query;
 use crate::api::openapi::parameters;
 use crate::doctor::{Busy, Report};
 
-/// Is everything as the service needs it?
+/// Check the installation.
 ///
-/// The settings and where each comes from, the disk, the clock, the files; with `full` the whole database
-/// is read, for one caller at a time.
+/// Checks the settings and where each comes from, the disk, the clock and the files. With `full` it also reads the whole
+/// database, for one caller at a time.
 #[utoipa::path(
     get, path = "/api/v1/doctor", tag = "Service", operation_id = "get_doctor",
     params(parameters::FullParameter),

@@ -28,7 +28,7 @@ use crate::dump::{export_stream, import_open};
 use crate::models::TaskId;
 use crate::state::Error;
 
-/// A task in a dump, as `GET /api/v1/tasks/{task_id}` has it; for an import, the other fields may be missing.
+/// A task in a dump, with the fields of `GET /api/v1/tasks/{task_id}`. For an import, the other fields may be missing.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 struct DumpedTask {
@@ -57,10 +57,10 @@ pub(crate) struct Dump {
     more: HashMap<String, Value>,
 }
 
-/// So much of an import must arrive within each request timeout.
+/// Bytes of an import that must arrive within each request timeout.
 const STEP_BYTES: usize = 256 * 1024;
 
-/// The whole state as one file, streamed.
+/// Export the whole state as one file, streamed.
 #[utoipa::path(
     get, path = "/api/v1/export", tag = "Service", operation_id = "export",
     responses((status = 200, description = "The dump", body = Dump, headers(
@@ -78,9 +78,9 @@ pub(crate) async fn export(State(api): Shared, _: NoParameters) -> Response {
     (headers, Body::from_stream(export_stream(api.state.clone()))).into_response()
 }
 
-/// Take in a dump of this or an earlier version.
+/// Import a dump of this or an earlier version.
 ///
-/// It is checked whole before the first task is written. Tasks that are there already stay.
+/// The whole file is checked before the first task is written. Existing tasks stay as they are.
 #[utoipa::path(
     post, path = "/api/v1/import", tag = "Service", operation_id = "import",
     params(parameters::ReplaceParameter),
@@ -100,7 +100,7 @@ pub(crate) async fn import(
     check_json(request.headers())?;
     let file = spool(&api, request.into_body()).await?;
     let default_processor = api.registry.default_name();
-    // A task of its own, so that a client that goes away does not leave half an import.
+    // A task of its own, so that an import does not stop halfway when its client disconnects.
     let state = api.state.in_name_of(caller.name());
     let default_processor = default_processor.clone();
     let import = tokio::spawn(async move {
@@ -125,7 +125,7 @@ impl From<ImportError> for ApiError {
     }
 }
 
-/// Writes the body to a file that is gone when it is closed.
+/// Writes the body to an unnamed file, which vanishes when it is closed.
 async fn spool(api: &Api, body: Body) -> Result<File, ApiError> {
     let file = tempfile::tempfile_in(&api.spool_folder).map_err(unavailable)?;
     let mut file = tokio::fs::File::from_std(file);

@@ -1,8 +1,8 @@
-//! `WS /ws/events`: the journal as it grows.
+//! `WS /ws/events`: streams the journal to WebSocket clients.
 //!
-//! Each socket is one [`Feed`] and writes at its own pace. What is queued for a listener that does
-//! not read is bounded: one delivery, the socket's write buffer, and the kernel's. It watches the
-//! stop itself, because an upgraded connection is out of the server's hands.
+//! Each socket has one [`Feed`] and writes at its own pace. The queue for a listener that does not read is bounded: one
+//! delivery, the socket's write buffer and the kernel's. Each socket watches for the shutdown itself, because the server does
+//! not control an upgraded connection.
 
 use std::future::Future;
 use std::pin::pin;
@@ -33,31 +33,30 @@ use crate::events::{Delivery, Feed, Filter};
 use crate::models::{Event, EventType, FIRST_FRAME_MESSAGE, TaskId, Timestamp};
 use crate::state::{Error, StateManager};
 
-/// What pages name beside their token where they can send no header: a browser wants one of the protocols
-/// that it has offered.
+/// The subprotocol that pages offer beside the one with their token: a browser requires that the server selects one of
+/// those it offered.
 const PROTOCOL: &str = "venom.events";
 
 /// How often a silent connection is probed.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
-/// A listener that takes nothing, or answers no ping, for this many steps (a minute) is given up.
+/// Steps (a minute in all) after which a listener that reads nothing, or answers no ping, is disconnected.
 const PATIENCE_STEPS: u32 = 12;
 const PATIENCE_STEP: Duration = Duration::from_secs(5);
-/// Time for the last words at a stop.
+/// Time to send the closing frames at a shutdown.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Bytes a socket may collect before they are written.
 const WRITE_BUFFER_BYTES: usize = 16 * 1024;
-/// Listeners have nothing to say; what is larger is no pong.
+/// Largest incoming message. Listeners send only pongs, which are small.
 const INCOMING_LIMIT_BYTES: usize = 4096;
-/// Room for what a listener says; each socket takes it at once, and the library's default is 128 KiB.
+/// Size of a socket's read buffer, which is allocated at once. The library's default is 128 KiB.
 const READ_BUFFER_BYTES: usize = 1024;
 
-/// Everything that happens, by WebSocket.
+/// Follow all events by WebSocket.
 ///
-/// One JSON text frame an event: `id` (it grows), `type`, `agent`, `message`, `timestamp` and `data`. The
-/// first is a `SYSTEM_LOG` that says hello. A listener that is too slow is told what it missed
-/// (`EVENTS_MISSED` with `data.from` and `data.to`) and can ask for it with `since`. A frame is at most 1 MiB: longer
-/// texts are cut, and `data.truncated` has the number of characters of each. A token that is for some
-/// processors hears of one task of them at a time.
+/// Each event is one JSON text frame with `id` (increasing), `type`, `agent`, `message`, `timestamp` and `data`. The first
+/// frame is a `SYSTEM_LOG` greeting. A listener that is too slow receives `EVENTS_MISSED` with the range `data.from` to
+/// `data.to`, and can request it with `since`. A frame has at most 1 MiB: longer texts are truncated, and `data.truncated`
+/// holds the number of characters of each. A token that is restricted to some processors must name a task (`task_id`).
 #[utoipa::path(
     get, path = "/ws/events", tag = "Events", operation_id = "listen",
     params(parameters::EventParameters),
@@ -143,17 +142,16 @@ fn types(query: &Query) -> Result<Option<std::collections::HashSet<EventType>>, 
     Ok(Some(types))
 }
 
-/// What one listener is told, and who it is.
+/// What one listener subscribes to, and on whose behalf.
 struct Told {
     feed: Feed<StateManager>,
     caller: Caller,
-    /// The one task that it hears of, if it asked for one.
+    /// The one task whose events it receives; `None` for all.
     task_id: Option<TaskId>,
 }
 
 impl Told {
-    /// Whether the task is none of the listener's business any more: what is made anew under its id may be
-    /// another processor's.
+    /// Whether the listener may no longer see the task: an import may have created another processor's task with its id.
     async fn may_not_see(&self, api: &Api) -> Result<bool, Error> {
         match self.task_id {
             Some(task) => self.caller.may_not_see(&api.state, task).await,
@@ -167,7 +165,7 @@ fn unreadable(error: Error) -> Ended {
     Ended::Because(close_code::ERROR, "the journal cannot be read")
 }
 
-/// Serves one listener until it leaves, is given up, loses its token, or the service stops.
+/// Serves one listener until it disconnects, is given up, its token is revoked, or the service stops.
 async fn talk(socket: WebSocket, told: Told, caller: Caller, api: Arc<Api>) {
     let (mut sink, mut stream) = socket.split();
     let ended = tokio::select! {
@@ -186,7 +184,7 @@ async fn talk(socket: WebSocket, told: Told, caller: Caller, api: Arc<Api>) {
     let _ = timeout(FAREWELL, goodbye).await;
 }
 
-/// Takes what the listener says, which is nothing but pongs, until it leaves or breaks the rules.
+/// Reads the listener's pongs, until it disconnects or breaks the protocol.
 async fn listen(stream: &mut SplitStream<WebSocket>) -> Ended {
     // Pongs arrive at least as often as pings are sent; anything counts as a sign of life.
     loop {
@@ -199,7 +197,7 @@ async fn listen(stream: &mut SplitStream<WebSocket>) -> Ended {
     }
 }
 
-/// What a listener is told that has sent what no client may.
+/// Returns how to close the socket of a listener that broke the protocol.
 fn broken_rule(error: axum::Error) -> Ended {
     let Ok(error) = error.into_inner().downcast::<SocketError>() else {
         return Ended::Gone;
@@ -217,7 +215,7 @@ fn broken_rule(error: axum::Error) -> Ended {
 
 type Sink = futures_util::stream::SplitSink<WebSocket, Message>;
 
-/// Tells everything up to the stop, then says goodbye.
+/// Sends all events up to the shutdown, then the closing frames.
 async fn speak(sink: &mut Sink, mut told: Told, api: &Api) -> Ended {
     let too_slow_to_stop = async {
         api.closing.cancelled().await;
@@ -245,28 +243,28 @@ async fn say_goodbye(sink: &mut Sink, position: i64) -> Result<(), axum::Error> 
     sink.send(Message::Close(Some(close))).await
 }
 
-/// Ends well when the service stops and the listener knows all that happened.
+/// Sends events. Returns `Ok` when the service stops and the listener has received everything.
 async fn tell_everything(sink: &mut Sink, told: &mut Told, api: &Api) -> Result<(), Ended> {
     let welcome = system_log(told.feed.position(), FIRST_FRAME_MESSAGE);
     send(sink, vec![text(&welcome)]).await?;
     let mut next_ping = Instant::now() + PING_INTERVAL;
     loop {
         tokio::select! {
-            // In this order: what has happened is told before the stop is obeyed.
+            // In this order: all events are sent before the socket closes.
             biased;
             deliveries = told.feed.next() => {
                 let deliveries = deliveries.map_err(unreadable)?;
-                // After what was read, so that nothing strange is among it.
+                // After the read, so that it holds nothing that the listener may not see.
                 if told.may_not_see(api).await.map_err(unreadable)? {
                     return Err(Ended::Because(close_code::POLICY, "the task is none of this token's"));
                 }
-                // From here on only the texts are held, not the batches they came from.
+                // From here on only the texts are in memory, not the batches they came from.
                 send(sink, deliveries.iter().map(message).collect()).await?;
             }
             () = api.closing.cancelled() => return Ok(()),
             () = tokio::time::sleep_until(next_ping) => {}
         }
-        // Also while there is always something to tell: the listener's pong is its sign of life.
+        // Also under constant load: only the listener's pong proves that it is alive.
         if Instant::now() >= next_ping {
             send(sink, vec![Message::Ping(axum::body::Bytes::new())]).await?;
             next_ping = Instant::now() + PING_INTERVAL;
@@ -274,11 +272,11 @@ async fn tell_everything(sink: &mut Sink, told: &mut Told, api: &Api) -> Result<
     }
 }
 
-/// Why a listener is told nothing more.
+/// Why a socket closes.
 enum Ended {
-    /// It has left, or is told that the service stops.
+    /// The listener has gone, or has received the closing frames of a shutdown.
     Gone,
-    /// It is told so, by this code and these words.
+    /// With this close code and reason.
     Because(u16, &'static str),
 }
 
@@ -295,10 +293,10 @@ async fn send(sink: &mut Sink, messages: Vec<Message>) -> Result<(), Ended> {
     }
 }
 
-/// The future's value, or `None` after a minute.
+/// Returns the future's value, or `None` after a minute.
 ///
-/// The minute is counted in steps: on a machine so busy that the listeners' thread does not run, time
-/// passes without any step, and a listener is not given up for what it could not be asked.
+/// The minute is counted in steps: on a busy machine the listeners' thread may not run for a while, and that time must
+/// not count against a listener.
 async fn patiently<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     for _ in 0..PATIENCE_STEPS {
@@ -325,7 +323,7 @@ fn text(event: &Event) -> Message {
     Message::Text(event.frame().into())
 }
 
-/// Words of the service itself, at the listener's place in the journal.
+/// A message of the service itself, with the listener's position in the journal as its id.
 fn system_log(position: i64, words: &str) -> Event {
     let data = json!({ "level": "INFO" }).to_string();
     let mut event = Event::new(position, EventType::SystemLog, Timestamp::now(), data);

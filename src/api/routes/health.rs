@@ -1,4 +1,4 @@
-//! Is it alive, and would it take a task?
+//! `/healthz` and `/readyz`: whether the service is alive, and whether it accepts tasks.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::api::error::ApiError;
 use crate::api::error::sentence;
 use crate::models::HiveLink;
 
-/// A probe gets an answer in any case.
+/// Longest time that a probe waits for the storage.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Serialize, ToSchema)]
@@ -31,12 +31,12 @@ pub(crate) struct Readiness {
     /// `ready`
     #[schema(examples("ready"))]
     status: &'static str,
-    /// Left out while the Hive is off.
+    /// Missing while the Hive is off.
     #[serde(skip_serializing_if = "HiveLink::is_off")]
     hive: HiveLink,
 }
 
-/// Whether the service is alive.
+/// Liveness probe: the process answers.
 #[utoipa::path(
     get, path = "/healthz", tag = "Service", operation_id = "get_health",
     responses((status = 200, description = "It is", body = Health)),
@@ -48,9 +48,9 @@ pub(crate) async fn healthz() -> Json<Health> {
     })
 }
 
-/// Whether tasks are accepted.
+/// Readiness probe: tasks are accepted.
 ///
-/// Says how the Hive is, if it is on.
+/// Reports the connection to Redis if the Hive is on.
 #[utoipa::path(
     get, path = "/readyz", tag = "Service", operation_id = "get_readiness",
     responses((status = 200, description = "They are", body = Readiness)),
@@ -68,7 +68,7 @@ pub(crate) async fn readyz(State(api): Shared) -> Result<Json<Readiness>, ApiErr
     })??;
     match status.problem {
         Some(problem) => Err(ApiError::Unavailable(sentence(&problem))),
-        // Without Redis, tasks are accepted all the same.
+        // Tasks are accepted without Redis, too.
         None => Ok(Json(Readiness {
             status: "ready",
             hive: status.hive,

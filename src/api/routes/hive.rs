@@ -1,4 +1,4 @@
-//! The Hive: how it is, who belongs to it, and orders to all of it.
+//! `/api/v1/hive/…`: status and nodes of the Hive (task sharing by Redis), and commands to all nodes.
 
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
@@ -19,7 +19,7 @@ use crate::hive::cluster::node_list::ListedNode;
 use crate::hive::{Error, Handle, Status};
 use crate::models::Timestamp;
 
-/// The parameter `hive` of a call: whether all nodes are to do the same.
+/// The parameter `hive` of a call: whether the command goes to all nodes.
 pub(crate) struct WholeHive(bool);
 
 impl<S: Send + Sync> FromRequestParts<S> for WholeHive {
@@ -38,8 +38,8 @@ impl WholeHive {
         self.0
     }
 
-    /// Has the other nodes do what this one does, if that is wanted; how many listen then. `data` is a JSON
-    /// object.
+    /// Broadcasts the command to the other nodes if the caller asked for that. Returns the number of receivers. `data` is a
+    /// JSON object.
     pub(crate) async fn pass_on(
         &self,
         api: &Api,
@@ -57,7 +57,7 @@ impl WholeHive {
     }
 }
 
-/// What was done is done; the client has to know that the others were not told.
+/// Adds to an error that this service has carried out the command, and the others did not receive it.
 fn only_here(error: ApiError) -> ApiError {
     let only = |why: String| format!("Done by this service alone, the others were not told: {why}");
     match error {
@@ -83,12 +83,12 @@ body! {
 pub(crate) struct BroadcastDone {
     /// Always true.
     success: bool,
-    /// How many nodes listened.
+    /// Nodes that received the command.
     receivers: u64,
     message: String,
 }
 
-/// How the Hive is.
+/// Status of the Hive: its connection, queues and jobs.
 #[utoipa::path(
     get, path = "/api/v1/hive/status", tag = "Hive", operation_id = "get_hive_status",
     responses(
@@ -100,7 +100,7 @@ pub(crate) async fn status(State(api): Shared, _: NoParameters) -> Result<Json<S
     Ok(Json(handle(&api)?.status().await?))
 }
 
-/// Who belongs to the Hive.
+/// List the nodes of the Hive.
 #[utoipa::path(
     get, path = "/api/v1/hive/nodes", tag = "Hive", operation_id = "list_hive_nodes",
     responses(
@@ -115,9 +115,9 @@ pub(crate) async fn nodes(
     Ok(Json(handle(&api)?.nodes().await?))
 }
 
-/// Give an order to all nodes of the Hive.
+/// Send a command to all nodes of the Hive.
 ///
-/// This service hears it as all nodes do, and may not have obeyed yet when this answers.
+/// This service receives it like every node, and may not have carried it out yet when this call answers.
 #[utoipa::path(
     post, path = "/api/v1/hive/broadcast", tag = "Hive", operation_id = "broadcast",
     request_body = BroadcastBody,

@@ -1,5 +1,6 @@
-//! `GET /metrics`: Prometheus' text format. What the service counts as it works, and what it is at this
-//! moment: that is asked for at each call and not kept.
+//! `GET /metrics`: metrics in the text format of Prometheus.
+//!
+//! Counters come from [`Metrics`]; gauges of the present state are queried at each call and stored nowhere.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,7 +22,7 @@ use crate::metrics::OTHER;
 use crate::models::HiveLink;
 use crate::state::{ProcessorStatus, QueueSnapshot, wal_bytes};
 
-/// How long the Writer may take to answer. While the storage hangs, what it alone knows is left out.
+/// Time that the Writer has to answer. While the storage hangs, the gauges that only the Writer knows are missing.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Metrics for Prometheus.
@@ -49,7 +50,7 @@ pub(crate) async fn metrics(State(api): Shared, _: NoParameters) -> Result<Respo
     Ok(([(CONTENT_TYPE, TEXT_FORMAT)], text).into_response())
 }
 
-/// What is told of one processor.
+/// The gauges of one processor.
 #[derive(Clone, Copy, Default)]
 struct Condition {
     pending: u64,
@@ -69,7 +70,7 @@ impl Condition {
     }
 }
 
-/// The configured processors, and all others as one.
+/// Returns the configured processors, and all others as one.
 fn of_processors(api: &Api, load: &QueueSnapshot) -> BTreeMap<String, Condition> {
     let settings = api.current.get();
     let names = settings.processors.keys().map(String::as_str);
@@ -163,7 +164,7 @@ impl Snapshot {
         );
     }
 
-    /// Nothing while the Hive is off.
+    /// Adds nothing while the Hive is off.
     fn hive(&self, api: &Api, link: Option<&HiveLink>) {
         let Some(hive) = &api.hive else {
             return;
@@ -233,7 +234,7 @@ impl Snapshot {
     }
 }
 
-/// 0 for a file that is not there: the log is made by the first write.
+/// Returns the size of a file; 0 if it is missing, as the write-ahead log is before the first write.
 async fn size_of(path: &Path) -> u64 {
     let metadata = tokio::fs::metadata(path).await;
     metadata.map_or(0, |metadata| metadata.len())

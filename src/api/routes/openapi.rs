@@ -9,9 +9,9 @@ use crate::api::error::ApiError;
 use crate::api::openapi::parameters;
 use crate::api::routes::web;
 
-/// This document.
+/// This document, for programs.
 ///
-/// OpenAPI 3.1, for programs: clients can be generated from it.
+/// OpenAPI 3.1; clients can be generated from it.
 #[utoipa::path(
     get, path = "/openapi.json", tag = "Service", operation_id = "get_openapi",
     responses((status = 200, description = "The document", body = Object)),
@@ -24,9 +24,9 @@ pub(crate) async fn openapi(State(api): Shared) -> Response {
     (headers, api.document.clone()).into_response()
 }
 
-/// This document, to be read in a browser.
+/// This document, for people.
 ///
-/// Nothing is loaded from elsewhere. Calls can be tried out with the login of the dashboard.
+/// The page loads nothing from other servers. It can send calls, with the login of the dashboard.
 #[utoipa::path(
     get, path = "/docs", tag = "Service", operation_id = "get_docs",
     params(parameters::KnownParameter),

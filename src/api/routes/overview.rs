@@ -1,5 +1,4 @@
-//! What a dashboard shows of everything at once: counts, what holds the queue, what the files take; and
-//! what waits for a task.
+//! `/api/v1/overview` and `/api/v1/storage`: task counts, the state of the queue, and the size of the files.
 
 use std::time::Duration;
 
@@ -18,15 +17,15 @@ use crate::state::{FileUse, TaskCounts, wal_bytes};
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Overview {
     version: &'static str,
-    /// How many tasks have each status.
+    /// Tasks by status.
     tasks: TaskCounts,
     queue: QueueStatus,
-    /// Why nothing is started, since when and until when; null while the queue is open.
+    /// The pause of the queue: since when, until when and why. Null while it is not paused.
     #[schema(required)]
     pause: Option<Pause>,
 }
 
-/// TaskCounts of tasks, and what holds the queue.
+/// Task counts and the state of the queue.
 #[utoipa::path(
     get, path = "/api/v1/overview", tag = "Service", operation_id = "get_overview",
     responses((status = 200, description = "Everything at once", body = Overview)),
@@ -53,16 +52,16 @@ pub(crate) async fn overview(
 pub(crate) struct Storage {
     #[serde(flatten)]
     file: FileUse,
-    /// The write-ahead log beside the database.
+    /// Size of the write-ahead log.
     wal_bytes: u64,
-    /// Seconds for which tasks are kept once they are finished; null: for ever.
+    /// Seconds for which finished tasks are kept; null: forever.
     #[schema(required)]
     retention_completed: Option<f64>,
     #[schema(required)]
     retention_failed: Option<f64>,
 }
 
-/// What the database's files take.
+/// Size of the database's files, and how long tasks are kept.
 #[utoipa::path(
     get, path = "/api/v1/storage", tag = "Service", operation_id = "get_storage",
     responses((status = 200, description = "Bytes, and how long tasks are kept", body = Storage)),

@@ -1,4 +1,4 @@
-//! The processors.
+//! `GET /api/v1/processors`: the processors and their load.
 
 use std::collections::BTreeMap;
 
@@ -18,19 +18,19 @@ use crate::state::ProcessorStatus;
 #[schema(as = Processor)]
 pub(crate) struct Listed {
     name: String,
-    /// `null`: tasks name it, the settings do not.
+    /// Null if tasks name it but the settings do not.
     #[schema(required)]
     kind: Option<&'static str>,
     #[serde(flatten)]
     status: ProcessorStatus,
-    /// Why no task is accepted at this moment; left out while tasks are.
+    /// Why its tasks do not start at present; missing while they do.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
 }
 
-/// The processors and what they do at this moment, by name.
+/// List the processors and their load, by name.
 ///
-/// A token that is for some processors sees those.
+/// A token that is restricted to some processors sees those.
 #[utoipa::path(
     get, path = "/api/v1/processors", tag = "Queue", operation_id = "list_processors",
     responses((status = 200, description = "Processors", body = Vec<Listed>)),

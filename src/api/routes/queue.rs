@@ -1,4 +1,4 @@
-//! The queue's verbs.
+//! `/api/v1/queue/…`: pause, resume, purge and stop the queue, and abort a task.
 
 use axum::Json;
 use axum::extract::State;
@@ -46,7 +46,7 @@ body! {
     example: { "processor": "echo" }
 }
 
-/// The answer to a pause: the one that holds after it.
+/// The answer to a pause: the pause that is in effect.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PauseDone {
     /// Always true.
@@ -60,10 +60,10 @@ pub(crate) struct PauseDone {
     until: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    /// Tasks that run; they go on.
+    /// Running tasks; they continue.
     active_tasks: u64,
     message: String,
-    /// With `hive`: how many nodes listened.
+    /// With `hive`: nodes that received the command.
     #[serde(skip_serializing_if = "Option::is_none")]
     receivers: Option<u64>,
 }
@@ -73,12 +73,12 @@ pub(crate) struct PauseDone {
 pub(crate) struct ResumeDone {
     /// Always true.
     success: bool,
-    /// Whether the queue is paused: it may be, where a processor was resumed.
+    /// Whether the queue is paused. It may be, if only a processor was resumed.
     paused: bool,
-    /// Tasks that wait.
+    /// Tasks that are PENDING.
     pending_tasks: u64,
     message: String,
-    /// With `hive`: how many nodes listened.
+    /// With `hive`: nodes that received the command.
     #[serde(skip_serializing_if = "Option::is_none")]
     receivers: Option<u64>,
 }
@@ -88,9 +88,9 @@ pub(crate) struct ResumeDone {
 pub(crate) struct PurgeDone {
     /// Always true.
     success: bool,
-    /// Tasks that waited, and have FAILED.
+    /// Pending tasks that were set to FAILED.
     removed: u64,
-    /// Tasks that run; they go on.
+    /// Running tasks; they continue.
     active_tasks: u64,
     message: String,
 }
@@ -100,19 +100,19 @@ pub(crate) struct PurgeDone {
 pub(crate) struct EmergencyStopDone {
     /// Always true.
     success: bool,
-    /// Tasks that ran, and were aborted.
+    /// Running tasks that were aborted.
     cancelled: u64,
-    /// Tasks that waited, and have FAILED.
+    /// Pending tasks that were set to FAILED.
     purged: u64,
     /// Always true.
     paused: bool,
     message: &'static str,
-    /// With `hive`: how many nodes listened.
+    /// With `hive`: nodes that received the command.
     #[serde(skip_serializing_if = "Option::is_none")]
     receivers: Option<u64>,
 }
 
-/// The queue's condition.
+/// Status of the queue.
 #[utoipa::path(
     get, path = "/api/v1/queue/status", tag = "Queue", operation_id = "get_queue_status",
     responses((status = 200, description = "How it is", body = QueueStatus)),
@@ -126,7 +126,7 @@ pub(crate) async fn status(
 
 /// Pause the queue, or one processor.
 ///
-/// Running tasks go on. The pause outlives a restart.
+/// Running tasks continue. The pause survives a restart.
 #[utoipa::path(
     post, path = "/api/v1/queue/pause", tag = "Queue", operation_id = "pause_queue",
     params(parameters::HiveParameter),
@@ -176,7 +176,7 @@ fn sentence(processor: Option<&str>, pause: &Pause) -> String {
 
 /// Resume the queue, or one processor.
 ///
-/// A processor that was paused can be resumed also when it is configured no more.
+/// A paused processor can be resumed even if it is no longer configured.
 #[utoipa::path(
     post, path = "/api/v1/queue/resume", tag = "Queue", operation_id = "resume_queue",
     params(parameters::HiveParameter),
@@ -216,7 +216,7 @@ pub(crate) async fn resume(
     }))
 }
 
-/// A caller that is limited to some processors steers those alone, and only here.
+/// Refuses a restricted caller who names no processor, another processor, or all nodes.
 fn check(caller: &Caller, processor: Option<&str>, hive: &WholeHive) -> Result<(), ApiError> {
     match processor {
         Some(processor) if !hive.is_wanted() => caller.check(processor),
@@ -254,7 +254,7 @@ fn read_pause(
     })
 }
 
-/// Fail every task that waits.
+/// Purge the queue: set every pending task to FAILED.
 #[utoipa::path(
     post, path = "/api/v1/queue/purge", tag = "Queue", operation_id = "purge_queue",
     responses((status = 200, description = "How many they were", body = PurgeDone)),
@@ -273,9 +273,9 @@ pub(crate) async fn purge(
     }))
 }
 
-/// Stop everything.
+/// Emergency stop.
 ///
-/// Pauses the queue, aborts what runs and fails what waits. When it answers, all of it is stored.
+/// Pauses the queue, aborts all running tasks and sets all pending tasks to FAILED. When it answers, all of this is on disk.
 #[utoipa::path(
     post, path = "/api/v1/queue/emergency-stop", tag = "Queue", operation_id = "emergency_stop",
     params(parameters::HiveParameter),
@@ -290,7 +290,7 @@ pub(crate) async fn emergency_stop(
     hive: WholeHive,
 ) -> Result<Json<EmergencyStopDone>, ApiError> {
     let queue = api.queue.in_name_of(caller.name());
-    // The others do not wait until everything has ended here.
+    // The other nodes are told at once, before everything has ended here.
     let (stopped, told) = join(
         queue.emergency_stop(),
         hive.pass_on(&api, "emergency_stop", json!({})),

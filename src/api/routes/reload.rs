@@ -1,4 +1,4 @@
-//! The settings, read again.
+//! `POST /api/v1/reload`: reads the settings again.
 
 use axum::Json;
 use axum::extract::State;
@@ -18,16 +18,16 @@ use crate::reload::Error;
 pub(crate) struct ReloadDone {
     /// Always true.
     success: bool,
-    /// What has changed and holds.
+    /// Changed keys that are in effect.
     applied: Vec<String>,
-    /// What has changed and waits for a restart.
+    /// Changed keys that need a restart.
     needs_restart: Vec<String>,
-    /// What may be wrong with the settings: a program that is not there, a switch that is off.
+    /// Likely mistakes in the settings: a missing program, a switch that is off.
     warnings: Vec<String>,
     message: &'static str,
 }
 
-/// Read the settings again.
+/// Reload the configuration.
 #[utoipa::path(
     post, path = "/api/v1/reload", tag = "Service", operation_id = "reload",
     responses((status = 200, description = "What has changed", body = ReloadDone)),
@@ -62,7 +62,7 @@ impl From<Error> for ApiError {
     }
 }
 
-/// The mistake, at `["settings", KEY]`; one of a whole file stands at `["settings"]`.
+/// Returns the mistake at `["settings", KEY]`, or at `["settings"]` if it concerns a whole file.
 fn problem(mistake: &config::Error) -> Problem {
     let loc: Vec<_> = ["settings"].into_iter().chain(mistake.key()).collect();
     Problem::new("value_error", &loc, mistake.to_string(), Value::Null)

@@ -1,4 +1,4 @@
-//! The schedules.
+//! `GET /api/v1/schedules`: the schedules and their next runs.
 
 use axum::Json;
 use axum::extract::State;
@@ -10,7 +10,7 @@ use crate::models::Timestamp;
 use crate::schedules;
 use crate::schedules::Listed;
 
-/// The schedules, by name.
+/// List the schedules, by name.
 #[utoipa::path(
     get, path = "/api/v1/schedules", tag = "Queue", operation_id = "list_schedules",
     responses((status = 200, description = "Schedules", body = Vec<Listed>)),

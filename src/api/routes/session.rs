@@ -33,27 +33,27 @@ body! {
     example: { "token": "venom_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" }
 }
 
-/// Who asks.
+/// The caller.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Session {
-    /// Whether tokens are asked for; if not, the rest is null.
+    /// Whether the service requires authentication. If not, the other fields are null.
     auth: bool,
     /// The token's name.
     #[schema(required)]
     name: Option<String>,
     #[schema(required)]
     role: Option<Role>,
-    /// The processors that the token is for; null if it is for all.
+    /// The processors that the token is restricted to; null if it is unrestricted.
     #[schema(required)]
     processors: Option<BTreeSet<String>>,
-    /// What a browser sends as `X-CSRF-Token` with a change; null unless the token came by cookie.
+    /// The value of the header `X-CSRF-Token` for changes by a browser; null unless the token came by cookie.
     #[schema(required)]
     csrf_token: Option<String>,
 }
 
 /// Log a browser in.
 ///
-/// Sets the cookie. Says what `GET /api/v1/session` does.
+/// Sets the cookie. Answers like `GET /api/v1/session`.
 #[utoipa::path(
     post, path = "/api/v1/login", tag = "Session", operation_id = "login",
     request_body = LoginBody,
@@ -83,7 +83,7 @@ pub(crate) async fn login(
 
 /// Log a browser out.
 ///
-/// Takes the cookie back.
+/// Deletes the cookie.
 #[utoipa::path(
     post, path = "/api/v1/logout", tag = "Session", operation_id = "logout",
     responses((status = 204, description = "It is gone", headers(
@@ -95,7 +95,7 @@ pub(crate) async fn logout(Extension(origin): Extension<LoginOrigin>, _: NoParam
     (StatusCode::NO_CONTENT, [(header::SET_COOKIE, deleted)]).into_response()
 }
 
-/// Who asks, and what a browser sends with its changes.
+/// The caller, and the CSRF token for a browser's changes.
 #[utoipa::path(
     get, path = "/api/v1/session", tag = "Session", operation_id = "get_session",
     responses((status = 200, description = "Who that is", body = Session)),

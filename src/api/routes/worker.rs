@@ -1,7 +1,7 @@
-//! The API of outside workers: claim tasks, say how they go, end them.
+//! `/api/v1/worker/…`: outside workers claim tasks, renew leases, report progress, and end attempts.
 //!
-//! Every call about a task names its attempt, so that who has lost a task cannot meddle with its next
-//! attempt: that is a 409. A call that ends an attempt answers when the end is stored.
+//! Every call about a task names its attempt, so that a worker that has lost its lease cannot touch the next attempt: that
+//! is a 409. A call that ends an attempt answers when the end is on disk.
 
 use axum::Json;
 use axum::extract::State;
@@ -28,14 +28,14 @@ pub(crate) struct Claimed {
     tasks: Vec<AssignedTask>,
 }
 
-/// The lease that a call has renewed.
+/// The renewed lease.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Lease {
-    /// When another attempt may begin, unless the worker is heard of before.
+    /// Time at which the lease expires, unless the worker renews it: another attempt may start then.
     lease_expires_at: Timestamp,
 }
 
-/// What the task has become.
+/// The status of the task after the end of its attempt.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Ended {
     /// Always true.
@@ -45,13 +45,13 @@ pub(crate) struct Ended {
     status: TaskStatus,
 }
 
-/// Take tasks to run.
+/// Claim tasks to run.
 ///
-/// A long poll. A client that goes away meanwhile gets no tasks: they go to another, or back at no cost.
+/// A long poll. If the client disconnects meanwhile, its tasks go to another worker, and no attempt is counted.
 #[utoipa::path(
     post, path = "/api/v1/worker/claim", tag = "Workers", operation_id = "claim",
     request_body = worker::ClaimBody,
-    responses((status = 200, description = "Tasks; none, if the time is over", body = Claimed)),
+    responses((status = 200, description = "Tasks; an empty list if none became ready in time", body = Claimed)),
 )]
 pub(crate) async fn claim(
     State(api): Shared,
@@ -84,14 +84,14 @@ pub(crate) async fn claim(
     Ok(Json(Claimed { tasks }))
 }
 
-/// Say that an attempt goes on.
+/// Renew the lease of an attempt.
 #[utoipa::path(
     post, path = "/api/v1/worker/{task_id}/heartbeat", tag = "Workers", operation_id = "send_heartbeat",
     params(parameters::TaskIdParameter),
     request_body = worker::HeartbeatBody,
     responses(
-        (status = 200, description = "The lease begins anew", body = Lease),
-        (status = 409, description = "The attempt does not run any more", body = Refusal),
+        (status = 200, description = "The lease is renewed", body = Lease),
+        (status = 409, description = "The attempt is no longer running", body = Refusal),
     ),
 )]
 pub(crate) async fn heartbeat(
@@ -109,8 +109,8 @@ pub(crate) async fn heartbeat(
     params(parameters::TaskIdParameter),
     request_body = worker::LogBody,
     responses(
-        (status = 200, description = "The lease begins anew", body = Lease),
-        (status = 409, description = "The attempt does not run any more", body = Refusal),
+        (status = 200, description = "The lease is renewed", body = Lease),
+        (status = 409, description = "The attempt is no longer running", body = Refusal),
     ),
 )]
 pub(crate) async fn log(
@@ -123,14 +123,14 @@ pub(crate) async fn log(
     renew(&api, task_id, call).await
 }
 
-/// Say how far an attempt has come.
+/// Report the progress of an attempt.
 #[utoipa::path(
     post, path = "/api/v1/worker/{task_id}/progress", tag = "Workers", operation_id = "set_progress",
     params(parameters::TaskIdParameter),
     request_body = worker::ProgressBody,
     responses(
-        (status = 200, description = "The lease begins anew", body = Lease),
-        (status = 409, description = "The attempt does not run any more", body = Refusal),
+        (status = 200, description = "The lease is renewed", body = Lease),
+        (status = 409, description = "The attempt is no longer running", body = Refusal),
     ),
 )]
 pub(crate) async fn progress(
@@ -144,15 +144,15 @@ pub(crate) async fn progress(
 
 /// End an attempt with a result.
 ///
-/// The task is COMPLETED when this answers. A repeat of what was stored is answered like the first, for
-/// workers that did not hear it.
+/// When it answers, the task is COMPLETED on disk. A repeat with the same result gets the same answer, for workers that missed
+/// it.
 #[utoipa::path(
     post, path = "/api/v1/worker/{task_id}/complete", tag = "Workers", operation_id = "complete_task",
     params(parameters::TaskIdParameter),
     request_body = worker::CompleteBody,
     responses(
-        (status = 200, description = "It is stored", body = Ended),
-        (status = 409, description = "The attempt does not run any more", body = Refusal),
+        (status = 200, description = "The end is stored", body = Ended),
+        (status = 409, description = "The attempt is no longer running", body = Refusal),
     ),
 )]
 pub(crate) async fn complete(
@@ -186,14 +186,14 @@ pub(crate) async fn complete(
 
 /// End an attempt with an error.
 ///
-/// When this answers, the task is FAILED, or PENDING if it is tried again.
+/// When it answers, the task is FAILED, or PENDING if another attempt follows.
 #[utoipa::path(
     post, path = "/api/v1/worker/{task_id}/fail", tag = "Workers", operation_id = "fail_task",
     params(parameters::TaskIdParameter),
     request_body = worker::FailBody,
     responses(
-        (status = 200, description = "It is stored", body = Ended),
-        (status = 409, description = "The attempt does not run any more", body = Refusal),
+        (status = 200, description = "The end is stored", body = Ended),
+        (status = 409, description = "The attempt is no longer running", body = Refusal),
     ),
 )]
 pub(crate) async fn fail(
@@ -222,14 +222,14 @@ fn ended(task_id: TaskId, status: TaskStatus) -> Json<Ended> {
     })
 }
 
-/// Adds a line about what the worker sent. An attempt that is over is told so by the call itself.
+/// Adds a line about replaced characters to the log. If the attempt is over, the call itself says so.
 async fn add_note(api: &Api, task_id: TaskId, attempt: i64, note: Option<String>) {
     if let Some(line) = note {
         let _ = renew(api, task_id, (attempt, WorkerCall::Log(vec![line]))).await;
     }
 }
 
-/// Passes a call on that renews the lease.
+/// Passes on a call that renews the lease.
 async fn renew(
     api: &Api,
     task_id: TaskId,
@@ -241,8 +241,8 @@ async fn renew(
     }
 }
 
-/// Passes a call on to its attempt. One that runs and has no seat yet, because it or the service has just
-/// begun, is waited for.
+/// Passes a call on to its attempt. Waits for an attempt that is running but has no lease yet, because it or the service has
+/// just started.
 async fn tell(
     api: &Api,
     task_id: TaskId,
@@ -259,14 +259,13 @@ async fn tell(
     Ok(lease_broker.call(task_id, attempt, call).await)
 }
 
-/// Whether this attempt of the task runs; `None` if there is no such task.
+/// Whether this attempt of the task is running; `None` if there is no such task.
 async fn runs(api: &Api, task_id: TaskId, attempt: i64) -> Result<Option<bool>, ApiError> {
     let task = api.state.task_attempt(task_id).await?;
     Ok(task.map(|task| task == (TaskStatus::Processing, attempt)))
 }
 
-/// Passes a call on that ends the attempt; what the task has become when that is stored. A stop may have
-/// come first, and decided otherwise.
+/// Passes on a call that ends the attempt. Returns the stored status, which a stop may have decided first.
 async fn end(
     api: &Api,
     task_id: TaskId,
@@ -285,8 +284,7 @@ async fn end(
     }
 }
 
-/// Why an attempt cannot be spoken of: 404 without such a task, 503 if the attempt runs and nobody hears
-/// for it at this moment, else 409.
+/// Returns why an attempt takes no calls: 404 without such a task, 503 if it is just starting or ending, else 409.
 async fn over(api: &Api, task_id: TaskId, attempt: i64) -> ApiError {
     match runs(api, task_id, attempt).await {
         Err(error) => error,

@@ -28,6 +28,8 @@ const HOLDS_FACTOR: u32 = 20;
 /// How many tasks have each status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
+// Generated clients know the schema by this name.
+#[schema(as = Counts)]
 pub(crate) struct TaskCounts {
     pub(crate) pending: i64,
     pub(crate) processing: i64,

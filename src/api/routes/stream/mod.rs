@@ -1,12 +1,10 @@
 //! `GET /api/v1/tasks/{id}/stream`: one task, as server-sent events, until it is finished.
 //!
-//! Each `task_update` carries the lines since the last one, and each `task_output` what an answer that
-//! grows has grown by since; they come in the order of the journal. While a task runs, `result` is what has
-//! come of it. The id of each is the newest
-//! journal row it covers, so that `Last-Event-ID` goes on from there. None is longer than 1 MiB: what does
-//! not fit into one becomes several, and a single text that does not fit is cut (`truncated`).
-//! The last update of a finished task has the id of the row before the last: who loses the connection after it is
-//! told the end again.
+//! A `task_update` carries the log lines since the last one, a `task_output` the text by which a streamed answer has grown;
+//! both follow the order of the journal. While the task runs, `result` is the answer so far. The id of an event is the
+//! newest journal row that it covers, so that `Last-Event-ID` resumes there. No event is longer than 1 MiB: more lines
+//! become several events, and a single text that is too long is truncated (`truncated`). The last update of a finished task
+//! has the id of the row before the last, so that a client that loses the connection after it receives the end again.
 
 mod growing;
 mod sse;
@@ -39,24 +37,23 @@ use crate::state::{Error, LogEntry, StateManager};
 
 /// Journal rows in one update.
 const LINES: u32 = 1000;
-/// The most bytes of an event's data; its name and id come on top.
+/// Largest size of an event's data, without its name and id.
 const DATA_LIMIT_BYTES: usize = EVENT_LIMIT_BYTES - 1024;
-/// How often a silent stream says that it is alive.
+/// Time between heartbeats of an idle stream.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Follow one task until it has finished.
 ///
-/// Server-sent events: `task_update` (`task_id`, `status`, `logs` since the last one, `result`, `timestamp`; while
-/// the task runs, `result` is as much of an answer as has come, to 256 KiB), `task_output` (`text` by which an
-/// answer has grown), `task_live_line` (`line`, how a line stands that has not ended), `heartbeat`, and last
-/// `task_finished`, or
-/// `task_missing` if it is deleted meanwhile. An event is at most 1 MiB: longer texts are cut, and `truncated` has the
-/// number of characters of each.
+/// Server-sent events: `task_update` (`task_id`, `status`, `logs` since the last one, `result`, `timestamp`; while the task
+/// runs, `result` is the answer so far, up to 256 KiB), `task_output` (`text` by which the answer has grown),
+/// `task_live_line` (`line`, the present text of an unfinished line), `heartbeat`, and last `task_finished`, or
+/// `task_missing` if the task is deleted meanwhile. An event has at most 1 MiB: longer texts are truncated, and `truncated`
+/// holds the number of characters of each.
 #[utoipa::path(
     get, path = "/api/v1/tasks/{task_id}/stream", tag = "Events", operation_id = "stream_task",
     params(parameters::TaskIdParameter, parameters::LastEventIdParameter),
     responses(
-        (status = 204, description = "The task has finished, and the client knows all of it by its `Last-Event-ID`"),
+        (status = 204, description = "The task has finished, and the client has received everything, by its `Last-Event-ID`"),
         (status = 200, description = "Events", body = Value, content_type = "text/event-stream",
         example = "event:task_finished\nid:7\ndata:{\"status\":\"COMPLETED\"}\n\n")),
 )]
@@ -71,12 +68,12 @@ pub(crate) async fn stream(
         types: None,
         task_id: Some(task_id),
     };
-    // The feed begins before the first look, so that nothing falls between them.
+    // The feed begins before the first read, so that no event falls between them.
     let feed = Feed::new(api.state.bus(), api.state.clone(), filter, None);
     let Some((status, _)) = api.state.task_state(task_id).await? else {
         return Err(ApiError::NotFound("Task not found"));
     };
-    // `EventSource` connects again after every end of a stream, until it is answered this.
+    // `EventSource` reconnects after the end of a stream, until it receives a 204.
     if status.is_final() && since > 0 {
         let more = api.state.task_rows_after(task_id, since, 1).await?;
         if more.is_empty() {
@@ -125,11 +122,11 @@ struct Follower {
     caller: Caller,
     task_id: TaskId,
     feed: Feed<StateManager>,
-    /// The newest journal row that the client knows.
+    /// The newest journal row that the client has received.
     seen: i64,
     /// The result of a task that still runs.
     growing: Growing,
-    /// What the last look found.
+    /// Events that the last read produced.
     unsent: VecDeque<sse::Event>,
     next: Next,
     heartbeat: Instant,
@@ -137,11 +134,11 @@ struct Follower {
 
 /// What the stream does next.
 enum Next {
-    /// Look at the task and send what is new.
+    /// Read the task and send what is new.
     Look,
-    /// Wait until something happens to it.
+    /// Wait until the task changes.
     Wait,
-    /// It is final: say so.
+    /// Send the end of the task.
     Finish(TaskStatus, Option<String>),
     End,
 }
@@ -186,7 +183,7 @@ impl Follower {
         let rows = state
             .task_rows_after(self.task_id, self.seen, LINES)
             .await?;
-        // After what was read: what is made anew under this id may be another processor's.
+        // After the read: an import may have created another processor's task with this id.
         if self.caller.may_not_see(state, self.task_id).await? {
             self.next = Next::End;
             self.unsent.push_back(self.missing());
@@ -236,8 +233,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Waits for news of the task or for the time to show what has grown (then there is something to look at),
-    /// or for the heartbeat.
+    /// Waits for an event of the task, for the time to show a longer answer, or for the next heartbeat.
     async fn wait(&mut self) -> Option<sse::Event> {
         let shown_at = self.growing.due();
         tokio::select! {
@@ -259,7 +255,7 @@ impl Follower {
         None
     }
 
-    /// A heartbeat; or, if another program has deleted the task, the last word.
+    /// Returns a heartbeat, or the end of the stream if another program has deleted the task.
     async fn beat(&mut self) -> sse::Event {
         self.heartbeat = Instant::now() + HEARTBEAT;
         if let Ok(None) = self.api.state.task_state(self.task_id).await {
@@ -291,7 +287,7 @@ impl Follower {
             .data(within_limit(data))
     }
 
-    /// How a line stands that has not ended. It has no id: whoever comes back is shown the next one.
+    /// The present text of an unfinished line. It has no id, because a client that reconnects receives the next one.
     fn live_line(&self, event: &Event) -> sse::Event {
         let mut data = json!({
             "task_id": self.task_id,
@@ -328,7 +324,7 @@ impl Follower {
     }
 }
 
-/// An event's data as it is sent.
+/// Returns an event's data, truncated to the limit.
 fn within_limit(data: Value) -> String {
     let text = data.to_string();
     match data {

@@ -32,20 +32,20 @@ use crate::state::Error;
 /// Tasks in one request.
 const BATCH_LIMIT: usize = 10_000;
 
-/// Tasks of which all are accepted, or none.
+/// Tasks that are accepted all together, or not at all.
 ///
 /// The reader takes the list apart itself, task by task, so that it never holds more than one as a tree of values.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 #[serde(deny_unknown_fields)]
-#[schema(description = "Tasks of which all are accepted, or none.",
+#[schema(description = "Tasks that are accepted all together, or not at all.",
     examples(json!({ "tasks": [{ "content": "one" }, { "content": "two", "priority": -1 }] })))]
 pub(crate) struct BatchRequest {
     #[schema(max_items = 10_000)]
     tasks: Vec<NewTaskBody>,
 }
 
-/// A body of one JSON object, or of one a line.
+/// A body of one JSON object, or of one object per line.
 pub(crate) struct BatchBody {
     bytes: Bytes,
     is_lines: bool,
@@ -74,16 +74,16 @@ impl FromRequest<std::sync::Arc<crate::api::context::Api>> for BatchBody {
     }
 }
 
-/// The tasks that were accepted, in the order of the request.
+/// The ids of the accepted tasks, in the order of the request.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct BatchCreated {
     #[schema(value_type = Vec<Uuid>)]
     task_ids: Vec<TaskId>,
 }
 
-/// Submit many tasks: all of them or none.
+/// Submit many tasks, all or none.
 ///
-/// The body may also be lines of JSON with one task each, as `application/x-ndjson`.
+/// The body may also be lines of JSON, one task per line (`application/x-ndjson`).
 #[utoipa::path(
     post, path = "/api/v1/tasks/batch", tag = "Tasks", operation_id = "submit_batch",
     params(parameters::IdempotencyParameter),
@@ -127,7 +127,7 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, created).into_response())
 }
 
-/// `{"tasks": [ … ]}`, one task after the other: no more than one of them is a tree of values at a time.
+/// Reads `{"tasks": [ … ]}`, one task after the other: at most one of them is a tree of values at a time.
 fn list(body: &[u8], registry: &Registry, caller: &Caller) -> Result<Vec<NewTask>, ApiError> {
     if !body.trim_ascii_start().starts_with(b"{") {
         return parse_object(body).map(|_| Vec::new());
@@ -158,8 +158,7 @@ fn list(body: &[u8], registry: &Registry, caller: &Caller) -> Result<Vec<NewTask
         .collect()
 }
 
-/// One object a line; empty lines are passed over. What is no JSON is named by its task, and by its line
-/// and byte in the whole body.
+/// Reads one object per line, and skips empty lines. A syntax error names the task, and line and byte in the whole body.
 fn lines(body: &[u8], registry: &Registry, caller: &Caller) -> Result<Vec<NewTask>, ApiError> {
     let mut tasks = Vec::new();
     let mut start = 0;

@@ -1,4 +1,4 @@
-//! What is done to all tasks of a filter: retry, abort, delete. With `dry_run=true` they are counted.
+//! Retry, abort or delete all tasks that match a filter. `dry_run=true` only counts them.
 
 use axum::Json;
 use axum::extract::State;
@@ -17,36 +17,36 @@ use crate::api::routes::tasks::task::retry_at;
 use crate::models::TaskFilter;
 use crate::state::Bulk;
 
-/// What was done to the tasks of a filter.
+/// The result of a command on all tasks that match a filter.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct BulkDone {
     /// Always true.
     success: bool,
-    /// Tasks of the filter to which it can be done.
+    /// Matching tasks in the right status.
     matched: u64,
-    /// Those to which it was done.
+    /// Tasks that were changed.
     changed: u64,
-    /// Why it was not done to others, and to how many; left out where there is nothing to say.
+    /// Tasks that were skipped, by reason; missing if there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     skipped: Option<Skipped>,
     dry_run: bool,
     message: String,
 }
 
-/// Why something was not done to all tasks of a filter.
+/// Tasks that a command skipped, by reason.
 #[derive(Serialize, ToSchema)]
 struct Skipped {
-    /// Not deleted: open tasks come after them and need their results.
+    /// Kept, because unfinished tasks depend on their results.
     needed: u64,
 }
 
-/// Have the tasks of a filter that have FAILED wait again.
+/// Retry the FAILED tasks that match a filter.
 ///
-/// At least one filter is needed. Tasks that never began keep their `run_at` if that lies ahead.
+/// At least one filter is required. Tasks that never started keep a `run_at` in the future.
 #[utoipa::path(
     post, path = "/api/v1/tasks/retry", tag = "Tasks", operation_id = "retry_tasks",
     params(parameters::FilterParameters, parameters::DryRunParameter, parameters::NowParameter),
-    responses((status = 200, description = "How many they were", body = BulkDone)),
+    responses((status = 200, description = "The number of tasks", body = BulkDone)),
 )]
 pub(crate) async fn retry(
     State(api): Shared,
@@ -60,13 +60,13 @@ pub(crate) async fn retry(
     Ok(answer(done, dry_run, "wait again"))
 }
 
-/// Delete the finished tasks of a filter, with their logs.
+/// Delete the finished tasks that match a filter, with their logs.
 ///
-/// At least one filter is needed.
+/// At least one filter is required.
 #[utoipa::path(
     delete, path = "/api/v1/tasks", tag = "Tasks", operation_id = "delete_tasks",
     params(parameters::FilterParameters, parameters::DryRunParameter),
-    responses((status = 200, description = "How many they were", body = BulkDone)),
+    responses((status = 200, description = "The number of tasks", body = BulkDone)),
 )]
 pub(crate) async fn delete(
     State(api): Shared,
@@ -79,13 +79,13 @@ pub(crate) async fn delete(
     Ok(answer(done, dry_run, "deleted"))
 }
 
-/// Abort the running tasks of a filter.
+/// Abort the running tasks that match a filter.
 ///
-/// When it answers they have ended. At least one filter is needed.
+/// When it answers, they have ended. At least one filter is required.
 #[utoipa::path(
     post, path = "/api/v1/tasks/abort", tag = "Tasks", operation_id = "abort_tasks",
     params(parameters::FilterParameters, parameters::DryRunParameter),
-    responses((status = 200, description = "How many they were", body = BulkDone)),
+    responses((status = 200, description = "The number of tasks", body = BulkDone)),
 )]
 pub(crate) async fn abort(
     State(api): Shared,

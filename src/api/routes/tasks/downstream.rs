@@ -11,9 +11,9 @@ use crate::api::input::task_id::TaskIdPath;
 use crate::api::openapi::parameters;
 use crate::state::Downstream;
 
-/// The tasks that still wait for this one, oldest first; at most 1000.
+/// List the tasks that are blocked by this one, oldest first; at most 1000.
 ///
-/// A token that is for some processors sees those of them.
+/// A token that is restricted to some processors sees the tasks of those.
 #[utoipa::path(
     get, path = "/api/v1/tasks/{task_id}/downstream", tag = "Tasks", operation_id = "list_downstream",
     params(parameters::TaskIdParameter),

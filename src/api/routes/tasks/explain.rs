@@ -24,7 +24,7 @@ pub(crate) struct Explained {
     #[schema(value_type = Uuid)]
     task_id: TaskId,
     status: TaskStatus,
-    /// All reasons in a sentence or two.
+    /// All reasons, in a sentence or two.
     message: String,
     reasons: Vec<Reason>,
     /// 1 is the next of its processor and key to start; null unless it waits for nothing else.
@@ -47,30 +47,30 @@ enum What {
     Obstacle(Obstacle),
 }
 
-/// What stands in the way and is known of the task alone.
+/// A reason that follows from the task alone.
 #[derive(Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum OfTask {
-    /// It waits for another task.
+    /// It depends on a task that has not completed.
     Upstream {
         #[schema(value_type = Uuid)]
         task_id: TaskId,
-        /// Null if that is not there any more.
+        /// Null if that task no longer exists.
         #[schema(required)]
         status: Option<TaskStatus>,
     },
     /// Its processor is not configured.
     NoProcessor { processor: String },
-    /// It runs in the Hive, and no worker has begun its job.
+    /// It was sent to the Hive, and no worker has started its job.
     HiveJob {
         #[serde(flatten)]
         job: JobStatus,
     },
 }
 
-/// Why a task does not run.
+/// Explain why a task does not run.
 ///
-/// All that stands in its way, and its place in line.
+/// Lists everything that keeps it from starting, and its position in the queue.
 #[utoipa::path(
     get, path = "/api/v1/tasks/{task_id}/explain", tag = "Tasks", operation_id = "explain_task",
     params(parameters::TaskIdParameter),
@@ -129,7 +129,7 @@ fn not_waiting(task: &Task) -> String {
     }
 }
 
-/// How it is with the job of a task that runs in the Hive; `None` if it has none.
+/// Returns the state of a task's job in the Hive; `None` if it has none.
 async fn in_hive(api: &Api, task: &Task) -> Result<Option<(String, Vec<Reason>)>, ApiError> {
     let hive = match task.status {
         TaskStatus::Processing => api.hive.as_ref(),

@@ -20,9 +20,9 @@ use crate::api::openapi::parameters;
 use crate::models::{Order, Task, TaskFilter};
 use crate::state::{Error, Page};
 
-/// Tasks in a page, if the request does not say.
+/// Default number of tasks in a page.
 const TASKS: u32 = 100;
-/// The most tasks in a page.
+/// Largest number of tasks in a page.
 const TASKS_LIMIT: u32 = 1000;
 /// Tasks read at a time for a streamed list.
 const PAGE: u32 = 200;
@@ -30,8 +30,8 @@ const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 /// List tasks.
 ///
-/// Without any parameter it is every task, newest first, in one answer, unless the token is for some
-/// processors. With any, it is a page of the tasks that pass the filter.
+/// Without parameters, and unless the token is restricted to some processors: every task, newest first, in one answer. With
+/// parameters: one page of the tasks that match the filter.
 #[utoipa::path(
     get, path = "/api/v1/tasks", tag = "Tasks", operation_id = "list_tasks",
     params(
@@ -54,8 +54,7 @@ pub(crate) async fn list(
         return page(&api, &caller, &query).await;
     }
     let everything = TaskFilter::default();
-    // Before the answer begins, so that a storage error is a clean 503; later pages are read as the client
-    // takes them.
+    // Before the answer begins, so that a storage error is a clean 503. Later pages are read as fast as the client reads.
     let first = api
         .state
         .tasks_of(&everything, Order::NewestFirst, None, PAGE, true);
@@ -86,7 +85,7 @@ async fn next_chunk(api: Arc<Api>, listing: Listing) -> Option<(Result<Bytes, Er
                     false,
                 )
             }
-            // The connection is cut, so that nobody takes half a list for a whole one.
+            // Cuts the connection, so that no client takes half a list for the whole.
             Err(error) => return Some((Err(error), Listing::Done)),
         },
         Listing::Done => return None,
@@ -109,12 +108,12 @@ async fn next_chunk(api: Arc<Api>, listing: Listing) -> Option<(Result<Bytes, Er
     Some((Ok(chunk.into()), next))
 }
 
-/// The parameters of a list.
+/// The names of a list's parameters.
 pub(crate) fn known_parameters() -> Vec<&'static str> {
     [&["limit", "cursor", "order", "logs"], &FILTERS[..]].concat()
 }
 
-/// The page that `query` asks for.
+/// Answers with the page that `query` asks for.
 pub(crate) async fn page(api: &Api, caller: &Caller, query: &Query) -> Result<Response, ApiError> {
     let mut filter = task_filter::read(query)?;
     caller.confine(&mut filter)?;
@@ -133,7 +132,7 @@ pub(crate) async fn page(api: &Api, caller: &Caller, query: &Query) -> Result<Re
     Ok(response)
 }
 
-/// The header that says how many tasks there are on all pages, where that is known.
+/// Returns the header with the number of tasks on all pages, if it is known.
 pub(crate) fn total_count(total: Option<i64>) -> Option<[(HeaderName, HeaderValue); 1]> {
     total.map(|total| [(TOTAL_COUNT, HeaderValue::from(total))])
 }
@@ -149,8 +148,8 @@ fn order(query: &Query) -> Result<Order, ApiError> {
     }
 }
 
-/// Row numbers grow as tasks arrive, and a task keeps its own: whatever comes meanwhile, the pages
-/// neither repeat nor leave out a task.
+/// Reads the cursor: the row number of a task. Row numbers increase and never change, so tasks that arrive between two
+/// requests make the pages neither repeat nor skip a task.
 fn cursor(query: &Query) -> Result<Option<i64>, ApiError> {
     let expected = "the cursor of a Link header";
     let cursor = query.get("cursor", "value_error", expected)?;

@@ -22,8 +22,7 @@ use crate::api::routes::tasks::wait;
 use crate::models::{Task, TaskId, TaskStatus, Timestamp};
 use crate::state::Error;
 
-/// The answer to a submission. The status is the one with which the task was accepted; it may be
-/// running already.
+/// The answer to a submission. The status is that of the acceptance; the task may be running already.
 #[derive(Serialize, ToSchema)]
 #[schema(examples(json!({
     "task_id": "01890a5d-ac96-774b-bcce-b302099a8057",
@@ -39,7 +38,7 @@ pub(crate) struct Created {
 
 /// Submit a task.
 ///
-/// When it answers, the task is on disk. With `wait` it answers when the task has finished.
+/// When it answers, the task is on disk. With `wait` it answers when the task has finished, or when the time is over.
 #[utoipa::path(
     post, path = "/api/v1/tasks", tag = "Tasks", operation_id = "submit_task",
     params(parameters::WaitParameter, parameters::IdempotencyParameter),
@@ -47,7 +46,7 @@ pub(crate) struct Created {
     responses(
         (status = 200, description = "With `wait`: the task has finished", body = Task),
         (status = 201, description = "The task is accepted", body = Created),
-        (status = 202, description = "With `wait`: the time is over, and the task has not finished",
+        (status = 202, description = "With `wait`: the task has not finished within that time",
             body = Task),
         (status = 409, description = "Another task has this `unique_key`", body = Taken),
     ),
@@ -75,7 +74,7 @@ pub(crate) async fn create(
     let accepted = api.state.submit(task, key, room).await;
     commit.end(&accepted, |accepted| Some(accepted.task_id.to_string()));
     let accepted = accepted?;
-    // Without the task, which may have been deleted since, the answer is that it was accepted.
+    // If the task has been deleted meanwhile, the answer is its acceptance.
     if let Some(wait) = wait
         && let Some(task) =
             wait::answer_when_finished(&api, &caller, accepted.task_id, wait).await?

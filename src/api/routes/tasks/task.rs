@@ -18,12 +18,12 @@ use crate::api::routes::tasks::wait;
 use crate::models::{Task, TaskId};
 use crate::state::{Deleted, LogLine, LogPart, Retried, RetryAt};
 
-/// Log lines in an answer, if the request does not say.
+/// Default number of log lines in an answer.
 const LINES: u32 = 1000;
-/// The most log lines in an answer.
+/// Largest number of log lines in an answer.
 const LINES_LIMIT: u32 = 10_000;
 
-/// What was done with one task.
+/// The result of a command on one task.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TaskDone {
     /// Always true.
@@ -44,9 +44,9 @@ impl TaskDone {
     }
 }
 
-/// One task.
+/// Get a task.
 ///
-/// With `wait` it answers when the task has finished, or with the task as it is when the time is over.
+/// With `wait` it answers when the task has finished, or with the unfinished task when the time is over.
 #[utoipa::path(
     get, path = "/api/v1/tasks/{task_id}", tag = "Tasks", operation_id = "get_task",
     params(parameters::TaskIdParameter, parameters::WaitParameter, parameters::WithLogsParameter),
@@ -67,21 +67,20 @@ pub(crate) async fn show(
         true => api.state.task(task_id).await?,
         false => api.state.task_without_logs(task_id).await?,
     };
-    // While it waited, an import may have put another processor's task in its place.
+    // Meanwhile an import may have replaced it by another processor's task.
     let task = task.filter(|task| caller.covers(&task.processor));
     task.map(Json).ok_or(ApiError::NotFound("Task not found"))
 }
 
-/// Have a task that has FAILED wait again.
+/// Retry a FAILED task.
 ///
-/// One that never began, because it was purged or stopped while it waited, keeps its `run_at` if that lies
-/// ahead.
+/// A task that never started, because it was purged or stopped while PENDING, keeps a `run_at` in the future.
 #[utoipa::path(
     post, path = "/api/v1/tasks/{task_id}/retry", tag = "Tasks", operation_id = "retry_task",
     params(parameters::TaskIdParameter, parameters::NowParameter),
     responses(
-        (status = 200, description = "It waits again", body = TaskDone),
-        (status = 409, description = "It has not FAILED, or another task has its `unique_key`",
+        (status = 200, description = "The task is PENDING again", body = TaskDone),
+        (status = 409, description = "The task is not FAILED, or another task has its `unique_key`",
             body = Refusal),
     ),
 )]
@@ -109,7 +108,7 @@ pub(crate) async fn retry(
     }
 }
 
-/// When a retried task starts, as the parameter `now` says.
+/// Reads the parameter `now`: when a retried task starts.
 pub(crate) fn retry_at(query: &Query) -> Result<RetryAt, ApiError> {
     Ok(match query.flag("now", false)? {
         true => RetryAt::Now,
@@ -122,8 +121,8 @@ pub(crate) fn retry_at(query: &Query) -> Result<RetryAt, ApiError> {
     delete, path = "/api/v1/tasks/{task_id}", tag = "Tasks", operation_id = "delete_task",
     params(parameters::TaskIdParameter),
     responses(
-        (status = 204, description = "It is gone"),
-        (status = 409, description = "It waits or runs, or an open task needs its result", body = Refusal),
+        (status = 204, description = "The task is deleted"),
+        (status = 409, description = "The task is not finished, or an unfinished task depends on its result", body = Refusal),
     ),
 )]
 pub(crate) async fn delete(
@@ -149,7 +148,7 @@ pub(crate) async fn delete(
     }
 }
 
-/// A task's log, oldest line first.
+/// Get a task's log, oldest line first.
 #[utoipa::path(
     get, path = "/api/v1/tasks/{task_id}/logs", tag = "Tasks", operation_id = "get_task_logs",
     params(parameters::TaskIdParameter, parameters::LogParameters),

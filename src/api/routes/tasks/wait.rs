@@ -1,4 +1,4 @@
-//! `?wait=SECONDS`: an answer when the task has finished, or when the time is over.
+//! `?wait=SECONDS`: the call answers when the task has finished, or when the time is over.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::models::TaskId;
 /// The longest wait, in seconds.
 const WAIT_LIMIT: f64 = 3600.0;
 
-/// The parameter `wait`.
+/// Reads the parameter `wait`.
 pub(crate) fn of(query: &Query) -> Result<Option<Duration>, ApiError> {
     let expected = "a number of seconds from 0 to 3600";
     let Some(seconds) = query.get::<f64>("wait", "float_parsing", expected)? else {
@@ -43,8 +43,7 @@ pub(crate) async fn until_finished(
     Ok(())
 }
 
-/// 200 with the task if it has finished by then, 202 with the task as it is if not; nothing if it is not
-/// there any more.
+/// Waits, then answers 200 with the finished task, or 202 with the unfinished one. `None` if the task no longer exists.
 pub(crate) async fn answer_when_finished(
     api: &Api,
     caller: &Caller,
