@@ -1,7 +1,7 @@
-//! Log records on stderr: lines for people, or one JSON object a line.
+//! Writes log records to stderr, as lines of text or as one JSON object per line.
 //!
-//! A record never holds more of a task than its id at the levels above debug. That goes for panics
-//! too, whose messages quote what they stumbled over.
+//! Above the level debug a record holds no more of a task than its id. This includes panics, whose messages may quote
+//! a task's content.
 
 use std::fmt;
 use std::io;
@@ -14,14 +14,12 @@ use tracing_subscriber::fmt::time::FormatTime;
 
 use crate::config::LogFormat;
 
-/// Characters of a panic's message that are logged above debug.
+/// The most characters of a panic message that are logged above debug.
 const PANIC_MESSAGE_CHARS: usize = 200;
 
-/// Starts logging for the whole process, panics included; `filter` is what the settings say.
-///
-/// Only the first call counts.
+/// Starts logging for the whole process, including panics. Only the first call has an effect.
 pub(crate) fn start(format: LogFormat, filter: &str) {
-    // The settings have checked it; if that ever goes wrong, too much is better than nothing.
+    // The settings have validated the filter; if it fails here, log at info.
     let filter = EnvFilter::builder()
         .parse(filter)
         .unwrap_or_else(|_| EnvFilter::new("info"));
@@ -29,7 +27,7 @@ pub(crate) fn start(format: LogFormat, filter: &str) {
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(false)
-        // It would complain on stderr about stderr, and panic when that is closed.
+        // An error about a closed stderr would be written to stderr, and panic.
         .log_internal_errors(false);
     let _ = match format {
         LogFormat::Text => {
@@ -45,7 +43,7 @@ pub(crate) fn start(format: LogFormat, filter: &str) {
     panic::set_hook(Box::new(log_panic));
 }
 
-/// `2026-01-31 12:00:00`, by the clock on the wall.
+/// Formats local time as `2026-01-31 12:00:00`.
 struct LocalTime;
 
 impl FormatTime for LocalTime {
@@ -56,14 +54,14 @@ impl FormatTime for LocalTime {
 
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let location = panic.location().map(ToString::to_string);
-    let location = location.as_deref().unwrap_or("an unknown place");
+    let location = location.as_deref().unwrap_or("unknown");
     let message = panic.payload_as_str().unwrap_or_default();
-    tracing::error!(location, "panicked: {}", own_words(message));
+    tracing::error!(location, "panicked: {}", unquoted_part(message));
     tracing::debug!(location, "the panic in full: {message}");
 }
 
-/// A panic's message up to the first thing it quotes, which may be a task's content.
-fn own_words(message: &str) -> String {
+/// Returns a panic message up to its first quote, which may hold a task's content.
+fn unquoted_part(message: &str) -> String {
     let quote = message.find(['`', '"', '\'']).unwrap_or(message.len());
     let words = message[..quote].trim_end();
     words.chars().take(PANIC_MESSAGE_CHARS).collect()
@@ -71,7 +69,7 @@ fn own_words(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::own_words;
+    use super::unquoted_part;
 
     #[test]
     fn what_a_panic_quotes_is_left_out() {
@@ -79,12 +77,12 @@ mod tests {
             let _ = &"sécret"[..2];
         });
         assert!(message.contains("cret"), "{message}");
-        assert!(!own_words(&message).contains("cret"), "{message}");
+        assert!(!unquoted_part(&message).contains("cret"), "{message}");
 
         let message = panic_of(|| {
             std::hint::black_box(Err::<(), _>("secret")).expect("it is stored");
         });
-        assert_eq!(own_words(&message), "it is stored:");
+        assert_eq!(unquoted_part(&message), "it is stored:");
     }
 
     fn panic_of(panicking: impl FnOnce() + std::panic::UnwindSafe) -> String {

@@ -1,9 +1,9 @@
-//! Command line in, exit code out.
+//! The binary `venom`: runs the command line and exits with its code.
 
 use std::process::ExitCode;
 
-/// Short-lived small allocations from several threads are most of what the service does in memory; its
-/// `override` feature serves SQLite too.
+/// The service makes many small, short-lived allocations on several threads, for which mimalloc is faster. Its
+/// `override` feature covers SQLite too.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,7 +1,7 @@
-//! Reads the settings again while the service runs, and takes over what can change without a restart.
+//! Reloads the configuration of a running service, and applies the settings that need no restart.
 //!
-//! Either all of it is taken over or nothing: a mistake in the settings, or a storage that refuses,
-//! leaves everything as it was. Running attempts go on as they began.
+//! A reload applies all changes or none: after a mistake in the settings, or an error of the state, everything stays as
+//! it was. Running attempts keep the settings they started with.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::config::{self, Changes, Current, Loaded, Origins, Publisher, Settings
 use crate::processors::Registry;
 use crate::state::{self, Limits, Reconfigured, StateManager};
 
-/// Why nothing was changed.
+/// Why a reload changed nothing.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("{0}")]
@@ -21,44 +21,44 @@ pub(crate) enum Error {
     State(#[from] state::Error),
 }
 
-/// An order to reload.
-struct Asked {
-    by: Option<Arc<str>>,
+/// A request to the reloader.
+struct ReloadRequest {
+    actor: Option<Arc<str>>,
     reply: oneshot::Sender<Result<Changes, Error>>,
 }
 
-/// Asks for a reload; clone it freely.
+/// Requests reloads; clones share one reloader.
 #[derive(Clone)]
-pub(crate) struct Reload {
-    asking: mpsc::Sender<Asked>,
-    by: Option<Arc<str>>,
+pub(crate) struct ReloadHandle {
+    requests: mpsc::Sender<ReloadRequest>,
+    actor: Option<Arc<str>>,
 }
 
-impl Reload {
-    /// The same handle, asking in somebody's name: the journal has it with what has changed.
+impl ReloadHandle {
+    /// Returns a handle whose reloads are recorded with this actor in the journal.
     #[must_use]
-    pub(crate) fn in_name_of(&self, by: Option<Arc<str>>) -> Self {
-        let asking = self.asking.clone();
-        Self { asking, by }
+    pub(crate) fn as_actor(&self, actor: Option<Arc<str>>) -> Self {
+        let requests = self.requests.clone();
+        Self { requests, actor }
     }
 
-    /// Reads the settings from where they were read at the start, and takes them over.
+    /// Reads the settings from their sources and applies them.
     ///
     /// # Errors
-    /// When there is a mistake in them, or they could not be stored; then nothing was changed.
+    /// If the settings have a mistake or could not be stored. Nothing has changed then.
     pub(crate) async fn reload(&self) -> Result<Changes, Error> {
         let (reply, answer) = oneshot::channel();
         let stopping = || Error::State(state::Error::Stopping);
-        let by = self.by.clone();
-        let asked = self.asking.send(Asked { by, reply }).await;
-        asked.map_err(|_| stopping())?;
+        let actor = self.actor.clone();
+        let request = self.requests.send(ReloadRequest { actor, reply }).await;
+        request.map_err(|_| stopping())?;
         answer.await.unwrap_or_else(|_| Err(stopping()))
     }
 }
 
-/// Reloads one after the other.
+/// Runs one reload at a time.
 pub(crate) struct Reloader {
-    asked: mpsc::Receiver<Asked>,
+    request: mpsc::Receiver<ReloadRequest>,
     sources: Sources,
     state: StateManager,
     registry: Arc<Registry>,
@@ -68,19 +68,19 @@ pub(crate) struct Reloader {
 }
 
 impl Reloader {
-    /// A reloader that has nothing to do yet, how to ask it, and the settings that it will change.
-    /// `limits` makes the queue's limits of the settings.
+    /// Returns a reloader, a handle to it, and the settings that it will change. `limits` derives the queue's limits
+    /// from the settings.
     pub(crate) fn new(
         loaded: Loaded,
         sources: Sources,
         state: StateManager,
         registry: Arc<Registry>,
         limits: fn(&Settings) -> Limits,
-    ) -> (Self, Reload, Current) {
-        let (asking, asked) = mpsc::channel(1);
+    ) -> (Self, ReloadHandle, Current) {
+        let (requests, request) = mpsc::channel(1);
         let (publisher, current) = Current::new(loaded.settings, loaded.origins);
         let reloader = Self {
-            asked,
+            request,
             sources,
             state,
             registry,
@@ -88,18 +88,25 @@ impl Reloader {
             current: current.clone(),
             limits,
         };
-        (reloader, Reload { asking, by: None }, current)
+        (
+            reloader,
+            ReloadHandle {
+                requests,
+                actor: None,
+            },
+            current,
+        )
     }
 
-    /// Reloads whenever somebody asks for it, until `stop`.
+    /// Handles requests until `stop`.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
-        while let Some(Some(asked)) = stop.run_until_cancelled(self.asked.recv()).await {
-            // Who has gone away does not want the answer.
-            let _ = asked.reply.send(self.reload(asked.by).await);
+        while let Some(Some(request)) = stop.run_until_cancelled(self.request.recv()).await {
+            // The client may have disconnected.
+            let _ = request.reply.send(self.reload(request.actor).await);
         }
     }
 
-    async fn reload(&self, by: Option<Arc<str>>) -> Result<Changes, Error> {
+    async fn reload(&self, actor: Option<Arc<str>>) -> Result<Changes, Error> {
         let loaded = self.load().await?;
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
@@ -107,16 +114,16 @@ impl Reloader {
         let (settings, mut changes) = self.current.get().reloaded(loaded.settings);
         changes.warnings = loaded.warnings;
         if !changes.applied.is_empty() {
-            self.apply(settings, &changes, by).await?;
+            self.apply(settings, &changes, actor).await?;
         }
         self.publisher
             .publish_origins(self.origins(loaded.origins, &changes));
         let (applied, needs_restart) = (&changes.applied, &changes.needs_restart);
-        tracing::info!(?applied, ?needs_restart, "settings read again");
+        tracing::info!(?applied, ?needs_restart, "configuration reloaded");
         Ok(changes)
     }
 
-    /// Where the settings come from that hold after these changes: what needs a restart is as it was.
+    /// Returns the sources of the settings after these changes: a setting that needs a restart keeps its source.
     fn origins(&self, mut read: Origins, changes: &Changes) -> Origins {
         let before = self.current.origins();
         let kept = |key: &str| changes.needs_restart.iter().any(|kept| kept == key);
@@ -129,17 +136,17 @@ impl Reloader {
     async fn load(&self) -> Result<Loaded, Error> {
         let sources = self.sources.clone();
         let loading = tokio::task::spawn_blocking(move || Settings::load(&sources));
-        // It only fails when the process ends.
+        // The blocking task fails only when the process exits.
         let loaded = loading.await.map_err(|_| state::Error::Stopping)?;
         loaded.map_err(|mistake| Error::Settings(Box::new(mistake)))
     }
 
-    /// The limits come first: a processor must not be found before it is limited.
+    /// Applies the changed settings. The limits come first: no task may start on a new processor without its limits.
     async fn apply(
         &self,
         settings: Settings,
         changes: &Changes,
-        by: Option<Arc<str>>,
+        actor: Option<Arc<str>>,
     ) -> Result<(), Error> {
         let processors = settings.processors.iter();
         let attempts = processors.map(|(name, processor)| (name.clone(), processor.max_attempts));
@@ -149,7 +156,7 @@ impl Reloader {
             max_attempts: attempts.collect(),
             applied: changes.applied.clone(),
         };
-        self.state.in_name_of(by).set_limits(change).await?;
+        self.state.in_name_of(actor).set_limits(change).await?;
         self.registry.configure(&settings);
         self.publisher.publish(settings);
         Ok(())

@@ -1,7 +1,7 @@
-//! Word to systemd: when the service takes tasks, that it still does, and that it stops.
+//! Notifies systemd: ready, alive (watchdog), stopping.
 //!
-//! Without a `NOTIFY_SOCKET` in the environment all of it is nothing. The watchdog is fed only while the
-//! Writer answers: a service whose Writer hangs looks alive to everybody else.
+//! Does nothing without `NOTIFY_SOCKET` in the environment. The watchdog is notified only while the Writer answers,
+//! because a service whose Writer hangs looks alive from outside.
 
 use std::time::Duration;
 
@@ -12,15 +12,15 @@ use tokio_util::sync::CancellationToken;
 use crate::state::StateManager;
 
 const SOCKET: &str = "NOTIFY_SOCKET";
-const BETWEEN_TRIES: Duration = Duration::from_millis(200);
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(200);
 
-/// Tells systemd how the service is, from when it takes tasks until `end`; `stop` is when it begins to stop.
+/// Notifies systemd until `end`; `stop` marks the start of the shutdown.
 pub(crate) async fn report(state: StateManager, stop: CancellationToken, end: CancellationToken) {
     if std::env::var_os(SOCKET).is_none() {
         return;
     }
     let watchdog = sd_notify::watchdog_enabled();
-    // A Writer that is busy answers late: it is waited for, nearly as long as systemd waits.
+    // A busy Writer answers late, so several notifications fit into one watchdog interval.
     let every = watchdog.map(|watchdog| watchdog / 10);
     let answers = || {
         let state = state.clone();
@@ -28,18 +28,18 @@ pub(crate) async fn report(state: StateManager, stop: CancellationToken, end: Ca
     };
     tokio::select! {
         () = end.cancelled() => {}
-        () = tell(answers, say, every, stop) => {}
+        () = notify_until_end(answers, notify, every, stop) => {}
     }
 }
 
-fn say(word: &NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(std::slice::from_ref(word)) {
-        tracing::warn!(%error, "systemd cannot be told");
+fn notify(message: &NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(std::slice::from_ref(message)) {
+        tracing::warn!(%error, "cannot notify systemd");
     }
 }
 
-/// Ready once something `answers`, then a sign of life `every` so often while it does; never ends.
-async fn tell<Answer: Future<Output = bool>>(
+/// Sends READY once `answers` returns true, then WATCHDOG at each interval `every` while it does; never returns.
+async fn notify_until_end<Answer: Future<Output = bool>>(
     answers: impl Fn() -> Answer,
     say: impl Fn(&NotifyState<'_>),
     every: Option<Duration>,
@@ -47,10 +47,10 @@ async fn tell<Answer: Future<Output = bool>>(
 ) {
     let begins = async {
         while !answers().await {
-            sleep(BETWEEN_TRIES).await;
+            sleep(BETWEEN_ATTEMPTS).await;
         }
         say(&NotifyState::Ready);
-        feed(&answers, &say, every).await;
+        notify_watchdog(&answers, &say, every).await;
     };
     let ends = async {
         stop.cancelled().await;
@@ -59,7 +59,7 @@ async fn tell<Answer: Future<Output = bool>>(
     tokio::join!(begins, ends);
 }
 
-async fn feed<Answer: Future<Output = bool>>(
+async fn notify_watchdog<Answer: Future<Output = bool>>(
     answers: impl Fn() -> Answer,
     say: impl Fn(&NotifyState<'_>),
     every: Option<Duration>,
@@ -86,7 +86,7 @@ mod tests {
     const EVERY: Duration = Duration::from_secs(15);
 
     #[tokio::test(start_paused = true)]
-    async fn the_watchdog_is_fed_only_while_the_writer_answers() {
+    async fn the_watchdog_is_notified_only_while_the_writer_answers() {
         let (alive, said) = (Cell::new(false), RefCell::new(Vec::new()));
         let stop = CancellationToken::new();
         let answers = || std::future::ready(alive.get());
@@ -111,7 +111,7 @@ mod tests {
             assert_eq!(words()[0], "STOPPING=1");
         };
         tokio::select! {
-            () = tell(answers, say, Some(EVERY), stop.clone()) => unreachable!("it never ends"),
+            () = notify_until_end(answers, say, Some(EVERY), stop.clone()) => unreachable!("it never ends"),
             () = script => {}
         }
     }

@@ -17,7 +17,7 @@ use crate::hive;
 use crate::metrics::Metrics;
 use crate::processors::Registry;
 use crate::queue::QueueManager;
-use crate::reload::Reload;
+use crate::reload::ReloadHandle;
 use crate::state::StateManager;
 
 /// What the handlers share.
@@ -29,7 +29,7 @@ pub(crate) struct Api {
     pub(crate) registry: Arc<Registry>,
     /// The settings in effect.
     pub(crate) current: Current,
-    pub(crate) reload: Reload,
+    pub(crate) reload: ReloadHandle,
     pub(crate) doctor: Doctor,
     /// The valid tokens, or that none is required.
     pub(crate) access: Access,

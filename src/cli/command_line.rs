@@ -12,18 +12,18 @@ use super::{crash_test, hive, serve, token, top};
 
 const EXAMPLES: &str = "\
 Examples:
-  venom                                  serve on http://127.0.0.1:8000
+  venom                                  run the service on http://127.0.0.1:8000
   venom submit --wait hello              run a task and print its result
-  venom list --failed                    find tasks; `venom show ID` has one of them in full
-  venom watch                            see what happens, as it happens
-  venom COMMAND --help                   more about a command, with examples
+  venom list --failed                    find tasks; `venom show ID` prints one in full
+  venom watch                            print events as they happen
+  venom COMMAND --help                   explain a command, with examples
 
-Settings come from venom.toml, .env, the environment and flags; each is stronger than the one before.
+Settings come from venom.toml, .env, the environment and flags; each overrides the ones before it.
 Exit codes: 0 done, 1 failed, 2 wrong usage.";
 
-/// A durable task service in one binary: HTTP in, SQLite on disk, events as they happen.
+/// Run a durable task service in one binary: HTTP in, SQLite on disk, events as they happen.
 ///
-/// Without a command it serves, as `venom serve` does.
+/// Without a command, venom runs the service like `venom serve`.
 #[derive(Debug, Parser)]
 #[command(name = "venom", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub(super) struct CommandLine {

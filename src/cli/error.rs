@@ -1,51 +1,53 @@
-//! How a command ends when it does not end well, and the exit code of each way.
+//! The error of a command, and its exit code.
 
 use std::io;
 use std::process::ExitCode;
 
 use crate::config;
 
-/// Why a command did not do what it was asked for. Its text is one sentence for a person.
+/// Why a command failed. Its text is one sentence for the person at the terminal.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The command line, or a variable that stands for a flag, makes no sense.
+    /// The command line, or an environment variable in place of a flag, is wrong.
     #[error("{0}")]
     Usage(String),
     #[error("{0}")]
     Failed(String),
-    /// No service answered, or not to the end: trying again later may help.
+    /// No service answered, or the connection was lost. Another attempt may succeed.
     #[error("{0}")]
     Unreachable(String),
-    /// Whoever read stdout has enough (`| head`): no error to speak of.
-    #[error("nobody reads stdout any more")]
-    ReaderGone,
-    /// The reason stands in the log already.
-    #[error("the log says why")]
+    /// The reader of stdout has closed it (`| head`). The command ends with exit code 0.
+    #[error("stdout is closed")]
+    StdoutClosed,
+    /// The reason is in the log already.
+    #[error("see the log")]
     Logged,
-    /// The reason was said already.
-    #[error("the reason was said")]
-    Said,
+    /// The reason was printed already.
+    #[error("the reason was printed")]
+    Reported,
 }
 
 impl Error {
-    /// What went wrong with writing to stdout.
+    /// Returns the error for a failed write to stdout.
     pub(crate) fn of_stdout(error: &io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::BrokenPipe => Self::ReaderGone,
+            io::ErrorKind::BrokenPipe => Self::StdoutClosed,
             _ => Self::Failed(format!("cannot write to stdout: {error}")),
         }
     }
 
-    /// Whether there is something left to say.
+    /// Returns true if nothing is left to print.
     pub(crate) fn is_silent(&self) -> bool {
-        matches!(self, Self::ReaderGone | Self::Logged | Self::Said)
+        matches!(self, Self::StdoutClosed | Self::Logged | Self::Reported)
     }
 
-    /// 0 done, 1 failed, 2 wrong usage.
+    /// Returns 1 for a failure and 2 for wrong usage; 0 if only stdout was closed.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::ReaderGone => ExitCode::SUCCESS,
-            Self::Failed(_) | Self::Unreachable(_) | Self::Logged | Self::Said => ExitCode::FAILURE,
+            Self::StdoutClosed => ExitCode::SUCCESS,
+            Self::Failed(_) | Self::Unreachable(_) | Self::Logged | Self::Reported => {
+                ExitCode::FAILURE
+            }
             Self::Usage(_) => ExitCode::from(2),
         }
     }

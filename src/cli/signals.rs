@@ -1,5 +1,5 @@
-//! The first SIGTERM or SIGINT stops the service cleanly, the second at once. SIGHUP has it read its
-//! settings again.
+//! The signals of a long-running command. The first SIGTERM or SIGINT shuts it down gracefully, the second ends it
+//! immediately; SIGHUP reloads the configuration.
 
 use std::io;
 
@@ -8,16 +8,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::output::print;
 use crate::config::LogFormat;
-use crate::reload::Reload;
+use crate::reload::ReloadHandle;
 
-/// The two signals that ask for a stop.
-pub(crate) struct Signals {
+/// SIGINT and SIGTERM.
+pub(crate) struct StopSignals {
     interrupt: Signal,
     terminate: Signal,
 }
 
-impl Signals {
-    /// From here on the signals no longer end the process by themselves.
+impl StopSignals {
+    /// Installs the handlers. From here on the signals no longer end the process by themselves.
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
@@ -25,9 +25,9 @@ impl Signals {
         })
     }
 
-    /// Cancels `stop` at the first signal; never returns from the second. `afterwards` says what becomes of
-    /// what is interrupted then.
-    pub(crate) async fn obey(
+    /// Cancels `stop` at the first signal and exits the process at the second. `afterwards` is the sentence that
+    /// says when interrupted work runs again.
+    pub(crate) async fn shut_down(
         mut self,
         stop: CancellationToken,
         log_format: LogFormat,
@@ -36,18 +36,18 @@ impl Signals {
         self.next().await;
         inform(
             log_format,
-            "Stopping: what runs may finish. Once more ends it at once.",
+            "Shutting down; waiting for running tasks. Press Ctrl-C again to exit immediately.",
         );
         stop.cancel();
         self.next().await;
         inform(
             log_format,
-            &format!("Ended at once. Nothing accepted is lost: {afterwards}."),
+            &format!("Exiting immediately. No accepted task is lost: {afterwards}."),
         );
         std::process::exit(1);
     }
 
-    /// Waits for the next of the two.
+    /// Waits for the next signal.
     pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
@@ -56,28 +56,28 @@ impl Signals {
     }
 }
 
-/// The signal that asks for a reload.
-pub(crate) struct HangUps(Signal);
+/// SIGHUP.
+pub(crate) struct ReloadSignals(Signal);
 
-impl HangUps {
-    /// From here on the signal no longer ends the process; one that comes before anybody obeys is kept.
+impl ReloadSignals {
+    /// Installs the handler. A signal that arrives before [`Self::reload`] runs is kept.
     pub(crate) fn listen() -> io::Result<Self> {
         signal(SignalKind::hangup()).map(Self)
     }
 
-    /// Reloads at each signal, as long as the process lives.
-    pub(crate) async fn obey(mut self, reload: Reload) {
+    /// Reloads the configuration at each signal; never returns.
+    pub(crate) async fn reload(mut self, handle: ReloadHandle) {
         while self.0.recv().await.is_some() {
-            if let Err(error) = reload.reload().await {
-                tracing::error!(%error, "the settings stay as they are");
+            if let Err(error) = handle.reload().await {
+                tracing::error!(%error, "reload failed; the configuration is unchanged");
             }
         }
     }
 }
 
-fn inform(log_format: LogFormat, words: &str) {
+fn inform(log_format: LogFormat, message: &str) {
     match log_format {
-        LogFormat::Text => print::say(words),
-        LogFormat::Json => tracing::warn!("{words}"),
+        LogFormat::Text => print::say(message),
+        LogFormat::Json => tracing::warn!("{message}"),
     }
 }

@@ -1,40 +1,40 @@
-//! The clock: due times, schedules and rates go by it.
+//! Checks the clock and the time zone rules, on which start times, schedules and rates depend.
 
 use chrono::{DateTime, Datelike, Utc};
 
 use super::finding::Finding;
 use crate::config::TimeZoneRules;
 
-/// This program was not there before.
+/// No release of this program is older.
 const EARLIEST_YEAR: i32 = 2025;
-/// The advice where something was written by a clock that was ahead.
-pub(crate) const SET_IT_RIGHT: &str =
-    "set the clock right; a service that runs puts right what waits for it";
-/// A clock that is set back by less is one that is kept in time.
+/// The advice for rows that were written while the clock was ahead.
+pub(crate) const CORRECT_CLOCK: &str =
+    "correct the clock; a running service adjusts pending start times";
+/// Smaller steps back are normal for a synchronised clock.
 const TOLERANCE_SECONDS: i64 = 5;
 
-/// Whether the clock is right, as far as this machine can tell.
-pub(crate) fn synchronised() -> Finding {
+/// Checks that the clock is plausible, and synchronised as far as the kernel knows.
+pub(crate) fn clock() -> Finding {
     let now = Utc::now();
     let shown = now.format("%Y-%m-%dT%H:%M:%SZ");
     if now.year() < EARLIEST_YEAR {
         return Finding::fail("clock", format!("it says {shown}"))
-            .advise("set it: due times and schedules go by it");
+            .advise("set the clock: start times and schedules depend on it");
     }
-    match is_kept_in_time() {
-        Some(false) => Finding::warn("clock", format!("{shown}; nothing keeps it in time"))
-            .advise("run chrony or systemd-timesyncd: due times and schedules go by it"),
-        Some(true) => Finding::ok("clock", format!("{shown}, kept in time")),
+    match is_synchronised() {
+        Some(false) => Finding::warn("clock", format!("{shown}; not synchronised"))
+            .advise("run chrony or systemd-timesyncd: start times and schedules depend on it"),
+        Some(true) => Finding::ok("clock", format!("{shown}, synchronised")),
         None => Finding::ok("clock", shown),
     }
 }
 
-/// Where the rules of time zones come from, and of which release they are.
+/// Reports the source and the release of the time zone rules.
 pub(crate) fn time_zones(rules: &TimeZoneRules) -> Finding {
     const NAME: &str = "time zones";
     let built_in = rules.built_in_release;
     let Some(folder) = rules.folder.as_ref().map(|folder| folder.display()) else {
-        let message = format!("release {built_in}, built in; this machine has none of its own");
+        let message = format!("release {built_in}, built in; this machine has no zone files");
         return Finding::ok(NAME, message);
     };
     let release = rules.folder_release.as_deref();
@@ -46,32 +46,33 @@ pub(crate) fn time_zones(rules: &TimeZoneRules) -> Finding {
     match release {
         Some(release) if release < built_in => Finding::warn(
             NAME,
-            format!("release {release} of {folder}; built in is {built_in}, which is newer"),
+            format!("release {release} of {folder}; the built-in release {built_in} is newer"),
         )
         .advise("update the folder that TZDIR names, or unset TZDIR"),
         Some(release) => Finding::ok(NAME, format!("release {release} of {folder}")),
         None => Finding::ok(
             NAME,
-            format!("those of {folder}, which do not say their release; built in is {built_in}"),
+            format!("rules of {folder}, release unknown; the built-in release is {built_in}"),
         ),
     }
 }
 
-/// Whether the newest thing that has happened is in the future.
+/// Warns if the newest event lies in the future, which means that the clock was set back.
 pub(crate) fn against_journal(newest: &str, now: DateTime<Utc>) -> Option<Finding> {
     let newest: DateTime<Utc> = newest.parse().ok()?;
     let ahead = (newest - now).num_seconds();
     (ahead > TOLERANCE_SECONDS).then(|| {
-        let message = format!("the newest event is {ahead} s in the future: it was set back");
-        Finding::warn("clock", message).advise(SET_IT_RIGHT)
+        let message =
+            format!("the newest event is {ahead} s in the future: the clock was set back");
+        Finding::warn("clock", message).advise(CORRECT_CLOCK)
     })
 }
 
-/// What the kernel knows of it; `None` if it does not say.
+/// Returns whether the kernel's clock is synchronised; `None` if unknown.
 #[cfg(target_os = "linux")]
-fn is_kept_in_time() -> Option<bool> {
+fn is_synchronised() -> Option<bool> {
     // SAFETY: `timex` is plain numbers, for which zero is a value; with `modes` 0 the call only fills it in.
-    #[expect(unsafe_code, reason = "only the C library tells the clock's state")]
+    #[expect(unsafe_code, reason = "only the C library reports the clock's state")]
     let (state, timex) = unsafe {
         let mut timex: libc::timex = std::mem::zeroed();
         (libc::adjtimex(&raw mut timex), timex)
@@ -83,7 +84,7 @@ fn is_kept_in_time() -> Option<bool> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn is_kept_in_time() -> Option<bool> {
+fn is_synchronised() -> Option<bool> {
     None
 }
 
@@ -92,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rules_of_time_zones_are_named_with_their_release() {
+    fn time_zone_rules_are_reported_with_their_release() {
         let rules = |folder: Option<&str>, release: Option<&str>, machine_first| {
             let found = time_zones(&TimeZoneRules {
                 folder: folder.map(Into::into),
@@ -106,7 +107,7 @@ mod tests {
         for (message, expected) in [
             (
                 rules(None, None, false),
-                "release 2026f, built in; this machine has none of its own",
+                "release 2026f, built in; this machine has no zone files",
             ),
             (rules(place, Some("2027a"), true), "release 2027a of /zones"),
             (
@@ -115,11 +116,11 @@ mod tests {
             ),
             (
                 rules(place, Some("2025b"), true),
-                "release 2025b of /zones; built in is 2026f, which is newer",
+                "release 2025b of /zones; the built-in release 2026f is newer",
             ),
             (
                 rules(place, None, true),
-                "those of /zones, which do not say their release; built in is 2026f",
+                "rules of /zones, release unknown; the built-in release is 2026f",
             ),
         ] {
             assert_eq!(message, expected);

@@ -1,4 +1,4 @@
-//! The disk under the database: what kind it is, how much room it has, and how long a sync takes.
+//! Checks the disk of the database: kind of file system, free space, and sync latency.
 
 use std::fs::File;
 use std::io;
@@ -10,26 +10,26 @@ use rustix::fs::statvfs;
 
 use super::finding::Finding;
 
-/// With less free, a burst of tasks may fill the disk.
-const LITTLE_ROOM_BYTES: u64 = 1 << 30;
-/// With less free, the write-ahead log may not grow to its usual size.
-const NO_ROOM_BYTES: u64 = 64 << 20;
-/// What one commit writes at the least: a page.
+/// With less free space, a burst of tasks may fill the disk.
+const LOW_SPACE_BYTES: u64 = 1 << 30;
+/// With less free space, the write-ahead log may not reach its usual size.
+const NO_SPACE_BYTES: u64 = 64 << 20;
+/// The size of one page, the least that a commit writes.
 const WRITE_BYTES: usize = 4096;
-/// The file that is written to; its blocks are there before the measurement, as the log's are.
+/// The size of the test file. Its blocks are allocated before the measurement, like those of the WAL.
 const FILE_BYTES: usize = 1 << 20;
-/// Above it a few clients notice each commit.
+/// Above this latency, single clients notice each commit.
 const SLOW: Duration = Duration::from_millis(20);
 
-/// How hard the disk is tried.
+/// How much load the latency measurement puts on the disk.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Probe {
+pub(crate) enum DiskProbe {
     Thorough,
-    /// Beside a service whose commits want the same disk.
+    /// Fewer writes, beside a service that commits to the same disk.
     Gentle,
 }
 
-impl Probe {
+impl DiskProbe {
     fn writes(self) -> usize {
         match self {
             Self::Thorough => 200,
@@ -45,15 +45,15 @@ impl Probe {
     }
 }
 
-/// What a request of one client costs besides the sync, and what a turn of 64 does: from the rates in the
-/// README, which were measured where a sync takes 0.10 ms.
+/// Time besides the sync for one request of a single client, and for one batch of 64 clients: derived from the
+/// documented rates, which were measured with a sync of 0.10 ms.
 const ONE_BESIDE_SYNC: Duration = Duration::from_micros(450);
 const CLIENTS: f64 = 64.0;
 const CLIENTS_BESIDE_SYNC: Duration = Duration::from_micros(2900);
 
-/// The folder of the database, or what there is of it.
+/// Returns the folder of the database, or the nearest folder above it that exists.
 pub(crate) fn folder_of(database: &Path) -> PathBuf {
-    // Where a link leads to is what counts.
+    // A link is resolved, because the target's disk counts.
     let absolute = std::fs::canonicalize(database).or_else(|_| std::path::absolute(database));
     let absolute = absolute.unwrap_or_else(|_| database.to_owned());
     let mut folders = absolute.ancestors().skip(1);
@@ -61,10 +61,10 @@ pub(crate) fn folder_of(database: &Path) -> PathBuf {
     there.unwrap_or(Path::new("/")).to_owned()
 }
 
-/// Whether SQLite's locks and shared memory work on the file system.
+/// Checks that SQLite's locks and shared memory work on the file system.
 pub(crate) fn file_system(folder: &Path) -> Finding {
     match kind_of(folder) {
-        Ok(kind) => judge(folder, kind),
+        Ok(kind) => rate_kind(folder, kind),
         Err(error) => Finding::warn("file system", format!("{}: {error}", folder.display())),
     }
 }
@@ -82,11 +82,11 @@ fn kind_of(folder: &Path) -> io::Result<u32> {
 
 #[cfg(not(target_os = "linux"))]
 fn kind_of(_: &Path) -> io::Result<u32> {
-    Err(io::Error::other("its kind is only known on Linux"))
+    Err(io::Error::other("the kind is known only on Linux"))
 }
 
-/// By the numbers of `statfs(2)`.
-fn judge(folder: &Path, kind: u32) -> Finding {
+/// Rates a file system by its magic number of `statfs(2)`.
+fn rate_kind(folder: &Path, kind: u32) -> Finding {
     const CHECK: &str = "file system";
     let name = folder.display();
     let network = match kind {
@@ -103,47 +103,49 @@ fn judge(folder: &Path, kind: u32) -> Finding {
             CHECK,
             format!("{name} is on {network}, a network file system"),
         )
-        .advise("keep the database on a local disk: here it will be damaged sooner or later");
+        .advise("move the database to a local disk: network file systems damage it");
     }
     match kind {
         0x6573_5546 => Finding::warn(CHECK, format!("{name} is on FUSE"))
-            .advise("if a network or a cloud is behind it, keep the database on a local disk"),
+            .advise("if a network or cloud is behind it, move the database to a local disk"),
         0x0102_1994 | 0x8584_58F6 => Finding::warn(CHECK, format!("{name} is in memory"))
-            .advise("a restart of the machine loses it: keep the database on a disk"),
-        0x794C_7630 => Finding::warn(CHECK, format!("{name} is in a container's own layer"))
-            .advise("it goes with the container: keep the database on a volume"),
-        _ => Finding::ok(CHECK, format!("{name} is on a local one")),
+            .advise("a restart of the machine deletes it: move the database to a disk"),
+        0x794C_7630 => Finding::warn(CHECK, format!("{name} is in a container's writable layer"))
+            .advise("it is deleted with the container: move the database to a volume"),
+        _ => Finding::ok(CHECK, format!("{name} is on a local file system")),
     }
 }
 
-pub(crate) fn room(folder: &Path) -> Finding {
+/// Checks the free space.
+pub(crate) fn free_space(folder: &Path) -> Finding {
     let name = folder.display();
     let free = match statvfs(folder) {
         Ok(found) => found.f_bavail.saturating_mul(found.f_frsize),
         Err(error) => return Finding::warn("room", format!("{name}: {error}")),
     };
-    judge_room(free, &name.to_string())
+    rate_space(free, &name.to_string())
 }
 
-fn judge_room(free: u64, name: &str) -> Finding {
-    const ADVICE: &str = "make room: on a full disk no task is accepted";
+fn rate_space(free: u64, name: &str) -> Finding {
+    const ADVICE: &str = "free some space: with a full disk no task is accepted";
     let mib = free >> 20;
-    let message = format!("{mib} MiB are free at {name}");
+    let message = format!("{mib} MiB free at {name}");
     match free {
-        ..NO_ROOM_BYTES => Finding::fail("room", message).advise(ADVICE),
-        NO_ROOM_BYTES..LITTLE_ROOM_BYTES => Finding::warn("room", message).advise(ADVICE),
-        LITTLE_ROOM_BYTES.. => Finding::ok("room", format!("{} GiB are free", mib >> 10)),
+        ..NO_SPACE_BYTES => Finding::fail("room", message).advise(ADVICE),
+        NO_SPACE_BYTES..LOW_SPACE_BYTES => Finding::warn("room", message).advise(ADVICE),
+        LOW_SPACE_BYTES.. => Finding::ok("room", format!("{} GiB free", mib >> 10)),
     }
 }
 
-/// How long the disk takes to have a write for good, and what can be expected of it.
-pub(crate) fn sync_latency(folder: &Path, probe: Probe) -> Finding {
+/// Measures the latency of a synced write, and estimates the throughput from it.
+pub(crate) fn sync_latency(folder: &Path, probe: DiskProbe) -> Finding {
     const CHECK: &str = "disk";
     let mut times = match measure(folder, probe) {
         Ok(times) => times,
         Err(error) => {
             let message = format!("{} cannot be written: {error}", folder.display());
-            return Finding::fail(CHECK, message).advise("let the user of the service write there");
+            return Finding::fail(CHECK, message)
+                .advise("give the user of the service write permission");
         }
     };
     times.sort_unstable();
@@ -151,19 +153,19 @@ pub(crate) fn sync_latency(folder: &Path, probe: Probe) -> Finding {
     let ms = |time: Duration| time.as_secs_f64() * 1e3;
     let (one, many) = rates(p50);
     let message = format!(
-        "a 4 KiB write and its sync take {:.2} ms (p50), {:.2} ms (p99): expect about {one:.0} accepted \
+        "a synced 4 KiB write takes {:.2} ms (p50), {:.2} ms (p99): expect about {one:.0} accepted \
          tasks/s from one client, {many:.0}/s from 64",
         ms(p50),
         ms(p99)
     );
     match p99 > SLOW {
         true => Finding::warn(CHECK, message)
-            .advise("each commit waits for it: use a faster disk, or submit in batches"),
+            .advise("each commit waits for a sync: use a faster disk, or submit in batches"),
         false => Finding::ok(CHECK, message),
     }
 }
 
-fn measure(folder: &Path, probe: Probe) -> io::Result<Vec<Duration>> {
+fn measure(folder: &Path, probe: DiskProbe) -> io::Result<Vec<Duration>> {
     let file: File = tempfile::tempfile_in(folder)?;
     file.write_all_at(&vec![1; FILE_BYTES], 0)?;
     file.sync_all()?;
@@ -180,12 +182,12 @@ fn measure(folder: &Path, probe: Probe) -> io::Result<Vec<Duration>> {
     Ok(times)
 }
 
-/// Of times that are sorted, of which there is one at least.
+/// Returns a percentile of sorted times; there must be at least one.
 fn percentile(times: &[Duration], percent: usize) -> Duration {
     times[(times.len() - 1) * percent / 100]
 }
 
-/// Tasks a second, from one client and from 64 that share their commits.
+/// Returns the tasks per second of one client, and of 64 clients that share commits.
 fn rates(sync: Duration) -> (f64, f64) {
     (
         1.0 / (sync + ONE_BESIDE_SYNC).as_secs_f64(),
@@ -195,30 +197,30 @@ fn rates(sync: Duration) -> (f64, f64) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::finding::State;
+    use super::super::finding::CheckState;
     use super::*;
 
     #[test]
     fn network_file_systems_are_problems() {
         for (kind, level) in [
-            (0x6969, State::Fail),
-            (0xFF53_4D42, State::Fail),
-            (0x0102_1997, State::Fail),
-            (0x6573_5546, State::Warn),
-            (0x0102_1994, State::Warn),
-            (0x794C_7630, State::Warn),
-            (0xEF53, State::Ok),
+            (0x6969, CheckState::Fail),
+            (0xFF53_4D42, CheckState::Fail),
+            (0x0102_1997, CheckState::Fail),
+            (0x6573_5546, CheckState::Warn),
+            (0x0102_1994, CheckState::Warn),
+            (0x794C_7630, CheckState::Warn),
+            (0xEF53, CheckState::Ok),
         ] {
-            assert_eq!(judge(Path::new("/x"), kind).state, level, "{kind:x}");
+            assert_eq!(rate_kind(Path::new("/x"), kind).state, level, "{kind:x}");
         }
     }
 
     #[test]
-    fn little_room_is_a_warning_and_next_to_none_a_failure() {
-        let judged = |free| judge_room(free, "/x").state;
-        assert_eq!(judged(2 << 30), State::Ok);
-        assert_eq!(judged(500 << 20), State::Warn);
-        assert_eq!(judged(63 << 20), State::Fail);
+    fn little_space_is_a_warning_and_almost_none_a_failure() {
+        let state_with = |free| rate_space(free, "/x").state;
+        assert_eq!(state_with(2 << 30), CheckState::Ok);
+        assert_eq!(state_with(500 << 20), CheckState::Warn);
+        assert_eq!(state_with(63 << 20), CheckState::Fail);
     }
 
     #[test]

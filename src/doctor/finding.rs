@@ -1,48 +1,47 @@
-//! One thing that was looked at, and how it is.
+//! The result of one check.
 
 use std::fmt;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// How good or bad it is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = CheckState)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum State {
+pub(crate) enum CheckState {
     Ok,
-    /// Worth knowing; the service works.
+    /// The service works, but something needs attention.
     Warn,
-    /// It does not work, or will not for long.
+    /// The service does not work, or will soon fail.
     Fail,
 }
 
-/// What was found where.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Finding {
-    /// What was looked at.
+    /// The name of the check.
     pub(crate) name: &'static str,
-    pub(crate) state: State,
+    pub(crate) state: CheckState,
     pub(crate) message: String,
-    /// What to do about it.
+    /// What the operator should do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) advice: Option<&'static str>,
 }
 
 impl Finding {
     pub(crate) fn ok(name: &'static str, message: impl fmt::Display) -> Self {
-        Self::new(name, State::Ok, message)
+        Self::new(name, CheckState::Ok, message)
     }
 
     pub(crate) fn warn(name: &'static str, message: impl fmt::Display) -> Self {
-        Self::new(name, State::Warn, message)
+        Self::new(name, CheckState::Warn, message)
     }
 
     pub(crate) fn fail(name: &'static str, message: impl fmt::Display) -> Self {
-        Self::new(name, State::Fail, message)
+        Self::new(name, CheckState::Fail, message)
     }
 
-    /// The same with a word on what to do.
+    /// Adds what the operator should do.
     pub(crate) fn advise(self, advice: &'static str) -> Self {
         Self {
             advice: Some(advice),
@@ -50,7 +49,7 @@ impl Finding {
         }
     }
 
-    fn new(name: &'static str, state: State, message: impl fmt::Display) -> Self {
+    fn new(name: &'static str, state: CheckState, message: impl fmt::Display) -> Self {
         Self {
             name,
             state,

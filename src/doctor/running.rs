@@ -1,4 +1,4 @@
-//! The doctor of a running service: it looks at one thing at a time, and at nothing for long.
+//! Runs the checks inside a running service: one full check at a time, within bounds of time and WAL growth.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,40 +6,40 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::database::{Depth, database};
-use super::disk::Probe;
+use super::database::{AuditDepth, database};
+use super::disk::DiskProbe;
 use super::finding::Finding;
-use super::{Report, access, machine, redis, settings, state_file};
+use super::{DoctorReport, access, machine, redis, settings, state_file};
 use crate::config::{Current, Settings, Sources};
 use crate::models::{Pause, Timestamp};
 use crate::state::{Bounds, StateManager};
 
-/// What reading the whole database may cost.
+/// The bounds of a full integrity check.
 const BOUNDS: Bounds = Bounds {
     time: Duration::from_mins(5),
     wal_growth_bytes: 256 << 20,
 };
-/// A Writer that takes longer to answer keeps its clients waiting.
+/// A Writer that takes longer to answer delays its clients.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The database is read to its end already, for somebody else.
+/// A full integrity check is running already.
 #[derive(Debug)]
-pub(crate) struct Busy;
+pub(crate) struct CheckRunning;
 
-/// Looks at the service that it is part of; clone it freely.
+/// Checks the service that it is part of; clones share one state.
 #[derive(Clone)]
 pub(crate) struct Doctor {
     state: StateManager,
     current: Current,
     sources: Arc<Sources>,
-    /// The newest quick report; locked while one is made.
-    newest: Arc<Mutex<Option<Report>>>,
-    /// Locked while the whole database is read.
+    /// The newest quick report; locked while a report is made.
+    newest: Arc<Mutex<Option<DoctorReport>>>,
+    /// Locked during a full integrity check.
     reading: Arc<Mutex<()>>,
 }
 
 impl Doctor {
-    /// The doctor of a service whose settings are read from `sources`.
+    /// Returns the doctor of a service that reads its settings from `sources`.
     pub(crate) fn new(state: StateManager, current: Current, sources: Sources) -> Self {
         Self {
             state,
@@ -50,59 +50,58 @@ impl Doctor {
         }
     }
 
-    /// What is quickly found. Who asks while another's report is made gets that one, so that many who ask
-    /// cost no more than one.
-    pub(crate) async fn glance(&self) -> Report {
+    /// Runs the quick checks. Concurrent callers share one report, so many requests cost no more than one.
+    pub(crate) async fn quick_report(&self) -> DoctorReport {
         let asked = Timestamp::now();
         let mut newest = self.newest.lock().await;
         if let Some(report) = newest.as_ref().filter(|report| report.checked_at >= asked) {
             return report.clone();
         }
-        let report = self.look(Depth::Quick).await;
+        let report = self.report(AuditDepth::Quick).await;
         *newest = Some(report.clone());
         report
     }
 
-    /// The same, with the whole database read within bounds.
+    /// Runs all checks, with the full integrity check within bounds.
     ///
     /// # Errors
-    /// [`Busy`] while it is read for somebody else.
-    pub(crate) async fn read_through(&self) -> Result<Report, Busy> {
-        let _reading = self.reading.try_lock().map_err(|_| Busy)?;
-        Ok(self.look(Depth::FullWithin(BOUNDS)).await)
+    /// [`CheckRunning`] while another full check runs.
+    pub(crate) async fn full_report(&self) -> Result<DoctorReport, CheckRunning> {
+        let _reading = self.reading.try_lock().map_err(|_| CheckRunning)?;
+        Ok(self.report(AuditDepth::FullWithin(BOUNDS)).await)
     }
 
-    async fn look(&self, depth: Depth) -> Report {
+    async fn report(&self, depth: AuditDepth) -> DoctorReport {
         let held = self.current.get();
         let mut checks = self.settings(&held).await;
         checks.push(self.service().await);
-        // Without an answer there is a problem enough.
+        // A missing answer is a finding of its own.
         if let Ok(Ok(status)) = timeout(PATIENCE, self.state.queue_status()).await {
             checks.extend(redis(&status.hive));
         }
         checks.extend(self.pause().await);
-        // Without an answer there is a problem enough.
+        // A missing answer is a finding of its own.
         if let Ok((tokens, _)) = self.state.valid_tokens().await {
             checks.push(access(&held, tokens.len() as u64, true));
         }
         let path = held.database_path.clone();
-        let full = matches!(depth, Depth::FullWithin(_));
+        let full = matches!(depth, AuditDepth::FullWithin(_));
         let looking = tokio::task::spawn_blocking(move || {
-            let mut found = machine(&held, Probe::Gentle);
-            found.push(state_file(&held, full));
-            found
+            let mut findings = machine(&held, DiskProbe::Gentle);
+            findings.push(state_file(&held, full));
+            findings
         });
-        // It only fails when the process ends.
+        // The blocking task fails only when the process exits.
         checks.extend(looking.await.unwrap_or_default());
         checks.extend(match self.state.health().lost_file() {
-            // What is at the path is not what the service works with.
+            // The file at the path is not the one that the service has open.
             Some(lost) => vec![Finding::fail("database", lost.what()).advise(lost.advice())],
             None => database(&path, depth).await,
         });
-        Report::new(checks, self.current.explained())
+        DoctorReport::new(checks, self.current.explained())
     }
 
-    /// Whether the service could start again with the settings as they are written at this moment.
+    /// Checks whether the service could restart with the settings as they are written at present.
     async fn settings(&self, held: &Settings) -> Vec<Finding> {
         let sources = Arc::clone(&self.sources);
         let reading = tokio::task::spawn_blocking(move || Settings::load(&sources));
@@ -113,46 +112,41 @@ impl Doctor {
             Ok(loaded) => loaded,
             Err(error) => return settings(Err(&error)),
         };
-        let mut found = settings(Ok(&loaded.warnings));
+        let mut findings = settings(Ok(&loaded.warnings));
         let (_, changes) = held.reloaded(loaded.settings);
-        found.extend(not_taken_over(
-            &changes.needs_restart,
-            "start the service again",
-        ));
-        found.extend(not_taken_over(&changes.applied, "run `venom reload`"));
-        found
+        findings.extend(not_applied(&changes.needs_restart, "restart the service"));
+        findings.extend(not_applied(&changes.applied, "run `venom reload`"));
+        findings
     }
 
-    /// Whether the Writer, by whom all tasks go, answers.
+    /// Checks that the Writer answers.
     async fn service(&self) -> Finding {
         const NAME: &str = "service";
         let why = match timeout(PATIENCE, self.state.queue_status()).await {
             Ok(Ok(status)) if status.problem.is_some() => status.problem.unwrap_or_default(),
             Ok(Ok(status)) => {
-                let (waiting, running) = (status.pending, status.active);
-                let message = format!("takes tasks; {waiting} wait and {running} run");
+                let (pending, running) = (status.pending, status.active);
+                let message = format!("accepts tasks; {pending} PENDING, {running} running");
                 return Finding::ok(NAME, message);
             }
             Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("it has not answered for {} s", PATIENCE.as_secs()),
+            Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
         };
-        Finding::fail(NAME, format!("takes no tasks: {why}")).advise("its log says more")
+        Finding::fail(NAME, format!("accepts no tasks: {why}")).advise("see its log")
     }
 
     async fn pause(&self) -> Option<Finding> {
         let pause = self.state.queue_pause().await.ok().flatten()?;
         Some(
-            Finding::warn("queue", paused(&pause)).advise("`venom resume` has tasks started again"),
+            Finding::warn("queue", paused(&pause))
+                .advise("run `venom resume` to start tasks again"),
         )
     }
 }
 
-fn not_taken_over(keys: &[String], advice: &'static str) -> Option<Finding> {
+fn not_applied(keys: &[String], advice: &'static str) -> Option<Finding> {
     (!keys.is_empty()).then(|| {
-        let message = format!(
-            "written differently than the service has it: {}",
-            keys.join(", ")
-        );
+        let message = format!("changed since the service read them: {}", keys.join(", "));
         Finding::warn("settings", message).advise(advice)
     })
 }

@@ -1,29 +1,29 @@
-//! Escape sequences as ECMA-48 writes them: where they end, and the few that mean something here.
+//! Parses escape sequences of ECMA-48: finds their end, and recognises the few that change the line.
 
-/// What a sequence does to the line that is being printed.
+/// The effect of a sequence on the line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Escape<'a> {
-    /// Select graphic rendition, with its parameters: colours and the like.
+    /// Select graphic rendition (colours, bold), with its parameters.
     Style(&'a str),
-    /// The cursor goes to the beginning of the line.
+    /// Moves the cursor to the beginning of the line.
     Return,
-    /// The cursor goes left by this many columns.
+    /// Moves the cursor left by this many columns.
     Left(usize),
-    /// What stands from the cursor on is erased.
+    /// Erases from the cursor to the end of the line.
     EraseToEnd,
-    /// The whole line is erased.
+    /// Erases the whole line.
     EraseLine,
-    /// Anything else; ignored.
+    /// Any other sequence; ignored.
     Other,
 }
 
-/// The sequence that the text begins with, and its length in bytes; `None` if it begins with none.
+/// Returns the sequence at the beginning of the text and its length in bytes; `None` if there is none.
 ///
-/// Sequences begin with ESC. U+0080 to U+009F begin none here: in text that was decoded twice they stand
-/// between the letters, and would take some of these along.
+/// Sequences begin with ESC. U+0080 to U+009F do not begin one here: text that was decoded twice has them between
+/// letters, which would be removed with them.
 ///
-/// One that never ends is as long as the text, except for a string such as a window's title: of that the
-/// introduction alone is taken, so that it does not swallow what follows.
+/// An unfinished sequence extends to the end of the text. Of an unfinished string, such as a window title, only the
+/// introduction is removed, so that the text after it stays.
 pub(crate) fn read_escape(text: &str) -> Option<(Escape<'_>, usize)> {
     let mut letters = text.chars();
     if letters.next()? != '\u{1b}' {
@@ -46,7 +46,7 @@ pub(crate) fn read_escape(text: &str) -> Option<(Escape<'_>, usize)> {
     })
 }
 
-/// `ESC [`, parameters, intermediates and a final byte.
+/// Reads `ESC [`, parameters, intermediates and a final byte.
 fn read_control_sequence(text: &str, start: usize) -> (Escape<'_>, usize) {
     let rest = &text.as_bytes()[start..];
     let count = |from: usize, range: std::ops::RangeInclusive<u8>| {
@@ -67,7 +67,7 @@ fn read_control_sequence(text: &str, start: usize) -> (Escape<'_>, usize) {
             };
             (escape, start + end + 1)
         }
-        // A line end, or a letter that cannot be part of it: the sequence is broken off here.
+        // A line end, or a character that cannot be part of the sequence, ends it.
         _ => (Escape::Other, start + end),
     }
 }
@@ -83,8 +83,8 @@ fn meaning(parameters: &str, last: u8) -> Escape<'_> {
     }
 }
 
-/// Up to and including the terminator; nothing if something else ends the string before: another sequence,
-/// or the line. So no letter is looked at for two introductions, and many of them cost no more than one.
+/// Returns the length up to and including the terminator; 0 if another sequence or the line ends the string first.
+/// No character is read for two introductions, so many of them take linear time.
 fn string_length(letters: impl Iterator<Item = (usize, char)>) -> usize {
     let mut letters = letters.peekable();
     while let Some((at, letter)) = letters.next() {
@@ -101,7 +101,7 @@ fn string_length(letters: impl Iterator<Item = (usize, char)>) -> usize {
     0
 }
 
-/// More intermediates and the final byte, as in `ESC ( B`.
+/// Returns the length of further intermediates and the final byte, as in `ESC ( B`.
 fn intermediate_length(text: &str) -> usize {
     let bytes = text.as_bytes();
     let more = bytes

@@ -1,4 +1,4 @@
-//! One line as it is printed, also in parts.
+//! Builds one line from the parts that a program prints, as a terminal would.
 
 use super::escape::{Escape, read_escape};
 use super::is_plain;
@@ -8,14 +8,14 @@ use super::style::Style;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OutputLine {
     pub(crate) text: String,
-    /// The same with colours, as `ESC [ … m` and nothing else; `None` if it has none.
+    /// The text with colours, which only `ESC [ … m` encodes; `None` without colours.
     pub(crate) ansi: Option<String>,
-    /// Whether it takes the place of what was shown as the live line.
+    /// True if the line replaces the unfinished line that was shown before.
     pub(crate) replaces: bool,
 }
 
 impl OutputLine {
-    /// A line without colours.
+    /// Returns a line without colours.
     pub(crate) fn plain(text: String) -> Self {
         Self {
             text,
@@ -23,32 +23,32 @@ impl OutputLine {
         }
     }
 
-    /// The same line, in place of the live line if `replaces`.
+    /// Sets whether the line replaces the unfinished line.
     #[must_use]
     pub(crate) fn replacing(self, replaces: bool) -> Self {
         Self { replaces, ..self }
     }
 
-    /// The bytes of its texts.
+    /// Returns the size of its texts.
     pub(crate) fn bytes(&self) -> usize {
         self.text.len() + self.ansi.as_ref().map_or(0, String::len)
     }
 }
 
-/// A line that is being printed. Colours go on from one line to the next, as on a terminal.
+/// An unfinished line. Colours continue in the next line, as on a terminal.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Line {
+pub(crate) struct TerminalLine {
     text: String,
-    /// From which byte of the text on it has which style. Empty while it has had none.
+    /// The first byte of each style; empty without styles.
     spans: Vec<(usize, Style)>,
     style: Style,
-    /// The cursor stands at the beginning: what is printed next takes the place of the text.
+    /// The cursor is at the beginning, so the next character replaces the text.
     returned: bool,
-    /// Something was printed that has been replaced or erased since.
+    /// Text was printed and then replaced or erased.
     replaced: bool,
 }
 
-impl Line {
+impl TerminalLine {
     /// Prints a part of the line.
     pub(crate) fn feed(&mut self, text: &str) {
         let is_styled = self.style != Style::default() || !self.spans.is_empty();
@@ -58,14 +58,14 @@ impl Line {
         let mut rest = text;
         while let Some(letter) = rest.chars().next() {
             if let Some((escape, length)) = read_escape(rest) {
-                self.obey(&escape);
+                self.apply(&escape);
                 rest = &rest[length..];
                 continue;
             }
             match letter {
                 '\r' => self.returned = true,
                 '\u{8}' => self.step_back(1),
-                // NUL cuts a string short in many a reader of the database.
+                // Many readers of the database end a text at NUL.
                 '\0' => self.print(char::REPLACEMENT_CHARACTER),
                 '\t' | '\n' => self.print(letter),
                 _ if letter.is_control() => {}
@@ -75,7 +75,7 @@ impl Line {
         }
     }
 
-    fn obey(&mut self, escape: &Escape<'_>) {
+    fn apply(&mut self, escape: &Escape<'_>) {
         match escape {
             Escape::Style(parameters) => self.style = self.style.after(parameters),
             Escape::Return => self.returned = true,
@@ -117,21 +117,21 @@ impl Line {
         self.returned = false;
     }
 
-    /// Whether nothing of it is shown.
+    /// Returns true if only white space is shown.
     pub(crate) fn is_empty(&self) -> bool {
         self.text.trim().is_empty()
     }
 
-    /// What is shown of it at this moment, to so many characters.
+    /// Returns the present text, cut to `limit` characters.
     pub(crate) fn shown(&self, limit: usize) -> OutputLine {
         let end = self.text.char_indices().nth(limit);
         self.render(end.map_or(self.text.len(), |(end, _)| end))
     }
 
-    /// The whole line, and begins the next one. `None` if all that was printed has been erased again.
+    /// Returns the finished line and starts the next one. `None` if everything that was printed was erased.
     pub(crate) fn end(&mut self) -> Option<OutputLine> {
         if self.replaced {
-            // Bars cover what was longer before with blanks.
+            // Progress bars overwrite a longer state with blanks.
             self.text.truncate(self.text.trim_end().len());
             let end = self.text.len();
             self.spans.retain(|span| span.0 < end);
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     fn line_of(parts: &[&str]) -> Option<(String, Option<String>)> {
-        let mut line = Line::default();
+        let mut line = TerminalLine::default();
         for part in parts {
             line.feed(part);
         }
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn colours_go_on_in_the_next_line() {
-        let mut line = Line::default();
+        let mut line = TerminalLine::default();
         line.feed("\u{1b}[33mone");
         line.end();
         line.feed("two\u{1b}[0m");
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn what_is_shown_has_an_end() {
-        let mut line = Line::default();
+        let mut line = TerminalLine::default();
         line.feed("ab\u{1b}[1mcdef");
         let shown = line.shown(3);
         assert_eq!(shown.text, "abc");

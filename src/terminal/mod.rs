@@ -1,8 +1,8 @@
-//! Text that programs print for a terminal, as text that is safe anywhere else.
+//! Turns program output for a terminal into text that is safe in logs, pages and other terminals.
 //!
-//! Escape sequences and control characters are removed: they move cursors, set titles and clear screens.
-//! Colours are kept apart, as sequences of a few fixed forms (`style`). A carriage return begins the line
-//! anew, as on a terminal, so of a progress bar the last state remains.
+//! Escape sequences and control characters are removed, because they move cursors, set titles and clear screens. Colours
+//! are kept separately, in a few fixed forms (`style`). A carriage return overwrites the line, as on a terminal, so a
+//! progress bar leaves its last state.
 
 mod escape;
 mod line;
@@ -10,27 +10,27 @@ mod style;
 
 use std::borrow::Cow;
 
-pub(crate) use self::line::{Line, OutputLine};
+pub(crate) use self::line::{OutputLine, TerminalLine};
 
 use self::escape::read_escape;
 
-/// One line as a terminal would show it at last.
+/// Returns one line as a terminal shows it at the end. `None` if everything was erased.
 pub(crate) fn line(text: String) -> Option<OutputLine> {
     if is_plain(&text) {
         return Some(OutputLine::plain(text));
     }
-    let mut line = Line::default();
+    let mut line = TerminalLine::default();
     line.feed(&text);
     line.end()
 }
 
-/// The text without escape sequences and control characters; line ends, carriage returns and tabs stay.
+/// Removes escape sequences and control characters, except for line ends, carriage returns and tabs.
 pub(crate) fn without_escapes(text: &str) -> Cow<'_, str> {
     keeping(text, |control| matches!(control, '\n' | '\r' | '\t'))
 }
 
-/// The same for data: what separates its pages, fields and records stays too. `pdftotext` ends a page by a
-/// form feed, and U+001C to U+001F are made for nothing else.
+/// Removes escape sequences and control characters from data, and keeps the separators of pages, fields and records
+/// too: `pdftotext` ends a page by a form feed, and U+001C to U+001F are separators.
 pub(crate) fn data_without_escapes(text: &str) -> Cow<'_, str> {
     keeping(
         text,
@@ -38,7 +38,7 @@ pub(crate) fn data_without_escapes(text: &str) -> Cow<'_, str> {
     )
 }
 
-/// The text without escape sequences, and without the control characters that are not kept.
+/// Removes escape sequences, and the control characters that `is_kept` rejects.
 fn keeping(text: &str, is_kept: impl Fn(char) -> bool) -> Cow<'_, str> {
     if is_plain(text) {
         return Cow::Borrowed(text);
@@ -58,9 +58,9 @@ fn keeping(text: &str, is_kept: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
-/// Whether nothing in the text means anything to a terminal but line ends and tabs.
+/// Returns true if the text has no escape sequences and no control characters but line ends and tabs.
 fn is_plain(text: &str) -> bool {
-    // U+0080 to U+009F are control characters too, and begin with C2 in UTF-8.
+    // U+0080 to U+009F are control characters too; in UTF-8 their first byte is C2.
     let is_special = |byte: u8| (byte < 0x20 && byte != b'\n' && byte != b'\t') || byte == 0x7f;
     !text.bytes().any(|byte| is_special(byte) || byte == 0xc2)
         || !text

@@ -1,8 +1,8 @@
-//! Colours and the like: read from any way of writing them, written in one.
+//! Colours and text attributes: reads every notation, writes one.
 
 use std::fmt::Write as _;
 
-/// How a letter looks. What would hide it is left out.
+/// The look of a character. Attributes that hide it are not supported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Style {
     flags: u8,
@@ -12,16 +12,16 @@ pub(crate) struct Style {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Color {
-    /// One of the 256 of the usual palette; the first 16 are the terminal's own.
+    /// A colour of the 256-colour palette; the first 16 are set by the terminal.
     Indexed(u8),
     Rgb(u8, u8, u8),
 }
 
-/// Bold, dim, italic, underlined, inverse and struck through, by the number that sets each.
+/// The codes of bold, dim, italic, underlined, inverse and struck through.
 const FLAGS: [u8; 6] = [1, 2, 3, 4, 7, 9];
 
 impl Style {
-    /// The style after a sequence with these parameters; what is not known changes nothing.
+    /// Returns the style after a sequence with these parameters; unknown codes are ignored.
     pub(crate) fn after(mut self, parameters: &str) -> Self {
         let mut groups = parameters.split(';');
         while let Some(group) = groups.next() {
@@ -88,7 +88,7 @@ impl Style {
         }
     }
 
-    /// Writes the sequence that leads from `before` to this style.
+    /// Writes the sequence that changes `before` to this style.
     pub(crate) fn write(self, before: Self, text: &mut String) {
         if self == before {
             return;
@@ -120,7 +120,7 @@ fn bit(code: u8) -> u8 {
     place.map_or(0, |place| 1 << place)
 }
 
-/// `5;N` or `2;R;G;B`.
+/// Reads `5;N` or `2;R;G;B`.
 fn color_in<'a>(values: &mut impl Iterator<Item = &'a str>) -> Option<Color> {
     let mut next = || values.next()?.parse::<u8>().ok();
     match next()? {

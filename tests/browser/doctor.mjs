@@ -7,7 +7,7 @@ visit(async (page) => {
   await finished(await submit({ content: "one" }));
   await api("POST", "queue/pause", { reason: "lunch <b>" });
   await open(page, "doctor");
-  await check(page, "database").getByText("1 tasks; not read through").waitFor();
+  await check(page, "database").getByText("1 tasks; integrity not checked").waitFor();
   await check(page, "database").getByText("ok", { exact: true }).waitFor();
   await check(page, "queue").getByText("warning", { exact: true }).waitFor();
   await check(page, "queue").getByText(/: lunch <b>$/).waitFor();
@@ -22,11 +22,11 @@ visit(async (page) => {
   await look(page, "narrow-doctor");
   await page.setViewportSize({ width: 1280, height: 900 });
   await button(page, "Full integrity check").click();
-  await check(page, "database").getByText("1 tasks; its integrity is checked").waitFor();
+  await check(page, "database").getByText("1 tasks; full integrity check passed").waitFor();
   await check(page, "invariants").getByText("ok", { exact: true }).waitFor();
   await api("POST", "queue/resume");
   await button(page, "Refresh").click();
-  await check(page, "database").getByText("not read through").waitFor();
+  await check(page, "database").getByText("integrity not checked").waitFor();
   await until("the queue is well", async () => (await check(page, "queue").getByText("What to do:").count()) === 0);
 
   // Settings, those that somebody set first, with their place.

@@ -249,6 +249,6 @@ fn a_watch_that_is_sent_no_event_ends() {
     });
     let done = folder.run(&["watch", "--url", &url]);
     assert_eq!(done.code, 1, "{done:?}");
-    assert!(done.err.contains("not as a venom service does"), "{done:?}");
+    assert!(done.err.contains("not as a venom service"), "{done:?}");
     server.join().unwrap();
 }

@@ -64,7 +64,7 @@ fn refusals_and_answers_are_tame() {
                 r#"{"detail": [{"loc": ["body", "\u009b"], "msg": "\u0008wrong"}]}"#,
             ),
             1,
-            "error: body.\\u{9b}: \\u{8}wrong\n",
+            "error: \\u{9b}: \\u{8}wrong\n",
         ),
         (
             ("200 OK", r#"{"message": "Done\r\u001b[A."}"#),

@@ -29,7 +29,7 @@ fn a_healthy_service_is_found_healthy_and_so_is_its_database_alone() {
     let folder = Folder::new();
     let report = folder.json(&["doctor", "--json"]);
     let message = finding(&report, "database")["message"].as_str().unwrap();
-    assert!(message.contains("not there yet"), "{message}");
+    assert!(message.contains("does not exist yet"), "{message}");
     assert!(!folder.path("data").exists(), "it makes nothing");
 
     let service = folder.serve();
@@ -40,7 +40,7 @@ fn a_healthy_service_is_found_healthy_and_so_is_its_database_alone() {
     assert!(message.contains(&folder.url()), "{message}");
     let message = finding(&report, "database")["message"].as_str().unwrap();
     assert!(
-        message.contains("1 tasks; its integrity is checked"),
+        message.contains("1 tasks; full integrity check passed"),
         "{message}"
     );
     assert_eq!(finding(&report, "invariants")["state"], "ok");
@@ -52,14 +52,14 @@ fn a_healthy_service_is_found_healthy_and_so_is_its_database_alone() {
     );
     let quick = folder.succeed(&["doctor", "--quick"]);
     assert!(
-        quick.contains("not read through") && !quick.contains("invariants"),
+        quick.contains("integrity not checked") && !quick.contains("invariants"),
         "{quick}"
     );
     assert_eq!(service.stop(), 0);
     let report = folder.json(&["doctor", "--json"]);
     assert_eq!(
         finding(&report, "service")["message"],
-        "none runs on this database"
+        "not running on this database"
     );
 }
 
@@ -238,7 +238,7 @@ fn a_certificate_is_looked_at_before_clients_do() {
     for (from, until, state, words) in [
         (-1, 10, "warn", "expires soon"),
         (-9, -2, "fail", "expired on"),
-        (5, 90, "fail", "is valid from"),
+        (5, 90, "fail", "is not valid before"),
     ] {
         certify(&folder, from, until);
         let (found, message) = told(&report(&folder), "tls");
@@ -280,14 +280,14 @@ fn a_token_that_is_missing_is_told_before_the_start_fails() {
     assert_eq!(found["healthy"], true, "{found}");
     let (state, message) = told(&found, "access");
     assert_eq!(state, "warn");
-    assert!(message.contains("cross the network readable"), "{message}");
+    assert!(message.contains("unencrypted"), "{message}");
     folder.succeed(&["token", "revoke", "ann"]);
     assert_eq!(told(&report(&folder), "access").0, "fail");
 
     folder.write("venom.toml", "host = \"0.0.0.0\"\nauth = \"off\"\n");
     let (state, message) = told(&report(&folder), "access");
     assert_eq!(state, "warn");
-    assert!(message.contains("whoever reaches it"), "{message}");
+    assert!(message.contains("everybody who reaches it"), "{message}");
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn files_that_others_may_read_and_a_bad_dump_are_warnings() {
     let folder = Folder::new();
     let (state, message) = told(&report(&folder), "state file");
     assert_eq!(state, "ok");
-    assert!(message.ends_with("is not there yet"), "{message}");
+    assert!(message.ends_with("does not exist yet"), "{message}");
     let service = folder.serve();
     folder.succeed(&["submit", "--wait", "one"]);
     assert_eq!(service.stop(), 0);
@@ -303,7 +303,7 @@ fn files_that_others_may_read_and_a_bad_dump_are_warnings() {
     assert_eq!(told(&found, "permissions").0, "ok");
     let (state, message) = told(&found, "state file");
     assert_eq!(state, "ok");
-    assert!(message.contains(" was written 2"), "{message}");
+    assert!(message.contains(" was written at 2"), "{message}");
 
     mode(&folder, "data/venom.db", 0o644);
     folder.write("data/memory/state_dump.json", "{\"tasks\": [");
@@ -314,12 +314,12 @@ fn files_that_others_may_read_and_a_bad_dump_are_warnings() {
     assert!(message.contains("venom.db"), "{message}");
     let (state, message) = told(&found, "state file");
     assert_eq!(state, "warn");
-    assert!(message.contains("no dump of ours"), "{message}");
+    assert!(message.contains("not a valid dump"), "{message}");
 
     folder.write("venom.toml", "state_file_path = \"data\"\n");
     let (state, message) = told(&report(&folder), "state file");
     assert_eq!(state, "warn");
-    assert!(message.ends_with("data is no file"), "{message}");
+    assert!(message.ends_with("data is not a regular file"), "{message}");
 }
 
 #[test]
@@ -329,12 +329,12 @@ fn a_service_looks_at_itself_when_it_is_asked() {
     folder.succeed(&["pause", "--reason", "lunch"]);
     let elsewhere = Folder::new();
     let told = elsewhere.succeed(&["doctor", "--url", &folder.url()]);
-    assert!(told.contains("its integrity is checked"), "{told}");
+    assert!(told.contains("full integrity check passed"), "{told}");
     assert!(told.contains("warn queue"), "{told}");
     assert!(told.contains("--settings shows them"), "{told}");
     let report = folder.json(&["doctor", "--service", "--quick", "--json"]);
     let database = finding(&report, "database")["message"].as_str().unwrap();
-    assert!(database.ends_with("not read through"), "{database}");
+    assert!(database.ends_with("integrity not checked"), "{database}");
     drop(_service);
     let done = folder.run(&["doctor", "--service"]);
     assert_eq!(done.code, 1);

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::canned::Canned;
 use crate::harness::Folder;
 
-const MORE: &str = "There are more; --limit NUMBER or --all shows them.\n";
+const MORE: &str = "More tasks exist; show them with --limit NUMBER or --all.\n";
 
 fn contents(tasks: &Value) -> Vec<&str> {
     let tasks = tasks.as_array().unwrap().iter();
@@ -20,7 +20,7 @@ fn the_table_has_a_line_for_each_task() {
     let _service = folder.serve();
     let none = folder.run(&["list"]);
     assert_eq!((none.code, none.out.as_str()), (0, ""));
-    assert_eq!(none.err, "There are no such tasks.\n");
+    assert_eq!(none.err, "No tasks match.\n");
     assert_eq!(folder.succeed(&["list", "--json"]), "[]");
 
     folder.succeed(&["pause"]);
@@ -114,7 +114,7 @@ fn a_list_that_is_cut_is_a_failure() {
         let service = Canned::new([("200 OK", body)]);
         let done = folder.run(&["list", "--url", &service.url]);
         assert_eq!((done.code, done.out.as_str()), (1, ""), "{done:?}");
-        assert!(done.err.contains("not as a venom service does"), "{done:?}");
+        assert!(done.err.contains("not as a venom service"), "{done:?}");
     }
 }
 

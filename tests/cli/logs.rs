@@ -75,7 +75,7 @@ fn following_outlives_the_service_and_repeats_nothing() {
     let logs = folder.start(&["logs", "--json", "--follow", &id]);
     let mut lines = logs.out.until("\"ready\"");
     service.signal(Signal::KILL);
-    logs.err.until("waiting for it");
+    logs.err.until("reconnecting");
     drop(service);
 
     let _service = folder.serve();

@@ -49,7 +49,7 @@ fn what_happened_to_each_is_said() {
     assert_eq!((deleted.code, deleted.out.as_str()), (1, ""));
     let words = format!(
         "{one}: Task deleted.\n{NOBODY}: error: Task not found\n{two}: Task deleted.\n\
-         error: 1 of 3 were refused\n"
+         error: 1 of 3 were rejected\n"
     );
     assert_eq!(deleted.err, words);
     assert_eq!(folder.succeed(&["list", "--json"]), "[]");
@@ -106,9 +106,9 @@ fn the_tasks_must_be_named_or_chosen() {
     let folder = Folder::new();
     for verb in ["retry", "delete", "abort"] {
         for (rest, words) in [
-            (&[][..], "name tasks by their ids, or choose them"),
-            (&["--dry-run"], "name tasks by their ids, or choose them"),
-            (&[NOBODY, "--failed"], "both at once makes no sense"),
+            (&[][..], "name tasks by id, or select them"),
+            (&["--dry-run"], "name tasks by id, or select them"),
+            (&[NOBODY, "--failed"], "not both"),
             (&[NOBODY, "--dry-run"], "cannot be used with"),
             (&["x"], "invalid value 'x'"),
         ] {

@@ -27,7 +27,7 @@ fn wrong_usage_is_exit_code_2() {
         ),
         (
             &["submit", "--delay", "5min", "x"],
-            "expected a time such as 90, 90s, 5m",
+            "expected a duration such as 90, 90s, 5m",
         ),
         (&["submit", "--at", "noon", "x"], "expected a time such as"),
         (
@@ -46,7 +46,7 @@ fn wrong_usage_is_exit_code_2() {
             "cannot be used with",
         ),
         (&["submit", "--idempotency-key", "é", "x"], "visible ASCII"),
-        (&["pause", "--for", "x"], "expected a time such as 90"),
+        (&["pause", "--for", "x"], "expected a duration such as 90"),
         (
             &["pause", "--for", "1", "--until", "2099-01-01T00:00:00Z"],
             "cannot be used with",

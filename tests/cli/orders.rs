@@ -85,7 +85,7 @@ fn at_a_terminal_a_purge_asks_and_an_emergency_stop_does_not() {
     folder.succeed(&["submit", "one"]);
     for (answer, code, pending) in [("n\r", 1, 1), ("\r", 1, 1), ("y\r", 0, 0)] {
         let mut terminal = Terminal::start(&folder, &["purge"], 24, 120);
-        terminal.until("Fail all 1 tasks that wait");
+        terminal.until("Fail all 1 PENDING tasks");
         terminal.press(answer);
         assert_eq!(terminal.ended().code, code, "{answer:?}");
         assert_eq!(
@@ -176,13 +176,10 @@ fn a_pause_may_end_by_itself() {
     );
     let past = folder.run(&["pause", "--until", "2001-01-01T00:00:00Z"]);
     assert_eq!((past.code, past.out.as_str()), (1, ""));
-    assert!(past.err.starts_with("error: body.until: "), "{past:?}");
+    assert!(past.err.starts_with("error: --until: "), "{past:?}");
     let nobody = folder.run(&["resume", "--processor", "nope"]);
     assert_eq!(nobody.code, 1);
-    assert!(
-        nobody.err.starts_with("error: body.processor: "),
-        "{nobody:?}"
-    );
+    assert!(nobody.err.starts_with("error: --processor: "), "{nobody:?}");
     folder.succeed(&["pause", "--for", "0.2s"]);
     let waiting = folder.start(&["submit", "--wait", "x"]);
     assert_eq!(waiting.out.next(), "Processed: x");

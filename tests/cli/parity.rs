@@ -48,7 +48,7 @@ fn a_token_for_one_processor_sees_the_queue_alone() {
     let who = folder.run_with("VENOM_TOKEN", &token, &["token", "whoami"]);
     assert_eq!(
         who.out,
-        "The token ci has the role read, for these processors alone: outside.\n"
+        "Token ci has role read, restricted to the processors outside.\n"
     );
     let who = folder.run_with("VENOM_TOKEN", &token, &["token", "whoami", "--json"]);
     assert!(who.out.contains("\"role\":\"read\""), "{who:?}");
@@ -95,7 +95,7 @@ fn show_lists_the_tasks_that_wait_for_one() {
     let first = folder.succeed(&["submit", "first"]);
     let none = folder.run(&["show", "--downstream", &first]);
     assert_eq!((none.code, none.out.as_str()), (0, ""));
-    assert_eq!(none.err, "No task waits for it.\n");
+    assert_eq!(none.err, "No task depends on it.\n");
     let then = folder.succeed(&["submit", "--after", &first, "then"]);
     let shown = folder.succeed(&["show", "--downstream", &first]);
     let last = shown.lines().last().unwrap();

@@ -21,7 +21,7 @@ fn the_first_lines_say_where_it_is_and_what_to_try() {
     let database = folder.path("data/venom.db").canonicalize().unwrap();
     assert_eq!(
         lines[1],
-        format!("and keeps its tasks in {}", database.display())
+        format!("and stores its tasks in {}", database.display())
     );
 
     // They are there to be pasted.
@@ -94,7 +94,7 @@ fn a_clean_stop_takes_the_address_back() {
                 .err
                 .rest()
                 .iter()
-                .any(|line| line.contains("Stopping"))
+                .any(|line| line.contains("Shutting down"))
         );
         assert_eq!(service.code(), 0);
         assert_eq!(folder.url(), "");
@@ -114,12 +114,12 @@ fn a_second_signal_ends_it_at_once() {
     folder.succeed(&["status"]);
 
     service.signal(Signal::TERM);
-    service.err.until("Once more ends it at once");
+    service.err.until("exit immediately");
     let asked = Instant::now();
     service.signal(Signal::TERM);
     service
         .err
-        .until("interrupted tasks run again at the next start");
+        .until("interrupted tasks run again after the next start");
     assert_eq!(service.code(), 1);
     assert!(asked.elapsed() < Duration::from_secs(3));
 

@@ -34,7 +34,7 @@ fn schedules_are_a_table_or_json() {
     let service = Canned::new([("200 OK", "[]")]);
     let none = folder.run(&["schedules", "--url", &service.url]);
     assert_eq!((none.code, none.out.as_str()), (0, ""));
-    assert!(none.err.starts_with("There are no schedules"), "{none:?}");
+    assert!(none.err.starts_with("No schedules"), "{none:?}");
 }
 
 #[test]
@@ -109,13 +109,13 @@ fn processors_are_a_table_or_json() {
         words.map(str::to_owned).collect::<Vec<_>>().join(" ")
     };
     let lines: Vec<_> = table.lines().map(words).collect();
-    assert_eq!(lines[0], "NAME KIND RUNNING AT MOST WAITING RATE STATE");
+    assert_eq!(lines[0], "NAME KIND RUNNING LIMIT PENDING RATE STATE");
     assert!(
         lines[1].starts_with("answer llm 2 2 40 30/m next start at 2099-01-31 "),
         "{table}"
     );
     assert_eq!(lines[2], "echo echo 0 - 1 - paused");
-    assert_eq!(lines[3], "gone - 0 - 3 - starts tasks");
+    assert_eq!(lines[3], "gone - 0 - 3 - active");
     assert_eq!(service.requests(), ["GET /api/v1/processors"]);
 
     let service = Canned::new([("200 OK", PROCESSORS)]);

@@ -35,7 +35,7 @@ fn a_waiting_task_is_explained() {
     assert!(explained.contains("lunch"), "{explained}");
     let shown = folder.succeed(&["show", &id]);
     assert!(
-        shown.contains(&format!("\nwaits      {explained}")),
+        shown.contains(&format!("\nreason     {explained}")),
         "{shown}"
     );
     let json = folder.json(&["explain", "--json", &id]);

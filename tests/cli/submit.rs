@@ -60,7 +60,7 @@ fn a_refusal_says_which_field_and_why() {
     let refused = folder.run(&["submit", "--processor", "nope", "hello"]);
     assert_eq!((refused.code, refused.out.as_str()), (1, ""));
     assert!(
-        refused.err.starts_with("error: body.processor: "),
+        refused.err.starts_with("error: --processor: "),
         "{refused:?}"
     );
     assert!(refused.err.contains("echo"), "{refused:?}");
@@ -74,7 +74,7 @@ fn a_task_that_fails_makes_the_wait_fail() {
         folder.succeed(&["pause"]);
         let flags: &[&str] = if json { &["--json"] } else { &[] };
         let waiting = folder.start(&[&["submit", "--wait", "hello"][..], flags].concat());
-        waiting.err.until("is accepted");
+        waiting.err.until("accepted");
         folder.succeed(&["purge", "--yes"]);
 
         let failed = waiting.err.next();
@@ -91,9 +91,9 @@ fn a_wait_outlives_the_service() {
     let service = folder.serve();
     folder.succeed(&["pause"]);
     let waiting = folder.start(&["submit", "--wait", "hello"]);
-    waiting.err.until("is accepted");
+    waiting.err.until("accepted");
     service.signal(Signal::KILL);
-    waiting.err.until("waiting for it");
+    waiting.err.until("reconnecting");
     drop(service);
 
     let _service = folder.serve();
@@ -174,7 +174,7 @@ fn a_batch_is_submitted_whole_or_not_at_all() {
 
     let wrong = folder.feed(&["submit", "--batch", "-"], "{\"content\": \"x\"}\n{}\n");
     assert_eq!((wrong.code, wrong.out.as_str()), (1, ""));
-    assert_eq!(wrong.err, "error: body.tasks.1.content: Field required\n");
+    assert_eq!(wrong.err, "error: task 2, content: Field required\n");
     let list = folder.json(&["list", "--json"]);
     assert_eq!(list.as_array().unwrap().len(), 4);
 

@@ -109,12 +109,12 @@ fn tokens_are_made_listed_and_revoked() {
         (
             &["token", "revoke", "alice"][..],
             1,
-            "there is no valid token alice",
+            "no valid token is named alice",
         ),
         (
             &["token", "create", "alice", "--role", "read"],
             1,
-            "a name is given once",
+            "names cannot be reused",
         ),
         (&["token", "create", "bob"], 2, "--role"),
         (
@@ -138,7 +138,7 @@ fn tokens_are_made_listed_and_revoked() {
                 "outsied",
             ],
             2,
-            "--processor: expected one that is in the settings (echo, outside)",
+            "--processor: expected a processor of the settings (echo, outside)",
         ),
     ] {
         let done = folder.run(words);
@@ -189,6 +189,6 @@ fn a_token_that_nobody_got_is_none() {
     let done = command.stdout(full.unwrap()).output().unwrap();
     let said = String::from_utf8(done.stderr).unwrap();
     assert_eq!(done.status.code(), Some(1), "{said}");
-    assert!(said.contains("no token was made"), "{said}");
+    assert!(said.contains("no token was created"), "{said}");
     assert!(folder.succeed(&words).starts_with("venom_"));
 }

@@ -45,10 +45,10 @@ fn it_shows_what_happens_and_gives_the_terminal_back() {
     let mut terminal = Terminal::start(&folder, &TOP, 24, 80);
     terminal.until("queue open");
     terminal.until("running 1 of 5   completed 1   failed 0");
-    terminal.until("a second");
+    terminal.until("per second");
     // The task that runs, its processor, and what has happened before.
     terminal.until(&id);
-    terminal.until("starts tasks");
+    terminal.until("active");
     terminal.until(&format!("TASK_STARTED {id}"));
 
     terminal.press("\r");
@@ -79,7 +79,7 @@ fn the_queue_is_paused_and_resumed_after_a_question() {
     let mut terminal = Terminal::start(&folder, &TOP, 24, 80);
     terminal.until("queue open");
     terminal.press("p");
-    terminal.until("Start no more tasks?");
+    terminal.until("Pause the queue?");
     terminal.press("n");
     terminal.until("? help");
     assert_eq!(folder.json(&["status", "--json"])["paused"], false);
@@ -108,7 +108,7 @@ fn it_searches_helps_and_follows_the_size_of_the_terminal() {
     terminal.press("\u{1b}[Z");
     terminal.until("Processed: apples");
     terminal.press("/pears\r");
-    terminal.until("with \"pears\"");
+    terminal.until("search: \"pears\"");
     terminal.until_not("Processed: apples");
     terminal.until("Processed: pears");
     terminal.press("?");
@@ -134,7 +134,7 @@ fn a_terminal_may_say_any_size() {
     for length in [0, u16::MAX] {
         let mut terminal = Terminal::start(&folder, &TOP, length, length);
         terminal.until("queue open");
-        terminal.until("starts tasks");
+        terminal.until("active");
         terminal.press("q");
         let left = terminal.ended();
         assert_eq!(left.code, 0, "{length}");
@@ -157,7 +157,7 @@ fn a_service_that_comes_back_is_found_again_and_a_signal_ends_it() {
     let mut terminal = Terminal::start(&folder, &TOP, 24, 80);
     terminal.until("queue open");
     assert_eq!(service.stop(), 0);
-    terminal.until("trying again");
+    terminal.until("reconnecting");
     // By another port.
     let _service = folder.serve();
     terminal.until("queue open");

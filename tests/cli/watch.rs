@@ -57,7 +57,7 @@ fn nothing_is_missed_and_nothing_repeated_over_restarts() {
         service = folder.serve();
         // Most likely before the watcher is back, which makes no difference.
         folder.succeed(&["submit", "--wait", "after"]);
-        watch.err.until("connected again");
+        watch.err.until("reconnected");
     }
 
     let ids = (0..).map(|_| -> Value { serde_json::from_str(&watch.out.next()).unwrap() });

@@ -46,7 +46,7 @@ async fn a_stop_gives_back_what_was_taken_last_and_does_not_wait_for_each() {
     redis.command(&["EVAL", PUT, "1", HIGH]).await;
     relay.until_held("\r\nj60\r\n").await;
     worker.tell_to_stop();
-    worker.until_said("Stopping").await;
+    worker.until_said("Shutting down").await;
     relay.release();
     assert_eq!(worker.ended().await.code(), Some(0));
     let left = redis.command(&["KEYS", "arq:in-progress:*"]).await;

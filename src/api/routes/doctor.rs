@@ -8,7 +8,7 @@ use crate::api::context::Shared;
 use crate::api::error::{ApiError, Refusal};
 use crate::api::input::query::Query;
 use crate::api::openapi::parameters;
-use crate::doctor::{Busy, Report};
+use crate::doctor::{CheckRunning, DoctorReport};
 
 /// Check the installation.
 ///
@@ -18,24 +18,24 @@ use crate::doctor::{Busy, Report};
     get, path = "/api/v1/doctor", tag = "Service", operation_id = "get_doctor",
     params(parameters::FullParameter),
     responses(
-        (status = 200, description = "What was found", body = Report),
+        (status = 200, description = "What was found", body = DoctorReport),
         (status = 409, description = "The database is being read for somebody else", body = Refusal),
     ),
 )]
 pub(crate) async fn doctor(
     State(api): Shared,
     RawQuery(query): RawQuery,
-) -> Result<Json<Report>, ApiError> {
+) -> Result<Json<DoctorReport>, ApiError> {
     let query = Query::parse(query.as_deref(), &["full"])?;
     let full = query.get("full", "bool_parsing", "true or false")?;
     Ok(Json(match full.unwrap_or(false) {
-        true => api.doctor.read_through().await?,
-        false => api.doctor.glance().await,
+        true => api.doctor.full_report().await?,
+        false => api.doctor.quick_report().await,
     }))
 }
 
-impl From<Busy> for ApiError {
-    fn from(_: Busy) -> Self {
+impl From<CheckRunning> for ApiError {
+    fn from(_: CheckRunning) -> Self {
         let detail = "The database is being read to its end for somebody else; try again later.";
         Self::Status(StatusCode::CONFLICT, detail.to_owned())
     }

@@ -37,7 +37,7 @@ pub(crate) async fn reload(
     caller: Caller,
     _: NoParameters,
 ) -> Result<Json<ReloadDone>, ApiError> {
-    let changes = api.reload.in_name_of(caller.name()).reload().await?;
+    let changes = api.reload.as_actor(caller.name()).reload().await?;
     let message = match (changes.applied.len(), changes.needs_restart.len()) {
         (0, 0) => "Settings read again: nothing has changed.",
         (_, 0) => "Settings read again: what has changed holds.",

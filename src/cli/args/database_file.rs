@@ -1,4 +1,4 @@
-//! Which database file a command means that works on the file itself.
+//! The flags of the commands that open the database file themselves, and how they find that file.
 
 use std::path::{Path, PathBuf};
 
@@ -10,19 +10,19 @@ use crate::state::check_in_place;
 
 const HEADING: &str = "Which database";
 
-/// The flags by which a command finds the file.
+/// Flags that name the database file.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct DatabaseFile {
-    /// Database file [env: VENOM_DATABASE_PATH] [default: ./data/venom.db]
+pub(crate) struct DatabaseArgs {
+    /// Use this database file [env: VENOM_DATABASE_PATH] [default: ./data/venom.db]
     #[arg(long, value_name = "FILE", help_heading = HEADING)]
     database: Option<PathBuf>,
-    /// Settings of the service [env: VENOM_CONFIG] [default: ./venom.toml, if there is one]
+    /// Read the service's settings from this file [env: VENOM_CONFIG] [default: ./venom.toml, if there is one]
     #[arg(long, value_name = "FILE", help_heading = HEADING)]
     config: Option<PathBuf>,
 }
 
-impl DatabaseFile {
-    /// The settings of the service whose database it is.
+impl DatabaseArgs {
+    /// Reads the settings of the service that owns the database.
     pub(crate) fn load(&self) -> Result<Loaded, crate::config::Error> {
         Settings::load(&Sources {
             config_file: self.config.clone(),
@@ -34,27 +34,28 @@ impl DatabaseFile {
         })
     }
 
-    /// Where the file is, or will be.
+    /// Returns the path of the database, which may not exist yet.
     pub(crate) fn path(&self) -> Result<PathBuf, Error> {
         Ok(self.load()?.settings.database_path)
     }
 
-    /// Where the file is; fails if there is none, or if it is not the one that the running service has open.
+    /// Returns the path of the database. Fails if the file is missing, or is not the file that the running
+    /// service has open.
     pub(crate) fn existing(&self) -> Result<PathBuf, Error> {
         let path = self.path()?;
-        // It may also be gone under a service that runs.
+        // The file may have been removed or replaced under a running service.
         check_in_place(&path).map_err(|error| Error::Failed(error.to_string()))?;
         match path.exists() {
             true => Ok(path),
             false => Err(Error::Failed(format!(
-                "there is no database {}; name one with --database",
+                "database {} does not exist; name another one with --database",
                 path.display()
             ))),
         }
     }
 }
 
-/// Whether two paths lead to the same file; false if one of them leads to none.
+/// Returns true if both paths exist and lead to the same file.
 pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }

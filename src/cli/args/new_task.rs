@@ -1,66 +1,66 @@
-//! The flags of a new task, and the request they make.
+//! The flags that describe a new task, and the request body that they make.
 
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::duration::period;
+use super::duration::read_duration;
 use crate::models::{TaskId, Timestamp};
 
 const HEADING: &str = "The task";
 
-/// What a task may have besides its content.
+/// Fields of a new task besides its content.
 #[derive(Args, Debug)]
 #[command(next_help_heading = HEADING)]
-pub(crate) struct NewTask {
-    /// Processor that runs it [default: the default_processor of the settings, else echo]
+pub(crate) struct NewTaskArgs {
+    /// Run the task with this processor [default: the default_processor of the settings, else echo]
     #[arg(long, value_name = "NAME")]
     processor: Option<String>,
-    /// From -100 to 100; higher runs first [default: 0]
+    /// Set the priority, -100 to 100; higher runs first [default: 0]
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(i64).range(-100..=100))]
     priority: Option<i64>,
-    /// Start it not before this time has passed, such as 90, 5m, 2h or 1d
-    #[arg(long, value_name = "TIME", value_parser = period)]
+    /// Delay the start by this duration, such as 90, 5m, 2h or 1d
+    #[arg(long, value_name = "DURATION", value_parser = read_duration)]
     delay: Option<Duration>,
-    /// Start it not before this moment, such as 2026-12-24T18:00:00Z
-    #[arg(long, value_name = "MOMENT", conflicts_with = "delay")]
+    /// Schedule the start for this timestamp, such as 2026-12-24T18:00:00Z
+    #[arg(long, value_name = "TIMESTAMP", conflicts_with = "delay")]
     at: Option<Timestamp>,
-    /// Times it is tried again after a failure; 2 makes three attempts [default: the processor's]
+    /// Retry this many times after a failure; 2 allows three attempts [default: the processor's]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i64).range(0..=999))]
     retry: Option<i64>,
-    /// Attempts in all, the first included [default: the processor's]
+    /// Allow this many attempts, the first included [default: the processor's]
     #[arg(long, value_name = "NUMBER", conflicts_with = "retry")]
     #[arg(value_parser = clap::value_parser!(i64).range(1..=1000))]
     max_attempts: Option<i64>,
-    /// Time an attempt may take, such as 90, 5m or 2h [default: the processor's]
-    #[arg(long, value_name = "TIME", value_parser = period)]
+    /// Stop an attempt after this duration, such as 90, 5m or 2h [default: the processor's]
+    #[arg(long, value_name = "DURATION", value_parser = read_duration)]
     timeout: Option<Duration>,
-    /// Key whose tasks share a limit (concurrency_key)
+    /// Share a concurrency limit with all tasks of this key (concurrency_key)
     #[arg(long, value_name = "NAME")]
     key: Option<String>,
-    /// Refuse it while another task with this name waits or runs (unique_key)
+    /// Reject the task while another task with this key is PENDING or PROCESSING (unique_key)
     #[arg(long, value_name = "NAME")]
     unique: Option<String>,
-    /// Start it when this task has COMPLETED; may be given several times
+    /// Start after this task has COMPLETED, as a dependency; repeat the flag for several
     #[arg(long, value_name = "ID")]
     after: Vec<TaskId>,
-    /// A tag to find it by; may be given several times
+    /// Add a tag; repeat the flag for several
     #[arg(long, value_name = "TAG")]
     tag: Vec<String>,
-    /// The session it belongs to
+    /// Assign the task to this session
     #[arg(long, value_name = "ID")]
     session: Option<String>,
 }
 
-impl NewTask {
-    /// Whether no flag was given.
+impl NewTaskArgs {
+    /// Returns true if no flag was given.
     pub(crate) fn is_plain(&self) -> bool {
         self.fields().is_empty()
     }
 
-    /// The request for a task with this content.
+    /// Returns the request body of a task with this content.
     pub(crate) fn request(&self, content: &str) -> Value {
         let mut task = Map::new();
         task.insert("content".to_owned(), json!(content));
@@ -68,7 +68,7 @@ impl NewTask {
         Value::Object(task)
     }
 
-    /// What was given, under the names of the API.
+    /// Returns the given flags under the field names of the API.
     fn fields(&self) -> Map<String, Value> {
         let attempts = self.max_attempts.or(self.retry.map(|retries| retries + 1));
         let list = |items: Value| {

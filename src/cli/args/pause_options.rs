@@ -1,34 +1,36 @@
-//! The flags of a pause, of one service or of the whole Hive, and what the service is told by them.
+//! The flags of `venom pause` and `venom hive pause`, and the request fields that they make.
 
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::duration::period;
+use super::duration::read_duration;
 use crate::models::Timestamp;
 
-/// What is paused, until when, and why.
+/// Scope, end and reason of a pause.
 #[derive(Args, Debug)]
-pub(crate) struct PauseTerms {
-    /// Only tasks of this processor
+pub(crate) struct PauseOptions {
+    /// Pause only this processor
     #[arg(long, value_name = "NAME")]
     processor: Option<String>,
-    /// Resume by itself at this moment, such as 2026-12-24T18:00:00Z
-    #[arg(long, value_name = "MOMENT")]
+    /// Resume automatically at this timestamp, such as 2026-12-24T18:00:00Z
+    #[arg(long, value_name = "TIMESTAMP")]
     until: Option<Timestamp>,
-    /// Resume by itself after this time, such as 90, 10m, 2h or 1d
-    #[arg(long = "for", value_name = "TIME", value_parser = period, conflicts_with = "until")]
-    period: Option<Duration>,
-    /// Why, for those who ask later
+    /// Resume automatically after this duration, such as 90, 10m, 2h or 1d
+    #[arg(long = "for", value_name = "DURATION", value_parser = read_duration, conflicts_with = "until")]
+    duration: Option<Duration>,
+    /// Record a reason, which status and page show
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }
 
-impl PauseTerms {
-    /// As the API names them; those that were not given are left out.
+impl PauseOptions {
+    /// Returns the given flags under the field names of the API.
     pub(crate) fn fields(&self) -> Map<String, Value> {
-        let end = self.period.map(|period| Timestamp::now().after(period));
+        let end = self
+            .duration
+            .map(|duration| Timestamp::now().after(duration));
         let mut fields = Map::new();
         let mut set = |name: &str, value: Option<Value>| {
             fields.extend(value.map(|value| (name.to_owned(), value)));

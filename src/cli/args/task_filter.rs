@@ -1,4 +1,4 @@
-//! The flags that choose tasks by what they are; list, retry, abort and delete share them.
+//! The flags that select tasks by their fields; `list`, `retry`, `abort` and `delete` share them.
 
 use clap::Args;
 
@@ -6,45 +6,45 @@ use crate::models::{Failure, TaskStatus, Timestamp};
 
 const HEADING: &str = "Which tasks";
 
-/// Each flag narrows the choice.
+/// A filter over tasks. A task has to match every given flag.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = HEADING)]
-pub(crate) struct Filter {
-    /// Tasks of this status: PENDING, PROCESSING, COMPLETED or FAILED
+pub(crate) struct TaskFilterArgs {
+    /// Select tasks of this status: PENDING, PROCESSING, COMPLETED or FAILED
     #[arg(long, value_parser = status)]
     status: Option<TaskStatus>,
-    /// FAILED tasks; the same as --status FAILED
+    /// Select FAILED tasks; the same as --status FAILED
     #[arg(long, conflicts_with = "status")]
     failed: bool,
-    /// Tasks that failed like this: error, timeout, aborted, purged, emergency_stop, lost, upstream
+    /// Select FAILED tasks of this kind: error, timeout, aborted, purged, emergency_stop, lost, upstream
     #[arg(long, value_name = "KIND", value_parser = failure)]
     failure: Option<Failure>,
-    /// Tasks of this processor
+    /// Select tasks of this processor
     #[arg(long, value_name = "NAME")]
     processor: Option<String>,
-    /// Tasks with this tag
+    /// Select tasks with this tag
     #[arg(long)]
     tag: Option<String>,
-    /// Tasks of this session
+    /// Select tasks of this session
     #[arg(long, value_name = "ID")]
     session: Option<String>,
-    /// Tasks with these words in their content, result or error
+    /// Select tasks with these words in their content, result or error
     #[arg(long, value_name = "WORDS")]
     search: Option<String>,
-    /// Tasks submitted at this moment or later, such as 2026-01-31T12:00:00Z
-    #[arg(long, value_name = "MOMENT")]
+    /// Select tasks submitted at this timestamp or later, such as 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "TIMESTAMP")]
     since: Option<Timestamp>,
-    /// Tasks submitted before this moment
-    #[arg(long, value_name = "MOMENT")]
+    /// Select tasks submitted before this timestamp
+    #[arg(long, value_name = "TIMESTAMP")]
     until: Option<Timestamp>,
 }
 
-/// Parameters of a request, in order.
-pub(crate) type Parameters = Vec<(&'static str, String)>;
+/// Query parameters of a request, in order.
+pub(crate) type QueryParameters = Vec<(&'static str, String)>;
 
-impl Filter {
-    /// What was given, under the names of the API.
-    pub(crate) fn parameters(&self) -> Parameters {
+impl TaskFilterArgs {
+    /// Returns the given flags under the parameter names of the API.
+    pub(crate) fn parameters(&self) -> QueryParameters {
         let failed = self.failed.then_some(TaskStatus::Failed);
         let status = self.status.or(failed);
         let parameters = [
@@ -64,8 +64,8 @@ impl Filter {
     }
 }
 
-/// The path with its parameters, if there are any.
-pub(crate) fn with_query(path: &str, parameters: &Parameters) -> String {
+/// Returns the path followed by its query string, if there are parameters.
+pub(crate) fn with_query(path: &str, parameters: &QueryParameters) -> String {
     if parameters.is_empty() {
         return path.to_owned();
     }

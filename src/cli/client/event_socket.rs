@@ -1,4 +1,4 @@
-//! The socket on which a service tells its events.
+//! The WebSocket on which a service sends its events.
 
 use std::time::Duration;
 
@@ -11,21 +11,21 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::error_body;
 use super::http;
-use super::http::{Client, Stream};
+use super::http::{ByteStream, ServiceClient};
 use crate::cli::error::Error;
 
-/// The service sends a ping every 20 seconds; a socket that is silent for longer is dead.
+/// A socket that is silent for longer is dead: the service sends a ping every 20 seconds.
 pub(crate) const SILENCE: Duration = Duration::from_secs(60);
-/// How long a service may take to become a WebSocket.
+/// Time within which the service has to accept the WebSocket.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The largest event, by far.
+/// Far above the size of the largest event.
 const FRAME_LIMIT_BYTES: usize = 64 << 20;
 
-pub(crate) type Socket = WebSocketStream<Box<dyn Stream>>;
+pub(crate) type Socket = WebSocketStream<Box<dyn ByteStream>>;
 
-/// Listens to the service's events; `query` says to which, and from where on.
-pub(crate) async fn connect(client: &Client, query: &str) -> Result<Socket, Error> {
-    // "http://…" becomes "ws://…"; nothing else gets this far.
+/// Connects to the service's event stream. `query` selects the events and the first one to send.
+pub(crate) async fn connect(client: &ServiceClient, query: &str) -> Result<Socket, Error> {
+    // "http://…" becomes "ws://…"; other schemes were rejected before.
     let rest = client.url().strip_prefix("http").unwrap_or(client.url());
     let mark = if query.is_empty() { "" } else { "?" };
     let address = format!("ws{rest}/ws/events{mark}{query}");
@@ -40,7 +40,7 @@ pub(crate) async fn connect(client: &Client, query: &str) -> Result<Socket, Erro
         let stream = client.connect().await?;
         client_async_with_config(request, stream, Some(config)).await
     };
-    let slow = || Error::Unreachable(format!("{} takes too long to answer", client.url()));
+    let slow = || Error::Unreachable(format!("{} did not answer in time", client.url()));
     match timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(Ok((socket, _))) => Ok(socket),
         Ok(Err(SocketError::Io(error))) => Err(http::no_service(client.url(), &error)),
@@ -51,13 +51,15 @@ pub(crate) async fn connect(client: &Client, query: &str) -> Result<Socket, Erro
             let reason = answer.body().as_deref().and_then(error_body::reason_in);
             let words = reason.unwrap_or_else(|| {
                 let (url, status) = (client.url(), answer.status());
-                format!("{url} answers {status} and has no events to tell")
+                format!("{url} answered {status} instead of opening an event stream")
             });
             let status = answer.status();
-            Err(match status.is_server_error() || http::passes(status) {
-                true => Error::Unreachable(words),
-                false => Error::Failed(words),
-            })
+            Err(
+                match status.is_server_error() || http::is_temporary(status) {
+                    true => Error::Unreachable(words),
+                    false => Error::Failed(words),
+                },
+            )
         }
         Ok(Err(error)) => {
             let url = client.url();

@@ -1,4 +1,4 @@
-//! Following a task to its end, also through restarts of the service.
+//! Follows one task to its final status, also across restarts of the service.
 
 use std::time::Duration;
 
@@ -7,69 +7,67 @@ use reqwest::Method;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::backoff::Backoff;
-use super::http::Client;
-use super::target::Target;
+use super::backoff::ReconnectBackoff;
+use super::http::ServiceClient;
+use super::target::ServiceTarget;
 use crate::cli::error::Error;
 use crate::cli::output::print::say;
 use crate::models::json::parse;
 
-/// The service sends a heartbeat every 15 seconds; a stream that is silent for longer is dead.
+/// A stream that is silent for longer is dead: the service sends a heartbeat every 15 seconds.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// Somebody who wants to know when something happens to a task.
-pub(crate) trait Follower {
-    /// The newest event that is known already; the stream begins after it.
-    fn seen(&self) -> i64;
+/// A command that shows a task's progress while [`until_final`] follows it.
+pub(crate) trait TaskObserver {
+    /// Returns the id of the newest event that was shown; the stream begins after it.
+    fn last_event_id(&self) -> i64;
 
-    /// Whether it shows how lines stand that have not ended.
+    /// Returns true if unfinished log lines (progress bars) are shown too.
     fn shows_live_lines(&self) -> bool {
         false
     }
 
-    /// A line that has not ended stands so.
+    /// Shows the present text of an unfinished log line.
     fn show_live_line(&mut self, _: &Value) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Something may have happened.
-    async fn look(&mut self, client: &Client) -> Result<(), Error>;
+    /// Fetches and shows what has happened since the last call.
+    async fn refresh(&mut self, client: &ServiceClient) -> Result<(), Error>;
 }
 
-/// Waits for the end alone.
-pub(crate) struct Patient;
+/// Shows nothing; for commands that need only the finished task.
+pub(crate) struct NoProgress;
 
-impl Follower for Patient {
-    fn seen(&self) -> i64 {
+impl TaskObserver for NoProgress {
+    fn last_event_id(&self) -> i64 {
         0
     }
 
-    async fn look(&mut self, _: &Client) -> Result<(), Error> {
+    async fn refresh(&mut self, _: &ServiceClient) -> Result<(), Error> {
         Ok(())
     }
 }
 
-/// Follows the task until it is final; the task. The follower has then looked at all of it.
+/// Follows the task until its status is final and returns the task. The observer has then shown all of it.
 pub(crate) async fn until_final(
-    mut client: Client,
-    target: &Target,
+    mut client: ServiceClient,
+    target: &ServiceTarget,
     id: &str,
-    follower: &mut impl Follower,
+    observer: &mut impl TaskObserver,
 ) -> Result<Value, Error> {
-    let mut backoff = Backoff::new();
+    let mut backoff = ReconnectBackoff::new();
     let mut is_lost = false;
     loop {
-        match stream_once(&client, id, follower).await {
+        match stream_once(&client, id, observer).await {
             Ok(task) if is_final(&task) => return Ok(task),
             Ok(_) => {
                 is_lost = false;
-                backoff = Backoff::new();
+                backoff = ReconnectBackoff::new();
             }
             Err(Error::Unreachable(reason)) => {
                 if !is_lost {
-                    say(format_args!(
-                        "{reason}; waiting for it, since the task is safe"
-                    ));
+                    say(format_args!("{reason}; the task is stored, reconnecting"));
                 }
                 is_lost = true;
                 client = target.client_again(client);
@@ -80,60 +78,61 @@ pub(crate) async fn until_final(
     }
 }
 
-/// The task, when it is final or the service has stopped telling about it.
+/// Reads one event stream to its end, then fetches and returns the task.
 async fn stream_once(
-    client: &Client,
+    client: &ServiceClient,
     id: &str,
-    follower: &mut impl Follower,
+    observer: &mut impl TaskObserver,
 ) -> Result<Value, Error> {
     let request = client.request(Method::GET, &format!("/api/v1/tasks/{id}/stream"));
-    let seen = follower.seen().to_string();
+    let seen = observer.last_event_id().to_string();
     let stream = client.send(request.header("last-event-id", seen)).await?;
     let mut chunks = stream.bytes_stream();
     let mut live_lines = LiveLines::default();
     while let Ok(Some(Ok(chunk))) = timeout(SILENCE, chunks.next()).await {
-        if !follower.shows_live_lines() {
-            follower.look(client).await?;
+        if !observer.shows_live_lines() {
+            observer.refresh(client).await?;
             continue;
         }
         let (last, has_more) = live_lines.read(&chunk);
         if has_more {
-            follower.look(client).await?;
+            observer.refresh(client).await?;
         }
         if let Some(line) = last {
-            follower.show_live_line(&line)?;
+            observer.show_live_line(&line)?;
         }
     }
-    // However the stream ends, the task itself says whether there is more to come. What led to this
-    // is in its log by now.
+    // The stream may end for any reason; only the task's status says whether more will come. Its log is
+    // complete up to that status.
     let task = client.get(&format!("/api/v1/tasks/{id}")).await?;
-    follower.look(client).await?;
+    observer.refresh(client).await?;
     Ok(task)
 }
 
-/// Finds live lines in a stream of server-sent events.
+/// Finds unfinished log lines in a stream of server-sent events.
 #[derive(Default)]
 struct LiveLines {
-    /// What has come of an event that is not whole.
-    begun: Vec<u8>,
+    /// Bytes of an event that has not arrived completely.
+    buffer: Vec<u8>,
 }
 
 impl LiveLines {
-    /// The last live line of the events that a chunk ends, and whether it ends others.
+    /// Reads a chunk. Returns the last live line of the events that it completes, and whether it completes
+    /// events of other types.
     fn read(&mut self, chunk: &[u8]) -> (Option<Value>, bool) {
         const LIMIT_BYTES: usize = 1 << 20;
-        self.begun.extend_from_slice(chunk);
+        self.buffer.extend_from_slice(chunk);
         let (mut last, mut has_more) = (None, false);
-        while let Some(end) = self.begun.windows(2).position(|two| two == b"\n\n") {
-            let event: Vec<u8> = self.begun.drain(..end + 2).collect();
+        while let Some(end) = self.buffer.windows(2).position(|two| two == b"\n\n") {
+            let event: Vec<u8> = self.buffer.drain(..end + 2).collect();
             match live_line(&event) {
                 Some(line) => last = Some(line),
                 None => has_more = true,
             }
         }
-        if self.begun.len() > LIMIT_BYTES {
-            // Others are looked at by their rows, so nothing of them is needed.
-            self.begun.clear();
+        if self.buffer.len() > LIMIT_BYTES {
+            // Other events only trigger a refresh, so their content can be dropped.
+            self.buffer.clear();
             has_more = true;
         }
         (last, has_more)

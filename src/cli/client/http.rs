@@ -1,4 +1,4 @@
-//! The HTTP side of the client commands: requests, and what went wrong in words.
+//! The HTTP client of the commands: sends requests, reads answers, and turns failures into messages.
 
 use std::io;
 use std::path::Path;
@@ -15,39 +15,39 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::error_body::reason_in;
-use super::sent_token::Token;
+use super::sent_token::BearerToken;
 use crate::cli::error::Error;
 use crate::models::json::parse;
 use crate::tls;
 use crate::tls::TrustedCertificates;
 
-/// A service that takes longer to take a connection is as good as none. Answers may take as long as
-/// they need: a purge of a million tasks does.
+/// Time within which the service has to accept a connection. Answers have no limit: a purge of a million tasks
+/// takes long.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where a person says which certificates are to be trusted.
+/// The flag that names trusted CA certificates.
 const CA_OPTION: &str = "--ca-file";
 
-/// What bytes go through, whether TLS is around them or not.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+/// A byte stream to the service, plain or TLS.
+pub(crate) trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 
-/// A connection to one service.
-pub(crate) struct Client {
+/// A client of one service.
+pub(crate) struct ServiceClient {
     http: reqwest::Client,
-    /// Without a slash at its end.
+    /// Has no trailing slash.
     url: String,
-    token: Option<Token>,
-    /// How it speaks TLS; `None` for plain HTTP.
+    token: Option<BearerToken>,
+    /// `None` for plain HTTP.
     tls: Option<Arc<ClientConfig>>,
 }
 
-impl Client {
-    /// A client of the service at `url`; nothing is sent yet.
+impl ServiceClient {
+    /// Returns a client of the service at `url`; sends nothing yet.
     pub(crate) fn new(
         url: &Url,
-        token: Option<Token>,
+        token: Option<BearerToken>,
         ca_file: Option<&Path>,
     ) -> Result<Self, Error> {
         let trusted = match (url.scheme(), ca_file) {
@@ -58,11 +58,13 @@ impl Client {
         let is_secure = url.scheme() == "https";
         let tls = is_secure.then(|| Arc::new(tls::client_config(trusted.clone())));
         let http = tls::client(trusted)
-            // What `HTTP_PROXY` names does not know the services of this machine.
+            // A proxy from `HTTP_PROXY` cannot reach services on this machine.
             .no_proxy()
             .connect_timeout(CONNECT_TIMEOUT)
             .build()
-            .map_err(|error| Error::Failed(format!("cannot make a client: {}", root(&error))))?;
+            .map_err(|error| {
+                Error::Failed(format!("cannot create an HTTP client: {}", root(&error)))
+            })?;
         let url = url.as_str().trim_end_matches('/').to_owned();
         Ok(Self {
             http,
@@ -72,18 +74,18 @@ impl Client {
         })
     }
 
-    /// The service's address.
+    /// Returns the service's address.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// How the service knows who asks, if there is a token to say it.
+    /// Returns the `Authorization` header, if there is a token.
     pub(crate) fn authorization(&self) -> Option<HeaderValue> {
-        self.token.as_ref().map(Token::header)
+        self.token.as_ref().map(BearerToken::header)
     }
 
-    /// A connection to the service, for what is no request and answer.
-    pub(crate) async fn connect(&self) -> io::Result<Box<dyn Stream>> {
+    /// Opens a raw connection to the service, for a WebSocket.
+    pub(crate) async fn connect(&self) -> io::Result<Box<dyn ByteStream>> {
         let url: Url = self.url.parse().map_err(io::Error::other)?;
         let host = url.host_str().unwrap_or_default();
         let host = host.trim_matches(['[', ']']);
@@ -98,7 +100,7 @@ impl Client {
         Ok(Box::new(connector.connect(name, stream).await?))
     }
 
-    /// A request that is not sent yet.
+    /// Builds a request with the token; sends nothing yet.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.url));
         match self.authorization() {
@@ -107,17 +109,17 @@ impl Client {
         }
     }
 
-    /// The answer to `GET path`, to be read.
+    /// Sends `GET path` and returns the response with its body unread.
     pub(crate) async fn open(&self, path: &str) -> Result<Response, Error> {
         self.send(self.request(Method::GET, path)).await
     }
 
-    /// The answer to `GET path`.
+    /// Sends `GET path` and returns the JSON of the answer.
     pub(crate) async fn get(&self, path: &str) -> Result<Value, Error> {
         self.answer(self.request(Method::GET, path)).await
     }
 
-    /// The object that `GET path` answers.
+    /// Sends `GET path` and returns the JSON object of the answer. Fails on any other JSON.
     pub(crate) async fn get_object(&self, path: &str) -> Result<Value, Error> {
         let answer = self.get(path).await?;
         match answer.is_object() {
@@ -126,7 +128,7 @@ impl Client {
         }
     }
 
-    /// The answer to `POST path`, with a JSON body or none.
+    /// Sends `POST path` with a JSON body, or without one, and returns the JSON of the answer.
     pub(crate) async fn post(&self, path: &str, body: Option<&Value>) -> Result<Value, Error> {
         let mut request = self.request(Method::POST, path);
         if let Some(body) = body {
@@ -135,14 +137,14 @@ impl Client {
         self.answer(request).await
     }
 
-    /// The answer to `POST path`, with a body that holds JSON and is sent as it is read.
+    /// Sends `POST path` with a streamed JSON body and returns the JSON of the answer.
     pub(crate) async fn upload(&self, path: &str, body: reqwest::Body) -> Result<Value, Error> {
         let request = self.request(Method::POST, path);
         let request = request.header("content-type", "application/json");
         self.answer(request.body(body)).await
     }
 
-    /// The answer to a request; null if it has no body.
+    /// Sends a request and returns the JSON of the answer; null for `204 No Content`.
     pub(crate) async fn answer(&self, request: RequestBuilder) -> Result<Value, Error> {
         let response = self.send(request).await?;
         if response.status() == StatusCode::NO_CONTENT {
@@ -153,7 +155,7 @@ impl Client {
         parse(&body).map_err(|_| self.not_a_service())
     }
 
-    /// The answer to a request, to be read.
+    /// Sends a request and returns the response with its body unread. Any status but 2xx is an error.
     pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
         let answer = request.send().await;
         let response = answer.map_err(|error| self.unreachable(&error))?;
@@ -166,39 +168,39 @@ impl Client {
         }
         let body = response.bytes().await.unwrap_or_default();
         let words = reason_in(&body)
-            .unwrap_or_else(|| format!("{} answers {status} without a reason", self.url));
-        Err(match passes(status) {
+            .unwrap_or_else(|| format!("{} answered {status} without a reason", self.url));
+        Err(match is_temporary(status) {
             true => Error::Unreachable(words),
             false => Error::Failed(words),
         })
     }
 
-    /// What to say of an answer that points elsewhere. It is not followed: the token is for the service that
-    /// was named, and the one that is pointed to may be anybody's.
+    /// Returns the error for a redirect. The client follows none: the token belongs to the named service, and
+    /// the target of the redirect may be any server.
     pub(crate) fn redirected(&self, status: StatusCode, headers: &HeaderMap) -> Error {
         let url = &self.url;
         let there = headers.get(LOCATION).map(HeaderValue::as_bytes);
         let there = there.map(|there| String::from_utf8_lossy(there).into_owned());
         let there = there.unwrap_or_else(|| "nowhere".to_owned());
         Error::Failed(format!(
-            "{url} answers {status} and redirects to {there}. Redirects are not followed, so that no other \
+            "{url} answered {status}, a redirect to {there}. Redirects are not followed, so that no other \
              server gets the token; if the service is there, name its address with --url or VENOM_URL"
         ))
     }
 
-    /// What an answer says became of an order, in words for a person.
+    /// Returns the `message` of an answer to a command.
     pub(crate) fn message<'a>(&self, answer: &'a Value) -> Result<&'a str, Error> {
         let message = answer["message"].as_str();
         message.ok_or_else(|| self.not_a_service())
     }
 
-    /// What to say of an answer that cannot be read.
+    /// Returns the error for an answer that no venom service sends.
     pub(crate) fn not_a_service(&self) -> Error {
         let url = &self.url;
-        Error::Failed(format!("{url} answers, but not as a venom service does"))
+        Error::Failed(format!("{url} answered, but not as a venom service"))
     }
 
-    /// What to say of a connection that did not come about or broke.
+    /// Returns the error for a connection that could not be opened or was lost.
     pub(crate) fn unreachable(&self, error: &reqwest::Error) -> Error {
         if let Some(reason) = tls::reason(error, CA_OPTION) {
             return no_trust(&self.url, &reason);
@@ -207,21 +209,21 @@ impl Client {
             return no_service(&self.url, root(error));
         }
         let (url, reason) = (&self.url, root(error));
-        Error::Unreachable(format!("the connection to {url} broke: {reason}"))
+        Error::Unreachable(format!("lost the connection to {url}: {reason}"))
     }
 }
 
-/// Somebody answers there, and is not who it should be. That does not pass.
+/// Returns the error for a server whose certificate is not trusted. A later attempt does not help.
 fn no_trust(url: &str, reason: &str) -> Error {
     Error::Failed(format!("no secure connection to {url}: {reason}"))
 }
 
-/// What to say when nothing takes a connection.
+/// Returns the error for an address at which nothing accepts a connection.
 pub(crate) fn no_service(url: &str, reason: &(dyn std::error::Error + 'static)) -> Error {
     if let Some(reason) = tls::reason(reason, CA_OPTION) {
         return no_trust(url, &reason);
     }
-    // That nobody listens is the plain case, and is said already.
+    // "Connection refused" adds nothing to the sentence below.
     let refused = reason
         .downcast_ref::<io::Error>()
         .is_some_and(|reason| reason.kind() == io::ErrorKind::ConnectionRefused);
@@ -234,7 +236,7 @@ pub(crate) fn no_service(url: &str, reason: &(dyn std::error::Error + 'static)) 
     ))
 }
 
-/// The error at the bottom, which says what happened.
+/// Returns the innermost error, which has the cause.
 fn root(error: &reqwest::Error) -> &(dyn std::error::Error + 'static) {
     let mut root: &(dyn std::error::Error + 'static) = error;
     while let Some(source) = root.source() {
@@ -243,8 +245,8 @@ fn root(error: &reqwest::Error) -> &(dyn std::error::Error + 'static) {
     root
 }
 
-/// Whether an answer may be another one later: what was asked too much or too often is none for good.
-pub(crate) fn passes(status: StatusCode) -> bool {
+/// Returns true for statuses that are worth another attempt later: 429 and 503.
+pub(crate) fn is_temporary(status: StatusCode) -> bool {
     matches!(
         status,
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS

@@ -1,4 +1,4 @@
-//! The token that a command sends. No message shows it.
+//! The token that a command sends to the service. No message and no debug output shows it.
 
 use std::fmt;
 use std::fs;
@@ -9,12 +9,12 @@ use reqwest::header::HeaderValue;
 
 use crate::cli::error::Error;
 
-/// A token, as the header that carries it.
+/// A token in the form of its `Authorization` header.
 #[derive(Clone)]
-pub(crate) struct Token(HeaderValue);
+pub(crate) struct BearerToken(HeaderValue);
 
-impl Token {
-    /// The token in a file, without blanks around it.
+impl BearerToken {
+    /// Reads the token from a file and drops white space around it.
     pub(crate) fn of_file(path: &Path) -> Result<Self, Error> {
         let shown = path.display();
         let read = fs::read_to_string(path);
@@ -23,13 +23,13 @@ impl Token {
             .map_err(|reason| Error::Failed(format!("{shown}: {reason}")))
     }
 
-    /// The header's value, which nothing prints.
+    /// Returns the header's value, marked as sensitive.
     pub(crate) fn header(&self) -> HeaderValue {
         self.0.clone()
     }
 }
 
-impl FromStr for Token {
+impl FromStr for BearerToken {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
@@ -44,7 +44,7 @@ impl FromStr for Token {
     }
 }
 
-impl fmt::Debug for Token {
+impl fmt::Debug for BearerToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(…)")
     }

@@ -1,7 +1,7 @@
-//! Which service a command talks to.
+//! Which service a command talks to, and with which token.
 //!
-//! In this order: `--url`; `VENOM_URL`; the address that the running service has left in the lock
-//! file beside the configured database; the host and port of the settings.
+//! The first of these that exists: `--url`; `VENOM_URL`; the address that the running service has written to the
+//! lock file beside the configured database; the host and port of the settings.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use reqwest::Url;
 
-use super::http::Client;
-use super::sent_token::Token;
+use super::http::ServiceClient;
+use super::sent_token::BearerToken;
 use crate::cli::error::Error;
 use crate::config;
 use crate::config::{Loaded, Overrides, Settings, Sources};
@@ -19,63 +19,64 @@ use crate::state::{Lock, announced_address};
 
 const HEADING: &str = "Which service";
 
-/// The flags by which a command finds its service.
+/// Flags that name the service.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct Target {
-    /// Address of the service, such as http://127.0.0.1:8000 [env: VENOM_URL] [default: that of the
-    /// service which runs on the database, else the one in the settings]
+pub(crate) struct ServiceTarget {
+    /// Use the service at this address, such as http://127.0.0.1:8000 [env: VENOM_URL] [default: the
+    /// service that runs on the database, else the address in the settings]
     #[arg(long, value_name = "URL", value_parser = service_url, help_heading = HEADING)]
     url: Option<Url>,
-    /// Database of the service [env: VENOM_DATABASE_PATH] [default: ./data/venom.db]
+    /// Use the service that runs on this database [env: VENOM_DATABASE_PATH] [default: ./data/venom.db]
     #[arg(long, value_name = "FILE", help_heading = HEADING)]
     database: Option<PathBuf>,
-    /// Settings of the service [env: VENOM_CONFIG] [default: ./venom.toml, if there is one]
+    /// Read the service's settings from this file [env: VENOM_CONFIG] [default: ./venom.toml, if there is one]
     #[arg(long, value_name = "FILE", help_heading = HEADING)]
     config: Option<PathBuf>,
-    /// Token to send; others on this machine can see what a command line says
+    /// Send this token; other users of this machine can see it in the process list
     /// [env: VENOM_TOKEN]
     #[arg(long, value_name = "TOKEN", conflicts_with = "token_file", help_heading = HEADING)]
     token: Option<String>,
-    /// File with the token to send [env: VENOM_TOKEN_FILE]
+    /// Send the token in this file [env: VENOM_TOKEN_FILE]
     #[arg(long, value_name = "FILE", help_heading = HEADING)]
     token_file: Option<PathBuf>,
-    /// Certificates of authorities to trust instead of the usual ones, PEM; for https
+    /// Trust the CA certificates in this PEM file instead of the system's, for https
     /// [env: VENOM_CA_FILE]
     #[arg(long, value_name = "FILE", help_heading = HEADING)]
     ca_file: Option<PathBuf>,
 }
 
-/// What the command line and the settings say about the service.
-pub(crate) enum Found {
-    /// Somebody has named its address.
+/// Where the command line and the settings point.
+pub(crate) enum Destination {
+    /// The address given by `--url` or `VENOM_URL`.
     Named(Url),
-    /// Whatever runs on the database of these settings, if anything does.
+    /// The service that runs on the database of these settings, if one does.
     Configured(Box<Settings>),
 }
 
-impl Target {
-    /// A client of the service.
-    pub(crate) fn client(&self) -> Result<Client, Error> {
-        let url = match self.find()? {
-            Found::Named(url) => url,
-            Found::Configured(settings) => {
+impl ServiceTarget {
+    /// Returns a client of the service.
+    pub(crate) fn client(&self) -> Result<ServiceClient, Error> {
+        let url = match self.destination()? {
+            Destination::Named(url) => url,
+            Destination::Configured(settings) => {
                 announced(&settings.database_path).unwrap_or_else(|| address(&settings))
             }
         };
         self.client_of(&url)
     }
 
-    /// A client of the service at `url`, with the token that there is.
-    pub(crate) fn client_of(&self, url: &Url) -> Result<Client, Error> {
-        Client::new(url, self.token()?, self.ca_file()?.as_deref())
+    /// Returns a client of the service at `url`, with the token of flags and environment.
+    pub(crate) fn client_of(&self, url: &Url) -> Result<ServiceClient, Error> {
+        ServiceClient::new(url, self.token()?, self.ca_file()?.as_deref())
     }
 
-    /// A client of the same service after it was lost: it may have come back under another address.
+    /// Returns a client of the same service after a lost connection. A restarted service may have another
+    /// address.
     ///
-    /// While it is away it leaves none, and whoever listens where the settings point to need not be
-    /// the same service: then the last address is the better guess.
-    pub(crate) fn client_again(&self, lost: Client) -> Client {
-        let Ok(Found::Configured(settings)) = self.find() else {
+    /// A service that is down has no address in its lock file. Another service may listen at the address of the
+    /// settings, so this keeps the last address then.
+    pub(crate) fn client_again(&self, lost: ServiceClient) -> ServiceClient {
+        let Ok(Destination::Configured(settings)) = self.destination() else {
             return lost;
         };
         let url = announced(&settings.database_path);
@@ -91,43 +92,43 @@ impl Target {
         Ok(named.map(|(path, _)| path.into()))
     }
 
-    /// The token to send: the one of the flags, else the one of the variables.
-    fn token(&self) -> Result<Option<Token>, Error> {
+    /// Returns the token of the flags, else the one of the environment.
+    fn token(&self) -> Result<Option<BearerToken>, Error> {
         if let Some(token) = &self.token {
-            // Not read by clap, whose message would repeat it.
+            // Not parsed by clap, whose error message would show the token.
             let wrong = |reason| Error::Usage(format!("--token: {reason}"));
             return token.parse().map(Some).map_err(wrong);
         }
         if let Some(path) = &self.token_file {
-            return Token::of_file(path).map(Some);
+            return BearerToken::of_file(path).map(Some);
         }
         let sources = Sources::from_process();
         if let Some((text, place)) = sources.of_client(config::TOKEN)? {
-            let token = text.parse::<Token>();
+            let token = text.parse::<BearerToken>();
             let wrong = |reason| Error::Usage(format!("`VENOM_TOKEN` {place}: {reason}"));
             return token.map(Some).map_err(wrong);
         }
         let file = sources.of_client(config::TOKEN_FILE)?;
-        file.map(|(path, _)| Token::of_file(Path::new(&path)))
+        file.map(|(path, _)| BearerToken::of_file(Path::new(&path)))
             .transpose()
     }
 
-    /// The service's address if it was named, else the settings.
-    pub(crate) fn find(&self) -> Result<Found, Error> {
+    /// Returns the given address, else the settings.
+    pub(crate) fn destination(&self) -> Result<Destination, Error> {
         if let Some(url) = &self.url {
-            return Ok(Found::Named(url.clone()));
+            return Ok(Destination::Named(url.clone()));
         }
         let sources = Sources::from_process();
         if let Some((text, place)) = sources.of_client(config::URL)? {
             let url = service_url(&text).map_err(|reason| {
                 Error::Usage(format!("`VENOM_URL` {place}: found {text:?}, {reason}"))
             })?;
-            return Ok(Found::Named(url));
+            return Ok(Destination::Named(url));
         }
-        Ok(Found::Configured(Box::new(self.load()?.settings)))
+        Ok(Destination::Configured(Box::new(self.load()?.settings)))
     }
 
-    /// The settings of the service on this machine.
+    /// Reads the settings of the service on this machine.
     pub(crate) fn load(&self) -> Result<Loaded, config::Error> {
         Settings::load(&Sources {
             config_file: self.config.clone(),
@@ -139,19 +140,19 @@ impl Target {
         })
     }
 
-    /// Whether the command line names the service's address.
+    /// Returns true if `--url` was given.
     pub(crate) fn has_url(&self) -> bool {
         self.url.is_some()
     }
 }
 
-/// The address that the service which owns a database has left beside it.
+/// Returns the address that the running service has written to the lock file beside its database.
 pub(crate) fn announced(database: &Path) -> Option<Url> {
     let text = fs::read_to_string(Lock::path_of(database)).ok()?;
     service_url(announced_address(&text)).ok()
 }
 
-/// Where to reach a service with these settings.
+/// Returns the address of a service with these settings.
 fn address(settings: &Settings) -> Url {
     let scheme = match settings.tls_cert_file {
         Some(_) => "https",
@@ -161,12 +162,12 @@ fn address(settings: &Settings) -> Url {
     reachable(&format!("{scheme}://{address}"))
 }
 
-/// The URL by which this machine reaches a service that listens on that of an address and a port.
+/// Returns the URL by which this machine reaches a service that listens at `listens`.
 pub(crate) fn reachable(listens: &str) -> Url {
     service_url(listens).expect("an address and a port make a URL")
 }
 
-/// Reads a service's address. One that means "all of this machine's" becomes this machine's.
+/// Reads a service's address. An unspecified address such as 0.0.0.0 becomes the loopback address.
 fn service_url(text: &str) -> Result<Url, String> {
     let wrong =
         || "expected an address such as http://127.0.0.1:8000 or https://venom.lan:8000".to_owned();

@@ -1,7 +1,7 @@
-//! Tasks of `GET /api/v1/tasks`, one after the other, as they arrive.
+//! The tasks of `GET /api/v1/tasks`, one after the other, as they arrive.
 //!
-//! The answer may be millions of tasks: it is read no further than they are taken, and never held as a
-//! whole. Where the service gives pages, the next one is asked for when the last is used up.
+//! The answer may hold millions of tasks, so it is read only as far as tasks are requested, and never kept in memory
+//! as a whole. The next page is requested when the tasks of the last one are used up.
 
 use std::pin::Pin;
 
@@ -12,7 +12,7 @@ use reqwest::header::{HeaderMap, LINK};
 use serde_json::de::{IoRead, Read, SliceRead};
 use serde_json::{StreamDeserializer, Value};
 
-use super::http::Client;
+use super::http::ServiceClient;
 use crate::cli::error::Error;
 use crate::models::json::{Plain, spells_private_key};
 
@@ -20,20 +20,20 @@ const PATH: &str = "/api/v1/tasks";
 
 type Chunks = Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>>>>;
 
-/// Tasks that are still to come.
-pub(crate) struct Listing<'a> {
-    client: &'a Client,
-    /// The rest of this page.
+/// The remaining tasks of a list.
+pub(crate) struct TaskPages<'a> {
+    client: &'a ServiceClient,
+    /// The unread rest of this page.
     chunks: Chunks,
-    /// What has arrived and was not taken.
+    /// Bytes that arrived and are not parsed yet.
     arrived: BytesMut,
-    /// The query of the page after this one.
+    /// The query of the next page.
     next_page: Option<String>,
 }
 
-impl<'a> Listing<'a> {
-    /// Asks for the tasks at `path`.
-    pub(crate) async fn open(client: &'a Client, path: &str) -> Result<Self, Error> {
+impl<'a> TaskPages<'a> {
+    /// Requests the tasks at `path`.
+    pub(crate) async fn open(client: &'a ServiceClient, path: &str) -> Result<Self, Error> {
         let page = client.open(path).await?;
         Ok(Self {
             client,
@@ -43,19 +43,19 @@ impl<'a> Listing<'a> {
         })
     }
 
-    /// The next task.
+    /// Returns the next task; `None` at the end of the last page.
     pub(crate) async fn next(&mut self) -> Result<Option<Value>, Error> {
         loop {
-            match take(&mut self.arrived) {
-                Taken::Task(task) => return Ok(Some(task)),
-                Taken::End => {
+            match next_item(&mut self.arrived) {
+                NextItem::Task(task) => return Ok(Some(task)),
+                NextItem::End => {
                     let Some(query) = self.next_page.take() else {
                         return Ok(None);
                     };
                     *self = Self::open(self.client, &format!("{PATH}?{query}")).await?;
                 }
-                Taken::Unreadable => return Err(self.client.not_a_service()),
-                Taken::Incomplete => match self.chunks.next().await {
+                NextItem::Unreadable => return Err(self.client.not_a_service()),
+                NextItem::Incomplete => match self.chunks.next().await {
                     Some(Ok(chunk)) => self.arrived.extend_from_slice(&chunk),
                     Some(Err(error)) => return Err(self.client.unreachable(&error)),
                     None => return Err(self.client.not_a_service()),
@@ -69,24 +69,24 @@ fn chunks(page: Response) -> Chunks {
     Box::pin(page.bytes_stream())
 }
 
-enum Taken {
+enum NextItem {
     Task(Value),
-    /// The array is over.
+    /// The array has ended.
     End,
-    /// More has to arrive.
+    /// More bytes are needed.
     Incomplete,
     Unreadable,
 }
 
-/// Takes the next item of an array from what has arrived, with the bracket or comma before it.
-fn take(arrived: &mut BytesMut) -> Taken {
+/// Removes the next item of the array from the arrived bytes, with the bracket or comma before it.
+fn next_item(arrived: &mut BytesMut) -> NextItem {
     let is_between = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'[' | b',');
     let between = arrived.iter().take_while(|byte| is_between(byte)).count();
     match arrived.get(between) {
-        None => return Taken::Incomplete,
-        Some(b']') => return Taken::End,
+        None => return NextItem::Incomplete,
+        Some(b']') => return NextItem::End,
         Some(b'{') => {}
-        Some(_) => return Taken::Unreadable,
+        Some(_) => return NextItem::Unreadable,
     }
     let rest = &arrived[between..];
     let (task, length) = match spells_private_key(rest) {
@@ -96,21 +96,22 @@ fn take(arrived: &mut BytesMut) -> Taken {
     match task {
         Some(Ok(Plain(task))) => {
             let _ = arrived.split_to(between + length);
-            Taken::Task(task)
+            NextItem::Task(task)
         }
-        Some(Err(error)) if !error.is_eof() => Taken::Unreadable,
-        _ => Taken::Incomplete,
+        Some(Err(error)) if !error.is_eof() => NextItem::Unreadable,
+        _ => NextItem::Incomplete,
     }
 }
 
-/// The first value, and how many bytes it takes.
+/// Returns the first value and its length in bytes.
 fn first_of<'de>(read: impl Read<'de>) -> (Option<serde_json::Result<Plain>>, usize) {
     let mut values = StreamDeserializer::new(read);
     let first = values.next();
     (first, values.byte_offset())
 }
 
-/// The query of the next page: of the address alone, since a proxy may stand before the service.
+/// Returns the query of the next page. The host of the link is ignored, because a proxy may stand before the
+/// service.
 fn next_page(headers: &HeaderMap) -> Option<String> {
     let links = headers.get_all(LINK).into_iter();
     let links = links.filter_map(|link| link.to_str().ok());
@@ -128,17 +129,17 @@ fn next_page(headers: &HeaderMap) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// The items of an array that arrives in pieces of `size` bytes, up to what is not one.
+    /// Returns the items of an array that arrives in pieces of `size` bytes, and whether it ended well.
     fn items(array: &str, size: usize) -> (Vec<String>, bool) {
         let mut arrived = BytesMut::new();
         let mut pieces = array.as_bytes().chunks(size);
         let mut items = Vec::new();
         loop {
-            match take(&mut arrived) {
-                Taken::Task(item) => items.push(item.to_string()),
-                Taken::End => return (items, true),
-                Taken::Unreadable => return (items, false),
-                Taken::Incomplete => match pieces.next() {
+            match next_item(&mut arrived) {
+                NextItem::Task(item) => items.push(item.to_string()),
+                NextItem::End => return (items, true),
+                NextItem::Unreadable => return (items, false),
+                NextItem::Incomplete => match pieces.next() {
                     Some(piece) => arrived.extend_from_slice(piece),
                     None => return (items, false),
                 },

@@ -1,12 +1,13 @@
-//! `venom crash-test`: the promise of a 201, tried on the disk of the person who asks.
+//! `venom crash-test`: proves on a given disk that no accepted task is lost by `kill -9`.
 //!
-//! Each round starts this very program as a service in a folder of its own, submits from several clients,
-//! and kills it (`kill -9`) at a random moment. At the end it runs until all is done, and the database is
-//! held against what the clients know ([`Ledger`]).
+//! Each round starts this program as a service in a temporary folder, submits from several clients, and kills the
+//! service at a random time. At the end a service runs all tasks, and the database is compared with the answers that
+//! the clients received ([`Submissions`]).
 
 mod clients;
 mod service;
 mod submissions;
+mod verdict;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -14,20 +15,21 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use tempfile::TempDir;
 
-use crate::cli::args::duration::period;
+use crate::cli::args::duration::read_duration;
 use crate::cli::error::Error;
 use crate::cli::output::print::{print, print_json, say};
-use crate::cli::signals::Signals;
-use clients::Load;
-use service::Service;
-use submissions::{Ledger, Verdict};
+use crate::cli::signals::StopSignals;
+use clients::LoadClients;
+use service::ServiceProcess;
+use submissions::Submissions;
+use verdict::Verdict;
 
-/// The longest time from the first acknowledgement of a round to its end.
+/// The longest time from the first 201 of a round to the kill.
 const LONGEST_LIFE: Duration = Duration::from_millis(400);
-/// The longest time from the start of a process that is killed while it starts.
+/// The longest time from the start to the kill, in rounds that kill a starting service.
 const LONGEST_START: Duration = Duration::from_millis(60);
-/// One round in so many kills the service while it starts.
-const STARTS: usize = 4;
+/// One of this many rounds kills a starting service.
+const STARTUP_KILL_EVERY: usize = 4;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,34 +37,34 @@ Examples:
   venom crash-test --dir /srv/venom --rounds 100
   venom crash-test --seconds 600 --clients 64 --json
 
-It touches nothing of yours: it works in a new folder in --dir, with settings of its own, and removes it
-at the end, unless something was lost. Exit code 1 says that the promise was broken. A kill -9 tries the
-service; that the disk keeps what it was told to sync is only tried by cutting the power.";
+The test uses a new folder in --dir and its own settings, and removes the folder at the end unless the test
+failed. Exit code 1 means FAIL. A kill -9 tests the service; only a power cut tests whether the disk keeps what
+it has synced.";
 
-/// Kill a service again and again, and see whether anything accepted is lost.
+/// Test that no accepted task is lost: kill a service repeatedly and check its database.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct CrashTestArgs {
-    /// How often it is killed
+    /// Kill the service this many times
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Begin no round after this time, such as 600, 10m or 1h
-    #[arg(long, value_name = "TIME", value_parser = period)]
+    /// Start no round after this duration, such as 600, 10m or 1h
+    #[arg(long, value_name = "DURATION", value_parser = read_duration)]
     seconds: Option<Duration>,
-    /// Clients that submit at the same time
+    /// Submit from this many clients at the same time
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
     clients: u16,
-    /// Folder on the disk to be tried [default: the folder for temporary files]
+    /// Test the disk of this folder [default: the folder for temporary files]
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
-    /// Print the ledger as JSON
+    /// Print the verdict as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Kills, counts, and prints the ledger.
+/// Runs the rounds and prints the verdict.
 pub(crate) async fn run(test: &CrashTestArgs) -> Result<(), Error> {
-    let mut signals = Signals::listen()
+    let mut signals = StopSignals::listen()
         .map_err(|error| Error::Failed(format!("cannot receive signals: {error}")))?;
     let parent = test.dir.clone().unwrap_or_else(std::env::temp_dir);
     let folder = tempfile::Builder::new()
@@ -72,10 +74,10 @@ pub(crate) async fn run(test: &CrashTestArgs) -> Result<(), Error> {
     let verdict = tokio::select! {
         verdict = kill_and_count(test, folder.path()) => verdict,
         () = signals.next() => {
-            return Err(Error::Failed("stopped; nothing is left behind".to_owned()));
+            return Err(Error::Failed("cancelled; the test folder was removed".to_owned()));
         }
     };
-    // A database that cannot be opened after a kill is the worst of all outcomes.
+    // A database that cannot be opened after a kill is the worst outcome, so the folder is kept.
     let verdict = match verdict {
         Ok(verdict) => verdict,
         Err(error) => {
@@ -87,7 +89,7 @@ pub(crate) async fn run(test: &CrashTestArgs) -> Result<(), Error> {
         true => print_json(&verdict.json())?,
         false => print(&verdict.to_string())?,
     }
-    match verdict.is_kept() {
+    match verdict.is_pass() {
         true => Ok(()),
         false => Err(Error::Failed(kept_for_inspection(folder))),
     }
@@ -95,25 +97,25 @@ pub(crate) async fn run(test: &CrashTestArgs) -> Result<(), Error> {
 
 async fn kill_and_count(test: &CrashTestArgs, folder: &Path) -> Result<Verdict, Error> {
     let end = test.seconds.map(|seconds| Instant::now() + seconds);
-    let ledger = Ledger::default();
+    let submissions = Submissions::default();
     let mut kills = 0;
     for round in 1..=test.rounds {
-        // The first is always whole, or nothing would be proved.
+        // The first round always runs, or the test would prove nothing.
         if round > 1 && end.is_some_and(|end| Instant::now() >= end) {
             break;
         }
-        kill_once(test, folder, &ledger, round).await?;
+        kill_once(test, folder, &submissions, round).await?;
         kills += 1;
         say(format_args!(
             "round {round}: killed; {} tasks accepted so far",
-            ledger.accepted()
+            submissions.accepted()
         ));
     }
-    let service = Service::start(folder)?;
+    let service = ServiceProcess::start(folder)?;
     let url = service.listens().await?;
     service::drained(&url).await?;
     service.stop().await?;
-    let mut verdict = ledger.check(&folder.join(service::DATABASE)).await?;
+    let mut verdict = submissions.check(&folder.join(service::DATABASE)).await?;
     verdict.kills = kills;
     Ok(verdict)
 }
@@ -121,20 +123,20 @@ async fn kill_and_count(test: &CrashTestArgs, folder: &Path) -> Result<Verdict, 
 async fn kill_once(
     test: &CrashTestArgs,
     folder: &Path,
-    ledger: &Ledger,
+    submissions: &Submissions,
     round: u32,
 ) -> Result<(), Error> {
-    let service = Service::start(folder)?;
-    if round > 1 && fastrand::usize(..STARTS) == 0 {
+    let service = ServiceProcess::start(folder)?;
+    if round > 1 && fastrand::usize(..STARTUP_KILL_EVERY) == 0 {
         tokio::time::sleep(LONGEST_START.mul_f64(fastrand::f64())).await;
         return service.kill().await;
     }
     let url = service.listens().await?;
-    let mut load = Load::start(&url, ledger, round, test.clients)?;
-    load.first_acknowledgement().await?;
+    let mut clients = LoadClients::start(&url, submissions, round, test.clients)?;
+    clients.first_acknowledgement().await?;
     tokio::time::sleep(LONGEST_LIFE.mul_f64(fastrand::f64())).await;
     service.kill().await?;
-    load.ends().await;
+    clients.finished().await;
     Ok(())
 }
 

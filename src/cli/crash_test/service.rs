@@ -1,4 +1,4 @@
-//! The service that is killed: a child process in the folder of the test.
+//! The service under test: a child process in the folder of the test.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::time::sleep;
 
-use crate::cli::client::http::Client;
+use crate::cli::client::http::ServiceClient;
 use crate::cli::client::target::announced;
 use crate::cli::error::Error;
 use crate::processors::die_with;
@@ -20,25 +20,25 @@ use crate::state::Lock;
 pub(crate) const DATABASE: &str = "venom.db";
 const LOG: &str = "service.log";
 const SETTINGS: &str = "venom.toml";
-/// Nothing of the user's own settings has a part in it. The dump is of no interest here.
+/// The settings of the test; those of the user are ignored. The dump is not tested here.
 const SETTINGS_TEXT: &str = "durability = \"full\"\nstate_dump = false\n";
-/// A start, and a queue that does not get shorter, may take so long.
+/// The longest time for a start, and for a queue that does not get shorter.
 const PATIENCE: Duration = Duration::from_secs(60);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
-/// A running child. Dropping it kills it.
-pub(crate) struct Service {
+/// A running service. Dropping it kills the process.
+pub(crate) struct ServiceProcess {
     child: Child,
     folder: PathBuf,
 }
 
-impl Service {
-    /// Starts this program as a service in `folder`; it does not listen yet.
+impl ServiceProcess {
+    /// Starts this program as a service in `folder`, and returns before it listens.
     pub(crate) fn start(folder: &Path) -> Result<Self, Error> {
         let failed = |error: io::Error| Error::Failed(format!("cannot start a service: {error}"));
         let database = folder.join(DATABASE);
         fs::write(folder.join(SETTINGS), SETTINGS_TEXT).map_err(failed)?;
-        // A killed service leaves its address behind.
+        // A killed service leaves its address in the lock file.
         fs::write(Lock::path_of(&database), "").map_err(failed)?;
         let child = command(folder).and_then(|mut command| command.spawn());
         Ok(Self {
@@ -47,7 +47,7 @@ impl Service {
         })
     }
 
-    /// Waits until it listens; its address.
+    /// Waits until the service listens and returns its address.
     pub(crate) async fn listens(&self) -> Result<Url, Error> {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -56,7 +56,7 @@ impl Service {
             }
             if Instant::now() > deadline {
                 return Err(Error::Failed(format!(
-                    "the service does not start: {}",
+                    "the service did not start: {}",
                     last_words(&self.folder)
                 )));
             }
@@ -64,13 +64,13 @@ impl Service {
         }
     }
 
-    /// `kill -9`, and the end of the process.
+    /// Kills the process with SIGKILL and waits for its end.
     pub(crate) async fn kill(mut self) -> Result<(), Error> {
         let killed = self.child.kill().await;
         killed.map_err(|error| Error::Failed(format!("cannot kill the service: {error}")))
     }
 
-    /// A clean stop.
+    /// Shuts the service down gracefully.
     pub(crate) async fn stop(mut self) -> Result<(), Error> {
         let failed = |error: io::Error| Error::Failed(format!("cannot stop the service: {error}"));
         let pid = self
@@ -84,7 +84,7 @@ impl Service {
         match status.success() {
             true => Ok(()),
             false => Err(Error::Failed(format!(
-                "the service did not stop well: {}",
+                "the service failed at shutdown: {}",
                 last_words(&self.folder)
             ))),
         }
@@ -107,7 +107,7 @@ fn command(folder: &Path) -> io::Result<Command> {
         .stdout(Stdio::null())
         .stderr(log)
         .kill_on_drop(true)
-        // A Ctrl-C is for the test, which ends the service itself.
+        // Ctrl-C must reach only the test, which ends the service itself.
         .process_group(0);
     let test = rustix::process::getpid();
     // SAFETY: between fork and exec only async-signal-safe calls are allowed; `die_with` makes two
@@ -122,15 +122,15 @@ fn command(folder: &Path) -> io::Result<Command> {
     Ok(command)
 }
 
-/// The last line of the service's log.
+/// Returns the last line of the service's log.
 fn last_words(folder: &Path) -> String {
     let log = fs::read_to_string(folder.join(LOG)).unwrap_or_default();
-    log.lines().last().unwrap_or("it says nothing").to_owned()
+    log.lines().last().unwrap_or("its log is empty").to_owned()
 }
 
-/// Waits until nothing waits or runs at the service.
+/// Waits until the service has no PENDING and no running task.
 pub(crate) async fn drained(url: &Url) -> Result<(), Error> {
-    let client = Client::new(url, None, None)?;
+    let client = ServiceClient::new(url, None, None)?;
     let mut least = u64::MAX;
     let mut deadline = Instant::now() + PATIENCE;
     loop {
@@ -144,7 +144,7 @@ pub(crate) async fn drained(url: &Url) -> Result<(), Error> {
             least = open;
             deadline = Instant::now() + PATIENCE;
         } else if Instant::now() > deadline {
-            return Err(Error::Failed(format!("{open} tasks do not come to an end")));
+            return Err(Error::Failed(format!("{open} tasks do not finish")));
         }
         sleep(10 * BETWEEN_LOOKS).await;
     }

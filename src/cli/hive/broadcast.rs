@@ -1,12 +1,12 @@
-//! `venom hive pause`, `resume` and `emergency-stop`: orders to all nodes that listen.
+//! `venom hive pause`, `resume` and `emergency-stop`: broadcast a command to all nodes.
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use crate::cli::args::pause_options::PauseTerms;
+use crate::cli::args::pause_options::PauseOptions;
 use crate::cli::error::Error;
 use crate::cli::output::confirm::must_ask;
-use crate::cli::service::queue_command::Order;
+use crate::cli::service::queue_command::QueueCommandArgs;
 
 const PATH: &str = "/api/v1/hive/broadcast";
 
@@ -15,67 +15,72 @@ Examples:
   venom hive pause
   venom hive pause --for 10m --reason 'the database is being moved'
 
-Each service pauses its own queue, and each worker takes no jobs, until its time is over or `venom hive
-resume`. A node that is away at this moment obeys when it is back; of one processor, only those that are there.";
+Each service pauses its own queue, and each worker takes no jobs, until the end of the pause or `venom hive
+resume`. A node that is offline pauses when it is back; with --processor, only nodes that are online pause.";
 
-/// Start no more tasks on any node until `venom hive resume`.
+/// Pause all nodes until `venom hive resume`.
 #[derive(Args, Debug)]
 #[command(after_help = PAUSE_EXAMPLES)]
 pub(crate) struct HivePauseArgs {
     #[command(flatten)]
-    terms: PauseTerms,
+    options: PauseOptions,
     #[command(flatten)]
-    order: Order,
+    command: QueueCommandArgs,
 }
 
-/// Start tasks again on all nodes.
+/// Resume all nodes.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  venom hive resume && venom hive nodes")]
 pub(crate) struct HiveResumeArgs {
-    /// Only tasks of this processor
+    /// Resume only this processor
     #[arg(long, value_name = "NAME")]
     processor: Option<String>,
     #[command(flatten)]
-    order: Order,
+    command: QueueCommandArgs,
 }
 
 const STOP_EXAMPLES: &str = "\
 Example:
   venom hive emergency-stop && venom hive nodes
 
-At a terminal it asks nothing, because it is for emergencies; without one it needs --yes. Each service does what `venom emergency-stop` does to one, and
-each worker aborts what it runs. A node that is away at this moment obeys when it is back.";
+At a terminal it asks for no confirmation, because it is for emergencies; without one it needs --yes. Each service
+stops like with `venom emergency-stop`, and each worker aborts its jobs. A node that is offline stops when it is
+back.";
 
-/// On all nodes: pause, stop every task that runs, and fail every task that waits.
+/// Pause all nodes, abort all running tasks, and fail all PENDING tasks.
 #[derive(Args, Debug)]
 #[command(after_help = STOP_EXAMPLES)]
 pub(crate) struct HiveEmergencyStopArgs {
-    /// Do it also where there is no terminal
+    /// Allow the stop without a terminal
     #[arg(long, short)]
     yes: bool,
     #[command(flatten)]
-    order: Order,
+    command: QueueCommandArgs,
 }
 
-/// Has all nodes pause.
+/// Broadcasts a pause.
 pub(crate) async fn pause(pause: &HivePauseArgs) -> Result<(), Error> {
-    give(&pause.order, "pause", pause.terms.fields()).await
+    broadcast(&pause.command, "pause", pause.options.fields()).await
 }
 
-/// Has all nodes go on.
+/// Broadcasts a resume.
 pub(crate) async fn resume(resume: &HiveResumeArgs) -> Result<(), Error> {
     let processor = resume.processor.as_ref();
     let data = processor.map(|processor| ("processor".to_owned(), json!(processor)));
-    give(&resume.order, "resume", data.into_iter().collect()).await
+    broadcast(&resume.command, "resume", data.into_iter().collect()).await
 }
 
-/// Stops everything everywhere.
+/// Broadcasts an emergency stop.
 pub(crate) async fn emergency_stop(stop: &HiveEmergencyStopArgs) -> Result<(), Error> {
     must_ask(stop.yes, "an emergency stop")?;
-    give(&stop.order, "emergency_stop", Map::new()).await
+    broadcast(&stop.command, "emergency_stop", Map::new()).await
 }
 
-async fn give(order: &Order, command: &str, data: Map<String, Value>) -> Result<(), Error> {
+async fn broadcast(
+    queue_command: &QueueCommandArgs,
+    command: &str,
+    data: Map<String, Value>,
+) -> Result<(), Error> {
     let body = json!({ "command": command, "data": data });
-    order.give(PATH, Some(&body)).await
+    queue_command.send(PATH, Some(&body)).await
 }

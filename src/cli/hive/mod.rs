@@ -1,4 +1,4 @@
-//! `venom hive`: the commands about all nodes at once, and the worker.
+//! `venom hive`: runs a worker, shows the nodes of the Hive, and broadcasts commands to them.
 
 mod broadcast;
 mod nodes;
@@ -18,7 +18,7 @@ Examples:
   venom hive pause --reason 'the database is being moved'
   venom hive emergency-stop";
 
-/// Work for the Hive on this machine, or see and steer all its nodes
+/// Run a worker of the Hive, or show and control its nodes
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct HiveArgs {
@@ -36,7 +36,7 @@ enum HiveCommand {
     EmergencyStop(broadcast::HiveEmergencyStopArgs),
 }
 
-/// Does what the command says.
+/// Runs the subcommand.
 pub(crate) fn run(hive: HiveArgs) -> Result<(), Error> {
     match hive.command {
         HiveCommand::Worker(worker) => worker::run(worker),

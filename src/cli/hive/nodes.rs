@@ -1,9 +1,9 @@
-//! `venom hive nodes`: which programs belong to the Hive.
+//! `venom hive nodes`: prints the services and workers of the Hive.
 
 use clap::Args;
 use serde_json::Value;
 
-use crate::cli::client::target::Target;
+use crate::cli::client::target::ServiceTarget;
 use crate::cli::error::Error;
 use crate::cli::output::print::{one_line, print, print_json, say};
 use crate::cli::output::table::{age, first_words, table};
@@ -17,20 +17,20 @@ Examples:
   venom hive nodes
   venom hive nodes --json | jq -r '.[] | select(.silent) | .name'
 
-A node is silent when it has not reported for 30 seconds; after an hour it is forgotten.";
+A node is silent if it sent no heartbeat for 30 seconds; after an hour it is removed.";
 
-/// List the services and workers of the Hive, how busy each is, and when it was last seen.
+/// List the services and workers of the Hive with their load and last heartbeat.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct NodesArgs {
-    /// Print the service's answer as JSON
+    /// Print the answer of the service as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    target: Target,
+    target: ServiceTarget,
 }
 
-/// Asks and prints.
+/// Fetches and prints the nodes.
 pub(crate) async fn run(nodes: &NodesArgs) -> Result<(), Error> {
     let client = nodes.target.client()?;
     let answer = client.get("/api/v1/hive/nodes").await?;
@@ -39,13 +39,13 @@ pub(crate) async fn run(nodes: &NodesArgs) -> Result<(), Error> {
     }
     let list = answer.as_array().ok_or_else(|| client.not_a_service())?;
     if list.is_empty() {
-        say("No node has reported.");
+        say("No node has sent a heartbeat.");
         return Ok(());
     }
-    let heads = [
+    let headers = [
         "NAME", "PID", "KIND", "VERSION", "STATE", "RUNNING", "LOAD", "SEEN",
     ];
-    let mut rows = vec![heads.map(str::to_owned).to_vec()];
+    let mut rows = vec![headers.map(str::to_owned).to_vec()];
     let now = Timestamp::now();
     rows.extend(list.iter().map(|node| row(node, now)));
     print(&table(&rows))

@@ -1,9 +1,9 @@
-//! `venom hive status`: the connection, the queues in Redis, and what this service has there.
+//! `venom hive status`: prints the connection to Redis, the queues in it, and this service's jobs.
 
 use clap::Args;
 use serde_json::Value;
 
-use crate::cli::client::target::Target;
+use crate::cli::client::target::ServiceTarget;
 use crate::cli::error::Error;
 use crate::cli::output::print::{one_line, print, print_json};
 use crate::cli::service::status;
@@ -13,20 +13,20 @@ Examples:
   venom hive status
   venom hive status --json | jq .queues.high.length
 
-In flight, completed and failed are the jobs of this service; the last two since it started.";
+In flight, completed and failed count the jobs of this service; the last two since its start.";
 
-/// Show whether Redis answers, how long the queues are, and what has become of this service's jobs.
+/// Show the connection to Redis, the length of its queues, and this service's jobs.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct HiveStatusArgs {
-    /// Print the service's answer as JSON
+    /// Print the answer of the service as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    target: Target,
+    target: ServiceTarget,
 }
 
-/// Asks and prints.
+/// Fetches and prints the status.
 pub(crate) async fn run(status: &HiveStatusArgs) -> Result<(), Error> {
     let client = status.target.client()?;
     let hive = client.get_object("/api/v1/hive/status").await?;
@@ -67,7 +67,7 @@ mod tests {
     use super::table;
 
     #[test]
-    fn the_table_says_how_the_hive_is() {
+    fn the_table_shows_connection_queues_and_jobs() {
         let hive = json!({
             "state": "away", "reason": "refused", "since": "2026-01-01T00:00:00Z",
             "queues": {
@@ -78,7 +78,7 @@ mod tests {
         });
         let expected = "\
 service     http://x
-redis       away since 2026-01-01T00:00:00Z: refused
+redis       unreachable since 2026-01-01T00:00:00Z: refused
 high        unknown in h\\u{7}
 background  3 in b
 in flight   2

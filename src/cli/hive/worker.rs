@@ -1,4 +1,4 @@
-//! `venom hive worker`: this machine's part of the work of others.
+//! `venom hive worker`: runs jobs from Redis on this machine.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::error::Error;
 use crate::cli::output::print;
-use crate::cli::signals::Signals;
+use crate::cli::signals::StopSignals;
 use crate::config::{Overrides, Settings, Sources};
 use crate::hive::cluster::node::host_name;
 use crate::hive::wire::{Codec, UnknownCodec};
@@ -20,33 +20,33 @@ Examples:
   REDIS_HOST=10.0.0.5 venom hive worker --name gpu-1 --max-jobs 2
   venom hive worker --queue venom:tasks:high
 
-A job's function is the name of a processor in this machine's venom.toml: of kind echo, command, webhook
-or llm. Jobs come from any client of ARQ, or from a service with processors of kind hive.
-SIGTERM or Ctrl-C stops it cleanly: running jobs get VENOM_SHUTDOWN_GRACE (default 30 s) to finish, the
-rest goes back to the queue for other workers. A second one ends it at once.";
+The function of a job names a processor in this machine's venom.toml, of kind echo, command, webhook or llm.
+Jobs come from any ARQ client, or from a service with processors of kind hive.
+SIGTERM or Ctrl-C shuts the worker down: running jobs get VENOM_SHUTDOWN_GRACE (default 30 s) to finish, the
+others return to the queue. A second signal exits immediately.";
 
-/// Take jobs of the Hive and run them here, until Ctrl-C; needs no database.
+/// Run jobs of the Hive on this machine until Ctrl-C; needs no database.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct WorkerArgs {
-    /// What the worker is called in its log and in `venom hive nodes` [default: host name and process id]
+    /// Name the worker in its log and in `venom hive nodes` [default: host name and process id]
     #[arg(long)]
     name: Option<String>,
-    /// Jobs that run at a time
+    /// Run at most this many jobs at the same time
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     max_jobs: u32,
-    /// A queue to take jobs from; several times for several, the most urgent first [default:
+    /// Take jobs from this queue; repeat the flag for several, the most urgent first [default:
     /// hive_high_priority_queue, then hive_background_queue]
     #[arg(long = "queue", value_name = "QUEUE")]
     queues: Vec<String>,
-    /// How the results of jobs are written that have expired or cannot be read: pickle, json or msgpack;
-    /// all others are written as their jobs were
+    /// Encode results of expired or unreadable jobs as pickle, json or msgpack; other results use the
+    /// encoding of their job
     #[arg(long, default_value_t = Codec::Pickle, value_parser = codec)]
     codec: Codec,
-    /// How log lines are written, text or json [env: VENOM_LOG_FORMAT] [default: text]
+    /// Write the log as text or json [env: VENOM_LOG_FORMAT] [default: text]
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
-    /// Settings file [env: VENOM_CONFIG] [default: ./venom.toml, if there is one]
+    /// Read the settings from this file [env: VENOM_CONFIG] [default: ./venom.toml, if there is one]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -55,7 +55,7 @@ fn codec(word: &str) -> Result<Codec, UnknownCodec> {
     word.parse()
 }
 
-/// Works until it is told to stop.
+/// Runs the worker until a signal stops it.
 pub(crate) fn run(args: WorkerArgs) -> Result<(), Error> {
     let sources = Sources {
         config_file: args.config.clone(),
@@ -72,14 +72,14 @@ pub(crate) fn run(args: WorkerArgs) -> Result<(), Error> {
         .build()
         .map_err(|error| Error::Failed(format!("cannot start: {error}")))?;
     let worked = runtime.block_on(work(&settings, args));
-    // Whatever is left has been told to stop and had its time.
+    // The remaining threads were cancelled and had their grace period.
     runtime.shutdown_background();
     worked
 }
 
 async fn work(settings: &Settings, args: WorkerArgs) -> Result<(), Error> {
     let stop = CancellationToken::new();
-    let signals = Signals::listen()
+    let signals = StopSignals::listen()
         .map_err(|error| Error::Failed(format!("cannot receive signals: {error}")))?;
     let options = WorkerOptions {
         name: args.name.unwrap_or_else(name),
@@ -88,11 +88,11 @@ async fn work(settings: &Settings, args: WorkerArgs) -> Result<(), Error> {
         codec: args.codec,
     };
     let worker = hive::Worker::new(settings, options)
-        .map_err(|error| Error::Failed(format!("the worker cannot be started: {error}")))?;
-    let afterwards = "interrupted jobs run again when other workers may take them, within 30 s";
-    tokio::spawn(signals.obey(stop.clone(), settings.log_format, afterwards));
+        .map_err(|error| Error::Failed(format!("cannot start the worker: {error}")))?;
+    let afterwards = "interrupted jobs run again within 30 s, when other workers may take them";
+    tokio::spawn(signals.shut_down(stop.clone(), settings.log_format, afterwards));
     print::say(format_args!(
-        "Running {} for {} of Redis at {}:{}. Ctrl-C stops it.",
+        "Running {} for {} of Redis at {}:{}. Press Ctrl-C to stop.",
         worker.functions().join(", "),
         worker.queues().join(", "),
         settings.redis_host,
@@ -102,7 +102,7 @@ async fn work(settings: &Settings, args: WorkerArgs) -> Result<(), Error> {
     Ok(())
 }
 
-/// The host's name and the number of this process.
+/// Returns host name and process id.
 fn name() -> String {
     format!("{}-{}", host_name(), std::process::id())
 }

@@ -1,7 +1,6 @@
-//! `venom backup`: a whole copy of the database as one file, checked before it gets its name.
+//! `venom backup`: copies the database into one file, and checks the copy before it gets its name.
 //!
-//! It reads the database file itself, in one read transaction of SQLite's, so it needs no service and
-//! holds none up.
+//! The command reads the database file in one read transaction, so it needs no service and delays none.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -9,8 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::drop_privileges::AsOwner;
-use crate::cli::args::database_file::{DatabaseFile, is_same_file};
+use super::drop_privileges::OwnerPrivileges;
+use crate::cli::args::database_file::{DatabaseArgs, is_same_file};
 use crate::cli::error::Error;
 use crate::cli::output::print::say;
 use crate::dump::{Draft, remove_leftover_backups};
@@ -23,34 +22,34 @@ Examples:
   venom backup /mnt/backups/venom-$(date +%F).db
   venom backup --force latest.db
 
-It works while the service runs and while it does not, on the machine where the database is. The copy
-is what was committed at one moment; it is synced and checked before it gets its name, and only its
-owner can read it. `venom restore` takes it back. Exit code 1 with a file that is written says that the
-database breaks rules of its own; `venom doctor` says which.";
+Run it on the machine of the database, whether the service runs or not. The copy holds one committed state of
+the database; it is synced and checked before it gets its name, and only its owner can read it. `venom restore`
+puts it back. Exit code 1 with a written file means that rows of the database violate invariants; `venom doctor`
+lists them.";
 
-/// Problems of a copy that are named.
-const NAMED_PROBLEMS: usize = 5;
+/// The most violated invariants that are printed.
+const SHOWN_PROBLEMS: usize = 5;
 
-/// Copy the database into one file, also while the service runs.
+/// Back up the database into one file, also while the service runs.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct BackupArgs {
-    /// File to write
+    /// Write the backup to this file
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Replace FILE if it is there
+    /// Replace FILE if it exists
     #[arg(long)]
     force: bool,
     #[command(flatten)]
-    database: DatabaseFile,
+    database: DatabaseArgs,
 }
 
-/// Copies, checks, and puts the copy in its place.
+/// Copies the database, checks the copy, and gives it its name.
 pub(crate) async fn run(backup: &BackupArgs) -> Result<(), Error> {
     let (database, file) = (backup.database.existing()?, &backup.file);
-    check_place(&database, file, backup.force)?;
+    check_target(&database, file, backup.force)?;
     let source = open(&database).await?;
-    let _rights = AsOwner::of(file)?;
+    let _privileges = OwnerPrivileges::of(file)?;
     let name = file.display();
     let failed = |error| Error::Failed(format!("cannot write {name}: {error}"));
     remove_leftover_backups(file);
@@ -62,36 +61,36 @@ pub(crate) async fn run(backup: &BackupArgs) -> Result<(), Error> {
         false => draft.publish_new(),
     };
     published.map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => there_already(file),
+        ErrorKind::AlreadyExists => already_exists(file),
         _ => failed(error),
     })?;
     say(format_args!(
-        "{name} is written and checked: {} tasks, {bytes} bytes",
+        "{name} written and checked: {} tasks, {bytes} bytes",
         audit.tasks
     ));
     if audit.broken.is_empty() {
         return Ok(());
     }
-    for problem in audit.problems().take(NAMED_PROBLEMS) {
+    for problem in audit.problems().take(SHOWN_PROBLEMS) {
         say(format_args!("warning: {problem}"));
     }
     Err(Error::Failed(format!(
-        "the copy is whole, but {} breaks rules of its own; `venom doctor` says which",
+        "the backup is complete, but rows of {} violate invariants; `venom doctor` lists them",
         database.display()
     )))
 }
 
-/// Opens the database, with no more rights than the owner of its folder has.
+/// Opens the database with the privileges of the owner of its folder.
 async fn open(database: &Path) -> Result<Source, Error> {
-    let _rights = AsOwner::of(database)?;
+    let _privileges = OwnerPrivileges::of(database)?;
     let opened = Source::open(database).await;
     opened.map_err(|error| Error::Failed(error.to_string()))
 }
 
-/// Copies a database into a draft and reads the copy from end to end. A damaged one is an error.
+/// Copies a database into a draft and checks the whole copy. Damage is an error.
 pub(crate) async fn copy_checked(mut source: Source, draft: &Draft) -> Result<Audit, Error> {
     let failed = |error: OpenError| match error {
-        // Nobody knows the draft's own name.
+        // The draft has a temporary name, so the error names its target.
         OpenError::Copy { reason, .. } => {
             let target = draft.target().display();
             Error::Failed(format!("cannot write {target}: {reason}"))
@@ -103,17 +102,17 @@ pub(crate) async fn copy_checked(mut source: Source, draft: &Draft) -> Result<Au
     match audit.damage.first() {
         None => Ok(audit),
         Some(damage) => Err(Error::Failed(format!(
-            "{} is damaged: SQLite says of its copy: {damage}; nothing was written",
+            "{} is damaged; SQLite reports about its copy: {damage}. No file was written",
             source.path().display()
         ))),
     }
 }
 
-/// Refuses places where a backup would do harm.
-fn check_place(database: &Path, file: &Path, force: bool) -> Result<(), Error> {
+/// Rejects target files that a backup would harm.
+fn check_target(database: &Path, file: &Path, force: bool) -> Result<(), Error> {
     if file == Path::new("-") {
         return Err(Error::Usage(
-            "FILE: expected a file to write, found \"-\"; a database cannot go to stdout"
+            "FILE: expected a file to write, found \"-\"; a backup cannot be written to stdout"
                 .to_owned(),
         ));
     }
@@ -123,7 +122,7 @@ fn check_place(database: &Path, file: &Path, force: bool) -> Result<(), Error> {
     };
     if !folder.is_dir() {
         return Err(Error::Failed(format!(
-            "there is no folder {}; make it, or mount what belongs there",
+            "folder {} does not exist; create it, or mount its file system",
             folder.display()
         )));
     }
@@ -135,7 +134,7 @@ fn check_place(database: &Path, file: &Path, force: bool) -> Result<(), Error> {
         .any(|suffix| is_same_file(file, &beside(database, suffix)))
     {
         return Err(Error::Usage(format!(
-            "{name} belongs to the database itself; name another file"
+            "{name} is a file of the database itself; name another file"
         )));
     }
     if file.is_dir() {
@@ -143,25 +142,25 @@ fn check_place(database: &Path, file: &Path, force: bool) -> Result<(), Error> {
             "{name} is a folder; name a file in it"
         )));
     }
-    // What SQLite finds beside a database under these names it takes for a part of it.
+    // SQLite reads files of these names as part of the database beside them.
     for suffix in ["-wal", "-journal"] {
         let stray = beside(file, suffix);
         if stray.exists() {
             return Err(Error::Failed(format!(
-                "{} is there: {name} is in use as a database, or was; choose another name",
+                "{} exists: {name} is or was a database in use; choose another name",
                 stray.display()
             )));
         }
     }
     match file.exists() && !force {
-        true => Err(there_already(file)),
+        true => Err(already_exists(file)),
         false => Ok(()),
     }
 }
 
-fn there_already(file: &Path) -> Error {
+fn already_exists(file: &Path) -> Error {
     Error::Failed(format!(
-        "{} is there already; --force replaces it",
+        "{} already exists; --force replaces it",
         file.display()
     ))
 }

@@ -1,5 +1,5 @@
-//! `venom doctor`: looks at a service's machine and database from outside, whether it runs or not; or has a
-//! running service look at itself.
+//! `venom doctor`: checks a service's settings, machine and database from outside, whether it runs or not; or
+//! asks a running service to check itself.
 
 use std::path::Path;
 
@@ -7,13 +7,13 @@ use clap::Args;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::cli::client::target::{Target, announced};
+use crate::cli::client::target::{ServiceTarget, announced};
 use crate::cli::error::Error;
 use crate::cli::output::print::{one_line, print, print_json};
 use crate::cli::output::table::table;
 use crate::config::Loaded;
 use crate::doctor;
-use crate::doctor::{Depth, Finding, Probe, Report};
+use crate::doctor::{AuditDepth, DiskProbe, DoctorReport, Finding};
 use crate::models::HiveLink;
 use crate::state::{check_in_place, count_tokens};
 
@@ -25,35 +25,35 @@ Examples:
   venom doctor --url https://venom.lan:8000 --token-file token
   venom doctor --json | jq '.checks[] | select(.state != \"ok\")'
 
-It reads the whole database, which takes a while with millions of tasks; --quick leaves that out. The
-disk is measured with 4 KiB writes, each synced, to a file beside the database that is removed again.
-Exit code 1 says that a check failed; a warning is no failure.";
+The full integrity check reads the whole database, which takes a while with millions of tasks; --quick skips it.
+The disk check writes and syncs blocks of 4 KiB to a temporary file beside the database. Exit code 1 means that
+a check failed; warnings do not count.";
 
 /// Check the settings, database, disk, files, certificate and clock.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DoctorArgs {
-    /// Do not read the whole database
+    /// Skip the full integrity check of the database
     #[arg(long)]
     quick: bool,
-    /// Show all settings, also those that are left at their defaults
+    /// Show all settings, including those at their defaults
     #[arg(long)]
     settings: bool,
-    /// Print JSON: healthy, checked_at, checks, settings
+    /// Print the report as JSON: healthy, checked_at, checks, settings
     #[arg(long)]
     json: bool,
-    /// Have the running service look at itself, as it can from afar; so does --url
+    /// Ask the running service to check itself, also from another machine; --url implies this
     #[arg(long)]
     service: bool,
     #[command(flatten)]
-    target: Target,
+    target: ServiceTarget,
 }
 
-/// Looks at everything and prints what it finds.
+/// Runs all checks and prints their findings.
 pub(crate) async fn run(doctor: &DoctorArgs) -> Result<(), Error> {
     let report = match doctor.service || doctor.target.has_url() {
-        true => doctor.asked().await?,
-        false => json!(doctor.looked().await),
+        true => doctor.remote_report().await?,
+        false => json!(doctor.local_report().await),
     };
     match doctor.json {
         true => print_json(&report)?,
@@ -61,58 +61,58 @@ pub(crate) async fn run(doctor: &DoctorArgs) -> Result<(), Error> {
     }
     match report["healthy"] == true {
         true => Ok(()),
-        false => Err(Error::Said),
+        false => Err(Error::Reported),
     }
 }
 
 impl DoctorArgs {
-    /// What the service says of itself.
-    async fn asked(&self) -> Result<Value, Error> {
+    /// Fetches the report of the running service.
+    async fn remote_report(&self) -> Result<Value, Error> {
         let client = self.target.client()?;
         let path = format!("/api/v1/doctor?full={}", !self.quick);
         client.get_object(&path).await
     }
 
-    /// What is found from here.
-    async fn looked(&self) -> Report {
+    /// Runs the checks on this machine.
+    async fn local_report(&self) -> DoctorReport {
         match self.target.load() {
             Ok(loaded) => {
-                let checks = look(&self.target, &loaded, self.quick).await;
-                Report::new(checks, loaded.explained())
+                let checks = check(&self.target, &loaded, self.quick).await;
+                DoctorReport::new(checks, loaded.explained())
             }
-            Err(error) => Report::new(doctor::settings(Err(&error)), Vec::new()),
+            Err(error) => DoctorReport::new(doctor::settings(Err(&error)), Vec::new()),
         }
     }
 }
 
-async fn look(target: &Target, loaded: &Loaded, quick: bool) -> Vec<Finding> {
+async fn check(target: &ServiceTarget, loaded: &Loaded, quick: bool) -> Vec<Finding> {
     let path = &loaded.settings.database_path;
     let depth = match quick {
-        true => Depth::Quick,
-        false => Depth::Full,
+        true => AuditDepth::Quick,
+        false => AuditDepth::Full,
     };
     let settings = &loaded.settings;
-    let mut found = doctor::settings(Ok(&loaded.warnings));
-    found.extend(service(target, path).await);
+    let mut findings = doctor::settings(Ok(&loaded.warnings));
+    findings.extend(service(target, path).await);
     let in_place = check_in_place(path);
-    // What keeps the tokens from being read is said of the database.
+    // An error that keeps the tokens from being read is a finding about the database.
     if in_place.is_ok()
         && let Ok(tokens) = count_tokens(path).await
     {
         let is_running = announced(path).is_some();
-        found.push(doctor::access(settings, tokens, is_running));
+        findings.push(doctor::access(settings, tokens, is_running));
     }
-    found.extend(doctor::machine(settings, Probe::Thorough));
-    found.push(doctor::state_file(settings, !quick));
-    found.extend(match in_place {
+    findings.extend(doctor::machine(settings, DiskProbe::Thorough));
+    findings.push(doctor::state_file(settings, !quick));
+    findings.extend(match in_place {
         Ok(()) => doctor::database(path, depth).await,
         Err(error) => vec![doctor::unusable(&error)],
     });
-    found
+    findings
 }
 
-/// Whether a service runs on the database and takes tasks, and how its Redis is.
-async fn service(target: &Target, database: &Path) -> Vec<Finding> {
+/// Checks whether a service runs on the database, accepts tasks, and reaches Redis.
+async fn service(target: &ServiceTarget, database: &Path) -> Vec<Finding> {
     let Some(url) = announced(database) else {
         return vec![doctor::service(None)];
     };
@@ -125,9 +125,9 @@ async fn service(target: &Target, database: &Path) -> Vec<Finding> {
         Err(_) => HiveLink::Off,
     };
     let answer = answer.map(drop).map_err(|error| error.to_string());
-    let mut found = vec![doctor::service(Some((url.as_str(), answer)))];
-    found.extend(doctor::redis(&link));
-    found
+    let mut findings = vec![doctor::service(Some((url.as_str(), answer)))];
+    findings.extend(doctor::redis(&link));
+    findings
 }
 
 fn text(report: &Value, all: bool) -> String {
@@ -141,7 +141,7 @@ fn text(report: &Value, all: bool) -> String {
         lines.push(format!("\n{}", table(&shown)));
     }
     if shown.len() < settings.len() {
-        let rest = "\nall other settings are left at their defaults; --settings shows them";
+        let rest = "\nall other settings have their defaults; --settings shows them";
         lines.push(rest.to_owned());
     }
     lines.join("\n")

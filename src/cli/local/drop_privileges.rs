@@ -1,33 +1,31 @@
-//! Root's `backup`, `restore` and `token` on a database in somebody else's folder: they act with that user's
-//! rights.
+//! Drops root's privileges for `backup`, `restore` and `token` on a database in another user's folder.
 //!
-//! Whoever owns a folder decides what the names in it lead to, also between two looks at them. With the
-//! rights of the owner a command can be led nowhere where the owner could not go alone, and what it makes
-//! is the owner's.
+//! The owner of a folder can replace the files in it by links at any moment. With the owner's privileges a command
+//! cannot be led to files that the owner could not open, and the files that it creates belong to the owner.
 
 use std::path::Path;
 
 use crate::cli::error::Error;
 
-/// The rights of a folder's owner, for the whole process, until it is dropped.
-pub(crate) struct AsOwner {
+/// Gives the whole process the privileges of a folder's owner until it is dropped.
+pub(crate) struct OwnerPrivileges {
     #[cfg(target_os = "linux")]
-    _rights: Option<linux::Rights>,
+    _saved: Option<linux::SavedIds>,
 }
 
-impl AsOwner {
-    /// Takes the rights of who decides what `path` leads to. Nothing changes if that is root, or if
-    /// this process is not root's.
+impl OwnerPrivileges {
+    /// Takes the privileges of the user who controls what `path` leads to. Changes nothing if that is root, or if
+    /// this process does not run as root.
     #[cfg(target_os = "linux")]
     pub(crate) fn of(path: &Path) -> Result<Self, Error> {
-        let rights = linux::Rights::of(path);
-        let rights = rights.map_err(|error| {
+        let saved = linux::SavedIds::switch(path);
+        let saved = saved.map_err(|error| {
             let path = path.display();
             Error::Failed(format!(
-                "cannot act as the owner of the folder of {path}: {error}; run this as that user"
+                "cannot switch to the owner of the folder of {path}: {error}; run the command as that user"
             ))
         })?;
-        Ok(Self { _rights: rights })
+        Ok(Self { _saved: saved })
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -44,27 +42,28 @@ mod linux {
     use std::os::unix::fs::MetadataExt;
     use std::path::{Component, Path, PathBuf};
 
-    /// As many as the kernel follows.
+    /// As many links as the kernel follows.
     const MOST_LINKS: usize = 40;
-    /// The group of nobody, for folders that root's group has.
+    /// The group `nogroup`, in place of root's group.
     const NO_GROUP: libc::gid_t = 65534;
 
-    /// Rights that are another user's until it is dropped; then they are root's again.
-    pub(crate) struct Rights {
+    /// Root's group ids, restored with its user id on drop.
+    pub(crate) struct SavedIds {
         groups: Vec<libc::gid_t>,
         group: libc::gid_t,
     }
 
-    impl Rights {
-        pub(crate) fn of(path: &Path) -> io::Result<Option<Self>> {
+    impl SavedIds {
+        /// Switches the process to the user who controls `path`; `None` if nothing had to change.
+        pub(crate) fn switch(path: &Path) -> io::Result<Option<Self>> {
             if !rustix::process::geteuid().is_root() {
                 return Ok(None);
             }
-            let Some((user, group)) = stranger(path)? else {
+            let Some((user, group)) = controlling_user(path)? else {
                 return Ok(None);
             };
             let groups = rustix::process::getgroups()?;
-            let rights = Self {
+            let saved = Self {
                 groups: groups.into_iter().map(|group| group.as_raw()).collect(),
                 group: rustix::process::getegid().as_raw(),
             };
@@ -72,26 +71,26 @@ mod linux {
             set_groups(&[])?;
             set_group(group)?;
             set_user(user)?;
-            Ok(Some(rights))
+            Ok(Some(saved))
         }
     }
 
-    impl Drop for Rights {
+    impl Drop for SavedIds {
         fn drop(&mut self) {
-            let back = set_user(0)
+            let restored = set_user(0)
                 .and_then(|()| set_group(self.group))
                 .and_then(|()| set_groups(&self.groups));
-            back.expect("the real user is root");
+            restored.expect("the real user is root");
         }
     }
 
-    /// The user besides root who decides what `path` leads to, and the group: the owner of its folder, of a
-    /// link on the way there, or of a folder above one of root's.
-    fn stranger(path: &Path) -> io::Result<Option<(u32, u32)>> {
+    /// Returns user and group, other than root, that control what `path` leads to: the owner of its folder, of a
+    /// link on the way, or of a folder above one of root's.
+    fn controlling_user(path: &Path) -> io::Result<Option<(u32, u32)>> {
         let mut ahead = parts(&std::path::absolute(path)?);
         let mut at = PathBuf::from("/");
         let mut folder = at.metadata()?;
-        // Whoever owns a folder further up can put another one in the place of those below.
+        // The owner of a folder further up can replace the folders below it.
         let mut above = None;
         let mut links = 0;
         while let Some(part) = ahead.pop() {
@@ -129,7 +128,7 @@ mod linux {
         })
     }
 
-    /// The names of a path, the last one first.
+    /// Returns the components of a path, the last one first.
     fn parts(path: &Path) -> Vec<OsString> {
         let parts = path.components().rev();
         let parts =
@@ -137,26 +136,26 @@ mod linux {
         parts.map(|part| part.as_os_str().to_owned()).collect()
     }
 
-    // The C library sets them for all threads; the system calls would do so for one.
+    // The C library sets ids for all threads; the system calls do so for one thread.
     #[expect(unsafe_code, reason = "the C library alone can do it for all threads")]
     fn set_user(user: libc::uid_t) -> io::Result<()> {
         // SAFETY: it takes a number.
-        done(unsafe { libc::seteuid(user) })
+        check(unsafe { libc::seteuid(user) })
     }
 
     #[expect(unsafe_code, reason = "the C library alone can do it for all threads")]
     fn set_group(group: libc::gid_t) -> io::Result<()> {
         // SAFETY: it takes a number.
-        done(unsafe { libc::setegid(group) })
+        check(unsafe { libc::setegid(group) })
     }
 
     #[expect(unsafe_code, reason = "the C library alone can do it for all threads")]
     fn set_groups(groups: &[libc::gid_t]) -> io::Result<()> {
-        // SAFETY: it reads as many numbers as it is told.
-        done(unsafe { libc::setgroups(groups.len(), groups.as_ptr()) })
+        // SAFETY: it reads `len` numbers from the slice.
+        check(unsafe { libc::setgroups(groups.len(), groups.as_ptr()) })
     }
 
-    fn done(code: libc::c_int) -> io::Result<()> {
+    fn check(code: libc::c_int) -> io::Result<()> {
         match code {
             0 => Ok(()),
             _ => Err(io::Error::last_os_error()),

@@ -1,4 +1,4 @@
-//! `venom export`: all tasks as one JSON file, whether the service runs or not.
+//! `venom export`: writes all tasks as one JSON dump, whether the service runs or not.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -9,9 +9,9 @@ use clap::Args;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use tokio_util::sync::CancellationToken;
 
-use super::dump_check::checked;
-use super::service_or_file::Storage;
-use crate::cli::client::target::Target;
+use super::service_or_file::ServiceOrFile;
+use super::verify_dump::verified;
+use crate::cli::client::target::ServiceTarget;
 use crate::cli::error::Error;
 use crate::cli::output::print::say;
 use crate::dump;
@@ -23,33 +23,33 @@ Examples:
   venom export | jq '.tasks | length'
   venom export | gzip > backup.json.gz
 
-The file appears whole or not at all, and only its owner can read it. What a service answers is checked to be a
-whole dump before it takes the place of a file. It works while the service runs and while it does not.
-`venom import` takes the file back.";
+The file is written completely or not at all, and only its owner can read it. An existing file is replaced only
+after the service's answer was verified as a complete dump. The command works whether the service runs or not.
+`venom import` reads the file.";
 
-/// Write all tasks as one JSON document.
+/// Export all tasks as one JSON document.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ExportArgs {
-    /// File to write; - stands for stdout [default: stdout]
+    /// Write to this file; - writes to stdout [default: stdout]
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     #[command(flatten)]
-    target: Target,
+    target: ServiceTarget,
 }
 
-/// Exports from wherever the tasks are.
+/// Exports from the service that runs on the database, or from the database file.
 pub(crate) async fn run(export: &ExportArgs) -> Result<(), Error> {
     let file = export.file.as_deref();
     let file = file.filter(|path| *path != Path::new("-"));
-    match Storage::find(&export.target, false).await? {
-        Storage::Service(client) => {
+    match ServiceOrFile::find(&export.target, false).await? {
+        ServiceOrFile::Service(client) => {
             let answer = client.open("/api/v1/export").await?;
             let chunks = answer.bytes_stream();
             let chunks = chunks.map_err(|error| client.unreachable(&error));
-            write(checked(client.url(), chunks), file).await
+            write(verified(client.url(), chunks), file).await
         }
-        Storage::Database(database) => {
+        ServiceOrFile::File(database) => {
             let chunks = dump::export_stream(database.state.clone());
             let failed = |error: dump::export::Error| Error::Failed(error.to_string());
             let written = write(chunks.map_err(failed), file).await;
@@ -59,7 +59,7 @@ pub(crate) async fn run(export: &ExportArgs) -> Result<(), Error> {
     }
 }
 
-/// Writes a whole dump. A file that stood there stays as it was until then.
+/// Writes the dump to the file or to stdout. An existing file is replaced only by a complete dump.
 async fn write(
     chunks: impl Stream<Item = Result<Bytes, Error>>,
     file: Option<&Path>,
@@ -71,7 +71,7 @@ async fn write(
     };
     let failed = |error| Error::Failed(format!("cannot write {}: {error}", path.display()));
     let bytes = if path.metadata().is_ok_and(|there| !there.is_file()) {
-        // A pipe or a device cannot be replaced, and a folder says so itself.
+        // A pipe or a device cannot be replaced; opening a folder fails with its own error.
         let mut out = File::options().write(true).open(path).map_err(failed)?;
         copy(chunks, &mut out, failed).await?
     } else {
@@ -81,14 +81,14 @@ async fn write(
         draft.publish(&CancellationToken::new()).map_err(failed)?;
         bytes
     };
-    say(format_args!("{} is written: {bytes} bytes", path.display()));
+    say(format_args!("{} written: {bytes} bytes", path.display()));
     if let Some(warning) = dump::too_large_for_the_original(path, bytes) {
         say(format_args!("warning: {warning}"));
     }
     Ok(())
 }
 
-/// Copies to the end; the number of bytes.
+/// Writes all chunks and returns the number of bytes.
 async fn copy(
     chunks: impl Stream<Item = Result<Bytes, Error>>,
     out: &mut impl Write,

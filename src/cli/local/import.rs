@@ -1,4 +1,4 @@
-//! `venom import`: takes a dump in, whether the service runs or not.
+//! `venom import`: imports the tasks of a dump, whether the service runs or not.
 
 use std::fs::File;
 use std::io;
@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use tokio_util::io::ReaderStream;
 
-use super::service_or_file::{Database, Storage};
-use crate::cli::client::http::Client;
-use crate::cli::client::target::Target;
+use super::service_or_file::{OfflineDatabase, ServiceOrFile};
+use crate::cli::client::http::ServiceClient;
+use crate::cli::client::target::ServiceTarget;
 use crate::cli::error::Error;
 use crate::cli::output::print::{print_json, say};
 use crate::dump;
 use crate::dump::import::Report;
 
-/// Conflicting tasks that are named.
-const NAMED_CONFLICTS: usize = 10;
+/// The most conflicting tasks whose ids are printed.
+const SHOWN_CONFLICTS: usize = 10;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,35 +24,35 @@ Examples:
   venom import --replace backup.json
   gunzip -c backup.json.gz | venom import -
 
-It takes dumps of every version, also those of the original. Importing one twice changes nothing. A
-file that is damaged anywhere imports nothing. Tasks whose id belongs to another task are left out and
-named, with exit code 1; --replace puts the file's in their place. Tasks that were running wait again.";
+The command reads dumps of every version, including those of the original. Importing a dump twice changes
+nothing; a damaged file imports nothing. Tasks whose id belongs to a different task are skipped and listed, with
+exit code 1; --replace overwrites those. Tasks that were running are PENDING again.";
 
-/// Take in the tasks of a dump.
+/// Import the tasks of a dump.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ImportArgs {
-    /// File to read; - stands for stdin
+    /// Read this file; - reads stdin
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Replace tasks that have the same id as one in the file
+    /// Overwrite tasks that have the id of a task in the file
     #[arg(long)]
     replace: bool,
-    /// Print as JSON what was done
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    target: Target,
+    target: ServiceTarget,
 }
 
-/// Imports to wherever the tasks are.
+/// Imports into the service that runs on the database, or into the database file.
 pub(crate) async fn run(import: &ImportArgs) -> Result<(), Error> {
     let name = import.file.display();
     let file = open(&import.file)
         .map_err(|error| Error::Failed(format!("cannot read {name}: {error}")))?;
-    let report = match Storage::find(&import.target, true).await? {
-        Storage::Service(client) => upload(&client, file, import.replace).await,
-        Storage::Database(database) => store(database, file, import.replace).await,
+    let report = match ServiceOrFile::find(&import.target, true).await? {
+        ServiceOrFile::Service(client) => upload(&client, file, import.replace).await,
+        ServiceOrFile::File(database) => store(database, file, import.replace).await,
     };
     let report = report.map_err(|error| match error {
         Error::Failed(reason) => Error::Failed(format!("cannot import {name}: {reason}")),
@@ -68,7 +68,7 @@ pub(crate) async fn run(import: &ImportArgs) -> Result<(), Error> {
     }
 }
 
-/// The file, or a copy of what can be read only once: a dump is read twice.
+/// Opens the file. Input that can be read only once is copied first, because a dump is read twice.
 fn open(path: &Path) -> io::Result<File> {
     if path == Path::new("-") {
         return spooled(&mut io::stdin().lock());
@@ -91,16 +91,16 @@ fn spooled(source: &mut impl io::Read) -> io::Result<File> {
     Ok(file)
 }
 
-async fn upload(client: &Client, file: File, replace: bool) -> Result<Report, Error> {
+async fn upload(client: &ServiceClient, file: File, replace: bool) -> Result<Report, Error> {
     let chunks = ReaderStream::with_capacity(tokio::fs::File::from_std(file), 64 * 1024);
     let path = format!("/api/v1/import?replace={replace}");
     let body = reqwest::Body::wrap_stream(chunks);
     let answer = client.upload(&path, body).await?;
     serde_json::from_value(answer)
-        .map_err(|_| Error::Failed("the service's answer cannot be read".to_owned()))
+        .map_err(|_| Error::Failed("cannot read the answer of the service".to_owned()))
 }
 
-async fn store(database: Database, file: File, replace: bool) -> Result<Report, Error> {
+async fn store(database: OfflineDatabase, file: File, replace: bool) -> Result<Report, Error> {
     let processor = &database.default_processor;
     let imported = dump::import_open(&database.state, file, processor, replace).await;
     database.close().await?;
@@ -113,11 +113,11 @@ fn summary(report: &Report) -> String {
         words += &format!(", {} replaced", report.replaced);
     }
     if report.unchanged > 0 {
-        words += &format!(", {} there already", report.unchanged);
+        words += &format!(", {} already present", report.unchanged);
     }
     if report.replaced_characters > 0 {
         words += &format!(
-            "; {} escapes such as \\ud83d without their other half became U+FFFD",
+            "; {} unpaired surrogates such as \\ud83d replaced by U+FFFD",
             report.replaced_characters
         );
     }
@@ -131,26 +131,26 @@ fn tasks(number: u64) -> String {
     }
 }
 
-/// What to say of the tasks that were left out, if any were.
+/// Returns the message about skipped tasks, if there are any.
 fn conflicts(report: &Report, replace: bool) -> Option<String> {
-    let named = report.conflicts.iter().take(NAMED_CONFLICTS);
+    let named = report.conflicts.iter().take(SHOWN_CONFLICTS);
     let mut ids: Vec<_> = named.map(ToString::to_string).collect();
     let unnamed = report.conflict_count.saturating_sub(ids.len() as u64);
     if unnamed > 0 {
         ids.push(format!("and {unnamed} more"));
     }
-    let (left_out, ids) = (tasks(report.conflict_count), ids.join(", "));
+    let (skipped, ids) = (tasks(report.conflict_count), ids.join(", "));
     let reason = match replace {
         false => {
-            "another task has the same id (`venom import --replace` puts the file's in its place) or, not \
-             being finished, the same unique_key"
+            "a different task has the same id (`venom import --replace` overwrites it), or an unfinished one has \
+             the same unique_key"
         }
         true => {
-            "the task with the same id is running, or another one that is not finished has the same \
-             unique_key; import again when it has finished"
+            "the task with the same id is running, or an unfinished one has the same unique_key; import again \
+             when it has finished"
         }
     };
-    (report.conflict_count > 0).then(|| format!("{left_out} left out ({ids}): {reason}"))
+    (report.conflict_count > 0).then(|| format!("{skipped} skipped ({ids}): {reason}"))
 }
 
 #[cfg(test)]
@@ -167,14 +167,14 @@ mod tests {
         };
         assert_eq!(
             summary(&report),
-            "1 task imported, 3 replaced, 2 there already"
+            "1 task imported, 3 replaced, 2 already present"
         );
         assert_eq!(conflicts(&report, false), None);
 
         report.conflicts = vec![uuid::Uuid::nil(); 12];
         report.conflict_count = 1200;
         let words = conflicts(&report, false).unwrap();
-        assert!(words.starts_with("1200 tasks left out (0000"), "{words}");
+        assert!(words.starts_with("1200 tasks skipped (0000"), "{words}");
         assert!(words.contains(", and 1190 more)"), "{words}");
         assert!(words.contains("--replace"), "{words}");
     }

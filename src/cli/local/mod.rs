@@ -4,8 +4,8 @@
 pub(super) mod backup;
 pub(super) mod doctor;
 pub(super) mod drop_privileges;
-mod dump_check;
 pub(super) mod export;
 pub(super) mod import;
 pub(super) mod restore;
 mod service_or_file;
+mod verify_dump;

@@ -1,7 +1,7 @@
-//! `venom restore`: a backup in the place of the database.
+//! `venom restore`: replaces the database by a backup.
 //!
-//! The lock of the database is held throughout, so no service runs on it meanwhile. The backup is copied
-//! and checked first; what was there is moved aside at the end, and never deleted.
+//! The command holds the lock of the database throughout, so no service can start meanwhile. It copies and checks
+//! the backup first, then renames the old database; it never deletes one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,8 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::backup::copy_checked;
-use super::drop_privileges::AsOwner;
-use crate::cli::args::database_file::{DatabaseFile, is_same_file};
+use super::drop_privileges::OwnerPrivileges;
+use crate::cli::args::database_file::{DatabaseArgs, is_same_file};
 use crate::cli::error::Error;
 use crate::cli::output::confirm::{confirm, must_ask};
 use crate::cli::output::print::say;
@@ -20,7 +20,7 @@ use crate::dump::{Draft, remove_all_leftovers};
 use crate::state;
 use crate::state::{Lock, OpenError, RestoredTokens, Source, beside};
 
-/// In the name of what was there.
+/// Part of the name under which the old database is kept.
 const LABEL: &str = "before-restore";
 
 const EXAMPLES: &str = "\
@@ -28,53 +28,52 @@ Examples:
   venom restore backup.db
   venom restore backup.db --database /srv/venom/venom.db
 
-Stop the service first. The backup is checked before anything is changed, and the database that was
-there is kept beside the new one, under the name that is printed. It asks before it takes the place of one; where
-there is no terminal to ask at, it needs --yes. What was accepted after the backup is
-not in it, and what has run since runs again. Tokens stay those that are there, so that none comes back
-that was revoked after the backup; where there is no database yet, or none was ever made, they are those of
-the backup. `venom token list` shows them.";
+Stop the service first. The backup is checked before anything changes, and the old database is kept beside the
+new one under the printed name. The command asks for confirmation before it replaces a database; without a
+terminal it needs --yes. Tasks accepted after the backup are not in it; tasks that ran after it run again. The
+tokens of the old database stay valid, so that no token comes back that was revoked after the backup; without
+an old database, or if it never had a token, those of the backup are used. `venom token list` shows them.";
 
-/// Put a backup in the place of the database.
+/// Restore the database from a backup.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct RestoreArgs {
-    /// Backup to take
+    /// Restore this backup
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Take the tokens of the backup too, also those that were revoked since
+    /// Restore the tokens of the backup too, including those revoked since
     #[arg(long)]
     with_tokens: bool,
-    /// Do not ask
+    /// Skip the confirmation
     #[arg(long, short)]
     yes: bool,
     #[command(flatten)]
-    database: DatabaseFile,
+    database: DatabaseArgs,
 }
 
-/// Copies the backup, checks the copy, and swaps.
+/// Copies the backup, checks the copy, and exchanges the files.
 pub(crate) async fn run(restore: &RestoreArgs) -> Result<(), Error> {
     let (file, database) = (&restore.file, restore.database.path()?);
     let (from, to) = (file.display(), database.display());
     if !file.is_file() {
-        return Err(Error::Failed(format!("there is no file {from}")));
+        return Err(Error::Failed(format!("file {from} does not exist")));
     }
     if is_same_file(file, &database) {
         return Err(Error::Usage(format!("{from} is the database itself")));
     }
-    if database.exists() && must_ask(restore.yes, "to put a backup in the place of a database")? {
+    if database.exists() && must_ask(restore.yes, "a restore over a database")? {
         let question =
-            format!("Put {from} in the place of {to}, which is kept under another name?");
+            format!("Replace {to} by {from}? The old database is kept under another name.");
         if !confirm(&question)? {
-            return Err(Error::Failed("nothing was restored".to_owned()));
+            return Err(Error::Failed("cancelled; nothing was restored".to_owned()));
         }
     }
     let failed = |error| Error::Failed(format!("cannot write {to}: {error}"));
     state::check_in_place(file).map_err(|error| Error::Failed(error.to_string()))?;
     let source = Source::open(file).await;
     let source = source.map_err(|error| Error::Failed(error.to_string()))?;
-    let _rights = AsOwner::of(&database)?;
-    // The lock needs it.
+    let _privileges = OwnerPrivileges::of(&database)?;
+    // The lock file needs the folder.
     if let Some(folder) = state::behind_links(&database).parent() {
         fs::create_dir_all(folder).map_err(failed)?;
     }
@@ -84,7 +83,7 @@ pub(crate) async fn run(restore: &RestoreArgs) -> Result<(), Error> {
         )),
         other => Error::Failed(other.to_string()),
     })?;
-    // Nobody else makes any while this holds the lock.
+    // No other process creates drafts while this one holds the lock.
     remove_all_leftovers(&database);
     let draft = Draft::create(&database).map_err(failed)?;
     let audit = copy_checked(source, &draft).await?;
@@ -94,20 +93,20 @@ pub(crate) async fn run(restore: &RestoreArgs) -> Result<(), Error> {
             .await
             .map_err(|error| Error::Failed(error.to_string()))?,
     };
-    // A full disk is found before anything is moved.
+    // A full disk fails here, before any file is renamed.
     draft.sync().map_err(failed)?;
     let aside = keep_aside(draft.target()).await?;
     if let Err(error) = draft.publish(&CancellationToken::new()) {
         let kept = match &aside {
-            Some(aside) => format!("; what was there is also in {}", aside.display()),
+            Some(aside) => format!("; the old database is in {}", aside.display()),
             None => String::new(),
         };
         return Err(Error::Failed(format!("cannot write {to}: {error}{kept}")));
     }
-    say(format_args!("{to} is restored: {} tasks", audit.tasks));
-    say(format_args!("{}", words_of(tokens)));
+    say(format_args!("{to} restored: {} tasks", audit.tasks));
+    say(format_args!("{}", token_message(tokens)));
     if let Some(aside) = aside {
-        say(format_args!("what was there is in {}", aside.display()));
+        say(format_args!("the old database is in {}", aside.display()));
     }
     for problem in audit.problems() {
         say(format_args!("warning: {problem}"));
@@ -115,28 +114,24 @@ pub(crate) async fn run(restore: &RestoreArgs) -> Result<(), Error> {
     Ok(())
 }
 
-fn words_of(tokens: RestoredTokens) -> &'static str {
+fn token_message(tokens: RestoredTokens) -> &'static str {
     match tokens {
-        RestoredTokens::Kept => {
-            "its tokens are those that were here before, not those of the backup"
-        }
-        RestoredTokens::OfBackup => {
-            "its tokens are those of the backup: venom token list shows them"
-        }
+        RestoredTokens::Kept => "tokens: those of the old database are kept",
+        RestoredTokens::OfBackup => "tokens: those of the backup; `venom token list` shows them",
         RestoredTokens::Unknown => {
-            "warning: its tokens are those of the backup, as those that were here cannot be read: \
-             revoke again what was revoked since"
+            "warning: tokens are those of the backup, because the old database cannot be read; revoke again the \
+             tokens that were revoked since"
         }
     }
 }
 
-/// Gives the database another name beside its own, under which it stays, and takes away the logs that SQLite would
-/// apply to the next file of its name; the new name, if there is a database. `database` is no link.
+/// Renames the database and its logs, which SQLite would apply to the next file of that name. Returns the new name,
+/// or `None` without a database. `database` must not be a link.
 async fn keep_aside(database: &Path) -> Result<Option<PathBuf>, Error> {
     let name = database.display();
     let failed = |error| Error::Failed(format!("cannot move {name} aside: {error}"));
     let logs = ["-wal", "-journal"].map(|end| (end, beside(database, end)));
-    // A damaged one cannot be folded, and goes aside with its logs.
+    // A damaged database cannot be checkpointed, so it keeps its logs.
     let is_sound = database.exists() && state::fold(database).await.is_ok();
     if is_sound && logs.iter().any(|(_, log)| log.exists()) {
         return Err(Error::Failed(format!(

@@ -1,58 +1,59 @@
-//! Where export and import find the tasks: with the running service, or in the database itself.
+//! Decides whether export and import talk to a running service or open the database file.
 //!
-//! Which of the two is decided by the database's lock, so there is no moment in which a service that
-//! is just starting could be overlooked.
+//! The database's lock decides, so a service that is starting is never overlooked.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::cli::client::http::Client;
-use crate::cli::client::target::{Found, Target, announced};
+use crate::cli::client::http::ServiceClient;
+use crate::cli::client::target::{Destination, ServiceTarget, announced};
 use crate::cli::error::Error;
 use crate::config::Settings;
 use crate::models::HiveLink;
 use crate::state;
 use crate::state::{Limits, Lock, OpenError, Start, StateManager, WriterHandle};
 
-/// How long the owner of the database may take to say where it listens.
+/// Time within which the owner of the lock has to publish its address.
 const PATIENCE: Duration = Duration::from_secs(10);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
-/// Who has the tasks.
-pub(crate) enum Storage {
-    Service(Client),
-    Database(Database),
+/// The owner of the tasks.
+pub(crate) enum ServiceOrFile {
+    Service(ServiceClient),
+    File(OfflineDatabase),
 }
 
-/// A database that no service runs on, and that is ours until it is closed.
-pub(crate) struct Database {
+/// A database without a service, locked by this process until it is closed.
+pub(crate) struct OfflineDatabase {
     pub(crate) state: StateManager,
-    /// For imported tasks that name no processor.
+    /// The processor of imported tasks that name none.
     pub(crate) default_processor: String,
     writer: WriterHandle,
     lock: Lock,
 }
 
-impl Storage {
-    /// Finds the tasks. A database that is not there yet is made only if `create`.
-    pub(crate) async fn find(target: &Target, create: bool) -> Result<Self, Error> {
-        let settings = match target.find()? {
-            Found::Named(url) => return Ok(Self::Service(target.client_of(&url)?)),
-            Found::Configured(settings) => settings,
+impl ServiceOrFile {
+    /// Finds the service, or opens the database file. Creates a missing file only if `create`.
+    pub(crate) async fn find(target: &ServiceTarget, create: bool) -> Result<Self, Error> {
+        let settings = match target.destination()? {
+            Destination::Named(url) => return Ok(Self::Service(target.client_of(&url)?)),
+            Destination::Configured(settings) => settings,
         };
         let path = &settings.database_path;
-        // A service may run on a file that was removed: it still has the tasks.
+        // A service may still run on a file that was removed, and has its tasks.
         if !create && !path.exists() && announced(path).is_none() {
             let path = path.display();
             return Err(Error::Failed(format!(
-                "there is no database {path}; name one with --database, or a service with --url"
+                "database {path} does not exist; name one with --database, or a service with --url"
             )));
         }
         let patience = Instant::now() + PATIENCE;
         loop {
             match state::open(path, settings.durability).await {
-                Ok(opened) => return Ok(Self::Database(Database::start(opened, &settings).await?)),
+                Ok(opened) => {
+                    return Ok(Self::File(OfflineDatabase::start(opened, &settings).await?));
+                }
                 Err(OpenError::InUse { .. }) => {}
                 Err(error) => return Err(Error::Failed(error.to_string())),
             }
@@ -62,7 +63,7 @@ impl Storage {
             if Instant::now() > patience {
                 let path = path.display();
                 return Err(Error::Failed(format!(
-                    "{path} is in use by another venom process that does not say where it listens"
+                    "{path} is locked by another venom process that has not published an address"
                 )));
             }
             sleep(BETWEEN_LOOKS).await;
@@ -70,9 +71,9 @@ impl Storage {
     }
 }
 
-impl Database {
+impl OfflineDatabase {
     async fn start(opened: state::Opened, settings: &Settings) -> Result<Self, Error> {
-        // Nothing is run here.
+        // No task runs in this process.
         let limits = Limits {
             running: Some(0),
             ..Limits::default()
@@ -100,7 +101,7 @@ impl Database {
         })
     }
 
-    /// Writes what is left and gives the database back.
+    /// Commits pending writes and releases the lock.
     pub(crate) async fn close(self) -> Result<(), Error> {
         let closed = self.state.close().await;
         let _ = self.writer.await;

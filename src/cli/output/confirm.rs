@@ -1,23 +1,23 @@
-//! A question before something that cannot be taken back.
+//! The question before an action that cannot be undone.
 
 use std::io::{self, IsTerminal};
 
 use super::print::say;
 use crate::cli::error::Error;
 
-/// Whether to ask before `what` is done: not where `--yes` was given. Where nobody can be asked, `--yes` has to
-/// be: what a script pipes into a command is no consent.
+/// Returns true if the command has to ask before `what`, and false if `--yes` was given. Fails without a terminal:
+/// piped input is no consent, so a script has to pass `--yes`.
 pub(crate) fn must_ask(yes: bool, what: &str) -> Result<bool, Error> {
     match (yes, io::stdin().is_terminal()) {
         (true, _) => Ok(false),
         (false, true) => Ok(true),
         (false, false) => Err(Error::Usage(format!(
-            "{what} cannot be taken back, and there is no terminal to ask at; add --yes"
+            "{what} cannot be undone, and there is no terminal to confirm it; add --yes"
         ))),
     }
 }
 
-/// Whether the person at the terminal says yes; nothing else than yes is one.
+/// Asks the question and returns true for `y` or `yes`.
 pub(crate) fn confirm(question: &str) -> Result<bool, Error> {
     say(format_args!("{question} [y/N]"));
     let mut answer = String::new();

@@ -1,4 +1,4 @@
-//! An event on one line for a person: `12:00:01 TASK_LOG 0190… the line`.
+//! Formats an event as one line: `12:00:01 TASK_LOG 0190… the line`.
 
 use std::fmt::Write as _;
 
@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 use super::paint::Paint;
 use super::print::one_line;
 
-/// An event as it arrives.
+/// An event as the service sends it.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Frame {
+pub(crate) struct EventFrame {
     pub(crate) id: i64,
     #[serde(rename = "type")]
     kind: String,
@@ -20,19 +20,19 @@ pub(crate) struct Frame {
     data: Map<String, Value>,
 }
 
-impl Frame {
-    /// The first of the events that the service has left out, if that is what it says.
+impl EventFrame {
+    /// Returns the id of the first event that the service skipped, if this is an `EVENTS_MISSED`.
     pub(crate) fn missed_from(&self) -> Option<i64> {
         let missed = self.kind == "EVENTS_MISSED";
         missed.then(|| self.data.get("from")?.as_i64()).flatten()
     }
 
-    /// Whether these are the service's own words, which are in no journal.
+    /// Returns true for a message of the service itself, which has no row in the journal.
     pub(crate) fn is_system_log(&self) -> bool {
         self.kind == "SYSTEM_LOG"
     }
 
-    /// Whether it says how a line stands that has not ended.
+    /// Returns true for the present text of an unfinished log line.
     pub(crate) fn is_live_line(&self) -> bool {
         self.kind == "TASK_LIVE_LINE"
     }
@@ -42,29 +42,29 @@ impl Frame {
     }
 }
 
-/// The same in the colours of a log line, where stdout has them.
-pub(crate) fn painted(frame: &Frame, paint: Paint) -> String {
-    let has_colors = frame.data.contains_key("ansi");
-    match frame.kind.as_str() {
+/// Formats the event like [`plain_line`], with the colours of a log line if stdout shows colours.
+pub(crate) fn colored_line(event: &EventFrame, paint: Paint) -> String {
+    let has_colors = event.data.contains_key("ansi");
+    match event.kind.as_str() {
         "TASK_LOG" | "TASK_LIVE_LINE" if has_colors => {
-            let (line, words) = (before_words(frame), paint.line(&frame.data));
+            let (line, words) = (prefix(event), paint.line(&event.data));
             format!("{} {words}", one_line(&line))
         }
-        _ => line(frame),
+        _ => plain_line(event),
     }
 }
 
-/// Time (by the clock on the wall), type, task, and what matters most in an event of its type.
-pub(crate) fn line(frame: &Frame) -> String {
-    let words = match frame.kind.as_str() {
-        "TASK_CREATED" => frame.text("content").to_owned(),
-        "TASK_LOG" | "TASK_LIVE_LINE" => frame.text("line").to_owned(),
-        "TASK_FAILED" => format!("{}: {}", frame.text("failure"), frame.text("error")),
-        kind if kind.starts_with("TASK_") => fields(&frame.data),
-        "SYSTEM_LOG" => frame.message.clone(),
-        _ => format!("{} {}", frame.message, fields(&frame.data)),
+/// Formats local time, type, task, and the most important field of an event of this type.
+pub(crate) fn plain_line(event: &EventFrame) -> String {
+    let words = match event.kind.as_str() {
+        "TASK_CREATED" => event.text("content").to_owned(),
+        "TASK_LOG" | "TASK_LIVE_LINE" => event.text("line").to_owned(),
+        "TASK_FAILED" => format!("{}: {}", event.text("failure"), event.text("error")),
+        kind if kind.starts_with("TASK_") => fields(&event.data),
+        "SYSTEM_LOG" => event.message.clone(),
+        _ => format!("{} {}", event.message, fields(&event.data)),
     };
-    let mut line = before_words(frame);
+    let mut line = prefix(event);
     let words = words.trim_end();
     if !words.is_empty() {
         let _ = write!(line, " {words}");
@@ -72,14 +72,14 @@ pub(crate) fn line(frame: &Frame) -> String {
     one_line(&line)
 }
 
-/// Time, type and task.
-fn before_words(frame: &Frame) -> String {
-    let time = match DateTime::parse_from_rfc3339(&frame.timestamp) {
+/// Formats time, type and task.
+fn prefix(event: &EventFrame) -> String {
+    let time = match DateTime::parse_from_rfc3339(&event.timestamp) {
         Ok(time) => time.with_timezone(&Local).format("%H:%M:%S").to_string(),
-        Err(_) => frame.timestamp.clone(),
+        Err(_) => event.timestamp.clone(),
     };
-    let mut line = format!("{time} {}", frame.kind);
-    let task = frame.text("task_id");
+    let mut line = format!("{time} {}", event.kind);
+    let task = event.text("task_id");
     if !task.is_empty() {
         let _ = write!(line, " {task}");
     }
@@ -100,13 +100,13 @@ fn fields(data: &Map<String, Value>) -> String {
 mod tests {
     use super::*;
 
-    /// The line without its time, which depends on where the clock hangs.
+    /// Returns the line without its time, which depends on the time zone of the machine.
     fn line_of(kind: &str, message: &str, data: Value) -> String {
-        let frame = serde_json::json!({
+        let event = serde_json::json!({
             "id": 7, "type": kind, "agent": null, "message": message,
             "timestamp": "2026-01-31T12:00:01.000000Z", "data": data,
         });
-        let line = line(&serde_json::from_value(frame).unwrap());
+        let line = plain_line(&serde_json::from_value(event).unwrap());
         let (time, rest) = line.split_once(' ').unwrap();
         assert_eq!(time.len(), 8, "{line}");
         rest.to_owned()

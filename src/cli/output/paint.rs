@@ -1,6 +1,6 @@
-//! Lines of tasks on a terminal: in their colours, and the one that moves.
+//! Log lines of tasks on a terminal: with their colours, and the unfinished line that is drawn over.
 //!
-//! What a service sends is read again here, so that nothing but colours reaches the terminal, whoever answers.
+//! The client filters escape sequences again, so that only colours reach the terminal, whatever server answers.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -10,16 +10,16 @@ use serde_json::Value;
 use super::print::one_line;
 use crate::terminal as text;
 
-/// What stdout can show.
+/// What stdout can display.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Paint {
-    /// It is a terminal, so a line can take the place of the last one.
+    /// Stdout is a terminal, so a line can be drawn over.
     pub(crate) is_terminal: bool,
     has_colors: bool,
 }
 
 impl Paint {
-    /// As stdout and `NO_COLOR` have it.
+    /// Looks at stdout, `TERM` and `NO_COLOR`.
     pub(crate) fn of_stdout() -> Self {
         let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
@@ -30,43 +30,43 @@ impl Paint {
         }
     }
 
-    /// A line of a log as stdout can show it: `line`, or `ansi` where it has colours.
-    pub(crate) fn line(self, fields: &impl Fields) -> String {
+    /// Returns the text of a log line: the field `ansi` where stdout shows colours, else `line`.
+    pub(crate) fn line(self, fields: &impl TextFields) -> String {
         let ansi = fields.field("ansi").filter(|_| self.has_colors);
         let colored = ansi.and_then(|ansi| text::line(ansi.replace('\n', " "))?.ansi);
         colored.unwrap_or_else(|| one_line(fields.field("line").unwrap_or_default()))
     }
 }
 
-/// What has texts by name.
-pub(crate) trait Fields {
+/// A JSON object whose text fields can be read by name.
+pub(crate) trait TextFields {
     fn field(&self, name: &str) -> Option<&str>;
 }
 
-impl Fields for Value {
+impl TextFields for Value {
     fn field(&self, name: &str) -> Option<&str> {
         self.get(name).and_then(Value::as_str)
     }
 }
 
-impl Fields for serde_json::Map<String, Value> {
+impl TextFields for serde_json::Map<String, Value> {
     fn field(&self, name: &str) -> Option<&str> {
         self.get(name).and_then(Value::as_str)
     }
 }
 
-/// The last line of a terminal, which others take the place of.
+/// The unfinished line at the bottom of the terminal, which the next output draws over.
 #[derive(Debug, Default)]
 pub(crate) struct LiveLine {
     is_shown: bool,
 }
 
 impl LiveLine {
-    /// Shows a line in place of the one before; no more of it than fits.
+    /// Draws the line over the one before, cut to the width of the terminal.
     pub(crate) fn show(&mut self, out: &mut impl Write, words: &str) -> io::Result<()> {
         self.clear(out)?;
         let columns = terminal::size().map_or(80, |(columns, _)| usize::from(columns));
-        let mut line = text::Line::default();
+        let mut line = text::TerminalLine::default();
         line.feed(words);
         let shown = line.shown(columns.saturating_sub(1));
         write!(out, "{}", shown.ansi.unwrap_or(shown.text))?;
@@ -74,7 +74,7 @@ impl LiveLine {
         out.flush()
     }
 
-    /// Takes the line away.
+    /// Erases the line, if one is shown.
     pub(crate) fn clear(&mut self, out: &mut impl Write) -> io::Result<()> {
         if std::mem::take(&mut self.is_shown) {
             write!(out, "\r\u{1b}[K")?;

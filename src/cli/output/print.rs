@@ -1,4 +1,6 @@
-//! Data to stdout, words to stderr; neither panics when nobody listens.
+//! Prints data to stdout and messages to stderr; neither panics when the stream is closed.
+//!
+//! Text of tasks and services is untrusted: control characters are written out, so no terminal obeys them.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -7,15 +9,14 @@ use serde_json::Value;
 
 use crate::cli::error::Error;
 
-/// Says something to the person at the terminal. Text of others may be part of it: control characters
-/// besides line ends are shown, not obeyed.
-pub(crate) fn say(words: impl Display) {
-    // In one piece, so that lines of two programs do not mix; with nobody there, it is lost.
-    let line = format!("{}\n", shown(&words.to_string(), &['\t', '\n']));
+/// Prints a message to stderr. Control characters other than line ends and tabs are written out.
+pub(crate) fn say(message: impl Display) {
+    // One write, so that lines of two programs do not mix. A closed stderr loses the message.
+    let line = format!("{}\n", escaped(&message.to_string(), &['\t', '\n']));
     let _ = io::stderr().lock().write_all(line.as_bytes());
 }
 
-/// Prints data, ended by a line end if it has none.
+/// Prints data to stdout, followed by a line end if it has none.
 pub(crate) fn print(data: &str) -> Result<(), Error> {
     let mut out = io::stdout().lock();
     let end = if data.ends_with('\n') { "" } else { "\n" };
@@ -25,46 +26,46 @@ pub(crate) fn print(data: &str) -> Result<(), Error> {
         .map_err(|error| Error::of_stdout(&error))
 }
 
-/// Prints JSON for machines, on one line.
+/// Prints JSON to stdout on one line.
 pub(crate) fn print_json(data: &Value) -> Result<(), Error> {
     print(&data.to_string())
 }
 
-/// Text of others on one line of a terminal: control characters are shown, not obeyed.
+/// Returns untrusted text as one line for a terminal, with control characters written out.
 pub(crate) fn one_line(text: &str) -> String {
-    shown(text, &['\t'])
+    escaped(text, &['\t'])
 }
 
-/// The text with its control characters written out, except for those that are `obeyed`.
-fn shown(text: &str, obeyed: &[char]) -> String {
-    let mut shown = String::with_capacity(text.len());
+/// Returns the text with its control characters written out, except for those in `allowed`.
+fn escaped(text: &str, allowed: &[char]) -> String {
+    let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
-        match is_command(letter) && !obeyed.contains(&letter) {
-            true => shown.extend(letter.escape_default()),
-            false => shown.push(letter),
+        match controls_terminal(letter) && !allowed.contains(&letter) {
+            true => escaped.extend(letter.escape_default()),
+            false => escaped.push(letter),
         }
     }
-    shown
+    escaped
 }
 
-/// Whether a terminal does something else for this character than show it: control characters, line and
-/// paragraph separators, and those that change the direction of the text after them.
-fn is_command(letter: char) -> bool {
+/// Returns true for characters that control a terminal: control characters, line and paragraph separators, and
+/// those that change the direction of the text.
+fn controls_terminal(letter: char) -> bool {
     let turns = matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     turns || letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{one_line, shown};
+    use super::{escaped, one_line};
 
     #[test]
-    fn control_characters_are_shown() {
+    fn control_characters_are_escaped() {
         assert_eq!(one_line("a\tb\nc\u{1b}[31mé"), "a\tb\\nc\\u{1b}[31mé");
-        assert_eq!(shown("a\tb\nc\u{7}", &['\n']), "a\\tb\nc\\u{7}");
+        assert_eq!(escaped("a\tb\nc\u{7}", &['\n']), "a\\tb\nc\\u{7}");
         let turned = "a\u{202e}b\u{2066}c\u{2028}d\u{9b}e";
         assert_eq!(one_line(turned), "a\\u{202e}b\\u{2066}c\\u{2028}d\\u{9b}e");
-        // Letters that are joined, or written from right to left, are no commands.
+        // Joiners and letters of right-to-left scripts stay.
         let letters = "\u{1f468}\u{200d}\u{1f469} e\u{301} \u{5d0}";
         assert_eq!(one_line(letters), letters);
     }

@@ -1,4 +1,4 @@
-//! Tables and moments for people, who may not have colours or a wide terminal.
+//! Tables, times and ages as text for people, readable without colours and on a narrow terminal.
 
 use std::time::Duration;
 
@@ -7,14 +7,13 @@ use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
 use super::print::one_line;
-use crate::cli::args::duration::short;
 use crate::models::Timestamp;
 
-/// A wider cell does not push the cells after it to the right in the other rows.
+/// A wider cell does not widen its column in the other rows.
 const WIDEST_COLUMN: usize = 200;
 
-/// Two blanks between columns, each as wide on a terminal as its widest cell, to [`WIDEST_COLUMN`]; the last
-/// column is not filled up. Control characters in cells are shown, not obeyed.
+/// Lays rows out in columns with two blanks between them. A column is as wide as its widest cell, at most
+/// [`WIDEST_COLUMN`]; the last one is not padded. Control characters in cells are written out.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let rows: Vec<Vec<_>> = rows.iter().map(|row| cells(row)).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -28,7 +27,7 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(&widths) {
             line += cell;
-            // Not by `format!`, which panics at widths above 65,535.
+            // `format!` panics at widths above 65,535.
             let filling = width.saturating_sub(cell.width()) + 2;
             line.extend(std::iter::repeat_n(' ', filling));
         }
@@ -37,7 +36,7 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// A row's cells as they are printed. Only the last may have tabs, because they have no width of their own.
+/// Returns the cells as they are printed. Only the last cell keeps its tabs, whose width is not known.
 fn cells(row: &[String]) -> Vec<String> {
     let last = row.len().saturating_sub(1);
     let cell = |(column, cell): (usize, &String)| match column == last {
@@ -47,9 +46,9 @@ fn cells(row: &[String]) -> Vec<String> {
     row.iter().enumerate().map(cell).collect()
 }
 
-/// The first of a text's words, on one line of at most this many columns of a terminal.
+/// Returns the beginning of a text as one line of at most `columns` columns of a terminal.
 pub(crate) fn first_words(text: &str, columns: usize) -> String {
-    // Far more than is shown, and not the whole of a text of megabytes.
+    // Enough for the columns, without reading a text of megabytes.
     let beginning: String = text.chars().take(columns * 4).collect();
     let words = beginning.split_whitespace().collect::<Vec<_>>().join(" ");
     let words = one_line(&words);
@@ -61,8 +60,8 @@ pub(crate) fn first_words(text: &str, columns: usize) -> String {
     cut
 }
 
-/// The longest beginning that takes at most this many columns. It ends with a whole character and what
-/// belongs to it: accents, or the parts of a joined emoji.
+/// Returns the longest beginning of at most `columns` columns. It ends with a whole character, including
+/// accents and the parts of a joined emoji.
 fn beginning_of(text: &str, columns: usize) -> &str {
     let ends = text
         .char_indices()
@@ -73,16 +72,16 @@ fn beginning_of(text: &str, columns: usize) -> &str {
     &text[..end]
 }
 
-/// How long ago the time was; a dash if it is none.
+/// Returns the time since a timestamp, such as `5m`; a dash if the value is no timestamp.
 pub(crate) fn age(time: &Value, now: Timestamp) -> String {
     let time = time.as_str().and_then(|text| text.parse().ok());
     let seconds = time.map(|time: Timestamp| now.seconds_since(time).max(0.0));
     let age = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    age.map_or_else(|| "-".to_owned(), short)
+    age.map_or_else(|| "-".to_owned(), short_duration)
 }
 
-/// The time by the clock on the wall; as it is if it is none.
-pub(crate) fn wall_clock(time: &str) -> String {
+/// Returns a timestamp in local time; a text that is no timestamp stays as it is.
+pub(crate) fn local_time(time: &str) -> String {
     match DateTime::parse_from_rfc3339(time) {
         Ok(time) => {
             let time = time.with_timezone(&Local);
@@ -92,9 +91,36 @@ pub(crate) fn wall_clock(time: &str) -> String {
     }
 }
 
+/// Formats a duration in its largest unit, rounded down: `0s`, `59s`, `5m`, `2h`, `40d`.
+pub(crate) fn short_duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m", seconds / 60),
+        3_600..86_400 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn short_durations_have_one_unit() {
+        for (seconds, text) in [
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m"),
+            (3_599, "59m"),
+            (3_600, "1h"),
+            (86_399, "23h"),
+            (86_400, "1d"),
+            (40 * 86_400, "40d"),
+        ] {
+            assert_eq!(short_duration(Duration::from_secs(seconds)), text);
+        }
+    }
 
     #[test]
     fn columns_are_as_wide_as_they_need() {

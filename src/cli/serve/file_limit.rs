@@ -1,25 +1,26 @@
-//! Open files: the soft limit of most systems, 1024, is less than the connections we promise.
+//! Raises the soft limit on open files: most systems set 1024, which is less than `max_connections`.
 
 use crate::processors::remember_file_limit;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Files beside connections: the database, and the pipes of child processes.
+/// Open files besides connections: the database, and the pipes of child processes.
 const RESERVE: u64 = 65_536;
-/// With less than that beside the connections, they cannot all be had.
+/// The fewest files besides connections with which `max_connections` can be reached.
 const LEAST_RESERVE: u64 = 256;
 
-/// Raises the soft limit on open files as far as it is needed and allowed.
+/// Raises the soft limit on open files as far as the service needs and the hard limit allows.
 ///
-/// Not simply to the hard limit, which may be a billion. Programs of tasks keep the limit of before.
+/// The hard limit may be a billion, so the limit is not raised that far. Child processes of tasks keep the original
+/// limit.
 pub(crate) fn raise_limit(max_connections: usize) {
     let connections = max_connections as u64;
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let wanted = connections + RESERVE;
     let allowed = maximum.map_or(wanted, |maximum| maximum.min(wanted));
-    // No limit is what `None` means.
+    // `None` means unlimited.
     let mut limit = current.unwrap_or(u64::MAX);
     if limit < allowed {
-        // Before the service's own is another: no program is started yet.
+        // The original limit has to be stored before the first child process starts.
         remember_file_limit(Rlimit { current, maximum });
         let raised = Rlimit {
             current: Some(allowed),
@@ -27,14 +28,14 @@ pub(crate) fn raise_limit(max_connections: usize) {
         };
         match setrlimit(Resource::Nofile, raised) {
             Ok(()) => limit = allowed,
-            Err(error) => tracing::debug!(%error, "the limit on open files stays"),
+            Err(error) => tracing::debug!(%error, "cannot raise the limit on open files"),
         }
     }
     if limit < connections + LEAST_RESERVE {
         tracing::warn!(
             limit,
             max_connections,
-            "fewer files may be open than connections are allowed; raise `ulimit -n`"
+            "the limit on open files is too low for max_connections; raise `ulimit -n`"
         );
     }
 }

@@ -1,20 +1,20 @@
-//! The first lines of a service: where it is, what it keeps, and what to try.
+//! The first lines that a service prints: its address, its database, and a first command to try.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::cli::client::target;
 
-/// What is said once the service listens.
+/// The message that is printed once the service listens.
 pub(crate) struct Greeting {
-    /// Where it listens, as it was asked for.
+    /// The address on which the service listens.
     listens: String,
-    /// Where this machine reaches it.
+    /// The address by which this machine reaches the service.
     url: String,
     database: PathBuf,
-    /// How this program was called.
+    /// The name by which this program was called.
     program: String,
-    /// Whether `venom submit` finds it without being told where it is.
+    /// True if `venom submit` in this folder finds the service without `--url`.
     found_by_database: bool,
     needs_token: bool,
 }
@@ -39,7 +39,7 @@ impl Greeting {
         }
     }
 
-    /// The same as a log record.
+    /// Writes the address and the database as a log record.
     pub(crate) fn log(&self) {
         let version = env!("CARGO_PKG_VERSION");
         let database = self.database.display();
@@ -60,7 +60,7 @@ impl fmt::Display for Greeting {
             env!("CARGO_PKG_VERSION"),
             self.listens
         )?;
-        writeln!(f, "and keeps its tasks in {}", self.database.display())?;
+        writeln!(f, "and stores its tasks in {}", self.database.display())?;
         let (set, header) = match self.needs_token {
             true => (
                 " (with VENOM_TOKEN set to a token)",
@@ -77,7 +77,7 @@ impl fmt::Display for Greeting {
     }
 }
 
-/// The word as a shell takes it.
+/// Quotes a word for a shell.
 fn quoted(word: &str) -> String {
     let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+".contains(letter);
     match !word.is_empty() && word.chars().all(is_plain) {

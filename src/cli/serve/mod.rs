@@ -1,4 +1,4 @@
-//! `venom serve`: the service itself, from the settings to the exit code.
+//! `venom serve`: reads the settings, starts logging, builds the service and runs it until a signal.
 
 mod file_limit;
 mod greeting;
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::cli::error::Error;
 use crate::cli::output::print;
-use crate::cli::signals::{HangUps, Signals};
+use crate::cli::signals::{ReloadSignals, StopSignals};
 use crate::config::{Loaded, LogFormat, Overrides, Place, Settings, Sources};
 use crate::logging;
 use greeting::Greeting;
@@ -23,44 +23,44 @@ Examples:
   MAX_CONCURRENT_TASKS=20 venom serve --log-format json
 
 Every setting, also those without a flag, is in venom.example.toml and .env.example.
-SIGTERM or Ctrl-C stops it cleanly: running tasks get VENOM_SHUTDOWN_GRACE (default 30 s) to finish,
-the rest runs again at the next start. A second one ends it at once; nothing accepted is lost.
-SIGHUP reads the settings again.";
+SIGTERM or Ctrl-C shuts it down: running tasks get VENOM_SHUTDOWN_GRACE (default 30 s) to finish,
+the others run again after the next start. A second signal exits immediately; no accepted task is lost.
+SIGHUP reloads the configuration.";
 
-/// Serve the HTTP interface and run tasks, until Ctrl-C.
+/// Run the service: serve the HTTP API and run tasks until Ctrl-C.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ServeArgs {
-    /// Address to listen on [env: VENOM_HOST] [default: 127.0.0.1]
+    /// Listen on this address [env: VENOM_HOST] [default: 127.0.0.1]
     #[arg(long, value_name = "ADDRESS")]
     host: Option<String>,
-    /// Port to listen on; 0 takes a free one [env: VENOM_PORT] [default: 8000]
+    /// Listen on this port; 0 picks a free one [env: VENOM_PORT] [default: 8000]
     #[arg(long)]
     port: Option<String>,
-    /// Ask for no token, whatever the address: everybody who reaches it may do everything
+    /// Disable authentication, whatever the address: everybody who reaches the service may do everything
     /// [env: VENOM_AUTH=off]
     #[arg(long)]
     insecure: bool,
-    /// Database file, created as needed [env: VENOM_DATABASE_PATH] [default: ./data/venom.db]
+    /// Use this database file; created if missing [env: VENOM_DATABASE_PATH] [default: ./data/venom.db]
     #[arg(long, value_name = "FILE")]
     database: Option<PathBuf>,
-    /// Dump of all tasks: imported at the first start, written again after changes
+    /// Import all tasks from this dump at the first start, and write it after changes
     /// [env: STATE_FILE_PATH] [default: ./data/memory/state_dump.json]
     #[arg(long, value_name = "FILE")]
     state_file: Option<PathBuf>,
-    /// Tasks that may run at a time [env: MAX_CONCURRENT_TASKS] [default: 5]
+    /// Run at most this many tasks at the same time [env: MAX_CONCURRENT_TASKS] [default: 5]
     #[arg(long, value_name = "TASKS")]
     max_concurrent: Option<String>,
-    /// How log lines are written, text or json [env: VENOM_LOG_FORMAT] [default: text]
+    /// Write the log as text or json [env: VENOM_LOG_FORMAT] [default: text]
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
-    /// Settings file [env: VENOM_CONFIG] [default: ./venom.toml, if there is one]
+    /// Read the settings from this file [env: VENOM_CONFIG] [default: ./venom.toml, if there is one]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
 impl ServeArgs {
-    /// Where the settings of this service come from.
+    /// Returns where the settings of this service come from.
     pub(crate) fn sources(&self) -> Sources {
         Sources {
             config_file: self.config.clone(),
@@ -77,14 +77,14 @@ impl ServeArgs {
         }
     }
 
-    /// Whether a command started in the same folder finds the database by itself.
+    /// Returns true if a command in the same folder finds this service without `--url`.
     fn is_found_by_its_database(&self, loaded: &Loaded) -> bool {
         let place = loaded.origins.get("database_path");
         self.config.is_none() && !matches!(place, Some(Place::CommandLine { .. }))
     }
 }
 
-/// Serves until it is told to stop.
+/// Runs the service until a signal stops it.
 pub(crate) fn run(serve: &ServeArgs) -> Result<(), Error> {
     let loaded = Settings::load(&serve.sources())?;
     logging::start(loaded.settings.log_format, &loaded.settings.log);
@@ -98,7 +98,7 @@ pub(crate) fn run(serve: &ServeArgs) -> Result<(), Error> {
         .map_err(|error| Error::Failed(format!("cannot start: {error}")))?;
     let log_format = loaded.settings.log_format;
     let served = runtime.block_on(live(serve, loaded));
-    // Whatever is left has been told to stop and had its time.
+    // The remaining threads were cancelled and had their grace period.
     runtime.shutdown_background();
     served.map_err(|reason| match log_format {
         LogFormat::Text => Error::Failed(reason),
@@ -109,23 +109,25 @@ pub(crate) fn run(serve: &ServeArgs) -> Result<(), Error> {
     })
 }
 
-/// Builds the service and runs it to its clean end; else one sentence that says why not.
+/// Builds the service and runs it until shutdown. The error is one sentence for the person who started it.
 async fn live(serve: &ServeArgs, loaded: Loaded) -> Result<(), String> {
     let stop = CancellationToken::new();
-    let signals = Signals::listen().map_err(|error| format!("cannot receive signals: {error}"))?;
-    let hang_ups = HangUps::listen().map_err(|error| format!("cannot receive signals: {error}"))?;
-    let afterwards = "interrupted tasks run again at the next start";
-    tokio::spawn(signals.obey(stop.clone(), loaded.settings.log_format, afterwards));
+    let signals =
+        StopSignals::listen().map_err(|error| format!("cannot receive signals: {error}"))?;
+    let reload_signals =
+        ReloadSignals::listen().map_err(|error| format!("cannot receive signals: {error}"))?;
+    let afterwards = "interrupted tasks run again after the next start";
+    tokio::spawn(signals.shut_down(stop.clone(), loaded.settings.log_format, afterwards));
 
     let by_database = serve.is_found_by_its_database(&loaded);
     let log_format = loaded.settings.log_format;
     let database = loaded.settings.database_path.clone();
     let app = tokio::select! {
         app = App::build(loaded, serve.sources()) => app.map_err(|error| error.to_string())?,
-        // The start may take long, when there is much to import.
+        // The first start may import a large dump.
         () = stop.cancelled() => return Ok(()),
     };
-    tokio::spawn(hang_ups.obey(app.reload()));
+    tokio::spawn(reload_signals.reload(app.reload()));
     let greeting = Greeting::new(app.url(), &database, by_database, app.needs_token());
     match log_format {
         LogFormat::Text => print::say(greeting),

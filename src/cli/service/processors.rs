@@ -1,12 +1,12 @@
-//! `venom processors`: what each processor does at this moment, and how much it may do.
+//! `venom processors`: prints each processor with its limits, load and state.
 
 use clap::Args;
 use serde_json::Value;
 
-use crate::cli::client::target::Target;
+use crate::cli::client::target::ServiceTarget;
 use crate::cli::error::Error;
 use crate::cli::output::print::{print, print_json};
-use crate::cli::output::table::{first_words, table, wall_clock};
+use crate::cli::output::table::{first_words, local_time, table};
 
 /// Characters of a name that are shown.
 const NAME_CHARS: usize = 30;
@@ -16,20 +16,20 @@ Examples:
   venom processors
   venom processors --json | jq -r '.[] | select(.paused) | .name'
 
-Processors and their limits are kept in venom.toml; `venom reload` takes over what was changed there.";
+Processors and their limits are defined in venom.toml; `venom reload` applies changes.";
 
-/// List the processors, with their limits and what they do now.
+/// List the processors with their limits and their load.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ProcessorsArgs {
-    /// Print the service's answer as JSON
+    /// Print the answer of the service as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    target: Target,
+    target: ServiceTarget,
 }
 
-/// Asks and prints.
+/// Fetches and prints the processors.
 pub(crate) async fn run(processors: &ProcessorsArgs) -> Result<(), Error> {
     let client = processors.target.client()?;
     let answer = client.get("/api/v1/processors").await?;
@@ -37,17 +37,17 @@ pub(crate) async fn run(processors: &ProcessorsArgs) -> Result<(), Error> {
         return print_json(&answer);
     }
     let list = answer.as_array().ok_or_else(|| client.not_a_service())?;
-    let mut rows = vec![HEADS.map(str::to_owned).to_vec()];
+    let mut rows = vec![HEADERS.map(str::to_owned).to_vec()];
     rows.extend(list.iter().map(row));
     print(&table(&rows))
 }
 
-/// What a row says of a processor.
-pub(crate) const HEADS: [&str; 7] = [
-    "NAME", "KIND", "RUNNING", "AT MOST", "WAITING", "RATE", "STATE",
+/// Column titles of [`row`].
+pub(crate) const HEADERS: [&str; 7] = [
+    "NAME", "KIND", "RUNNING", "LIMIT", "PENDING", "RATE", "STATE",
 ];
 
-/// A processor as a row under [`HEADS`].
+/// Returns a processor as a row under [`HEADERS`].
 pub(crate) fn row(processor: &Value) -> Vec<String> {
     let word = |name: &str| match &processor[name] {
         Value::Null => "-".to_owned(),
@@ -61,20 +61,20 @@ pub(crate) fn row(processor: &Value) -> Vec<String> {
         word("concurrency"),
         word("pending"),
         word("rate"),
-        condition(processor),
+        state(processor),
     ]
 }
 
-/// `starts tasks`, or what keeps it from that.
-fn condition(processor: &Value) -> String {
+/// Returns `active`, or the pause or rate limit that keeps the processor from starting tasks.
+fn state(processor: &Value) -> String {
     if let Some(pause) = processor["paused"].as_object() {
         return match pause.get("until").and_then(Value::as_str) {
-            Some(until) => format!("paused until {}", wall_clock(until)),
+            Some(until) => format!("paused until {}", local_time(until)),
             None => "paused".to_owned(),
         };
     }
     match processor["rate_frees_at"].as_str() {
-        Some(time) => format!("next start at {}", wall_clock(time)),
-        None => "starts tasks".to_owned(),
+        Some(time) => format!("next start at {}", local_time(time)),
+        None => "active".to_owned(),
     }
 }

@@ -1,8 +1,8 @@
-//! `venom purge`: gives up every task that waits.
+//! `venom purge`: fails every PENDING task.
 
 use clap::Args;
 
-use super::queue_command::Order;
+use super::queue_command::QueueCommandArgs;
 use crate::cli::error::Error;
 use crate::cli::output::confirm::{confirm, must_ask};
 
@@ -11,30 +11,30 @@ Examples:
   venom purge
   venom purge --yes
 
-Purged tasks are FAILED, with failure `purged`; they can still be read. Tasks that run go on.
-It asks before it does so. Where there is no terminal to ask at, it needs --yes.";
+Purged tasks are FAILED, with failure `purged`; they can still be read and retried. Running tasks continue.
+The command asks for confirmation; without a terminal it needs --yes.";
 
-/// Fail every task that waits.
+/// Fail all PENDING tasks.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct PurgeArgs {
-    /// Do not ask
+    /// Skip the confirmation
     #[arg(long, short)]
     yes: bool,
     #[command(flatten)]
-    order: Order,
+    command: QueueCommandArgs,
 }
 
-/// Asks, then gives the order.
+/// Asks for confirmation, then sends the command.
 pub(crate) async fn run(purge: &PurgeArgs) -> Result<(), Error> {
     if must_ask(purge.yes, "a purge")? {
-        let client = purge.order.client()?;
+        let client = purge.command.client()?;
         let queue = client.get("/api/v1/queue/status").await?;
         let url = client.url();
-        let question = format!("Fail all {} tasks that wait at {url}?", queue["pending"]);
+        let question = format!("Fail all {} PENDING tasks at {url}?", queue["pending"]);
         if !confirm(&question)? {
-            return Err(Error::Failed("nothing was purged".to_owned()));
+            return Err(Error::Failed("cancelled; no task was purged".to_owned()));
         }
     }
-    purge.order.give("/api/v1/queue/purge", None).await
+    purge.command.send("/api/v1/queue/purge", None).await
 }

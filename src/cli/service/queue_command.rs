@@ -1,31 +1,31 @@
-//! An order to the queue: what the verbs without an answer of their own have in common.
+//! Sends a command to the queue and prints its message; the shared part of pause, resume, purge and stop.
 
 use clap::Args;
 use serde_json::Value;
 
-use crate::cli::client::http::Client;
-use crate::cli::client::target::Target;
+use crate::cli::client::http::ServiceClient;
+use crate::cli::client::target::ServiceTarget;
 use crate::cli::error::Error;
 use crate::cli::output::print::{print_json, say};
 
-/// The flags of every order.
+/// Flags of every queue command.
 #[derive(Args, Debug)]
-pub(crate) struct Order {
-    /// Print the service's answer as JSON
+pub(crate) struct QueueCommandArgs {
+    /// Print the answer of the service as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    target: Target,
+    target: ServiceTarget,
 }
 
-impl Order {
-    /// A client of the service that takes the order.
-    pub(crate) fn client(&self) -> Result<Client, Error> {
+impl QueueCommandArgs {
+    /// Returns a client of the service that receives the command.
+    pub(crate) fn client(&self) -> Result<ServiceClient, Error> {
         self.target.client()
     }
 
-    /// Gives the order and says what became of it.
-    pub(crate) async fn give(&self, path: &str, body: Option<&Value>) -> Result<(), Error> {
+    /// Sends the command and prints the answer.
+    pub(crate) async fn send(&self, path: &str, body: Option<&Value>) -> Result<(), Error> {
         let client = self.client()?;
         let answer = client.post(path, body).await?;
         if self.json {

@@ -1,9 +1,9 @@
-//! `venom reload`: the service reads its settings again.
+//! `venom reload`: the running service reloads its configuration.
 
 use clap::Args;
 use serde_json::Value;
 
-use crate::cli::client::target::Target;
+use crate::cli::client::target::ServiceTarget;
 use crate::cli::error::Error;
 use crate::cli::output::print::{one_line, print_json, say};
 
@@ -12,20 +12,20 @@ Examples:
   venom reload
   venom reload --json | jq -r '.needs_restart[]'
 
-A mistake in the settings changes nothing: every problem is named, and the exit code is 1.";
+If the settings have a mistake, nothing changes: every problem is printed, and the exit code is 1.";
 
-/// Take over changed settings without a restart.
+/// Reload the configuration without a restart.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ReloadArgs {
-    /// Print the service's answer as JSON
+    /// Print the answer of the service as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    target: Target,
+    target: ServiceTarget,
 }
 
-/// Gives the order and says what changed, what waits for a restart, and what may be wrong.
+/// Sends the command and prints applied settings, settings that need a restart, and warnings.
 pub(crate) async fn run(reload: &ReloadArgs) -> Result<(), Error> {
     let client = reload.target.client()?;
     let answer = client.post("/api/v1/reload", None).await?;

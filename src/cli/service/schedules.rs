@@ -1,14 +1,14 @@
-//! `venom schedules`: which tasks are submitted by the clock, and when next.
+//! `venom schedules`: prints the schedules with their next and last runs.
 
 use clap::Args;
 use serde_json::Value;
 
-use crate::cli::client::target::Target;
+use crate::cli::client::target::ServiceTarget;
 use crate::cli::error::Error;
 use crate::cli::output::print::{print, print_json, say};
-use crate::cli::output::table::{first_words, table, wall_clock};
+use crate::cli::output::table::{first_words, local_time, table};
 
-/// Characters of a content that are shown.
+/// Characters of the content that are shown.
 const CONTENT_CHARS: usize = 30;
 
 const EXAMPLES: &str = "\
@@ -16,20 +16,20 @@ Examples:
   venom schedules
   venom schedules --json | jq -r '.[] | select(.enabled) | .name'
 
-Schedules are kept in venom.toml; `venom reload` takes over what was changed there.";
+Schedules are defined in venom.toml; `venom reload` applies changes.";
 
-/// List the schedules, and when each runs next.
+/// List the schedules and their next runs.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct SchedulesArgs {
-    /// Print the service's answer as JSON
+    /// Print the answer of the service as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    target: Target,
+    target: ServiceTarget,
 }
 
-/// Asks and prints.
+/// Fetches and prints the schedules.
 pub(crate) async fn run(schedules: &SchedulesArgs) -> Result<(), Error> {
     let client = schedules.target.client()?;
     let answer = client.get("/api/v1/schedules").await?;
@@ -38,31 +38,31 @@ pub(crate) async fn run(schedules: &SchedulesArgs) -> Result<(), Error> {
     }
     let list = answer.as_array().ok_or_else(|| client.not_a_service())?;
     if list.is_empty() {
-        say("There are no schedules; venom.toml may have some, as [schedules.NAME].");
+        say("No schedules; define them in venom.toml as [schedules.NAME].");
         return Ok(());
     }
-    let heads = ["NAME", "WHEN", "NEXT", "LAST", "PROCESSOR", "CONTENT"];
-    let mut rows = vec![heads.map(str::to_owned).to_vec()];
+    let headers = ["NAME", "WHEN", "NEXT", "LAST", "PROCESSOR", "CONTENT"];
+    let mut rows = vec![headers.map(str::to_owned).to_vec()];
     rows.extend(list.iter().map(row));
     print(&table(&rows))
 }
 
 fn row(schedule: &Value) -> Vec<String> {
     let text = |name: &str| schedule[name].as_str().unwrap_or("-");
-    let moment = |name: &str| {
+    let time = |name: &str| {
         schedule[name]
             .as_str()
-            .map_or_else(|| "-".to_owned(), wall_clock)
+            .map_or_else(|| "-".to_owned(), local_time)
     };
     let next = match schedule["enabled"].as_bool() {
         Some(false) => "off".to_owned(),
-        _ => moment("next_run"),
+        _ => time("next_run"),
     };
     vec![
         first_words(text("name"), CONTENT_CHARS),
         when(schedule),
         next,
-        moment("last_run"),
+        time("last_run"),
         text("processor").to_owned(),
         first_words(text("content"), CONTENT_CHARS),
     ]
@@ -86,7 +86,7 @@ mod tests {
     use super::when;
 
     #[test]
-    fn the_rule_is_told_as_it_is_written() {
+    fn cron_and_interval_are_shown_as_written() {
         let cron = json!({"cron": "0 3 * * *", "every": null, "timezone": "Europe/Warsaw"});
         assert_eq!(when(&cron), "0 3 * * * Europe/Warsaw");
         assert_eq!(when(&json!({"every": "5m", "timezone": "UTC"})), "every 5m");

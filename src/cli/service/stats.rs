@@ -1,15 +1,14 @@
-//! `venom stats`: what happened in the last minutes, hour or day; or everything that is counted.
+//! `venom stats`: prints counts and latencies of the last minutes, hour or day, or all Prometheus metrics.
 
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::Value;
 
-use crate::cli::args::duration::short;
-use crate::cli::client::target::Target;
+use crate::cli::client::target::ServiceTarget;
 use crate::cli::error::Error;
 use crate::cli::output::print::{print, print_json};
-use crate::cli::output::table::{table, wall_clock};
+use crate::cli::output::table::{local_time, short_duration, table};
 
 const COUNTS: [&str; 5] = ["created", "started", "completed", "failed", "retried"];
 
@@ -20,24 +19,24 @@ Examples:
   venom stats --json | jq '[.points[].completed] | add'
   venom stats --prometheus | grep venom_tasks";
 
-/// Show how many tasks came and ended, and how long they took.
+/// Show how many tasks were created and finished, and how long they took.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct StatsArgs {
-    /// How far to look back: 5m, 1h or 1d
+    /// Look back this far: 5m, 1h or 1d
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = ["5m", "1h", "1d"])]
     window: String,
-    /// Print the service's answer as JSON
+    /// Print the answer of the service as JSON
     #[arg(long)]
     json: bool,
-    /// Print all metrics as Prometheus reads them
+    /// Print all metrics in the Prometheus format
     #[arg(long, conflicts_with_all = ["json", "window"])]
     prometheus: bool,
     #[command(flatten)]
-    target: Target,
+    target: ServiceTarget,
 }
 
-/// Asks and prints.
+/// Fetches and prints the statistics.
 pub(crate) async fn run(stats: &StatsArgs) -> Result<(), Error> {
     let client = stats.target.client()?;
     if stats.prometheus {
@@ -54,19 +53,19 @@ pub(crate) async fn run(stats: &StatsArgs) -> Result<(), Error> {
     print(&table(&rows(points)))
 }
 
-/// The steps in which something happened, and their sum.
+/// Returns a row for each step with activity, and their sum.
 fn rows(points: &[Value]) -> Vec<Vec<String>> {
-    let heads = [
+    let headers = [
         "FROM",
         "CREATED",
         "STARTED",
         "COMPLETED",
         "FAILED",
         "RETRIED",
-        "WAIT P50",
+        "QUEUE P50",
         "RUN P50",
     ];
-    let mut rows = vec![heads.map(str::to_owned).to_vec()];
+    let mut rows = vec![headers.map(str::to_owned).to_vec()];
     let happened = |point: &&Value| COUNTS.iter().any(|name| count(point, name) > 0);
     rows.extend(points.iter().filter(happened).map(row));
     let sum = |name: &&str| {
@@ -79,7 +78,7 @@ fn rows(points: &[Value]) -> Vec<Vec<String>> {
 }
 
 fn row(point: &Value) -> Vec<String> {
-    let mut row = vec![wall_clock(point["at"].as_str().unwrap_or("-"))];
+    let mut row = vec![local_time(point["at"].as_str().unwrap_or("-"))];
     row.extend(COUNTS.iter().map(|name| count(point, name).to_string()));
     row.extend(["wait_seconds", "run_seconds"].map(|name| seconds(&point[name]["p50"])));
     row
@@ -89,15 +88,17 @@ fn count(point: &Value, name: &str) -> u64 {
     point[name].as_u64().unwrap_or(0)
 }
 
-/// `0.013s`, `5m`; a dash where nothing was measured.
+/// Formats seconds as `0.013s` or `5m`; a dash if nothing was measured.
 fn seconds(value: &Value) -> String {
-    let period = value
+    let duration = value
         .as_f64()
         .and_then(|it| Duration::try_from_secs_f64(it).ok());
-    match period {
+    match duration {
         None => "-".to_owned(),
-        Some(period) if period < Duration::from_mins(1) => format!("{:.3}s", period.as_secs_f64()),
-        Some(period) => short(period),
+        Some(duration) if duration < Duration::from_mins(1) => {
+            format!("{:.3}s", duration.as_secs_f64())
+        }
+        Some(duration) => short_duration(duration),
     }
 }
 

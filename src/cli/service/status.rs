@@ -1,13 +1,13 @@
-//! `venom status`: what the queue is doing, how many tasks there are, and what they take.
+//! `venom status`: prints the state of the queue, the task counts and the size of the database.
 
 use clap::Args;
 use serde_json::Value;
 
-use crate::cli::client::http::Client;
-use crate::cli::client::target::Target;
+use crate::cli::client::http::ServiceClient;
+use crate::cli::client::target::ServiceTarget;
 use crate::cli::error::Error;
 use crate::cli::output::print::{one_line, print, print_json};
-use crate::cli::output::table::{table, wall_clock};
+use crate::cli::output::table::{local_time, table};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -16,37 +16,38 @@ Examples:
   venom status --json | jq .storage.database_bytes
   venom status --ready && echo yes";
 
-/// Show whether the queue runs, how many tasks there are, and what the database takes.
+/// Show the state of the queue, the task counts and the size of the database.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct StatusArgs {
-    /// Print JSON: paused, pending, active, processing, limit, hive if it is on, and tasks, pause, storage
-    /// and version as far as the token may see them
+    /// Print JSON: paused, pending, active, processing, limit, hive if enabled, and tasks, pause, storage
+    /// and version if the token may see them
     #[arg(long)]
     json: bool,
-    /// Only ask whether it takes tasks, for a health check; this needs no token
+    /// Check only whether the service accepts tasks, for a health check; needs no token
     #[arg(long, conflicts_with = "json")]
     ready: bool,
     #[command(flatten)]
-    target: Target,
+    target: ServiceTarget,
 }
 
-/// Asks and prints.
+/// Fetches and prints the status.
 pub(crate) async fn run(status: &StatusArgs) -> Result<(), Error> {
     let client = status.target.client()?;
     if status.ready {
         client.get("/readyz").await?;
         return print("ready");
     }
-    let queue = whole(&client).await?;
+    let queue = fetch(&client).await?;
     match status.json {
         true => print_json(&queue),
         false => print(&table(&sheet(client.url(), &queue))),
     }
 }
 
-/// The queue's status, with what else a token may see: one for some processors sees no more than that.
-pub(crate) async fn whole(client: &Client) -> Result<Value, Error> {
+/// Fetches the queue's status, and counts, pause, version and storage if the token may see them. A token that is
+/// restricted to some processors may not.
+pub(crate) async fn fetch(client: &ServiceClient) -> Result<Value, Error> {
     let mut status = client.get_object("/api/v1/queue/status").await?;
     if let Ok(overview) = client.get("/api/v1/overview").await {
         for name in ["tasks", "pause", "version"] {
@@ -59,12 +60,12 @@ pub(crate) async fn whole(client: &Client) -> Result<Value, Error> {
     Ok(status)
 }
 
-/// Names and values; what the token may not see is left out.
+/// Returns names and values; values that the token may not see are left out.
 fn sheet(url: &str, status: &Value) -> Vec<Vec<String>> {
     let version = status["version"].as_str();
     let version = version.map(|version| format!(" (venom {})", one_line(version)));
     let limit = match &status["limit"] {
-        Value::Null => "without limit".to_owned(),
+        Value::Null => "(no limit)".to_owned(),
         limit => format!("of {limit}"),
     };
     let tasks = &status["tasks"];
@@ -88,7 +89,7 @@ fn sheet(url: &str, status: &Value) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// `open`, or why, since when and until when nothing is started.
+/// Returns `open`, or the pause with its start, end, actor and reason.
 pub(crate) fn queue(status: &Value) -> String {
     if status["paused"] != true {
         return "open".to_owned();
@@ -100,7 +101,7 @@ pub(crate) fn queue(status: &Value) -> String {
     };
     for (word, name) in [("since", "since"), ("until", "until")] {
         if let Some(time) = pause[name].as_str() {
-            words += &format!(" {word} {}", wall_clock(time));
+            words += &format!(" {word} {}", local_time(time));
         }
     }
     for (word, name) in [(" by", "by"), (":", "reason")] {
@@ -111,27 +112,31 @@ pub(crate) fn queue(status: &Value) -> String {
     words
 }
 
-/// `12.3 MiB, 4.0 MiB of it free, 0.2 MiB log`
+/// Formats the sizes: `12.3 MiB, 4.0 MiB of it free; WAL 0.2 MiB`
 fn database(storage: &Value) -> Option<String> {
     let bytes = storage["database_bytes"].as_u64()?;
     let (free, log) = (&storage["free_bytes"], &storage["wal_bytes"]);
     let (free, log) = (free.as_u64().unwrap_or(0), log.as_u64().unwrap_or(0));
     let (bytes, free, log) = (mib(bytes), mib(free), mib(log));
-    Some(format!("{bytes}, {free} of it free; its log {log}"))
+    Some(format!("{bytes}, {free} of it free; WAL {log}"))
 }
 
 fn mib(bytes: u64) -> String {
-    // Exact enough, far beyond the largest disk.
+    // Exact to one decimal far beyond the largest disk.
     #[expect(clippy::cast_precision_loss, reason = "as said")]
     let mib = bytes as f64 / f64::from(1 << 20);
     format!("{mib:.1} MiB")
 }
 
-/// How the Hive is, if it is on.
+/// Returns the state of the connection to Redis; `None` if the Hive is disabled.
 pub(crate) fn hive(hive: &Value) -> Option<String> {
     let text = |name: &str| hive[name].as_str().unwrap_or_default();
     Some(match hive["state"].as_str()? {
         state @ ("away" | "refusing") => {
+            let state = match state {
+                "away" => "unreachable",
+                _ => "refusing commands",
+            };
             format!(
                 "{state} since {}: {}",
                 text("since"),
@@ -161,7 +166,7 @@ mod tests {
             "service  http://x\nqueue    paused\npending  3\nrunning  2 of 5"
         );
         let status = json!({"paused": false, "pending": 0, "active": 0, "limit": null});
-        assert!(shown(&status).ends_with("running  0 without limit"));
+        assert!(shown(&status).ends_with("running  0 (no limit)"));
         let status = json!({
             "paused": false, "pending": 0, "active": 0, "limit": 5, "version": "1.2.3",
             "tasks": {"PENDING": 0, "PROCESSING": 0, "COMPLETED": 7, "FAILED": 8}, "pause": null,
@@ -170,7 +175,7 @@ mod tests {
         assert_eq!(
             shown(&status),
             "service    http://x (venom 1.2.3)\nqueue      open\npending    0\nrunning    0 of 5\n\
-             completed  7\nfailed     8\ndatabase   3.0 MiB, 1.0 MiB of it free; its log 0.0 MiB"
+             completed  7\nfailed     8\ndatabase   3.0 MiB, 1.0 MiB of it free; WAL 0.0 MiB"
         );
     }
 
@@ -191,7 +196,10 @@ mod tests {
         let shown = |hive| shown(&json!({ "limit": 5, "hive": hive }));
         let away =
             json!({ "state": "away", "reason": "refused\u{7}", "since": "2026-01-01T00:00:00Z" });
-        assert!(shown(away).ends_with("\nhive     away since 2026-01-01T00:00:00Z: refused\\u{7}"));
+        assert!(
+            shown(away)
+                .ends_with("\nhive     unreachable since 2026-01-01T00:00:00Z: refused\\u{7}")
+        );
         assert!(shown(json!({ "state": "connected" })).ends_with("\nhive     connected"));
         assert!(shown(json!(null)).ends_with(" of 5"));
     }

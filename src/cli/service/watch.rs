@@ -1,7 +1,7 @@
-//! `venom watch`: a WebSocket listener that misses nothing.
+//! `venom watch`: prints events from the WebSocket and misses none.
 //!
-//! It remembers the last event it has seen. After a lost connection, and when it was too slow for
-//! the service, it goes on from there.
+//! The command remembers the id of the last printed event. After a lost connection, or when the service skipped
+//! events because the command read too slowly, it reconnects and continues from that id.
 
 use std::io::{self, BufWriter, Write};
 
@@ -10,13 +10,13 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::cli::client::backoff::Backoff;
+use crate::cli::client::backoff::ReconnectBackoff;
 use crate::cli::client::event_socket;
 use crate::cli::client::event_socket::{SILENCE, Socket};
-use crate::cli::client::http::Client;
-use crate::cli::client::target::Target;
+use crate::cli::client::http::ServiceClient;
+use crate::cli::client::target::ServiceTarget;
 use crate::cli::error::Error;
-use crate::cli::output::event_line::{Frame, painted};
+use crate::cli::output::event_line::{EventFrame, colored_line};
 use crate::cli::output::paint::{LiveLine, Paint};
 use crate::cli::output::print::say;
 use crate::models::{EventType, TaskId};
@@ -24,39 +24,39 @@ use crate::models::{EventType, TaskId};
 const EXAMPLES: &str = "\
 Examples:
   venom watch                            from now on, until Ctrl-C
-  venom watch --since 0                  everything since the beginning, then go on
+  venom watch --since 0                  all events since the first, then new ones
   venom watch --types TASK_FAILED,TASK_ABORTED
   venom watch --json | jq -r 'select(.type == \"TASK_LOG\") | .data.line'
 
-It connects again when the connection is lost, and goes on after the last event it has seen.";
+After a lost connection it reconnects and continues after the last printed event.";
 
 /// Print events as they happen.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct WatchArgs {
-    /// Begin after the event with this id; 0 begins with the first [default: begin now]
+    /// Start after the event with this id; 0 starts with the first [default: start now]
     #[arg(long, value_name = "ID", allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(i64).range(0..))]
     since: Option<i64>,
-    /// Only these types, separated by commas
+    /// Print only events of these types, separated by commas
     #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = event_type)]
     types: Vec<EventType>,
-    /// Only events of this task
+    /// Print only events of this task
     #[arg(long, value_name = "ID")]
     task: Option<TaskId>,
-    /// Print the frames as the service sends them, one JSON object a line
+    /// Print each event as one JSON object, as the service sends it
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    target: Target,
+    target: ServiceTarget,
 }
 
-/// Why a connection is over; both times it goes on after the last event.
-enum Ended {
-    /// The service told that it left events out.
+/// Why a connection ended.
+enum Disconnected {
+    /// The service skipped events, which can be read again by id.
     TooSlow,
     Lost,
-    /// What came is no event. It would come again after the next connection.
+    /// The server sent something other than an event, and would do so again.
     Unreadable,
 }
 
@@ -72,34 +72,43 @@ async fn follow(watch: &WatchArgs) -> Result<(), Error> {
     let mut since = watch.since;
     let mut client = watch.target.client()?;
     let mut socket = connect(&client, watch, since).await?;
-    say(format_args!("watching {}; Ctrl-C ends it", client.url()));
+    say(format_args!(
+        "watching {}; press Ctrl-C to stop",
+        client.url()
+    ));
     loop {
         let ended = listen(&mut socket, watch, &mut since)
             .await
             .map_err(|error| Error::of_stdout(&error))?;
         match ended {
-            Ended::TooSlow => say("events come faster than they are read; reading them again"),
-            Ended::Lost => say("the connection was lost; trying again"),
-            Ended::Unreadable => return Err(client.not_a_service()),
+            Disconnected::TooSlow => {
+                say("events arrived faster than they were printed; reading the missed ones")
+            }
+            Disconnected::Lost => say("connection lost; reconnecting"),
+            Disconnected::Unreadable => return Err(client.not_a_service()),
         }
         (client, socket) = connect_again(client, watch, since).await?;
-        if matches!(ended, Ended::Lost) {
-            say("connected again");
+        if matches!(ended, Disconnected::Lost) {
+            say("reconnected");
         }
     }
 }
 
-async fn connect(client: &Client, watch: &WatchArgs, since: Option<i64>) -> Result<Socket, Error> {
+async fn connect(
+    client: &ServiceClient,
+    watch: &WatchArgs,
+    since: Option<i64>,
+) -> Result<Socket, Error> {
     event_socket::connect(client, &query(watch, since)).await
 }
 
-/// Tries until it succeeds, or the service refuses.
+/// Reconnects, with backoff, until it succeeds or the service rejects the connection.
 async fn connect_again(
-    mut client: Client,
+    mut client: ServiceClient,
     watch: &WatchArgs,
     since: Option<i64>,
-) -> Result<(Client, Socket), Error> {
-    let mut backoff = Backoff::new();
+) -> Result<(ServiceClient, Socket), Error> {
+    let mut backoff = ReconnectBackoff::new();
     loop {
         backoff.wait().await;
         client = watch.target.client_again(client);
@@ -111,7 +120,7 @@ async fn connect_again(
     }
 }
 
-/// What is asked for, as the query of the address.
+/// Returns the query string that selects the events.
 fn query(watch: &WatchArgs, since: Option<i64>) -> String {
     let mut query = Vec::new();
     query.extend(since.map(|id| format!("since={id}")));
@@ -123,19 +132,19 @@ fn query(watch: &WatchArgs, since: Option<i64>) -> String {
     query.join("&")
 }
 
-/// Prints what arrives until the connection is over; `since` is the last event that was printed.
+/// Prints events until the connection ends; `since` is the id of the last printed event.
 async fn listen(
     socket: &mut Socket,
     watch: &WatchArgs,
     since: &mut Option<i64>,
-) -> io::Result<Ended> {
+) -> io::Result<Disconnected> {
     let mut out = BufWriter::new(io::stdout());
     let paint = Paint::of_stdout();
     let mut live = LiveLine::default();
     let wants_live_lines = watch.types.contains(&EventType::TaskLiveLine);
     let mut is_first = true;
     loop {
-        // What has come is written in one go, and before waiting for more.
+        // Events that have arrived are written together, before the next wait.
         let message = match socket.next().now_or_never() {
             Some(message) => Ok(message),
             None => {
@@ -148,25 +157,25 @@ async fn listen(
             Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) | Err(_) => break,
             Ok(Some(Ok(_))) => continue,
         };
-        let Ok(frame) = serde_json::from_str::<Frame>(&text) else {
+        let Ok(frame) = serde_json::from_str::<EventFrame>(&text) else {
             out.flush()?;
-            return Ok(Ended::Unreadable);
+            return Ok(Disconnected::Unreadable);
         };
         if let Some(from) = frame.missed_from() {
             *since = Some(from.saturating_sub(1));
             out.flush()?;
-            return Ok(Ended::TooSlow);
+            return Ok(Disconnected::TooSlow);
         }
         if watch.json {
             writeln!(out, "{text}")?;
         } else if frame.is_live_line() && paint.is_terminal {
-            live.show(&mut out, &painted(&frame, paint))?;
+            live.show(&mut out, &colored_line(&frame, paint))?;
         } else if !is_first && (wants_live_lines || !frame.is_live_line()) {
             live.clear(&mut out)?;
-            writeln!(out, "{}", painted(&frame, paint))?;
+            writeln!(out, "{}", colored_line(&frame, paint))?;
         }
-        // The service's own words carry its place in the journal, which may be ahead of ours. Only
-        // the first are said before anything can have been left out.
+        // A `SYSTEM_LOG` carries the newest id of the journal, which may be ahead of the printed events. Only
+        // the first one comes before any event can have been skipped.
         if is_first || !frame.is_system_log() {
             *since = Some(frame.id);
         }
@@ -174,7 +183,7 @@ async fn listen(
     }
     live.clear(&mut out)?;
     out.flush()?;
-    Ok(Ended::Lost)
+    Ok(Disconnected::Lost)
 }
 
 fn event_type(name: &str) -> Result<EventType, String> {

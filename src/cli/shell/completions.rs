@@ -1,4 +1,4 @@
-//! `venom completions`: what a shell needs to complete the command line.
+//! `venom completions`: prints the completion script of a shell.
 
 use clap::Args;
 use clap_complete::Shell;
@@ -12,16 +12,16 @@ Examples:
   venom completions zsh > \"${fpath[1]}/_venom\"
   venom completions fish > ~/.config/fish/completions/venom.fish";
 
-/// Print the completions for a shell.
+/// Print the completion script of a shell.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct CompletionsArgs {
-    /// Shell that reads them
+    /// Print the script for this shell
     #[arg(value_enum)]
     shell: Shell,
 }
 
-/// Prints them.
+/// Prints the script for `command`.
 pub(crate) fn run(completions: &CompletionsArgs, command: &mut clap::Command) -> Result<(), Error> {
     let mut script = Vec::new();
 

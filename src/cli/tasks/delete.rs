@@ -1,9 +1,9 @@
-//! `venom delete`: finished tasks are forgotten, with their logs.
+//! `venom delete`: deletes finished tasks with their logs.
 
 use clap::Args;
 use reqwest::Method;
 
-use super::task_selection::{Chosen, Verb};
+use super::task_selection::{TaskSelection, TaskVerb};
 use crate::cli::error::Error;
 
 const EXAMPLES: &str = "\
@@ -12,29 +12,29 @@ Examples:
   venom delete --status completed --until 2026-01-01T00:00:00Z --dry-run
   venom delete --tag test --yes
 
-Only finished tasks can be deleted; `venom abort` ends one that runs. The exit code is 1 if one of
-several ids was refused. With a filter it asks first, and where there is no terminal to ask at, it needs --yes.";
+Only finished tasks can be deleted; `venom abort` stops a running one. The exit code is 1 if one of several
+ids was rejected. With a filter the command asks for confirmation; without a terminal it needs --yes.";
 
-/// Delete finished tasks, with their logs.
+/// Delete finished tasks with their logs.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DeleteArgs {
-    /// Do not ask
+    /// Skip the confirmation
     #[arg(long, short)]
     yes: bool,
     #[command(flatten)]
-    chosen: Chosen,
+    selection: TaskSelection,
 }
 
-/// Gives the orders.
+/// Deletes the selected tasks.
 pub(crate) async fn run(delete: &DeleteArgs) -> Result<(), Error> {
-    let verb = Verb {
+    let verb = TaskVerb {
         name: "Delete",
         one: &|id| (Method::DELETE, format!("/api/v1/tasks/{id}")),
         done: "Task deleted.",
         many: (Method::DELETE, "/api/v1/tasks"),
-        with: None,
-        yes: delete.yes,
+        parameter: None,
+        confirmed: delete.yes,
     };
-    delete.chosen.apply(&verb).await
+    delete.selection.apply(&verb).await
 }

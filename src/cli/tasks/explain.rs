@@ -1,8 +1,8 @@
-//! `venom explain`: why a task does not run.
+//! `venom explain`: prints why a task is not running.
 
 use clap::Args;
 
-use crate::cli::client::target::Target;
+use crate::cli::client::target::ServiceTarget;
 use crate::cli::error::Error;
 use crate::cli::output::print::{one_line, print, print_json};
 use crate::models::TaskId;
@@ -12,21 +12,21 @@ Examples:
   venom explain 0190a6e2-7b5c-7d20-9a3c-5f2e8b1d4c6a
   venom explain --json 0190a6e2-7b5c-7d20-9a3c-5f2e8b1d4c6a | jq '.reasons[].type'";
 
-/// Say why a task waits: a pause, a limit, its time, other tasks.
+/// Explain why a task is not running: a pause, a limit, its schedule, a dependency.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ExplainArgs {
-    /// The task's id
+    /// Id of the task
     #[arg(value_name = "ID")]
     id: TaskId,
-    /// Print the service's answer as JSON
+    /// Print the answer of the service as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    target: Target,
+    target: ServiceTarget,
 }
 
-/// Asks and prints.
+/// Fetches and prints the explanation.
 pub(crate) async fn run(explain: &ExplainArgs) -> Result<(), Error> {
     let client = explain.target.client()?;
     let path = format!("/api/v1/tasks/{}/explain", explain.id);
@@ -35,7 +35,7 @@ pub(crate) async fn run(explain: &ExplainArgs) -> Result<(), Error> {
         true => print_json(&answer),
         false => {
             let message = answer["message"].as_str();
-            print(&one_line(message.unwrap_or("Nothing stands in its way.")))
+            print(&one_line(message.unwrap_or("Nothing blocks the task.")))
         }
     }
 }

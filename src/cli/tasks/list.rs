@@ -1,23 +1,23 @@
-//! `venom list`: tasks as a table, newest first.
+//! `venom list`: prints tasks as a table or as JSON, newest first.
 
 use std::io::{self, Write};
 
 use clap::Args;
 use serde_json::Value;
 
-use crate::cli::args::task_filter::{Filter, with_query};
-use crate::cli::client::target::Target;
-use crate::cli::client::task_pages::Listing;
+use crate::cli::args::task_filter::{TaskFilterArgs, with_query};
+use crate::cli::client::target::ServiceTarget;
+use crate::cli::client::task_pages::TaskPages;
 use crate::cli::error::Error;
 use crate::cli::output::print::{print, say};
 use crate::cli::output::table::{age, first_words, table};
 use crate::models::Timestamp;
 
-/// Tasks that are shown if nobody says how many.
+/// Tasks shown without `--limit` and `--all`.
 const SHOWN: u64 = 20;
-/// The most tasks the service gives at a time.
+/// The most tasks that the service returns in one page.
 const PAGE: u64 = 1000;
-/// Characters of a content that are shown.
+/// Characters of the content that are shown.
 const CONTENT_CHARS: usize = 50;
 
 const EXAMPLES: &str = "\
@@ -31,46 +31,47 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ListArgs {
-    /// The most tasks to show [default: 20]
+    /// Show at most this many tasks [default: 20]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
-    /// Show every task
+    /// Show all tasks
     #[arg(long, conflicts_with = "limit")]
     all: bool,
-    /// Print a JSON array of the tasks
+    /// Print the tasks as a JSON array
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    filter: Filter,
+    filter: TaskFilterArgs,
     #[command(flatten)]
-    target: Target,
+    target: ServiceTarget,
 }
 
-/// Asks, and prints page by page.
+/// Fetches the tasks and prints them page by page.
 pub(crate) async fn run(list: &ListArgs) -> Result<(), Error> {
     let client = list.target.client()?;
-    let mut listing = Listing::open(&client, &list.path()).await?;
+    let mut pages = TaskPages::open(&client, &list.path()).await?;
     let mut left = match list.all {
         true => u64::MAX,
         false => list.limit.unwrap_or(SHOWN),
     };
-    let mut sheet = Sheet::new(list.json);
+    let mut printer = TaskPrinter::new(list.json);
     while left > 0 {
-        let Some(task) = listing.next().await? else {
-            return sheet.end();
+        let Some(task) = pages.next().await? else {
+            return printer.end();
         };
-        sheet.add(task)?;
+        printer.add(task)?;
         left -= 1;
     }
-    sheet.end()?;
-    if list.limit.is_none() && listing.next().await?.is_some() {
-        say("There are more; --limit NUMBER or --all shows them.");
+    printer.end()?;
+    if list.limit.is_none() && pages.next().await?.is_some() {
+        say("More tasks exist; show them with --limit NUMBER or --all.");
     }
     Ok(())
 }
 
 impl ListArgs {
-    /// As JSON, without a filter or a limit, it is the service's list of all, read as far as it is shown.
+    /// Returns the path of the request. JSON without filter and limit requests the list of all tasks, and reads
+    /// only as much of it as is shown.
     fn path(&self) -> String {
         let mut parameters = self.filter.parameters();
         let limit = match self.all {
@@ -80,7 +81,7 @@ impl ListArgs {
         if self.limit.is_some() || !parameters.is_empty() || !self.json {
             parameters.push(("limit", limit.to_string()));
         }
-        // The table shows no log.
+        // The table shows no logs.
         if !self.json {
             parameters.push(("logs", "false".to_owned()));
         }
@@ -88,15 +89,15 @@ impl ListArgs {
     }
 }
 
-/// What is printed: a table of at most a page at a time, or an array that grows.
-struct Sheet {
+/// Prints tasks as they come: a table of one page at a time, or one JSON array.
+struct TaskPrinter {
     json: bool,
     now: Timestamp,
     rows: Vec<Vec<String>>,
     printed: u64,
 }
 
-impl Sheet {
+impl TaskPrinter {
     fn new(json: bool) -> Self {
         Self {
             json,
@@ -124,7 +125,7 @@ impl Sheet {
             (true, 0) => print("[]"),
             (true, _) => print("]"),
             (false, 0) if self.rows.is_empty() => {
-                say("There are no such tasks.");
+                say("No tasks match.");
                 Ok(())
             }
             (false, _) => self.print_rows(),
@@ -135,9 +136,9 @@ impl Sheet {
         if self.rows.is_empty() {
             return Ok(());
         }
-        let heads = ["ID", "STATUS", "PROCESSOR", "AGE", "CONTENT"].map(str::to_owned);
+        let headers = ["ID", "STATUS", "PROCESSOR", "AGE", "CONTENT"].map(str::to_owned);
         if self.printed == 0 {
-            self.rows.insert(0, heads.to_vec());
+            self.rows.insert(0, headers.to_vec());
         }
         self.printed += self.rows.len() as u64;
         print(&table(&std::mem::take(&mut self.rows)))

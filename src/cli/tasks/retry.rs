@@ -1,9 +1,9 @@
-//! `venom retry`: tasks that FAILED wait again.
+//! `venom retry`: puts FAILED tasks back into the queue.
 
 use clap::Args;
 use reqwest::Method;
 
-use super::task_selection::{Chosen, Verb};
+use super::task_selection::{TaskSelection, TaskVerb};
 use crate::cli::error::Error;
 
 const EXAMPLES: &str = "\
@@ -13,32 +13,32 @@ Examples:
   venom retry --failure timeout --since 2026-01-31T00:00:00Z
   venom retry --failure purged --now
 
-A task that never began keeps the time that it was given with --delay or --at, if that lies ahead.
-Only tasks that FAILED can be retried. The exit code is 1 if one of several ids was refused.";
+A task that never started keeps its --delay or --at if that is still in the future; --now drops it.
+Only FAILED tasks can be retried. The exit code is 1 if one of several ids was rejected.";
 
-/// Let tasks that FAILED run again.
+/// Retry FAILED tasks.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct RetryArgs {
     #[command(flatten)]
-    chosen: Chosen,
-    /// Start at once also what never began and was submitted for a later time
+    selection: TaskSelection,
+    /// Ignore the --delay or --at of tasks that never started
     #[arg(long)]
     now: bool,
 }
 
-/// Gives the orders.
+/// Retries the selected tasks.
 pub(crate) async fn run(retry: &RetryArgs) -> Result<(), Error> {
-    let verb = Verb {
+    let verb = TaskVerb {
         name: "Retry",
         one: &|id| {
             let query = if retry.now { "?now=true" } else { "" };
             (Method::POST, format!("/api/v1/tasks/{id}/retry{query}"))
         },
-        done: "The task waits again.",
+        done: "Task queued again.",
         many: (Method::POST, "/api/v1/tasks/retry"),
-        with: retry.now.then_some(("now", "true")),
-        yes: true,
+        parameter: retry.now.then_some(("now", "true")),
+        confirmed: true,
     };
-    retry.chosen.apply(&verb).await
+    retry.selection.apply(&verb).await
 }

@@ -1,13 +1,13 @@
-//! `venom show`: everything about one task that a person wants to know.
+//! `venom show`: prints the fields of one task, or the tasks that depend on it.
 
 use clap::Args;
 use serde_json::Value;
 
-use crate::cli::client::http::Client;
-use crate::cli::client::target::Target;
+use crate::cli::client::http::ServiceClient;
+use crate::cli::client::target::ServiceTarget;
 use crate::cli::error::Error;
 use crate::cli::output::print::{one_line, print, print_json, say};
-use crate::cli::output::table::{age, table, wall_clock};
+use crate::cli::output::table::{age, local_time, table};
 use crate::models::{TaskId, Timestamp};
 
 const EXAMPLES: &str = "\
@@ -16,26 +16,26 @@ Examples:
   venom show --json 0190a6e2-7b5c-7d20-9a3c-5f2e8b1d4c6a | jq -r .result
   venom show --downstream 0190a6e2-7b5c-7d20-9a3c-5f2e8b1d4c6a
 
-Of a task that waits it also says why, as `venom explain` does. Its log is `venom logs ID`.";
+For a PENDING task it also prints why it is not running, like `venom explain`. `venom logs ID` prints its log.";
 
 /// Show one task.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ShowArgs {
-    /// The task's id
+    /// Id of the task
     #[arg(value_name = "ID")]
     id: TaskId,
-    /// List the tasks that wait for it instead
+    /// List the tasks that depend on it instead
     #[arg(long)]
     downstream: bool,
-    /// Print the task as JSON, or the list
+    /// Print the task or the list as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    target: Target,
+    target: ServiceTarget,
 }
 
-/// Asks and prints.
+/// Fetches and prints the task.
 pub(crate) async fn run(show: &ShowArgs) -> Result<(), Error> {
     let client = show.target.client()?;
     let path = format!("/api/v1/tasks/{}", show.id);
@@ -50,20 +50,20 @@ pub(crate) async fn run(show: &ShowArgs) -> Result<(), Error> {
     if task["status"] == "PENDING" {
         let explanation = client.get_object(&format!("{path}/explain")).await?;
         let reason = explanation["message"].as_str().unwrap_or_default();
-        sheet.extend(row("waits", reason.to_owned()));
+        sheet.extend(row("reason", reason.to_owned()));
     }
     print(&table(&sheet))
 }
 
-/// Prints the tasks that wait for the one at `path`.
-async fn print_downstream(client: &Client, path: &str, json: bool) -> Result<(), Error> {
+/// Prints the unfinished tasks that depend on the task at `path`.
+async fn print_downstream(client: &ServiceClient, path: &str, json: bool) -> Result<(), Error> {
     let answer = client.get(&format!("{path}/downstream")).await?;
     if json {
         return print_json(&answer);
     }
     let tasks = answer.as_array().ok_or_else(|| client.not_a_service())?;
     if tasks.is_empty() {
-        say("No task waits for it.");
+        say("No task depends on it.");
         return Ok(());
     }
     let mut rows = vec![["ID", "STATUS", "PROCESSOR"].map(str::to_owned).to_vec()];
@@ -74,16 +74,16 @@ async fn print_downstream(client: &Client, path: &str, json: bool) -> Result<(),
     print(&table(&rows))
 }
 
-/// Names and values; what a task does not have is left out.
+/// Returns names and values of the task's fields; empty fields are left out.
 fn sheet(task: &Value, now: Timestamp) -> Vec<Vec<String>> {
     let mut sheet = Vec::new();
     let mut add = |name: &str, value: Option<String>| {
         sheet.extend(value.into_iter().flat_map(|value| row(name, value)));
     };
     let text = |name: &str| task[name].as_str().map(str::to_owned);
-    let moment = |name: &str| {
+    let time = |name: &str| {
         let age = age(&task[name], now);
-        Some(format!("{} ({age} ago)", wall_clock(task[name].as_str()?)))
+        Some(format!("{} ({age} ago)", local_time(task[name].as_str()?)))
     };
     add("id", text("id"));
     add("status", Some(status(task)));
@@ -105,10 +105,10 @@ fn sheet(task: &Value, now: Timestamp) -> Vec<Vec<String>> {
         "timeout",
         task["timeout"].as_f64().map(|it| format!("{it} s")),
     );
-    add("created", moment("created_at"));
-    add("due", due(task, now));
-    add("started", moment("started_at"));
-    add("finished", moment("finished_at"));
+    add("created", time("created_at"));
+    add("starts", scheduled_start(task, now));
+    add("started", time("started_at"));
+    add("finished", time("finished_at"));
     add(
         "progress",
         task["progress"]
@@ -121,7 +121,7 @@ fn sheet(task: &Value, now: Timestamp) -> Vec<Vec<String>> {
     sheet
 }
 
-/// A row for each line of the value; the first has the name.
+/// Returns a row for each line of the value; the first one has the name.
 fn row(name: &str, value: String) -> Vec<Vec<String>> {
     let lines = value.trim_end().lines().enumerate();
     let name = |number| {
@@ -145,11 +145,11 @@ fn status(task: &Value) -> String {
     }
 }
 
-/// When it may start, if that is still to come.
-fn due(task: &Value, now: Timestamp) -> Option<String> {
+/// Returns the scheduled start of a PENDING task, if it is in the future.
+fn scheduled_start(task: &Value, now: Timestamp) -> Option<String> {
     let run_at = task["run_at"].as_str()?;
     let is_ahead = run_at.parse::<Timestamp>().is_ok_and(|time| time > now);
-    (task["status"] == "PENDING" && is_ahead).then(|| wall_clock(run_at))
+    (task["status"] == "PENDING" && is_ahead).then(|| local_time(run_at))
 }
 
 fn words(list: &Value) -> Option<String> {

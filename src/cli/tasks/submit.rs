@@ -1,4 +1,4 @@
-//! `venom submit`: hands in a task, and waits for it if asked; or hands in many.
+//! `venom submit`: submits one task, with --wait until it has finished, or a batch of tasks from a file.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -7,10 +7,10 @@ use clap::Args;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
-use crate::cli::args::new_task::NewTask;
-use crate::cli::client::follow::{Patient, until_final};
-use crate::cli::client::http::Client;
-use crate::cli::client::target::Target;
+use crate::cli::args::new_task::NewTaskArgs;
+use crate::cli::client::follow::{NoProgress, until_final};
+use crate::cli::client::http::ServiceClient;
+use crate::cli::client::target::ServiceTarget;
 use crate::cli::error::Error;
 use crate::cli::output::print::{print, print_json, say};
 use crate::models::TaskId;
@@ -18,42 +18,42 @@ use crate::models::TaskId;
 const EXAMPLES: &str = "\
 Examples:
   venom submit hello world               print the id of the new task
-  venom submit --wait hello              wait, then print its result
+  venom submit --wait hello              wait for it, then print its result
   venom submit --processor summarise --wait - < report.txt
   venom submit --delay 2h --retry 3 --timeout 5m nightly
   venom submit --unique nightly --after \"$(venom submit first)\" second
-  venom submit --batch tasks.ndjson      one JSON object a line, such as {\"content\": \"hello\"}
+  venom submit --batch tasks.ndjson      one JSON object per line, such as {\"content\": \"hello\"}
   venom submit --json hello | jq -r .task_id
   venom submit -- --a-text-with-dashes
 
-Exit codes: 0 done, 1 refused, or failed with --wait (its error is on stderr), 2 wrong usage.";
+Exit codes: 0 done, 1 rejected, or failed with --wait (its error is on stderr), 2 wrong usage.";
 
-/// Submit a task, and print its id, or with --wait its result.
+/// Submit a task and print its id, or with --wait its result.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct SubmitArgs {
-    /// What the task is about; words are joined by blanks, and - stands for all of stdin
+    /// Content of the task; several words are joined by blanks, and - reads stdin
     #[arg(required_unless_present = "batch")]
     text: Vec<String>,
-    /// Submit every task of a file, all or none: one JSON object a line; - stands for stdin
+    /// Submit all tasks of a file or none: one JSON object per line; - reads stdin
     #[arg(long, value_name = "FILE", conflicts_with_all = ["text", "wait"])]
     batch: Option<PathBuf>,
-    /// Submit once, however often this is repeated within a day
+    /// Submit only once, even if the command is repeated with this key within a day
     #[arg(long, value_name = "KEY", value_parser = header_text)]
     idempotency_key: Option<String>,
-    /// Wait until it is finished, print its result, and fail if it failed
+    /// Wait for the task, print its result, and exit with 1 if it failed
     #[arg(long)]
     wait: bool,
-    /// Print the service's answer as JSON; with --wait, the finished task
+    /// Print the answer of the service as JSON; with --wait, the finished task
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    task: NewTask,
+    task: NewTaskArgs,
     #[command(flatten)]
-    target: Target,
+    target: ServiceTarget,
 }
 
-/// Submits, waits, prints.
+/// Submits one task or a batch.
 pub(crate) async fn run(submit: SubmitArgs) -> Result<(), Error> {
     match &submit.batch {
         Some(file) => submit_batch(&submit, file).await,
@@ -70,7 +70,7 @@ async fn submit_one(submit: &SubmitArgs) -> Result<(), Error> {
     let request = submit.request(&client, "/api/v1/tasks");
     let answer = client.answer(request.json(&submit.task.request(&content)));
     let answer = answer.await?;
-    // A key that was used before brings the first answer.
+    // A repeated idempotency key returns the first answer.
     let id = task_id(&answer["task_id"]).ok_or_else(|| client.not_a_service())?;
     if !submit.wait {
         return match submit.json {
@@ -78,14 +78,14 @@ async fn submit_one(submit: &SubmitArgs) -> Result<(), Error> {
             false => print(id),
         };
     }
-    say(format_args!("task {id} is accepted"));
-    let task = until_final(client, &submit.target, id, &mut Patient).await?;
+    say(format_args!("task {id} accepted"));
+    let task = until_final(client, &submit.target, id, &mut NoProgress).await?;
     report(&task, id, submit.json)
 }
 
 async fn submit_batch(submit: &SubmitArgs, file: &Path) -> Result<(), Error> {
     if !submit.task.is_plain() {
-        let words = "the tasks of --batch have their own fields; leave out the flags of a task";
+        let words = "tasks of --batch have their own fields; leave out the flags of a task";
         return Err(Error::Usage(words.to_owned()));
     }
     let tasks = match file == Path::new("-") {
@@ -113,7 +113,7 @@ async fn submit_batch(submit: &SubmitArgs, file: &Path) -> Result<(), Error> {
 }
 
 impl SubmitArgs {
-    fn request(&self, client: &Client, path: &str) -> RequestBuilder {
+    fn request(&self, client: &ServiceClient, path: &str) -> RequestBuilder {
         let request = client.request(Method::POST, path);
         match &self.idempotency_key {
             Some(key) => request.header("idempotency-key", key),
@@ -122,12 +122,12 @@ impl SubmitArgs {
     }
 }
 
-/// A task's id in an answer. It goes to stdout and into the paths of further calls as it is.
+/// Returns the task's id in an answer, if it is a valid id: it is printed and used in further paths as it is.
 fn task_id(id: &Value) -> Option<&str> {
     id.as_str().filter(|id| id.parse::<TaskId>().is_ok())
 }
 
-/// What the service takes as an `Idempotency-Key`.
+/// Reads an idempotency key that the service accepts as a header.
 fn header_text(key: &str) -> Result<String, String> {
     let is_visible = key.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     match is_visible && (1..=255).contains(&key.len()) {
@@ -136,7 +136,7 @@ fn header_text(key: &str) -> Result<String, String> {
     }
 }
 
-/// All of stdin, to the last byte.
+/// Reads stdin to its end.
 fn stdin() -> Result<String, Error> {
     let mut text = String::new();
     match io::stdin().lock().read_to_string(&mut text) {
@@ -151,7 +151,7 @@ fn report(task: &Value, id: &str, json: bool) -> Result<(), Error> {
     }
     if task["status"] == "FAILED" {
         let failure = task["failure"].as_str().unwrap_or("error");
-        let error = task["error"].as_str().unwrap_or("it gave no reason");
+        let error = task["error"].as_str().unwrap_or("no reason given");
         return Err(Error::Failed(format!(
             "task {id} failed ({failure}): {error}"
         )));

@@ -1,96 +1,96 @@
-//! The tasks that a verb is given: by their ids, or by what they are.
+//! Applies a verb (abort, retry, delete) to tasks named by id or selected by a filter.
 //!
-//! By id it is one call each, so that every one has its own answer; by a filter it is one call for all.
+//! Ids are sent in one request each, so that every id has its own answer; a filter is sent in one request.
 
 use clap::Args;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::cli::args::task_filter::{Filter, with_query};
-use crate::cli::client::http::Client;
-use crate::cli::client::target::Target;
+use crate::cli::args::task_filter::{TaskFilterArgs, with_query};
+use crate::cli::client::http::ServiceClient;
+use crate::cli::client::target::ServiceTarget;
 use crate::cli::error::Error;
 use crate::cli::output::confirm::{confirm, must_ask};
 use crate::cli::output::print::{print_json, say};
 use crate::models::TaskId;
 
-/// The arguments of every verb that takes many tasks.
+/// Flags of a verb that takes many tasks.
 #[derive(Args, Debug)]
-pub(crate) struct Chosen {
-    /// Ids of tasks; or choose them by what they are
+pub(crate) struct TaskSelection {
+    /// Name tasks by id, or select them with the flags below
     #[arg(value_name = "ID")]
     ids: Vec<TaskId>,
-    /// Only say how many tasks the filter finds
+    /// Print how many tasks the filter matches, and change nothing
     #[arg(long, conflicts_with = "ids")]
     dry_run: bool,
-    /// Print the service's answers as JSON, one a line
+    /// Print each answer of the service as one line of JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    filter: Filter,
+    filter: TaskFilterArgs,
     #[command(flatten)]
-    target: Target,
+    target: ServiceTarget,
 }
 
-/// What a verb does with its tasks.
-pub(crate) struct Verb<'a> {
-    /// `Delete`
+/// A verb and its requests.
+pub(crate) struct TaskVerb<'a> {
+    /// Such as `Delete`.
     pub(crate) name: &'a str,
-    /// The call for one task.
+    /// Returns method and path of the request for one task.
     pub(crate) one: &'a dyn Fn(TaskId) -> (Method, String),
-    /// What to say of a task when its call gives no words.
+    /// The message for an answer without one.
     pub(crate) done: &'a str,
-    /// The call for those that a filter finds.
+    /// Method and path of the request for all tasks that match the filter.
     pub(crate) many: (Method, &'a str),
-    /// A parameter of that call besides the filter.
-    pub(crate) with: Option<(&'static str, &'static str)>,
-    /// Whether it is agreed to do it to all that a filter finds: with --yes, or as it can be taken back.
-    pub(crate) yes: bool,
+    /// A further parameter of that request.
+    pub(crate) parameter: Option<(&'static str, &'static str)>,
+    /// True if a filter needs no confirmation: `--yes` was given, or the verb can be undone.
+    pub(crate) confirmed: bool,
 }
 
-impl Chosen {
-    /// Does it to each of them.
-    pub(crate) async fn apply(&self, verb: &Verb<'_>) -> Result<(), Error> {
+impl TaskSelection {
+    /// Applies the verb to every selected task and prints the answers.
+    pub(crate) async fn apply(&self, verb: &TaskVerb<'_>) -> Result<(), Error> {
         match (self.ids.is_empty(), self.filter.parameters().is_empty()) {
             (false, true) => self.apply_to_ids(verb).await,
-            (true, false) => self.apply_to_found(verb).await,
+            (true, false) => self.apply_to_matching(verb).await,
             (true, true) => {
-                let words = "name tasks by their ids, or choose them, such as with --failed";
-                Err(Error::Usage(words.to_owned()))
+                let message = "name tasks by id, or select them with a filter such as --failed";
+                Err(Error::Usage(message.to_owned()))
             }
             (false, false) => {
-                let words = "name tasks by their ids, or choose them; both at once makes no sense";
-                Err(Error::Usage(words.to_owned()))
+                let message = "name tasks by id or select them with a filter, not both";
+                Err(Error::Usage(message.to_owned()))
             }
         }
     }
 
-    async fn apply_to_ids(&self, verb: &Verb<'_>) -> Result<(), Error> {
+    async fn apply_to_ids(&self, verb: &TaskVerb<'_>) -> Result<(), Error> {
         let client = self.target.client()?;
-        let mut refused = 0;
+        let mut rejected = 0;
         for id in &self.ids {
             let (method, path) = (verb.one)(*id);
             match client.answer(client.request(method, &path)).await {
-                // No content is an answer too, to a delete.
+                // A delete is answered by 204 without content, read as null.
                 Ok(answer) if !answer.is_null() && !answer.is_object() => {
                     return Err(client.not_a_service());
                 }
-                Ok(answer) => self.tell(*id, answer, verb.done)?,
+                Ok(answer) => self.print_answer(*id, answer, verb.done)?,
                 Err(Error::Failed(reason)) => {
-                    refused += 1;
-                    self.tell_refusal(*id, reason)?;
+                    rejected += 1;
+                    self.print_rejection(*id, reason)?;
                 }
                 Err(error) => return Err(error),
             }
         }
-        match (refused, self.ids.len()) {
+        match (rejected, self.ids.len()) {
             (0, _) => Ok(()),
-            (_, 1) => Err(Error::Said),
-            (refused, all) => Err(Error::Failed(format!("{refused} of {all} were refused"))),
+            (_, 1) => Err(Error::Reported),
+            (rejected, all) => Err(Error::Failed(format!("{rejected} of {all} were rejected"))),
         }
     }
 
-    fn tell(&self, id: TaskId, answer: Value, done: &str) -> Result<(), Error> {
+    fn print_answer(&self, id: TaskId, answer: Value, done: &str) -> Result<(), Error> {
         let message = answer["message"].as_str().unwrap_or(done);
         if self.json {
             let answer = match answer {
@@ -106,7 +106,7 @@ impl Chosen {
         Ok(())
     }
 
-    fn tell_refusal(&self, id: TaskId, reason: String) -> Result<(), Error> {
+    fn print_rejection(&self, id: TaskId, reason: String) -> Result<(), Error> {
         match self.ids.len() {
             1 => say(format_args!("error: {reason}")),
             _ => say(format_args!("{id}: error: {reason}")),
@@ -117,15 +117,15 @@ impl Chosen {
         }
     }
 
-    async fn apply_to_found(&self, verb: &Verb<'_>) -> Result<(), Error> {
+    async fn apply_to_matching(&self, verb: &TaskVerb<'_>) -> Result<(), Error> {
         let client = self.target.client()?;
         let what = format!("{} by filter", verb.name.to_lowercase());
-        if must_ask(verb.yes || self.dry_run, &what)? {
+        if must_ask(verb.confirmed || self.dry_run, &what)? {
             let found = self.call(&client, verb, true).await?;
             let (name, url) = (verb.name, client.url());
             let question = format!("{name} {} tasks at {url}?", found["matched"]);
             if !confirm(&question)? {
-                return Err(Error::Failed("nothing was done".to_owned()));
+                return Err(Error::Failed("cancelled; no task was changed".to_owned()));
             }
         }
         let answer = self.call(&client, verb, self.dry_run).await?;
@@ -136,9 +136,14 @@ impl Chosen {
         Ok(())
     }
 
-    async fn call(&self, client: &Client, verb: &Verb<'_>, dry_run: bool) -> Result<Value, Error> {
+    async fn call(
+        &self,
+        client: &ServiceClient,
+        verb: &TaskVerb<'_>,
+        dry_run: bool,
+    ) -> Result<Value, Error> {
         let mut parameters = self.filter.parameters();
-        parameters.extend(verb.with.map(|(name, value)| (name, value.to_owned())));
+        parameters.extend(verb.parameter.map(|(name, value)| (name, value.to_owned())));
         if dry_run {
             parameters.push(("dry_run", "true".to_owned()));
         }

@@ -1,10 +1,10 @@
-//! `venom token create`: a new token, shown once.
+//! `venom token create`: creates a token and prints it once.
 
 use std::collections::BTreeSet;
 
 use clap::Args;
 
-use super::{Place, failed, open};
+use super::{TokenDatabase, failed, open};
 use crate::access::TokenText;
 use crate::cli::error::Error;
 use crate::cli::output::print::{print, say};
@@ -17,37 +17,38 @@ Examples:
   venom token create ci --role submit > ci.token
   venom token create thumbnails --role operate --processor thumbnail
 
-Roles, each with all that those before it may:
+Roles; each includes the ones before it:
   read     see tasks, events and the queue
   submit   submit tasks
-  operate  pause, resume, purge, stop, abort, retry, reload; work as an outside worker
+  operate  pause, resume, purge, stop, abort, retry, reload; act as an external worker
   admin    delete, export, import
 
-With --processor, which may be given several times, the token is for the tasks of these processors
-alone: it sees, submits, fetches and changes no others.
+With --processor, which can be repeated, the token is restricted to tasks of these processors: it can read,
+submit, claim and change no others.
 
-The token is the only thing on stdout, and shown this once: only its hash is stored.";
+The token is printed to stdout once; only its hash is stored.";
 
-/// Make a token and print it.
+/// Create a token and print it.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct TokenCreateArgs {
-    /// Who or what it is for; the journal has this name. It is given once, also after a revocation
+    /// Name the token's owner; audit entries show this name, which cannot be reused after a revocation
     #[arg(value_name = "NAME", value_parser = name)]
     name: String,
-    /// What it may do: read, submit, operate or admin
+    /// Grant this role: read, submit, operate or admin
     #[arg(long, value_name = "ROLE")]
     role: Role,
-    /// Only for tasks of this processor; several are allowed [default: all]
+    /// Restrict the token to tasks of this processor; repeat the flag for several [default: all]
     #[arg(long = "processor", value_name = "NAME")]
     processors: Vec<String>,
     #[command(flatten)]
-    place: Place,
+    database: TokenDatabase,
 }
 
-/// Prints the token, then stores its hash: one that could not be handed over is none, and its name stays free.
+/// Prints the token, then stores its hash. A token that could not be printed is not created, and its name stays
+/// free.
 pub(crate) async fn run(create: &TokenCreateArgs) -> Result<(), Error> {
-    let settings = create.place.settings()?;
+    let settings = create.database.settings()?;
     check(&create.processors, &settings)?;
     let processors: BTreeSet<_> = create.processors.iter().cloned().collect();
     let grant = Grant {
@@ -56,7 +57,7 @@ pub(crate) async fn run(create: &TokenCreateArgs) -> Result<(), Error> {
         processors: (!processors.is_empty()).then_some(processors),
     };
     let token = TokenText::new().map_err(failed)?;
-    let (mut store, _rights) = open(&settings).await?;
+    let (mut store, _privileges) = open(&settings).await?;
     let (name, role) = (&grant.name, grant.role);
     let (listed, _) = store.list().await.map_err(failed)?;
     if listed.iter().any(|token| *token.name == **name) {
@@ -64,16 +65,13 @@ pub(crate) async fn run(create: &TokenCreateArgs) -> Result<(), Error> {
     }
     hand_over(&token)?;
     let stored = store.create(&grant, &token.hash()).await;
-    let stored = stored.map_err(|error| {
-        Error::Failed(format!(
-            "{error}; the token that was printed is worth nothing"
-        ))
-    });
+    let stored =
+        stored.map_err(|error| Error::Failed(format!("{error}; the printed token is invalid")));
     if !stored? {
         return Err(taken(name));
     }
     say(format_args!(
-        "the token {name} has the role {role}; it is shown this once"
+        "token {name} created with role {role}; it is not shown again"
     ));
     Ok(())
 }
@@ -81,21 +79,23 @@ pub(crate) async fn run(create: &TokenCreateArgs) -> Result<(), Error> {
 fn hand_over(token: &TokenText) -> Result<(), Error> {
     print(token.reveal()).map_err(|error| {
         let reason = match error {
-            Error::ReaderGone => "nobody reads stdout".to_owned(),
+            Error::StdoutClosed => "stdout is closed".to_owned(),
             other => other.to_string(),
         };
-        Error::Failed(format!("{reason}; no token was made, and its name is free"))
+        Error::Failed(format!(
+            "{reason}; no token was created, and its name is still free"
+        ))
     })
 }
 
-/// Also said of a token that was printed, if another process has taken the name meanwhile.
+/// Returns the error for a name in use. Another process may take the name even after the token was printed.
 fn taken(name: &str) -> Error {
     Error::Failed(format!(
-        "there is or was a token {name} already, and a name is given once; choose another"
+        "a token named {name} exists or was revoked, and names cannot be reused; choose another"
     ))
 }
 
-/// A misspelt processor would make a token that is good for nothing.
+/// Rejects unknown processors: a token for a misspelt one could do nothing.
 fn check(processors: &[String], settings: &Settings) -> Result<(), Error> {
     let known = &settings.processors;
     match processors.iter().find(|name| !known.contains_key(*name)) {
@@ -103,7 +103,7 @@ fn check(processors: &[String], settings: &Settings) -> Result<(), Error> {
         Some(name) => {
             let known: Vec<_> = known.keys().map(String::as_str).collect();
             Err(Error::Usage(format!(
-                "--processor: expected one that is in the settings ({}), found {name:?}",
+                "--processor: expected a processor of the settings ({}), found {name:?}",
                 known.join(", ")
             )))
         }

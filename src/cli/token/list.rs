@@ -1,12 +1,12 @@
-//! `venom token list`: every token that was ever made.
+//! `venom token list`: prints every token, including revoked ones.
 
 use clap::Args;
 use serde_json::json;
 
-use super::{Place, failed};
+use super::{TokenDatabase, failed};
 use crate::cli::error::Error;
 use crate::cli::output::print::{one_line, print, print_json, say};
-use crate::cli::output::table::{table, wall_clock};
+use crate::cli::output::table::{local_time, table};
 use crate::models::Token;
 
 const EXAMPLES: &str = "\
@@ -14,28 +14,28 @@ Examples:
   venom token list
   venom token list --json | jq -r '.[] | select(.revoked_at == null) | .name'
 
-When a token was used last is known to about a minute.";
+The time of last use is exact to about a minute.";
 
-/// Show the tokens, revoked ones too; never the secrets themselves.
+/// List the tokens, including revoked ones; never their secrets.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct TokenListArgs {
-    /// Print a JSON list
+    /// Print the tokens as a JSON list
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    place: Place,
+    database: TokenDatabase,
 }
 
-/// Reads and prints.
+/// Reads and prints the tokens.
 pub(crate) async fn run(list: &TokenListArgs) -> Result<(), Error> {
-    let (tokens, wrong) = match list.place.existing().await? {
-        Some((mut store, _rights)) => store.list().await.map_err(failed)?,
+    let (tokens, wrong) = match list.database.existing().await? {
+        Some((mut store, _privileges)) => store.list().await.map_err(failed)?,
         None => Default::default(),
     };
     for why in wrong {
         say(format_args!(
-            "warning: {}; it lets nobody in",
+            "warning: {}; this token is ignored",
             one_line(&why)
         ));
     }
@@ -62,12 +62,12 @@ fn row(token: &Token) -> Vec<String> {
         let names: Vec<_> = names.iter().map(String::as_str).collect();
         one_line(&names.join(","))
     });
-    let time = |time: &Option<String>| time.as_deref().map_or("-".to_owned(), wall_clock);
+    let time = |time: &Option<String>| time.as_deref().map_or("-".to_owned(), local_time);
     vec![
         one_line(&token.name),
         token.role.to_string(),
         processors.unwrap_or_else(|| "all".to_owned()),
-        wall_clock(&token.created_at),
+        local_time(&token.created_at),
         time(&token.last_used_at),
         time(&token.revoked_at),
     ]

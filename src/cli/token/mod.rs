@@ -1,5 +1,5 @@
-//! `venom token`: who may use the service. Works on the database itself, whether a service runs on it or
-//! not; one that runs knows within a second or so.
+//! `venom token`: creates, lists and revokes tokens in the database file, whether a service runs or not. A running
+//! service notices a change within about a second.
 
 mod create;
 mod list;
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use crate::cli::error::Error;
-use crate::cli::local::drop_privileges::AsOwner;
+use crate::cli::local::drop_privileges::OwnerPrivileges;
 use crate::cli::runtime::on_one_thread;
 use crate::config::{Overrides, Settings, Sources};
 use crate::state::TokenStore;
@@ -24,10 +24,10 @@ Examples:
   venom token revoke ci
   venom token whoami
 
-Whether a service asks for tokens is its setting `auth`: on loopback it does not, unless it is
-`required`. A command sends the token of --token-file, VENOM_TOKEN or VENOM_TOKEN_FILE.";
+The setting `auth` decides whether a service requires authentication: on loopback it does not, unless set to
+`required`. Commands send the token of --token-file, VENOM_TOKEN or VENOM_TOKEN_FILE.";
 
-/// Make, list and revoke the tokens by which the service knows who asks
+/// Create, list and revoke the tokens that authenticate clients
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct TokenArgs {
@@ -43,18 +43,18 @@ enum TokenCommand {
     Whoami(whoami::WhoamiArgs),
 }
 
-/// Which database is meant.
+/// Flags that name the database with the tokens.
 #[derive(Args, Debug)]
-struct Place {
-    /// Database of the service [env: VENOM_DATABASE_PATH] [default: ./data/venom.db]
+struct TokenDatabase {
+    /// Use this database file [env: VENOM_DATABASE_PATH] [default: ./data/venom.db]
     #[arg(long, value_name = "FILE")]
     database: Option<PathBuf>,
-    /// Settings of the service [env: VENOM_CONFIG] [default: ./venom.toml, if there is one]
+    /// Read the service's settings from this file [env: VENOM_CONFIG] [default: ./venom.toml, if there is one]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
-impl Place {
+impl TokenDatabase {
     fn settings(&self) -> Result<Settings, Error> {
         let sources = Sources {
             config_file: self.config.clone(),
@@ -67,8 +67,8 @@ impl Place {
         Ok(Settings::load(&sources)?.settings)
     }
 
-    /// The tokens of the database; `None` if there is no database.
-    async fn existing(&self) -> Result<Option<(TokenStore, AsOwner)>, Error> {
+    /// Opens the tokens of the database; `None` without a database.
+    async fn existing(&self) -> Result<Option<(TokenStore, OwnerPrivileges)>, Error> {
         let settings = self.settings()?;
         match settings.database_path.exists() {
             true => open(&settings).await.map(Some),
@@ -77,9 +77,9 @@ impl Place {
     }
 }
 
-/// The tokens, and the rights that are needed as long as they are open.
-async fn open(settings: &Settings) -> Result<(TokenStore, AsOwner), Error> {
-    let rights = AsOwner::of(&settings.database_path)?;
+/// Opens the tokens, and keeps the owner's privileges as long as they are open.
+async fn open(settings: &Settings) -> Result<(TokenStore, OwnerPrivileges), Error> {
+    let rights = OwnerPrivileges::of(&settings.database_path)?;
     let opened = TokenStore::open(&settings.database_path).await;
     let store = opened.map_err(|error| Error::Failed(error.to_string()))?;
     Ok((store, rights))
@@ -89,7 +89,7 @@ fn failed(error: impl std::fmt::Display) -> Error {
     Error::Failed(error.to_string())
 }
 
-/// Does what the command says.
+/// Runs the subcommand.
 pub(crate) fn run(token: &TokenArgs) -> Result<(), Error> {
     match &token.command {
         TokenCommand::Create(create) => on_one_thread(create::run(create)),

@@ -1,8 +1,8 @@
-//! `venom token revoke`: a token that is worth nothing any more.
+//! `venom token revoke`: invalidates a token.
 
 use clap::Args;
 
-use super::{Place, failed};
+use super::{TokenDatabase, failed};
 use crate::cli::error::Error;
 use crate::cli::output::print::say;
 
@@ -10,31 +10,31 @@ const EXAMPLES: &str = "\
 Examples:
   venom token revoke ci
 
-A running service refuses it within a second or so, and ends the streams it has opened.";
+A running service rejects the token within about a second, and closes the streams it has opened.";
 
-/// Make a token worthless, for good.
+/// Revoke a token permanently.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct TokenRevokeArgs {
-    /// The token's name
+    /// Name of the token
     #[arg(value_name = "NAME")]
     name: String,
     #[command(flatten)]
-    place: Place,
+    database: TokenDatabase,
 }
 
-/// Stores it.
+/// Stores the revocation.
 pub(crate) async fn run(revoke: &TokenRevokeArgs) -> Result<(), Error> {
     let name = &revoke.name;
-    let revoked = match revoke.place.existing().await? {
-        Some((mut store, _rights)) => store.revoke(name).await.map_err(failed)?,
+    let revoked = match revoke.database.existing().await? {
+        Some((mut store, _privileges)) => store.revoke(name).await.map_err(failed)?,
         None => false,
     };
     if !revoked {
         return Err(Error::Failed(format!(
-            "there is no valid token {name}; `venom token list` shows all"
+            "no valid token is named {name}; `venom token list` shows all"
         )));
     }
-    say(format_args!("the token {name} is revoked"));
+    say(format_args!("token {name} revoked"));
     Ok(())
 }

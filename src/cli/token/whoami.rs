@@ -1,23 +1,23 @@
-//! `venom token whoami`: for whom the service takes who asks.
+//! `venom token whoami`: prints how the service identifies the sent token.
 
 use clap::Args;
 use serde_json::Value;
 
-use crate::cli::client::target::Target;
+use crate::cli::client::target::ServiceTarget;
 use crate::cli::error::Error;
 use crate::cli::output::print::{one_line, print, print_json};
 
-/// Show which token is sent, and what it is good for
+/// Show the identity and the role of the sent token
 #[derive(Args, Debug)]
 pub(crate) struct WhoamiArgs {
-    /// Print the service's answer as JSON
+    /// Print the answer of the service as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    target: Target,
+    target: ServiceTarget,
 }
 
-/// Asks and prints.
+/// Fetches and prints the session.
 pub(crate) async fn run(whoami: &WhoamiArgs) -> Result<(), Error> {
     let client = whoami.target.client()?;
     let session = client.get_object("/api/v1/session").await?;
@@ -29,16 +29,12 @@ pub(crate) async fn run(whoami: &WhoamiArgs) -> Result<(), Error> {
 
 fn words(session: &Value) -> String {
     if session["auth"] == false {
-        return "The service asks for no token: everybody may do everything.".to_owned();
+        return "Authentication is disabled: everybody may do everything.".to_owned();
     }
     let text = |name: &str| session[name].as_str().unwrap_or("-");
     let processors = session["processors"].as_array();
     let names = processors.map(|list| list.iter().filter_map(Value::as_str).collect::<Vec<_>>());
-    let limits = names.map(|names| format!(", for these processors alone: {}", names.join(", ")));
+    let limits = names.map(|names| format!(", restricted to the processors {}", names.join(", ")));
     let limits = limits.unwrap_or_default();
-    format!(
-        "The token {} has the role {}{limits}.",
-        text("name"),
-        text("role")
-    )
+    format!("Token {} has role {}{limits}.", text("name"), text("role"))
 }

@@ -1,18 +1,18 @@
-//! What is shown and what a key means: all of `venom top` that needs no terminal and no service.
+//! The state of `venom top`: what is shown, and what each key does. Needs no terminal and no service.
 
 use std::collections::VecDeque;
 
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use serde_json::Value;
 
-use super::poll::{Look, News, Order, Seen, Wanted};
+use super::poll::{DashboardUpdate, PollerCommand, Snapshot, TaskDetail, View};
 use crate::models::TaskStatus;
 
-/// Events that are kept; no terminal shows more.
+/// The most events that are kept; no terminal shows more.
 const EVENTS: usize = 200;
-/// Tasks that PageUp and PageDown go past.
+/// Tasks that PageUp and PageDown skip.
 const PAGE: usize = 10;
-/// Tab goes from one to the next.
+/// The lists, in the order of Tab.
 const VIEWS: [TaskStatus; 4] = [
     TaskStatus::Processing,
     TaskStatus::Pending,
@@ -20,62 +20,62 @@ const VIEWS: [TaskStatus; 4] = [
     TaskStatus::Completed,
 ];
 
-/// What is to be done after a key.
+/// What the loop has to do after a key.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Act {
+pub(crate) enum KeyAction {
     Nothing,
-    End,
-    Order(Order),
+    Quit,
+    Send(PollerCommand),
 }
 
-/// What keys mean at this moment.
+/// What is on the screen, which decides what keys do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Mode {
     #[default]
     Tasks,
-    /// One task from near, from this line of it on.
+    /// One task in detail, scrolled to the line `from`.
     Task {
         from: usize,
     },
     Help,
-    /// Whether it is meant: an order, and the question.
-    Sure(Order, &'static str),
-    /// Words to search for are typed.
+    /// A command that waits for confirmation, and the question.
+    Confirm(PollerCommand, &'static str),
+    /// The search text while it is typed.
     Search(String),
 }
 
-/// Everything that is shown.
+/// Everything that `venom top` shows.
 #[derive(Default)]
-pub(crate) struct Board {
-    pub(crate) seen: Seen,
-    /// Why there is no answer now; the rest is what was seen before.
-    pub(crate) trouble: Option<String>,
-    /// What became of the last order.
-    pub(crate) done: Option<String>,
+pub(crate) struct Dashboard {
+    pub(crate) snapshot: Snapshot,
+    /// Why the service did not answer; the snapshot is older then.
+    pub(crate) error: Option<String>,
+    /// The answer to the last command.
+    pub(crate) answer: Option<String>,
     /// Oldest first.
     pub(crate) events: VecDeque<String>,
     pub(crate) mode: Mode,
-    pub(crate) wanted: Wanted,
-    /// The place of the chosen task in the list.
-    pub(crate) chosen: usize,
+    pub(crate) view: View,
+    /// The index of the selected task in the list.
+    pub(crate) selected: usize,
 }
 
-impl Board {
-    /// Takes what has come.
-    pub(crate) fn take(&mut self, news: News) {
-        match news {
-            News::Seen(seen) => {
-                self.trouble = None;
-                // An answer to what is not asked any more comes too late.
-                if seen.wanted == self.wanted {
-                    let before = self.chosen_id();
-                    self.seen = *seen;
-                    self.choose_again(before.as_deref());
+impl Dashboard {
+    /// Applies an update from the poller or the event feed.
+    pub(crate) fn update(&mut self, update: DashboardUpdate) {
+        match update {
+            DashboardUpdate::Fetched(snapshot) => {
+                self.error = None;
+                // A snapshot of a view that was left is dropped.
+                if snapshot.view == self.view {
+                    let before = self.selected_id();
+                    self.snapshot = *snapshot;
+                    self.keep_selection(before.as_deref());
                 }
             }
-            News::Away(reason) => self.trouble = Some(reason),
-            News::Done(words) => self.done = Some(words),
-            News::Event(line) => {
+            DashboardUpdate::Unreachable(reason) => self.error = Some(reason),
+            DashboardUpdate::Answered(message) => self.answer = Some(message),
+            DashboardUpdate::Event(line) => {
                 self.events.push_back(line);
                 if self.events.len() > EVENTS {
                     self.events.pop_front();
@@ -84,68 +84,68 @@ impl Board {
         }
     }
 
-    /// Whether nothing is started.
+    /// Returns true if the queue is paused.
     pub(crate) fn is_paused(&self) -> bool {
-        self.seen.status["paused"] == true
+        self.snapshot.status["paused"] == true
     }
 
-    /// The task that is looked at, once it was seen.
-    pub(crate) fn look(&self) -> Option<&Look> {
-        self.seen.task.as_ref()
+    /// Returns the task in detail, once it was fetched.
+    pub(crate) fn detail(&self) -> Option<&TaskDetail> {
+        self.snapshot.task.as_ref()
     }
 
-    /// Takes a key; a change of size only has everything drawn again.
-    pub(crate) fn input(&mut self, input: &Event) -> Act {
+    /// Handles a key. Other input, such as a change of size, only redraws the screen.
+    pub(crate) fn input(&mut self, input: &Event) -> KeyAction {
         match input {
             Event::Key(key) if key.kind == KeyEventKind::Press => self.key(key),
-            _ => Act::Nothing,
+            _ => KeyAction::Nothing,
         }
     }
 
-    fn key(&mut self, key: &KeyEvent) -> Act {
+    fn key(&mut self, key: &KeyEvent) -> KeyAction {
         if key.modifiers.contains(KeyModifiers::CONTROL) {
             return match key.code {
-                KeyCode::Char('c') => Act::End,
-                _ => Act::Nothing,
+                KeyCode::Char('c') => KeyAction::Quit,
+                _ => KeyAction::Nothing,
             };
         }
-        self.done = None;
+        self.answer = None;
         match std::mem::take(&mut self.mode) {
             Mode::Tasks => self.key_at_tasks(key.code),
             Mode::Task { from } => self.key_at_task(key.code, from),
-            Mode::Help => Act::Nothing,
-            Mode::Sure(order, _) => match key.code {
-                KeyCode::Char('y' | 'Y') => Act::Order(order),
-                _ => Act::Nothing,
+            Mode::Help => KeyAction::Nothing,
+            Mode::Confirm(command, _) => match key.code {
+                KeyCode::Char('y' | 'Y') => KeyAction::Send(command),
+                _ => KeyAction::Nothing,
             },
             Mode::Search(words) => self.key_at_search(key.code, words),
         }
     }
 
-    fn key_at_tasks(&mut self, code: KeyCode) -> Act {
-        let last = self.seen.tasks.len().saturating_sub(1);
+    fn key_at_tasks(&mut self, code: KeyCode) -> KeyAction {
+        let last = self.snapshot.tasks.len().saturating_sub(1);
         match code {
-            KeyCode::Char('q') => return Act::End,
-            KeyCode::Esc if self.wanted.words.is_empty() => return Act::End,
+            KeyCode::Char('q') => return KeyAction::Quit,
+            KeyCode::Esc if self.view.search.is_empty() => return KeyAction::Quit,
             KeyCode::Esc => return self.search(String::new()),
-            KeyCode::Up | KeyCode::Char('k') => self.chosen = self.chosen.saturating_sub(1),
-            KeyCode::Down | KeyCode::Char('j') => self.chosen = (self.chosen + 1).min(last),
-            KeyCode::PageUp => self.chosen = self.chosen.saturating_sub(PAGE),
-            KeyCode::PageDown => self.chosen = (self.chosen + PAGE).min(last),
-            KeyCode::Home => self.chosen = 0,
-            KeyCode::End => self.chosen = last,
-            KeyCode::Tab => return self.turn(1),
-            KeyCode::BackTab => return self.turn(VIEWS.len() - 1),
-            KeyCode::Enter => return self.look_at_chosen(),
-            KeyCode::Char('/') => self.mode = Mode::Search(self.wanted.words.clone()),
+            KeyCode::Up | KeyCode::Char('k') => self.selected = self.selected.saturating_sub(1),
+            KeyCode::Down | KeyCode::Char('j') => self.selected = (self.selected + 1).min(last),
+            KeyCode::PageUp => self.selected = self.selected.saturating_sub(PAGE),
+            KeyCode::PageDown => self.selected = (self.selected + PAGE).min(last),
+            KeyCode::Home => self.selected = 0,
+            KeyCode::End => self.selected = last,
+            KeyCode::Tab => return self.switch_view(1),
+            KeyCode::BackTab => return self.switch_view(VIEWS.len() - 1),
+            KeyCode::Enter => return self.show_selected(),
+            KeyCode::Char('/') => self.mode = Mode::Search(self.view.search.clone()),
             KeyCode::Char('p') => self.mode = self.pause_or_resume(),
             KeyCode::Char('?' | 'h') => self.mode = Mode::Help,
             _ => {}
         }
-        Act::Nothing
+        KeyAction::Nothing
     }
 
-    fn key_at_task(&mut self, code: KeyCode, from: usize) -> Act {
+    fn key_at_task(&mut self, code: KeyCode, from: usize) -> KeyAction {
         let from = match code {
             KeyCode::Up | KeyCode::Char('k') => from.saturating_sub(1),
             KeyCode::Down | KeyCode::Char('j') => from + 1,
@@ -153,75 +153,78 @@ impl Board {
             KeyCode::PageDown => from + PAGE,
             KeyCode::Home => 0,
             KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q') => {
-                self.wanted.task = None;
-                return self.want();
+                self.view.task = None;
+                return self.show();
             }
             _ => from,
         };
         self.mode = Mode::Task { from };
-        Act::Nothing
+        KeyAction::Nothing
     }
 
-    fn key_at_search(&mut self, code: KeyCode, mut words: String) -> Act {
+    fn key_at_search(&mut self, code: KeyCode, mut words: String) -> KeyAction {
         match code {
             KeyCode::Enter => return self.search(words),
-            KeyCode::Esc => return Act::Nothing,
+            KeyCode::Esc => return KeyAction::Nothing,
             KeyCode::Backspace => drop(words.pop()),
             KeyCode::Char(letter) => words.push(letter),
             _ => {}
         }
         self.mode = Mode::Search(words);
-        Act::Nothing
+        KeyAction::Nothing
     }
 
     fn pause_or_resume(&self) -> Mode {
         match self.is_paused() {
-            true => Mode::Sure(Order::Resume, "Start tasks again?"),
-            false => Mode::Sure(Order::Pause, "Start no more tasks?"),
+            true => Mode::Confirm(PollerCommand::Resume, "Resume the queue?"),
+            false => Mode::Confirm(PollerCommand::Pause, "Pause the queue?"),
         }
     }
 
-    fn turn(&mut self, by: usize) -> Act {
-        let at = VIEWS.iter().position(|view| *view == self.wanted.status);
-        self.wanted.status = VIEWS[(at.unwrap_or(0) + by) % VIEWS.len()];
-        self.chosen = 0;
-        self.want()
+    fn switch_view(&mut self, by: usize) -> KeyAction {
+        let at = VIEWS.iter().position(|view| *view == self.view.status);
+        self.view.status = VIEWS[(at.unwrap_or(0) + by) % VIEWS.len()];
+        self.selected = 0;
+        self.show()
     }
 
-    fn search(&mut self, words: String) -> Act {
-        self.wanted.words = words.trim().to_owned();
-        self.chosen = 0;
-        self.want()
+    fn search(&mut self, words: String) -> KeyAction {
+        self.view.search = words.trim().to_owned();
+        self.selected = 0;
+        self.show()
     }
 
-    fn look_at_chosen(&mut self) -> Act {
-        let Some(id) = self.chosen_id() else {
-            return Act::Nothing;
+    fn show_selected(&mut self) -> KeyAction {
+        let Some(id) = self.selected_id() else {
+            return KeyAction::Nothing;
         };
-        self.seen.task = None;
-        self.wanted.task = Some(id);
+        self.snapshot.task = None;
+        self.view.task = Some(id);
         self.mode = Mode::Task { from: 0 };
-        self.want()
+        self.show()
     }
 
-    fn want(&self) -> Act {
-        Act::Order(Order::Want(self.wanted.clone()))
+    fn show(&self) -> KeyAction {
+        KeyAction::Send(PollerCommand::Show(self.view.clone()))
     }
 
-    /// The chosen task, unless others are listed than those that are wanted.
-    fn chosen_id(&self) -> Option<String> {
-        let is_listed = self.seen.wanted.status == self.wanted.status;
-        let task = self.seen.tasks.get(self.chosen).filter(|_| is_listed)?;
+    /// Returns the id of the selected task; `None` while the list of another status is still shown.
+    fn selected_id(&self) -> Option<String> {
+        let is_listed = self.snapshot.view.status == self.view.status;
+        let task = self
+            .snapshot
+            .tasks
+            .get(self.selected)
+            .filter(|_| is_listed)?;
         task["id"].as_str().map(str::to_owned)
     }
 
-    /// A task that is chosen stays so wherever it moves in the list; in the place of one that is gone, its
-    /// neighbour is chosen.
-    fn choose_again(&mut self, before: Option<&str>) {
+    /// Keeps the same task selected after the list has changed. If the task is gone, its neighbour is selected.
+    fn keep_selection(&mut self, before: Option<&str>) {
         let has_id = |task: &Value| task["id"].as_str() == before;
-        let place = self.seen.tasks.iter().position(has_id);
-        let last = self.seen.tasks.len().saturating_sub(1);
-        self.chosen = place.unwrap_or(self.chosen).min(last);
+        let place = self.snapshot.tasks.iter().position(has_id);
+        let last = self.snapshot.tasks.len().saturating_sub(1);
+        self.selected = place.unwrap_or(self.selected).min(last);
     }
 }
 
@@ -231,99 +234,102 @@ mod tests {
 
     use super::*;
 
-    fn seen(ids: &[&str], wanted: &Wanted) -> News {
-        News::Seen(Box::new(Seen {
+    fn seen(ids: &[&str], view: &View) -> DashboardUpdate {
+        DashboardUpdate::Fetched(Box::new(Snapshot {
             tasks: ids.iter().map(|id| json!({ "id": id })).collect(),
-            wanted: wanted.clone(),
-            ..Seen::default()
+            view: view.clone(),
+            ..Snapshot::default()
         }))
     }
 
-    fn press(board: &mut Board, code: KeyCode) -> Act {
-        board.input(&Event::Key(KeyEvent::new(code, KeyModifiers::NONE)))
+    fn press(dashboard: &mut Dashboard, code: KeyCode) -> KeyAction {
+        dashboard.input(&Event::Key(KeyEvent::new(code, KeyModifiers::NONE)))
     }
 
     #[test]
-    fn the_chosen_task_stays_chosen() {
-        let mut board = Board::default();
-        let wanted = board.wanted.clone();
-        board.take(seen(&["a", "b", "c"], &wanted));
-        press(&mut board, KeyCode::Down);
-        board.take(seen(&["new", "a", "b"], &wanted));
-        assert_eq!(board.chosen, 2);
-        board.take(seen(&["a"], &wanted));
-        assert_eq!(board.chosen, 0);
-        board.take(seen(&[], &wanted));
-        assert_eq!(press(&mut board, KeyCode::Enter), Act::Nothing);
+    fn the_selected_task_stays_selected() {
+        let mut dashboard = Dashboard::default();
+        let view = dashboard.view.clone();
+        dashboard.update(seen(&["a", "b", "c"], &view));
+        press(&mut dashboard, KeyCode::Down);
+        dashboard.update(seen(&["new", "a", "b"], &view));
+        assert_eq!(dashboard.selected, 2);
+        dashboard.update(seen(&["a"], &view));
+        assert_eq!(dashboard.selected, 0);
+        dashboard.update(seen(&[], &view));
+        assert_eq!(press(&mut dashboard, KeyCode::Enter), KeyAction::Nothing);
     }
 
     #[test]
     fn enter_looks_at_a_task_and_escape_goes_back() {
-        let mut board = Board::default();
-        let wanted = board.wanted.clone();
-        board.take(seen(&["a", "b"], &wanted));
-        press(&mut board, KeyCode::End);
-        let looked = Wanted {
+        let mut dashboard = Dashboard::default();
+        let view = dashboard.view.clone();
+        dashboard.update(seen(&["a", "b"], &view));
+        press(&mut dashboard, KeyCode::End);
+        let detailed = View {
             task: Some("b".to_owned()),
-            ..wanted.clone()
+            ..view.clone()
         };
-        let order = Act::Order(Order::Want(looked.clone()));
-        assert_eq!(press(&mut board, KeyCode::Enter), order);
-        // An answer that was on its way.
-        board.take(seen(&["other"], &wanted));
-        assert_eq!(board.seen.tasks.len(), 2);
-        press(&mut board, KeyCode::PageDown);
-        assert_eq!(board.mode, Mode::Task { from: PAGE });
-        let order = Act::Order(Order::Want(wanted));
-        assert_eq!(press(&mut board, KeyCode::Esc), order);
-        assert_eq!(board.mode, Mode::Tasks);
-        assert_eq!(press(&mut board, KeyCode::Esc), Act::End);
+        let expected = KeyAction::Send(PollerCommand::Show(detailed.clone()));
+        assert_eq!(press(&mut dashboard, KeyCode::Enter), expected);
+        // A snapshot that was fetched before.
+        dashboard.update(seen(&["other"], &view));
+        assert_eq!(dashboard.snapshot.tasks.len(), 2);
+        press(&mut dashboard, KeyCode::PageDown);
+        assert_eq!(dashboard.mode, Mode::Task { from: PAGE });
+        let expected = KeyAction::Send(PollerCommand::Show(view));
+        assert_eq!(press(&mut dashboard, KeyCode::Esc), expected);
+        assert_eq!(dashboard.mode, Mode::Tasks);
+        assert_eq!(press(&mut dashboard, KeyCode::Esc), KeyAction::Quit);
     }
 
     #[test]
     fn a_pause_is_asked_about_first() {
-        let mut board = Board::default();
-        press(&mut board, KeyCode::Char('p'));
-        assert_eq!(press(&mut board, KeyCode::Char('n')), Act::Nothing);
-        press(&mut board, KeyCode::Char('p'));
-        let pause = Act::Order(Order::Pause);
-        assert_eq!(press(&mut board, KeyCode::Char('y')), pause);
-        board.seen.status = json!({"paused": true});
-        press(&mut board, KeyCode::Char('p'));
-        let resume = Act::Order(Order::Resume);
-        assert_eq!(press(&mut board, KeyCode::Char('y')), resume);
+        let mut dashboard = Dashboard::default();
+        press(&mut dashboard, KeyCode::Char('p'));
+        assert_eq!(
+            press(&mut dashboard, KeyCode::Char('n')),
+            KeyAction::Nothing
+        );
+        press(&mut dashboard, KeyCode::Char('p'));
+        let pause = KeyAction::Send(PollerCommand::Pause);
+        assert_eq!(press(&mut dashboard, KeyCode::Char('y')), pause);
+        dashboard.snapshot.status = json!({"paused": true});
+        press(&mut dashboard, KeyCode::Char('p'));
+        let resume = KeyAction::Send(PollerCommand::Resume);
+        assert_eq!(press(&mut dashboard, KeyCode::Char('y')), resume);
     }
 
     #[test]
     fn words_are_typed_and_taken_back() {
-        let mut board = Board::default();
+        let mut dashboard = Dashboard::default();
         for letter in "/qux".chars() {
-            press(&mut board, KeyCode::Char(letter));
+            press(&mut dashboard, KeyCode::Char(letter));
         }
-        press(&mut board, KeyCode::Backspace);
-        press(&mut board, KeyCode::Enter);
-        assert_eq!(board.wanted.words, "qu");
-        assert_eq!(board.mode, Mode::Tasks);
-        press(&mut board, KeyCode::Esc);
-        assert_eq!(board.wanted.words, "");
+        press(&mut dashboard, KeyCode::Backspace);
+        press(&mut dashboard, KeyCode::Enter);
+        assert_eq!(dashboard.view.search, "qu");
+        assert_eq!(dashboard.mode, Mode::Tasks);
+        press(&mut dashboard, KeyCode::Esc);
+        assert_eq!(dashboard.view.search, "");
     }
 
     #[test]
     fn tab_goes_round() {
-        let mut board = Board::default();
+        let mut dashboard = Dashboard::default();
         for view in [&VIEWS[1..], &VIEWS[..1]].concat() {
-            press(&mut board, KeyCode::Tab);
-            assert_eq!(board.wanted.status, view);
+            press(&mut dashboard, KeyCode::Tab);
+            assert_eq!(dashboard.view.status, view);
         }
-        press(&mut board, KeyCode::BackTab);
-        assert_eq!(board.wanted.status, TaskStatus::Completed);
+        press(&mut dashboard, KeyCode::BackTab);
+        assert_eq!(dashboard.view.status, TaskStatus::Completed);
     }
 
     #[test]
     fn control_c_ends_it_everywhere() {
-        let mut board = Board::default();
-        press(&mut board, KeyCode::Char('/'));
+        let mut dashboard = Dashboard::default();
+        press(&mut dashboard, KeyCode::Char('/'));
         let key = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
-        assert_eq!(board.input(&Event::Key(key)), Act::End);
+        assert_eq!(dashboard.input(&Event::Key(key)), KeyAction::Quit);
     }
 }

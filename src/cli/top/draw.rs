@@ -1,4 +1,4 @@
-//! Where everything stands on the screen.
+//! Lays the dashboard out on the screen, at any size of the terminal.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -7,7 +7,7 @@ use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Row, Sparkline, Table, TableState, Wrap};
 use serde_json::Value;
 
-use super::dashboard::{Board, Mode};
+use super::dashboard::{Dashboard, Mode};
 use super::panes;
 use crate::cli::output::print::one_line;
 use crate::cli::service::processors;
@@ -17,43 +17,43 @@ use crate::models::{TaskStatus, Timestamp};
 const BARS: u16 = 30;
 const EVENTS: u16 = 5;
 const MOST_PROCESSORS: u16 = 6;
-/// Characters of an id, and the width from which on there is room for all of them.
+/// Characters of an id, and the width from which the whole id fits.
 const LONG_ID: u16 = 36;
 const SHORT_ID: u16 = 13;
 const WIDE: u16 = 110;
-/// Below it there is room for the tasks alone.
+/// Below this height only the tasks are shown.
 const SMALL: u16 = 16;
 
-/// Draws everything on a terminal of any size.
-pub(crate) fn draw(frame: &mut Frame, board: &Board) {
+/// Draws the dashboard on a terminal of any size.
+pub(crate) fn draw(frame: &mut Frame, dashboard: &Dashboard) {
     let [top, middle, bottom] = Layout::vertical([
         Constraint::Length(4),
         Constraint::Fill(1),
         Constraint::Length(1),
     ])
     .areas(frame.area());
-    head(frame, top, board);
-    match &board.mode {
+    head(frame, top, dashboard);
+    match &dashboard.mode {
         Mode::Help => lines(frame, middle, panes::HELP.map(str::to_owned).to_vec()),
-        Mode::Task { from } => task(frame, middle, board, *from),
-        _ => everything(frame, middle, board),
+        Mode::Task { from } => task(frame, middle, dashboard, *from),
+        _ => overview(frame, middle, dashboard),
     }
-    frame.render_widget(foot(board), bottom);
+    frame.render_widget(foot(dashboard), bottom);
 }
 
-/// Which service it is, its state, its counts and its rate.
-fn head(frame: &mut Frame, area: Rect, board: &Board) {
+/// Draws the service's address, its state, its counts and its rate.
+fn head(frame: &mut Frame, area: Rect, dashboard: &Dashboard) {
     let [name, state, counts, rate] = Layout::vertical([Constraint::Length(1); 4]).areas(area);
-    let status = &board.seen.status;
+    let status = &dashboard.snapshot.status;
     let version = status["version"].as_str().unwrap_or_default();
-    let url = &board.seen.url;
+    let url = &dashboard.snapshot.url;
     let text = one_line(&format!("venom {version}  {url}"));
     frame.render_widget(Line::from(text).bold(), name);
-    frame.render_widget(condition(board), state);
+    frame.render_widget(queue_state(dashboard), state);
     if status.is_object() {
         frame.render_widget(Line::from(panes::counts(status)), counts);
     }
-    if let Some((words, bars)) = panes::rate(&board.seen.chart) {
+    if let Some((words, bars)) = panes::rate(&dashboard.snapshot.chart) {
         let [left, right] =
             Layout::horizontal([Constraint::Fill(1), Constraint::Length(BARS)]).areas(rate);
         frame.render_widget(Line::from(words), left);
@@ -62,16 +62,16 @@ fn head(frame: &mut Frame, area: Rect, board: &Board) {
     }
 }
 
-/// The banner: trouble before a pause before nothing.
-fn condition(board: &Board) -> Line<'static> {
-    if let Some(trouble) = &board.trouble {
-        return Line::from(format!(" trying again: {} ", one_line(trouble)))
+/// Returns the state line: a lost connection, else a pause, else an open queue.
+fn queue_state(dashboard: &Dashboard) -> Line<'static> {
+    if let Some(error) = &dashboard.error {
+        return Line::from(format!(" reconnecting: {} ", one_line(error)))
             .reversed()
             .red();
     }
-    let status = &board.seen.status;
-    match (status.is_object(), board.is_paused()) {
-        (false, _) => Line::from("asking …"),
+    let status = &dashboard.snapshot.status;
+    match (status.is_object(), dashboard.is_paused()) {
+        (false, _) => Line::from("connecting …"),
         (true, false) => Line::from("queue open").green(),
         (true, true) => {
             let words = format!(" QUEUE {} ", status::queue(status));
@@ -84,24 +84,24 @@ fn condition(board: &Board) -> Line<'static> {
     }
 }
 
-/// The processors, the tasks and the events.
-fn everything(frame: &mut Frame, area: Rect, board: &Board) {
+/// Draws processors, tasks and events.
+fn overview(frame: &mut Frame, area: Rect, dashboard: &Dashboard) {
     if area.height < SMALL {
-        return tasks(frame, area, board);
+        return tasks(frame, area, dashboard);
     }
-    let rows = u16::try_from(board.seen.processors.len()).unwrap_or(u16::MAX);
+    let rows = u16::try_from(dashboard.snapshot.processors.len()).unwrap_or(u16::MAX);
     let [above, middle, below] = Layout::vertical([
         Constraint::Length(rows.min(MOST_PROCESSORS) + 2),
         Constraint::Fill(1),
         Constraint::Length(EVENTS + 1),
     ])
     .areas(area);
-    processors(frame, above, &board.seen.processors);
-    tasks(frame, middle, board);
-    events(frame, below, board);
+    processors(frame, above, &dashboard.snapshot.processors);
+    tasks(frame, middle, dashboard);
+    events(frame, below, dashboard);
 }
 
-/// Those with work come first, as there may be more than there is room for.
+/// Draws the processors, the busiest first, because not all may fit.
 fn processors(frame: &mut Frame, area: Rect, list: &[Value]) {
     let mut list: Vec<_> = list.iter().collect();
     let count = |it: &Value, name: &str| it[name].as_u64().unwrap_or(0);
@@ -117,14 +117,14 @@ fn processors(frame: &mut Frame, area: Rect, list: &[Value]) {
         Constraint::Length(7),
         Constraint::Fill(3),
     ];
-    let head = Row::new(processors::HEADS).style(Style::new().bold());
+    let head = Row::new(processors::HEADERS).style(Style::new().bold());
     frame.render_widget(Table::new(rows, widths).header(head), area);
 }
 
-fn tasks(frame: &mut Frame, area: Rect, board: &Board) {
+fn tasks(frame: &mut Frame, area: Rect, dashboard: &Dashboard) {
     let [title, list] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
-    let (now, status) = (Timestamp::now(), board.seen.wanted.status);
-    let rows = board.seen.tasks.iter();
+    let (now, status) = (Timestamp::now(), dashboard.snapshot.view.status);
+    let rows = dashboard.snapshot.tasks.iter();
     let id = match list.width < WIDE {
         true => SHORT_ID,
         false => LONG_ID,
@@ -142,47 +142,47 @@ fn tasks(frame: &mut Frame, area: Rect, board: &Board) {
         Constraint::Length(5),
         Constraint::Fill(1),
     ];
-    let head = Row::new(panes::heads(status)).style(Style::new().bold());
+    let head = Row::new(panes::headers(status)).style(Style::new().bold());
     let table = Table::new(rows, widths)
         .header(head)
         .row_highlight_style(Style::new().reversed());
-    let mut state = TableState::new().with_selected(Some(board.chosen));
-    frame.render_widget(views(board), title);
+    let mut state = TableState::new().with_selected(Some(dashboard.selected));
+    frame.render_widget(views(dashboard), title);
     frame.render_stateful_widget(table, list, &mut state);
 }
 
-/// ` running  [waiting]  failed  completed `, and what is searched for.
-fn views(board: &Board) -> Line<'static> {
-    let name = |status, word: &str| match status == board.wanted.status {
+/// Returns the tabs ` running  [pending]  failed  completed `, and the search text.
+fn views(dashboard: &Dashboard) -> Line<'static> {
+    let name = |status, word: &str| match status == dashboard.view.status {
         true => format!("[{word}]"),
         false => format!(" {word} "),
     };
     let mut words = [
         name(TaskStatus::Processing, "running"),
-        name(TaskStatus::Pending, "waiting"),
+        name(TaskStatus::Pending, "pending"),
         name(TaskStatus::Failed, "failed"),
         name(TaskStatus::Completed, "completed"),
     ]
     .join(" ");
-    if !board.wanted.words.is_empty() {
-        words += &format!("   with {:?}", one_line(&board.wanted.words));
+    if !dashboard.view.search.is_empty() {
+        words += &format!("   search: {:?}", one_line(&dashboard.view.search));
     }
     Line::from(words).cyan()
 }
 
-fn events(frame: &mut Frame, area: Rect, board: &Board) {
+fn events(frame: &mut Frame, area: Rect, dashboard: &Dashboard) {
     let room = usize::from(area.height.saturating_sub(1));
-    let newest = board.events.len().saturating_sub(room);
+    let newest = dashboard.events.len().saturating_sub(room);
     let mut shown = vec![Line::from("EVENTS").bold()];
-    let events = board.events.iter().skip(newest);
+    let events = dashboard.events.iter().skip(newest);
     shown.extend(events.map(|event| Line::from(event.as_str())));
     frame.render_widget(Paragraph::new(shown), area);
 }
 
-fn task(frame: &mut Frame, area: Rect, board: &Board, from: usize) {
-    let shown = match board.look() {
-        Some(look) => panes::look(look, Timestamp::now()),
-        None => vec!["asking …".to_owned()],
+fn task(frame: &mut Frame, area: Rect, dashboard: &Dashboard, from: usize) {
+    let shown = match dashboard.detail() {
+        Some(detail) => panes::detail(detail, Timestamp::now()),
+        None => vec!["loading …".to_owned()],
     };
     let from = from.min(shown.len().saturating_sub(1));
     lines(frame, area, shown[from..].to_vec());
@@ -193,20 +193,20 @@ fn lines(frame: &mut Frame, area: Rect, lines: Vec<String>) {
     frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), area);
 }
 
-/// What was done, what is asked, or which keys there are.
-fn foot(board: &Board) -> Line<'static> {
-    match (&board.done, &board.mode) {
+/// Returns the bottom line: an answer, a question, or the keys.
+fn foot(dashboard: &Dashboard) -> Line<'static> {
+    match (&dashboard.answer, &dashboard.mode) {
         (Some(words), _) => Line::from(one_line(words)).bold(),
-        (None, Mode::Sure(_, question)) => {
-            Line::from(format!("{question} y does it, any other key does not")).bold()
+        (None, Mode::Confirm(_, question)) => {
+            Line::from(format!("{question} y confirms, any other key cancels")).bold()
         }
         (None, Mode::Search(words)) => Line::from(format!("search: {}▏", one_line(words))).bold(),
-        (None, Mode::Task { .. }) => Line::from("Esc back   Up Down scroll   Ctrl-C end").dim(),
-        (None, Mode::Help) => Line::from("any key goes back").dim(),
-        (None, Mode::Tasks) => {
-            Line::from("q end  Enter look  Tab other tasks  / search  p pause or resume  ? help")
-                .dim()
-        }
+        (None, Mode::Task { .. }) => Line::from("Esc back   Up Down scroll   Ctrl-C quit").dim(),
+        (None, Mode::Help) => Line::from("press any key to go back").dim(),
+        (None, Mode::Tasks) => Line::from(
+            "q quit  Enter details  Tab other tasks  / search  p pause or resume  ? help",
+        )
+        .dim(),
     }
 }
 
@@ -216,12 +216,12 @@ mod tests {
     use ratatui::backend::TestBackend;
     use serde_json::json;
 
-    use super::super::poll::{Look, Seen};
+    use super::super::poll::{Snapshot, TaskDetail};
     use super::*;
 
-    fn board() -> Board {
-        Board {
-            seen: Seen {
+    fn dashboard() -> Dashboard {
+        Dashboard {
+            snapshot: Snapshot {
                 url: "http://x".to_owned(),
                 status: json!({"paused": false, "pending": 1, "active": 1, "limit": 5}),
                 processors: vec![
@@ -230,21 +230,21 @@ mod tests {
                 chart: json!({"step_seconds": 5, "points": [{"completed": 1}]}),
                 tasks: vec![json!({"id": "T1", "processor": "echo", "attempt": 1,
                                    "max_attempts": 3, "progress": 0.4, "content": "words"})],
-                task: Some(Look {
+                task: Some(TaskDetail {
                     task: json!({"id": "T1", "logs": ["line"]}),
-                    why: "It runs.".to_owned(),
+                    explanation: "It runs.".to_owned(),
                 }),
-                ..Seen::default()
+                ..Snapshot::default()
             },
-            ..Board::default()
+            ..Dashboard::default()
         }
     }
 
-    fn drawn(board: &Board, width: u16, height: u16) -> String {
+    fn drawn(dashboard: &Dashboard, width: u16, height: u16) -> String {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-        terminal.draw(|frame| draw(frame, board)).unwrap();
+        terminal.draw(|frame| draw(frame, dashboard)).unwrap();
         match width {
-            // The stand-in for a terminal cannot be shown without columns.
+            // The test terminal cannot be printed without columns.
             0 => String::new(),
             _ => terminal.backend().to_string(),
         }
@@ -252,17 +252,17 @@ mod tests {
 
     #[test]
     fn eighty_by_twenty_four_has_room_for_everything() {
-        let mut board = board();
-        board
+        let mut dashboard = dashboard();
+        dashboard
             .events
             .push_back("12:00:00 TASK_CREATED T1".to_owned());
-        let shown = drawn(&board, 80, 24);
+        let shown = drawn(&dashboard, 80, 24);
         for part in [
             "http://x",
             "queue open",
             "running 1 of 5",
-            "a second",
-            "starts tasks",
+            "per second",
+            "active",
             "[running]",
             "T1",
             "1 of 3",
@@ -276,15 +276,15 @@ mod tests {
 
     #[test]
     fn no_size_and_no_mode_is_too_much() {
-        let mut board = board();
-        board.trouble = Some("gone".to_owned());
+        let mut dashboard = dashboard();
+        dashboard.error = Some("gone".to_owned());
         for mode in [
             Mode::Tasks,
             Mode::Task { from: 500 },
             Mode::Help,
             Mode::Search("x".to_owned()),
         ] {
-            board.mode = mode;
+            dashboard.mode = mode;
             for (width, height) in [
                 (0, 0),
                 (0, 9),
@@ -294,11 +294,11 @@ mod tests {
                 (80, 15),
                 (300, 100),
             ] {
-                drawn(&board, width, height);
+                drawn(&dashboard, width, height);
             }
-            assert!(drawn(&board, 80, 24).contains("trying again: gone"));
+            assert!(drawn(&dashboard, 80, 24).contains("reconnecting: gone"));
         }
-        drawn(&Board::default(), 80, 24);
+        drawn(&Dashboard::default(), 80, 24);
     }
 
     #[test]
@@ -322,9 +322,9 @@ mod tests {
             json!(true),
         ]);
         for it in &answers {
-            let mut board = board();
-            board.seen.url = it.to_string();
-            board.seen.status = json!({"paused": true, "pending": it, "active": it, "limit": it, "tasks": it,
+            let mut dashboard = dashboard();
+            dashboard.snapshot.url = it.to_string();
+            dashboard.snapshot.status = json!({"paused": true, "pending": it, "active": it, "limit": it, "tasks": it,
                 "version": it, "pause": {"reason": it, "by": it, "since": it}});
             let names = [
                 "name",
@@ -340,8 +340,9 @@ mod tests {
                 .map(|name| ((*name).to_owned(), it.clone()))
                 .collect();
             let busy = json!({"name": "busy", "running": most, "pending": most});
-            board.seen.processors = vec![it.clone(), processor, busy];
-            board.seen.chart = json!({"step_seconds": 0, "points": [point, it, point, point]});
+            dashboard.snapshot.processors = vec![it.clone(), processor, busy];
+            dashboard.snapshot.chart =
+                json!({"step_seconds": 0, "points": [point, it, point, point]});
             let names = [
                 "id",
                 "status",
@@ -357,15 +358,18 @@ mod tests {
                 .iter()
                 .map(|name| ((*name).to_owned(), it.clone()))
                 .collect();
-            board.seen.tasks = vec![it.clone(), task.clone()];
+            dashboard.snapshot.tasks = vec![it.clone(), task.clone()];
             let why = it.as_str().unwrap_or_default().to_owned();
-            board.trouble = Some(why.clone());
-            board.events.push_back(why.clone());
-            board.seen.task = Some(Look { task, why });
+            dashboard.error = Some(why.clone());
+            dashboard.events.push_back(why.clone());
+            dashboard.snapshot.task = Some(TaskDetail {
+                task,
+                explanation: why,
+            });
             for mode in [Mode::Tasks, Mode::Task { from: 0 }] {
-                board.mode = mode;
+                dashboard.mode = mode;
                 for (width, height) in [(0, 0), (7, 3), (80, 24), (1000, 50)] {
-                    drawn(&board, width, height);
+                    drawn(&dashboard, width, height);
                 }
             }
         }
@@ -373,18 +377,18 @@ mod tests {
 
     #[test]
     fn a_pause_and_an_emergency_stop_have_a_banner() {
-        let mut board = board();
-        board.seen.status = json!({"paused": true, "pause": {"reason": "lunch"}});
-        assert!(drawn(&board, 80, 24).contains("QUEUE paused: lunch"));
-        board.seen.status = json!({"paused": true, "pause": {"emergency_stop": true}});
-        assert!(drawn(&board, 80, 24).contains("QUEUE stopped by an emergency stop"));
+        let mut dashboard = dashboard();
+        dashboard.snapshot.status = json!({"paused": true, "pause": {"reason": "lunch"}});
+        assert!(drawn(&dashboard, 80, 24).contains("QUEUE paused: lunch"));
+        dashboard.snapshot.status = json!({"paused": true, "pause": {"emergency_stop": true}});
+        assert!(drawn(&dashboard, 80, 24).contains("QUEUE stopped by an emergency stop"));
     }
 
     #[test]
-    fn a_task_is_shown_from_near() {
-        let mut board = board();
-        board.mode = Mode::Task { from: 0 };
-        let shown = drawn(&board, 80, 24);
+    fn a_task_is_shown_in_detail() {
+        let mut dashboard = dashboard();
+        dashboard.mode = Mode::Task { from: 0 };
+        let shown = drawn(&dashboard, 80, 24);
         assert!(
             shown.contains("It runs.") && shown.contains("  line"),
             "{shown}"

@@ -1,20 +1,20 @@
-//! What stands in each part of the screen, as cells and lines. Texts of others have lost their control
-//! characters here.
+//! The text of each part of the screen, as cells and lines. Control characters of untrusted text are written out
+//! here.
 
 use serde_json::Value;
 
-use super::poll::Look;
+use super::poll::TaskDetail;
 use crate::cli::output::print::one_line;
-use crate::cli::output::table::{age, first_words, wall_clock};
+use crate::cli::output::table::{age, first_words, local_time};
 use crate::cli::service::processors;
 use crate::models::{TaskStatus, Timestamp};
 
-/// Steps of the chart that the rate is taken from: a minute, without the one that goes on.
+/// Steps of the chart that the rate covers: the last minute, without the unfinished step.
 const STEPS: usize = 12;
 const TEXT_CHARS: usize = 200;
 
-/// `3.4 completed and 0.0 failed a second`, and how many completed in each step; `None` where the token may
-/// not see it.
+/// Returns `3.4 completed and 0.0 failed per second`, and the completed tasks of each step. `None` if the token may
+/// not see the chart.
 pub(crate) fn rate(chart: &Value) -> Option<(String, Vec<u64>)> {
     let points = chart["points"].as_array()?;
     let length = chart["step_seconds"].as_f64()?;
@@ -24,22 +24,22 @@ pub(crate) fn rate(chart: &Value) -> Option<(String, Vec<u64>)> {
     let rate = |name: &str| {
         let counts = minute.iter().map(|point| count(point, name));
         let sum = counts.fold(0, u64::saturating_add);
-        // Exact as far as it is shown.
+        // Exact to the decimals that are shown.
         #[expect(clippy::cast_precision_loss, reason = "as said")]
         let rate = sum as f64 / (minute.len().max(1) as f64 * length);
         rate
     };
     let words = format!(
-        "{:.1} completed and {:.1} failed a second",
+        "{:.1} completed and {:.1} failed per second",
         rate("completed"),
         rate("failed")
     );
-    // ratatui multiplies them by the height of a bar.
+    // ratatui multiplies these by the height of a bar, so they must not be near the largest integer.
     let bar = |point| count(point, "completed").min(u32::MAX.into());
     Some((words, points.iter().map(bar).collect()))
 }
 
-/// `pending 3   running 2 of 5   completed 7   failed 1`
+/// Returns `pending 3   running 2 of 5   completed 7   failed 1`.
 pub(crate) fn counts(status: &Value) -> String {
     let limit = match &status["limit"] {
         Value::Null => String::new(),
@@ -62,10 +62,10 @@ pub(crate) fn processor(processor: &Value) -> Vec<String> {
     row.iter().map(|cell| one_line(cell)).collect()
 }
 
-/// What the rows of tasks of a status say.
-pub(crate) fn heads(status: TaskStatus) -> [&'static str; 5] {
+/// Returns the column titles of [`task`] for a status.
+pub(crate) fn headers(status: TaskStatus) -> [&'static str; 5] {
     match status {
-        TaskStatus::Pending => ["WAITING", "PROCESSOR", "ATTEMPT", "SINCE", "CONTENT"],
+        TaskStatus::Pending => ["PENDING", "PROCESSOR", "ATTEMPT", "SINCE", "CONTENT"],
         TaskStatus::Processing => ["RUNNING", "PROCESSOR", "ATTEMPT", "SINCE", "CONTENT"],
         TaskStatus::Failed => ["FAILED", "PROCESSOR", "ATTEMPT", "AGO", "ERROR"],
         TaskStatus::Completed => ["COMPLETED", "PROCESSOR", "ATTEMPT", "AGO", "RESULT"],
@@ -93,7 +93,7 @@ pub(crate) fn task(task: &Value, status: TaskStatus, now: Timestamp) -> Vec<Stri
     ]
 }
 
-/// The last characters of an id, as those of one moment begin alike.
+/// Returns the last characters of an id: ids of the same time begin alike.
 pub(crate) fn end_of(id: &str, characters: usize) -> String {
     let length = id.chars().count();
     if length <= characters {
@@ -103,16 +103,16 @@ pub(crate) fn end_of(id: &str, characters: usize) -> String {
     ['…'].into_iter().chain(end).collect()
 }
 
-/// A task from near: what it is, why it does not run, and its log, newest line last.
-pub(crate) fn look(look: &Look, now: Timestamp) -> Vec<String> {
-    let task = &look.task;
-    let mut lines = vec![one_line(&look.why)];
+/// Returns the lines of a task in detail: its explanation, its fields, and its log, newest line last.
+pub(crate) fn detail(detail: &TaskDetail, now: Timestamp) -> Vec<String> {
+    let task = &detail.task;
+    let mut lines = vec![one_line(&detail.explanation)];
     let text = |name: &str| task[name].as_str().map(one_line);
-    let moment = |name: &str| {
-        let time = task[name].as_str()?;
+    let time = |name: &str| {
+        let text = task[name].as_str()?;
         Some(format!(
             "{} ({} ago)",
-            wall_clock(time),
+            local_time(text),
             age(&task[name], now)
         ))
     };
@@ -121,9 +121,9 @@ pub(crate) fn look(look: &Look, now: Timestamp) -> Vec<String> {
         ("status", text("status")),
         ("failure", text("failure")),
         ("processor", text("processor")),
-        ("created", moment("created_at")),
-        ("started", moment("started_at")),
-        ("finished", moment("finished_at")),
+        ("created", time("created_at")),
+        ("started", time("started_at")),
+        ("finished", time("finished_at")),
         ("error", text("error")),
     ] {
         lines.extend(value.map(|value| format!("{name:<10} {value}")));
@@ -144,18 +144,18 @@ pub(crate) fn look(look: &Look, now: Timestamp) -> Vec<String> {
 }
 
 pub(crate) const HELP: [&str; 12] = [
-    "Up, Down, PageUp, PageDown, Home, End   choose a task",
-    "Enter                                   look at it: why it waits, its log",
-    "Esc                                     back; out of a search; at last the end",
-    "Tab, Shift-Tab                          running, waiting, failed, completed tasks",
+    "Up, Down, PageUp, PageDown, Home, End   select a task",
+    "Enter                                   show it: its state, its log",
+    "Esc                                     back; leave a search; quit",
+    "Tab, Shift-Tab                          running, pending, failed, completed tasks",
     "/                                       search in content, result and error",
-    "p                                       pause the queue, or resume it; asks first",
-    "q, Ctrl-C                               end",
+    "p                                       pause or resume the queue, after confirmation",
+    "q, Ctrl-C                               quit",
     "",
-    "The rate is that of the last minute, the bars are the completed tasks of the last five.",
-    "What is older than a lost connection stays on the screen until the service is back.",
+    "The rate covers the last minute, the bars the completed tasks of the last five minutes.",
+    "After a lost connection the last answers stay on the screen until the service is back.",
     "",
-    "Any key goes back.",
+    "Press any key to go back.",
 ];
 
 #[cfg(test)]
@@ -171,7 +171,7 @@ mod tests {
         points.extend(vec![point(5); 12]);
         points.push(point(1000));
         let (words, bars) = rate(&json!({"step_seconds": 5, "points": points})).unwrap();
-        assert_eq!(words, "1.0 completed and 0.0 failed a second");
+        assert_eq!(words, "1.0 completed and 0.0 failed per second");
         assert_eq!(bars.len(), 16);
         assert_eq!(
             rate(&json!({"step_seconds": 5, "points": []}))
@@ -190,16 +190,16 @@ mod tests {
     }
 
     #[test]
-    fn texts_of_others_are_tame() {
+    fn control_characters_are_written_out() {
         let wild = "a\u{1b}[31m\nb";
         let now = Timestamp::now();
         let wild_task = json!({"id": wild, "processor": wild, "content": wild, "error": wild,
                                "result": wild, "status": wild, "logs": [wild]});
-        let seen = Look {
+        let wild_detail = TaskDetail {
             task: wild_task.clone(),
-            why: wild.to_owned(),
+            explanation: wild.to_owned(),
         };
-        let mut lines = look(&seen, now);
+        let mut lines = detail(&wild_detail, now);
         lines.extend(processor(
             &json!({"name": wild, "kind": wild, "rate": wild}),
         ));

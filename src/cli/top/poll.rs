@@ -1,4 +1,4 @@
-//! Asks the service, again and again and at once after an order, and brings what it answers.
+//! Polls the service for the dashboard: at each interval, and immediately after a command.
 
 use std::time::Duration;
 
@@ -7,193 +7,199 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::cli::args::task_filter::with_query;
-use crate::cli::client::http::Client;
-use crate::cli::client::target::Target;
+use crate::cli::client::http::ServiceClient;
+use crate::cli::client::target::ServiceTarget;
 use crate::cli::error::Error;
 use crate::cli::service::status;
 use crate::models::TaskStatus;
 
-/// A service that takes longer to answer is said to be away.
+/// A service that takes longer to answer is shown as unreachable.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Tasks that are asked for; nobody scrolls further.
+/// The most tasks that are fetched for the list.
 const TASKS: usize = 200;
 
-/// What the board hears.
+/// A message to the dashboard.
 #[derive(Debug)]
-pub(crate) enum News {
-    Seen(Box<Seen>),
-    /// Why there is no answer.
-    Away(String),
-    /// What became of an order.
-    Done(String),
-    /// An event, as a line.
+pub(crate) enum DashboardUpdate {
+    Fetched(Box<Snapshot>),
+    /// Why the service did not answer.
+    Unreachable(String),
+    /// The answer to a command.
+    Answered(String),
+    /// An event, formatted as a line.
     Event(String),
 }
 
-/// What the board wants.
+/// A message to the poller.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
+pub(crate) enum PollerCommand {
     Pause,
     Resume,
-    Want(Wanted),
+    Show(View),
 }
 
-/// What is to be asked for.
+/// What the dashboard shows, and the poller has to fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    /// The tasks that are listed.
+pub(crate) struct View {
+    /// The status of the listed tasks.
     pub(crate) status: TaskStatus,
-    /// Words that they have.
-    pub(crate) words: String,
-    /// The task that is looked at.
+    /// The search text.
+    pub(crate) search: String,
+    /// The id of the task that is shown in detail.
     pub(crate) task: Option<String>,
 }
 
-impl Default for Wanted {
+impl Default for View {
     fn default() -> Self {
         Self {
             status: TaskStatus::Processing,
-            words: String::new(),
+            search: String::new(),
             task: None,
         }
     }
 }
 
-/// Everything that was seen at one moment.
+/// All answers of one poll.
 #[derive(Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct Snapshot {
     pub(crate) url: String,
     /// As `venom status --json` has it.
     pub(crate) status: Value,
     pub(crate) processors: Vec<Value>,
-    /// The chart of the last five minutes; null where the token may not see it.
+    /// The chart of the last five minutes; null if the token may not see it.
     pub(crate) chart: Value,
-    /// What these tasks are.
-    pub(crate) wanted: Wanted,
+    /// The view that this was fetched for.
+    pub(crate) view: View,
     pub(crate) tasks: Vec<Value>,
-    pub(crate) task: Option<Look>,
+    pub(crate) task: Option<TaskDetail>,
 }
 
-/// One task from near.
+/// One task in detail.
 #[derive(Debug)]
-pub(crate) struct Look {
+pub(crate) struct TaskDetail {
     pub(crate) task: Value,
-    /// Why it does not run, or how it stands.
-    pub(crate) why: String,
+    /// The explanation of its state.
+    pub(crate) explanation: String,
 }
 
-/// Asks in the name of the board.
-pub(crate) struct Asker {
-    client: Client,
-    target: Target,
-    orders: Receiver<Order>,
-    news: Sender<News>,
-    wanted: Wanted,
+/// Fetches what the dashboard shows, and sends its commands.
+pub(crate) struct Poller {
+    client: ServiceClient,
+    target: ServiceTarget,
+    commands: Receiver<PollerCommand>,
+    updates: Sender<DashboardUpdate>,
+    view: View,
 }
 
-impl Asker {
+impl Poller {
     pub(crate) fn new(
-        client: Client,
-        target: Target,
-        orders: Receiver<Order>,
-        news: Sender<News>,
+        client: ServiceClient,
+        target: ServiceTarget,
+        commands: Receiver<PollerCommand>,
+        updates: Sender<DashboardUpdate>,
     ) -> Self {
         Self {
             client,
             target,
-            orders,
-            news,
-            wanted: Wanted::default(),
+            commands,
+            updates,
+            view: View::default(),
         }
     }
 
-    /// Asks as long as there is a board.
+    /// Polls until the dashboard is gone.
     pub(crate) async fn run(mut self, every: Duration) {
         let mut ticks = interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                order = self.orders.recv() => match order {
-                    Some(order) => self.obey(order).await,
+                command = self.commands.recv() => match command {
+                    Some(command) => self.handle_command(command).await,
                     None => return,
                 },
                 _ = ticks.tick() => {}
             }
-            let seen = timeout(PATIENCE, look(&self.client, &self.wanted)).await;
-            let news = match seen {
-                Ok(Ok(seen)) => News::Seen(Box::new(seen)),
-                Ok(Err(error)) => News::Away(error.to_string()),
-                Err(_) => News::Away(format!("{} does not answer", self.client.url())),
+            let fetched = timeout(PATIENCE, fetch(&self.client, &self.view)).await;
+            let update = match fetched {
+                Ok(Ok(snapshot)) => DashboardUpdate::Fetched(Box::new(snapshot)),
+                Ok(Err(error)) => DashboardUpdate::Unreachable(error.to_string()),
+                Err(_) => {
+                    DashboardUpdate::Unreachable(format!("{} did not answer", self.client.url()))
+                }
             };
-            if matches!(news, News::Away(_)) {
-                // It may come back under another address.
+            if matches!(update, DashboardUpdate::Unreachable(_)) {
+                // A restarted service may have another address.
                 self.client = self.target.client_again(self.client);
             }
-            if self.news.send(news).await.is_err() {
+            if self.updates.send(update).await.is_err() {
                 return;
             }
         }
     }
 
-    async fn obey(&mut self, order: Order) {
-        let path = match order {
-            Order::Want(wanted) => {
-                self.wanted = wanted;
+    async fn handle_command(&mut self, command: PollerCommand) {
+        let path = match command {
+            PollerCommand::Show(view) => {
+                self.view = view;
                 return;
             }
-            Order::Pause => "/api/v1/queue/pause",
-            Order::Resume => "/api/v1/queue/resume",
+            PollerCommand::Pause => "/api/v1/queue/pause",
+            PollerCommand::Resume => "/api/v1/queue/resume",
         };
-        let words = match self.client.post(path, None).await {
+        let message = match self.client.post(path, None).await {
             Ok(answer) => match self.client.message(&answer) {
                 Ok(message) => message.to_owned(),
                 Err(error) => error.to_string(),
             },
             Err(error) => error.to_string(),
         };
-        // Without a board there is nobody to tell.
-        let _ = self.news.send(News::Done(words)).await;
+        // The dashboard may be gone.
+        let _ = self.updates.send(DashboardUpdate::Answered(message)).await;
     }
 }
 
-async fn look(client: &Client, wanted: &Wanted) -> Result<Seen, Error> {
+async fn fetch(client: &ServiceClient, view: &View) -> Result<Snapshot, Error> {
     let mut parameters = vec![
-        ("status", wanted.status.as_str().to_owned()),
+        ("status", view.status.as_str().to_owned()),
         ("limit", TASKS.to_string()),
         ("logs", "false".to_owned()),
     ];
-    if !wanted.words.is_empty() {
-        parameters.push(("q", wanted.words.clone()));
+    if !view.search.is_empty() {
+        parameters.push(("q", view.search.clone()));
     }
     let tasks = with_query("/api/v1/tasks", &parameters);
-    let task = match &wanted.task {
-        // It may be deleted by now, which is no reason to see nothing else.
-        Some(id) => Some(look_at(client, id).await.unwrap_or_else(|error| Look {
-            task: Value::Null,
-            why: error.to_string(),
-        })),
+    let task = match &view.task {
+        // A task that was deleted meanwhile must not hide the rest.
+        Some(id) => Some(
+            fetch_task(client, id)
+                .await
+                .unwrap_or_else(|error| TaskDetail {
+                    task: Value::Null,
+                    explanation: error.to_string(),
+                }),
+        ),
         None => None,
     };
-    Ok(Seen {
+    Ok(Snapshot {
         url: client.url().to_owned(),
-        status: status::whole(client).await?,
+        status: status::fetch(client).await?,
         processors: list(client, "/api/v1/processors").await?,
         chart: client.get("/api/v1/stats").await.unwrap_or_default(),
         tasks: list(client, &tasks).await?,
-        wanted: wanted.clone(),
+        view: view.clone(),
         task,
     })
 }
 
-async fn look_at(client: &Client, id: &str) -> Result<Look, Error> {
+async fn fetch_task(client: &ServiceClient, id: &str) -> Result<TaskDetail, Error> {
     let path = format!("/api/v1/tasks/{id}");
     let task = client.get_object(&path).await?;
     let explained = client.get_object(&format!("{path}/explain")).await?;
-    let why = explained["message"].as_str().unwrap_or_default().to_owned();
-    Ok(Look { task, why })
+    let explanation = explained["message"].as_str().unwrap_or_default().to_owned();
+    Ok(TaskDetail { task, explanation })
 }
 
-async fn list(client: &Client, path: &str) -> Result<Vec<Value>, Error> {
+async fn list(client: &ServiceClient, path: &str) -> Result<Vec<Value>, Error> {
     match client.get(path).await? {
         Value::Array(list) => Ok(list),
         _ => Err(client.not_a_service()),

@@ -1,4 +1,4 @@
-//! The terminal while it is ours. However the command ends, the person gets it back as it was.
+//! Takes over the terminal and restores it, however the command ends.
 
 use std::io;
 
@@ -9,23 +9,23 @@ use ratatui::layout::Rect;
 use ratatui::{DefaultTerminal, TerminalOptions, Viewport};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::dashboard::Board;
+use super::dashboard::Dashboard;
 use super::draw;
 
-/// What is drawn on where the terminal does not say how large it is, as serial lines do not.
-const USUAL_SIZE: (u16, u16) = (80, 24);
-/// The most columns and lines that are drawn on. A terminal may say that it has 65,535 of both, and nobody has
-/// memory for that.
+/// The size of a terminal that does not report one, such as a serial line.
+const DEFAULT_SIZE: (u16, u16) = (80, 24);
+/// The most columns and lines that are used. A terminal may report 65,535 of both, which would need too much
+/// memory.
 const LARGEST_SIZE: (u16, u16) = (1_000, 500);
 
-/// The screen beside the one on which the person works.
+/// The alternate screen of the terminal.
 pub(crate) struct Screen {
     terminal: DefaultTerminal,
     drawn_on: Rect,
 }
 
 impl Screen {
-    /// Takes the terminal. A panic gives it back too, before it is reported.
+    /// Takes over the terminal. A panic restores it before its message is printed.
     pub(crate) fn enter() -> io::Result<Self> {
         let drawn_on = area(terminal::size());
         let taken = ratatui::try_init_with_options(TerminalOptions {
@@ -36,44 +36,44 @@ impl Screen {
             Ok(Self { terminal, drawn_on })
         });
         if taken.is_err() {
-            // It may be half taken.
+            // The terminal may be half switched.
             let _ = ratatui::try_restore();
         }
         taken
     }
 
-    /// Draws what has changed; the size is that of the moment.
-    pub(crate) fn draw(&mut self, board: &Board) -> io::Result<()> {
+    /// Draws the changes, at the present size of the terminal.
+    pub(crate) fn draw(&mut self, dashboard: &Dashboard) -> io::Result<()> {
         let now = area(terminal::size());
         if now != self.drawn_on {
             self.terminal.resize(now)?;
             self.drawn_on = now;
         }
         self.terminal
-            .draw(|frame| draw::draw(frame, board))
+            .draw(|frame| draw::draw(frame, dashboard))
             .map(drop)
     }
 }
 
-/// What is drawn on, on a terminal that says it has this size.
+/// Returns the area to draw on, for the size that the terminal reports.
 fn area(size: io::Result<(u16, u16)>) -> Rect {
     let (width, height) = size.unwrap_or_default();
-    let or_usual = |length: u16, usual: u16| if length == 0 { usual } else { length };
-    let width = or_usual(width, USUAL_SIZE.0).min(LARGEST_SIZE.0);
-    let height = or_usual(height, USUAL_SIZE.1).min(LARGEST_SIZE.1);
+    let or_default = |length: u16, default: u16| if length == 0 { default } else { length };
+    let width = or_default(width, DEFAULT_SIZE.0).min(LARGEST_SIZE.0);
+    let height = or_default(height, DEFAULT_SIZE.1).min(LARGEST_SIZE.1);
     Rect::new(0, 0, width, height)
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // There is nobody left to tell.
+        // An error cannot be shown any more.
         let _ = self.terminal.show_cursor();
         let _ = ratatui::try_restore();
     }
 }
 
-/// Keys and changes of size. They are read by a thread that ends with the process, because a read from a
-/// terminal cannot be called off.
+/// Returns keys and changes of size. A thread reads them until the process ends, because a read from a terminal
+/// cannot be cancelled.
 pub(crate) fn keys() -> UnboundedReceiver<io::Result<Event>> {
     let (sender, keys) = unbounded_channel();
     std::thread::spawn(move || {

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use crate::processors::text::{result, text};
-use crate::terminal::{Line, OutputLine, data_without_escapes};
+use crate::terminal::{OutputLine, TerminalLine, data_without_escapes};
 
 /// The log takes this much of one line.
 pub(crate) const LINE_LIMIT_BYTES: usize = 64 * 1024;
@@ -145,7 +145,7 @@ fn end_of_piece(chunk: &[u8]) -> Option<(usize, End)> {
 /// The lines of one stream as the log has them.
 #[derive(Default)]
 pub(crate) struct Screen {
-    line: Line,
+    line: TerminalLine,
     /// Whether what stands in the line is shown as the live line.
     is_live: bool,
 }

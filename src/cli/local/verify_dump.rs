@@ -1,6 +1,6 @@
-//! Whether what a service answers is a whole dump: a proxy or another service may answer with anything.
+//! Verifies that the answer of a service is a complete dump: a proxy or another service may send anything.
 //!
-//! It is read along by a thread as it comes. The last chunk is passed on only when all of it has been read.
+//! A thread parses the chunks as they pass. The last chunk is passed on only after the whole dump was parsed.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -13,37 +13,37 @@ use crate::cli::error::Error;
 use crate::dump::format;
 use crate::dump::format::inspect;
 
-/// Chunks that may wait for the reader.
+/// Chunks that may queue for the parser.
 const CHUNKS: usize = 16;
 
-/// The same chunks, with an error at the end or before it if they are no whole dump.
-pub(crate) fn checked(
+/// Passes the chunks on, and ends with an error if they are not a complete dump.
+pub(crate) fn verified(
     url: &str,
     chunks: impl Stream<Item = Result<Bytes, Error>>,
 ) -> impl Stream<Item = Result<Bytes, Error>> {
-    let start = (Box::pin(chunks), Check::start(url), Bytes::new());
+    let start = (Box::pin(chunks), DumpVerifier::start(url), Bytes::new());
     stream::unfold(Some(start), |state| async move {
-        let (mut chunks, check, held) = state?;
+        let (mut chunks, verifier, held) = state?;
         match chunks.next().await {
-            Some(Ok(chunk)) if check.take(chunk.clone()) => {
-                Some((Ok(held), Some((chunks, check, chunk))))
+            Some(Ok(chunk)) if verifier.feed(chunk.clone()) => {
+                Some((Ok(held), Some((chunks, verifier, chunk))))
             }
             Some(Err(error)) => Some((Err(error), None)),
-            Some(Ok(_)) | None => Some((check.end().map(|()| held), None)),
+            Some(Ok(_)) | None => Some((verifier.finish().map(|()| held), None)),
         }
     })
 }
 
-struct Check {
+struct DumpVerifier {
     url: String,
     chunks: SyncSender<Bytes>,
     reader: JoinHandle<Result<(), format::Error>>,
 }
 
-impl Check {
+impl DumpVerifier {
     fn start(url: &str) -> Self {
         let (chunks, arriving) = sync_channel(CHUNKS);
-        let source = Arrived {
+        let source = ChunkReader {
             arriving,
             chunk: Bytes::new(),
         };
@@ -56,32 +56,32 @@ impl Check {
         }
     }
 
-    /// Hands a chunk over; whether it may be the next one of a dump.
-    fn take(&self, chunk: Bytes) -> bool {
+    /// Passes a chunk to the parser. Returns false if the parser has ended.
+    fn feed(&self, chunk: Bytes) -> bool {
         self.chunks.send(chunk).is_ok()
     }
 
-    /// What the reader says when there is nothing more.
-    fn end(self) -> Result<(), Error> {
+    /// Returns the parser's result after the last chunk.
+    fn finish(self) -> Result<(), Error> {
         drop(self.chunks);
         let read = self.reader.join();
         let read = read.unwrap_or(Err(format::Error::Stopped));
         read.map_err(|reason| {
             let url = self.url;
             Error::Failed(format!(
-                "{url} answers, but not with a whole dump: {reason}"
+                "{url} answered, but not with a complete dump: {reason}"
             ))
         })
     }
 }
 
-/// The chunks as they arrive.
-struct Arrived {
+/// Reads the chunks as they arrive.
+struct ChunkReader {
     arriving: Receiver<Bytes>,
     chunk: Bytes,
 }
 
-impl Read for Arrived {
+impl Read for ChunkReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.chunk.is_empty() {
             match self.arriving.recv() {
