@@ -1,8 +1,8 @@
-//! The SQL of recurring tasks: how far each schedule has come.
+//! The SQL of schedules: the progress of each.
 //!
-//! A due time makes its task under an idempotency key of its own, and is marked afterwards. After a
-//! crash between the two it is due again, and the key answers with the task that is there already. Such
-//! a key is kept until the due time is marked, however long that takes.
+//! The task of a due time is submitted with an idempotency key of its own, and the due time is marked afterwards. After
+//! a crash between the two, the time is due again, and the key returns the task that exists already. The key is kept
+//! until the due time is marked.
 
 use std::collections::HashMap;
 
@@ -13,19 +13,19 @@ use crate::state::db::text::Text;
 use crate::state::error::Error;
 use crate::state::writer::batch::IdempotencyKey;
 
-/// What the keys of schedules begin with. No client's key does: a header cannot carry it.
+/// The first character of the keys of schedules. No client can send it, because a header cannot contain it.
 pub(crate) const OWN_KEY: char = '\u{1}';
 
-/// How far a schedule has come.
+/// The progress of a schedule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Progress {
-    /// The last due time that was dealt with.
+    /// The last due time that was processed.
     pub(crate) last_due: Timestamp,
-    /// The last task that it made, and when.
+    /// The last task that it submitted, and when.
     pub(crate) last_task: Option<(TaskId, Timestamp)>,
 }
 
-/// Every schedule that was ever started, by name.
+/// Returns the progress of every schedule that ever ran, by name.
 pub(crate) async fn progress(
     conn: impl SqliteExecutor<'_>,
 ) -> Result<HashMap<String, Progress>, Error> {
@@ -47,7 +47,7 @@ pub(crate) async fn progress(
     Ok(rows.collect())
 }
 
-/// Whether this due time has been dealt with.
+/// Returns whether this due time was processed.
 pub(crate) async fn is_past(
     conn: &mut SqliteConnection,
     name: &str,
@@ -64,8 +64,8 @@ pub(crate) async fn is_past(
     Ok(found > 0)
 }
 
-/// This due time has been dealt with, by this task if there is one. Its key has served; if it outlives a
-/// crash here, it is a row too many and does nothing.
+/// Marks this due time as processed, by this task if there is one, and deletes its key. A key that survives a crash
+/// does no harm.
 pub(crate) async fn mark(
     conn: &mut SqliteConnection,
     name: &str,
@@ -95,7 +95,7 @@ pub(crate) async fn mark(
     Ok(())
 }
 
-/// What makes the task of this due time known again.
+/// Returns the idempotency key of the task of this due time.
 pub(crate) fn once(name: &str, due: Timestamp) -> IdempotencyKey {
     IdempotencyKey {
         key: format!("{OWN_KEY}schedule {name} {due}"),

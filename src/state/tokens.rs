@@ -1,6 +1,6 @@
-//! The SQL of tokens, and the way to them for a command beside the service.
+//! The tokens: their SQL, and the store that commands use beside a running service.
 //!
-//! The service reads them again and again, so a change by another process holds within about a second.
+//! The service reads the table every second, so a change by another process takes effect within about a second.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,22 +15,22 @@ use crate::state::db::open::OpenError;
 use crate::state::db::text::Text;
 use crate::state::error::Error;
 
-/// How long the owner of a new database may take to lay it out.
+/// Time that the owner of a new database has to create its tables.
 const PATIENCE: Duration = Duration::from_secs(10);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// The tokens of a database, whether a service runs on it or not.
 pub(crate) struct TokenStore {
     conn: SqliteConnection,
-    /// Held if no service runs: none can start on a half-made database.
+    /// Held if no service runs, so that none can start on an incomplete database.
     _lock: Option<Lock>,
 }
 
 impl TokenStore {
-    /// Opens the tokens of the database at `path`, creating it as needed.
+    /// Opens the tokens of the database at `path`, and creates it if needed.
     ///
     /// # Errors
-    /// One sentence for a person: also when the service that runs on it is too old to know tokens.
+    /// When the database cannot be opened, or the service that runs on it is too old to know tokens.
     pub(crate) async fn open(path: &Path) -> Result<Self, OpenError> {
         let patience = Instant::now() + PATIENCE;
         loop {
@@ -50,13 +50,13 @@ impl TokenStore {
                     let path = path.to_owned();
                     return Err(OpenError::Older { path });
                 }
-                // The service has only just begun to make it.
+                // The service is still creating it.
                 Ok(None) | Err(_) => sleep(BETWEEN_LOOKS).await,
             }
         }
     }
 
-    /// Stores a token; false if there is or was one of its name.
+    /// Stores a token. Returns false if its name is or was in use.
     ///
     /// # Errors
     /// When it could not be stored.
@@ -79,7 +79,7 @@ impl TokenStore {
         Ok(stored.rows_affected() > 0)
     }
 
-    /// Every token that was ever made, by name, and what is wrong with rows that cannot be read.
+    /// Returns every token that was ever created, by name, and the problems of unreadable rows.
     ///
     /// # Errors
     /// When the table cannot be read.
@@ -105,7 +105,7 @@ impl TokenStore {
         })))
     }
 
-    /// Makes a token worthless; false if there is no valid one of this name.
+    /// Revokes a token. Returns false if no valid token has this name.
     ///
     /// # Errors
     /// When it could not be stored.
@@ -122,10 +122,10 @@ impl TokenStore {
     }
 }
 
-/// How many tokens of the database at `path` are worth something; of one that is not there, none.
+/// Returns the number of valid tokens in the database at `path`; 0 if there is no database.
 ///
 /// # Errors
-/// When it is no database of ours or cannot be read.
+/// When it is not a Venom database or cannot be read.
 pub(crate) async fn count_tokens(path: &Path) -> Result<u64, OpenError> {
     if !path.exists() {
         return Ok(0);
@@ -136,7 +136,7 @@ pub(crate) async fn count_tokens(path: &Path) -> Result<u64, OpenError> {
     counted.map_err(|error| OpenError::sqlite(path, &error))
 }
 
-/// An older database has no such table yet.
+/// Counts the valid tokens; none in an older database, which has no such table.
 async fn count(conn: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
     let tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'tokens'";
     let tables: u64 = sqlx::query_scalar(tables).fetch_one(&mut *conn).await?;
@@ -165,7 +165,7 @@ pub(crate) async fn valid(
     })))
 }
 
-/// What could be read, and what is wrong with the rest.
+/// Separates the readable rows from the problems of the others.
 fn sorted<T>(rows: impl Iterator<Item = Result<T, String>>) -> (Vec<T>, Vec<String>) {
     let (mut read, mut wrong) = (Vec::new(), Vec::new());
     for row in rows {
@@ -177,18 +177,18 @@ fn sorted<T>(rows: impl Iterator<Item = Result<T, String>>) -> (Vec<T>, Vec<Stri
     (read, wrong)
 }
 
-/// Which tokens a restored database has.
+/// The tokens of a restored database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RestoredTokens {
-    /// Those that were there before, so that none comes back that was revoked since.
+    /// Those of the replaced database, so that no revoked token becomes valid again.
     Kept,
-    /// Those of the backup: before, there was no database, or one for which no token was ever made.
+    /// Those of the backup, because there was no database before, or one without tokens.
     OfBackup,
-    /// Those of the backup: what was there before cannot be read.
+    /// Those of the backup, because the replaced database cannot be read.
     Unknown,
 }
 
-/// Gives a restored database, of which nobody knows yet, the tokens of the one whose place it is to take.
+/// Copies the tokens of the present database into the restored one that will replace it.
 ///
 /// # Errors
 /// When the restored one cannot be written.
@@ -212,7 +212,7 @@ pub(crate) async fn keep_tokens(
     Ok(RestoredTokens::Kept)
 }
 
-/// A row as it stands, whatever it says.
+/// A row with all its columns, not checked.
 type WholeRow = (
     String,
     Vec<u8>,
@@ -228,7 +228,7 @@ async fn read_whole(path: &Path) -> Result<Vec<WholeRow>, OpenError> {
     let mut conn = open::open_to_read(path).await?;
     let tables = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = 'tokens'");
     let tables: i64 = tables.fetch_one(&mut conn).await.map_err(sqlite)?;
-    // Before there were tokens, none was made.
+    // An older version had no tokens.
     if tables == 0 {
         return Ok(Vec::new());
     }
@@ -261,7 +261,7 @@ async fn replace(conn: &mut SqliteConnection, tokens: &[WholeRow]) -> Result<(),
     transaction.commit().await
 }
 
-/// Notes when these tokens were used last.
+/// Records that these tokens were used at this moment.
 pub(crate) async fn note_use(conn: &mut SqliteConnection, names: &[String]) -> Result<(), Error> {
     let names = serde_json::to_string(names)?;
     let now = Timestamp::now().to_string();
@@ -275,7 +275,7 @@ pub(crate) async fn note_use(conn: &mut SqliteConnection, names: &[String]) -> R
     Ok(())
 }
 
-/// What a row grants, or what is wrong with it.
+/// Returns what a row grants, or its problem.
 fn grant(name: &str, role: &str, processors: Option<&str>) -> Result<Grant, String> {
     let role: Role = role
         .parse()

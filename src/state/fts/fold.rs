@@ -1,11 +1,11 @@
-//! One form of a text for the full-text index and for what is looked for in it. Pure.
+//! Folds texts into one form, for the full-text index and for searches alike. Pure.
 //!
-//! - Case, accents and the width of characters make no difference: `Łódź` is `lodz`, `Straße` `strasse`, `ещё`
-//!   `еще`, `Αθήνα` `αθηνα`. What Unicode does not decompose stands in a small table.
-//! - Scripts that write no blanks between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese), and Korean, whose
-//!   words take endings, are indexed by pairs: `東京都` as `東京 京都 都`. So two characters are found wherever
-//!   they stand together; the single one at the end serves those who look for one.
-//! - The index cuts the rest into words: everything between letters, digits and marks separates.
+//! - Case, accents and character width are removed: `Łódź` becomes `lodz`, `Straße` `strasse`, `ещё` `еще`, `Αθήνα`
+//!   `αθηνα`. A small table has the letters that Unicode does not decompose.
+//! - Scripts without spaces between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese), and Korean, whose words take
+//!   endings, are indexed as pairs: `東京都` as `東京 京都 都`. So a search for two adjacent characters finds them
+//!   anywhere; the single character at the end serves searches for one.
+//! - The index splits the rest into words at everything that is not a letter, digit or mark.
 
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
@@ -13,14 +13,14 @@ use std::ops::RangeInclusive;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
-/// What is looked for, as the index has it.
-pub(crate) struct Question {
+/// A folded search phrase.
+pub(crate) struct FoldedPhrase {
     pub(crate) text: String,
-    /// Its last word is one character of a script without blanks: a pair that begins with it is meant.
-    pub(crate) is_beginning: bool,
+    /// The last word is one character of a script without spaces, so any pair that begins with it matches.
+    pub(crate) is_prefix: bool,
 }
 
-/// A text as it is indexed. What is ASCII stays as it is: the index itself knows the case of that.
+/// Folds a text for the index. ASCII is returned unchanged, because the index itself ignores its case.
 pub(crate) fn text(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
@@ -30,25 +30,25 @@ pub(crate) fn text(text: &str) -> Cow<'_, str> {
     Cow::Owned(folded)
 }
 
-/// Words that stand side by side, as they are looked for.
-pub(crate) fn question(words: &str) -> Question {
+/// Folds adjacent words of a search.
+pub(crate) fn phrase(words: &str) -> FoldedPhrase {
     let folded = letters(words);
     let words = folded.trim_end_matches(|c| !is_part_of_word(c));
     let mut text = String::with_capacity(words.len() * 2);
     let last_run = in_pairs(words, &mut text);
     if last_run >= 2 {
-        // In the text others may follow.
+        // In the text another character may follow the last one.
         let pairs = text.trim_end().rfind(' ').unwrap_or(text.len());
         text.truncate(pairs);
     }
-    Question {
-        // No quote can come out of a letter, but one would end the phrase.
+    FoldedPhrase {
+        // Folding makes no quotes, but a quote would end the phrase.
         text: text.replace('"', " ").trim().to_owned(),
-        is_beginning: last_run == 1,
+        is_prefix: last_run == 1,
     }
 }
 
-/// The text in small letters without accents.
+/// Returns the text in lower case without accents.
 fn letters(text: &str) -> String {
     let mut letters = String::with_capacity(text.len());
     for c in text.chars() {
@@ -56,20 +56,20 @@ fn letters(text: &str) -> String {
             letters.push(c.to_ascii_lowercase());
         } else if is_part_of_word(c) {
             decompose_compatible(c, |part| push_folded(part, &mut letters));
-        } else if !is_passed_over(c) {
-            // A sign: taken apart, `™` would be two letters of the word before it.
+        } else if !is_removed(c) {
+            // A symbol is kept: decomposed, `™` would be two letters of the word before it.
             letters.push(c);
         }
     }
     match letters.is_ascii() {
         true => letters,
-        // Marks that are more than accents stand with their letter again, as in が and in 한.
+        // Recomposes marks that are more than accents, as in が and 한.
         false => letters.nfc().collect(),
     }
 }
 
 fn push_folded(c: char, folded: &mut String) {
-    if is_passed_over(c) {
+    if is_removed(c) {
         return;
     }
     for c in c.to_lowercase() {
@@ -80,12 +80,12 @@ fn push_folded(c: char, folded: &mut String) {
     }
 }
 
-/// Appends the text, in pairs where its script has no blanks; the length of such a run at its end.
+/// Appends the text, in pairs where its script has no spaces. Returns the length of such a run at its end.
 fn in_pairs(text: &str, out: &mut String) -> usize {
     let mut before = None;
     let mut run = 0;
     for c in text.chars() {
-        let is_in_run = is_without_blanks(c);
+        let is_in_run = is_without_spaces(c);
         if let Some(first) = before {
             out.push(first);
             match is_in_run {
@@ -114,10 +114,10 @@ fn is_in(c: char, ranges: &[RangeInclusive<u32>]) -> bool {
     ranges.iter().any(|range| range.contains(&u32::from(c)))
 }
 
-/// Accents of Latin, Greek and Cyrillic, the points of Hebrew, the vowel signs of Arabic, and what has no
-/// width. The vowels of Indic scripts and the voice marks of Japanese are not among them: without these, words
-/// are other words.
-fn is_passed_over(c: char) -> bool {
+/// Returns whether folding removes the character: accents of Latin, Greek and Cyrillic, points of Hebrew, vowel signs of
+/// Arabic, and zero-width characters. Vowels of Indic scripts and voice marks of Japanese stay, because they
+/// distinguish words.
+fn is_removed(c: char) -> bool {
     const MARKS: [RangeInclusive<u32>; 26] = [
         0xAD..=0xAD,
         0x2BB..=0x2BF,
@@ -149,9 +149,9 @@ fn is_passed_over(c: char) -> bool {
     is_in(c, &MARKS)
 }
 
-/// Thai and Lao, Burmese, Hangul's letters, Khmer, New Tai Lue, Tai Tham, the signs and scripts of Chinese and
-/// Japanese, Hangul.
-fn is_without_blanks(c: char) -> bool {
+/// Returns whether the script has no spaces between words: Thai, Lao, Burmese, Hangul, Khmer, New Tai Lue, Tai Tham,
+/// Chinese and Japanese.
+fn is_without_spaces(c: char) -> bool {
     const SCRIPTS: [RangeInclusive<u32>; 14] = [
         0xE00..=0xEFF,
         0x1000..=0x109F,
@@ -171,7 +171,7 @@ fn is_without_blanks(c: char) -> bool {
     !c.is_ascii() && is_in(c, &SCRIPTS) && is_part_of_word(c)
 }
 
-/// What stands for a small letter that Unicode does not decompose.
+/// Returns the replacement of a lower-case letter that Unicode does not decompose.
 fn replacement(c: char) -> Option<&'static str> {
     Some(match c {
         'ß' => "ss",
@@ -200,7 +200,7 @@ fn replacement(c: char) -> Option<&'static str> {
         'ƶ' => "z",
         'ς' => "σ",
         'ґ' => "г",
-        // Letters of Arabic that are often written for each other, and those of Persian.
+        // Arabic letters that are often interchanged, and Persian ones.
         'ٱ' => "ا",
         'ى' | 'ی' => "ي",
         'ة' => "ه",
@@ -209,7 +209,7 @@ fn replacement(c: char) -> Option<&'static str> {
     })
 }
 
-/// The digit for one of another script.
+/// Returns the ASCII digit for a digit of another script.
 fn digit(c: char) -> Option<&'static str> {
     const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
     const ZEROS: [u32; 5] = [0x660, 0x6F0, 0x966, 0x9E6, 0xE50];
@@ -228,8 +228,8 @@ mod tests {
     }
 
     fn asked(words: &str) -> (String, bool) {
-        let question = question(words);
-        (question.text, question.is_beginning)
+        let phrase = phrase(words);
+        (phrase.text, phrase.is_prefix)
     }
 
     #[test]
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn scripts_without_blanks_go_in_pairs() {
+    fn scripts_without_spaces_are_indexed_as_pairs() {
         for (from, to) in [
             ("東京都", "東京 京都 都"),
             ("山", "山"),
@@ -271,8 +271,8 @@ mod tests {
     }
 
     #[test]
-    fn a_question_leaves_the_end_of_a_run_open() {
-        for (words, text, is_beginning) in [
+    fn a_phrase_leaves_the_end_of_a_run_open() {
+        for (words, text, is_prefix) in [
             ("東京都", "東京 京都", false),
             ("東京", "東京", false),
             ("京", "京", true),
@@ -283,7 +283,7 @@ mod tests {
             ("＂", "", false),
             ("\u{301}", "", false),
         ] {
-            assert_eq!(asked(words), (text.to_owned(), is_beginning), "{words}");
+            assert_eq!(asked(words), (text.to_owned(), is_prefix), "{words}");
         }
     }
 }

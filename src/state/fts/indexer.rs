@@ -1,14 +1,13 @@
-//! Keeps the full-text index in step with the tasks, in the Writer's spare time.
+//! The full-text indexer: keeps the index in step with the tasks, in the Writer's spare time.
 //!
-//! It follows the journal: each row that says that a task's texts have changed has the task indexed as
-//! it is by then. Rows that other programs insert are journalled too, and so are covered. What is
-//! indexed and how far the journal was followed are written in one transaction; after a crash, and on
-//! a database that has no index yet, it goes on where it was.
+//! It follows the journal. Each row that changes the texts of a task makes it index that task anew, including rows that
+//! triggers journal for other programs. The index and the position in the journal are written in one transaction, so
+//! after a crash, or on a database without an index, it continues where it was.
 //!
-//! Texts are folded (`fold`) before they are indexed. SQLite does that for those that are ASCII alone.
+//! Texts are folded (`fold`) before they are indexed; for ASCII texts SQLite does the same by itself.
 //!
-//! While there is other work, indexing takes a fiftieth of the time at most: it can catch up later. It
-//! takes a tenth when it is far behind, and half when somebody waits to search.
+//! While the Writer is busy, indexing takes at most a fiftieth of the time, because it can catch up later. It takes a
+//! tenth when it is far behind, and half when a search waits for it.
 
 use std::time::Duration;
 
@@ -22,38 +21,37 @@ use crate::state::db::text::Text;
 use crate::state::error::Error;
 use crate::state::fts::fold;
 
-/// Journal rows followed in one transaction.
+/// Journal rows to follow in one transaction.
 const CHUNK_ROWS: i64 = 400;
-/// Text indexed in one transaction, unless one task alone has more.
+/// Bytes of text to index in one transaction, unless a single task has more.
 const CHUNK_BYTES: i64 = 128 * 1024;
-/// Characters that are indexed of each content, result and error.
+/// Characters to index of each content, result and error.
 const TEXT_LIMIT: i64 = 262_144;
-/// After this time without other work the Writer counts as idle.
+/// Time without other work after which the Writer counts as idle.
 const QUIET: Duration = Duration::from_millis(50);
-/// Journal rows behind the newest from which on indexing takes more of the time: a minute of the heaviest
-/// load.
+/// Lag in journal rows above which indexing takes more of the time: a minute of the heaviest load.
 const FAR_BEHIND: i64 = 1_000_000;
 /// Pause after a chunk that could not be written.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// How far the index is, and when it may go on. Touched by the Writer alone.
+/// The position of the index in the journal, and when it may continue. Only the Writer uses it.
 pub(crate) struct Index {
-    /// The newest journal row that it knows.
+    /// The newest journal row that is indexed.
     done: i64,
     /// Searches that wait until it knows this row.
     waiting: Vec<(i64, oneshot::Sender<Result<(), Error>>)>,
     /// When the Writer last had something else to do.
     pub(crate) last_work: Instant,
-    /// When the last chunk was written, and how long that took.
+    /// When the last chunk was written, and how long it took.
     last_chunk: Instant,
     last_took: Duration,
 }
 
-/// What the journal asks for next.
+/// The next chunk to index.
 struct Next {
-    /// The last journal row of it.
+    /// Its last journal row.
     upto: i64,
-    /// A JSON list of the ids of the tasks, if there are any.
+    /// A JSON list of the IDs of its tasks.
     tasks: String,
     bytes: i64,
 }
@@ -78,7 +76,7 @@ impl Chunk {
 }
 
 impl Index {
-    /// The index as the database has it.
+    /// Loads the position from the database.
     pub(crate) async fn recall(conn: &mut SqliteConnection) -> Result<Self, Error> {
         let done = meta::get(&mut *conn, meta::INDEXED_EVENT).await?;
         let now = Instant::now();
@@ -91,7 +89,7 @@ impl Index {
         })
     }
 
-    /// When the next chunk is due; `None` if there is nothing after journal row `head`.
+    /// Returns when the next chunk is due; `None` if everything up to journal row `head` is indexed.
     pub(crate) fn due(&self, head: i64) -> Option<Instant> {
         if !self.waiting.is_empty() {
             return Some(self.last_chunk + self.last_took);
@@ -145,7 +143,7 @@ impl Index {
         self.last_took = begun.elapsed();
     }
 
-    /// Answers the searches that have waited for what is indexed.
+    /// Answers the searches that waited for the rows indexed so far.
     fn answer(&mut self) {
         let done = self.done;
         for (_, reply) in self.waiting.extract_if(.., |(row, _)| *row <= done) {
@@ -154,7 +152,7 @@ impl Index {
     }
 }
 
-/// The tasks in the `rows` journal rows after `after` whose texts may have changed.
+/// Returns the tasks in the `rows` journal rows after `after` whose texts may have changed.
 async fn next_tasks(conn: &mut SqliteConnection, after: i64, rows: i64) -> Result<Next, Error> {
     let row = sqlx::query!(
         r#"WITH next AS MATERIALIZED (
@@ -187,8 +185,7 @@ async fn next_tasks(conn: &mut SqliteConnection, after: i64, rows: i64) -> Resul
 /// A task's row number, and its content, result and error.
 type Texts = (i64, String, Option<String>, Option<String>);
 
-/// The texts of those among these tasks that are not ASCII alone, folded, as a JSON list of lists; `None` if
-/// there are none.
+/// Returns the folded texts of those tasks that are not pure ASCII, as a JSON list of lists; `None` if there are none.
 async fn folded_texts(conn: &mut SqliteConnection, next: &Next) -> Result<Option<String>, Error> {
     let rows = sqlx::query!(
         r#"SELECT seq AS "seq!: i64", substr(content, 1, ?2) AS "content!: Text",
@@ -212,7 +209,7 @@ async fn folded_texts(conn: &mut SqliteConnection, next: &Next) -> Result<Option
         (row.seq, String::from(row.content), result, error)
     });
     let rows: Vec<Texts> = rows.collect();
-    // A long text takes a while, and other work waits for this thread.
+    // Folding a long text would block other work of this thread.
     let folded = tokio::task::spawn_blocking(move || fold_all(rows)).await;
     folded
         .map(Some)
@@ -227,8 +224,7 @@ fn fold_all(rows: Vec<Texts>) -> String {
     Value::Array(folded.collect()).to_string()
 }
 
-/// Indexes these tasks as they are, inside the caller's transaction; `folded` are the texts of those that are
-/// not ASCII.
+/// Indexes the tasks of a chunk inside the caller's transaction. `folded` has the texts that are not ASCII.
 async fn write(
     conn: &mut SqliteConnection,
     next: &Next,
@@ -249,7 +245,7 @@ async fn write(
     .execute(&mut *conn)
     .await?;
     if let Some(folded) = folded {
-        // A task that another program has deleted meanwhile must not come back into the index.
+        // A task that another program has deleted meanwhile must not be indexed.
         sqlx::query!(
             "INSERT OR REPLACE INTO tasks_fts (rowid, content, result, error)
              SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3
@@ -262,8 +258,8 @@ async fn write(
     meta::set(conn, meta::INDEXED_EVENT, &next.upto.to_string()).await
 }
 
-/// Forgets the words of the final ones among these tasks (a JSON list of ids), inside the transaction
-/// that deletes them.
+/// Removes the finished tasks among these (a JSON list of IDs) from the index, inside the transaction that deletes
+/// them.
 pub(crate) async fn forget_final(conn: &mut SqliteConnection, ids: &str) -> Result<(), Error> {
     sqlx::query!(
         "DELETE FROM tasks_fts WHERE rowid IN
@@ -276,7 +272,7 @@ pub(crate) async fn forget_final(conn: &mut SqliteConnection, ids: &str) -> Resu
     Ok(())
 }
 
-/// Forgets the words of these tasks (a JSON list of ids), inside the transaction that deletes them.
+/// Removes these tasks (a JSON list of IDs) from the index, inside the transaction that deletes them.
 pub(crate) async fn forget(conn: &mut SqliteConnection, ids: &str) -> Result<(), Error> {
     sqlx::query!(
         "DELETE FROM tasks_fts WHERE rowid IN

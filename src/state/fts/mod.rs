@@ -1,4 +1,4 @@
-//! The full-text index.
+//! The full-text index: how texts are folded, and the indexer that follows the journal.
 
 pub(super) mod fold;
 pub(super) mod indexer;

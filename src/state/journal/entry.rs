@@ -1,7 +1,6 @@
-//! The journal rows of every state change, before they have an id: pure data.
+//! The journal rows of every state change, before they have an ID. Pure.
 //!
-//! A row with a `message` is a line of its task's log; the lines that the original wrote keep their
-//! wording.
+//! A row with a `message` is a line of its task's log. Lines that the original wrote keep their wording.
 
 use serde_json::json;
 
@@ -9,7 +8,7 @@ use crate::models::{Attempt, Event, EventType, Failure, NewTask, TaskId, TaskSta
 use crate::state::journal::insert_log::InsertLog;
 use crate::terminal::OutputLine;
 
-/// Characters of a task's content that its TASK_CREATED event shows.
+/// Characters of a task's content in its TASK_CREATED event.
 const CONTENT_PREVIEW_CHARS: usize = 100;
 
 /// A journal row about to be written.
@@ -20,15 +19,15 @@ pub(crate) struct JournalEntry {
     pub(crate) agent: Option<String>,
     pub(crate) message: Option<String>,
     pub(crate) data: String,
-    /// `None` stands for the time of the transaction.
+    /// `None`: the time of the transaction.
     pub(crate) at: Option<Timestamp>,
-    /// What must be true of the task by then, or the row is not written.
-    pub(crate) guard: Option<Guard>,
+    /// The row is written only if the task fulfils this by then.
+    pub(crate) guard: Option<EntryGuard>,
 }
 
-/// The attempt and the status that a task has if a change has won its race.
+/// The attempt and the status that a task must have. A change that has lost its race does not fulfil it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Guard {
+pub(crate) struct EntryGuard {
     pub(crate) attempt: Attempt,
     pub(crate) status: TaskStatus,
 }
@@ -58,19 +57,18 @@ impl JournalEntry {
         }
     }
 
-    /// A sentence for everybody who listens; `data` is an object, which gets the `level`.
+    /// A SYSTEM_LOG event with a message and a level. `data` must be an object.
     pub(crate) fn told(level: &str, message: &str, mut data: serde_json::Value) -> Self {
         data["level"] = json!(level);
         Self::of_queue(EventType::SystemLog, message, data)
     }
 
-    /// What was done in somebody's name that leaves no other row; nothing is told of what nobody in
-    /// particular has done.
+    /// An audit entry for an action that has no event of its own. `None` if the action is anonymous.
     pub(crate) fn done(by: Option<&str>, message: &str, data: serde_json::Value) -> Option<Self> {
         by.map(|name| Self::told("INFO", message, data).by(Some(name)))
     }
 
-    /// The same, with the name of who asked for it.
+    /// Adds the name of the actor.
     pub(crate) fn by(mut self, by: Option<&str>) -> Self {
         if let (Some(by), Some(fields)) = (by, self.data.strip_suffix('}')) {
             let comma = if fields == "{" { "" } else { "," };
@@ -110,10 +108,10 @@ impl JournalEntry {
         }
     }
 
-    /// The row, written only if the attempt has reached `status`.
+    /// Makes the row conditional: it is written only if the attempt has reached `status`.
     pub(crate) fn if_reached(self, attempt: Attempt, status: TaskStatus) -> Self {
         Self {
-            guard: Some(Guard { attempt, status }),
+            guard: Some(EntryGuard { attempt, status }),
             ..self
         }
     }
@@ -132,7 +130,7 @@ impl JournalEntry {
         }
     }
 
-    /// How a line stands that has not ended; it is told and never written.
+    /// An unfinished line, which is published but never stored.
     pub(crate) fn live_line(task_id: TaskId, agent: String, line: OutputLine) -> Self {
         let data = line_data(&line);
         Self {
@@ -146,7 +144,7 @@ impl JournalEntry {
         Self::of_task(EventType::TaskProgress, task_id, None, data)
     }
 
-    /// More of a task's answer; no line of its log.
+    /// The next piece of a task's answer, which is not a log line.
     pub(crate) fn output(task_id: TaskId, agent: String, text: &str) -> Self {
         let data = json!({ "text": text }).to_string();
         Self {
@@ -171,8 +169,8 @@ impl JournalEntry {
         Self::of_task(EventType::TaskFailed, task_id, Some(line), data)
     }
 
-    /// The task waits again, until `later` or for a free place alone; `because` completes "Attempt 1 …",
-    /// `error` is the attempt's, if it failed.
+    /// The task is PENDING again, not before `later`. `because` completes "Attempt 1 …"; `error` is the error of a failed
+    /// attempt.
     pub(crate) fn retrying(
         task_id: TaskId,
         attempt: i64,
@@ -200,7 +198,7 @@ impl JournalEntry {
         Self::of_task(EventType::TaskRetrying, task_id, Some(line), data)
     }
 
-    /// The task waits again because somebody wants that, and not before `run_at` if that lies ahead.
+    /// An operator retries the task, not before `run_at` if that is in the future.
     pub(crate) fn retried_by_hand(
         task_id: TaskId,
         attempt: i64,
@@ -220,7 +218,7 @@ impl JournalEntry {
         row
     }
 
-    /// The row as the database takes it.
+    /// Returns the row for the SQL.
     pub(crate) fn to_insert(&self) -> InsertLog<'_> {
         InsertLog(
             self.task_id,
@@ -235,12 +233,12 @@ impl JournalEntry {
         )
     }
 
-    /// Whether `event` is this row, read back.
+    /// Returns whether `event` is this row, read back.
     pub(crate) fn is(&self, event: &Event) -> bool {
         (self.kind, self.task_id, &self.message) == (event.kind, event.task_id, &event.message)
     }
 
-    /// The row as it will be read back, once it has its `id`.
+    /// Returns the row as it is read back, once it has an ID.
     pub(crate) fn into_event(self, id: i64, now: Timestamp) -> Event {
         let mut event = Event::new(id, self.kind, self.at.unwrap_or(now), self.data);
         event.task_id = self.task_id;
@@ -250,7 +248,7 @@ impl JournalEntry {
     }
 }
 
-/// What a line has besides its text.
+/// Returns the data of a log line besides its text.
 fn line_data(line: &OutputLine) -> String {
     match (&line.ansi, line.replaces) {
         (None, false) => "{}".to_owned(),

@@ -1,5 +1,5 @@
-//! What a person wants to see of everything at once: how many tasks there are, what the files take, what
-//! holds the queue, and what waits for a task. Only reads.
+//! The numbers of the overview: tasks by status, size of the database, the pause of the queue, and the tasks that
+//! depend on a task. Reads only.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,16 +16,16 @@ use crate::state::db::text::Text;
 use crate::state::error::Error;
 use crate::state::store::StateManager;
 
-/// The most downstream tasks that are named.
+/// Downstream tasks to return at most.
 const DOWNSTREAM_LIMIT: i64 = 1000;
 
-/// With fewer tasks than this they are counted whenever somebody asks.
+/// Number of tasks below which every call counts anew.
 const MANY: i64 = 100_000;
-/// Of many, a count holds for this many times as long as it took: it never takes more than a twentieth of
-/// one reader's time, however many ask.
+/// A count of many tasks is reused for this many times as long as it took. So counting takes at most a twentieth of one
+/// reader's time, whatever the number of clients.
 const HOLDS_FACTOR: u32 = 20;
 
-/// How many tasks have each status.
+/// The number of tasks of each status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 // Generated clients know the schema by this name.
@@ -37,10 +37,10 @@ pub(crate) struct TaskCounts {
     pub(crate) failed: i64,
 }
 
-/// The last count, and the lock by which those who ask meanwhile share the next one.
+/// The latest count. Callers that wait for the lock share the next one.
 pub(crate) type LastCount = Arc<Mutex<Option<CachedCounts>>>;
 
-/// What was counted, when, and how long that took.
+/// A count, with its time and duration.
 #[derive(Debug)]
 pub(crate) struct CachedCounts {
     counts: TaskCounts,
@@ -49,7 +49,8 @@ pub(crate) struct CachedCounts {
 }
 
 impl CachedCounts {
-    fn holds(&self, now: Instant) -> bool {
+    /// Returns whether the count can be reused at `now`.
+    fn is_fresh(&self, now: Instant) -> bool {
         let TaskCounts {
             pending,
             processing,
@@ -61,7 +62,7 @@ impl CachedCounts {
     }
 }
 
-/// A task that waits for another one.
+/// A task that depends on another one.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Downstream {
     #[schema(value_type = Uuid)]
@@ -70,18 +71,18 @@ pub(crate) struct Downstream {
     pub(crate) processor: String,
 }
 
-/// The database as a file.
+/// The size and the age of the database.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub(crate) struct FileUse {
     pub(crate) database_bytes: i64,
-    /// Part of it that holds nothing and is used for what comes next.
+    /// Free space inside the file, which new rows use first.
     pub(crate) free_bytes: i64,
-    /// The task that arrived first of those that are there.
+    /// The oldest task.
     #[schema(required)]
     pub(crate) oldest_task: Option<Oldest>,
 }
 
-/// The task that arrived first.
+/// The oldest task.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[schema(as = OldestTask)]
 pub(crate) struct Oldest {
@@ -98,7 +99,7 @@ impl StateManager {
     pub(crate) async fn counts(&self) -> Result<TaskCounts, Error> {
         let mut last = self.last_count.lock().await;
         if let Some(counted) = &*last
-            && counted.holds(Instant::now())
+            && counted.is_fresh(Instant::now())
         {
             return Ok(counted.counts.clone());
         }
@@ -220,9 +221,9 @@ mod tests {
     #[test]
     fn a_count_of_many_holds_for_a_while_and_one_of_few_never() {
         let few = counted(MANY - 1);
-        assert!(!few.holds(few.at));
+        assert!(!few.is_fresh(few.at));
         let many = counted(MANY);
-        assert!(many.holds(many.at + Duration::from_millis(999)));
-        assert!(!many.holds(many.at + Duration::from_secs(1)));
+        assert!(many.is_fresh(many.at + Duration::from_millis(999)));
+        assert!(!many.is_fresh(many.at + Duration::from_secs(1)));
     }
 }

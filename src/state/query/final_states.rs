@@ -1,4 +1,4 @@
-//! What has become of every task of a database, for those who check what was promised about them.
+//! Reads the final state of every task, for `venom crash-test`, which compares it with what was promised.
 
 use std::path::Path;
 
@@ -9,30 +9,30 @@ use crate::models::TaskStatus;
 use crate::state::db::open;
 use crate::state::db::open::OpenError;
 
-/// What has become of one task.
+/// The final state of one task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FinalState {
     pub(crate) id: String,
     pub(crate) status: String,
     pub(crate) content: String,
     pub(crate) result: Option<String>,
-    /// How often it has COMPLETED.
+    /// Number of its TASK_COMPLETED events.
     pub(crate) completions: i64,
-    /// Whether it was given up because the service died under it again and again.
+    /// Whether it FAILED as `lost`, because the service died too often while it was running.
     pub(crate) given_up: bool,
 }
 
 impl FinalState {
-    /// Whether it has COMPLETED.
+    /// Returns whether it is COMPLETED.
     pub(crate) fn is_completed(&self) -> bool {
         self.status == TaskStatus::Completed.as_str()
     }
 }
 
-/// Hands every task of the database at `path` to `take`, oldest first.
+/// Passes every task of the database at `path` to `take`, oldest first.
 ///
 /// # Errors
-/// When the file is no database of ours or cannot be read.
+/// When the file is not a Venom database or cannot be read.
 pub(crate) async fn fates(path: &Path, mut take: impl FnMut(FinalState)) -> Result<(), OpenError> {
     let mut conn = open::open_to_read(path).await?;
     let mut rows = sqlx::query(

@@ -1,15 +1,15 @@
-//! What somebody types into a search, as an expression of SQLite's full-text search.
+//! Translates the search text of a user into an expression of SQLite's full-text search. Pure.
 //!
-//! Words must all be there, in any order; `"two words"` stand side by side; `wor*` is every word that
-//! begins so. Everything else is text: each part goes in quotes, so that nothing typed is an error. Parts are
-//! folded as the text is (`fold`).
+//! All words must occur, in any order. `"two words"` must be adjacent. `wor*` matches every word with that prefix.
+//! Everything else is text: each part is quoted, so no input is a syntax error. Parts are folded like the indexed
+//! texts (`fold`).
 
 use crate::state::fts::fold;
 
-/// The expression for `typed`. Parts without a letter or digit say nothing; if all are like that, it
-/// matches no task.
+/// Returns the expression for `typed`. Parts without a letter or digit are ignored; if all are ignored, the expression
+/// matches nothing.
 pub(crate) fn expression(typed: &str) -> String {
-    // SQLite would take it for the end.
+    // SQLite would end the expression there.
     let typed = typed.replace('\0', " ");
     let mut expression = String::with_capacity(typed.len() + 16);
     let mut rest = typed.trim_start();
@@ -19,8 +19,8 @@ pub(crate) fn expression(typed: &str) -> String {
             None => rest.split_at(rest.find(is_end_of_word).unwrap_or(rest.len())),
         };
         let is_typed = after.starts_with('*') && part.ends_with(char::is_alphanumeric);
-        let part = fold::question(part);
-        let is_prefix = is_typed || part.is_beginning;
+        let part = fold::phrase(part);
+        let is_prefix = is_typed || part.is_prefix;
         if part.text.chars().any(char::is_alphanumeric) {
             expression.push('"');
             expression.push_str(&part.text);
@@ -29,7 +29,7 @@ pub(crate) fn expression(typed: &str) -> String {
         rest = after.trim_start_matches(|c: char| c == '*' || c.is_whitespace());
     }
     if expression.is_empty() {
-        // A text without words, which SQLite allows and finds nowhere.
+        // SQLite accepts an empty phrase, which matches nothing.
         expression.push_str("\"\"");
     }
     expression
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_word_is_found_nowhere() {
+    fn a_search_without_a_word_matches_nothing() {
         for typed in ["", " ", "*", "\"", "\"\"", "(", "\0", "**\"*"] {
             assert_eq!(expression(typed), "\"\"", "{typed}");
         }

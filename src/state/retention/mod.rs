@@ -1,15 +1,14 @@
-//! Deletes what has been kept long enough: final tasks, if there is a setting for it, and idempotency
-//! keys after a day. Then gives the free space back to the file system.
+//! The retention loop: deletes finished tasks whose retention time is over and idempotency keys after a day, then
+//! returns free space to the file system.
 //!
-//! A loop beside the Writer that finds the rows on the read pool and hands them to the Writer in small
-//! chunks, with a rest after each, so that others hardly notice.
+//! It runs beside the Writer, finds rows on the read pool, and hands them to the Writer in small chunks. It rests after
+//! each chunk, so that it hardly delays other work.
 //!
-//! After the clock was set, nothing goes by its age until the clock has been steady for a while: what is
-//! deleted by a wrong clock does not come back with the right one.
+//! After the clock was set, nothing is deleted by age until the clock has been steady for a while: a wrong clock would
+//! delete too much.
 //!
-//! It looks at the rows stretch by stretch and remembers of each since when nothing in it has finished:
-//! until that is long enough ago, the stretch is left alone. So a sweep costs what it deletes, however
-//! much is kept, and no row stands in the way of others.
+//! It divides the rows into stretches and remembers the earliest finish time of each. A stretch is skipped until that
+//! time is old enough. So a sweep costs as much as it deletes, however many tasks are kept.
 
 mod stretch;
 
@@ -29,14 +28,14 @@ use stretch::{Old, Stretch, completed_before, end_of_stretch, failed_before, joi
 
 /// Time between two sweeps.
 const PERIOD: Duration = Duration::from_secs(60);
-/// How long the answer to an `Idempotency-Key` is kept.
+/// Time to keep the answer to an `Idempotency-Key`.
 const KEYS_KEPT: Duration = Duration::from_hours(24);
-/// A clock that is further than this from the newest event at a start is not believed at once.
+/// Distance from the newest event above which the clock is not trusted at startup.
 const KNOWN_SECONDS: f64 = 3600.0;
 /// Rows deleted in one transaction.
 const CHUNK_ROWS: i64 = 100;
 
-/// How long final tasks are kept once they have finished; `None`: for ever.
+/// How long finished tasks are kept; `None`: without limit.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Retention {
     pub(crate) completed: Option<Duration>,
@@ -56,7 +55,7 @@ impl StateManager {
                 let mut clock = self.clock_at_start();
                 loop {
                     if let Err(error) = self.sweep(retention(), &mut clock, &mut known).await {
-                        tracing::warn!(%error, "old tasks could not be deleted; it is tried again");
+                        tracing::warn!(%error, "cannot delete old tasks; trying again in a minute");
                     }
                     tokio::time::sleep(PERIOD).await;
                 }
@@ -73,8 +72,8 @@ impl StateManager {
             None => Clock::trusted(now),
             Some(newest) => {
                 tracing::info!(
-                    "the newest event is of {newest}, so nothing is deleted by age until the clock has \
-                     been steady for 10 minutes"
+                    "the clock differs by more than an hour from the newest event ({newest}): retention waits until \
+                     the clock has been steady for 10 minutes"
                 );
                 Clock::new(now.time, now.instant)
             }
@@ -89,13 +88,13 @@ impl StateManager {
     ) -> Result<(), Error> {
         let Reading { time, instant } = Reading::now();
         if clock.was_set(time, instant) {
-            // What is known of the stretches is of another clock.
+            // The times of the stretches come from another clock.
             known.clear();
         }
         if clock.is_steady(instant) {
             self.delete_by_age(retention, time, known).await?;
         } else {
-            tracing::debug!("nothing is deleted by age before the clock has been steady");
+            tracing::debug!("retention waits until the clock is steady");
         }
         let mut left = i64::MAX;
         loop {
@@ -147,7 +146,7 @@ impl StateManager {
             join(&mut swept, stretch);
             after = upto;
         }
-        // Then what has arrived since. Its last rows make no whole stretch yet.
+        // Then the rows that have arrived since. The last of them do not fill a stretch.
         while let Some(upto) = end_of_stretch(&self.read, after).await? {
             deleted += self.delete_between(after, upto, &old).await?;
             join(&mut swept, self.look_at(after, upto, now).await?);

@@ -1,4 +1,4 @@
-//! What a sweep knows of the rows stretch by stretch, and the old ones among them.
+//! The stretches of rows that the retention loop sweeps, and the SQL that finds old tasks in them.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::state::db::text::Text;
 use crate::state::error::Error;
 use crate::state::query::list::FoundTask;
 
-/// Rows of a stretch.
+/// Rows in a stretch.
 const STRETCH_ROWS: i64 = 10_000;
 
-/// Before which times tasks have finished that are deleted; `None`: they are kept.
+/// Finish times before which tasks are deleted; `None`: they are kept.
 pub(crate) struct Old {
     pub(crate) completed: Option<String>,
     pub(crate) failed: Option<String>,
@@ -33,20 +33,20 @@ impl Old {
     }
 }
 
-/// The rows behind the stretch before, up to row `upto`, as a sweep has left them.
+/// The rows after the previous stretch up to row `upto`, as the last sweep left them.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Stretch {
     pub(crate) upto: i64,
     rows: i64,
-    /// None that is COMPLETED has finished before this time. What becomes so after the sweep finishes
-    /// after it, so it is the time of the sweep at most.
+    /// No COMPLETED task in it finished before this time. Tasks that finish later do so after the sweep, so this is at
+    /// most the time of the sweep.
     completed: String,
-    /// The same of those that are FAILED.
+    /// No FAILED task in it finished before this time.
     failed: String,
 }
 
 impl Stretch {
-    /// Whether something in it may be old.
+    /// Returns whether a task in it may be old enough to delete.
     pub(crate) fn may_hold(&self, old: &Old) -> bool {
         let is_before =
             |mark: &String, time: &Option<String>| time.as_ref().is_some_and(|time| mark < time);
@@ -54,7 +54,7 @@ impl Stretch {
     }
 }
 
-/// Adds a stretch behind the others; two that have become small are one from then on.
+/// Appends a stretch, merged into the last one if both are small.
 pub(crate) fn join(stretches: &mut Vec<Stretch>, next: Stretch) {
     match stretches.last_mut() {
         Some(last) if last.rows + next.rows <= STRETCH_ROWS => {
@@ -67,7 +67,7 @@ pub(crate) fn join(stretches: &mut Vec<Stretch>, next: Stretch) {
     }
 }
 
-/// The last row of the stretch after row `after`; `None` if there are too few rows for one.
+/// Returns the last row of the stretch after row `after`; `None` if too few rows follow.
 pub(crate) async fn end_of_stretch(pool: &SqlitePool, after: i64) -> Result<Option<i64>, Error> {
     let others = STRETCH_ROWS - 1;
     let seq = sqlx::query_scalar!(
@@ -109,12 +109,12 @@ pub(crate) async fn stretch_at(
     })
 }
 
-struct Row {
+struct OldTaskRow {
     seq: i64,
     finished_at: Text,
 }
 
-impl Row {
+impl OldTaskRow {
     fn into_found(self) -> FoundTask {
         FoundTask {
             seq: self.seq,
@@ -130,7 +130,7 @@ pub(crate) async fn completed_before(
     time: &str,
 ) -> Result<Vec<FoundTask>, Error> {
     let rows = sqlx::query_as!(
-        Row,
+        OldTaskRow,
         r#"SELECT seq AS "seq!", finished_at AS "finished_at!: Text" FROM tasks NOT INDEXED
             WHERE seq > ?1 AND seq <= ?2 AND status = 'COMPLETED' AND finished_at < ?3
             ORDER BY seq LIMIT ?4"#,
@@ -141,7 +141,7 @@ pub(crate) async fn completed_before(
     )
     .fetch_all(pool)
     .await?;
-    Ok(rows.into_iter().map(Row::into_found).collect())
+    Ok(rows.into_iter().map(OldTaskRow::into_found).collect())
 }
 
 pub(crate) async fn failed_before(
@@ -151,7 +151,7 @@ pub(crate) async fn failed_before(
     time: &str,
 ) -> Result<Vec<FoundTask>, Error> {
     let rows = sqlx::query_as!(
-        Row,
+        OldTaskRow,
         r#"SELECT seq AS "seq!", finished_at AS "finished_at!: Text"
              FROM tasks INDEXED BY tasks_failed
             WHERE seq > ?1 AND seq <= ?2 AND status = 'FAILED' AND finished_at < ?3
@@ -163,7 +163,7 @@ pub(crate) async fn failed_before(
     )
     .fetch_all(pool)
     .await?;
-    Ok(rows.into_iter().map(Row::into_found).collect())
+    Ok(rows.into_iter().map(OldTaskRow::into_found).collect())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A window of time as a chart's points. Pure.
+//! The charts: a window of time as a list of points. Pure.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use super::tally::Step;
 use crate::models::{Timestamp, UnknownName};
 use crate::state::stats::histogram::Summary;
 
-/// How far a chart looks back.
+/// The window of time that a chart covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) enum Window {
     #[serde(rename = "5m")]
@@ -24,7 +24,7 @@ pub(crate) enum Window {
 impl Window {
     pub(crate) const ALL: [Self; 3] = [Self::FiveMinutes, Self::Hour, Self::Day];
 
-    /// Length of a step.
+    /// Returns the length of a step.
     pub(crate) fn step_seconds(self) -> i64 {
         match self {
             Self::FiveMinutes => 5,
@@ -41,13 +41,13 @@ impl Window {
         }
     }
 
-    /// When the step of this time begins, in seconds after the Unix epoch.
+    /// Returns when the step of this time begins, in seconds since the Unix epoch.
     pub(crate) fn step_at(self, time: Timestamp) -> i64 {
         let seconds = time.utc().timestamp();
         seconds - seconds.rem_euclid(self.step_seconds())
     }
 
-    /// When the first step of the window begins that ends with the step of `now`.
+    /// Returns when the first step of the window begins, if the step of `now` is the last.
     pub(crate) fn first_step(self, now: Timestamp) -> i64 {
         self.step_at(now) - self.seconds() + self.step_seconds()
     }

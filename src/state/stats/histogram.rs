@@ -1,16 +1,16 @@
-//! How long something took, many times: counts by length, so that any number of them takes little room.
+//! A histogram of durations, which takes little memory for any number of values. Pure.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Shortest time that is told apart from nothing.
+/// Shortest duration that differs from zero.
 const SHORTEST_SECONDS: f64 = 1e-4;
-/// Bins in which a time doubles: each is 9 % wide, so its middle is wrong by 5 % at most.
+/// Bins per doubling of the duration. Each is 9 % wide, so its middle is off by at most 5 %.
 const BINS_PER_DOUBLING: f64 = 8.0;
 
-/// Times in bins that grow with the time. A task may wait ten years: that is bin 332.
+/// Counts in bins whose width grows with the duration. Ten years fall into bin 332.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Histogram {
     bins: BTreeMap<u16, u64>,
@@ -27,7 +27,7 @@ pub(crate) struct Summary {
     pub(crate) max: f64,
 }
 
-/// A time and the bin that it falls into.
+/// A duration and its bin.
 #[derive(Clone, Copy)]
 pub(crate) struct Measured {
     bin: u16,
@@ -35,11 +35,11 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
-    /// Less than nothing, as a clock that was set back makes it, counts as nothing.
+    /// Measures a duration. A negative one, from a clock that was set back, counts as zero.
     pub(crate) fn new(seconds: f64) -> Self {
         let seconds = seconds.max(0.0);
         let bin = ((seconds / SHORTEST_SECONDS).log2() * BINS_PER_DOUBLING).floor();
-        // The conversion keeps within the type's bounds.
+        // The conversion saturates.
         Self {
             bin: bin as u16,
             seconds,
@@ -54,7 +54,7 @@ impl Histogram {
         self.max = self.max.max(time.seconds);
     }
 
-    /// `None` if nothing was added.
+    /// Returns mean, quantiles and maximum; `None` if nothing was added.
     pub(crate) fn summary(&self) -> Option<Summary> {
         let count = self.bins.values().sum::<u64>();
         (count > 0).then(|| Summary {
@@ -65,7 +65,7 @@ impl Histogram {
         })
     }
 
-    /// The middle of the bin that has the time of this rank.
+    /// Returns the middle of the bin that holds the value of this rank.
     fn quantile(&self, rank: u64) -> f64 {
         let mut seen = 0;
         for (bin, count) in &self.bins {
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shortest_and_the_longest_times_have_their_place() {
+    fn the_shortest_and_the_longest_durations_are_counted() {
         let nothing = summary([0.0, -3.0].into_iter());
         assert_eq!((nothing.p50, nothing.max), (0.0, 0.0));
         let long = summary([1e9].into_iter());

@@ -1,8 +1,7 @@
-//! What happened when, for the charts: counted by the Writer as it commits, kept in memory by steps of
-//! time, and stored every few seconds.
+//! The statistics behind the charts: counts in steps of time, kept in memory and stored every few seconds.
 //!
-//! A chart is read from memory alone: a few hundred steps, whatever the number of tasks. The table
-//! `stats` only makes the counts outlive the process, and the journal what was not stored in time.
+//! The Writer counts with each commit. A chart reads memory only: a few hundred steps, whatever the number of tasks.
+//! The table `stats` keeps the counts over a restart; what was not stored in time is counted again from the journal.
 
 pub(in crate::state) mod chart;
 pub(in crate::state) mod histogram;
@@ -21,35 +20,34 @@ use tally::Step;
 
 use crate::models::{Clock, Timestamp};
 
-/// The counts, shared by the Writer, who adds to them, and the handles, who read them. Each locks for
-/// moments.
+/// The counts. The Writer adds to them and the handles read them; each holds the lock briefly.
 #[derive(Clone, Default)]
 pub(crate) struct Stats(Arc<Mutex<Series>>);
 
-/// Steps kept while nobody knows whether the clock is right; a normal day has 216.
+/// Steps to keep while the clock may be wrong. A normal day has 216.
 const STEPS: usize = 1000;
 
-/// A step's length and beginning, in seconds.
-type Place = (i64, i64);
+/// The length of a step and its start, in seconds.
+type StepKey = (i64, i64);
 
 /// The steps of all lengths.
 struct Series {
-    steps: BTreeMap<Place, Step>,
-    /// Begun since the clock was last set.
-    unsure: BTreeSet<Place>,
-    /// Stored and forgotten since.
-    gone: BTreeSet<Place>,
+    steps: BTreeMap<StepKey, Step>,
+    /// Steps that began since the clock was last set.
+    unsure: BTreeSet<StepKey>,
+    /// Steps that were dropped from memory and are still stored.
+    gone: BTreeSet<StepKey>,
     clock: Clock,
-    /// The newest journal row that is stored as counted.
+    /// Id of the newest journal row whose count is stored.
     counted: i64,
-    /// Those that have changed since they were stored.
-    unstored: BTreeSet<Place>,
-    /// When they are stored next, if there are any.
+    /// Steps that have changed since they were stored.
+    unstored: BTreeSet<StepKey>,
+    /// When to store next, if there is something to store.
     due: Option<Instant>,
 }
 
 impl Stats {
-    /// TaskCounts what happened at `now`.
+    /// Counts what happened at `now`.
     pub(crate) fn count(&self, now: Timestamp, happened: impl IntoIterator<Item = Happened>) {
         let mut happened = happened.into_iter().peekable();
         if happened.peek().is_some() {
@@ -58,19 +56,19 @@ impl Stats {
         }
     }
 
-    /// Has the counts stored at the next opportunity.
+    /// Makes the Writer store the counts at the next opportunity.
     pub(crate) fn store_soon(&self) {
         self.lock().due = Some(Instant::now());
     }
 
-    /// The counts of a window that ends at `now`.
+    /// Returns the chart of a window that ends at `now`.
     pub(crate) fn chart(&self, window: Window, now: Timestamp) -> Chart {
         let steps = self.lock().steps_of(window, now);
         Chart::of(window, now, &steps)
     }
 
     fn lock(&self) -> MutexGuard<'_, Series> {
-        // What a panic may have left half done are counts.
+        // After a panic at most a count is incomplete.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -90,11 +88,11 @@ impl Default for Series {
 }
 
 impl Series {
-    /// TaskCounts what happened at `now`, by a clock that may be wrong.
+    /// Counts what happened at `now`, by a clock that may be wrong.
     fn count(&mut self, now: Timestamp, instant: Instant, happened: &[Happened]) {
-        self.look_at_clock(now, instant);
+        self.check_clock(now, instant);
         if !self.clock.is_steady(instant) {
-            let places = places_at(now);
+            let places = steps_at(now);
             let begun = places.filter(|place| !self.steps.contains_key(place));
             self.unsure.extend(begun);
         }
@@ -102,7 +100,7 @@ impl Series {
     }
 
     fn count_at(&mut self, time: Timestamp, happened: &[Happened]) {
-        for place in places_at(time) {
+        for place in steps_at(time) {
             let step = self.steps.entry(place).or_default();
             happened.iter().for_each(|one| step.count(*one));
             self.unstored.insert(place);
@@ -112,17 +110,17 @@ impl Series {
             .get_or_insert_with(|| Instant::now() + store::INTERVAL);
     }
 
-    /// A clock that was set: steps that it began and that lie ahead of the time it shows have never been.
-    fn look_at_clock(&mut self, now: Timestamp, instant: Instant) {
+    /// Checks the clock. If it was set back, drops the steps of the future that it began.
+    fn check_clock(&mut self, now: Timestamp, instant: Instant) {
         if self.clock.was_set(now, instant) {
             let unsure = std::mem::take(&mut self.unsure);
-            self.forget(|place| unsure.contains(place) && is_ahead(place, now));
+            self.drop_steps(|place| unsure.contains(place) && is_ahead(place, now));
         } else if self.clock.is_steady(instant) {
             self.unsure.clear();
         }
     }
 
-    /// The steps of a window that have counts.
+    /// Returns the steps of a window that have counts.
     fn steps_of(&self, window: Window, now: Timestamp) -> BTreeMap<i64, Step> {
         let length = window.step_seconds();
         let range = (length, window.first_step(now))..=(length, window.step_at(now));
@@ -130,20 +128,20 @@ impl Series {
         steps.map(|((_, at), step)| (*at, step.clone())).collect()
     }
 
-    /// Forgets what no chart looks back on any more, and what lies ahead; nothing soon after the clock was
-    /// set, because it may be set back.
-    fn forget_useless(&mut self, now: Timestamp, instant: Instant) {
-        self.look_at_clock(now, instant);
+    /// Drops steps that no chart shows: too old ones and future ones. Keeps all for a while after the clock was set,
+    /// because it may be set back.
+    fn drop_unused(&mut self, now: Timestamp, instant: Instant) {
+        self.check_clock(now, instant);
         if self.clock.is_steady(instant) || self.steps.len() > STEPS {
-            self.forget(|place| is_old(place, now) || is_ahead(place, now));
+            self.drop_steps(|place| is_old(place, now) || is_ahead(place, now));
         }
     }
 
-    fn forget(&mut self, is_useless: impl Fn(&Place) -> bool) {
-        let useless = self.steps.keys().filter(|place| is_useless(place));
+    fn drop_steps(&mut self, is_unused: impl Fn(&StepKey) -> bool) {
+        let useless = self.steps.keys().filter(|place| is_unused(place));
         self.gone.extend(useless);
-        self.steps.retain(|place, _| !is_useless(place));
-        self.unstored.retain(|place| !is_useless(place));
+        self.steps.retain(|place, _| !is_unused(place));
+        self.unstored.retain(|place| !is_unused(place));
         if !self.gone.is_empty() {
             self.due
                 .get_or_insert_with(|| Instant::now() + store::INTERVAL);
@@ -151,18 +149,18 @@ impl Series {
     }
 }
 
-/// The steps of this time.
-fn places_at(time: Timestamp) -> impl Iterator<Item = Place> {
+/// Returns the steps of all lengths that contain this time.
+fn steps_at(time: Timestamp) -> impl Iterator<Item = StepKey> {
     let windows = Window::ALL.into_iter();
     windows.map(move |window| (window.step_seconds(), window.step_at(time)))
 }
 
-fn is_old(place: &Place, now: Timestamp) -> bool {
+fn is_old(place: &StepKey, now: Timestamp) -> bool {
     let mut windows = Window::ALL.into_iter();
     windows.any(|window| window.step_seconds() == place.0 && place.1 < window.first_step(now))
 }
 
-fn is_ahead(place: &Place, now: Timestamp) -> bool {
+fn is_ahead(place: &StepKey, now: Timestamp) -> bool {
     let mut windows = Window::ALL.into_iter();
     windows.any(|window| window.step_seconds() == place.0 && place.1 > window.step_at(now))
 }
@@ -192,11 +190,11 @@ pub(in crate::state) mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_wrong_for_a_while_costs_nothing() {
+    fn a_clock_that_is_wrong_for_a_while_loses_no_count() {
         let (mut series, time, instant) = begun();
         for wrong in [time.after(MONTH), time.before(MONTH)] {
             series.count(wrong, instant, &[Happened::Created]);
-            series.forget_useless(wrong, instant + MINUTE);
+            series.drop_unused(wrong, instant + MINUTE);
             assert_eq!(created(&series, wrong), 1);
             series.count(time, instant + MINUTE, &[]);
             assert_eq!(created(&series, time), 1);
@@ -218,7 +216,7 @@ pub(in crate::state) mod tests {
         let (mut series, mut time, mut instant) = begun();
         for _ in 0..30 * 60 {
             (time, instant) = (time.after(MINUTE), instant + MINUTE);
-            series.forget_useless(time, instant);
+            series.drop_unused(time, instant);
         }
         assert!(series.steps.is_empty());
         assert_eq!(series.gone.len(), 3);
@@ -229,7 +227,7 @@ pub(in crate::state) mod tests {
         let (mut series, time, instant) = begun();
         let later = time.after(MONTH);
         series.count(later, instant, &[Happened::Created]);
-        series.forget_useless(later.after(30 * MINUTE), instant + 30 * MINUTE);
+        series.drop_unused(later.after(30 * MINUTE), instant + 30 * MINUTE);
         assert_eq!(series.steps.len(), 2, "of the hour and the day");
         assert_eq!(created(&series, later.after(30 * MINUTE)), 1);
     }

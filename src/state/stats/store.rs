@@ -1,4 +1,4 @@
-//! The counts on disk: stored by the Writer in its spare time, and made whole again at a start.
+//! The stored counts: the Writer writes them in its spare time and completes them from the journal at startup.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use crate::state::error::Error;
 use crate::state::journal::events;
 use crate::state::stats::tally::Happened;
 
-/// How long counts may wait to be stored.
+/// Time until changed counts are stored.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(5);
-/// Journal rows that a start counts at most: those of the heaviest load since the counts were stored.
+/// Journal rows to count at startup at most: those of the heaviest load since the counts were stored.
 const ROWS: i64 = 200_000;
 
 impl Stats {
-    /// The counts as the database has them, with what the journal says beyond them.
+    /// Loads the stored counts and adds those of the later journal rows.
     pub(crate) async fn recall(conn: &mut SqliteConnection) -> Result<Self, Error> {
         let stats = Self::default();
         let stored =
@@ -29,7 +29,7 @@ impl Stats {
                 .fetch_all(&mut *conn)
                 .await?;
         for row in stored {
-            // Of counts that another program has spoilt, only those are lost.
+            // A step that another program has damaged is lost, the others are not.
             if let Ok(step) = serde_json::from_str::<Step>(&row.counts) {
                 stats.lock().steps.insert((row.step_seconds, row.at), step);
             }
@@ -115,7 +115,7 @@ impl Stats {
     /// The counts to store, with everything that was committed up to event `head`; `None` if nothing has changed.
     pub(crate) fn unstored(&self, head: i64) -> Result<Option<UnstoredCounts>, Error> {
         let mut series = self.lock();
-        series.forget_useless(Timestamp::now(), Instant::now());
+        series.drop_unused(Timestamp::now(), Instant::now());
         if series.unstored.is_empty() && series.gone.is_empty() && series.counted >= head {
             return Ok(None);
         }
@@ -147,7 +147,7 @@ impl UnstoredCounts {
     }
 }
 
-/// Writes these steps and forgets those (JSON lists), inside the caller's transaction.
+/// Writes the steps `steps` and deletes the steps `gone` (JSON lists), inside the caller's transaction.
 async fn write_steps(
     conn: &mut SqliteConnection,
     steps: &str,

@@ -1,11 +1,11 @@
-//! What is counted in a step of time.
+//! The counters of one step of time, and the occurrences that they count. Pure.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Histogram, Measured};
 use crate::models::EventType;
 
-/// One thing to count.
+/// One occurrence to count.
 #[derive(Clone, Copy)]
 pub(crate) enum Happened {
     Created,
@@ -13,9 +13,9 @@ pub(crate) enum Happened {
     Completed,
     Failed,
     Retried,
-    /// A task started after it was due for so long.
+    /// A task started after this queue time.
     Waited(Measured),
-    /// An attempt ended after it ran for so long.
+    /// An attempt ended after this run time.
     Ran(Measured),
 }
 
@@ -41,7 +41,7 @@ impl Happened {
         Self::Ran(Measured::new(seconds))
     }
 
-    /// What a journal row of this type says, if it is anything that is counted.
+    /// Returns what a journal row of this type counts as; `None` if it is not counted.
     pub(crate) fn of(kind: EventType) -> Option<Self> {
         match kind {
             EventType::TaskCreated => Some(Self::Created),
