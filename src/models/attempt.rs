@@ -1,10 +1,10 @@
-//! One run of a task by its processor: what is handed out at a claim and what comes back.
+//! An attempt: one run of a task by its processor, from the claim to the outcome.
 
 use std::time::Duration;
 
 use super::{Failure, TaskId, Timestamp};
 
-/// Which run of which task: the guard of everything that is written about a running task.
+/// Identifies one run of one task. Every write about a running task is guarded by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Attempt {
     /// The task's row number.
@@ -14,54 +14,54 @@ pub(crate) struct Attempt {
     pub(crate) number: i64,
 }
 
-/// A task whose row has become PROCESSING; whoever holds this runs it.
+/// A task whose row is PROCESSING. The holder of this value runs it.
 #[derive(Clone, Debug)]
 pub(crate) struct ClaimedTask {
     pub(crate) attempt: Attempt,
     pub(crate) content: String,
-    /// A name from the row: not necessarily one that is configured.
+    /// The name in the row, which may not be configured.
     pub(crate) processor: String,
     pub(crate) concurrency_key: Option<String>,
     pub(crate) terms: Terms,
 }
 
-/// What a task says of its own attempts.
+/// The limits of a task for its own attempts.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Terms {
-    /// At most this many attempts count.
+    /// Attempts that count at most.
     pub(crate) max_attempts: i64,
-    /// How many of those so far do not.
+    /// Attempts so far that do not count.
     pub(crate) uncounted: i64,
-    /// Time for one attempt; `None` stands for the processor's own.
+    /// Time limit of one attempt; `None`: that of the processor.
     pub(crate) timeout: Option<Duration>,
-    /// Whether it waited for other tasks, whose results are its processor's to read.
+    /// Whether the task has dependencies, whose results its processor may read.
     pub(crate) has_upstream: bool,
-    /// Set for an attempt that an outside worker runs.
+    /// Set if an outside worker runs the attempt.
     pub(crate) lease: Option<Lease>,
 }
 
-/// The terms on which an outside worker has an attempt.
+/// The lease of an outside worker on an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lease {
-    /// The worker loses the attempt when it is silent for this long.
+    /// Time without a heartbeat after which the worker loses the attempt.
     pub(crate) length: Duration,
     pub(crate) origin: LeaseOrigin,
 }
 
-/// How the service knows of a lease.
+/// Where a lease comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LeaseOrigin {
-    /// The attempt answers this offer.
+    /// A claim request of a worker that waits.
     Offer(OfferId),
-    /// The attempt began at this time, before the service started.
+    /// The attempt began at this time, before the last start of the service.
     Restart(Timestamp),
 }
 
-/// Names what an outside worker has asked for, while it waits.
+/// Identifies a waiting claim request of an outside worker.
 pub(crate) type OfferId = u64;
 
 impl Terms {
-    /// How many attempts count, up to and with number `number`.
+    /// Returns how many attempts count, up to and including number `number`.
     pub(crate) fn counted(&self, number: i64) -> i64 {
         number - self.uncounted
     }
@@ -77,30 +77,30 @@ pub(crate) enum Outcome {
         failure: Failure,
         error: String,
     },
-    /// The task waits again.
+    /// The task becomes PENDING again.
     Again(Again),
 }
 
-/// Why a task waits again, and until when.
+/// Why a task becomes PENDING again, and when it may run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Again {
     /// Completes "Attempt 1 …".
     pub(crate) because: String,
-    /// The error of an attempt that failed; an attempt without one does not count.
+    /// The error of a failed attempt. An attempt without an error does not count.
     pub(crate) error: Option<String>,
-    /// Not before this time; `None` stands for at once.
+    /// Earliest time of the next attempt; `None`: at once.
     pub(crate) run_at: Option<Timestamp>,
-    /// The whole processor starts nothing until then.
+    /// Time until which the whole processor is deferred.
     pub(crate) hold: Option<Timestamp>,
 }
 
 impl Again {
-    /// Interrupted by a clean stop.
+    /// The attempt was interrupted by a shutdown.
     pub(crate) fn stopped() -> Self {
         Self::uncounted("was interrupted by a stop of the service")
     }
 
-    /// An attempt that ended through nobody's fault, and does not count.
+    /// The attempt ended through no fault of the task, and does not count.
     pub(crate) fn uncounted(because: impl Into<String>) -> Self {
         Self {
             because: because.into(),

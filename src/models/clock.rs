@@ -1,5 +1,5 @@
-//! The time of day against the time that passes: by how much the clock was set, and whether it can be
-//! believed. What is deleted by a wrong clock does not come back with the right one.
+//! Detects that the system clock was set, by comparing it with the monotonic clock, and tells whether it can be trusted.
+//! Data that is deleted because of a wrong clock is lost.
 
 use std::time::Duration;
 
@@ -7,24 +7,24 @@ use tokio::time::Instant;
 
 use super::Timestamp;
 
-/// A clock that moves this much by itself was set; less is drift, or a slow transaction.
+/// A larger difference means that the clock was set; a smaller one is drift or a slow transaction.
 const SET_SECONDS: f64 = 120.0;
-/// How long a clock goes on evenly until it is believed.
+/// Time without a step after which the clock is trusted.
 const STEADY: Duration = Duration::from_mins(10);
-/// The two clocks are read within this time of each other, unless the machine is overloaded.
+/// Time between the two readings, unless the machine is overloaded.
 const TOGETHER: Duration = Duration::from_millis(10);
 const TRIES: usize = 4;
 
-/// Both clocks, read together.
+/// A reading of both clocks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reading {
     pub(crate) time: Timestamp,
-    /// Stands still while the machine is asleep.
+    /// Does not advance while the machine sleeps.
     pub(crate) instant: Instant,
 }
 
 impl Reading {
-    /// Reads both, and again if this thread lost the processor between the two: that is no leap.
+    /// Reads both clocks, and again if this thread was suspended in between, which is no step.
     pub(crate) fn now() -> Self {
         let mut tries = 1;
         loop {
@@ -39,17 +39,17 @@ impl Reading {
     }
 }
 
-/// The clock as it was looked at last.
+/// The system clock with its last reading.
 #[derive(Debug)]
 pub(crate) struct Clock {
     time: Timestamp,
     instant: Instant,
-    /// Since when it goes on evenly; `None`: since before it was first looked at.
+    /// Since when it is steady; `None`: since before the first reading.
     since: Option<Instant>,
 }
 
 impl Clock {
-    /// A clock that nobody has looked at before: it is not steady yet.
+    /// Returns a clock that is not steady yet.
     pub(crate) fn new(time: Timestamp, instant: Instant) -> Self {
         Self {
             time,
@@ -58,7 +58,7 @@ impl Clock {
         }
     }
 
-    /// A clock that is believed until it is set.
+    /// Returns a clock that is trusted until it is set.
     pub(crate) fn trusted(now: Reading) -> Self {
         Self {
             since: None,
@@ -66,7 +66,7 @@ impl Clock {
         }
     }
 
-    /// By how many seconds the clock was set since the last look: negative if it was set back.
+    /// Returns by how many seconds the clock was set since the last reading; negative if it was set back.
     pub(crate) fn moved(&mut self, time: Timestamp, instant: Instant) -> f64 {
         let passed = instant.saturating_duration_since(self.instant);
         let moved = time.seconds_since(self.time) - passed.as_secs_f64();
@@ -77,12 +77,12 @@ impl Clock {
         moved
     }
 
-    /// Whether it was set by minutes since the last look.
+    /// Returns whether the clock was set by minutes since the last reading.
     pub(crate) fn was_set(&mut self, time: Timestamp, instant: Instant) -> bool {
         self.moved(time, instant).abs() > SET_SECONDS
     }
 
-    /// Whether it has not been set for a while.
+    /// Returns whether the clock can be trusted.
     pub(crate) fn is_steady(&self, instant: Instant) -> bool {
         self.since
             .is_none_or(|since| instant.saturating_duration_since(since) >= STEADY)
@@ -96,7 +96,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_mins(1);
 
     #[test]
-    fn a_clock_that_was_set_is_believed_again_after_a_while() {
+    fn a_clock_that_was_set_is_trusted_again_after_a_while() {
         let now = Reading::now();
         let mut clock = Clock::trusted(now);
         assert!(clock.is_steady(now.instant));
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_nobody_knows_is_not_believed_at_once() {
+    fn an_unknown_clock_is_not_trusted_at_once() {
         let now = Reading::now();
         let mut clock = Clock::new(now.time, now.instant);
         assert!(!clock.is_steady(now.instant));

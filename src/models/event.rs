@@ -1,30 +1,30 @@
-//! Events: rows of the journal as listeners receive them.
+//! Events: journal rows as clients receive them.
 //!
-//! A journal row stores its `data` without `task_id` (a column of its own) and a log line only once
-//! (as `message`); [`Event::frame`] puts both back, for a live event and for a replayed one alike.
+//! A journal row stores `task_id` in a column of its own and a log line once, as `message`. [`Event::frame`] adds both
+//! to `data`, for live and replayed events alike.
 
 use std::sync::OnceLock;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::cut::{EVENT_LIMIT_BYTES, cut, fit};
 use super::json::parse_object;
+use super::truncate::{EVENT_LIMIT_BYTES, fit, truncate};
 use super::{TaskId, Timestamp, UnknownName};
 
-/// What the first frame of an event socket says.
+/// The message in the first frame of an event socket.
 pub(crate) const FIRST_FRAME_MESSAGE: &str = "Connected to Venom Telemetry";
 
 /// One row of the journal.
 #[derive(Debug)]
 pub(crate) struct Event {
-    /// The row's number; grows with every commit, without gaps for the listeners of everything.
+    /// The ID of the row. IDs grow with every commit and have no gaps.
     pub(crate) id: i64,
     pub(crate) kind: EventType,
     pub(crate) task_id: Option<TaskId>,
-    /// Who speaks: the processor's name on its own lines, the operator on queue events.
+    /// The source: the processor for its own lines, the operator for queue events.
     pub(crate) agent: Option<String>,
-    /// The log line, where the row is one.
+    /// The log line, if the row has one.
     pub(crate) message: Option<String>,
     /// A JSON object, without `task_id`.
     pub(crate) data: String,
@@ -112,7 +112,7 @@ impl std::str::FromStr for EventType {
     }
 }
 
-/// The shares of [`EVENT_LIMIT_BYTES`] that the parts of an event have, if it is too long as a whole.
+/// The shares of [`EVENT_LIMIT_BYTES`] for the parts of an event that is too long.
 const DATA_LIMIT_BYTES: usize = EVENT_LIMIT_BYTES / 2;
 const MESSAGE_LIMIT_BYTES: usize = EVENT_LIMIT_BYTES / 4;
 const AGENT_LIMIT_BYTES: usize = 1_000;
@@ -144,7 +144,7 @@ impl Event {
         }
     }
 
-    /// The event as listeners receive it; encoded once, whoever asks first.
+    /// Returns the event as clients receive it. It is encoded once, at the first call.
     pub(crate) fn frame(&self) -> &str {
         self.frame.get_or_init(|| self.encode())
     }
@@ -156,21 +156,21 @@ impl Event {
         let frame = self.encode_parts(agent, message, &data);
         match frame.len() <= EVENT_LIMIT_BYTES {
             true => frame,
-            false => self.encode_cut(agent, message, &data),
+            false => self.encode_truncated(agent, message, &data),
         }
     }
 
-    /// With each part cut to its share of the limit. `data.truncated` says how long the texts were.
-    fn encode_cut(&self, agent: Option<&str>, message: &str, data: &RawValue) -> String {
-        let agent_cut = agent.and_then(|agent| cut(agent, AGENT_LIMIT_BYTES));
-        let message_cut = cut(message, MESSAGE_LIMIT_BYTES);
-        let cut = message_cut.iter();
-        let lengths = cut.map(|_| ("message".to_owned(), message.chars().count().into()));
+    /// Encodes the event with each part truncated to its share. `data.truncated` has the full lengths.
+    fn encode_truncated(&self, agent: Option<&str>, message: &str, data: &RawValue) -> String {
+        let short_agent = agent.and_then(|agent| truncate(agent, AGENT_LIMIT_BYTES));
+        let short_message = truncate(message, MESSAGE_LIMIT_BYTES);
+        let lengths = short_message.iter();
+        let lengths = lengths.map(|_| ("message".to_owned(), message.chars().count().into()));
         let data = parse_object(data.get().as_bytes()).unwrap_or_default();
         let data = RawValue::from_string(fit(data, lengths.collect(), DATA_LIMIT_BYTES));
-        let data = data.expect("it was encoded as JSON");
-        let agent = agent_cut.as_deref().or(agent);
-        self.encode_parts(agent, message_cut.as_deref().unwrap_or(message), &data)
+        let data = data.expect("`fit` returns JSON");
+        let agent = short_agent.as_deref().or(agent);
+        self.encode_parts(agent, short_message.as_deref().unwrap_or(message), &data)
     }
 
     fn encode_parts(&self, agent: Option<&str>, message: &str, data: &RawValue) -> String {
@@ -185,7 +185,7 @@ impl Event {
         serde_json::to_string(&frame).expect("strings and numbers always encode")
     }
 
-    /// `data` with `task_id` first and, for a log line, the line.
+    /// Returns `data` with `task_id` first and, for a log line, the line.
     fn full_data(&self) -> Box<RawValue> {
         let mut full = String::with_capacity(self.data.len() + 64);
         full.push('{');

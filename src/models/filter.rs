@@ -1,8 +1,8 @@
-//! Which tasks are meant: the filters of a list, and of everything that is done to many at once.
+//! The filter that selects tasks, for lists and for actions on many tasks. Plain data.
 
 use super::{Failure, TaskStatus, Timestamp};
 
-/// The tasks for which all of this holds; what is `None` holds for every task.
+/// Selects the tasks that match every field. A field that is `None` matches every task.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct TaskFilter {
     pub(crate) status: Option<TaskStatus>,
@@ -11,7 +11,7 @@ pub(crate) struct TaskFilter {
     pub(crate) tag: Option<String>,
     pub(crate) session_id: Option<String>,
     pub(crate) failure: Option<Failure>,
-    /// Words of content, result and error, as somebody types them.
+    /// Search text for content, result and error, as the user typed it.
     pub(crate) words: Option<String>,
     /// Created at this time or later.
     pub(crate) since: Option<Timestamp>,
@@ -19,21 +19,21 @@ pub(crate) struct TaskFilter {
     pub(crate) until: Option<Timestamp>,
 }
 
-/// In which order tasks are listed.
+/// The order of a task list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Order {
+pub(crate) enum ListOrder {
     #[default]
     NewestFirst,
     OldestFirst,
 }
 
 impl TaskFilter {
-    /// Whether it lets every task through.
+    /// Returns whether it matches every task.
     pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether it asks for nothing but a status, or for nothing at all.
+    /// Returns whether it has no field but a status.
     pub(crate) fn is_status_alone(&self) -> bool {
         let status = self.status;
         *self

@@ -1,4 +1,4 @@
-//! Who may do what: the roles, and what a token grants.
+//! Roles, and the grant of a token. Plain data.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,34 +10,34 @@ use utoipa::ToSchema;
 
 use super::UnknownName;
 
-/// How much a token may do. Each role may do all that those before it may.
+/// The role of a token. Each role includes the ones before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Role {
-    /// See tasks, events and the queue's condition.
+    /// Read tasks, events and the status of the queue.
     Read,
     /// Submit tasks.
     Submit,
-    /// Pause, resume, purge, stop, abort, retry, reload; work as an outside worker.
+    /// Pause, resume, purge, stop, abort, retry and reload; act as an outside worker.
     Operate,
     /// Delete, export, import.
     Admin,
 }
 
-/// What a token grants.
+/// The permissions of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Grant {
-    /// The token's name, by which the journal knows it.
+    /// The name of the token, as it appears in the journal.
     pub(crate) name: Arc<str>,
     pub(crate) role: Role,
-    /// The processors that it is for; `None` stands for everything.
+    /// The processors that it is restricted to; `None`: all.
     pub(crate) processors: Option<BTreeSet<String>>,
 }
 
 /// SHA-256 of a token.
 pub(crate) type TokenHash = [u8; 32];
 
-/// A token as it is listed: all but its hash.
+/// A token in a list, without its hash.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Token {
     pub(crate) name: String,
@@ -80,14 +80,14 @@ impl FromStr for Role {
 }
 
 impl Grant {
-    /// Whether it is for tasks of this processor.
+    /// Returns whether it includes tasks of this processor.
     pub(crate) fn covers(&self, processor: &str) -> bool {
         self.processors
             .as_ref()
             .is_none_or(|processors| processors.contains(processor))
     }
 
-    /// Its processors as a sentence has them; empty if it is for everything.
+    /// Returns its processors, comma-separated; empty if it is not restricted.
     pub(crate) fn list(&self) -> String {
         let names: Vec<_> = self
             .processors

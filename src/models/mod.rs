@@ -1,11 +1,9 @@
-//! The words of the service as plain data: tasks, their states, events, the queue's condition.
+//! The data types that the whole service shares: tasks, attempts, statuses, events, pauses, grants, timestamps.
 //!
-//! Nothing here does I/O. The rules that belong to the data (which status may follow which, how a
-//! time is written, what an event looks like on the wire) live beside it.
+//! Nothing here does I/O. Each type has its rules beside it, such as how a timestamp is written or an event is encoded.
 
 mod attempt;
 mod clock;
-mod cut;
 mod duration;
 mod event;
 mod filter;
@@ -17,15 +15,15 @@ mod task;
 pub(crate) mod task_limits;
 mod timestamp;
 mod trace;
+mod truncate;
 
 pub(crate) use attempt::{
     Again, Attempt, ClaimedTask, Lease, LeaseOrigin, OfferId, Outcome, Terms,
 };
 pub(crate) use clock::{Clock, Reading};
-pub(crate) use cut::{EVENT_LIMIT_BYTES, fit, length_in_json};
 pub(crate) use duration::parse_duration;
 pub(crate) use event::{Event, EventType, FIRST_FRAME_MESSAGE};
-pub(crate) use filter::{Order, TaskFilter};
+pub(crate) use filter::{ListOrder, TaskFilter};
 pub(crate) use grant::{Grant, Role, Token, TokenHash};
 pub(crate) use queue::{HiveLink, Pause, QueueStatus};
 pub use status::Failure;
@@ -34,3 +32,4 @@ pub(crate) use status::UnknownName;
 pub(crate) use task::{NewTask, Task, TaskId};
 pub use timestamp::Timestamp;
 pub(crate) use trace::TraceContext;
+pub(crate) use truncate::{EVENT_LIMIT_BYTES, fit, length_in_json};

@@ -1,35 +1,35 @@
-//! The queue's condition.
+//! The status of the queue: its pause, its counts and its link to the Hive. Plain data.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Timestamp;
 
-/// Why and since when nothing is started.
+/// A pause of the queue or of a processor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Pause {
     pub(crate) since: Timestamp,
-    /// It ends by itself at this time.
+    /// Time at which it ends by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) until: Option<Timestamp>,
-    /// What the one who paused it said, or what the service says of an emergency stop.
+    /// The reason given by the operator, or by the service for an emergency stop.
     #[schema(required)]
     pub(crate) reason: Option<String>,
-    /// The name of the token of who paused it; absent where no token is asked for.
+    /// Name of the token that paused it; absent without authentication.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) by: Option<String>,
-    /// It came with an emergency stop: only a resume ends it.
+    /// Whether an emergency stop caused it. Only a resume ends it then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) emergency_stop: bool,
-    /// Its first `since` and `until`, while the clock stands before that `since`.
+    /// The original `since` and `until`, while the clock is before that `since`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(ignore)]
     pub(crate) asked: Option<(Timestamp, Option<Timestamp>)>,
 }
 
 impl Pause {
-    /// What holds when `next` is asked for on top of `earlier`: what was said last, since the first time.
-    /// An emergency stop stays as it is.
+    /// Returns the pause that results from `next` during `earlier`: that of `next`, since the beginning of `earlier`. An
+    /// emergency stop is not replaced.
     pub(crate) fn on_top_of(earlier: Option<&Self>, next: Self) -> Self {
         match earlier.filter(|earlier| earlier.is_active_at(next.since)) {
             None => next,
@@ -41,9 +41,8 @@ impl Pause {
         }
     }
 
-    /// The pause as it stands after the clock was set to `now`. One that has begun by a clock that was ahead
-    /// lasts no longer than it was to last when it began. Once the clock has come as far again, the pause ends
-    /// when it was to end at first.
+    /// Returns the pause after the clock was set to `now`. A pause that began while the clock was ahead keeps its
+    /// length. When the clock reaches the original `since` again, the pause gets its original end.
     pub(crate) fn begun_by(self, now: Timestamp) -> Self {
         let (since, until) = self.asked.unwrap_or((self.since, self.until));
         if since <= now {
@@ -66,7 +65,7 @@ impl Pause {
         }
     }
 
-    /// Whether it still stands at `now`.
+    /// Returns whether it has not ended at `now`.
     pub(crate) fn is_active_at(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| until > now)
     }
@@ -79,39 +78,39 @@ impl Pause {
 })))]
 pub(crate) struct QueueStatus {
     pub(crate) paused: bool,
-    /// Tasks that wait.
+    /// Number of PENDING tasks.
     pub(crate) pending: u64,
-    /// Tasks that run (the original's name for it).
+    /// Number of running tasks (the original's name for `processing`).
     pub(crate) active: u64,
-    /// Tasks that run.
+    /// Number of running tasks.
     pub(crate) processing: u64,
-    /// The most tasks that may run at once; `null` when limits are off.
+    /// Number of slots; `null` when limits are off.
     #[schema(required)]
     pub(crate) limit: Option<u64>,
-    /// Left out while the Hive is off.
+    /// The link to the Hive; absent while the Hive is off.
     #[serde(default, skip_serializing_if = "HiveLink::is_off")]
     pub(crate) hive: HiveLink,
-    /// Why no task is accepted at this moment; left out while tasks are.
+    /// Why the service accepts no tasks; absent while it accepts them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) problem: Option<String>,
 }
 
-/// Whether the Hive can take tasks.
+/// The link to the Hive.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub(crate) enum HiveLink {
-    /// The settings do not ask for it.
+    /// The Hive is not configured.
     #[default]
     Off,
-    /// Redis answers.
+    /// Redis responds.
     Connected,
-    /// Redis does not answer.
+    /// Redis is unreachable.
     Away {
         /// Why, as a sentence without a full stop.
         reason: String,
         since: Timestamp,
     },
-    /// Redis answers, and does not do what the Hive needs: it takes no writes, or its user lacks a right.
+    /// Redis responds but refuses what the Hive needs: it accepts no writes, or its user lacks a permission.
     Refusing {
         /// Why, as a sentence without a full stop.
         reason: String,
@@ -120,7 +119,7 @@ pub(crate) enum HiveLink {
 }
 
 impl HiveLink {
-    /// As it is at a start.
+    /// Returns the link at startup.
     pub(crate) fn at_start(is_enabled: bool) -> Self {
         match is_enabled {
             false => Self::Off,
@@ -141,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pause_keeps_its_length_on_a_clock_that_is_behind_and_its_end_on_one_that_is_right() {
+    fn a_pause_keeps_its_length_while_the_clock_is_behind_and_its_end_once_it_is_right() {
         let at = |seconds: i64| Timestamp::from_unix_seconds(1_000_000 + seconds).unwrap();
         let pause = Pause {
             since: at(0),

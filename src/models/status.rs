@@ -1,4 +1,4 @@
-//! The states of a task, the moves between them, and the reasons of a failure.
+//! The statuses of a task and the kinds of failure. Plain data.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,9 +6,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Where a task stands.
+/// The status of a task.
 ///
-/// A task that waits for its time or its next attempt is `Pending` with `run_at` in the future.
+/// A task that is scheduled or retried later is `Pending` with `run_at` in the future.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub(crate) enum TaskStatus {
@@ -22,23 +22,23 @@ pub(crate) enum TaskStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Failure {
-    /// The processor said no.
+    /// The processor reported an error.
     Error,
-    /// The attempt took longer than it may.
+    /// The attempt exceeded its time limit.
     Timeout,
-    /// Somebody aborted it while it ran.
+    /// An operator aborted it while it was running.
     Aborted,
-    /// It was waiting when the queue was purged.
+    /// It was PENDING when the queue was purged.
     Purged,
-    /// It was running when the emergency stop came.
+    /// It was running at an emergency stop.
     EmergencyStop,
-    /// The service died under it three times.
+    /// The service crashed three times while it was running.
     Lost,
-    /// A task that it waited for has failed for good.
+    /// One of its dependencies has FAILED.
     Upstream,
 }
 
-/// A name that is none of a closed set; says which are.
+/// A name outside of a fixed set. The message lists the set.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("expected one of {expected}, found {found:?}")]
 pub struct UnknownName {
@@ -57,7 +57,7 @@ impl TaskStatus {
         }
     }
 
-    /// Whether nothing more happens to the task by itself.
+    /// Returns whether the task is finished.
     pub(crate) const fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Failed)
     }

@@ -1,4 +1,4 @@
-//! One unit of work, as clients see it and as it is submitted.
+//! A task, as clients receive it and as they submit it. Plain data.
 
 use std::time::Duration;
 
@@ -50,59 +50,59 @@ pub(crate) struct Task {
     pub(crate) result: Option<String>,
     /// Log lines, oldest first.
     pub(crate) logs: Vec<String>,
-    /// What the client sent besides the known fields stands under `request`.
+    /// Unknown fields of the request are under `request`.
     #[schema(value_type = Map<String, Value>, additional_properties)]
     pub(crate) context_history: RawJson,
     #[schema(required, value_type = Option<Object>)]
     pub(crate) context_used: Option<RawJson>,
     pub(crate) processor: String,
-    /// Higher runs first.
+    /// Tasks with a higher priority start first.
     pub(crate) priority: i64,
-    /// Number of the last attempt that was started; 0 before the first.
+    /// Number of the latest attempt; 0 before the first.
     #[schema(minimum = 0)]
     pub(crate) attempt: i64,
     pub(crate) max_attempts: i64,
-    /// Not before this time.
+    /// Earliest time of the next attempt.
     pub(crate) run_at: Timestamp,
     #[schema(required)]
     pub(crate) started_at: Option<Timestamp>,
     #[schema(required)]
     pub(crate) finished_at: Option<Timestamp>,
-    /// Set exactly when `status` is `FAILED`.
+    /// Set if and only if `status` is `FAILED`.
     #[schema(required)]
     pub(crate) failure: Option<Failure>,
     /// Message of the last failed attempt.
     #[schema(required)]
     pub(crate) error: Option<String>,
-    /// 0 to 1, as the processor reports it.
+    /// From 0 to 1, as reported by the processor.
     #[schema(required, minimum = 0, maximum = 1)]
     pub(crate) progress: Option<f64>,
     pub(crate) tags: Vec<String>,
     #[schema(required)]
     pub(crate) session_id: Option<String>,
-    /// Seconds that an attempt may take; left out, it is the processor's own.
+    /// Time limit of an attempt in seconds; absent: that of the processor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) timeout: Option<f64>,
-    /// Tasks of one key share a limit.
+    /// Tasks with the same key share a limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) concurrency_key: Option<String>,
-    /// At most one task that is not final has this key.
+    /// At most one open task has this key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) unique_key: Option<String>,
-    /// It runs when all of these have COMPLETED.
+    /// Its dependencies. It starts when all of them are COMPLETED.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<Uuid>)]
     pub(crate) after: Vec<TaskId>,
-    /// Fields of an imported task that this service does not know; they leave again with the dump.
+    /// Unknown fields of an imported task, which are preserved and exported again.
     #[serde(skip)]
     pub(crate) extra: RawJson,
 }
 
-/// A task about to be accepted: what the submitter decides.
+/// A submitted task, before it is stored.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct NewTask {
     pub(crate) content: String,
-    /// A configured processor's name; who submits has checked that it exists.
+    /// Name of a configured processor. The caller has checked that it exists.
     pub(crate) processor: String,
     /// -100 to 100.
     pub(crate) priority: i64,
@@ -110,10 +110,9 @@ pub(crate) struct NewTask {
     pub(crate) session_id: Option<String>,
     /// 1 to 1000.
     pub(crate) max_attempts: i64,
-    /// Not before this time; `None` stands for at once.
+    /// Earliest time of the first attempt; `None`: at once.
     pub(crate) run_at: Option<Timestamp>,
-    /// What `run_at` was worked out from, if it was: the task waits no longer than that, whatever becomes of
-    /// the clock.
+    /// The delay that `run_at` was computed from. The task waits no longer than that, even if the clock is set.
     pub(crate) delay: Option<Duration>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) concurrency_key: Option<String>,
@@ -121,12 +120,12 @@ pub(crate) struct NewTask {
     pub(crate) after: Vec<TaskId>,
     /// Unknown fields of the request, kept as `context_history.request`.
     pub(crate) request: RawJson,
-    /// The trace that it belongs to, kept as `context_history.trace`.
+    /// The trace context of the request, kept as `context_history.trace`.
     pub(crate) trace: Option<TraceContext>,
 }
 
 impl NewTask {
-    /// A task with nothing but its text, for `processor`.
+    /// Returns a task for `processor` with default settings.
     pub(crate) fn new(content: impl Into<String>, processor: impl Into<String>) -> Self {
         Self {
             content: content.into(),

@@ -1,10 +1,10 @@
-//! How long the texts may be that name, group and find tasks. They stand in everybody's lists.
+//! Length limits of the texts that name and group tasks, which appear in every list.
 
-/// Characters of a tag, of a session's id and of a worker's name.
+/// Characters of a tag, a session ID or a worker name.
 pub(crate) const NAME_CHARS: usize = 200;
 
-/// Characters of a `concurrency_key`, of a `unique_key` and of a pause's `reason`.
+/// Characters of a `concurrency_key`, a `unique_key` or the `reason` of a pause.
 pub(crate) const KEY_CHARS: usize = 1000;
 
-/// Tags of one task.
+/// Number of tags of one task.
 pub(crate) const TAGS_LIMIT: usize = 100;

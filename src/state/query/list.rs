@@ -2,7 +2,7 @@
 
 use sqlx::{Connection, SqliteConnection};
 
-use crate::models::{Order, Task, TaskFilter, TaskStatus};
+use crate::models::{ListOrder, Task, TaskFilter, TaskStatus};
 use crate::state::error::Error;
 use crate::state::query::task_search::TaskSearch;
 use crate::state::query::tasks;
@@ -27,7 +27,7 @@ pub(crate) struct FoundTask {
 pub(crate) async fn page(
     conn: &mut SqliteConnection,
     filter: &TaskFilter,
-    order: Order,
+    order: ListOrder,
     cursor: Option<i64>,
     limit: u32,
     with_logs: bool,
@@ -58,18 +58,18 @@ pub(crate) async fn page(
 pub(crate) async fn find(
     conn: &mut SqliteConnection,
     filter: &TaskFilter,
-    order: Order,
+    order: ListOrder,
     cursor: Option<i64>,
     upto: i64,
     limit: i64,
 ) -> Result<Vec<FoundTask>, Error> {
     let search = TaskSearch::new(conn, filter).await?;
     let rows = match order {
-        Order::NewestFirst => {
+        ListOrder::NewestFirst => {
             let before = cursor.unwrap_or(i64::MAX).min(upto.saturating_add(1));
             search.newest_before(conn, before, limit).await?
         }
-        Order::OldestFirst => {
+        ListOrder::OldestFirst => {
             let after = cursor.unwrap_or(0);
             search.oldest_after(conn, after, upto, limit).await?
         }

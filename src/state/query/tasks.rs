@@ -3,7 +3,7 @@
 use futures_util::TryStreamExt;
 use sqlx::{SqliteConnection, SqliteExecutor, SqlitePool};
 
-use crate::models::{Order, Task, TaskId};
+use crate::models::{ListOrder, Task, TaskId};
 use crate::state::db::text::Text;
 use crate::state::error::Error;
 use crate::state::query::task_row::TaskRow;
@@ -164,7 +164,7 @@ pub(crate) async fn tasks_before(
 pub(crate) async fn tasks_at(
     conn: &mut SqliteConnection,
     seqs: &[i64],
-    order: Order,
+    order: ListOrder,
     with_logs: bool,
 ) -> Result<Vec<Task>, Error> {
     let seqs = serde_json::to_string(seqs)?;
@@ -179,8 +179,8 @@ pub(crate) async fn tasks_at(
     let rows = rows.into_iter().filter_map(TaskRow::readable);
     let tasks = rows.map(|(_, task)| task);
     Ok(match order {
-        Order::NewestFirst => tasks.rev().collect(),
-        Order::OldestFirst => tasks.collect(),
+        ListOrder::NewestFirst => tasks.rev().collect(),
+        ListOrder::OldestFirst => tasks.collect(),
     })
 }
 

@@ -7,7 +7,7 @@
 
 use sqlx::SqlitePool;
 
-use crate::models::{Order as ListOrder, TaskFilter, TaskId, TaskStatus};
+use crate::models::{ListOrder, TaskFilter, TaskId, TaskStatus};
 use crate::state::commands::bulk::{BulkChange, ChangeFound};
 use crate::state::db::search_pool::SearchConnection;
 use crate::state::db::text::Text;

@@ -7,8 +7,7 @@ use tokio::time::timeout;
 
 use crate::events::Journal;
 use crate::models::{
-    Attempt, Event, Order as ListOrder, Task, TaskFilter, TaskId, TaskStatus, Timestamp,
-    TraceContext,
+    Attempt, Event, ListOrder, Task, TaskFilter, TaskId, TaskStatus, Timestamp, TraceContext,
 };
 use crate::state::commands::catch_up::CatchUpIndex;
 use crate::state::commands::snapshot::TakeSnapshot;

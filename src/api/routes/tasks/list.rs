@@ -17,7 +17,7 @@ use crate::api::input::query::Query;
 use crate::api::input::task_filter;
 use crate::api::input::task_filter::FILTERS;
 use crate::api::openapi::parameters;
-use crate::models::{Order, Task, TaskFilter};
+use crate::models::{ListOrder, Task, TaskFilter};
 use crate::state::{Error, Page};
 
 /// Default number of tasks in a page.
@@ -57,7 +57,7 @@ pub(crate) async fn list(
     // Before the answer begins, so that a storage error is a clean 503. Later pages are read as fast as the client reads.
     let first = api
         .state
-        .tasks_of(&everything, Order::NewestFirst, None, PAGE, true);
+        .tasks_of(&everything, ListOrder::NewestFirst, None, PAGE, true);
     let first = first.await?;
     let total = total_count(first.total);
     let pages = stream::unfold(Listing::First(first), move |listing| {
@@ -137,10 +137,10 @@ pub(crate) fn total_count(total: Option<i64>) -> Option<[(HeaderName, HeaderValu
     total.map(|total| [(TOTAL_COUNT, HeaderValue::from(total))])
 }
 
-fn order(query: &Query) -> Result<Order, ApiError> {
+fn order(query: &Query) -> Result<ListOrder, ApiError> {
     match query.text("order") {
-        None | Some("desc") => Ok(Order::NewestFirst),
-        Some("asc") => Ok(Order::OldestFirst),
+        None | Some("desc") => Ok(ListOrder::NewestFirst),
+        Some("asc") => Ok(ListOrder::OldestFirst),
         Some(text) => {
             let msg = "Input should be one of asc, desc";
             Err(Problem::new("enum", &["query", "order"], msg, Value::from(text)).into())

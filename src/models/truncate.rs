@@ -1,21 +1,19 @@
-//! Events of a bounded size: texts that are too long for one are cut, and the event says so.
+//! Truncates texts so that an event has a bounded size, and marks the event as truncated. Pure.
 //!
-//! Clients limit what they take in one piece; Python's `websockets` closes the connection at 1 MiB, and
-//! would meet the same event again after the next connection. Nothing is lost by a cut: the task and its
-//! log have the whole text.
+//! Clients limit the size of a message: Python's `websockets` closes the connection at 1 MiB, and would receive the same
+//! event again after it reconnects. Nothing is lost, because the task and its log keep the whole text.
 
 use serde_json::{Map, Value};
 
-/// The most bytes that an event has as it is sent.
+/// Largest size of an event on the wire.
 pub(crate) const EVENT_LIMIT_BYTES: usize = 1 << 20;
-/// In an event's data, the lengths of the texts that were cut.
+/// The field of an event's data with the lengths of its truncated texts.
 const TRUNCATED: &str = "truncated";
-/// Below this, texts are not what makes an object too long.
+/// Texts are not truncated below this length.
 const SHORTEST_TEXT_BYTES: usize = 64;
 
-/// The object as JSON of at most `limit` bytes. Its longest texts are cut as far as that takes; `truncated`
-/// then has the number of characters that each had, under its name, beside the `full_lengths` of texts that
-/// were cut elsewhere.
+/// Returns the object as JSON of at most `limit` bytes. Its longest texts are truncated as needed; `truncated` then has
+/// the full length in characters of each, by name, and the `full_lengths` of texts that were truncated before.
 pub(crate) fn fit(
     mut object: Map<String, Value>,
     mut full_lengths: Map<String, Value>,
@@ -37,15 +35,15 @@ pub(crate) fn fit(
         }
         object.remove(TRUNCATED);
         for (name, value) in &mut object {
-            cut_value(value, name, longest_text, &mut full_lengths);
+            truncate_value(value, name, longest_text, &mut full_lengths);
         }
         object.insert(TRUNCATED.to_owned(), full_lengths.clone().into());
         longest_text /= 2;
     }
 }
 
-/// The text's beginning, if the whole has more than `limit` bytes in JSON.
-pub(crate) fn cut(text: &str, limit: usize) -> Option<String> {
+/// Returns the beginning of the text, if it takes more than `limit` bytes in JSON.
+pub(crate) fn truncate(text: &str, limit: usize) -> Option<String> {
     let mut length = 0;
     let end = text.char_indices().find_map(|(at, letter)| {
         length += encoded_length(letter);
@@ -54,7 +52,7 @@ pub(crate) fn cut(text: &str, limit: usize) -> Option<String> {
     Some(format!("{}…", &text[..end]))
 }
 
-/// How many bytes the text takes in JSON, without its quotes.
+/// Returns how many bytes the text takes in JSON, without its quotes.
 pub(crate) fn length_in_json(text: &str) -> usize {
     text.chars().map(encoded_length).sum()
 }
@@ -67,11 +65,16 @@ fn encoded_length(letter: char) -> usize {
     }
 }
 
-fn cut_value(value: &mut Value, name: &str, limit: usize, full_lengths: &mut Map<String, Value>) {
+fn truncate_value(
+    value: &mut Value,
+    name: &str,
+    limit: usize,
+    full_lengths: &mut Map<String, Value>,
+) {
     match value {
         Value::String(text) => {
-            if let Some(shorter) = cut(text, limit) {
-                // Of the text as it was before the first cut.
+            if let Some(shorter) = truncate(text, limit) {
+                // The length before the first truncation.
                 let length = || Value::from(text.chars().count());
                 full_lengths.entry(name).or_insert_with(length);
                 *text = shorter;
@@ -79,12 +82,12 @@ fn cut_value(value: &mut Value, name: &str, limit: usize, full_lengths: &mut Map
         }
         Value::Array(items) => {
             for (place, item) in items.iter_mut().enumerate() {
-                cut_value(item, &format!("{name}.{place}"), limit, full_lengths);
+                truncate_value(item, &format!("{name}.{place}"), limit, full_lengths);
             }
         }
         Value::Object(fields) => {
             for (field, item) in fields {
-                cut_value(item, &format!("{name}.{field}"), limit, full_lengths);
+                truncate_value(item, &format!("{name}.{field}"), limit, full_lengths);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -111,13 +114,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_short_enough_stays_as_it_is() {
+    fn a_short_object_is_unchanged() {
         let object = json!({"task_id": "T", "error": "x".repeat(900)});
         assert_eq!(fitted(object.clone(), 1_000), object);
     }
 
     #[test]
-    fn long_texts_are_cut_and_their_length_is_said() {
+    fn long_texts_are_truncated_and_their_lengths_are_given() {
         let object = json!({"task_id": "T", "error": "ż".repeat(3_000), "failure": "error"});
         let cut = fitted(object, 1_000);
         assert_eq!(cut["truncated"], json!({"error": 3_000}));
@@ -128,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_within_are_cut_as_far_as_it_takes() {
+    fn nested_texts_are_truncated_as_needed() {
         let logs = ["\u{1}".repeat(900), "short".to_owned(), "\"".repeat(900)];
         let cut = fitted(json!({"logs": logs, "a": {"b": "x".repeat(900)}}), 1_000);
         let lengths = json!({"logs.0": 900, "logs.2": 900, "a.b": 900});
@@ -137,14 +140,14 @@ mod tests {
     }
 
     #[test]
-    fn of_many_small_values_only_the_task_is_left() {
+    fn an_object_of_many_small_values_keeps_only_the_task_id() {
         let many: Vec<_> = (0..10_000).collect();
         let cut = fitted(json!({"task_id": "T", "many": many}), 1_000);
         assert_eq!(cut, json!({"task_id": "T", "truncated": true}));
     }
 
     #[test]
-    fn what_was_cut_elsewhere_is_said_too() {
+    fn texts_that_were_truncated_before_are_listed() {
         let elsewhere = Map::from_iter([("message".to_owned(), json!(7))]);
         let text = fit(Map::new(), elsewhere, 1_000);
         assert_eq!(text, r#"{"truncated":{"message":7}}"#);
