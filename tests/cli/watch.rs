@@ -52,7 +52,7 @@ fn nothing_is_missed_and_nothing_repeated_over_restarts() {
     for signal in [Signal::TERM, Signal::KILL] {
         folder.succeed(&["submit", "--wait", "before"]);
         service.signal(signal);
-        watch.err.until("connection was lost");
+        watch.err.until("connection lost");
         drop(service);
         service = folder.serve();
         // Most likely before the watcher is back, which makes no difference.
@@ -84,7 +84,7 @@ fn what_the_service_left_out_is_read_again() {
     tell(&mut socket, "TASK_LOG", 6, json!({"line": "six"}));
     tell(&mut socket, "EVENTS_MISSED", 9, json!({"from": 7, "to": 9}));
     assert!(watch.out.next().ends_with(" TASK_LOG six"));
-    watch.err.until("reading them again");
+    watch.err.until("reading the missed ones");
 
     let (mut socket, query) = accept(&service);
     assert_eq!(query.as_deref(), Some("since=6"));

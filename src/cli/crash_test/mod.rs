@@ -41,7 +41,7 @@ The test uses a new folder in --dir and its own settings, and removes the folder
 failed. Exit code 1 means FAIL. A kill -9 tests the service; only a power cut tests whether the disk keeps what
 it has synced.";
 
-/// Test that no accepted task is lost: kill a service repeatedly and check its database.
+/// Test that no accepted task is lost when the service is killed.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct CrashTestArgs {
