@@ -4,6 +4,7 @@
 //! service at a random time. At the end a service runs all tasks, and the database is compared with the answers that
 //! the clients received ([`Submissions`]).
 
+mod answer;
 mod clients;
 mod service;
 mod submissions;

@@ -1,26 +1,12 @@
 //! Records which answer the clients received for every task they submitted, and compares it with the database.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::answer::{Answer, Answers};
 use super::verdict::Verdict;
 use crate::cli::error::Error;
 use crate::state;
-
-/// The answer to one submission.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    /// No answer: the service was killed first. The task may exist or not.
-    Unanswered,
-    /// An error: the task must not exist.
-    Rejected,
-    /// 201 with this id: the task must exist.
-    Accepted(String),
-}
-
-/// The answers by the content of the task, which is unique.
-pub(crate) type Answers = HashMap<String, Answer>;
 
 /// All submissions of a test; clones share them.
 #[derive(Clone, Default)]

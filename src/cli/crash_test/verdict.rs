@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::submissions::{Answer, Answers};
+use super::answer::{Answer, Answers};
 use crate::state::FinalState;
 
 /// The result of a test.
