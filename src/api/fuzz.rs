@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::api::auth::caller::Caller;
-use crate::api::input::body::parse_json;
+use crate::api::input::json::parse_json;
 use crate::api::input::new_task::read_task;
 use crate::api::input::worker;
 use crate::config::Settings;
