@@ -24,7 +24,7 @@ visit(async (page) => {
   await open(page, "submit");
   await page.getByLabel("Submit one task per line").check();
   await button(page, "Submit task").click();
-  await told(page, "There is no line with anything in it.");
+  await told(page, "Every line is empty");
 
   // An empty task is asked about first.
   const count = async () => (await api("GET", "tasks")).length;

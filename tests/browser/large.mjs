@@ -39,6 +39,6 @@ visit(async (page) => {
   await open(page, "processors");
   await seen(page, "200 of 10,000 processors shown");
   same(await rows(page).count(), 200);
-  await page.getByLabel("Part of the name").fill("p9876");
+  await page.getByLabel("Filter by name").fill("p9876");
   await until("one row", async () => (await rows(page).count()) === 1);
 });
