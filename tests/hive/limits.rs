@@ -177,7 +177,9 @@ async fn an_abort_a_lost_claim_and_a_stop_end_the_waiting() {
         assert!(end.contains("CancelledError"), "{end}");
 
         redis.command(&["SET", "arq:in-progress:lost", "1"]).await;
-        worker.until_said("another worker has claimed the job").await;
+        worker
+            .until_said("another worker has claimed the job")
+            .await;
 
         worker.tell_to_stop();
         until_let_go(&redis, "stopped").await;

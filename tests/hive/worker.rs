@@ -281,7 +281,9 @@ async fn who_has_lost_a_claim_ends_the_job_and_leaves_it_to_its_owner() {
     arq.enqueue(&redis, "job", "gate", "gate").await;
     yard.until_noted("run gate 1").await;
     redis.command(&["SET", "arq:in-progress:job", "1"]).await;
-    worker.until_said("another worker has claimed the job").await;
+    worker
+        .until_said("another worker has claimed the job")
+        .await;
     assert_eq!(
         redis.command(&["GET", "arq:in-progress:job"]).await.text(),
         "1"
@@ -303,7 +305,9 @@ async fn who_has_lost_a_claim_writes_no_result_over_its_owners() {
                  redis.call('SET', 'arq:result:job', 'of its owner')";
     redis.command(&["EVAL", steal, "0"]).await;
     yard.open_gate("gate");
-    worker.until_said("another worker has claimed the job").await;
+    worker
+        .until_said("another worker has claimed the job")
+        .await;
     let result = redis.command(&["GET", "arq:result:job"]).await;
     assert_eq!(result.text(), "of its owner");
     assert_eq!(redis.command(&["GET", "arq:retry:job"]).await.text(), "2");

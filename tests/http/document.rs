@@ -312,7 +312,9 @@ async fn each_call_needs_the_role_that_the_document_has() {
         let Some(needed) = operation.role() else {
             let sentence = call(None).await;
             assert!(
-                !sentence.text().contains("requires authentication"),
+                !sentence
+                    .text()
+                    .contains("This service requires authentication"),
                 "{name}"
             );
             continue;
