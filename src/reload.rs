@@ -8,7 +8,9 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{self, Changes, Current, Loaded, Origins, Publisher, Settings, Sources};
+use crate::config::{
+    self, CurrentSettings, Loaded, Origins, SettingChanges, Settings, SettingsPublisher, Sources,
+};
 use crate::processors::Registry;
 use crate::state::{self, Limits, Reconfigured, StateManager};
 
@@ -24,7 +26,7 @@ pub(crate) enum Error {
 /// A request to the reloader.
 struct ReloadRequest {
     actor: Option<Arc<str>>,
-    reply: oneshot::Sender<Result<Changes, Error>>,
+    reply: oneshot::Sender<Result<SettingChanges, Error>>,
 }
 
 /// Requests reloads; clones share one reloader.
@@ -46,7 +48,7 @@ impl ReloadHandle {
     ///
     /// # Errors
     /// If the settings have a mistake or could not be stored. Nothing has changed then.
-    pub(crate) async fn reload(&self) -> Result<Changes, Error> {
+    pub(crate) async fn reload(&self) -> Result<SettingChanges, Error> {
         let (reply, answer) = oneshot::channel();
         let stopping = || Error::State(state::Error::Stopping);
         let actor = self.actor.clone();
@@ -62,8 +64,8 @@ pub(crate) struct Reloader {
     sources: Sources,
     state: StateManager,
     registry: Arc<Registry>,
-    publisher: Publisher,
-    current: Current,
+    publisher: SettingsPublisher,
+    current: CurrentSettings,
     limits: fn(&Settings) -> Limits,
 }
 
@@ -76,9 +78,9 @@ impl Reloader {
         state: StateManager,
         registry: Arc<Registry>,
         limits: fn(&Settings) -> Limits,
-    ) -> (Self, ReloadHandle, Current) {
+    ) -> (Self, ReloadHandle, CurrentSettings) {
         let (requests, request) = mpsc::channel(1);
-        let (publisher, current) = Current::new(loaded.settings, loaded.origins);
+        let (publisher, current) = CurrentSettings::new(loaded.settings, loaded.origins);
         let reloader = Self {
             request,
             sources,
@@ -106,7 +108,7 @@ impl Reloader {
         }
     }
 
-    async fn reload(&self, actor: Option<Arc<str>>) -> Result<Changes, Error> {
+    async fn reload(&self, actor: Option<Arc<str>>) -> Result<SettingChanges, Error> {
         let loaded = self.load().await?;
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
@@ -124,7 +126,7 @@ impl Reloader {
     }
 
     /// Returns the sources of the settings after these changes: a setting that needs a restart keeps its source.
-    fn origins(&self, mut read: Origins, changes: &Changes) -> Origins {
+    fn origins(&self, mut read: Origins, changes: &SettingChanges) -> Origins {
         let before = self.current.origins();
         let kept = |key: &str| changes.needs_restart.iter().any(|kept| kept == key);
         read.retain(|key, _| !kept(key));
@@ -145,7 +147,7 @@ impl Reloader {
     async fn apply(
         &self,
         settings: Settings,
-        changes: &Changes,
+        changes: &SettingChanges,
         actor: Option<Arc<str>>,
     ) -> Result<(), Error> {
         let processors = settings.processors.iter();

@@ -11,7 +11,7 @@ use crate::access::Access;
 use crate::api::auth::rate_limit::RateLimiter;
 use crate::api::http::socket_thread;
 use crate::api::input::intake::Intake;
-use crate::config::Current;
+use crate::config::CurrentSettings;
 use crate::doctor::Doctor;
 use crate::hive;
 use crate::metrics::Metrics;
@@ -28,7 +28,7 @@ pub(crate) struct Api {
     pub(crate) hive: Option<hive::Handle>,
     pub(crate) registry: Arc<Registry>,
     /// The settings in effect.
-    pub(crate) current: Current,
+    pub(crate) current: CurrentSettings,
     pub(crate) reload: ReloadHandle,
     pub(crate) doctor: Doctor,
     /// The valid tokens, or that none is required.

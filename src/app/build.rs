@@ -9,7 +9,7 @@ use tokio_rustls::TlsAcceptor;
 use super::error::Error;
 use super::limits::limits;
 use crate::access::{self, Access};
-use crate::config::{Current, Loaded, Settings, Sources};
+use crate::config::{CurrentSettings, Loaded, Settings, Sources};
 use crate::doctor::Doctor;
 use crate::dump::StateFile;
 use crate::hive::Hive;
@@ -34,7 +34,7 @@ pub(crate) struct App {
     pub(super) registry: Arc<Registry>,
     pub(super) reloader: Reloader,
     pub(super) reload: ReloadHandle,
-    pub(super) current: Current,
+    pub(super) current: CurrentSettings,
     pub(super) doctor: Doctor,
     pub(super) state_file: StateFile,
     pub(super) hive: Option<Hive>,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::error::Error;
-use super::rules;
-use super::table::Table;
+use super::table_reader::TableReader;
+use super::value_types;
 
 /// The pauses between attempts: each is `factor` times the one before, up to `max`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,7 +33,7 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// Pause after the `failures`-th counted failure (1 is the first); `random` in 0..1 spreads it by
+    /// Returns the pause after the `failures`-th counted failure (1 is the first); `random` in 0..1 spreads it by
     /// ±`jitter`.
     pub(crate) fn pause(&self, failures: u32, random: f64) -> Duration {
         let growth = self.factor.powf(f64::from(failures.saturating_sub(1)));
@@ -45,31 +45,31 @@ impl Backoff {
     }
 }
 
-/// The table `backoff` of a processor, if it has one.
-pub(crate) fn read(processor: &mut Table<'_>) -> Result<Backoff, Error> {
+/// Reads the table `backoff` of a processor, if it has one.
+pub(crate) fn read(processor: &mut TableReader<'_>) -> Result<Backoff, Error> {
     let default = Backoff::default();
-    let Some(mut table) = processor.take_table("backoff", rules::BACKOFF)? else {
+    let Some(mut table) = processor.take_table("backoff", value_types::BACKOFF)? else {
         return Ok(default);
     };
     let first = table
-        .take("first", rules::FIRST_PAUSE)?
+        .take("first", value_types::FIRST_PAUSE)?
         .unwrap_or(default.first);
     let backoff = Backoff {
         first,
         factor: table
-            .take("factor", rules::FACTOR)?
+            .take("factor", value_types::FACTOR)?
             .unwrap_or(default.factor),
         max: read_max(&mut table, first)?.unwrap_or(default.max.max(first)),
         jitter: table
-            .take("jitter", rules::JITTER)?
+            .take("jitter", value_types::JITTER)?
             .unwrap_or(default.jitter),
     };
     table.finish()?;
     Ok(backoff)
 }
 
-fn read_max(table: &mut Table<'_>, first: Duration) -> Result<Option<Duration>, Error> {
-    match table.take("max", rules::PAUSE)? {
+fn read_max(table: &mut TableReader<'_>, first: Duration) -> Result<Option<Duration>, Error> {
+    match table.take("max", value_types::PAUSE)? {
         Some(max) if max < first => {
             let expected = format!("at least `first` ({})", first.as_secs_f64());
             Err(table.refuse("max", max.as_secs_f64().to_string(), expected))

@@ -5,7 +5,7 @@ use super::settings::Settings;
 
 /// The keys that differ, in the order of the settings; those of tables as `processors.NAME`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Changes {
+pub(crate) struct SettingChanges {
     /// In effect as of the reload.
     pub(crate) applied: Vec<String>,
     /// In effect from the next start on.
@@ -18,8 +18,8 @@ impl Settings {
     /// Returns the settings that a service with these has after it has reloaded `wanted`, and what differs.
     ///
     /// A setting that applies on restart keeps its value, so the next reload reports it again.
-    pub(crate) fn reloaded(&self, wanted: Self) -> (Self, Changes) {
-        let mut changes = Changes::default();
+    pub(crate) fn reloaded(&self, wanted: Self) -> (Self, SettingChanges) {
+        let mut changes = SettingChanges::default();
         let mut reloaded = wanted;
         for setting in Self::ALL {
             let differences = (setting.differences)(self, &reloaded);

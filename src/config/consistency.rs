@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::error::{Error, Place};
+use super::error::{Error, SettingPlace};
 use super::load::Origins;
 use super::processors;
 use super::settings::Settings;
@@ -10,7 +10,7 @@ use super::settings::Settings;
 /// Refuses settings that contradict each other.
 pub(crate) fn check(settings: &Settings, origins: &Origins) -> Result<(), Error> {
     let refuse = |key: &'static str, found: String, expected: String| {
-        let place = origins.get(key).cloned().unwrap_or(Place::Default);
+        let place = origins.get(key).cloned().unwrap_or(SettingPlace::Default);
         Err(Error::invalid(key, place, found, expected))
     };
     let Settings {

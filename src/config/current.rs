@@ -1,55 +1,55 @@
-//! The settings that hold at this moment, for those who outlive a reload.
+//! The settings in effect, shared with everything that runs longer than from one reload to the next.
 
 use std::future;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::explained::Explained;
+use super::explained::ExplainedSetting;
 use super::load::Origins;
 use super::settings::Settings;
 
-/// The settings that hold; clone it freely.
+/// Reads the settings in effect. Clones are cheap.
 #[derive(Clone, Debug)]
-pub(crate) struct Current(watch::Receiver<Held>);
+pub(crate) struct CurrentSettings(watch::Receiver<Published>);
 
-/// Says which settings hold. There is one.
+/// Replaces the settings in effect. A service has one.
 #[derive(Debug)]
-pub(crate) struct Publisher(watch::Sender<Held>);
+pub(crate) struct SettingsPublisher(watch::Sender<Published>);
 
 #[derive(Clone, Debug)]
-struct Held {
+struct Published {
     settings: Arc<Settings>,
     origins: Arc<Origins>,
 }
 
-impl Current {
-    /// These settings, until the publisher says otherwise.
-    pub(crate) fn new(settings: Settings, origins: Origins) -> (Publisher, Self) {
-        let (publisher, current) = watch::channel(Held {
+impl CurrentSettings {
+    /// Starts with these settings.
+    pub(crate) fn new(settings: Settings, origins: Origins) -> (SettingsPublisher, Self) {
+        let (publisher, current) = watch::channel(Published {
             settings: Arc::new(settings),
             origins: Arc::new(origins),
         });
-        (Publisher(publisher), Self(current))
+        (SettingsPublisher(publisher), Self(current))
     }
 
-    /// The settings of this moment, whole.
+    /// Returns the settings in effect.
     pub(crate) fn get(&self) -> Arc<Settings> {
         Arc::clone(&self.0.borrow().settings)
     }
 
-    /// The same as a person reads it, each with where it comes from.
-    pub(crate) fn explained(&self) -> Vec<Explained> {
+    /// Returns all settings as a person reads them, each with where it is set.
+    pub(crate) fn explained(&self) -> Vec<ExplainedSetting> {
         let held = self.0.borrow();
         held.settings.explained(&held.origins)
     }
 
-    /// Where they come from.
+    /// Returns where each setting is set.
     pub(crate) fn origins(&self) -> Arc<Origins> {
         Arc::clone(&self.0.borrow().origins)
     }
 
-    /// Waits until other settings hold than when this clone last waited.
+    /// Waits until the settings differ from those at the last call on this clone.
     pub(crate) async fn changed(&mut self) {
         if self.0.changed().await.is_err() {
             // Without its publisher nothing will ever change.
@@ -58,14 +58,14 @@ impl Current {
     }
 }
 
-impl Publisher {
-    /// From now on, these settings hold.
+impl SettingsPublisher {
+    /// Puts these settings into effect and wakes everything that waits for a change.
     pub(crate) fn publish(&self, settings: Settings) {
         self.0
             .send_modify(|held| held.settings = Arc::new(settings));
     }
 
-    /// From now on, the settings that hold come from here; they are no others.
+    /// Replaces where the settings are set. The values stay, so nothing is woken.
     pub(crate) fn publish_origins(&self, origins: Origins) {
         self.0.send_if_modified(|held| {
             held.origins = Arc::new(origins);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::{fs, io};
 
 use super::environment;
-use super::error::{Error, Place};
+use super::error::{Error, SettingPlace};
 use super::variable::Variable;
 
 /// The variables of the file that could be read, in its order; none if there is no such file.
@@ -237,8 +237,8 @@ impl<'a> File<'a> {
         start + rest.find('\n').map_or(rest.len(), |offset| offset + 1)
     }
 
-    fn place(&self, line: usize, name: &str) -> Place {
-        Place::DotEnv {
+    fn place(&self, line: usize, name: &str) -> SettingPlace {
+        SettingPlace::DotEnv {
             path: self.path.clone(),
             line,
             name: name.into(),
@@ -249,7 +249,7 @@ impl<'a> File<'a> {
     fn broken(&self, line: usize, name: &str, reason: &str) -> Error {
         let place = match environment::concerns_us(name) {
             true => self.place(line, name),
-            false => Place::File {
+            false => SettingPlace::File {
                 path: self.path.clone(),
                 line,
             },

@@ -11,7 +11,7 @@ use super::layers::Layer;
 use super::settings::Settings;
 use super::variable::{CA_FILE, CONFIG, PREFIX, TOKEN, TOKEN_FILE, URL, Variable, check_unicode};
 
-/// Names with our prefix that are no settings.
+/// NamePattern with our prefix that are no settings.
 const NO_SETTINGS: [&str; 17] = [
     CONFIG,
     URL,

@@ -1,4 +1,4 @@
-//! The one sentence that stops a start: which key, where it stands, what was found and expected.
+//! The sentence that stops a start: which key, where it stands, what was found and what is expected.
 //!
 //! A sentence may end up in a shared log, so it shows a value only where the key is a known one that
 //! holds no secret.
@@ -19,19 +19,19 @@ pub(crate) enum Error {
     Unreadable { path: PathBuf, reason: io::Error },
     /// A line of a file that says nothing readable.
     #[error("cannot read the settings {place}: {reason}")]
-    Syntax { place: Place, reason: String },
+    Syntax { place: SettingPlace, reason: String },
     /// A key that no setting has.
     #[error("unknown setting `{key}` {place}; {hint}")]
     Unknown {
         key: String,
-        place: Place,
+        place: SettingPlace,
         hint: String,
     },
     /// A value that its setting cannot take.
     #[error("`{key}` {place}: found {found}, expected {expected}")]
     Invalid {
         key: String,
-        place: Place,
+        place: SettingPlace,
         found: String,
         expected: Cow<'static, str>,
     },
@@ -39,15 +39,15 @@ pub(crate) enum Error {
     #[error("`{key}` is set to two different values, {first} and {second}; keep one of them")]
     Conflict {
         key: String,
-        first: Place,
-        second: Place,
+        first: SettingPlace,
+        second: SettingPlace,
     },
 }
 
 impl Error {
     pub(crate) fn invalid(
         key: impl Into<String>,
-        place: Place,
+        place: SettingPlace,
         found: impl Into<String>,
         expected: impl Into<Cow<'static, str>>,
     ) -> Self {
@@ -59,7 +59,7 @@ impl Error {
         }
     }
 
-    /// The setting that has the mistake; `None` where it is the whole file.
+    /// Returns the setting that has the mistake; `None` if it is the whole file.
     pub(crate) fn key(&self) -> Option<&str> {
         match self {
             Self::Unreadable { .. } | Self::Syntax { .. } => None,
@@ -69,22 +69,22 @@ impl Error {
         }
     }
 
-    /// Whether the mistake is on the command line, which makes it one of usage (exit code 2).
+    /// Returns whether the mistake is on the command line: a usage error (exit code 2).
     pub(crate) fn is_usage(&self) -> bool {
         matches!(
             self,
             Self::Invalid {
-                place: Place::CommandLine { .. },
+                place: SettingPlace::CommandLine { .. },
                 ..
             }
         )
     }
 }
 
-/// Where a setting stands. Shown as the end of a sentence: `in /srv/venom.toml, line 3`.
+/// Where a setting is set. Shown as the end of a sentence: `in /srv/venom.toml, line 3`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// Nowhere: nobody set it.
+pub(crate) enum SettingPlace {
+    /// Nowhere: it has its default.
     Default,
     /// A line of `venom.toml`, or one of `.env` that sets nothing of ours.
     File { path: Arc<Path>, line: usize },
@@ -100,8 +100,8 @@ pub(crate) enum Place {
     CommandLine { flag: &'static str },
 }
 
-impl Place {
-    /// The layer of settings that it is in: the name of the file, or what there is besides files.
+impl SettingPlace {
+    /// Returns the name of its layer: the file's name, `environment`, `command line` or `default`.
     pub(crate) fn source(&self) -> Cow<'_, str> {
         match self {
             Self::Default => "default".into(),
@@ -114,23 +114,23 @@ impl Place {
         }
     }
 
-    /// Whether settings go by the names of variables here.
+    /// Returns whether settings have the names of variables here.
     pub(crate) fn has_variables(&self) -> bool {
         matches!(self, Self::DotEnv { .. } | Self::Environment { .. })
     }
 }
 
-/// The layer in a word, and where exactly in words.
-impl Serialize for Place {
+/// As the name of the layer and the place as text.
+impl Serialize for SettingPlace {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut place = serializer.serialize_struct("Place", 2)?;
+        let mut place = serializer.serialize_struct("SettingPlace", 2)?;
         place.serialize_field("source", &self.source())?;
         place.serialize_field("place", &self.to_string())?;
         place.end()
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SettingPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => write!(f, "by default"),

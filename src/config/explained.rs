@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::error::Place;
+use super::error::SettingPlace;
 use super::load::{Loaded, Origins};
 use super::setting::Setting;
 use super::settings::Settings;
@@ -11,16 +11,16 @@ use super::settings::Settings;
 /// One setting.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = ExplainedSetting)]
-pub(crate) struct Explained {
+pub(crate) struct ExplainedSetting {
     pub(crate) key: &'static str,
     /// The value as a person reads it, without secrets. For tables, their names.
     pub(crate) value: String,
     #[serde(flatten)]
     #[schema(value_type = PlaceTold)]
-    pub(crate) place: Place,
+    pub(crate) place: SettingPlace,
 }
 
-/// A [`Place`] in the API's document.
+/// A [`SettingPlace`] in the API's document.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes, and is never made")]
 struct PlaceTold {
@@ -32,18 +32,21 @@ struct PlaceTold {
 
 impl Loaded {
     /// Returns all settings, each with its value and where it is set.
-    pub(crate) fn explained(&self) -> Vec<Explained> {
+    pub(crate) fn explained(&self) -> Vec<ExplainedSetting> {
         self.settings.explained(&self.origins)
     }
 }
 
 impl Settings {
     /// Returns all settings in the order of their table; `origins` says where those that are set stand.
-    pub(crate) fn explained(&self, origins: &Origins) -> Vec<Explained> {
-        let explain = |setting: &Setting<Self>| Explained {
+    pub(crate) fn explained(&self, origins: &Origins) -> Vec<ExplainedSetting> {
+        let explain = |setting: &Setting<Self>| ExplainedSetting {
             key: setting.key,
             value: (setting.shown)(self),
-            place: origins.get(setting.key).unwrap_or(&Place::Default).clone(),
+            place: origins
+                .get(setting.key)
+                .unwrap_or(&SettingPlace::Default)
+                .clone(),
         };
         Self::ALL.iter().map(explain).collect()
     }

@@ -1,4 +1,4 @@
-//! `venom.toml` as a layer: its values, and the line of every key.
+//! Reads `venom.toml` as a layer: its values, and the line of every key.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,12 +9,12 @@ use std::{fs, io};
 use figment::value::{Dict, Value};
 use toml_edit::{ImDocument, Item, Key, TableLike};
 
-use super::error::{Error, Place};
+use super::error::{Error, SettingPlace};
 use super::layers::Layer;
 
 const NAME: &str = "venom.toml";
 
-/// Reads the file. Only one that was asked for must exist.
+/// Reads the file. A missing one is empty, unless it is `required`.
 pub(crate) fn layer(path: &Path, required: bool) -> Result<Layer, Error> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
@@ -28,7 +28,7 @@ pub(crate) fn layer(path: &Path, required: bool) -> Result<Layer, Error> {
 }
 
 fn parse(path: Arc<Path>, text: &str) -> Result<Layer, Error> {
-    let mut reader = Reader {
+    let mut reader = TomlReader {
         text,
         path,
         places: BTreeMap::new(),
@@ -43,13 +43,13 @@ fn parse(path: Arc<Path>, text: &str) -> Result<Layer, Error> {
 }
 
 /// Turns the document into values and notes where each key stands on the way.
-struct Reader<'a> {
+struct TomlReader<'a> {
     text: &'a str,
     path: Arc<Path>,
-    places: BTreeMap<Vec<String>, Place>,
+    places: BTreeMap<Vec<String>, SettingPlace>,
 }
 
-impl Reader<'_> {
+impl TomlReader<'_> {
     fn table(&mut self, table: &dyn TableLike, path: &mut Vec<String>) -> Dict {
         let mut values = Dict::new();
         for (name, item) in table.iter() {
@@ -77,9 +77,9 @@ impl Reader<'_> {
         }
     }
 
-    fn place(&self, span: &Range<usize>) -> Place {
+    fn place(&self, span: &Range<usize>) -> SettingPlace {
         let before = &self.text.as_bytes()[..span.start.min(self.text.len())];
-        Place::File {
+        SettingPlace::File {
             path: self.path.clone(),
             line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
         }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::choices::{HiveCodec, HiveQueue};
 use super::error::Error;
-use super::rules;
-use super::table::Table;
+use super::table_reader::TableReader;
+use super::value_types;
 
 /// The jobs that a `hive` processor makes of its tasks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,15 +42,17 @@ impl fmt::Debug for Password {
     }
 }
 
-pub(crate) fn processor(table: &mut Table<'_>) -> Result<HiveProcessorSettings, Error> {
+pub(crate) fn processor(table: &mut TableReader<'_>) -> Result<HiveProcessorSettings, Error> {
     Ok(HiveProcessorSettings {
-        function: table.require("function", rules::FUNCTION)?,
+        function: table.require("function", value_types::FUNCTION)?,
         queue: table
-            .take("queue", rules::HIVE_QUEUE)?
+            .take("queue", value_types::HIVE_QUEUE)?
             .unwrap_or(HiveQueue::ByPriority),
         codec: table
-            .take("codec", rules::HIVE_CODEC)?
+            .take("codec", value_types::HIVE_CODEC)?
             .unwrap_or(HiveCodec::Pickle),
-        expects_result: table.take("expects_result", rules::SWITCH)?.unwrap_or(true),
+        expects_result: table
+            .take("expects_result", value_types::SWITCH)?
+            .unwrap_or(true),
     })
 }

@@ -5,44 +5,44 @@ use std::collections::BTreeMap;
 
 use super::error::Error;
 use super::rate::Rate;
-use super::rules;
-use super::table::Table;
+use super::table_reader::TableReader;
+use super::value_types;
 
 /// The name that stands for every key without a table.
 const EVERY_OTHER: &str = "*";
 
-/// What is kept to by the tasks of one concurrency key, whichever processors run them.
+/// The limits that the tasks of one concurrency key share, whichever processors run them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KeySettings {
     /// At most this many at a time. Default, in a table: no limit.
     pub(crate) concurrency: Option<u64>,
-    /// At most so many starts in a time. Default: as many as come.
+    /// Limit of starts in a period. Default: no limit.
     pub(crate) rate: Option<Rate>,
 }
 
 impl KeySettings {
-    /// What holds for a key without a table where there is no table `"*"` either: one at a time.
+    /// The settings of a key if neither it nor `"*"` has a table: one task at a time.
     pub(crate) const DEFAULT: Self = Self {
         concurrency: Some(1),
         rate: None,
     };
 }
 
-/// The settings of `key` among these: its own, else those of `"*"`, else the default.
+/// Returns the settings of `key` among these: its own, else those of `"*"`, else the default.
 pub(crate) fn find<'a>(keys: &'a BTreeMap<String, KeySettings>, key: &str) -> &'a KeySettings {
     keys.get(key)
         .or_else(|| keys.get(EVERY_OTHER))
         .unwrap_or(&KeySettings::DEFAULT)
 }
 
-/// Every `[concurrency_keys.NAME]`.
-pub(crate) fn read(settings: &mut Table<'_>) -> Result<BTreeMap<String, KeySettings>, Error> {
+/// Reads every `[concurrency_keys.NAME]`.
+pub(crate) fn read(settings: &mut TableReader<'_>) -> Result<BTreeMap<String, KeySettings>, Error> {
     let mut keys = BTreeMap::new();
-    if let Some(tables) = settings.take_table("concurrency_keys", rules::KEYS)? {
-        for (name, mut table) in tables.tables(rules::KEY_NAMES)? {
+    if let Some(tables) = settings.take_table("concurrency_keys", value_types::KEYS)? {
+        for (name, mut table) in tables.tables(value_types::KEY_NAMES)? {
             let key = KeySettings {
-                concurrency: table.take("concurrency", rules::CONCURRENCY)?,
-                rate: table.take("rate", rules::RATE)?,
+                concurrency: table.take("concurrency", value_types::CONCURRENCY)?,
+                rate: table.take("rate", value_types::RATE)?,
             };
             table.finish()?;
             keys.insert(name, key);

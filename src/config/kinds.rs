@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::error::Error;
-use super::rules;
 use super::secret::{self, Secret};
 use super::signing_key::{EXPECTED_KEY, signing_key};
-use super::table::Table;
+use super::table_reader::TableReader;
+use super::value_types;
 
 /// The child process of a `command` processor.
 #[derive(Clone, PartialEq)]
@@ -34,7 +34,7 @@ pub(crate) struct WebhookSettings {
     pub(crate) secret: Option<Secret>,
     /// Sent along with every request. Default: none.
     pub(crate) headers: BTreeMap<String, String>,
-    /// Certificates of authorities to trust besides the usual ones, PEM. Default: none.
+    /// CA certificates to trust besides the system's, PEM. Default: none.
     pub(crate) ca_file: Option<PathBuf>,
     /// Bytes of an answer that are kept as the result. Default 1 MiB.
     pub(crate) response_limit_bytes: usize,
@@ -47,7 +47,7 @@ pub(crate) struct LlmSettings {
     pub(crate) base_url: String,
     /// Name of the model, as that service knows it. Always set.
     pub(crate) model: String,
-    /// What the model is told before each task's content. Default: nothing.
+    /// System prompt, sent before each task's content. Default: none.
     pub(crate) system: Option<String>,
     /// Default: requests have none. `api_key_env` or `api_key_file`
     pub(crate) api_key: Option<Secret>,
@@ -57,15 +57,14 @@ pub(crate) struct LlmSettings {
     pub(crate) max_tokens: Option<u64>,
     /// Tokens, of questions and answers, that may be used a minute. Default: no limit.
     pub(crate) tokens_per_minute: Option<u64>,
-    /// Certificates of authorities to trust besides the usual ones, PEM. Default: none.
+    /// CA certificates to trust besides the system's, PEM. Default: none.
     pub(crate) ca_file: Option<PathBuf>,
 }
 
-/// How long the programs behind a `worker` processor may be silent.
+/// How long the programs behind a `worker` processor may go without a sign of life.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WorkerSettings {
-    /// Seconds after which a task that its worker has not spoken of is lost to that worker, 1 s to a
-    /// day. Default 60.
+    /// Seconds without a sign of life after which a worker loses its task, 1 s to a day. Default 60.
     pub(crate) lease: Duration,
 }
 
@@ -93,7 +92,7 @@ impl fmt::Debug for WebhookSettings {
     }
 }
 
-/// Shows neither the address, which may hold a token, nor what the model is told.
+/// Shows neither the address, which may hold a token, nor the prompt.
 impl fmt::Debug for LlmSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LlmSettings")
@@ -107,40 +106,42 @@ impl fmt::Debug for LlmSettings {
     }
 }
 
-pub(crate) fn command(table: &mut Table<'_>) -> Result<CommandSettings, Error> {
+pub(crate) fn command(table: &mut TableReader<'_>) -> Result<CommandSettings, Error> {
     Ok(CommandSettings {
-        program: table.require("program", rules::PROGRAM)?,
-        args: table.take("args", rules::ARGUMENTS)?.unwrap_or_default(),
-        env: match table.take_table("env", rules::VARIABLES)? {
+        program: table.require("program", value_types::PROGRAM)?,
+        args: table
+            .take("args", value_types::ARGUMENTS)?
+            .unwrap_or_default(),
+        env: match table.take_table("env", value_types::VARIABLES)? {
             Some(env) => env
-                .read_all(rules::VARIABLE_NAMES, rules::VARIABLE)?
+                .read_all(value_types::VARIABLE_NAMES, value_types::VARIABLE)?
                 .collect(),
             None => BTreeMap::new(),
         },
-        working_directory: table.take("working_directory", rules::PATH)?,
+        working_directory: table.take("working_directory", value_types::PATH)?,
     })
 }
 
-pub(crate) fn webhook(table: &mut Table<'_>) -> Result<WebhookSettings, Error> {
+pub(crate) fn webhook(table: &mut TableReader<'_>) -> Result<WebhookSettings, Error> {
     Ok(WebhookSettings {
-        url: table.require("url", rules::URL)?,
+        url: table.require("url", value_types::URL)?,
         secret: signing_secret(table)?,
-        headers: match table.take_table("headers", rules::HEADERS)? {
+        headers: match table.take_table("headers", value_types::HEADERS)? {
             Some(headers) => headers
-                .read_all(rules::HEADER_NAMES, rules::HEADER)?
+                .read_all(value_types::HEADER_NAMES, value_types::HEADER)?
                 .collect(),
             None => BTreeMap::new(),
         },
-        ca_file: table.take("ca_file", rules::PATH)?,
+        ca_file: table.take("ca_file", value_types::PATH)?,
         response_limit_bytes: table
-            .take("response_limit_bytes", rules::BODY_BYTES)?
+            .take("response_limit_bytes", value_types::BODY_BYTES)?
             .unwrap_or(1 << 20),
     })
 }
 
-/// Where the secret stands that requests are signed with. One that can be read already has to be a key; one
-/// that cannot may come later, and is checked by the first attempt.
-fn signing_secret(table: &mut Table<'_>) -> Result<Option<Secret>, Error> {
+/// Reads where the signing secret stands. If it can be read at this moment, it must be a key; otherwise the first
+/// attempt checks it.
+fn signing_secret(table: &mut TableReader<'_>) -> Result<Option<Secret>, Error> {
     let secret = secret::read(table, "secret_env", "secret_file")?;
     if let Some(secret) = &secret
         && secret.can_be_read_now()
@@ -160,21 +161,21 @@ fn signing_secret(table: &mut Table<'_>) -> Result<Option<Secret>, Error> {
     Ok(secret)
 }
 
-pub(crate) fn llm(table: &mut Table<'_>) -> Result<LlmSettings, Error> {
+pub(crate) fn llm(table: &mut TableReader<'_>) -> Result<LlmSettings, Error> {
     Ok(LlmSettings {
-        base_url: table.require("base_url", rules::URL)?,
-        model: table.require("model", rules::MODEL)?,
-        system: table.take("system", rules::PROMPT)?,
+        base_url: table.require("base_url", value_types::URL)?,
+        model: table.require("model", value_types::MODEL)?,
+        system: table.take("system", value_types::PROMPT)?,
         api_key: secret::read(table, "api_key_env", "api_key_file")?,
-        temperature: table.take("temperature", rules::TEMPERATURE)?,
-        max_tokens: table.take("max_tokens", rules::TOKENS)?,
-        tokens_per_minute: table.take("tokens_per_minute", rules::TOKENS)?,
-        ca_file: table.take("ca_file", rules::PATH)?,
+        temperature: table.take("temperature", value_types::TEMPERATURE)?,
+        max_tokens: table.take("max_tokens", value_types::TOKENS)?,
+        tokens_per_minute: table.take("tokens_per_minute", value_types::TOKENS)?,
+        ca_file: table.take("ca_file", value_types::PATH)?,
     })
 }
 
-pub(crate) fn worker(table: &mut Table<'_>) -> Result<WorkerSettings, Error> {
-    let lease = table.take("lease", rules::LEASE)?;
+pub(crate) fn worker(table: &mut TableReader<'_>) -> Result<WorkerSettings, Error> {
+    let lease = table.take("lease", value_types::LEASE)?;
     Ok(WorkerSettings {
         lease: lease.unwrap_or(Duration::from_secs(60)),
     })

@@ -1,24 +1,24 @@
-//! The layers, weakest first, merged by figment, and the memory of where each value came from.
+//! The layers of settings, weakest first: figment merges them, and each remembers where its values stand.
 
 use std::collections::BTreeMap;
 
 use figment::value::{Dict, Map, Tag, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
-use super::error::Place;
+use super::error::SettingPlace;
 
-/// The values of one source, and their places by path (`["processors", "summarise", "timeout"]`).
+/// The values of one source, and where they stand, by path (`["processors", "summarise", "timeout"]`).
 pub(crate) struct Layer {
     name: &'static str,
     values: Dict,
-    places: BTreeMap<Vec<String>, Place>,
+    places: BTreeMap<Vec<String>, SettingPlace>,
 }
 
 impl Layer {
     pub(crate) fn new(
         name: &'static str,
         values: Dict,
-        places: BTreeMap<Vec<String>, Place>,
+        places: BTreeMap<Vec<String>, SettingPlace>,
     ) -> Self {
         Self {
             name,
@@ -27,10 +27,10 @@ impl Layer {
         }
     }
 
-    /// A layer of top-level settings that are all written as text.
+    /// Makes a layer of top-level settings that are all text.
     pub(crate) fn of_texts(
         name: &'static str,
-        entries: impl IntoIterator<Item = (String, String, Place)>,
+        entries: impl IntoIterator<Item = (String, String, SettingPlace)>,
     ) -> Self {
         let mut layer = Self::new(name, Dict::new(), BTreeMap::new());
         for (key, text, place) in entries {
@@ -40,13 +40,13 @@ impl Layer {
         layer
     }
 
-    /// The place of `path`, or of the nearest table around it.
-    fn place(&self, path: &[String]) -> Place {
+    /// Returns where `path` stands, or the nearest table around it.
+    fn place(&self, path: &[String]) -> SettingPlace {
         (0..=path.len())
             .rev()
             .find_map(|length| self.places.get(&path[..length]))
             .cloned()
-            .unwrap_or(Place::Default)
+            .unwrap_or(SettingPlace::Default)
     }
 }
 
@@ -67,7 +67,7 @@ pub(crate) struct Layers {
 }
 
 impl Layers {
-    /// Merges layers that are given weakest first.
+    /// Merges the layers, weakest first.
     pub(crate) fn new(layers: Vec<Layer>) -> Self {
         let merged = layers.iter().fold(Figment::new(), Figment::merge);
         Self { merged, layers }
@@ -82,11 +82,11 @@ impl Layers {
         profiles.remove(&Profile::Default).unwrap_or_default()
     }
 
-    /// Where the value with this tag stands, if `path` leads to it.
-    pub(crate) fn place(&self, tag: Tag, path: &[String]) -> Place {
+    /// Returns where the value at `path` stands; `tag` says in which layer.
+    pub(crate) fn place(&self, tag: Tag, path: &[String]) -> SettingPlace {
         self.merged
             .get_metadata(tag)
             .and_then(|source| self.layers.iter().find(|layer| layer.name == source.name))
-            .map_or(Place::Default, |layer| layer.place(path))
+            .map_or(SettingPlace::Default, |layer| layer.place(path))
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::consistency;
-use super::error::{Error, Place};
+use super::error::{Error, SettingPlace};
 use super::settings::Settings;
 use super::sources::Sources;
-use super::table::Table;
+use super::table_reader::TableReader;
 use super::warnings::warnings;
 
 /// What [`Settings::load`] found.
@@ -20,7 +20,7 @@ pub(crate) struct Loaded {
 }
 
 /// Where each setting stands that is set, by key.
-pub(crate) type Origins = BTreeMap<&'static str, Place>;
+pub(crate) type Origins = BTreeMap<&'static str, SettingPlace>;
 
 impl Settings {
     /// Reads every layer and checks the whole.
@@ -30,7 +30,7 @@ impl Settings {
     /// that contradict each other. A value that a stronger layer replaces is not checked.
     pub(crate) fn load(sources: &Sources) -> Result<Loaded, Error> {
         let (layers, ignored_variables) = sources.read()?;
-        let mut table = Table::top(&layers);
+        let mut table = TableReader::top(&layers);
         let settings = read(&mut table)?;
         let origins = table.finish()?;
         consistency::check(&settings, &origins)?;
@@ -46,7 +46,7 @@ impl Settings {
 }
 
 /// Takes every setting out of the top table; a setting that is not in it has its default.
-pub(crate) fn read(table: &mut Table<'_>) -> Result<Settings, Error> {
+pub(crate) fn read(table: &mut TableReader<'_>) -> Result<Settings, Error> {
     let mut settings = Settings::default();
     for setting in Settings::ALL {
         (setting.read)(table, &mut settings)?;

@@ -5,8 +5,8 @@
 //! because a misspelt setting that has no effect is found too late.
 //!
 //! [`Settings`] is the table of all settings (`settings`). [`Sources`] says where the layers come from (`sources`,
-//! then `file`, `dotenv`, `environment`, merged by `layers`); a `table` hands out their values by key, each read by
-//! one of the `rules`; `load` goes through the list and checks the whole (`consistency`).
+//! then `file`, `dotenv`, `environment`, merged by `layers`); a `table_reader` hands out their values by key, each read by
+//! one of the `value_types`; `load` goes through the list and checks the whole (`consistency`).
 
 mod backoff;
 mod changes;
@@ -30,7 +30,6 @@ mod rate;
 #[cfg(test)]
 mod reference;
 mod reveal;
-mod rules;
 mod schedules;
 mod secret;
 mod service_links;
@@ -39,22 +38,23 @@ mod setting_value;
 mod settings;
 mod signing_key;
 mod sources;
-mod table;
+mod table_reader;
 #[cfg(test)]
 mod tests;
 mod time_zones;
+mod value_types;
 mod values;
 mod variable;
 mod warnings;
 
 pub(crate) use backoff::Backoff;
-pub(crate) use changes::Changes;
+pub(crate) use changes::SettingChanges;
 #[cfg(test)]
 pub(crate) use choices::Auth;
 pub(crate) use choices::{Durability, HiveCodec, HiveQueue, LogFormat, Missed};
-pub(crate) use current::{Current, Publisher};
-pub(crate) use error::{Error, Place};
-pub(crate) use explained::Explained;
+pub(crate) use current::{CurrentSettings, SettingsPublisher};
+pub(crate) use error::{Error, SettingPlace};
+pub(crate) use explained::ExplainedSetting;
 pub(crate) use hive::HiveProcessorSettings;
 pub(crate) use keys::KeySettings;
 pub(crate) use kinds::{CommandSettings, LlmSettings, WebhookSettings};

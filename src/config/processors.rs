@@ -9,14 +9,14 @@ use super::error::Error;
 use super::hive::{self, HiveProcessorSettings};
 use super::kinds::{self, CommandSettings, LlmSettings, WebhookSettings, WorkerSettings};
 use super::rate::Rate;
-use super::rules;
 use super::secret::Secret;
-use super::table::Table;
+use super::table_reader::TableReader;
+use super::value_types;
 
-/// Some server accepts a connection and says nothing for ever; its tasks would hold their places.
+/// A server that accepts a connection and never answers would hold its tasks' slots forever.
 const TIMEOUT_OF_REQUESTS: Duration = Duration::from_secs(600);
 
-/// Tasks of a `hive` processor take no place of the queue's, so something else must bound them.
+/// Tasks of a `hive` processor take no slot of `max_concurrent_tasks`, so this bounds them.
 const CONCURRENCY_OF_THE_HIVE: u64 = 10_000;
 
 /// The processor that exists without being configured.
@@ -33,7 +33,7 @@ pub(crate) struct ProcessorSettings {
     /// At most this many at a time, besides the queue's own limit. Default: 10000 for `hive`; for
     /// the others, no limit of its own.
     pub(crate) concurrency: Option<u64>,
-    /// At most so many starts in a time. Default: as many as come.
+    /// Limit of starts in a period. Default: no limit.
     pub(crate) rate: Option<Rate>,
     /// How often a task that names no number itself is tried, 1 to 1000. Default: `hive_max_retries`
     /// for `hive`; for the others 1, never again.
@@ -60,7 +60,7 @@ pub(crate) enum ProcessorKind {
 }
 
 impl ProcessorKind {
-    /// The word after `kind =`.
+    /// Returns the word after `kind =`.
     pub(crate) fn name(&self) -> &'static str {
         let kind = match self {
             Self::Echo => KindName::Echo,
@@ -73,7 +73,7 @@ impl ProcessorKind {
         kind.name()
     }
 
-    /// The environment variable that it has its secret in, if it has one there.
+    /// Returns the environment variable with its secret, if it has one.
     pub(crate) fn secret_variable(&self) -> Option<&str> {
         let secret = match self {
             Self::Webhook(webhook) => webhook.secret.as_ref(),
@@ -86,7 +86,7 @@ impl ProcessorKind {
         }
     }
 
-    /// The timeout of a processor that names none.
+    /// Returns the default timeout of its kind.
     fn usual_timeout(&self, of_hive: HiveDefaults) -> Option<Duration> {
         match self {
             Self::Webhook(_) | Self::Llm(_) => Some(TIMEOUT_OF_REQUESTS),
@@ -95,7 +95,7 @@ impl ProcessorKind {
         }
     }
 
-    /// The attempts of a processor that names no number.
+    /// Returns the default number of attempts of its kind.
     fn usual_attempts(&self, of_hive: HiveDefaults) -> i64 {
         match self {
             Self::Hive(_) => of_hive.max_attempts,
@@ -103,20 +103,20 @@ impl ProcessorKind {
         }
     }
 
-    /// The concurrency of a processor that names none.
+    /// Returns the default concurrency of its kind.
     fn usual_concurrency(&self) -> Option<u64> {
         matches!(self, Self::Hive(_)).then_some(CONCURRENCY_OF_THE_HIVE)
     }
 }
 
-/// What holds for `hive` processors that do not say it themselves.
+/// Defaults of `hive` processors, which are settings themselves.
 #[derive(Clone, Copy)]
 pub(crate) struct HiveDefaults {
     pub(crate) timeout: Duration,
     pub(crate) max_attempts: i64,
 }
 
-/// The processors of a service that configures none.
+/// Returns the processors of a service that configures none.
 pub(crate) fn built_in() -> BTreeMap<String, ProcessorSettings> {
     let echo = ProcessorSettings {
         kind: ProcessorKind::Echo,
@@ -129,20 +129,20 @@ pub(crate) fn built_in() -> BTreeMap<String, ProcessorSettings> {
     BTreeMap::from([(ECHO.to_owned(), echo)])
 }
 
-/// Completes "expected …" where one of these processors is to be chosen.
+/// Returns the end of "expected …" for a name that must be one of these processors.
 pub(crate) fn one_of(processors: &BTreeMap<String, ProcessorSettings>) -> String {
     let names: Vec<_> = processors.keys().map(String::as_str).collect();
     format!("the name of a processor: {}", names.join(", "))
 }
 
-/// Every `[processors.NAME]`, beside or instead of the built-in ones.
+/// Reads every `[processors.NAME]`, in addition to the built-in ones or instead of them.
 pub(crate) fn read(
-    settings: &mut Table<'_>,
+    settings: &mut TableReader<'_>,
     of_hive: HiveDefaults,
 ) -> Result<BTreeMap<String, ProcessorSettings>, Error> {
     let mut processors = built_in();
-    if let Some(tables) = settings.take_table("processors", rules::PROCESSORS)? {
-        for (name, mut table) in tables.tables(rules::PLAIN_NAMES)? {
+    if let Some(tables) = settings.take_table("processors", value_types::PROCESSORS)? {
+        for (name, mut table) in tables.tables(value_types::PLAIN_NAMES)? {
             let processor = read_one(&name, &mut table, of_hive)?;
             table.finish()?;
             processors.insert(name, processor);
@@ -153,30 +153,32 @@ pub(crate) fn read(
 
 fn read_one(
     name: &str,
-    table: &mut Table<'_>,
+    table: &mut TableReader<'_>,
     of_hive: HiveDefaults,
 ) -> Result<ProcessorSettings, Error> {
     let kind = read_kind(name, table)?;
     Ok(ProcessorSettings {
         timeout: table
-            .take("timeout", rules::PERIOD)?
+            .take("timeout", value_types::PERIOD)?
             .or_else(|| kind.usual_timeout(of_hive)),
         concurrency: table
-            .take("concurrency", rules::CONCURRENCY)?
+            .take("concurrency", value_types::CONCURRENCY)?
             .or_else(|| kind.usual_concurrency()),
-        rate: table.take("rate", rules::RATE)?,
+        rate: table.take("rate", value_types::RATE)?,
         max_attempts: table
-            .take("max_attempts", rules::ATTEMPTS)?
+            .take("max_attempts", value_types::ATTEMPTS)?
             .unwrap_or_else(|| kind.usual_attempts(of_hive)),
         backoff: backoff::read(table)?,
         kind,
     })
 }
 
-fn read_kind(name: &str, table: &mut Table<'_>) -> Result<ProcessorKind, Error> {
+fn read_kind(name: &str, table: &mut TableReader<'_>) -> Result<ProcessorKind, Error> {
     let kind = match name {
-        ECHO => table.take("kind", rules::KIND)?.unwrap_or(KindName::Echo),
-        _ => table.require_first("kind", rules::KIND)?,
+        ECHO => table
+            .take("kind", value_types::KIND)?
+            .unwrap_or(KindName::Echo),
+        _ => table.require_first("kind", value_types::KIND)?,
     };
     if name == ECHO && kind != KindName::Echo {
         let expected = "\"echo\", as this processor is always there; choose another name";

@@ -1,4 +1,4 @@
-//! How often something may start: `30/m`.
+//! A rate such as `30/m`: how many starts, or requests, a period may have.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// At most so many starts in any such time.
+/// At most `starts` starts in any period of length `per`.
 ///
 /// Its text is the number of starts, a slash and a unit: `s`, `m`, `h` or `d`, which may be spelled
 /// `sec`, `min`, `hour` or `day`.
@@ -24,7 +24,7 @@ pub(crate) struct Rate {
     pub(crate) per: Duration,
 }
 
-/// A text that is no rate. It is not repeated.
+/// The text is no rate. The error does not repeat it.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected {EXPECTED}")]
 pub(crate) struct ParseRateError;

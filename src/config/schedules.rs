@@ -1,4 +1,4 @@
-//! The tables `[schedules.NAME]`: tasks that are submitted by the clock.
+//! The tables `[schedules.NAME]`: tasks that are submitted on a schedule.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,8 +11,8 @@ use croner::parser::{CronParser, Year};
 use super::choices::Missed;
 use super::error::Error;
 use super::processors::{ProcessorSettings, one_of};
-use super::rules;
-use super::table::Table;
+use super::table_reader::TableReader;
+use super::value_types;
 
 const UTC: &str = "UTC";
 
@@ -21,7 +21,7 @@ const UTC: &str = "UTC";
 pub(crate) struct ScheduleSettings {
     /// Either `cron`, with `timezone`, or `every`.
     pub(crate) when: When,
-    /// What becomes of the times at which the service did not run. Default run once. `missed`
+    /// What becomes of the times at which the service did not run. Default: run once. `missed`
     pub(crate) missed: Missed,
     /// The task's content. Always set.
     pub(crate) content: String,
@@ -46,7 +46,7 @@ pub(crate) struct ScheduleSettings {
 /// The times of a schedule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum When {
-    /// Whenever the clock of a time zone says so.
+    /// By a cron expression in a time zone.
     Cron {
         /// As [`parse_cron`] reads it.
         expression: String,
@@ -141,14 +141,14 @@ fn cron_value(text: &str) -> Option<u32> {
         .or_else(|| place(WEEKDAYS))
 }
 
-/// Every `[schedules.NAME]`; each may name any of the `processors`.
+/// Reads every `[schedules.NAME]`; each may name any of the `processors`.
 pub(crate) fn read(
-    settings: &mut Table<'_>,
+    settings: &mut TableReader<'_>,
     processors: &BTreeMap<String, ProcessorSettings>,
 ) -> Result<BTreeMap<String, ScheduleSettings>, Error> {
     let mut schedules = BTreeMap::new();
-    if let Some(tables) = settings.take_table("schedules", rules::SCHEDULES)? {
-        for (name, mut table) in tables.tables(rules::PLAIN_NAMES)? {
+    if let Some(tables) = settings.take_table("schedules", value_types::SCHEDULES)? {
+        for (name, mut table) in tables.tables(value_types::PLAIN_NAMES)? {
             let schedule = read_one(&mut table, processors)?;
             table.finish()?;
             schedules.insert(name, schedule);
@@ -158,30 +158,30 @@ pub(crate) fn read(
 }
 
 fn read_one(
-    table: &mut Table<'_>,
+    table: &mut TableReader<'_>,
     processors: &BTreeMap<String, ProcessorSettings>,
 ) -> Result<ScheduleSettings, Error> {
     Ok(ScheduleSettings {
         when: read_when(table)?,
         missed: table
-            .take("missed", rules::MISSED)?
+            .take("missed", value_types::MISSED)?
             .unwrap_or(Missed::RunOnce),
-        content: table.require("content", rules::CONTENT)?,
+        content: table.require("content", value_types::CONTENT)?,
         processor: read_processor(table, processors)?,
-        priority: table.take("priority", rules::PRIORITY)?.unwrap_or(0),
-        max_attempts: table.take("max_attempts", rules::ATTEMPTS)?,
-        timeout: table.take("timeout", rules::PERIOD)?,
-        tags: table.take("tags", rules::TAGS)?.unwrap_or_default(),
-        session_id: table.take("session_id", rules::SESSION)?,
-        concurrency_key: table.take("concurrency_key", rules::KEY)?,
-        enabled: table.take("enabled", rules::SWITCH)?.unwrap_or(true),
+        priority: table.take("priority", value_types::PRIORITY)?.unwrap_or(0),
+        max_attempts: table.take("max_attempts", value_types::ATTEMPTS)?,
+        timeout: table.take("timeout", value_types::PERIOD)?,
+        tags: table.take("tags", value_types::TAGS)?.unwrap_or_default(),
+        session_id: table.take("session_id", value_types::SESSION)?,
+        concurrency_key: table.take("concurrency_key", value_types::KEY)?,
+        enabled: table.take("enabled", value_types::SWITCH)?.unwrap_or(true),
     })
 }
 
-fn read_when(table: &mut Table<'_>) -> Result<When, Error> {
-    let cron = table.take("cron", rules::CRON)?;
-    let timezone = table.take("timezone", rules::TIMEZONE)?;
-    let every = table.take("every", rules::EVERY)?;
+fn read_when(table: &mut TableReader<'_>) -> Result<When, Error> {
+    let cron = table.take("cron", value_types::CRON)?;
+    let timezone = table.take("timezone", value_types::TIMEZONE)?;
+    let every = table.take("every", value_types::EVERY)?;
     match (cron, timezone, every) {
         (Some(expression), timezone, None) => Ok(When::Cron {
             expression,
@@ -199,10 +199,10 @@ fn read_when(table: &mut Table<'_>) -> Result<When, Error> {
 }
 
 fn read_processor(
-    table: &mut Table<'_>,
+    table: &mut TableReader<'_>,
     processors: &BTreeMap<String, ProcessorSettings>,
 ) -> Result<Option<String>, Error> {
-    match table.take("processor", rules::NAME)? {
+    match table.take("processor", value_types::NAME)? {
         Some(name) if !processors.contains_key(&name) => {
             Err(table.refuse("processor", format!("{name:?}"), one_of(processors)))
         }

@@ -5,8 +5,8 @@
 use std::path::PathBuf;
 
 use super::error::Error;
-use super::rules;
-use super::table::Table;
+use super::table_reader::TableReader;
+use super::value_types;
 
 /// Where a secret stands; never the secret itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,12 +29,12 @@ impl Secret {
 
 /// The secret that one of two keys leads to, if either is set.
 pub(crate) fn read(
-    table: &mut Table<'_>,
+    table: &mut TableReader<'_>,
     env_key: &'static str,
     file_key: &'static str,
 ) -> Result<Option<Secret>, Error> {
-    let variable = table.take(env_key, rules::SECRET_VARIABLE)?;
-    let file = table.take(file_key, rules::PATH)?;
+    let variable = table.take(env_key, value_types::SECRET_VARIABLE)?;
+    let file = table.take(file_key, value_types::PATH)?;
     match (variable, file) {
         (Some(_), Some(_)) => {
             let found = format!("a second place for one secret, beside `{env_key}`");

@@ -4,7 +4,7 @@
 //! generated files. A setting without one of its parts does not compile.
 
 use super::error::Error;
-use super::table::Table;
+use super::table_reader::TableReader;
 
 /// A setting of `S`.
 #[cfg_attr(
@@ -30,7 +30,7 @@ pub(crate) struct Setting<S: 'static> {
     /// Whether no text shows its value.
     pub(crate) secret: bool,
     /// Takes the value out of the table into `S`, or leaves the default.
-    pub(crate) read: fn(&mut Table<'_>, &mut S) -> Result<(), Error>,
+    pub(crate) read: fn(&mut TableReader<'_>, &mut S) -> Result<(), Error>,
     /// Returns the value as a person reads it.
     pub(crate) shown: fn(&S) -> String,
     /// Returns the value as `venom.toml` has it.
@@ -91,7 +91,7 @@ macro_rules! define_settings {
                 key: stringify!($key),
                 section: $section,
                 meaning: &[$($doc),+],
-                expected: rules::$rule.expected,
+                expected: value_types::$rule.expected,
                 also: define_settings!(@option $($also)?),
                 flag: define_settings!(@option $($flag)?),
                 applies: Applies::$applies,
@@ -108,7 +108,7 @@ macro_rules! define_settings {
     (@option $value:literal) => { Some($value) };
     (@read $key:ident $rule:ident) => {
         |table, settings| {
-            if let Some(value) = table.take(stringify!($key), rules::$rule)? {
+            if let Some(value) = table.take(stringify!($key), value_types::$rule)? {
                 settings.$key = value;
             }
             Ok(())

@@ -16,11 +16,11 @@ use super::hive::Password;
 use super::keys::{self, KeySettings};
 use super::processors::{self, HiveDefaults, ProcessorSettings};
 use super::rate::Rate;
-use super::rules;
 use super::schedules::{self, ScheduleSettings};
 use super::setting::{Applies, Setting, define_settings};
 use super::setting_value::SettingValue;
-use super::table::Table;
+use super::table_reader::TableReader;
+use super::value_types;
 
 define_settings! {
     /// The settings of one service.
@@ -227,7 +227,7 @@ define_settings! {
 }
 
 /// Reads the processors. Those of kind `hive` fall back on settings that stand before them in the list.
-fn read_processors(table: &mut Table<'_>, settings: &mut Settings) -> Result<(), Error> {
+fn read_processors(table: &mut TableReader<'_>, settings: &mut Settings) -> Result<(), Error> {
     let of_hive = HiveDefaults {
         timeout: settings.hive_task_timeout,
         max_attempts: settings.hive_max_retries,
@@ -236,13 +236,13 @@ fn read_processors(table: &mut Table<'_>, settings: &mut Settings) -> Result<(),
     Ok(())
 }
 
-fn read_keys(table: &mut Table<'_>, settings: &mut Settings) -> Result<(), Error> {
+fn read_keys(table: &mut TableReader<'_>, settings: &mut Settings) -> Result<(), Error> {
     settings.concurrency_keys = keys::read(table)?;
     Ok(())
 }
 
 /// Reads the schedules. Each may name one of the processors, which stand before them in the list.
-fn read_schedules(table: &mut Table<'_>, settings: &mut Settings) -> Result<(), Error> {
+fn read_schedules(table: &mut TableReader<'_>, settings: &mut Settings) -> Result<(), Error> {
     settings.schedules = schedules::read(table, &settings.processors)?;
     Ok(())
 }

@@ -1,10 +1,10 @@
-//! Where settings come from, and the layers made of it.
+//! Where settings come from; collects the layers from there.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use super::error::{Error, Place};
+use super::error::{Error, SettingPlace};
 use super::layers::{Layer, Layers};
 use super::service_links::without_service_links;
 use super::settings::Settings;
@@ -56,12 +56,12 @@ impl Sources {
         }
     }
 
-    /// What a variable of the client commands says, in the environment or else in `.env`, and where that
-    /// stands. A service has no use for it.
+    /// Returns the value of a variable of the client commands, from the environment or else from `.env`, and where it
+    /// stands.
     ///
     /// # Errors
     /// When `.env` had to be looked at and cannot be read.
-    pub(crate) fn of_client(&self, name: &str) -> Result<Option<(String, Place)>, Error> {
+    pub(crate) fn of_client(&self, name: &str) -> Result<Option<(String, SettingPlace)>, Error> {
         let environment = self.variables();
         let named =
             |variable: &Variable| (variable.value.trim().to_owned(), variable.place.clone());
@@ -71,7 +71,7 @@ impl Sources {
         Ok(variable::find(name, &self.dotenv()?).map(named))
     }
 
-    /// The layers, and a sentence for the log where variables are passed over.
+    /// Returns the layers, and a sentence for the log if variables are ignored.
     pub(crate) fn read(&self) -> Result<(Layers, Option<String>), Error> {
         let dotenv = self.dotenv()?;
         let (environment, warning) = without_service_links(self.variables());
@@ -96,7 +96,7 @@ impl Sources {
         let variable = |(name, value): &(OsString, OsString)| {
             let name = name.to_string_lossy();
             Variable {
-                place: Place::Environment {
+                place: SettingPlace::Environment {
                     name: name.as_ref().into(),
                 },
                 name: name.into_owned(),
@@ -106,7 +106,7 @@ impl Sources {
         self.environment.iter().map(variable).collect()
     }
 
-    /// The settings file that was asked for, if one was.
+    /// Returns the settings file that a flag or a variable names.
     fn config_file(&self, variables: &[&[Variable]]) -> Option<PathBuf> {
         let flag = self.config_file.clone();
         flag.or_else(|| Some(first(variable::CONFIG, variables)?.value.clone().into()))
@@ -134,7 +134,7 @@ impl Overrides {
         let mut entries = Vec::new();
         for (key, text) in given {
             let flag = flag(key).expect("the table of settings names the flag of each of these");
-            let place = Place::CommandLine { flag };
+            let place = SettingPlace::CommandLine { flag };
             if let Some(text) = text {
                 variable::check_unicode(key, &text, &place)?;
                 entries.push((key.to_owned(), text, place));
@@ -148,7 +148,7 @@ fn lossy(text: &OsStr) -> String {
     text.to_string_lossy().into_owned()
 }
 
-/// The variable of this name in the strongest source that sets it; sources come strongest first.
+/// Returns the variable of this name from the first source that sets it.
 fn first<'a>(name: &str, sources: &[&'a [Variable]]) -> Option<&'a Variable> {
     sources
         .iter()

@@ -47,11 +47,11 @@ pub(crate) struct TimeZoneRules {
 }
 
 struct TimeZones {
-    machine: Option<Machine>,
+    machine: Option<SystemZones>,
     built_in: TimeZoneDatabase,
 }
 
-struct Machine {
+struct SystemZones {
     folder: PathBuf,
     release: Option<String>,
     zones: TimeZoneDatabase,
@@ -66,7 +66,7 @@ impl TimeZones {
         let is_named = named.is_some();
         let mut folders = named.into_iter().chain(folders.iter().map(PathBuf::from));
         Self {
-            machine: folders.find_map(|folder| Machine::read(folder, is_named)),
+            machine: folders.find_map(|folder| SystemZones::read(folder, is_named)),
             built_in: TimeZoneDatabase::bundled(),
         }
     }
@@ -95,7 +95,7 @@ impl TimeZones {
     }
 }
 
-impl Machine {
+impl SystemZones {
     /// The zones in this folder, if there are any.
     fn read(folder: PathBuf, is_named: bool) -> Option<Self> {
         let zones = TimeZoneDatabase::from_dir(&folder).ok()?;

@@ -1,4 +1,4 @@
-//! What a value says, whether it came as what it is or as text, and how a message shows it.
+//! Reads values of figment, typed or text, and writes them for error messages.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use figment::value::Value;
 
 use crate::models::parse_duration;
 
-/// Longer than anyone waits; keeps sums of times from overflowing.
+/// Upper limit of durations; it keeps sums of times from overflowing.
 const MOST_SECONDS: f64 = 1e9;
 /// Characters of a text that a message shows.
 const MOST_SHOWN: usize = 60;
 
-/// Truth as pydantic reads it from a variable.
+/// Reads a boolean from text as pydantic does.
 pub(crate) fn truth(text: &str) -> Option<bool> {
     match text.trim().to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Some(true),
@@ -21,7 +21,7 @@ pub(crate) fn truth(text: &str) -> Option<bool> {
     }
 }
 
-/// What a message says was found. Of a private value, or of what holds others, only the type.
+/// Returns what a message says was found. Of a private value, a list or a table it is only the type.
 pub(crate) fn describe(value: &Value, private: bool) -> String {
     match value {
         Value::String(_, text) if !private => quote(text),
@@ -44,7 +44,7 @@ pub(crate) fn describe(value: &Value, private: bool) -> String {
     }
 }
 
-/// The text in quotes, with nothing in it that could disturb a terminal, and not too much of it.
+/// Returns the text in quotes, escaped for a terminal and cut off after [`MOST_SHOWN`] characters.
 fn quote(text: &str) -> String {
     match text.char_indices().nth(MOST_SHOWN) {
         None => format!("{text:?}"),
@@ -52,23 +52,23 @@ fn quote(text: &str) -> String {
     }
 }
 
-/// A text that says something.
+/// Reads a text that is not blank.
 pub(crate) fn text(value: &Value) -> Option<String> {
     argument(value).filter(|text| !text.trim().is_empty())
 }
 
-/// A text that may be empty. No argument and no variable can hold the character 0.
+/// Reads a text that may be empty. Arguments and variables cannot hold the character 0.
 pub(crate) fn argument(value: &Value) -> Option<String> {
     let text = value.as_str()?;
     (!text.contains('\0')).then(|| text.to_owned())
 }
 
-/// One of a few words, in any case.
+/// Reads a word in lower case.
 pub(crate) fn word(value: &Value) -> Option<String> {
     Some(value.as_str()?.trim().to_ascii_lowercase())
 }
 
-/// A whole number in a range.
+/// Reads a whole number in a range.
 pub(crate) fn whole<T: TryFrom<i128>>(value: &Value, range: RangeInclusive<i128>) -> Option<T> {
     let number = match value {
         Value::Num(_, number) => number.to_i128()?,
@@ -77,7 +77,7 @@ pub(crate) fn whole<T: TryFrom<i128>>(value: &Value, range: RangeInclusive<i128>
     T::try_from(number).ok().filter(|_| range.contains(&number))
 }
 
-/// A number in a range, whole or not.
+/// Reads a number in a range, whole or not.
 pub(crate) fn number(value: &Value, range: RangeInclusive<f64>) -> Option<f64> {
     let number = match value {
         Value::Num(_, number) => match number.to_i128() {
@@ -90,7 +90,7 @@ pub(crate) fn number(value: &Value, range: RangeInclusive<f64>) -> Option<f64> {
     range.contains(&number).then_some(number)
 }
 
-/// A duration of at least so many seconds: `90`, `"90"`, `"15m"`, `"1.5h"`, `"30d"`.
+/// Reads a duration of at least `least` seconds: `90`, `"90"`, `"15m"`, `"1.5h"`, `"30d"`.
 pub(crate) fn duration(value: &Value, least: f64) -> Option<Duration> {
     let duration = match value.as_str() {
         Some(text) => parse_duration(text)?,

@@ -1,10 +1,10 @@
 //! A variable of the environment or of `.env`, and the variables that are no settings.
 
-use super::error::{Error, Place};
+use super::error::{Error, SettingPlace};
 
 /// What every variable of this program begins with.
 pub(crate) const PREFIX: &str = "VENOM_";
-/// Names the settings file.
+/// NamePattern the settings file.
 pub(crate) const CONFIG: &str = "VENOM_CONFIG";
 /// The address of the service that the client commands talk to.
 pub(crate) const URL: &str = "VENOM_URL";
@@ -19,7 +19,7 @@ pub(crate) const CA_FILE: &str = "VENOM_CA_FILE";
 pub(crate) struct Variable {
     pub(crate) name: String,
     pub(crate) value: String,
-    pub(crate) place: Place,
+    pub(crate) place: SettingPlace,
 }
 
 impl Variable {
@@ -43,7 +43,7 @@ pub(crate) fn prefixed(key: &str) -> String {
 
 /// Refuses a value that was not UTF-8: it was read with replacement characters, which must not become the name
 /// of a file.
-pub(crate) fn check_unicode(key: &str, text: &str, place: &Place) -> Result<(), Error> {
+pub(crate) fn check_unicode(key: &str, text: &str, place: &SettingPlace) -> Result<(), Error> {
     match text.contains(char::REPLACEMENT_CHARACTER) {
         true => Err(Error::invalid(
             key,

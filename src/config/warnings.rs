@@ -44,7 +44,7 @@ fn of_programs(settings: &Settings) -> Vec<String> {
         ProcessorKind::Command(command) => {
             let why = problem(command, env::var_os("PATH"))?;
             Some(format!(
-                "processor {name}: {why}; its tasks fail until that is mended"
+                "processor {name}: {why}; its tasks fail until this is fixed"
             ))
         }
         _ => None,

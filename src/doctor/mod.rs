@@ -24,7 +24,7 @@ pub(crate) use files::state_file;
 pub(crate) use finding::{CheckState, Finding};
 pub(crate) use running::{CheckRunning, Doctor};
 
-use crate::config::{self, Explained, Settings};
+use crate::config::{self, ExplainedSetting, Settings};
 use crate::models::{HiveLink, Timestamp};
 use crate::state::OpenError;
 
@@ -36,11 +36,11 @@ pub(crate) struct DoctorReport {
     pub(crate) checked_at: Timestamp,
     pub(crate) checks: Vec<Finding>,
     /// Every setting with its value and its source; no secrets.
-    pub(crate) settings: Vec<Explained>,
+    pub(crate) settings: Vec<ExplainedSetting>,
 }
 
 impl DoctorReport {
-    pub(crate) fn new(checks: Vec<Finding>, settings: Vec<Explained>) -> Self {
+    pub(crate) fn new(checks: Vec<Finding>, settings: Vec<ExplainedSetting>) -> Self {
         Self {
             healthy: checks.iter().all(|check| check.state != CheckState::Fail),
             checked_at: Timestamp::now(),

@@ -10,7 +10,7 @@ use super::database::{AuditDepth, database};
 use super::disk::DiskProbe;
 use super::finding::Finding;
 use super::{DoctorReport, access, machine, redis, settings, state_file};
-use crate::config::{Current, Settings, Sources};
+use crate::config::{CurrentSettings, Settings, Sources};
 use crate::models::{Pause, Timestamp};
 use crate::state::{Bounds, StateManager};
 
@@ -30,7 +30,7 @@ pub(crate) struct CheckRunning;
 #[derive(Clone)]
 pub(crate) struct Doctor {
     state: StateManager,
-    current: Current,
+    current: CurrentSettings,
     sources: Arc<Sources>,
     /// The newest quick report; locked while a report is made.
     newest: Arc<Mutex<Option<DoctorReport>>>,
@@ -40,7 +40,7 @@ pub(crate) struct Doctor {
 
 impl Doctor {
     /// Returns the doctor of a service that reads its settings from `sources`.
-    pub(crate) fn new(state: StateManager, current: Current, sources: Sources) -> Self {
+    pub(crate) fn new(state: StateManager, current: CurrentSettings, sources: Sources) -> Self {
         Self {
             state,
             current,

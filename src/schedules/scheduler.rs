@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::timetable::{Step, Timetable};
-use crate::config::{Current, Missed, ScheduleSettings, Settings};
+use crate::config::{CurrentSettings, Missed, ScheduleSettings, Settings};
 use crate::models::{Clock, NewTask, Reading, Timestamp};
 use crate::state::{Due, Error, Progress, StateManager};
 
@@ -26,7 +26,7 @@ const LEAP_SECONDS: f64 = 60.0;
 /// Submits the tasks of all schedules.
 pub(crate) struct Scheduler {
     state: StateManager,
-    current: Current,
+    current: CurrentSettings,
     /// The settings that `served` was made of.
     settings: Arc<Settings>,
     served: BTreeMap<String, Served>,
@@ -50,7 +50,7 @@ struct Served {
 
 impl Scheduler {
     /// A scheduler that goes by the current settings, whatever they become.
-    pub(crate) fn new(state: StateManager, current: Current) -> Self {
+    pub(crate) fn new(state: StateManager, current: CurrentSettings) -> Self {
         let settings = current.get();
         let mut scheduler = Self {
             state,

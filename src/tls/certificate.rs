@@ -45,7 +45,7 @@ pub(crate) struct CertificateFacts {
 impl CertificateFacts {
     /// Reads a certificate in DER. Returns `None` if it is malformed or names an extension twice.
     pub(crate) fn read(der: &[u8]) -> Option<Self> {
-        let mut certificate = Reader(der).take(SEQUENCE)?;
+        let mut certificate = DerReader(der).take(SEQUENCE)?;
         let mut body = certificate.take(SEQUENCE)?;
         body.take_if(VERSION)?;
         for _serial_algorithm_issuer in 0..3 {
@@ -63,13 +63,13 @@ impl CertificateFacts {
         while !body.is_empty() {
             let (tag, content) = body.next()?;
             if tag == EXTENSIONS {
-                facts.read_extensions(Reader(content).take(SEQUENCE)?)?;
+                facts.read_extensions(DerReader(content).take(SEQUENCE)?)?;
             }
         }
         Some(facts)
     }
 
-    fn read_extensions(&mut self, mut extensions: Reader<'_>) -> Option<()> {
+    fn read_extensions(&mut self, mut extensions: DerReader<'_>) -> Option<()> {
         let (mut constraints, mut usage) = (None, None);
         while !extensions.is_empty() {
             let mut extension = extensions.take(SEQUENCE)?;
@@ -102,9 +102,9 @@ impl CertificateFacts {
 }
 
 /// What is left to read of a DER value's content.
-struct Reader<'a>(&'a [u8]);
+struct DerReader<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> DerReader<'a> {
     fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -45,7 +45,7 @@ use crate::api::http::linger::{Lingering, lingering};
 use crate::api::http::refused_heads::ExplainRefusals;
 use crate::api::http::route_index::{RouteIndex, is_probe};
 use crate::api::http::{client_addr, headers, protocol};
-use crate::config::{Current, Settings};
+use crate::config::{CurrentSettings, Settings};
 
 /// Limits on what clients may use.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +65,7 @@ pub(crate) struct ServerContext {
     pub(crate) access: Access,
     pub(crate) rate_limiter: Arc<RateLimiter>,
     pub(crate) routes: Arc<RouteIndex>,
-    pub(crate) current: Current,
+    pub(crate) current: CurrentSettings,
     /// `None` speaks plain HTTP.
     pub(crate) tls: Option<TlsAcceptor>,
 }

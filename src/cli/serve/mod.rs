@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::cli::error::Error;
 use crate::cli::output::print;
 use crate::cli::signals::{ReloadSignals, StopSignals};
-use crate::config::{Loaded, LogFormat, Overrides, Place, Settings, Sources};
+use crate::config::{Loaded, LogFormat, Overrides, SettingPlace, Settings, Sources};
 use crate::logging;
 use greeting::Greeting;
 
@@ -80,7 +80,7 @@ impl ServeArgs {
     /// Returns true if a command in the same folder finds this service without `--url`.
     fn is_found_by_its_database(&self, loaded: &Loaded) -> bool {
         let place = loaded.origins.get("database_path");
-        self.config.is_none() && !matches!(place, Some(Place::CommandLine { .. }))
+        self.config.is_none() && !matches!(place, Some(SettingPlace::CommandLine { .. }))
     }
 }
 

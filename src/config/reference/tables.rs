@@ -1,7 +1,7 @@
 //! The keys of the tables `[processors.NAME]`, `[concurrency_keys.NAME]` and `[schedules.NAME]`, for the example
 //! file and the reference page. A test holds the lists against the keys that the reader knows.
 
-use crate::config::rules;
+use crate::config::value_types;
 
 /// A key of such a table.
 pub(super) struct TableKey {
@@ -36,7 +36,7 @@ macro_rules! keys {
     ($($key:ident: $rule:ident, $default:literal, $meaning:literal, $example:literal;)+) => {
         &[$(TableKey {
             key: stringify!($key),
-            expected: rules::$rule.expected,
+            expected: value_types::$rule.expected,
             default: $default,
             meaning: $meaning,
             example: $example,

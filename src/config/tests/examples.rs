@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::setup;
-use crate::config::table::Table;
+use crate::config::table_reader::TableReader;
 use crate::config::{Backoff, HiveCodec, HiveQueue, KeySettings, ProcessorKind, Settings, load};
 
 const TOML: &str = include_str!("../../../venom.example.toml");
@@ -20,7 +20,7 @@ fn uncommented(example: &str) -> String {
 
 fn every_key() -> BTreeSet<&'static str> {
     let layers = crate::config::layers::Layers::new(Vec::new());
-    let mut table = Table::top(&layers);
+    let mut table = TableReader::top(&layers);
     load::read(&mut table).unwrap();
     table.known().iter().copied().collect()
 }

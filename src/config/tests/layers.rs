@@ -1,7 +1,7 @@
 //! Which layer wins, and where the layers are found.
 
 use super::{Setup, setup};
-use crate::config::{Place, Settings};
+use crate::config::{SettingPlace, Settings};
 
 #[test]
 fn without_anything_every_setting_has_its_default() {
@@ -166,10 +166,13 @@ fn every_setting_knows_where_it_came_from() {
         .variable("MAX_CONCURRENT_TASKS", "6");
     let origins = setup.load().unwrap().origins;
 
-    let environment = Place::Environment {
+    let environment = SettingPlace::Environment {
         name: "MAX_CONCURRENT_TASKS".into(),
     };
     assert_eq!(origins["max_concurrent_tasks"], environment);
-    assert!(matches!(&origins["host"], Place::File { line: 2, .. }));
+    assert!(matches!(
+        &origins["host"],
+        SettingPlace::File { line: 2, .. }
+    ));
     assert_eq!(origins.len(), 2);
 }

@@ -6,58 +6,60 @@ use std::path::PathBuf;
 use super::super::choices::{HiveCodec, HiveQueue};
 use super::super::hive::Password;
 use super::super::values::{argument, text, whole, word};
-use super::Rule;
+use super::ValueType;
 
 /// Characters of a function's name.
 const FUNCTION_CHARACTERS: usize = 200;
 /// The longest name that DNS knows.
 const HOST_CHARACTERS: usize = 253;
 
-pub(crate) const REDIS_HOST: Rule<String> =
-    Rule::new("a host name or an IP address, without a port", |value| {
+pub(crate) const REDIS_HOST: ValueType<String> =
+    ValueType::new("a host name or an IP address, without a port", |value| {
         let host = text(value)?.trim().to_owned();
         let fits = |c: u8| c.is_ascii_alphanumeric() || b"._-".contains(&c);
         let is_name = host.len() <= HOST_CHARACTERS && host.bytes().all(fits);
         (is_name || host.parse::<IpAddr>().is_ok()).then_some(host)
     });
 
-pub(crate) const REDIS_PORT: Rule<u16> = Rule::new("a whole number from 1 to 65535", |value| {
-    whole(value, 1..=65_535)
-});
+pub(crate) const REDIS_PORT: ValueType<u16> =
+    ValueType::new("a whole number from 1 to 65535", |value| {
+        whole(value, 1..=65_535)
+    });
 
-pub(crate) const REDIS_DB: Rule<u32> = Rule::new("a whole number from 0 to 1000000", |value| {
-    whole(value, 0..=1_000_000)
-});
+pub(crate) const REDIS_DB: ValueType<u32> =
+    ValueType::new("a whole number from 0 to 1000000", |value| {
+        whole(value, 0..=1_000_000)
+    });
 
-pub(crate) const PASSWORD: Rule<Option<Password>> =
-    Rule::private("a text; an empty one is none", |value| {
+pub(crate) const PASSWORD: ValueType<Option<Password>> =
+    ValueType::private("a text; an empty one is none", |value| {
         let password = argument(value)?;
         let is_any = !password.trim().is_empty();
         Some(is_any.then(|| Password::new(password)))
     });
 
-pub(crate) const USERNAME: Rule<Option<String>> =
-    Rule::new("a name; an empty one is none", |value| {
+pub(crate) const USERNAME: ValueType<Option<String>> =
+    ValueType::new("a name; an empty one is none", |value| {
         let name = argument(value)?;
         Some((!name.trim().is_empty()).then_some(name))
     });
 
 /// A file that need not be there; an empty path is none.
-pub(crate) const OPTIONAL_PATH: Rule<Option<PathBuf>> =
-    Rule::new("a path; an empty one is none", |value| {
+pub(crate) const OPTIONAL_PATH: ValueType<Option<PathBuf>> =
+    ValueType::new("a path; an empty one is none", |value| {
         let path = argument(value)?;
         Some((!path.trim().is_empty()).then(|| path.into()))
     });
 
 /// A key or a channel of Redis, which may be any text; blanks and control characters are mistakes.
-pub(crate) const REDIS_NAME: Rule<String> =
-    Rule::new("a name of 1 to 200 characters without blanks", |value| {
+pub(crate) const REDIS_NAME: ValueType<String> =
+    ValueType::new("a name of 1 to 200 characters without blanks", |value| {
         let name = text(value)?.trim().to_owned();
         let fits = |c: char| !c.is_whitespace() && !c.is_control();
         (name.chars().count() <= 200 && name.chars().all(fits)).then_some(name)
     });
 
-pub(crate) const FUNCTION: Rule<String> = Rule::new(
+pub(crate) const FUNCTION: ValueType<String> = ValueType::new(
     "the name of a Python function, with dots if need be, of 1 to 200 characters",
     |value| {
         let name = text(value)?;
@@ -66,13 +68,13 @@ pub(crate) const FUNCTION: Rule<String> = Rule::new(
     },
 );
 
-pub(crate) const HIVE_QUEUE: Rule<HiveQueue> =
-    Rule::new("\"high\", \"background\" or \"by priority\"", |value| {
+pub(crate) const HIVE_QUEUE: ValueType<HiveQueue> =
+    ValueType::new("\"high\", \"background\" or \"by priority\"", |value| {
         HiveQueue::named(&word(value)?)
     });
 
-pub(crate) const HIVE_CODEC: Rule<HiveCodec> =
-    Rule::new("\"pickle\", \"json\" or \"msgpack\"", |value| {
+pub(crate) const HIVE_CODEC: ValueType<HiveCodec> =
+    ValueType::new("\"pickle\", \"json\" or \"msgpack\"", |value| {
         HiveCodec::named(&word(value)?)
     });
 

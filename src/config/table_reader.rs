@@ -1,45 +1,45 @@
-//! A table of settings while it is read: every key is asked for once, and what is left is unknown.
+//! Reads a table of settings: each known key is taken out once, and a key that is left at the end is unknown.
 //!
-//! The keys that a table knows are exactly those that were asked for. So there is no second list to
-//! keep in step, and the table of a processor knows the keys of its own kind alone.
+//! The known keys are exactly those that were asked for, so the table of a processor knows the keys of its own kind
+//! alone.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use figment::value::{Dict, Value};
 
-use super::error::{Error, Place};
+use super::error::{Error, SettingPlace};
 use super::layers::Layers;
-use super::rules::{self, Names, Rule};
+use super::value_types::{self, NamePattern, ValueType};
 use super::values;
 use super::variable;
 
-/// How alike two names must be (by Jaro's measure; 1 is the same) to offer one for the other.
+/// How similar an unknown key must be to a known one (Jaro; 1 is equal) for "did you mean".
 const ALIKE: f64 = 0.8;
 
-pub(crate) struct Table<'a> {
+pub(crate) struct TableReader<'a> {
     layers: &'a Layers,
     /// The keys that lead here; empty at the top.
     path: Vec<String>,
-    place: Place,
-    /// What nobody has asked for yet.
+    place: SettingPlace,
+    /// The values that are not taken yet.
     values: Dict,
     known: Vec<&'static str>,
     /// Those of the known keys that are tables, which no variable can hold.
     subtables: Vec<&'static str>,
-    origins: BTreeMap<&'static str, Place>,
-    /// The mistake that a key without a default is not there. It waits for the end, because a key that is
-    /// misspelt is both missing and unknown, and only the second says where it stands.
+    origins: BTreeMap<&'static str, SettingPlace>,
+    /// The error that a required key is missing. [`Self::finish`] returns it only if no key is unknown: a misspelt
+    /// key is both, and the error about the unknown key names its line.
     missing: Option<Error>,
 }
 
-impl<'a> Table<'a> {
+impl<'a> TableReader<'a> {
     /// Returns the table that holds all others.
     pub(crate) fn top(layers: &'a Layers) -> Self {
-        Self::new(layers, Vec::new(), Place::Default, layers.values())
+        Self::new(layers, Vec::new(), SettingPlace::Default, layers.values())
     }
 
-    fn new(layers: &'a Layers, path: Vec<String>, place: Place, values: Dict) -> Self {
+    fn new(layers: &'a Layers, path: Vec<String>, place: SettingPlace, values: Dict) -> Self {
         Self {
             layers,
             path,
@@ -52,8 +52,12 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// The value of `key`, where it is set.
-    pub(crate) fn take<T>(&mut self, key: &'static str, rule: Rule<T>) -> Result<Option<T>, Error> {
+    /// Takes the value of `key`, if it is set.
+    pub(crate) fn take<T>(
+        &mut self,
+        key: &'static str,
+        rule: ValueType<T>,
+    ) -> Result<Option<T>, Error> {
         self.known.push(key);
         let Some(value) = self.values.remove(key) else {
             return Ok(None);
@@ -62,11 +66,11 @@ impl<'a> Table<'a> {
         self.read(key, &value, rule).map(Some)
     }
 
-    /// The value of `key`, which has no default. If it is not there, [`Self::finish`] says so.
+    /// Takes the value of `key`, which is required. If it is missing, [`Self::finish`] returns the error.
     pub(crate) fn require<T: Default>(
         &mut self,
         key: &'static str,
-        rule: Rule<T>,
+        rule: ValueType<T>,
     ) -> Result<T, Error> {
         if let Some(value) = self.take(key, rule)? {
             return Ok(value);
@@ -76,11 +80,11 @@ impl<'a> Table<'a> {
         Ok(T::default())
     }
 
-    /// The value of `key`, which has no default and decides which others there are.
+    /// Takes the value of `key`, which is required and decides which other keys are known.
     pub(crate) fn require_first<T>(
         &mut self,
         key: &'static str,
-        rule: Rule<T>,
+        rule: ValueType<T>,
     ) -> Result<T, Error> {
         if let Some(value) = self.take(key, rule)? {
             return Ok(value);
@@ -96,11 +100,11 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// The table `key`, where there is one.
+    /// Takes the table `key`, if there is one.
     pub(crate) fn take_table(
         &mut self,
         key: &'static str,
-        rule: Rule<Dict>,
+        rule: ValueType<Dict>,
     ) -> Result<Option<Self>, Error> {
         self.subtables.push(key);
         let values = self.take(key, rule)?;
@@ -114,11 +118,11 @@ impl<'a> Table<'a> {
         }))
     }
 
-    /// Reads every value by one rule, under names that the user chose.
+    /// Reads all values, which have one type, under names that the user chose.
     pub(crate) fn read_all<T>(
         self,
-        names: Names,
-        rule: Rule<T>,
+        names: NamePattern,
+        rule: ValueType<T>,
     ) -> Result<impl Iterator<Item = (String, T)>, Error> {
         let mut read = Vec::with_capacity(self.values.len());
         for (name, value) in &self.values {
@@ -137,13 +141,13 @@ impl<'a> Table<'a> {
         Ok(read.into_iter())
     }
 
-    /// The tables in this one, under names that the user chose.
+    /// Takes all tables in this one, under names that the user chose.
     pub(crate) fn tables(
         self,
-        names: Names,
+        names: NamePattern,
     ) -> Result<impl Iterator<Item = (String, Self)>, Error> {
         let (layers, path) = (self.layers, self.path.clone());
-        let tables = self.read_all(names, rules::TABLE)?;
+        let tables = self.read_all(names, value_types::TABLE)?;
         Ok(tables.map(move |(name, (tag, values))| {
             let mut path = path.clone();
             path.push(name.clone());
@@ -152,9 +156,11 @@ impl<'a> Table<'a> {
         }))
     }
 
-    /// Where each key stands that was asked for and is set. Fails if a key is left that nobody
-    /// asked for, or one is not there that has no default.
-    pub(crate) fn finish(self) -> Result<BTreeMap<&'static str, Place>, Error> {
+    /// Returns where each known key stands that is set.
+    ///
+    /// # Errors
+    /// A key is unknown, or a required one is missing.
+    pub(crate) fn finish(self) -> Result<BTreeMap<&'static str, SettingPlace>, Error> {
         if let Some((key, value)) = self.values.iter().next() {
             return Err(self.unknown(key, value));
         }
@@ -173,13 +179,13 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// The keys that were asked for.
+    /// Returns the known keys.
     #[cfg(test)]
     pub(crate) fn known(&self) -> &[&'static str] {
         &self.known
     }
 
-    /// The mistake that `key` has this value, or that it has none, which is one of the table.
+    /// Returns the error about the value of `key`, or about the table if the key is not set.
     pub(crate) fn refuse(
         &self,
         key: &'static str,
@@ -190,7 +196,7 @@ impl<'a> Table<'a> {
         Error::invalid(spelled(&self.path_of(key)), place, found, expected)
     }
 
-    fn read<T>(&self, key: &str, value: &Value, rule: Rule<T>) -> Result<T, Error> {
+    fn read<T>(&self, key: &str, value: &Value, rule: ValueType<T>) -> Result<T, Error> {
         (rule.read)(value).ok_or_else(|| {
             let place = self.place_of(key, value);
             let found = values::describe(value, rule.private);
@@ -198,7 +204,7 @@ impl<'a> Table<'a> {
         })
     }
 
-    fn hint(&self, unknown: &str, place: &Place) -> String {
+    fn hint(&self, unknown: &str, place: &SettingPlace) -> String {
         let spelled = |key: &&'static str| match place.has_variables() {
             true => (!self.subtables.contains(key)).then(|| variable::prefixed(key)),
             false => Some((*key).to_owned()),
@@ -225,12 +231,13 @@ impl<'a> Table<'a> {
         path
     }
 
-    fn place_of(&self, key: &str, value: &Value) -> Place {
+    fn place_of(&self, key: &str, value: &Value) -> SettingPlace {
         self.layers.place(value.tag(), &self.path_of(key))
     }
 }
 
-/// How alike two names are, from 0 to 1. Jaro's measure thinks little of a slip in a short name: `ulr`.
+/// Returns how similar two names are, from 0 to 1. A single slip counts as equal, because Jaro's measure is low for a
+/// slip in a short name: `ulr`.
 fn likeness(key: &str, name: &str) -> f64 {
     match strsim::osa_distance(key, name) {
         0 | 1 => 1.0,
@@ -238,8 +245,7 @@ fn likeness(key: &str, name: &str) -> f64 {
     }
 }
 
-/// A path as TOML writes it: with quotes around the names that need them, and in messages too, as
-/// some names may be any text.
+/// Returns the path as TOML writes it, with quotes around the names that need them.
 fn spelled(path: &[String]) -> String {
     let is_bare = |name: &str| {
         name.bytes()

@@ -9,63 +9,67 @@ use reqwest::Url;
 use super::super::choices::KindName;
 use super::super::rate::{self, Rate};
 use super::super::values::{argument, duration, number, text, whole, word};
-use super::{Names, Rule};
+use super::{NamePattern, ValueType};
 
 /// The longest pause between two attempts: 30 days.
 const LONGEST_PAUSE: f64 = 30.0 * 86_400.0;
 
-pub(crate) const PROCESSORS: Rule<Dict> =
-    Rule::private("tables [processors.NAME] in venom.toml", dict);
+pub(crate) const PROCESSORS: ValueType<Dict> =
+    ValueType::private("tables [processors.NAME] in venom.toml", dict);
 
-pub(crate) const KIND: Rule<KindName> = Rule::new(
+pub(crate) const KIND: ValueType<KindName> = ValueType::new(
     "\"echo\", \"command\", \"webhook\", \"llm\", \"worker\" or \"hive\"",
     |value| KindName::named(&word(value)?),
 );
 
-pub(crate) const RATE: Rule<Rate> = Rule::new(rate::EXPECTED, |value| value.as_str()?.parse().ok());
+pub(crate) const RATE: ValueType<Rate> =
+    ValueType::new(rate::EXPECTED, |value| value.as_str()?.parse().ok());
 
-pub(crate) const ATTEMPTS: Rule<i64> = Rule::new("a whole number from 1 to 1000", |value| {
-    whole(value, 1..=1000)
-});
+pub(crate) const ATTEMPTS: ValueType<i64> =
+    ValueType::new("a whole number from 1 to 1000", |value| {
+        whole(value, 1..=1000)
+    });
 
-pub(crate) const BACKOFF: Rule<Dict> = Rule::new(
+pub(crate) const BACKOFF: ValueType<Dict> = ValueType::new(
     "a table such as { first = 1, factor = 2, max = 300, jitter = 0.1 }",
     dict,
 );
 
-pub(crate) const FIRST_PAUSE: Rule<Duration> = Rule::new(
+pub(crate) const FIRST_PAUSE: ValueType<Duration> = ValueType::new(
     "a number of seconds from 0 to 86400 (a day), or a text such as \"90s\" or \"5m\"",
     |value| duration(value, 0.0).filter(|first| first.as_secs_f64() <= 86_400.0),
 );
 
-pub(crate) const FACTOR: Rule<f64> =
-    Rule::new("a number from 1 to 100", |value| number(value, 1.0..=100.0));
+pub(crate) const FACTOR: ValueType<f64> =
+    ValueType::new("a number from 1 to 100", |value| number(value, 1.0..=100.0));
 
-pub(crate) const PAUSE: Rule<Duration> = Rule::new(
+pub(crate) const PAUSE: ValueType<Duration> = ValueType::new(
     "a number of seconds from 0 to 2592000 (30 days), or a text such as \"5m\" or \"2h\"",
     |value| duration(value, 0.0).filter(|pause| pause.as_secs_f64() <= LONGEST_PAUSE),
 );
 
-pub(crate) const JITTER: Rule<f64> =
-    Rule::new("a number from 0 to 1", |value| number(value, 0.0..=1.0));
+pub(crate) const JITTER: ValueType<f64> =
+    ValueType::new("a number from 0 to 1", |value| number(value, 0.0..=1.0));
 
-pub(crate) const PROGRAM: Rule<String> = Rule::private("the program to start, as text", text);
+pub(crate) const PROGRAM: ValueType<String> =
+    ValueType::private("the program to start, as text", text);
 
-pub(crate) const ARGUMENTS: Rule<Vec<String>> = Rule::private("a list of texts", |value| {
-    value.as_array()?.iter().map(argument).collect()
-});
+pub(crate) const ARGUMENTS: ValueType<Vec<String>> =
+    ValueType::private("a list of texts", |value| {
+        value.as_array()?.iter().map(argument).collect()
+    });
 
-pub(crate) const VARIABLE: Rule<String> = Rule::private("a text", argument);
+pub(crate) const VARIABLE: ValueType<String> = ValueType::private("a text", argument);
 
-pub(crate) const VARIABLES: Rule<Dict> = Rule::private("a table of texts by name", dict);
+pub(crate) const VARIABLES: ValueType<Dict> = ValueType::private("a table of texts by name", dict);
 
-pub(crate) const VARIABLE_NAMES: Names = Names {
+pub(crate) const VARIABLE_NAMES: NamePattern = NamePattern {
     expected: "a name without \"=\"",
     fit: |name| !name.is_empty() && !name.contains(['=', '\0']),
 };
 
 /// Private, because many an address holds a token, and one with a password is refused here.
-pub(crate) const URL: Rule<String> = Rule::private(
+pub(crate) const URL: ValueType<String> = ValueType::private(
     "an address that begins with http:// or https:// and has no user or password in it",
     |value| {
         let address = text(value)?.trim().to_owned();
@@ -76,10 +80,10 @@ pub(crate) const URL: Rule<String> = Rule::private(
     },
 );
 
-pub(crate) const HEADERS: Rule<Dict> = Rule::private("a table of texts by name", dict);
+pub(crate) const HEADERS: ValueType<Dict> = ValueType::private("a table of texts by name", dict);
 
-pub(crate) const HEADER: Rule<String> =
-    Rule::private("a text of visible ASCII characters", |value| {
+pub(crate) const HEADER: ValueType<String> =
+    ValueType::private("a text of visible ASCII characters", |value| {
         let header = value.as_str()?;
         HeaderValue::from_str(header).ok()?;
         Some(header.to_owned())
@@ -100,7 +104,7 @@ const OWN_HEADERS: [&str; 10] = [
     "venom-attempt",
 ];
 
-pub(crate) const HEADER_NAMES: Names = Names {
+pub(crate) const HEADER_NAMES: NamePattern = NamePattern {
     expected: "the name of an HTTP header that is not the service's own to set, as Content-Length, \
                Connection and webhook-… are",
     fit: |name| {
@@ -113,7 +117,7 @@ pub(crate) const HEADER_NAMES: Names = Names {
 
 /// Private, because a secret itself is easily written here by mistake. Our own prefix is for
 /// settings: a variable that has it and is none stops the start.
-pub(crate) const SECRET_VARIABLE: Rule<String> = Rule::private(
+pub(crate) const SECRET_VARIABLE: ValueType<String> = ValueType::private(
     "the name of an environment variable, which must not begin with VENOM_",
     |value| {
         let name = text(value)?;
@@ -124,32 +128,33 @@ pub(crate) const SECRET_VARIABLE: Rule<String> = Rule::private(
     },
 );
 
-pub(crate) const MODEL: Rule<String> = Rule::new("the name of a model, as text", text);
+pub(crate) const MODEL: ValueType<String> = ValueType::new("the name of a model, as text", text);
 
-pub(crate) const PROMPT: Rule<String> = Rule::private("a text", text);
+pub(crate) const PROMPT: ValueType<String> = ValueType::private("a text", text);
 
-pub(crate) const TEMPERATURE: Rule<f64> =
-    Rule::new("a number from 0 to 2", |value| number(value, 0.0..=2.0));
+pub(crate) const TEMPERATURE: ValueType<f64> =
+    ValueType::new("a number from 0 to 2", |value| number(value, 0.0..=2.0));
 
-pub(crate) const TOKENS: Rule<u64> = Rule::new("a whole number from 1 to 1000000000", |value| {
-    whole(value, 1..=1_000_000_000)
-});
+pub(crate) const TOKENS: ValueType<u64> =
+    ValueType::new("a whole number from 1 to 1000000000", |value| {
+        whole(value, 1..=1_000_000_000)
+    });
 
-pub(crate) const LEASE: Rule<Duration> = Rule::new(
+pub(crate) const LEASE: ValueType<Duration> = ValueType::new(
     "a number of seconds from 1 to 86400 (a day), or a text such as \"90s\" or \"5m\"",
     |value| duration(value, 1.0).filter(|lease| lease.as_secs_f64() <= 86_400.0),
 );
 
-pub(crate) const KEYS: Rule<Dict> =
-    Rule::private("tables [concurrency_keys.NAME] in venom.toml", dict);
+pub(crate) const KEYS: ValueType<Dict> =
+    ValueType::private("tables [concurrency_keys.NAME] in venom.toml", dict);
 
-pub(crate) const KEY_NAMES: Names = Names {
+pub(crate) const KEY_NAMES: NamePattern = NamePattern {
     expected: "a concurrency key of 1 to 200 characters",
     fit: is_key,
 };
 
-pub(crate) const KEY: Rule<String> =
-    Rule::new("a concurrency key of 1 to 200 characters", |value| {
+pub(crate) const KEY: ValueType<String> =
+    ValueType::new("a concurrency key of 1 to 200 characters", |value| {
         Some(value.as_str()?.to_owned()).filter(|key| is_key(key))
     });
 

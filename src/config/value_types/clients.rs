@@ -8,9 +8,9 @@ use reqwest::Url;
 
 use super::super::rate::Rate;
 use super::super::values::word;
-use super::Rule;
+use super::ValueType;
 
-pub(crate) const REQUEST_RATE: Rule<Option<Rate>> = Rule::new(
+pub(crate) const REQUEST_RATE: ValueType<Option<Rate>> = ValueType::new(
     "\"off\", or a rate such as \"100/s\": a number of requests from 1 to 100000, a slash, and s, m, h \
      or d",
     |value| match word(value)?.as_str() {
@@ -19,7 +19,7 @@ pub(crate) const REQUEST_RATE: Rule<Option<Rate>> = Rule::new(
     },
 );
 
-pub(crate) const NETWORKS: Rule<Vec<IpNet>> = Rule::new(
+pub(crate) const NETWORKS: ValueType<Vec<IpNet>> = ValueType::new(
     "a list of addresses and networks such as [\"127.0.0.1\", \"10.0.0.0/8\"]; in a variable, commas \
      between them",
     |value| list(value)?.iter().map(|text| network(text)).collect(),
@@ -33,7 +33,7 @@ fn network(text: &str) -> Option<IpNet> {
     }
 }
 
-pub(crate) const HOST_NAMES: Rule<Vec<String>> = Rule::new(
+pub(crate) const HOST_NAMES: ValueType<Vec<String>> = ValueType::new(
     "a list of host names in small letters such as [\"build.lan\"], without port or wildcard; in a \
      variable, commas between them",
     |value| list(value)?.into_iter().map(host_name).collect(),
@@ -48,7 +48,7 @@ fn host_name(text: String) -> Option<String> {
     (is_plain && url.domain() == Some(text.as_str())).then_some(text)
 }
 
-pub(crate) const ORIGINS: Rule<Vec<String>> = Rule::new(
+pub(crate) const ORIGINS: ValueType<Vec<String>> = ValueType::new(
     "a list of exact origins such as [\"https://app.example.org\"]: http or https, a host in small \
      letters, a port unless it is the usual one, and nothing else; in a variable, commas between them",
     |value| list(value)?.into_iter().map(origin).collect(),

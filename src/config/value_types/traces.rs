@@ -4,10 +4,10 @@ use axum::http::{HeaderName, HeaderValue};
 
 use super::super::hive::Password;
 use super::super::values::{argument, text};
-use super::{Rule, URL};
+use super::{URL, ValueType};
 
 /// Private, because an address may hold a token.
-pub(crate) const OTLP_ENDPOINT: Rule<Option<String>> = Rule::private(
+pub(crate) const OTLP_ENDPOINT: ValueType<Option<String>> = ValueType::private(
     "an address such as http://localhost:4318, without a user, a password or a query in it; an empty one \
      is none",
     |value| match argument(value)?.trim() {
@@ -17,7 +17,7 @@ pub(crate) const OTLP_ENDPOINT: Rule<Option<String>> = Rule::private(
     },
 );
 
-pub(crate) const OTLP_HEADERS: Rule<Option<Password>> = Rule::private(
+pub(crate) const OTLP_HEADERS: ValueType<Option<Password>> = ValueType::private(
     "headers such as \"api-key=secret\", with commas between them; an empty text is none",
     |value| {
         let headers = argument(value)?;
@@ -36,4 +36,4 @@ fn is_header(pair: &str) -> bool {
     })
 }
 
-pub(crate) const SERVICE_NAME: Rule<String> = Rule::new("a name, as text", text);
+pub(crate) const SERVICE_NAME: ValueType<String> = ValueType::new("a name, as text", text);

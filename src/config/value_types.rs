@@ -1,7 +1,7 @@
-//! What each setting takes: the sentence that a mistake gets to read, and the function that knows.
+//! Which values each setting takes: the sentence that an error message shows, and the function that reads them.
 //!
-//! A value may come as what it is (`port = 9000`, from `venom.toml`) or as text (`VENOM_PORT=9000`);
-//! a rule takes both, wherever they come from.
+//! A value is typed in `venom.toml` (`port = 9000`) and text in a variable or a flag (`VENOM_PORT=9000`). Every
+//! function takes both.
 
 mod clients;
 mod hive;
@@ -28,25 +28,25 @@ pub(crate) use traces::*;
 /// The resolution of timers.
 const LEAST_PERIOD: f64 = 0.001;
 
-/// How the value of a setting is read.
-pub(crate) struct Rule<T> {
+/// The values that a setting takes.
+pub(crate) struct ValueType<T> {
     /// Completes "expected …".
     pub(crate) expected: &'static str,
-    /// Whether a value may be a secret, which no message shows.
+    /// Whether a value may be a secret, so that no message shows it.
     pub(crate) private: bool,
-    /// `None` where the value is not what was expected.
+    /// Returns `None` if the value is not what is expected.
     pub(crate) read: fn(&Value) -> Option<T>,
 }
 
-impl<T> Clone for Rule<T> {
+impl<T> Clone for ValueType<T> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T> Copy for Rule<T> {}
+impl<T> Copy for ValueType<T> {}
 
-impl<T> Rule<T> {
+impl<T> ValueType<T> {
     const fn new(expected: &'static str, read: fn(&Value) -> Option<T>) -> Self {
         Self {
             expected,
@@ -66,13 +66,13 @@ impl<T> Rule<T> {
 
 /// Which names a user may choose in a table.
 #[derive(Clone, Copy)]
-pub(crate) struct Names {
+pub(crate) struct NamePattern {
     /// Completes "expected …".
     pub(crate) expected: &'static str,
     pub(crate) fit: fn(&str) -> bool,
 }
 
-pub(crate) const HOST: Rule<IpAddr> = Rule::new(
+pub(crate) const HOST: ValueType<IpAddr> = ValueType::new(
     "an IP address such as 127.0.0.1, 0.0.0.0 or ::1",
     |value| match word(value)?.as_str() {
         "localhost" => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
@@ -80,13 +80,14 @@ pub(crate) const HOST: Rule<IpAddr> = Rule::new(
     },
 );
 
-pub(crate) const PORT: Rule<u16> = Rule::new("a whole number from 0 to 65535", |value| {
+pub(crate) const PORT: ValueType<u16> = ValueType::new("a whole number from 0 to 65535", |value| {
     whole(value, 0..=65_535)
 });
 
-pub(crate) const PATH: Rule<PathBuf> = Rule::new("a path", |value| Some(text(value)?.into()));
+pub(crate) const PATH: ValueType<PathBuf> =
+    ValueType::new("a path", |value| Some(text(value)?.into()));
 
-pub(crate) const SWITCH: Rule<bool> = Rule::new(
+pub(crate) const SWITCH: ValueType<bool> = ValueType::new(
     "true or false (also on or off, yes or no, 1 or 0)",
     |value| match value {
         Value::Bool(_, switch) => Some(*switch),
@@ -95,18 +96,18 @@ pub(crate) const SWITCH: Rule<bool> = Rule::new(
     },
 );
 
-pub(crate) const SECONDS: Rule<Duration> = Rule::new(
+pub(crate) const SECONDS: ValueType<Duration> = ValueType::new(
     "a number of seconds, 0 or more, or a text such as \"90s\", \"5m\" or \"2h\"",
     |value| duration(value, 0.0),
 );
 
-pub(crate) const PERIOD: Rule<Duration> = Rule::new(
+pub(crate) const PERIOD: ValueType<Duration> = ValueType::new(
     "a number of seconds, at least 0.001, or a text such as \"90s\", \"5m\" or \"2h\"",
     |value| duration(value, LEAST_PERIOD),
 );
 
-/// How long something is kept; `None` is for ever.
-pub(crate) const RETENTION: Rule<Option<Duration>> = Rule::new(
+/// A period of retention; `None` is forever.
+pub(crate) const RETENTION: ValueType<Option<Duration>> = ValueType::new(
     "\"forever\", or at least 1 second: a number of seconds, or a text such as \"12h\" or \"30d\" \
      (units s, m, h, d)",
     |value| match word(value).as_deref() {
@@ -115,42 +116,47 @@ pub(crate) const RETENTION: Rule<Option<Duration>> = Rule::new(
     },
 );
 
-pub(crate) const AUTH: Rule<Auth> = Rule::new("\"auto\", \"required\" or \"off\"", |value| {
-    Auth::named(&word(value)?)
-});
+pub(crate) const AUTH: ValueType<Auth> =
+    ValueType::new("\"auto\", \"required\" or \"off\"", |value| {
+        Auth::named(&word(value)?)
+    });
 
-pub(crate) const DURABILITY: Rule<Durability> = Rule::new("\"full\" or \"normal\"", |value| {
-    Durability::named(&word(value)?)
-});
+pub(crate) const DURABILITY: ValueType<Durability> =
+    ValueType::new("\"full\" or \"normal\"", |value| {
+        Durability::named(&word(value)?)
+    });
 
-pub(crate) const CONCURRENCY: Rule<u64> = Rule::new("a whole number from 1 to 1000000", |value| {
-    whole(value, 1..=1_000_000)
-});
-
-pub(crate) const CONNECTIONS: Rule<usize> =
-    Rule::new("a whole number from 1 to 1000000", |value| {
+pub(crate) const CONCURRENCY: ValueType<u64> =
+    ValueType::new("a whole number from 1 to 1000000", |value| {
         whole(value, 1..=1_000_000)
     });
 
-pub(crate) const LOG_LINES: Rule<u64> = Rule::new("a whole number from 1 to 1000000000", |value| {
-    whole(value, 1..=1_000_000_000)
-});
+pub(crate) const CONNECTIONS: ValueType<usize> =
+    ValueType::new("a whole number from 1 to 1000000", |value| {
+        whole(value, 1..=1_000_000)
+    });
 
-pub(crate) const BODY_BYTES: Rule<usize> = Rule::new(
+pub(crate) const LOG_LINES: ValueType<u64> =
+    ValueType::new("a whole number from 1 to 1000000000", |value| {
+        whole(value, 1..=1_000_000_000)
+    });
+
+pub(crate) const BODY_BYTES: ValueType<usize> = ValueType::new(
     "a number of bytes from 1024 (1 KiB) to 268435456 (256 MiB)",
     |value| whole(value, 1 << 10..=256 << 20),
 );
 
-pub(crate) const MEMORY_BYTES: Rule<usize> = Rule::new(
+pub(crate) const MEMORY_BYTES: ValueType<usize> = ValueType::new(
     "a number of bytes from 1024 (1 KiB) to 1099511627776 (1 TiB)",
     |value| whole(value, 1 << 10..=1 << 40),
 );
 
-pub(crate) const LOG_FORMAT: Rule<LogFormat> = Rule::new("\"text\" or \"json\"", |value| {
-    LogFormat::named(&word(value)?)
-});
+pub(crate) const LOG_FORMAT: ValueType<LogFormat> =
+    ValueType::new("\"text\" or \"json\"", |value| {
+        LogFormat::named(&word(value)?)
+    });
 
-pub(crate) const LOG_FILTER: Rule<String> = Rule::new(
+pub(crate) const LOG_FILTER: ValueType<String> = ValueType::new(
     "a level (error, warn, info, debug, trace, off) or a filter such as \"info,venom_core=debug\"",
     |value| {
         let filter = text(value)?;
@@ -163,16 +169,16 @@ pub(crate) const LOG_FILTER: Rule<String> = Rule::new(
     },
 );
 
-/// The name of a processor where one is to be chosen; which ones there are is checked later.
-pub(crate) const NAME: Rule<String> = Rule::new("the name of a processor", text);
+/// The name of a processor. Whether it exists is checked later.
+pub(crate) const NAME: ValueType<String> = ValueType::new("the name of a processor", text);
 
-/// Any table, with the tag that says where it comes from.
-pub(crate) const TABLE: Rule<(Tag, Dict)> = Rule::private("a table", |value| {
+/// Any table, with the tag of the layer that it comes from.
+pub(crate) const TABLE: ValueType<(Tag, Dict)> = ValueType::private("a table", |value| {
     Some((value.tag(), value.as_dict()?.clone()))
 });
 
-/// Names that need no quotes in a terminal.
-pub(crate) const PLAIN_NAMES: Names = Names {
+/// NamePattern that need no quotes in a terminal.
+pub(crate) const PLAIN_NAMES: NamePattern = NamePattern {
     expected: "a name of 1 to 64 letters, digits, \"_\", \".\" and \"-\"",
     fit: |name| {
         let fits = |c: u8| c.is_ascii_alphanumeric() || b"_.-".contains(&c);
