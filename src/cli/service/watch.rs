@@ -82,7 +82,7 @@ async fn follow(watch: &WatchArgs) -> Result<(), Error> {
             .map_err(|error| Error::of_stdout(&error))?;
         match ended {
             Disconnected::TooSlow => {
-                say("events arrived faster than they were printed; reading the missed ones")
+                say("events arrived faster than they were printed; reading the missed ones");
             }
             Disconnected::Lost => say("connection lost; reconnecting"),
             Disconnected::Unreadable => return Err(client.not_a_service()),
