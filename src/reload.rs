@@ -158,7 +158,7 @@ impl Reloader {
             max_attempts: attempts.collect(),
             applied: changes.applied.clone(),
         };
-        self.state.in_name_of(actor).set_limits(change).await?;
+        self.state.as_actor(actor).set_limits(change).await?;
         self.registry.configure(&settings);
         self.publisher.publish(settings);
         Ok(())

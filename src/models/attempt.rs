@@ -78,12 +78,12 @@ pub(crate) enum Outcome {
         error: String,
     },
     /// The task becomes PENDING again.
-    Again(Again),
+    Reschedule(Reschedule),
 }
 
 /// Why a task becomes PENDING again, and when it may run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Again {
+pub(crate) struct Reschedule {
     /// Completes "Attempt 1 …".
     pub(crate) because: String,
     /// The error of a failed attempt. An attempt without an error does not count.
@@ -94,7 +94,7 @@ pub(crate) struct Again {
     pub(crate) hold: Option<Timestamp>,
 }
 
-impl Again {
+impl Reschedule {
     /// The attempt was interrupted by a shutdown.
     pub(crate) fn stopped() -> Self {
         Self::uncounted("was interrupted by a stop of the service")

@@ -18,7 +18,7 @@ mod trace;
 mod truncate;
 
 pub(crate) use attempt::{
-    Again, Attempt, ClaimedTask, Lease, LeaseOrigin, OfferId, Outcome, Terms,
+    Attempt, ClaimedTask, Lease, LeaseOrigin, OfferId, Outcome, Reschedule, Terms,
 };
 pub(crate) use clock::{Clock, Reading};
 pub(crate) use duration::parse_duration;

@@ -13,7 +13,9 @@ use tokio::time::timeout;
 
 use super::running::{FinishedAttempt, StopSignal};
 use crate::config::Backoff;
-use crate::models::{Again, ClaimedTask, Failure, Lease, LeaseOrigin, Outcome, Terms, Timestamp};
+use crate::models::{
+    ClaimedTask, Failure, Lease, LeaseOrigin, Outcome, Reschedule, Terms, Timestamp,
+};
 use crate::processors::{Context, Next, ProcessorEntry, Remote, RunError};
 use crate::queue::StopReason;
 use crate::state::StateManager;
@@ -70,7 +72,7 @@ pub(crate) async fn execute(
             None
         }
         Some(reason) => state
-            .in_name_of(signal.by())
+            .as_actor(signal.by())
             .finish_and_wait(attempt, outcome)
             .await
             .then_some(reason),
@@ -100,7 +102,7 @@ async fn run(
     span: Option<Span>,
 ) -> AttemptEnd {
     let Some(entry) = entry else {
-        return AttemptEnd::Ended(Outcome::Again(not_configured(&task.processor)));
+        return AttemptEnd::Ended(Outcome::Reschedule(not_configured(&task.processor)));
     };
     let limit = task.terms.timeout.or(entry.timeout);
     let lease = task.terms.lease;
@@ -172,8 +174,8 @@ fn time_left(limit: Option<Duration>, lease: Option<Lease>) -> Duration {
 }
 
 /// The settings have just changed; with those that hold now, the queue starts no such task.
-fn not_configured(processor: &str) -> Again {
-    Again {
+fn not_configured(processor: &str) -> Reschedule {
+    Reschedule {
         because: format!("did not begin, as no processor is named {processor:?} any more"),
         error: None,
         run_at: Some(Timestamp::now().after(A_MOMENT)),
@@ -188,7 +190,7 @@ fn stopped(reason: StopReason) -> Outcome {
             Failure::EmergencyStop,
             "stopped by an emergency stop".to_owned(),
         ),
-        StopReason::Shutdown => Outcome::Again(Again::stopped()),
+        StopReason::Shutdown => Outcome::Reschedule(Reschedule::stopped()),
     }
 }
 
@@ -215,7 +217,7 @@ impl RetryRules {
             Next::Retry => self.retry_or_fail(Failure::Error, message),
             Next::RetryAt(earliest) => {
                 let mut outcome = self.retry_or_fail(Failure::Error, message);
-                if let Outcome::Again(again) = &mut outcome {
+                if let Outcome::Reschedule(again) = &mut outcome {
                     again.run_at = again.run_at.max(Some(earliest));
                 }
                 outcome
@@ -224,11 +226,11 @@ impl RetryRules {
             Next::Lost => self.retry_or_fail(Failure::Lost, message),
             Next::GiveUp => failed(Failure::Error, message),
             Next::NoInput => failed(Failure::Upstream, message),
-            Next::Uncounted | Next::GoesOn => Outcome::Again(Again::uncounted(message)),
-            Next::Hold(until) => Outcome::Again(Again {
+            Next::Uncounted | Next::GoesOn => Outcome::Reschedule(Reschedule::uncounted(message)),
+            Next::Hold(until) => Outcome::Reschedule(Reschedule {
                 run_at: Some(until),
                 hold: Some(until),
-                ..Again::uncounted(message)
+                ..Reschedule::uncounted(message)
             }),
         }
     }
@@ -241,7 +243,7 @@ impl RetryRules {
         }
         let failures = u32::try_from(failures).unwrap_or(1).max(1);
         let pause = self.backoff.pause(failures, fastrand::f64());
-        Outcome::Again(Again {
+        Outcome::Reschedule(Reschedule {
             because: format!("failed: {error}"),
             error: Some(error),
             run_at: Some(Timestamp::now().after(pause)),

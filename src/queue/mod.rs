@@ -10,7 +10,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::models::{QueueStatus, TaskId};
-use crate::state::{Error, PauseRequest, Paused, Purged, Resumed, StateManager};
+use crate::state::{Error, PauseQueue, Paused, Purged, Resumed, StateManager};
 
 /// Commands that may be queued for the orchestrator.
 const COMMANDS: usize = 1024;
@@ -75,8 +75,8 @@ impl QueueManager {
 
     /// The same queue, steered in somebody's name: the journal has it with what is done.
     #[must_use]
-    pub(crate) fn in_name_of(&self, by: Option<Arc<str>>) -> Self {
-        let state = self.state.in_name_of(by);
+    pub(crate) fn as_actor(&self, by: Option<Arc<str>>) -> Self {
+        let state = self.state.as_actor(by);
         let commands = self.commands.clone();
         Self { state, commands }
     }
@@ -94,7 +94,7 @@ impl QueueManager {
     ///
     /// # Errors
     /// When it could not be stored.
-    pub(crate) async fn pause(&self, request: PauseRequest) -> Result<Paused, Error> {
+    pub(crate) async fn pause(&self, request: PauseQueue) -> Result<Paused, Error> {
         self.state.pause(request).await
     }
 
@@ -119,7 +119,7 @@ impl QueueManager {
     /// # Errors
     /// When the service is stopping.
     pub(crate) async fn abort(&self, id: TaskId) -> Result<bool, Error> {
-        let by = self.state.asks_for();
+        let by = self.state.actor();
         let command = |by, reply| StopCommand::Task { id, by, reply };
         if self.command(|reply| command(by.clone(), reply)).await? {
             return Ok(true);

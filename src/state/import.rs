@@ -1,4 +1,4 @@
-//! Tasks that come from a dump: which are new, which are here already, which are in the way.
+//! The SQL of an import: which tasks of a dump are new, which exist already, which conflict.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,7 +18,7 @@ use crate::state::query::lookups;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ImportReport {
     pub(crate) imported: u64,
-    /// Already here: the same id, content and creation time.
+    /// They exist already: the same id, content and creation time.
     pub(crate) unchanged: u64,
     pub(crate) replaced: u64,
     /// Left out: the id belongs to another task (or, when replacing, to one that is running), or the
@@ -44,18 +44,18 @@ impl ImportReport {
 pub(crate) struct Imported {
     pub(crate) report: ImportReport,
     pub(crate) rows: Vec<JournalEntry>,
-    /// Waiting tasks that are new, by processor and key.
+    /// New PENDING tasks that are not blocked, by processor and key.
     pub(crate) pending: HashMap<(String, Option<String>), u64>,
-    /// Those among the new ones that wait for other tasks.
+    /// New blocked tasks.
     pub(crate) blocked: u64,
-    /// Waiting tasks that were replaced, by processor and key.
+    /// PENDING tasks that were replaced, by processor and key.
     pub(crate) no_longer_pending: HashMap<(String, Option<String>), u64>,
     pub(crate) no_longer_blocked: u64,
-    /// Tasks that the new ones wait for.
+    /// Tasks that the new ones depend on.
     pub(crate) upstream: HashSet<TaskId>,
 }
 
-/// What is known of a task with the same id.
+/// The task in the database that has the same id.
 struct Present {
     content: String,
     created_at: String,
@@ -65,7 +65,7 @@ struct Present {
     is_blocked: bool,
 }
 
-/// Writes a chunk of tasks and says what became of each.
+/// Writes a chunk of tasks, inside the caller's transaction, and returns what became of each.
 pub(crate) async fn import(
     conn: &mut SqliteConnection,
     tasks: Vec<Task>,
@@ -124,7 +124,7 @@ pub(crate) async fn import(
     Ok(imported)
 }
 
-/// Takes the unique key of a task that is not finished; whether no other one has it.
+/// Takes the unique key for an open task. Returns false if another one holds it.
 fn takes_its_key(task: &Task, holders: &mut HashMap<String, TaskId>) -> bool {
     match &task.unique_key {
         Some(key) if task.finished_at.is_none() => {
@@ -182,7 +182,7 @@ async fn present(
         .collect()
 }
 
-/// The tasks that are not finished and have one of these tasks' unique keys.
+/// The open tasks that hold the unique keys of these tasks.
 async fn holders(
     conn: &mut SqliteConnection,
     tasks: &[Task],
@@ -215,7 +215,7 @@ async fn delete(conn: &mut SqliteConnection, ids: &[TaskId]) -> Result<(), Error
     Ok(())
 }
 
-/// Inserts the tasks in their order. Those of a run of small ones travel together, a large one alone.
+/// Inserts the tasks in their order. Adjacent small ones share a statement, a large one has its own.
 async fn insert(conn: &mut SqliteConnection, tasks: &[Task]) -> Result<(), Error> {
     for run in tasks.chunk_by(|one, next| !is_large(one) && !is_large(next)) {
         match run {
@@ -226,7 +226,7 @@ async fn insert(conn: &mut SqliteConnection, tasks: &[Task]) -> Result<(), Error
     insert_links(conn, tasks).await
 }
 
-/// Bytes of a task's texts above which it travels alone.
+/// Bytes of a task's texts above which it has a statement of its own.
 const LARGE_BYTES: usize = 64 * 1024;
 
 fn is_large(task: &Task) -> bool {
@@ -239,8 +239,8 @@ fn is_large(task: &Task) -> bool {
     bytes > LARGE_BYTES
 }
 
-/// Each of its texts is a parameter of its own: of a list of values SQLite copies the whole row for each
-/// value that is taken out of it.
+/// Inserts a task with a parameter for each text: from a JSON list SQLite copies the whole row for each
+/// value that it takes out.
 async fn insert_large(conn: &mut SqliteConnection, task: &Task) -> Result<(), Error> {
     let id = task.id.hyphenated().to_string();
     let (status, failure) = (
@@ -297,7 +297,7 @@ async fn insert_large(conn: &mut SqliteConnection, task: &Task) -> Result<(), Er
 }
 
 async fn insert_small(conn: &mut SqliteConnection, tasks: &[Task]) -> Result<(), Error> {
-    let rows: Vec<_> = tasks.iter().map(TaskRow::of).collect();
+    let rows: Vec<_> = tasks.iter().map(ImportedTaskRow::of).collect();
     let rows = serde_json::to_string(&rows)?;
     sqlx::query!(
         "INSERT INTO tasks (id, content, status, processor, priority, attempt, max_attempts,
@@ -338,7 +338,7 @@ async fn insert_links(conn: &mut SqliteConnection, tasks: &[Task]) -> Result<(),
 
 /// A task as it travels to SQLite: a JSON list, written from the task without a copy of its texts.
 #[derive(Serialize)]
-struct TaskRow<'a>(
+struct ImportedTaskRow<'a>(
     TaskId,
     &'a str,
     TaskStatus,
@@ -366,7 +366,7 @@ struct TaskRow<'a>(
     usize,
 );
 
-impl<'a> TaskRow<'a> {
+impl<'a> ImportedTaskRow<'a> {
     fn of(task: &'a Task) -> Self {
         Self(
             task.id,
@@ -398,7 +398,7 @@ impl<'a> TaskRow<'a> {
     }
 }
 
-/// What an imported task waits for: all its upstream tasks, until somebody looks how they stand.
+/// What blocks an imported task: all its upstream tasks, until the Writer looks at their statuses.
 fn blocked_by(task: &Task) -> &[TaskId] {
     match task.status {
         TaskStatus::Pending => &task.after,

@@ -31,7 +31,7 @@ mod writer;
 pub(crate) use audit::bounds::{AuditStopped, Bounds};
 pub(crate) use audit::run::{Audit, audit, audit_within, glance};
 pub(crate) use commands::delete::Deleted;
-pub(crate) use commands::pause::{PauseRequest, Paused};
+pub(crate) use commands::pause::{PauseQueue, Paused};
 pub(crate) use commands::reconfigure::Reconfigured;
 pub(crate) use commands::resume::Resumed;
 pub(crate) use commands::retry::Retried;

@@ -41,12 +41,12 @@ use crate::state::store::PERMIT_BYTES;
 use crate::state::store::StateManager;
 use crate::state::writer::background::{Background, BackgroundJob};
 use crate::state::writer::completion_waiters::CompletionWaiters;
-use crate::state::writer::core::{ClockWatch, Core, Held, Outbox, WriteSide};
+use crate::state::writer::core::{ClockWatch, Core, HeldWork, Outbox, WriteSide};
 use crate::state::writer::questions::Questions;
 use crate::state::writer::recount::Counter;
 use crate::state::writer::repair_times;
 use crate::state::writer::repair_times::{Journalled, RepairTimes};
-use crate::state::writer::run::{Inbox, Poll, Writer};
+use crate::state::writer::run::{PollTimer, Writer, WriterInbox};
 
 /// Requests that may wait for the Writer.
 const REQUEST_MESSAGES: usize = 16_384;
@@ -112,8 +112,8 @@ pub(crate) async fn open(path: &Path, durability: Durability) -> Result<Opened, 
 }
 
 impl Opened {
-    /// Tasks that were running when the service died, but for those that outside workers have. Since it
-    /// owns the file, it knows that none of them is in any hands any more.
+    /// Tasks that were running when the service died, without those that outside workers have. The lock on the file
+    /// proves that nothing runs them any more.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -125,9 +125,8 @@ impl Opened {
             .collect())
     }
 
-    /// Lets every interrupted task wait again, or fail as `lost` after the third crash under it. Tasks of
-    /// processors that run outside are not lost by it: they cannot take the service down. What outside
-    /// workers have is theirs as before.
+    /// Makes every interrupted task PENDING again, or FAILED as `lost` after its third crash. Tasks of processors
+    /// that run outside are never lost by crashes: they cannot take the service down. Outside workers keep their tasks.
     ///
     /// # Errors
     /// When it could not be stored; then nothing was changed.
@@ -186,7 +185,7 @@ impl Opened {
     ) -> Result<(StateManager, WriterHandle, Lock), Error> {
         let conn = &mut self.connections.write;
         meta::set_defaults(&mut *conn, start.default_processor, &start.max_attempts).await?;
-        // Before the tasks are counted: what others write from here on shows.
+        // Before the tasks are counted, so that later writes of other programs show.
         let data_version = sqlx::query_scalar("PRAGMA data_version")
             .fetch_one(&mut *conn)
             .await?;
@@ -248,7 +247,7 @@ impl Opened {
                 runner: None,
                 recalled,
             },
-            held: Held::default(),
+            held: HeldWork::default(),
             background: Background {
                 jobs,
                 retry_later: Vec::new(),
@@ -266,17 +265,17 @@ impl Opened {
             importing_until: Instant::now(),
         };
         let mut writer = Writer {
-            inbox: Inbox {
+            inbox: WriterInbox {
                 messages: messages_inbox,
                 reports: reports_inbox,
             },
             core,
-            poll: Poll {
+            poll: PollTimer {
                 interval: start.poll_interval,
                 next: Instant::now(),
             },
         };
-        // What an import has left that did not come to its end, or another program has deleted.
+        // An import may have been interrupted, or another program may have deleted tasks.
         writer.core.fail_hopeless().await?;
         let inbox_permits =
             (start.inbox_limit_bytes / PERMIT_BYTES).clamp(1, Semaphore::MAX_PERMITS);
@@ -290,7 +289,7 @@ impl Opened {
             bus,
             waiters,
             waiting_ended,
-            by: None,
+            actor: None,
             stats,
             last_count: LastCount::default(),
             newest_at_start: self.journalled.last,
@@ -301,8 +300,8 @@ impl Opened {
     }
 }
 
-/// The attempts that outside workers go on with. Each gets the lease that its processor has by now, or
-/// the one of its claim if the processor is none for workers any more.
+/// The attempts that outside workers go on with. Each gets the lease that its processor has in the settings, or
+/// the one of its claim if the processor is no longer for workers.
 async fn recall_leases(
     conn: &mut SqliteConnection,
     queue_state: &mut QueueState,
@@ -321,7 +320,7 @@ async fn recall_leases(
     Ok(recalled.collect())
 }
 
-/// The queue as the database has it.
+/// Reads the queue state from the database.
 async fn read_ledger(
     conn: &mut SqliteConnection,
     limits: Limits,

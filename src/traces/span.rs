@@ -8,7 +8,7 @@ use opentelemetry::{Context, KeyValue, Value};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracer;
 
-use crate::models::{Again, Outcome, TraceContext};
+use crate::models::{Outcome, Reschedule, TraceContext};
 
 /// A span that has begun. It ends when it is told to, or when its last clone is dropped.
 #[derive(Clone)]
@@ -102,8 +102,10 @@ impl Span {
                 self.set("venom.outcome", "failed");
                 self.fail(failure.to_string());
             }
-            Outcome::Again(Again { error: None, .. }) => self.set("venom.outcome", "given back"),
-            Outcome::Again(Again { error: Some(_), .. }) => {
+            Outcome::Reschedule(Reschedule { error: None, .. }) => {
+                self.set("venom.outcome", "given back");
+            }
+            Outcome::Reschedule(Reschedule { error: Some(_), .. }) => {
                 self.set("venom.outcome", "to be retried");
                 self.fail("error");
             }

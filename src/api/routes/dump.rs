@@ -101,7 +101,7 @@ pub(crate) async fn import(
     let file = spool(&api, request.into_body()).await?;
     let default_processor = api.registry.default_name();
     // A task of its own, so that an import does not stop halfway when its client disconnects.
-    let state = api.state.in_name_of(caller.name());
+    let state = api.state.as_actor(caller.name());
     let default_processor = default_processor.clone();
     let import = tokio::spawn(async move {
         let replace = replace.unwrap_or(false);

@@ -22,7 +22,7 @@ use crate::api::routes::tasks::task::TaskDone;
 use crate::models::task_limits::KEY_CHARS;
 use crate::models::{Pause, QueueStatus, Timestamp};
 use crate::processors::Registry;
-use crate::state::{PauseRequest, Paused, Resumed};
+use crate::state::{PauseQueue, Paused, Resumed};
 
 body! {
     /// What to pause, and until when. Without a body: the queue, until it is resumed.
@@ -147,7 +147,7 @@ pub(crate) async fn pause(
     check(&caller, processor.as_deref(), &hive)?;
     let (until, reason) = (request.until, request.reason.clone());
     let data = json!({ "processor": processor, "until": until, "reason": reason });
-    let Paused { active, pause } = api.queue.in_name_of(caller.name()).pause(request).await?;
+    let Paused { active, pause } = api.queue.as_actor(caller.name()).pause(request).await?;
     let message = sentence(processor.as_deref(), &pause);
     Ok(Json(PauseDone {
         success: true,
@@ -197,7 +197,7 @@ pub(crate) async fn resume(
     let data = json!({ "processor": processor });
     let Resumed { was_paused, status } = api
         .queue
-        .in_name_of(caller.name())
+        .as_actor(caller.name())
         .resume(processor.clone())
         .await?;
     let message = match processor {
@@ -236,9 +236,9 @@ fn read_pause(
     body: Option<&[u8]>,
     registry: &Registry,
     caller: &Caller,
-) -> Result<PauseRequest, ApiError> {
+) -> Result<PauseQueue, ApiError> {
     let Some(body) = body else {
-        return Ok(PauseRequest::default());
+        return Ok(PauseQueue::default());
     };
     let body = PauseBody::read(body, |body, fields| {
         check_processor(fields, body.processor.as_deref(), registry, caller);
@@ -247,7 +247,7 @@ fn read_pause(
             fields.refuse("until", "value_error", msg, json!(body.until));
         }
     })?;
-    Ok(PauseRequest {
+    Ok(PauseQueue {
         processor: body.processor,
         until: body.until,
         reason: body.reason,
@@ -264,7 +264,7 @@ pub(crate) async fn purge(
     caller: Caller,
     _: NoParameters,
 ) -> Result<Json<PurgeDone>, ApiError> {
-    let purged = api.queue.in_name_of(caller.name()).purge().await?;
+    let purged = api.queue.as_actor(caller.name()).purge().await?;
     Ok(Json(PurgeDone {
         success: true,
         removed: purged.removed,
@@ -289,7 +289,7 @@ pub(crate) async fn emergency_stop(
     caller: Caller,
     hive: WholeHive,
 ) -> Result<Json<EmergencyStopDone>, ApiError> {
-    let queue = api.queue.in_name_of(caller.name());
+    let queue = api.queue.as_actor(caller.name());
     // The other nodes are told at once, before everything has ended here.
     let (stopped, told) = join(
         queue.emergency_stop(),
@@ -322,7 +322,7 @@ pub(crate) async fn abort(
     _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
 ) -> Result<Json<TaskDone>, ApiError> {
-    if !api.queue.in_name_of(caller.name()).abort(task_id).await? {
+    if !api.queue.as_actor(caller.name()).abort(task_id).await? {
         return Err(ApiError::NotFound(
             "There is no such task, or it does not run.",
         ));

@@ -17,7 +17,7 @@ use crate::hive::cluster::role::{NodeCondition, NodeError, NodeRole};
 use crate::hive::redis::keys::NodeKeys;
 use crate::processors::Registry;
 use crate::queue::QueueManager;
-use crate::state::{Error, PauseRequest, StateManager};
+use crate::state::{Error, PauseQueue, StateManager};
 
 /// The reason of a pause that the Hive has commanded.
 const REASON: &str = "by the Hive";
@@ -141,12 +141,12 @@ impl NodeRole for ServiceRole {
     }
 }
 
-fn request(pause: PauseCommand) -> PauseRequest {
+fn request(pause: PauseCommand) -> PauseQueue {
     let reason = match pause.reason {
         None => REASON.to_owned(),
         Some(reason) => format!("{REASON}: {reason}"),
     };
-    PauseRequest {
+    PauseQueue {
         processor: pause.processor,
         until: pause.until,
         reason: Some(reason),

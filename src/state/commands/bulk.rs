@@ -13,7 +13,7 @@ use crate::state::query::list;
 use crate::state::query::list::FoundTask;
 use crate::state::retry::requeue::RetryAt;
 use crate::state::writer::core::Core;
-use crate::state::writer::message::Command;
+use crate::state::writer::message::WriterCommand;
 
 /// What is done to many tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(crate) struct BulkChanged {
     pub(crate) needed: u64,
 }
 
-impl Command for ChangeFound {
+impl WriterCommand for ChangeFound {
     type Answer = BulkChanged;
 
     async fn run(self, core: &mut Core, actor: Option<&str>) -> Result<BulkChanged, Error> {

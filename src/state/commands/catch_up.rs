@@ -3,13 +3,13 @@
 use crate::state::error::Error;
 use crate::state::journal::events;
 use crate::state::writer::core::Core;
-use crate::state::writer::message::Command;
+use crate::state::writer::message::WriterCommand;
 use crate::state::writer::reply::LaterReply;
 
 /// Indexes everything that is in the journal at this moment. The answer resolves when that is done.
 pub(crate) struct CatchUpIndex;
 
-impl Command for CatchUpIndex {
+impl WriterCommand for CatchUpIndex {
     type Answer = LaterReply<()>;
 
     async fn run(self, core: &mut Core, _actor: Option<&str>) -> Result<LaterReply<()>, Error> {

@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use crate::models::ClaimedTask;
 use crate::state::error::Error;
 use crate::state::writer::core::Core;
-use crate::state::writer::message::Command;
+use crate::state::writer::message::WriterCommand;
 
 /// Hands claimed tasks over on this channel, first the attempts that outside workers have had since before this
 /// start.
@@ -14,7 +14,7 @@ pub(crate) struct StartClaiming(pub(crate) mpsc::UnboundedSender<Vec<ClaimedTask
 /// Claims nothing more.
 pub(crate) struct StopClaiming;
 
-impl Command for StartClaiming {
+impl WriterCommand for StartClaiming {
     type Answer = ();
 
     async fn run(self, core: &mut Core, _actor: Option<&str>) -> Result<(), Error> {
@@ -31,7 +31,7 @@ impl Command for StartClaiming {
     }
 }
 
-impl Command for StopClaiming {
+impl WriterCommand for StopClaiming {
     type Answer = ();
 
     async fn run(self, core: &mut Core, _actor: Option<&str>) -> Result<(), Error> {

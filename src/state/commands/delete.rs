@@ -10,7 +10,7 @@ use crate::state::error::Error;
 use crate::state::fts::indexer;
 use crate::state::journal::entry::JournalEntry;
 use crate::state::writer::core::Core;
-use crate::state::writer::message::Command;
+use crate::state::writer::message::WriterCommand;
 
 /// Deletes one task.
 pub(crate) struct DeleteTask(pub(crate) TaskId);
@@ -27,7 +27,7 @@ pub(crate) enum Deleted {
     NeededBy(TaskId),
 }
 
-impl Command for DeleteTask {
+impl WriterCommand for DeleteTask {
     type Answer = Deleted;
 
     async fn run(self, core: &mut Core, actor: Option<&str>) -> Result<Deleted, Error> {

@@ -6,7 +6,7 @@ use crate::state::error::Error;
 use crate::state::query::task_lookups;
 use crate::state::writer::background::{PurgeCause, Purged};
 use crate::state::writer::core::Core;
-use crate::state::writer::message::Command;
+use crate::state::writer::message::WriterCommand;
 use crate::state::writer::reply::LaterReply;
 
 /// Pauses the queue, and returns the row number of the newest task.
@@ -19,7 +19,7 @@ pub(crate) struct FinishEmergencyStop {
     pub(crate) cancelled: u64,
 }
 
-impl Command for BeginEmergencyStop {
+impl WriterCommand for BeginEmergencyStop {
     type Answer = i64;
 
     async fn run(self, core: &mut Core, actor: Option<&str>) -> Result<i64, Error> {
@@ -36,7 +36,7 @@ impl Command for BeginEmergencyStop {
     }
 }
 
-impl Command for FinishEmergencyStop {
+impl WriterCommand for FinishEmergencyStop {
     type Answer = LaterReply<Purged>;
 
     async fn run(self, core: &mut Core, actor: Option<&str>) -> Result<LaterReply<Purged>, Error> {

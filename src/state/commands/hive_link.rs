@@ -3,12 +3,12 @@
 use crate::models::HiveLink;
 use crate::state::error::Error;
 use crate::state::writer::core::Core;
-use crate::state::writer::message::Command;
+use crate::state::writer::message::WriterCommand;
 
 /// The state of the link to the Hive from this moment on.
 pub(crate) struct SetHiveLink(pub(crate) HiveLink);
 
-impl Command for SetHiveLink {
+impl WriterCommand for SetHiveLink {
     type Answer = ();
 
     async fn run(self, core: &mut Core, _actor: Option<&str>) -> Result<(), Error> {

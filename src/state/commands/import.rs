@@ -10,7 +10,7 @@ use crate::state::error::Error;
 use crate::state::import;
 use crate::state::import::{ImportReport, Imported};
 use crate::state::writer::core::Core;
-use crate::state::writer::message::Command;
+use crate::state::writer::message::WriterCommand;
 
 /// How long the next chunk of a dump may take to come.
 const BETWEEN_CHUNKS: Duration = Duration::from_mins(1);
@@ -24,7 +24,7 @@ pub(crate) struct ImportTasks {
 /// All tasks of a dump are imported: those that depend on a task that was not among them fail.
 pub(crate) struct EndImport;
 
-impl Command for ImportTasks {
+impl WriterCommand for ImportTasks {
     type Answer = ImportReport;
 
     async fn run(self, core: &mut Core, actor: Option<&str>) -> Result<ImportReport, Error> {
@@ -43,7 +43,7 @@ impl Command for ImportTasks {
     }
 }
 
-impl Command for EndImport {
+impl WriterCommand for EndImport {
     type Answer = ();
 
     async fn run(self, core: &mut Core, _actor: Option<&str>) -> Result<(), Error> {

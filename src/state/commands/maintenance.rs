@@ -6,7 +6,7 @@ use crate::models::Timestamp;
 use crate::state::error::Error;
 use crate::state::schedules::OWN_KEY;
 use crate::state::writer::core::Core;
-use crate::state::writer::message::Command;
+use crate::state::writer::message::WriterCommand;
 
 /// Keys deleted in one transaction.
 const CHUNK_KEYS: i64 = 100;
@@ -21,7 +21,7 @@ pub(crate) struct ForgetKeys(pub(crate) Timestamp);
 /// Gives some free pages of the file back, and returns how many are left.
 pub(crate) struct ShrinkFile;
 
-impl Command for ForgetKeys {
+impl WriterCommand for ForgetKeys {
     type Answer = u64;
 
     async fn run(self, core: &mut Core, _actor: Option<&str>) -> Result<u64, Error> {
@@ -30,7 +30,7 @@ impl Command for ForgetKeys {
     }
 }
 
-impl Command for ShrinkFile {
+impl WriterCommand for ShrinkFile {
     type Answer = i64;
 
     async fn run(self, core: &mut Core, _actor: Option<&str>) -> Result<i64, Error> {

@@ -1,4 +1,4 @@
-//! The verbs of the Writer: each is a value that implements [`crate::state::writer::message::Command`], in a file of
+//! The verbs of the Writer: each is a value that implements [`crate::state::writer::message::WriterCommand`], in a file of
 //! its own, and runs after the batch that it arrived with. The handle's method in `store/` sends it.
 
 pub(super) mod barrier;

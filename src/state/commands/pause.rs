@@ -9,11 +9,11 @@ use crate::state::dispatch::paused_processors::PausedProcessors;
 use crate::state::error::Error;
 use crate::state::journal::entry::JournalEntry;
 use crate::state::writer::core::Core;
-use crate::state::writer::message::Command;
+use crate::state::writer::message::WriterCommand;
 
 /// What to pause, and for how long.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct PauseRequest {
+pub(crate) struct PauseQueue {
     /// One processor; `None` stands for the whole queue.
     pub(crate) processor: Option<String>,
     /// The pause ends by itself at this time.
@@ -30,7 +30,7 @@ pub(crate) struct Paused {
     pub(crate) pause: Pause,
 }
 
-impl Command for PauseRequest {
+impl WriterCommand for PauseQueue {
     type Answer = Paused;
 
     async fn run(self, core: &mut Core, actor: Option<&str>) -> Result<Paused, Error> {

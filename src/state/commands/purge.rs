@@ -14,7 +14,7 @@ use crate::state::journal::entry::JournalEntry;
 use crate::state::query::task_lookups;
 use crate::state::writer::background::{BackgroundJob, Purge, PurgeCause, Purged};
 use crate::state::writer::core::Core;
-use crate::state::writer::message::Command;
+use crate::state::writer::message::WriterCommand;
 use crate::state::writer::reply::LaterReply;
 
 /// Rows changed in one chunk: a few milliseconds.
@@ -25,7 +25,7 @@ const ERROR: &str = "purged while it waited";
 /// Purges the queue. The answer resolves when the last chunk is stored.
 pub(crate) struct PurgeQueue;
 
-impl Command for PurgeQueue {
+impl WriterCommand for PurgeQueue {
     type Answer = LaterReply<Purged>;
 
     async fn run(self, core: &mut Core, actor: Option<&str>) -> Result<LaterReply<Purged>, Error> {
@@ -65,8 +65,8 @@ impl Core {
     /// Does one chunk of a purge, and answers after the last one.
     pub(crate) async fn work_on_purge(&mut self, mut purge: Purge) {
         match self.purge_chunk(&mut purge).await {
-            Ok(Chunk::More) => self.background.jobs.push_back(BackgroundJob::Purge(purge)),
-            Ok(Chunk::Last) => {
+            Ok(PurgeProgress::More) => self.background.jobs.push_back(BackgroundJob::Purge(purge)),
+            Ok(PurgeProgress::Last) => {
                 let purged = Purged {
                     removed: purge.removed,
                     active: self.queue.running_total(),
@@ -81,7 +81,7 @@ impl Core {
         }
     }
 
-    async fn purge_chunk(&mut self, purge: &mut Purge) -> Result<Chunk, Error> {
+    async fn purge_chunk(&mut self, purge: &mut Purge) -> Result<PurgeProgress, Error> {
         let time = Timestamp::now();
         let now = time.to_string();
         let active = self.queue.running_total();
@@ -109,7 +109,11 @@ impl Core {
             self.outbox.waiting_ended.notify_one();
         }
         self.publish(committed).await;
-        Ok(if is_last { Chunk::Last } else { Chunk::More })
+        Ok(if is_last {
+            PurgeProgress::Last
+        } else {
+            PurgeProgress::More
+        })
     }
 
     fn apply_purged(&mut self, task: &PurgedTask) {
@@ -127,7 +131,7 @@ impl Core {
     }
 }
 
-enum Chunk {
+enum PurgeProgress {
     More,
     Last,
 }

@@ -13,7 +13,7 @@ use crate::state::error::Error;
 use crate::state::journal::entry::JournalEntry;
 use crate::state::journal::starts;
 use crate::state::writer::core::Core;
-use crate::state::writer::message::Command;
+use crate::state::writer::message::WriterCommand;
 
 /// The settings of the queue after a reload.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub(crate) struct Reconfigured {
     pub(crate) applied: Vec<String>,
 }
 
-impl Command for Box<Reconfigured> {
+impl WriterCommand for Box<Reconfigured> {
     type Answer = ();
 
     async fn run(self, core: &mut Core, actor: Option<&str>) -> Result<(), Error> {

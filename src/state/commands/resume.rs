@@ -7,10 +7,10 @@ use crate::state::db::meta;
 use crate::state::error::Error;
 use crate::state::journal::entry::JournalEntry;
 use crate::state::writer::core::Core;
-use crate::state::writer::message::Command;
+use crate::state::writer::message::WriterCommand;
 
 /// Resumes one processor; `None` stands for the whole queue.
-pub(crate) struct Resume(pub(crate) Option<String>);
+pub(crate) struct ResumeQueue(pub(crate) Option<String>);
 
 /// The answer to a resume.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(crate) struct Resumed {
     pub(crate) status: QueueStatus,
 }
 
-impl Command for Resume {
+impl WriterCommand for ResumeQueue {
     type Answer = Resumed;
 
     async fn run(self, core: &mut Core, actor: Option<&str>) -> Result<Resumed, Error> {

@@ -9,7 +9,7 @@ use crate::state::query::list::FoundTask;
 use crate::state::retry::requeue;
 use crate::state::retry::requeue::{Requeued, RetryAt, blocked_by, requeue_failed, unblocked};
 use crate::state::writer::core::Core;
-use crate::state::writer::message::Command;
+use crate::state::writer::message::WriterCommand;
 use crate::state::writer::publish::Committed;
 
 /// Retries one task.
@@ -28,7 +28,7 @@ pub(crate) enum Retried {
     NotFailed,
 }
 
-impl Command for RetryTask {
+impl WriterCommand for RetryTask {
     type Answer = Retried;
 
     async fn run(self, core: &mut Core, actor: Option<&str>) -> Result<Retried, Error> {

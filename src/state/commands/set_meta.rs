@@ -3,12 +3,12 @@
 use crate::state::db::meta;
 use crate::state::error::Error;
 use crate::state::writer::core::Core;
-use crate::state::writer::message::Command;
+use crate::state::writer::message::WriterCommand;
 
 /// Stores a value (JSON) under a key of `meta`.
 pub(crate) struct SetMeta(pub(crate) &'static str, pub(crate) String);
 
-impl Command for SetMeta {
+impl WriterCommand for SetMeta {
     type Answer = ();
 
     async fn run(self, core: &mut Core, _actor: Option<&str>) -> Result<(), Error> {

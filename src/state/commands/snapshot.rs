@@ -7,12 +7,12 @@ use crate::state::dispatch::due_since::DueKey;
 use crate::state::dispatch::snapshot::QueueSnapshot;
 use crate::state::error::Error;
 use crate::state::writer::core::Core;
-use crate::state::writer::message::Command;
+use crate::state::writer::message::WriterCommand;
 
 /// Takes a snapshot of the queue. These are the tasks of each processor that may have been ready for longest.
 pub(crate) struct TakeSnapshot(pub(crate) Vec<(String, DueKey)>);
 
-impl Command for TakeSnapshot {
+impl WriterCommand for TakeSnapshot {
     type Answer = QueueSnapshot;
 
     async fn run(self, core: &mut Core, _actor: Option<&str>) -> Result<QueueSnapshot, Error> {

@@ -3,9 +3,9 @@
 use crate::models::{TaskId, Timestamp};
 use crate::state::error::Error;
 use crate::state::query::lookups;
-use crate::state::writer::batch::{Batch, IdempotencyKey, Submission};
+use crate::state::writer::batch::{IdempotencyKey, Submission, WriteBatch};
 use crate::state::writer::core::Core;
-use crate::state::writer::message::Command;
+use crate::state::writer::message::WriterCommand;
 
 /// Stores all of these tasks or none. The answer is their ids, in their order.
 pub(crate) struct SubmitTogether(
@@ -13,7 +13,7 @@ pub(crate) struct SubmitTogether(
     pub(crate) Option<IdempotencyKey>,
 );
 
-impl Command for SubmitTogether {
+impl WriterCommand for SubmitTogether {
     type Answer = Vec<TaskId>;
 
     async fn run(self, core: &mut Core, _actor: Option<&str>) -> Result<Vec<TaskId>, Error> {
@@ -35,7 +35,7 @@ impl Core {
         if let Some(given) = self.check_together(&mut submissions).await? {
             return Ok(given);
         }
-        let batch = Batch {
+        let batch = WriteBatch {
             submissions,
             reports: Vec::new(),
         };

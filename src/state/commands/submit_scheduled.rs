@@ -5,7 +5,7 @@ use crate::state::error::Error;
 use crate::state::schedules;
 use crate::state::writer::batch::Submission;
 use crate::state::writer::core::Core;
-use crate::state::writer::message::Command;
+use crate::state::writer::message::WriterCommand;
 
 /// A due time of a schedule. The answer is the task that it made just now or before.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub(crate) struct Due {
     pub(crate) turns_back: bool,
 }
 
-impl Command for Due {
+impl WriterCommand for Due {
     type Answer = Option<TaskId>;
 
     async fn run(self, core: &mut Core, _actor: Option<&str>) -> Result<Option<TaskId>, Error> {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::state::error::Error;
 use crate::state::journal::entry::JournalEntry;
 use crate::state::writer::core::Core;
-use crate::state::writer::message::Command;
+use crate::state::writer::message::WriterCommand;
 
 /// A sentence, with its level and its data (a JSON object).
 pub(crate) struct WriteSystemLog {
@@ -14,7 +14,7 @@ pub(crate) struct WriteSystemLog {
     pub(crate) data: Value,
 }
 
-impl Command for WriteSystemLog {
+impl WriterCommand for WriteSystemLog {
     type Answer = ();
 
     async fn run(self, core: &mut Core, actor: Option<&str>) -> Result<(), Error> {

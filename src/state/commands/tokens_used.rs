@@ -3,12 +3,12 @@
 use crate::state::error::Error;
 use crate::state::tokens;
 use crate::state::writer::core::Core;
-use crate::state::writer::message::Command;
+use crate::state::writer::message::WriterCommand;
 
 /// Notes that the tokens of these names were used at about this moment.
 pub(crate) struct NoteTokensUsed(pub(crate) Vec<String>);
 
-impl Command for NoteTokensUsed {
+impl WriterCommand for NoteTokensUsed {
     type Answer = ();
 
     async fn run(self, core: &mut Core, _actor: Option<&str>) -> Result<(), Error> {

@@ -6,7 +6,7 @@ use crate::models::{Lease, LeaseOrigin, OfferId};
 use crate::state::dispatch::poll_slot::PollSlot;
 use crate::state::error::Error;
 use crate::state::writer::core::Core;
-use crate::state::writer::message::Command;
+use crate::state::writer::message::WriterCommand;
 
 /// Up to `limit` tasks of these processors have a worker that runs them.
 pub(crate) struct OfferSlots {
@@ -18,7 +18,7 @@ pub(crate) struct OfferSlots {
 /// Ends an offer, and returns how many of its tasks have not started.
 pub(crate) struct WithdrawOffer(pub(crate) OfferId);
 
-impl Command for OfferSlots {
+impl WriterCommand for OfferSlots {
     type Answer = ();
 
     async fn run(self, core: &mut Core, _actor: Option<&str>) -> Result<(), Error> {
@@ -32,7 +32,7 @@ impl Command for OfferSlots {
     }
 }
 
-impl Command for WithdrawOffer {
+impl WriterCommand for WithdrawOffer {
     type Answer = u64;
 
     async fn run(self, core: &mut Core, _actor: Option<&str>) -> Result<u64, Error> {

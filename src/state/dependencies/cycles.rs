@@ -1,13 +1,13 @@
-//! Tasks that wait for each other in a circle, and so for ever.
+//! Tasks that depend on each other in a cycle, and so would wait for ever.
 //!
-//! The API makes none: a task can only come after tasks that are there. A dump can hold some.
+//! The API makes none: a task can only depend on tasks that exist. A dump can contain some.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 use sqlx::SqliteConnection;
 
-/// The links between tasks that wait themselves, as (upstream, downstream): all that a circle can be made of.
+/// The edges between blocked tasks, as (upstream, downstream): a cycle consists of these.
 pub(crate) async fn links_of_waiting(
     conn: &mut SqliteConnection,
 ) -> Result<Vec<(String, String)>, sqlx::Error> {
@@ -19,8 +19,8 @@ pub(crate) async fn links_of_waiting(
     .await
 }
 
-/// Every task of a circle, with the one of the circle that it waits for. Of circles that share tasks or wait for each
-/// other, one is found: what waits for it fails with it.
+/// Every task of a cycle, with the one that it depends on there. Of cycles that share tasks or depend on each
+/// other, one is found: the dependents fail with it.
 pub(crate) fn circles<T: Copy + Eq + Hash>(links: &[(T, T)]) -> Vec<(T, T)> {
     let waits_for = waiting_for_ever(links);
     let mut circles = Vec::new();
@@ -42,7 +42,7 @@ pub(crate) fn circles<T: Copy + Eq + Hash>(links: &[(T, T)]) -> Vec<(T, T)> {
     circles
 }
 
-/// The tasks that are left when everything that can run has run, each with one of them that it waits for.
+/// The tasks that are left when everything that can run has run, each with one of them that it depends on.
 fn waiting_for_ever<T: Copy + Eq + Hash>(links: &[(T, T)]) -> HashMap<T, T> {
     let mut missing: HashMap<T, usize> = HashMap::new();
     let mut below: HashMap<T, Vec<T>> = HashMap::new();

@@ -24,7 +24,7 @@ use crate::state::retry::sql::Waiting;
 /// Edges processed in one transaction.
 pub(crate) const CHUNK_LINKS: i64 = 200;
 
-/// What an upstream task has left, for those that wait for it.
+/// An upstream task with its result, as its dependents get it.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Upstream {
     #[schema(value_type = Uuid)]
@@ -34,10 +34,10 @@ pub(crate) struct Upstream {
     pub(crate) result: Option<String>,
 }
 
-/// What became of a chunk of edges.
+/// The result of a chunk of edges.
 #[derive(Default)]
 pub(crate) struct EdgeChunk {
-    pub(crate) progress: Progress,
+    pub(crate) progress: EdgeProgress,
     /// Tasks that depend on nothing any more.
     pub(crate) unblocked: Vec<Waiting>,
     /// Tasks that have FAILED, each with its processor.
@@ -46,8 +46,8 @@ pub(crate) struct EdgeChunk {
 
 /// How far the edges of a task have been processed.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Progress {
-    /// The task is not final: those that wait go on waiting.
+pub(crate) enum EdgeProgress {
+    /// The task is not final: its dependents stay blocked.
     #[default]
     NotFinal,
     More,
@@ -206,8 +206,8 @@ async fn some_dependents(
     .fetch_all(conn)
     .await?;
     chunk.progress = match rows.len() as i64 {
-        CHUNK_LINKS => Progress::More,
-        _ => Progress::Done,
+        CHUNK_LINKS => EdgeProgress::More,
+        _ => EdgeProgress::Done,
     };
     let ids: Vec<&str> = rows.iter().map(|id| &**id).collect();
     Ok(serde_json::to_string(&ids)?)

@@ -48,7 +48,7 @@ pub(crate) struct Index {
 }
 
 /// The next chunk to index.
-struct Next {
+struct NextTasks {
     /// Its last journal row.
     upto: i64,
     /// A JSON list of the IDs of its tasks.
@@ -57,13 +57,13 @@ struct Next {
 }
 
 /// What is indexed in one transaction.
-pub(crate) struct Chunk {
-    next: Next,
+pub(crate) struct IndexChunk {
+    next: NextTasks,
     /// The texts that are not ASCII, folded.
     folded: Option<String>,
 }
 
-impl Chunk {
+impl IndexChunk {
     /// Whether its journal rows change no text, so that there is nothing to write.
     pub(crate) fn is_empty(&self) -> bool {
         self.next.tasks == "[]"
@@ -108,7 +108,10 @@ impl Index {
     }
 
     /// Reads the next chunk: the texts that the journal rows after those that it knows have changed.
-    pub(crate) async fn next_chunk(&self, conn: &mut SqliteConnection) -> Result<Chunk, Error> {
+    pub(crate) async fn next_chunk(
+        &self,
+        conn: &mut SqliteConnection,
+    ) -> Result<IndexChunk, Error> {
         let mut rows = CHUNK_ROWS;
         let mut next = next_tasks(conn, self.done, rows).await?;
         while next.bytes > CHUNK_BYTES && rows > 1 {
@@ -120,11 +123,11 @@ impl Index {
             // Before the transaction: what another program changes meanwhile has a journal row of its own.
             _ => folded_texts(conn, &next).await?,
         };
-        Ok(Chunk { next, folded })
+        Ok(IndexChunk { next, folded })
     }
 
     /// Notes that a chunk that began at `begun` is written, and answers the searches that have waited for it.
-    pub(crate) fn written(&mut self, chunk: &Chunk, begun: Instant) {
+    pub(crate) fn written(&mut self, chunk: &IndexChunk, begun: Instant) {
         self.done = chunk.next.upto;
         self.rest_since(begun);
         self.answer();
@@ -153,7 +156,11 @@ impl Index {
 }
 
 /// Returns the tasks in the `rows` journal rows after `after` whose texts may have changed.
-async fn next_tasks(conn: &mut SqliteConnection, after: i64, rows: i64) -> Result<Next, Error> {
+async fn next_tasks(
+    conn: &mut SqliteConnection,
+    after: i64,
+    rows: i64,
+) -> Result<NextTasks, Error> {
     let row = sqlx::query!(
         r#"WITH next AS MATERIALIZED (
                SELECT max(id) AS upto,
@@ -175,7 +182,7 @@ async fn next_tasks(conn: &mut SqliteConnection, after: i64, rows: i64) -> Resul
     )
     .fetch_one(conn)
     .await?;
-    Ok(Next {
+    Ok(NextTasks {
         upto: row.upto,
         tasks: row.tasks.into(),
         bytes: row.bytes,
@@ -186,7 +193,10 @@ async fn next_tasks(conn: &mut SqliteConnection, after: i64, rows: i64) -> Resul
 type Texts = (i64, String, Option<String>, Option<String>);
 
 /// Returns the folded texts of those tasks that are not pure ASCII, as a JSON list of lists; `None` if there are none.
-async fn folded_texts(conn: &mut SqliteConnection, next: &Next) -> Result<Option<String>, Error> {
+async fn folded_texts(
+    conn: &mut SqliteConnection,
+    next: &NextTasks,
+) -> Result<Option<String>, Error> {
     let rows = sqlx::query!(
         r#"SELECT seq AS "seq!: i64", substr(content, 1, ?2) AS "content!: Text",
                   substr(result, 1, ?2) AS "result: Text", substr(error, 1, ?2) AS "error: Text"
@@ -227,7 +237,7 @@ fn fold_all(rows: Vec<Texts>) -> String {
 /// Indexes the tasks of a chunk inside the caller's transaction. `folded` has the texts that are not ASCII.
 async fn write(
     conn: &mut SqliteConnection,
-    next: &Next,
+    next: &NextTasks,
     folded: Option<&str>,
 ) -> Result<(), Error> {
     sqlx::query!(

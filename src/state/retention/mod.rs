@@ -23,7 +23,7 @@ use crate::state::commands::maintenance::{ForgetKeys, SPARE_PAGES, ShrinkFile};
 use crate::state::error::Error;
 use crate::state::query::list::FoundTask;
 use crate::state::store::StateManager;
-use crate::state::writer::message::Command;
+use crate::state::writer::message::WriterCommand;
 use stretch::{Old, Stretch, completed_before, end_of_stretch, failed_before, join, stretch_at};
 
 /// Time between two sweeps.
@@ -196,7 +196,7 @@ impl StateManager {
     }
 
     /// Asks the Writer, and then leaves it alone for as long as that took.
-    async fn ask_and_rest<C: Command>(&self, command: C) -> Result<C::Answer, Error> {
+    async fn ask_and_rest<C: WriterCommand>(&self, command: C) -> Result<C::Answer, Error> {
         let begun = Instant::now();
         let answer = self.ask(command).await?;
         tokio::time::sleep(begun.elapsed()).await;

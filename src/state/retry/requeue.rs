@@ -84,7 +84,7 @@ pub(crate) async fn blocked_by(
         .collect()
 }
 
-/// Those of these tasks that no upstream task blocks which is not retried with them.
+/// Those of these tasks whose failed upstream tasks, if any, are retried with them.
 pub(crate) async fn unblocked(
     conn: &mut SqliteConnection,
     tasks: Vec<TaskId>,
@@ -156,8 +156,8 @@ pub(crate) async fn requeue_failed(
     Ok((requeued, entries))
 }
 
-/// Links these tasks (a JSON list of ids) with their upstream tasks that have not COMPLETED; those of
-/// each.
+/// Inserts the edges between these tasks (a JSON list of ids) and their upstream tasks that have not COMPLETED, and
+/// returns those of each.
 async fn link_with_upstream(
     conn: &mut SqliteConnection,
     ids: &str,
@@ -192,7 +192,7 @@ async fn link_with_upstream(
     Ok(upstream)
 }
 
-/// The tasks without their upstream ones.
+/// Updates the rows of these tasks (a JSON list of ids). The returned ones have no upstream tasks yet.
 async fn make_pending(
     conn: &mut SqliteConnection,
     ids: &str,

@@ -1,4 +1,4 @@
-//! The SQL for attempts that end without an outcome: their tasks wait again, or are `lost`.
+//! The SQL for attempts that end without an outcome: their tasks become PENDING again, or FAILED as `lost`.
 
 use serde::Serialize;
 use sqlx::SqliteConnection;
@@ -9,7 +9,7 @@ use crate::state::dispatch::lanes::head::LanePosition;
 use crate::state::dispatch::lanes::lane_name::LaneName;
 use crate::state::error::Error;
 
-/// Gives attempts back to the queue that the service died under, without counting them.
+/// Makes the tasks of crashed attempts PENDING again, without counting the attempts.
 pub(crate) async fn release_crashed_if_running(
     conn: &mut SqliteConnection,
     attempts: &[Attempt],
@@ -29,7 +29,7 @@ pub(crate) async fn release_crashed_if_running(
     Ok(())
 }
 
-/// An attempt whose task waits again: seq, attempt, run_at (none: at once), error (none: the attempt
+/// An attempt whose task becomes PENDING again: seq, attempt, run_at (`None`: at once), error (`None`: the attempt
 /// does not count).
 #[derive(Serialize)]
 pub(crate) struct RetryAttempt<'a>(
@@ -39,7 +39,7 @@ pub(crate) struct RetryAttempt<'a>(
     pub(crate) Option<&'a str>,
 );
 
-/// A waiting task, as far as the queue state needs it.
+/// The fields of a PENDING task that the queue state needs.
 pub(crate) struct Waiting {
     pub(crate) seq: i64,
     pub(crate) processor: String,
@@ -61,7 +61,7 @@ impl Waiting {
     }
 }
 
-/// Lets tasks wait again whose attempts have ended; those that were still running.
+/// Makes the tasks of ended attempts PENDING again. Returns those that were still running.
 pub(crate) async fn retry_attempts_if_running(
     conn: &mut SqliteConnection,
     attempts: &[RetryAttempt<'_>],
@@ -93,7 +93,7 @@ pub(crate) async fn retry_attempts_if_running(
     Ok(waiting.collect())
 }
 
-/// Fails tasks whose attempts crashed the service too often.
+/// Fails tasks under which the service has crashed too often.
 pub(crate) async fn fail_lost(
     conn: &mut SqliteConnection,
     attempts: &[Attempt],

@@ -36,7 +36,7 @@ pub(crate) struct Bulk {
     pub(crate) needed: u64,
 }
 
-/// The tasks that pass a filter and were there at one moment, chunk by chunk.
+/// Walks over the tasks that passed a filter at one moment, chunk by chunk.
 pub(crate) struct Walk<'a> {
     state: &'a StateManager,
     filter: &'a TaskFilter,
@@ -60,7 +60,7 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// The next tasks; none at the end.
+    /// The next chunk; empty at the end.
     pub(crate) async fn next(&mut self) -> Result<Vec<FoundTask>, Error> {
         loop {
             let upto = self.end_of_stretch().await?;
@@ -79,8 +79,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Up to which row is searched next. A walk over very many rows is no single search, which would be
-    /// stopped; a search for words goes by the index and costs the more the more often it begins.
+    /// The last row of the next search. A walk over very many rows is many searches, because a single one would be
+    /// stopped. A full-text search uses the index, and costs more the more often it begins.
     async fn end_of_stretch(&self) -> Result<i64, Error> {
         if self.filter.words.is_some() {
             return Ok(self.upto);
@@ -91,7 +91,7 @@ impl<'a> Walk<'a> {
         }))
     }
 
-    /// What has begun waits until others have searched, rather than to end half-way.
+    /// Begins a search. A walk that has begun waits for other searches, rather than end half-way.
     async fn begin_search(&self) -> Result<SearchConnection, Error> {
         loop {
             match self.state.searches.begin().await {
@@ -103,8 +103,7 @@ impl<'a> Walk<'a> {
 }
 
 impl StateManager {
-    /// Lets the failed tasks among those of a filter wait again, except where another task has the
-    /// unique key.
+    /// Retries the FAILED tasks that pass a filter, except those whose unique key an open task holds.
     ///
     /// # Errors
     /// When something could not be stored; some tasks may have been retried then.
@@ -123,7 +122,7 @@ impl StateManager {
         }
     }
 
-    /// Deletes the final tasks among those of a filter.
+    /// Deletes the finished tasks that pass a filter.
     ///
     /// # Errors
     /// When something could not be deleted; some tasks may have been then.
@@ -146,7 +145,7 @@ impl StateManager {
         Ok(done)
     }
 
-    /// The running tasks among those of a filter.
+    /// The running tasks that pass a filter.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -191,7 +190,7 @@ impl StateManager {
     }
 }
 
-/// The filter with this status; `None` if it asks for another.
+/// The filter with this status; `None` if it names another one.
 fn with_status(filter: &TaskFilter, status: TaskStatus) -> Option<TaskFilter> {
     let fits = filter.status.is_none_or(|wanted| wanted == status);
     fits.then(|| TaskFilter {
@@ -209,6 +208,6 @@ async fn ids_at(pool: &SqlitePool, found: &[FoundTask]) -> Result<Vec<TaskId>, E
     )
     .fetch_all(pool)
     .await?;
-    // A row that another program has spoilt must not hold up the others.
+    // A row that another program has damaged must not stop the others.
     Ok(ids.iter().filter_map(|id| id.parse_id().ok()).collect())
 }

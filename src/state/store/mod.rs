@@ -1,4 +1,4 @@
-//! The handle to the state. What changes something is a message to the Writer, everything else is a query
+//! The handle to the state. Its verbs that change something are messages to the Writer; everything else is a query
 //! on the read pool.
 
 pub(super) mod bulk;
@@ -20,40 +20,39 @@ use crate::state::db::search_pool::SearchPool;
 use crate::state::error::Error;
 use crate::state::query::counts::LastCount;
 use crate::state::stats::Stats;
-use crate::state::writer::batch::Report;
+use crate::state::writer::batch::AttemptReport;
 use crate::state::writer::completion_waiters::CompletionWaiters;
-use crate::state::writer::message::{Command, Message};
-use crate::state::writer::questions::Question;
+use crate::state::writer::message::{WriterCommand, WriterMessage};
+use crate::state::writer::questions::WriterQuestion;
 use crate::state::writer::reply::{LaterReply, Reply};
 
-/// Unit in which the memory of waiting submissions is counted.
+/// Unit of the memory for submissions that wait for the Writer.
 pub(crate) const PERMIT_BYTES: usize = 1024;
 
 /// The handle to the state; clone it freely.
 #[derive(Clone)]
 pub(crate) struct StateManager {
-    pub(crate) messages: mpsc::Sender<Message>,
-    pub(crate) reports: mpsc::Sender<Report>,
-    pub(crate) questions: mpsc::Sender<Question>,
-    /// Kibibytes that submissions may still take while they wait for the Writer.
+    pub(crate) messages: mpsc::Sender<WriterMessage>,
+    pub(crate) reports: mpsc::Sender<AttemptReport>,
+    pub(crate) questions: mpsc::Sender<WriterQuestion>,
+    /// Kibibytes of memory that are left for submissions that wait for the Writer.
     pub(crate) inbox: Arc<Semaphore>,
     pub(crate) read: SqlitePool,
     pub(crate) searches: SearchPool,
     pub(crate) bus: Bus,
     pub(crate) waiters: CompletionWaiters,
     pub(crate) waiting_ended: Arc<Notify>,
-    /// In whose name it asks; `None` is nobody in particular.
-    pub(crate) by: Option<Arc<str>>,
+    /// The actor in whose name it acts; `None` is anonymous.
+    pub(crate) actor: Option<Arc<str>>,
     pub(crate) stats: Stats,
     pub(crate) last_count: LastCount,
-    /// The latest time that the journal knew of when the service started.
+    /// The time of the newest journal row when the service started.
     pub(crate) newest_at_start: Option<Timestamp>,
     pub(crate) health: StorageHealth,
 }
 
 impl StateManager {
-    /// Writes what has arrived and closes the database. Whoever asks for more gets
-    /// [`Error::Stopping`].
+    /// Writes what has arrived and closes the database. Every later call gets [`Error::Stopping`].
     ///
     /// # Errors
     /// When the WAL could not be copied back; the data is safe in it all the same.
@@ -61,13 +60,13 @@ impl StateManager {
         self.searches.close().await;
         self.read.close().await;
         let (reply, answer) = oneshot::channel();
-        self.send(Message::Close(reply)).await?;
+        self.send(WriterMessage::Close(reply)).await?;
         answered(answer).await
     }
 
     /// Sends a command to the Writer, in the name of this handle's actor, and waits for the answer.
-    pub(crate) async fn ask<C: Command>(&self, command: C) -> Result<C::Answer, Error> {
-        let (message, answer) = Message::command(command, self.by.clone());
+    pub(crate) async fn ask<C: WriterCommand>(&self, command: C) -> Result<C::Answer, Error> {
+        let (message, answer) = WriterMessage::command(command, self.actor.clone());
         self.send(message).await?;
         answered(answer).await
     }
@@ -75,20 +74,20 @@ impl StateManager {
     /// Sends a command that goes on after its first turn, and waits until it is done.
     pub(crate) async fn ask_and_wait<C, T>(&self, command: C) -> Result<T, Error>
     where
-        C: Command<Answer = LaterReply<T>>,
+        C: WriterCommand<Answer = LaterReply<T>>,
     {
         answered(self.ask(command).await?).await
     }
 
-    async fn send(&self, message: Message) -> Result<(), Error> {
+    async fn send(&self, message: WriterMessage) -> Result<(), Error> {
         let sent = self.messages.send(message).await;
         sent.map_err(|_| Error::Stopping)
     }
 
-    /// Asks what the Writer knows, which it answers also while the storage keeps it waiting.
+    /// Asks a question that the Writer answers from memory, also while it waits for the storage.
     pub(crate) async fn question<T>(
         &self,
-        question: impl FnOnce(Reply<T>) -> Question,
+        question: impl FnOnce(Reply<T>) -> WriterQuestion,
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         let sent = self.questions.send(question(reply)).await;
@@ -96,25 +95,25 @@ impl StateManager {
         answered(answer).await
     }
 
-    /// The same handle, asking in somebody's name: the journal has it with what is done.
+    /// The same handle in the name of this actor, whom the journal records with each change.
     #[must_use]
-    pub(crate) fn in_name_of(&self, by: Option<Arc<str>>) -> Self {
+    pub(crate) fn as_actor(&self, actor: Option<Arc<str>>) -> Self {
         let mut handle = self.clone();
-        handle.by = by;
+        handle.actor = actor;
         handle
     }
 
-    /// In whose name this handle asks, if it is somebody in particular.
-    pub(crate) fn asks_for(&self) -> Option<Arc<str>> {
-        self.by.clone()
+    /// The actor of this handle.
+    pub(crate) fn actor(&self) -> Option<Arc<str>> {
+        self.actor.clone()
     }
 
-    /// What is wrong with the storage, if something is.
+    /// The condition of the storage.
     pub(crate) fn health(&self) -> &StorageHealth {
         &self.health
     }
 
-    /// Where commits are announced.
+    /// The bus on which events are published.
     pub(crate) fn bus(&self) -> &Bus {
         &self.bus
     }

@@ -1,4 +1,4 @@
-//! What an operator asks for: pauses, stops, limits, retries, deletions and explanations.
+//! The verbs of an operator: pause, stop, limit, retry, delete and explain.
 
 use std::collections::HashMap;
 
@@ -9,10 +9,10 @@ use crate::state::commands::barrier::Barrier;
 use crate::state::commands::delete::{DeleteTask, Deleted};
 use crate::state::commands::emergency_stop::{BeginEmergencyStop, FinishEmergencyStop};
 use crate::state::commands::hive_link::SetHiveLink;
-use crate::state::commands::pause::{PauseRequest, Paused};
+use crate::state::commands::pause::{PauseQueue, Paused};
 use crate::state::commands::purge::PurgeQueue;
 use crate::state::commands::reconfigure::Reconfigured;
-use crate::state::commands::resume::{Resume, Resumed};
+use crate::state::commands::resume::{ResumeQueue, Resumed};
 use crate::state::commands::retry::{Retried, RetryTask};
 use crate::state::commands::set_meta::SetMeta;
 use crate::state::commands::system_log::WriteSystemLog;
@@ -22,27 +22,27 @@ use crate::state::error::Error;
 use crate::state::retry::requeue::RetryAt;
 use crate::state::store::StateManager;
 use crate::state::writer::background::Purged;
-use crate::state::writer::questions::Question;
+use crate::state::writer::questions::WriterQuestion;
 
 impl StateManager {
-    /// SlidingWindow nothing more until [`StateManager::resume`] or the time that it names, also after a
-    /// restart; the pause that holds then.
+    /// Pauses the queue or one processor until [`StateManager::resume`] or the time in the request, also after a
+    /// restart. Returns the pause that holds then.
     ///
     /// # Errors
     /// When it could not be stored.
-    pub(crate) async fn pause(&self, request: PauseRequest) -> Result<Paused, Error> {
+    pub(crate) async fn pause(&self, request: PauseQueue) -> Result<Paused, Error> {
         self.ask(request).await
     }
 
-    /// SlidingWindow tasks again, of the whole queue or of one processor, which need not be configured.
+    /// Resumes the whole queue or one processor, which need not be configured.
     ///
     /// # Errors
     /// When it could not be stored.
     pub(crate) async fn resume(&self, processor: Option<String>) -> Result<Resumed, Error> {
-        self.ask(Resume(processor)).await
+        self.ask(ResumeQueue(processor)).await
     }
 
-    /// Fails every task that waits at this moment.
+    /// Fails every task that is PENDING at this moment.
     ///
     /// # Errors
     /// When it could not be stored; some of the tasks may have been purged then.
@@ -50,8 +50,8 @@ impl StateManager {
         self.ask_and_wait(PurgeQueue).await
     }
 
-    /// Pauses the queue; the returned mark is for [`StateManager::finish_emergency_stop`], which
-    /// purges what waits at this moment.
+    /// Pauses the queue. Returns a mark for [`StateManager::finish_emergency_stop`], which purges the tasks that are
+    /// PENDING at this moment.
     ///
     /// # Errors
     /// When it could not be stored.
@@ -59,7 +59,7 @@ impl StateManager {
         self.ask(BeginEmergencyStop).await
     }
 
-    /// Purges, and tells everybody that `cancelled` running tasks were stopped.
+    /// Purges, and publishes that `cancelled` running tasks were stopped.
     ///
     /// # Errors
     /// When it could not be stored; the queue stays paused.
@@ -72,18 +72,18 @@ impl StateManager {
             .await
     }
 
-    /// The queue's condition, at once, also while the storage takes no writes: then it says so. Everything that
-    /// the Writer has answered before is in it.
+    /// The status of the queue. It answers also while the storage takes no writes, and then says so. It covers
+    /// everything that the Writer has answered before.
     ///
     /// # Errors
     /// When the Writer is gone.
     pub(crate) async fn queue_status(&self) -> Result<QueueStatus, Error> {
-        let status = self.question(Question::Status).await?;
+        let status = self.question(WriterQuestion::Status).await?;
         let problem = self.health.problem();
         Ok(QueueStatus { problem, ..status })
     }
 
-    /// Returns when the Writer has done everything that was handed to it before; it waits for the storage.
+    /// Returns when the Writer has done everything that was sent to it before; that includes waiting for the storage.
     ///
     /// # Errors
     /// When the Writer is gone.
@@ -91,8 +91,8 @@ impl StateManager {
         self.ask(Barrier).await
     }
 
-    /// Whether the Hive takes tasks from now on. Those that have waited for it start at once when it is
-    /// connected; while it is not, none starts, and what runs goes on. It is not stored.
+    /// Sets the state of the link to the Hive. When it is connected, its tasks start at once; while it is not, none
+    /// starts, and what runs goes on. It is not stored.
     ///
     /// # Errors
     /// When the Writer is gone.
@@ -100,8 +100,8 @@ impl StateManager {
         self.ask(SetHiveLink(link)).await
     }
 
-    /// Journals a sentence as SYSTEM_LOG, and so tells everybody who listens. `data` is a JSON object, which
-    /// gets the `level`: `INFO` or `WARNING`.
+    /// Writes a sentence to the journal as SYSTEM_LOG, and publishes it. `data` is a JSON object, which gets the
+    /// `level`: `INFO` or `WARNING`.
     ///
     /// # Errors
     /// When it could not be stored.
@@ -119,7 +119,7 @@ impl StateManager {
         .await
     }
 
-    /// The order to the whole Hive that was obeyed last, as it was published.
+    /// The last broadcast command to the Hive that was carried out, as it was published.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -127,7 +127,7 @@ impl StateManager {
         meta::get(&self.read, meta::HIVE_COMMAND).await
     }
 
-    /// Remembers an order to the whole Hive, which is JSON, also after a restart.
+    /// Stores a broadcast command to the Hive (JSON), also for after a restart.
     ///
     /// # Errors
     /// When it could not be stored.
@@ -135,15 +135,15 @@ impl StateManager {
         self.ask(SetMeta(meta::HIVE_COMMAND, order)).await
     }
 
-    /// The condition of every processor that has limits, tasks, or a pause.
+    /// The status of every processor that has limits, tasks, or a pause.
     ///
     /// # Errors
     /// When the Writer is gone.
     pub(crate) async fn processors(&self) -> Result<HashMap<String, ProcessorStatus>, Error> {
-        self.question(Question::Processors).await
+        self.question(WriterQuestion::Processors).await
     }
 
-    /// From now on these settings hold. What runs goes on.
+    /// Applies these settings. What runs goes on.
     ///
     /// # Errors
     /// When it could not be stored; then nothing has changed.
@@ -151,7 +151,8 @@ impl StateManager {
         self.ask(Box::new(change)).await
     }
 
-    /// Lets a task wait again that has FAILED, with all its attempts before it; until when, if it never began.
+    /// Makes a FAILED task PENDING again, with all its attempts before it. Returns until when it is scheduled, if it
+    /// never began.
     ///
     /// # Errors
     /// When it could not be stored, or another task has its unique key.
@@ -159,7 +160,7 @@ impl StateManager {
         self.ask(RetryTask(task, at)).await
     }
 
-    /// Deletes a final task with its journal.
+    /// Deletes a finished task with its journal.
     ///
     /// # Errors
     /// When it could not be deleted.
@@ -167,11 +168,12 @@ impl StateManager {
         self.ask(DeleteTask(task)).await
     }
 
-    /// Why a waiting task does not start.
+    /// Why a PENDING task does not start.
     ///
     /// # Errors
     /// When the Writer is gone.
     pub(crate) async fn explain(&self, asked: ExplainedTask) -> Result<Explanation, Error> {
-        self.question(|reply| Question::Explain(asked, reply)).await
+        self.question(|reply| WriterQuestion::Explain(asked, reply))
+            .await
     }
 }

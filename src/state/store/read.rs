@@ -1,4 +1,4 @@
-//! What is read, on the read pool, beside the Writer.
+//! Queries, which run on the read pool beside the Writer.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -37,7 +37,7 @@ impl StateManager {
         tasks::task(&self.read, id, true).await
     }
 
-    /// The task of this id, with no line of its log.
+    /// The task of this id, without its log.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -45,7 +45,7 @@ impl StateManager {
         tasks::task(&self.read, id, false).await
     }
 
-    /// The trace that the task in row `seq` belongs to, if it came in with one that can be read.
+    /// The trace of the task in row `seq`, if it was submitted with a valid one.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -110,8 +110,8 @@ impl StateManager {
         list::page(&mut search, filter, order, cursor, limit, with_logs).await
     }
 
-    /// Has everything indexed that was stored before, if the filter looks for words. After
-    /// [`INDEX_PATIENCE`] it goes on with what is indexed by then.
+    /// Waits until everything is indexed that was stored before, if the filter has words; for [`INDEX_PATIENCE`] at
+    /// most.
     pub(crate) async fn index_is_current(&self, filter: &TaskFilter) -> Result<(), Error> {
         if filter.words.is_none() {
             return Ok(());
@@ -162,7 +162,7 @@ impl StateManager {
         task_lookups::task_processor(&self.read, id).await
     }
 
-    /// Waits until the task is final, or until it is found to be so; for ever, if it never is.
+    /// Waits until the task is final or does not exist; for ever, if that never happens.
     ///
     /// # Errors
     /// When the task cannot be read.
@@ -177,7 +177,7 @@ impl StateManager {
         }
     }
 
-    /// Those of these tasks that are FAILED; a task that is not there is none of them.
+    /// Those of these tasks that exist and are FAILED.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -185,7 +185,7 @@ impl StateManager {
         task_lookups::failed_among(&self.read, tasks).await
     }
 
-    /// Resolves when tasks have ended that waited: purged, or replaced by an import. One caller at a time.
+    /// Resolves when PENDING tasks have ended: purged, or replaced by an import. One caller at a time.
     pub(crate) async fn waiting_ended(&self) {
         self.waiting_ended.notified().await;
     }
@@ -238,7 +238,7 @@ impl StateManager {
         task_log::task_log(&self.read, task, part).await
     }
 
-    /// A task's upstream tasks, with what they have left.
+    /// A task's upstream tasks, with their results.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -246,7 +246,7 @@ impl StateManager {
         dependencies::upstream_of(&self.read, task).await
     }
 
-    /// Why a task that is about to run must not: one of its upstream tasks has left it no result.
+    /// Why a task that is about to run must not: one of its upstream tasks has no result.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -254,7 +254,7 @@ impl StateManager {
         dependencies::problem_of(&self.read, task).await
     }
 
-    /// The tasks that a task still waits for, with their status if they are there.
+    /// The tasks that a task still depends on, with their statuses if they exist.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -265,7 +265,7 @@ impl StateManager {
         dependencies::awaited_by(&self.read, task).await
     }
 
-    /// How many tasks of its processor and key start before a waiting task.
+    /// How many tasks of the same processor and key start before a PENDING task.
     ///
     /// # Errors
     /// When they cannot be counted.
@@ -284,12 +284,12 @@ impl StateManager {
         self.ask(TakeSnapshot(oldest)).await
     }
 
-    /// What happened in the window of time that ends at this moment.
+    /// The chart of the window of time that ends at this moment.
     pub(crate) fn chart(&self, window: Window) -> Chart {
         self.stats.chart(window, Timestamp::now())
     }
 
-    /// Whether there is no task.
+    /// Whether the database has no task.
     ///
     /// # Errors
     /// When it cannot be read.

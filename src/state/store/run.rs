@@ -1,4 +1,4 @@
-//! What runs: claims, offers, and what attempts have to say until they end.
+//! The verbs of those who run tasks: claims, polls of outside workers, and reports of attempts.
 
 use std::time::Duration;
 
@@ -14,30 +14,29 @@ use crate::state::commands::worker_poll::{OfferSlots, WithdrawOffer};
 use crate::state::error::Error;
 use crate::state::query::task_lookups;
 use crate::state::store::StateManager;
-use crate::state::writer::batch::Report;
+use crate::state::writer::batch::AttemptReport;
 use crate::state::writer::completion_waiters::Waiter;
 use crate::terminal::OutputLine;
 
 /// Bytes of an answer in one event: even if JSON takes six for each, it fits.
 const OUTPUT_LIMIT_BYTES: usize = EVENT_LIMIT_BYTES / 8;
-/// How often the end of an attempt is looked for, besides waiting to be told.
+/// How often a waiter reads the task, besides waiting for the Writer.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
 
 impl StateManager {
-    /// From now on, tasks that may run are started and sent to the returned channel: the standing
-    /// demand for work. First come the attempts that outside workers have had since before the start of
-    /// the service.
+    /// Begins the standing demand for work: ready tasks are started and sent to the returned channel. First come the
+    /// attempts that outside workers have had since before the start of the service.
     ///
     /// # Errors
     /// When the Writer is gone.
     pub(crate) async fn claim(&self) -> Result<mpsc::UnboundedReceiver<Vec<ClaimedTask>>, Error> {
-        // Unbounded, because what is in it is already bounded by the limits.
+        // Unbounded, because the limits bound what is in it.
         let (claims, claimed) = mpsc::unbounded_channel();
         self.ask(StartClaiming(claims)).await?;
         Ok(claimed)
     }
 
-    /// Ends the demand: what is not started when this returns is not started any more.
+    /// Ends the demand: nothing is started after this returns.
     ///
     /// # Errors
     /// When the Writer is gone.
@@ -45,10 +44,10 @@ impl StateManager {
         self.ask(StopClaiming).await
     }
 
-    /// Up to `limit` tasks of these processors, which run elsewhere, have somebody to run them. The
-    /// caller chooses the id, so that it can withdraw an offer whose answer it did not wait for.
+    /// Offers slots for up to `limit` tasks of these processors, which outside workers run. The caller chooses the
+    /// id, so that it can withdraw an offer whose answer it did not wait for.
     ///
-    /// What may start at once has started before anything that is asked after this returns.
+    /// The tasks that are ready start before anything that is sent after this returns.
     ///
     /// # Errors
     /// When the Writer is gone.
@@ -66,8 +65,7 @@ impl StateManager {
         .await
     }
 
-    /// Ends an offer: what is not started for it when this returns is not started any more. Answers
-    /// how many tasks that is.
+    /// Ends an offer: nothing is started for it after this returns. Returns how many of its slots were not used.
     ///
     /// # Errors
     /// When the Writer is gone.
@@ -75,7 +73,7 @@ impl StateManager {
         self.ask(WithdrawOffer(offer)).await
     }
 
-    /// Adds to a running attempt's answer as it grows. Waits while the Writer is behind.
+    /// Appends to a running attempt's answer. Waits while the Writer is behind.
     ///
     /// What is too long for one event becomes several, so that listeners get all of it.
     pub(crate) async fn output(&self, attempt: Attempt, agent: &str, mut text: String) {
@@ -88,7 +86,7 @@ impl StateManager {
 
     async fn output_part(&self, attempt: Attempt, agent: &str, text: String) {
         let agent = agent.to_owned();
-        self.report(Report::Output {
+        self.report(AttemptReport::Output {
             attempt,
             agent,
             text,
@@ -99,7 +97,7 @@ impl StateManager {
     /// Sets `context_history.<name>` of a running task. Waits while the Writer is behind.
     pub(crate) async fn note(&self, attempt: Attempt, name: &str, value: &Value) {
         let (name, value) = (name.to_owned(), value.to_string());
-        self.report(Report::Note {
+        self.report(AttemptReport::Note {
             attempt,
             name,
             value,
@@ -111,7 +109,7 @@ impl StateManager {
     /// attempt that has ended is dropped.
     pub(crate) async fn log(&self, attempt: Attempt, agent: &str, line: OutputLine) {
         let agent = agent.to_owned();
-        self.report(Report::Line {
+        self.report(AttemptReport::Line {
             attempt,
             agent,
             line,
@@ -119,14 +117,13 @@ impl StateManager {
         .await;
     }
 
-    /// Tells those who listen how a line of a running attempt stands that has not ended. It is not stored.
-    /// Waits while the Writer is behind.
+    /// Publishes an unfinished output line of a running attempt. It is not stored. Waits while the Writer is behind.
     pub(crate) async fn show_live_line(&self, attempt: Attempt, agent: &str, line: OutputLine) {
         if !self.bus.has_listeners() {
             return;
         }
         let agent = agent.to_owned();
-        self.report(Report::LiveLine {
+        self.report(AttemptReport::LiveLine {
             attempt,
             agent,
             line,
@@ -136,16 +133,17 @@ impl StateManager {
 
     /// Sets a running attempt's progress, 0 to 1. Waits while the Writer is behind.
     pub(crate) async fn set_progress(&self, attempt: Attempt, progress: f64) {
-        self.report(Report::Progress { attempt, progress }).await;
+        self.report(AttemptReport::Progress { attempt, progress })
+            .await;
     }
 
-    /// Hands in how an attempt ended. It is stored sooner or later, whatever the storage does
-    /// meanwhile; if the service dies before that, the attempt counts as interrupted.
+    /// Reports the end of an attempt. It is stored as soon as the storage takes it; if the service dies before that,
+    /// the attempt counts as interrupted.
     pub(crate) async fn finish(&self, attempt: Attempt, outcome: Outcome) {
-        self.report(Report::Finished {
+        self.report(AttemptReport::Finished {
             attempt,
             outcome,
-            by: None,
+            actor: None,
             reply: None,
         })
         .await;
@@ -155,17 +153,17 @@ impl StateManager {
     /// running, so that the outcome counts. The journal has it with the name that this handle asks in.
     pub(crate) async fn finish_and_wait(&self, attempt: Attempt, outcome: Outcome) -> bool {
         let (reply, answer) = oneshot::channel();
-        self.report(Report::Finished {
+        self.report(AttemptReport::Finished {
             attempt,
             outcome,
-            by: self.by.clone(),
+            actor: self.actor.clone(),
             reply: Some(reply),
         })
         .await;
         answer.await.unwrap_or(false)
     }
 
-    async fn report(&self, report: Report) {
+    async fn report(&self, report: AttemptReport) {
         // The Writer is gone only when the process stops; then the attempt counts as interrupted.
         let _ = self.reports.send(report).await;
     }

@@ -18,7 +18,7 @@ use crate::state::schedules;
 use crate::state::schedules::Progress;
 use crate::state::store::{PERMIT_BYTES, StateManager};
 use crate::state::writer::batch::{Accepted, IdempotencyKey, Reservation, Submission};
-use crate::state::writer::message::Message;
+use crate::state::writer::message::WriterMessage;
 
 impl StateManager {
     /// Takes room in memory for a submission of `bytes`, before it is read any further.
@@ -52,7 +52,7 @@ impl StateManager {
             ..Submission::new(task)
         });
         self.messages
-            .try_send(Message::Submit(submission))
+            .try_send(WriterMessage::Submit(submission))
             .map_err(|error| match error {
                 mpsc::error::TrySendError::Full(_) => Error::Busy,
                 mpsc::error::TrySendError::Closed(_) => Error::Stopping,

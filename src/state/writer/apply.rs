@@ -9,7 +9,7 @@ use crate::state::dispatch::lanes::lane_name::LaneName;
 use crate::state::error::Error;
 use crate::state::journal::entry::JournalEntry;
 use crate::state::journal::events;
-use crate::state::writer::batch::{Accepted, Batch, Plan, Report};
+use crate::state::writer::batch::{Accepted, AttemptReport, Plan, WriteBatch};
 use crate::state::writer::commit::TxOutput;
 use crate::state::writer::core::Core;
 use crate::state::writer::publish::Committed;
@@ -91,7 +91,7 @@ impl Core {
     }
 
     /// Applies a committed batch: the queue state, the runner, the events, the answers, in this order.
-    pub(crate) async fn apply_committed(&mut self, batch: Batch, written: CommittedBatch) {
+    pub(crate) async fn apply_committed(&mut self, batch: WriteBatch, written: CommittedBatch) {
         self.writing_works();
         let CommittedBatch {
             plan,
@@ -109,14 +109,14 @@ impl Core {
         }
         let (mut finishers, mut runs) = (Vec::new(), Vec::new());
         for report in batch.reports {
-            let Report::Finished { attempt, .. } = &report else {
+            let AttemptReport::Finished { attempt, .. } = &report else {
                 continue;
             };
             let (attempt, won) = (*attempt, !lost.contains(&attempt.seq));
             let freed = self.queue.remove_running(&attempt).filter(|_| won);
             runs.extend(self.count_finished(&report, freed, now));
             self.on_finished(attempt.task_id);
-            if let Report::Finished { reply, .. } = report {
+            if let AttemptReport::Finished { reply, .. } = report {
                 finishers.extend(reply.map(|reply| (reply, won)));
             }
         }
@@ -130,7 +130,7 @@ impl Core {
             self.queue.add_running(task, now);
             self.count_poll(task.terms.lease);
             if task.terms.lease.is_some() {
-                // The worker gets it with the answer to its claim; nobody else needs it.
+                // The worker gets it with the answer to its poll; nothing else needs it.
                 task.content = String::new();
             }
         }
@@ -152,7 +152,7 @@ impl Core {
     }
 
     /// Adds the new PENDING tasks to the queue state: queued, scheduled, or blocked.
-    fn count_new(&mut self, batch: &Batch, plan: &Plan, first_seq: i64, now: Timestamp) {
+    fn count_new(&mut self, batch: &WriteBatch, plan: &Plan, first_seq: i64, now: Timestamp) {
         let tasks = batch.submissions.iter().zip(&plan.tasks).zip(first_seq..);
         for ((submission, (_, slot)), seq) in tasks {
             if !submission.blockers.is_empty() {
@@ -167,7 +167,7 @@ impl Core {
     }
 
     /// Nothing was stored: submitters get the error, reports are held for another try.
-    pub(crate) fn fail(&mut self, batch: Batch, error: &Error) {
+    pub(crate) fn fail(&mut self, batch: WriteBatch, error: &Error) {
         self.note_failure(error);
         if self.db.fatal.is_some() {
             // The process stops, and every client hears that.
@@ -186,30 +186,30 @@ impl Core {
     }
 
     /// Replaces an outcome that the database refuses by one that it takes.
-    fn replace_refused(&mut self, report: Report, error: &Error) {
+    fn replace_refused(&mut self, report: AttemptReport, error: &Error) {
         match report {
-            Report::Finished {
+            AttemptReport::Finished {
                 attempt,
                 outcome: Outcome::Completed { .. },
-                by,
+                actor,
                 reply,
             } => {
                 let outcome = Outcome::Failed {
                     failure: Failure::Error,
                     error: format!("the result could not be stored: {error}"),
                 };
-                self.held.reports.push(Report::Finished {
+                self.held.reports.push(AttemptReport::Finished {
                     attempt,
                     outcome,
-                    by,
+                    actor,
                     reply,
                 });
             }
-            Report::Finished { attempt, .. } => {
+            AttemptReport::Finished { attempt, .. } => {
                 tracing::error!(task_id = %attempt.task_id, %error, "the outcome was refused");
                 self.queue.remove_running(&attempt);
             }
-            Report::Note { attempt, .. } => {
+            AttemptReport::Note { attempt, .. } => {
                 tracing::error!(task_id = %attempt.task_id, %error, "a note was refused");
             }
             _ => {}

@@ -1,6 +1,6 @@
 //! One chunk of background work, at the end of a turn.
 
-use crate::state::dependencies::Progress;
+use crate::state::dependencies::EdgeProgress;
 use crate::state::writer::background::BackgroundJob;
 use crate::state::writer::core::Core;
 
@@ -17,8 +17,8 @@ impl Core {
                         self.note_failure(&error);
                         self.background.retry_later.push(job);
                     }
-                    Ok(Progress::More) => self.background.jobs.push_back(job),
-                    Ok(Progress::Done | Progress::NotFinal) => {}
+                    Ok(EdgeProgress::More) => self.background.jobs.push_back(job),
+                    Ok(EdgeProgress::Done | EdgeProgress::NotFinal) => {}
                 }
             }
             None => {}

@@ -1,8 +1,8 @@
-//! What one transaction is made of, worked out before it begins. Pure.
+//! The contents of one transaction, decided before it begins. Pure.
 //!
 //! Submissions and reports that arrive together are written together. That is legal because nobody in
 //! a batch has been answered yet: any order of them is an order in which they could have come. A
-//! task that finds a free place, with nobody waiting before it, is inserted as started at once and so
+//! task that finds a free slot, with no ready task before it, is inserted as started and so
 //! shares its submitter's fsync.
 
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use uuid::Uuid;
 
-use crate::models::{Again, Attempt, NewTask, Outcome, TaskId, Timestamp};
+use crate::models::{Attempt, NewTask, Outcome, Reschedule, TaskId, Timestamp};
 use crate::state::dispatch::capacity::{Capacity, ReservedSlot};
 use crate::state::dispatch::lanes::lane_name::LaneName;
 use crate::state::dispatch::lanes::lane_name::OwnedLane;
@@ -18,18 +18,18 @@ use crate::state::dispatch::queue_state::QueueState;
 use crate::state::error::Error;
 use crate::terminal::OutputLine;
 
-/// A task that somebody wants accepted.
+/// A task to accept.
 pub(crate) struct Submission {
     pub(crate) task: NewTask,
     pub(crate) once: Option<IdempotencyKey>,
-    /// Upstream tasks that have not COMPLETED; known once it is admitted.
+    /// Upstream tasks that have not COMPLETED; the preconditions find them.
     pub(crate) blockers: Vec<TaskId>,
-    /// Nobody, for a task that is one of many that stand or fall together.
+    /// `None` for a task that is stored together with others or not at all.
     pub(crate) reply: Option<oneshot::Sender<Result<Accepted, Error>>>,
     pub(crate) room: Option<Reservation>,
 }
 
-/// What makes a repeated request known.
+/// Identifies a repeated request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct IdempotencyKey {
     /// The `Idempotency-Key`.
@@ -39,7 +39,7 @@ pub(crate) struct IdempotencyKey {
 }
 
 impl Submission {
-    /// A submission by itself.
+    /// A submission that nobody waits for.
     pub(crate) fn new(task: NewTask) -> Self {
         Self {
             task,
@@ -57,13 +57,13 @@ impl Submission {
         }
     }
 
-    /// Whether nothing but a free place is needed for it to start.
+    /// Whether it is ready: it needs nothing but a free slot.
     fn is_due(&self, now: Timestamp) -> bool {
         self.blockers.is_empty() && self.task.run_at.is_none_or(|time| time <= now)
     }
 }
 
-/// A submission's share of the memory that waiting submissions may take; given back when dropped.
+/// A submission's share of the memory for submissions that wait for the Writer; released when dropped.
 pub(crate) struct Reservation(
     #[expect(dead_code, reason = "held, not used")] pub(crate) OwnedSemaphorePermit,
 );
@@ -75,15 +75,15 @@ pub(crate) struct Accepted {
     pub(crate) created_at: Timestamp,
 }
 
-/// What a running attempt says of itself.
+/// What a running attempt reports.
 #[derive(Debug)]
-pub(crate) enum Report {
+pub(crate) enum AttemptReport {
     Line {
         attempt: Attempt,
         agent: String,
         line: OutputLine,
     },
-    /// How a line stands that has not ended. It is told and not stored.
+    /// An unfinished output line. It is published and not stored.
     LiveLine {
         attempt: Attempt,
         agent: String,
@@ -93,7 +93,7 @@ pub(crate) enum Report {
         attempt: Attempt,
         progress: f64,
     },
-    /// More of the answer.
+    /// The next part of the answer.
     Output {
         attempt: Attempt,
         agent: String,
@@ -108,31 +108,31 @@ pub(crate) enum Report {
     Finished {
         attempt: Attempt,
         outcome: Outcome,
-        /// Who asked for this end, if it was somebody in particular.
-        by: Option<Arc<str>>,
-        /// Hears, when it is stored, whether the attempt was still running.
+        /// The actor who asked for this end.
+        actor: Option<Arc<str>>,
+        /// Gets, when the end is stored, whether the attempt was still running.
         reply: Option<oneshot::Sender<bool>>,
     },
 }
 
 /// Submissions and reports to be written in one transaction.
 #[derive(Default)]
-pub(crate) struct Batch {
+pub(crate) struct WriteBatch {
     pub(crate) submissions: Vec<Submission>,
-    pub(crate) reports: Vec<Report>,
+    pub(crate) reports: Vec<AttemptReport>,
 }
 
-/// What a batch does besides what is reported, and the room that is left for waiting tasks.
+/// What starts with a batch, and the capacity that is left.
 pub(crate) struct Plan {
-    /// One for each submission: its id, and its place if it starts at once.
+    /// One for each submission: its id, and its slot if it starts at once.
     pub(crate) tasks: Vec<(TaskId, Option<ReservedSlot>)>,
-    /// Attempts of waiting tasks that are to start.
-    pub(crate) claims: Vec<Claim>,
+    /// PENDING tasks that start.
+    pub(crate) claims: Vec<PlannedClaim>,
     pub(crate) room: Capacity,
 }
 
-/// A waiting task that is to start.
-pub(crate) struct Claim {
+/// A PENDING task that starts.
+pub(crate) struct PlannedClaim {
     pub(crate) attempt: Attempt,
     pub(crate) slot: ReservedSlot,
     /// Its lane, if a rate counts its start.
@@ -140,9 +140,9 @@ pub(crate) struct Claim {
 }
 
 /// Attempts whose tasks become PENDING again; each with the sender to answer.
-pub(crate) type Reschedules = Vec<(Attempt, Again, Option<oneshot::Sender<bool>>)>;
+pub(crate) type Reschedules = Vec<(Attempt, Reschedule, Option<oneshot::Sender<bool>>)>;
 
-impl Batch {
+impl WriteBatch {
     pub(crate) fn is_empty(&self) -> bool {
         self.submissions.is_empty() && self.reports.is_empty()
     }
@@ -151,20 +151,20 @@ impl Batch {
         self.submissions.len() + self.reports.len()
     }
 
-    /// The batch as batches of one, in order.
-    pub(crate) fn split(self) -> impl Iterator<Item = Batch> {
-        let submissions = self.submissions.into_iter().map(|submission| Batch {
+    /// Splits the batch into batches of one, in order.
+    pub(crate) fn split(self) -> impl Iterator<Item = WriteBatch> {
+        let submissions = self.submissions.into_iter().map(|submission| WriteBatch {
             submissions: vec![submission],
             reports: Vec::new(),
         });
-        let reports = self.reports.into_iter().map(|report| Batch {
+        let reports = self.reports.into_iter().map(|report| WriteBatch {
             submissions: Vec::new(),
             reports: vec![report],
         });
         submissions.chain(reports)
     }
 
-    /// Decides which submissions start at once. the queue state's lanes must have been advanced to `now`.
+    /// Decides which submissions start at once. The queue state's lanes must have been advanced to `now`.
     pub(crate) fn plan(&self, queue_state: &QueueState, now: Timestamp) -> Plan {
         let mut room = queue_state.capacity(self.ending(), now);
         let mut tasks: Vec<_> = self
@@ -172,7 +172,7 @@ impl Batch {
             .iter()
             .map(|_| (Uuid::now_v7(), None))
             .collect();
-        // Whoever waits and could start comes first.
+        // Tasks that are ready already come first.
         if !room.halted && !room.can_start_pending(queue_state) {
             for index in self.by_priority() {
                 let submission = &self.submissions[index];
@@ -192,7 +192,7 @@ impl Batch {
     /// Attempts that end with this batch.
     pub(crate) fn ending(&self) -> impl Iterator<Item = &Attempt> {
         self.reports.iter().filter_map(|report| match report {
-            Report::Finished { attempt, .. } => Some(attempt),
+            AttemptReport::Finished { attempt, .. } => Some(attempt),
             _ => None,
         })
     }
@@ -205,11 +205,11 @@ impl Batch {
 
     /// Takes out the attempts whose tasks become PENDING again.
     pub(crate) fn take_reschedules(&mut self) -> Reschedules {
-        let is_reschedule = |report: &mut Report| {
+        let is_reschedule = |report: &mut AttemptReport| {
             matches!(
                 report,
-                Report::Finished {
-                    outcome: Outcome::Again(_),
+                AttemptReport::Finished {
+                    outcome: Outcome::Reschedule(_),
                     ..
                 }
             )
@@ -217,9 +217,9 @@ impl Batch {
         self.reports
             .extract_if(.., is_reschedule)
             .filter_map(|report| match report {
-                Report::Finished {
+                AttemptReport::Finished {
                     attempt,
-                    outcome: Outcome::Again(again),
+                    outcome: Outcome::Reschedule(again),
                     reply,
                     ..
                 } => Some((attempt, again, reply)),
@@ -228,10 +228,10 @@ impl Batch {
             .collect()
     }
 
-    /// Takes the live lines out that nothing in the batch has made old: the next live line of their
-    /// attempt, the line that takes their place, or its end.
+    /// Takes out the live lines, and drops those that the batch has outdated: by the next live line of their
+    /// attempt, by the line that replaces them, or by its end.
     pub(crate) fn take_live_lines(&mut self) -> Vec<(Attempt, String, OutputLine)> {
-        let is_live = |report: &Report| matches!(report, Report::LiveLine { .. });
+        let is_live = |report: &AttemptReport| matches!(report, AttemptReport::LiveLine { .. });
         if !self.reports.iter().any(is_live) {
             return Vec::new();
         }
@@ -239,17 +239,16 @@ impl Batch {
         let mut kept = Vec::with_capacity(self.reports.len());
         for report in std::mem::take(&mut self.reports) {
             let newer = match &report {
-                Report::LiveLine { attempt, .. } | Report::Finished { attempt, .. } => {
-                    Some(attempt)
-                }
-                Report::Line { attempt, line, .. } if line.replaces => Some(attempt),
+                AttemptReport::LiveLine { attempt, .. }
+                | AttemptReport::Finished { attempt, .. } => Some(attempt),
+                AttemptReport::Line { attempt, line, .. } if line.replaces => Some(attempt),
                 _ => None,
             };
             if let Some(newer) = newer {
                 shown.retain(|(attempt, ..)| attempt != newer);
             }
             match report {
-                Report::LiveLine {
+                AttemptReport::LiveLine {
                     attempt,
                     agent,
                     line,

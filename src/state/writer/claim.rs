@@ -1,7 +1,6 @@
-//! Which waiting tasks start next: every lane that has room is asked for its first, and the most urgent
-//! of them take the places.
+//! Claims PENDING tasks: every lane with capacity offers its first ones, and the most urgent of them take the slots.
 //!
-//! So a flood in one lane cannot starve another: what has no room is not even looked at.
+//! Lanes at their limit are skipped, so a backlog in one lane never delays another.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -13,28 +12,27 @@ use crate::state::dispatch::lanes::head::{LaneHead, LanePosition};
 use crate::state::dispatch::lanes::lane_name::{LaneName, OwnedLane};
 use crate::state::dispatch::{candidates_sql, lane_heads_sql};
 use crate::state::error::Error;
-use crate::state::writer::batch::{Claim, Plan};
+use crate::state::writer::batch::{Plan, PlannedClaim};
 use crate::state::writer::core::Core;
 
-/// Waiting tasks claimed in one transaction.
+/// Tasks claimed in one transaction.
 const CLAIM_TASKS: usize = 256;
-/// Lanes whose fronts are looked up for one transaction.
+/// Lanes whose heads are looked up for one transaction.
 const LOOKED_UP_LANES: usize = 256;
 
-/// The lanes that have room and may have something to start.
+/// The lanes that have capacity and may have a ready task.
 #[derive(Default)]
 struct Open {
-    /// Those without a key, each with its free places: few, and read as far as they have room.
+    /// Lanes without a key, each with its free slots. They are few, and are read as far as they have slots.
     plain: Vec<(String, u64)>,
-    /// Those with a key, which may be thousands: of those whose fronts are unknown the ones that may be
-    /// the most urgent.
+    /// Lanes with a key, which may be thousands, whose heads are unknown: those that may be the most urgent.
     unknown: Vec<OwnedLane>,
-    /// The most urgent fronts that are known.
+    /// The most urgent of the known heads.
     fronts: Vec<(LanePosition, OwnedLane)>,
 }
 
 impl Core {
-    /// Chooses waiting tasks to start with the room that is left.
+    /// Chooses the PENDING tasks that take the capacity that is left.
     pub(crate) async fn plan_claims(
         &mut self,
         plan: &mut Plan,
@@ -58,7 +56,7 @@ impl Core {
                 let lane = candidate.lane();
                 let slot = plan.room.reserve(&self.queue, lane, candidate.bytes)?;
                 let is_rated = self.queue.limits().period(lane).is_some();
-                Some(Claim {
+                Some(PlannedClaim {
                     attempt: candidate.attempt,
                     slot,
                     rated: is_rated.then_some((candidate.processor, candidate.key)),
@@ -68,8 +66,7 @@ impl Core {
         Ok(())
     }
 
-    /// The lanes that are worth a look. Those whose keys have no room are left alone from now on, until
-    /// the keys have some.
+    /// The lanes to look at. Lanes whose keys are at their limit are put to sleep until the keys have capacity.
     fn open_lanes(&mut self, plan: &Plan, time: Timestamp) -> Open {
         let queue_state = &self.queue;
         let has_room = |key: &str| plan.room.slots_for_key(queue_state, key) > 0;
@@ -113,7 +110,7 @@ impl Core {
         open
     }
 
-    /// Lets the lanes sleep whose keys are full by what is committed, not only by what is planned.
+    /// Puts the lanes to sleep whose keys are at their limit by what is committed, not only by this plan.
     fn shut(&mut self, lanes: Vec<(String, String)>, time: Timestamp) {
         for (processor, key) in lanes {
             if self
@@ -143,8 +140,7 @@ impl Core {
         Ok(candidates)
     }
 
-    /// The first tasks of a processor's lane without a key: as they were read ahead, or read now with some
-    /// of those that follow.
+    /// The first tasks of a processor's lane without a key: prefetched, or read with some of those that follow.
     async fn first_of(
         &mut self,
         processor: &str,
@@ -182,7 +178,7 @@ impl Core {
         Ok(found)
     }
 
-    /// The most urgent tasks that stand at the fronts of lanes with a key.
+    /// The most urgent heads of lanes with a key.
     async fn keyed_candidates(
         &mut self,
         unknown: Vec<OwnedLane>,
@@ -207,7 +203,7 @@ impl Core {
         let found: HashSet<_> = candidates.iter().map(|it| it.attempt.seq).collect();
         for (place, (processor, key)) in &fronts {
             if !found.contains(&place.seq) {
-                // Another program has taken it away.
+                // Another program has changed it.
                 let key = key.as_deref();
                 let lane = LaneName { processor, key };
                 self.queue.lanes.set_head(lane, LaneHead::Unknown);
@@ -216,7 +212,7 @@ impl Core {
         Ok(candidates)
     }
 
-    /// Looks at the fronts of these lanes, and remembers them.
+    /// Reads the heads of these lanes, and remembers them.
     async fn look_up(&mut self, lanes: &[OwnedLane], now: &str) -> Result<Vec<LaneHead>, Error> {
         let fronts = lane_heads_sql::lane_heads(&mut self.db.conn, lanes, now).await?;
         for ((processor, key), front) in lanes.iter().zip(&fronts) {
@@ -231,7 +227,7 @@ impl Core {
 }
 
 impl Plan {
-    /// Puts the tasks that were claimed in the order in which they were chosen, each with its place.
+    /// Sorts the claimed tasks in the order in which they were chosen, and gives each its lease.
     pub(crate) fn hand_out(&self, claimed: &mut [ClaimedTask]) {
         let index = |task: &ClaimedTask| {
             let mut claims = self.claims.iter();

@@ -1,5 +1,4 @@
-//! Who waits for the end of a task's attempt: thousands of them cost one entry each, and nothing while
-//! they wait.
+//! The clients that wait for the end of a task's attempt. Each costs one entry, and nothing while it waits.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,11 +8,11 @@ use tokio::sync::oneshot;
 use crate::models::{EventType, TaskId, TaskStatus};
 use crate::state::journal::entry::JournalEntry;
 
-/// CompletionWaiters by task. A waiter registers first and reads the task then, so that no end is missed.
+/// The waiters, by task. A waiter registers first and reads the task afterwards, so that it misses no end.
 #[derive(Clone, Default)]
 pub(crate) struct CompletionWaiters(Arc<Mutex<HashMap<TaskId, Vec<oneshot::Sender<TaskStatus>>>>>);
 
-/// One who waits; forgotten when it is dropped.
+/// A registered waiter; dropping it removes it.
 pub(crate) struct Waiter {
     waiters: CompletionWaiters,
     task: TaskId,
@@ -21,7 +20,7 @@ pub(crate) struct Waiter {
 }
 
 impl CompletionWaiters {
-    /// Wakes when an attempt of the task ends.
+    /// Registers a waiter for the end of an attempt of the task.
     pub(crate) fn wait_for(&self, task: TaskId) -> Waiter {
         let (sender, woken) = oneshot::channel();
         let mut waiters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -33,7 +32,7 @@ impl CompletionWaiters {
         }
     }
 
-    /// A waiter has left; forgets the task if it was the last.
+    /// Removes the waiters of the task that have been dropped.
     fn leave(&self, task: TaskId) {
         let mut waiters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(senders) = waiters.get_mut(&task) {
@@ -44,7 +43,7 @@ impl CompletionWaiters {
         }
     }
 
-    /// Wakes those whose tasks have ended an attempt with these rows.
+    /// Wakes the waiters of the tasks whose attempts end with these journal entries.
     pub(crate) fn wake(&self, rows: &[JournalEntry]) {
         let mut waiters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if waiters.is_empty() {
@@ -67,12 +66,12 @@ impl CompletionWaiters {
 }
 
 impl Waiter {
-    /// The task that it waits for.
+    /// The task whose end it waits for.
     pub(crate) fn task(&self) -> TaskId {
         self.task
     }
 
-    /// What the task has become; `None` if nobody will tell.
+    /// The status of the task after the end of the attempt; `None` if the Writer is gone.
     pub(crate) async fn end(&mut self) -> Option<TaskStatus> {
         (&mut self.woken).await.ok()
     }

@@ -21,7 +21,7 @@ use crate::state::error::Error;
 use crate::state::fts::indexer::Index;
 use crate::state::stats::Stats;
 use crate::state::writer::background::Background;
-use crate::state::writer::batch::{Report, Submission};
+use crate::state::writer::batch::{AttemptReport, Submission};
 use crate::state::writer::completion_waiters::CompletionWaiters;
 use crate::state::writer::questions::Questions;
 use crate::state::writer::recount::Counter;
@@ -37,7 +37,7 @@ pub(crate) struct Core {
     /// Failed tasks that submissions of the current batch depend on.
     pub(crate) failed_upstream: HashSet<TaskId>,
     pub(crate) outbox: Outbox,
-    pub(crate) held: Held,
+    pub(crate) held: HeldWork,
     pub(crate) background: Background,
     /// Since when pending tasks are ready.
     pub(crate) due_since: DueSince,
@@ -87,9 +87,9 @@ pub(crate) struct Outbox {
 
 /// What was taken in and goes into a later batch.
 #[derive(Default)]
-pub(crate) struct Held {
+pub(crate) struct HeldWork {
     /// Reports that could not be stored yet. While there are any, no further ones are taken in.
-    pub(crate) reports: Vec<Report>,
+    pub(crate) reports: Vec<AttemptReport>,
     /// Submissions that wait until another one with their key is stored.
     pub(crate) submissions: Vec<Submission>,
 }

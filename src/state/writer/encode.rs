@@ -1,4 +1,4 @@
-//! A batch as rows: what is written of it, and what its executors get. Pure.
+//! Encodes a batch as rows, and as the tasks that the runner gets. Pure.
 
 use std::collections::HashMap;
 
@@ -8,14 +8,13 @@ use crate::models::{
 use crate::state::dispatch::lanes::lane_name::LaneName;
 use crate::state::dispatch::queue_state::QueueState;
 use crate::state::journal::entry::JournalEntry;
-use crate::state::writer::batch::{Batch, Claim, Plan, Report};
+use crate::state::writer::batch::{AttemptReport, Plan, PlannedClaim, WriteBatch};
 use crate::state::writer::commit::arrays::{
     FinishAttempt, InsertOnce, InsertStart, InsertTask, SetLease, SetNote, SetProgress,
 };
 
-impl Batch {
-    /// The rows of the submissions; `histories` are their encoded `context_history`, where they
-    /// have one.
+impl WriteBatch {
+    /// The rows of the submissions. `histories` are their encoded `context_history`; `None` where that is empty.
     pub(crate) fn task_rows<'a>(
         &'a self,
         plan: &Plan,
@@ -59,8 +58,8 @@ impl Batch {
             .collect()
     }
 
-    /// The answers that are to be given again to the same request; those of many tasks at once are one
-    /// answer, kept with the first of them.
+    /// The answers to store under idempotency keys. Tasks that are stored together have one answer, which is with the
+    /// first of them.
     pub(crate) fn once_rows<'a>(&'a self, plan: &Plan) -> Vec<InsertOnce<'a>> {
         let keyed = self.submissions.iter().enumerate();
         keyed
@@ -74,7 +73,7 @@ impl Batch {
             .collect()
     }
 
-    /// What the clients sent besides the known fields, and their traces, as `context_history`.
+    /// The `context_history` of each submission: the unknown fields of the request, and its trace.
     pub(crate) fn histories(&self) -> Vec<Option<String>> {
         let tasks = self.submissions.iter().map(|submission| &submission.task);
         tasks
@@ -88,12 +87,12 @@ impl Batch {
             .collect()
     }
 
-    /// The outcomes, all of which make a task final: releases have been taken out.
+    /// The ends of attempts. All of them make a task final: reschedules have been taken out.
     pub(crate) fn finish_rows(&self) -> Vec<FinishAttempt<'_>> {
         self.reports
             .iter()
             .filter_map(|report| match report {
-                Report::Finished {
+                AttemptReport::Finished {
                     attempt, outcome, ..
                 } => finish_row(attempt, outcome),
                 _ => None,
@@ -105,7 +104,7 @@ impl Batch {
     pub(crate) fn progress_rows(&self) -> Vec<SetProgress> {
         let mut last = HashMap::new();
         for report in &self.reports {
-            if let Report::Progress { attempt, progress } = report {
+            if let AttemptReport::Progress { attempt, progress } = report {
                 last.insert(attempt, progress);
             }
         }
@@ -114,11 +113,11 @@ impl Batch {
             .collect()
     }
 
-    /// What processors note about their attempts: the last note of each, since a processor notes under one name.
+    /// The last note of each attempt: a processor notes under one name.
     pub(crate) fn note_rows(&self) -> Vec<SetNote<'_>> {
         let mut last = HashMap::new();
         for report in &self.reports {
-            if let Report::Note {
+            if let AttemptReport::Note {
                 attempt,
                 name,
                 value,
@@ -134,8 +133,8 @@ impl Batch {
             .collect()
     }
 
-    /// The journal of the batch, in the order in which its changes are told: what was accepted, what
-    /// was reported, what starts.
+    /// The journal entries of the batch, in the order of their events: what was accepted, what was reported, what
+    /// starts.
     pub(crate) fn journal(
         &self,
         plan: &Plan,
@@ -146,25 +145,25 @@ impl Batch {
         let mut rows: Vec<_> = created
             .map(|(submission, (id, _))| JournalEntry::created(*id, &submission.task, now))
             .collect();
-        // What is said is told while its attempt holds a place.
+        // Output counts while its attempt holds a slot.
         let told = self.reports.iter().filter(|report| match report {
-            Report::Line { attempt, .. }
-            | Report::Progress { attempt, .. }
-            | Report::Output { attempt, .. } => queue_state.is_running(attempt),
-            Report::Note { .. } | Report::LiveLine { .. } => false,
-            Report::Finished { .. } => true,
+            AttemptReport::Line { attempt, .. }
+            | AttemptReport::Progress { attempt, .. }
+            | AttemptReport::Output { attempt, .. } => queue_state.is_running(attempt),
+            AttemptReport::Note { .. } | AttemptReport::LiveLine { .. } => false,
+            AttemptReport::Finished { .. } => true,
         });
         rows.extend(told.filter_map(|report| report_row(report, now)));
         let at_once = plan.tasks.iter().filter(|(_, slot)| slot.is_some());
         rows.extend(at_once.map(|(id, _)| JournalEntry::started(*id, 1, now)));
-        rows.extend(plan.claims.iter().map(|Claim { attempt, .. }| {
+        rows.extend(plan.claims.iter().map(|PlannedClaim { attempt, .. }| {
             JournalEntry::started(attempt.task_id, attempt.number, now)
                 .if_reached(*attempt, TaskStatus::Processing)
         }));
         rows
     }
 
-    /// The starts that rates count, and until when.
+    /// The starts that rate limits count, and until when.
     pub(crate) fn start_rows<'a>(
         &'a self,
         plan: &'a Plan,
@@ -200,7 +199,7 @@ impl Batch {
             .collect()
     }
 
-    /// The starts that outside workers get, and until when.
+    /// The leases of the starts that outside workers get.
     pub(crate) fn lease_rows(plan: &Plan, now: Timestamp) -> Vec<SetLease> {
         let at_once = plan.tasks.iter();
         let at_once = at_once.filter_map(|(id, slot)| Some((*id, 1, (*slot)?.lease?)));
@@ -216,8 +215,8 @@ impl Batch {
             .collect()
     }
 
-    /// The submissions that start at once, as their executors get them; `first_seq` is the row number
-    /// of the first submission.
+    /// The submissions that start at once, as the runner gets them. `first_seq` is the row number of the first
+    /// submission.
     pub(crate) fn started(&self, plan: &Plan, first_seq: i64) -> Vec<ClaimedTask> {
         self.submissions
             .iter()
@@ -247,7 +246,7 @@ impl Batch {
     }
 }
 
-/// `context_history` of these parts, as text: what a client sent is not parsed again.
+/// Joins these parts into a `context_history`, as text: the fields of the client are not parsed again.
 fn history(request: Option<&str>, trace: Option<&TraceContext>) -> String {
     let mut history = String::with_capacity(request.map_or(0, str::len) + 16);
     if let Some(request) = request {
@@ -283,13 +282,13 @@ fn finish_row<'a>(attempt: &Attempt, outcome: &'a Outcome) -> Option<FinishAttem
             Some(failure.as_str()),
             Some(error),
         )),
-        Outcome::Again(_) => None,
+        Outcome::Reschedule(_) => None,
     }
 }
 
-fn report_row(report: &Report, now: &str) -> Option<JournalEntry> {
+fn report_row(report: &AttemptReport, now: &str) -> Option<JournalEntry> {
     match report {
-        Report::Line {
+        AttemptReport::Line {
             attempt,
             agent,
             line,
@@ -298,19 +297,19 @@ fn report_row(report: &Report, now: &str) -> Option<JournalEntry> {
             agent.clone(),
             line.clone(),
         )),
-        Report::Output {
+        AttemptReport::Output {
             attempt,
             agent,
             text,
         } => Some(JournalEntry::output(attempt.task_id, agent.clone(), text)),
-        Report::Progress { attempt, progress } => {
+        AttemptReport::Progress { attempt, progress } => {
             Some(JournalEntry::progress(attempt.task_id, *progress))
         }
-        Report::Note { .. } | Report::LiveLine { .. } => None,
-        Report::Finished {
+        AttemptReport::Note { .. } | AttemptReport::LiveLine { .. } => None,
+        AttemptReport::Finished {
             attempt,
             outcome,
-            by,
+            actor,
             ..
         } => {
             let (row, status) = match outcome {
@@ -322,10 +321,10 @@ fn report_row(report: &Report, now: &str) -> Option<JournalEntry> {
                     JournalEntry::failed(attempt.task_id, *failure, error, now),
                     TaskStatus::Failed,
                 ),
-                // Taken out before.
-                Outcome::Again(_) => return None,
+                // `take_reschedules` has taken these out.
+                Outcome::Reschedule(_) => return None,
             };
-            Some(row.by(by.as_deref()).if_reached(*attempt, status))
+            Some(row.by(actor.as_deref()).if_reached(*attempt, status))
         }
     }
 }

@@ -3,12 +3,12 @@
 use crate::models::{ClaimedTask, Failure, Outcome, Timestamp};
 use crate::state::dispatch::running::FreedSlot;
 use crate::state::stats::tally::Happened;
-use crate::state::writer::batch::{Batch, Report};
+use crate::state::writer::batch::{AttemptReport, WriteBatch};
 use crate::state::writer::commit::TxOutput;
 use crate::state::writer::core::Core;
 
 impl Core {
-    /// Waiting tasks have been claimed.
+    /// Counts the claimed tasks, with the time that they waited.
     pub(crate) fn count_claimed(&mut self, output: &TxOutput, now: Timestamp) {
         let mut waited = Vec::with_capacity(output.claimed.len());
         for (task, due) in output.claimed.iter().zip(&output.due) {
@@ -18,8 +18,13 @@ impl Core {
         self.stats.count(now, waited);
     }
 
-    /// Submissions were written, some of which found a place at once.
-    pub(crate) fn count_submitted(&self, batch: &Batch, started: &[ClaimedTask], now: Timestamp) {
+    /// Counts the submissions, and those that started at once.
+    pub(crate) fn count_submitted(
+        &self,
+        batch: &WriteBatch,
+        started: &[ClaimedTask],
+        now: Timestamp,
+    ) {
         for submission in &batch.submissions {
             self.meters.of(&submission.task.processor).created.inc();
         }
@@ -34,26 +39,26 @@ impl Core {
         Happened::waited(waited)
     }
 
-    /// An attempt has ended and its task is final; for the charts, how long it ran.
+    /// Counts an attempt whose task is final. Returns its run time for the charts.
     pub(crate) fn count_finished(
         &self,
-        report: &Report,
+        report: &AttemptReport,
         freed: Option<FreedSlot>,
         now: Timestamp,
     ) -> Option<Happened> {
-        let (Report::Finished { outcome, .. }, Some(freed)) = (report, freed) else {
+        let (AttemptReport::Finished { outcome, .. }, Some(freed)) = (report, freed) else {
             return None;
         };
         let meters = self.meters.of(&freed.processor);
         match outcome {
             Outcome::Completed { .. } => meters.completed.inc(),
             Outcome::Failed { failure, .. } => meters.failed(*failure, 1),
-            Outcome::Again(_) => {}
+            Outcome::Reschedule(_) => {}
         }
         Some(self.count_run(&freed, now))
     }
 
-    /// An attempt has ended and its task waits again.
+    /// Counts an attempt whose task is PENDING again.
     pub(crate) fn count_retried(&self, freed: Option<FreedSlot>, now: Timestamp) {
         if let Some(freed) = freed {
             self.meters.of(&freed.processor).retries.inc();

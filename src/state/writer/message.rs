@@ -1,7 +1,7 @@
 //! What a handle sends to the Writer: submissions and commands, in one channel, so that they are carried out
 //! in the order of their arrival.
 //!
-//! Submissions are frequent and share a transaction. A [`Command`] is rare and has a transaction of its
+//! Submissions are frequent and share a transaction. A [`WriterCommand`] is rare and has a transaction of its
 //! own, after the batch that it arrived with; each verb is one file in `commands/`.
 
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use crate::state::writer::core::Core;
 use crate::state::writer::reply::{LaterReply, Reply};
 
 /// A message to the Writer whose sender waits for the answer.
-pub(crate) enum Message {
+pub(crate) enum WriterMessage {
     Submit(Box<Submission>),
     /// A command, and the actor in whose name it is given.
     Command(Box<dyn PendingCommand>, Option<Arc<str>>),
@@ -24,7 +24,7 @@ pub(crate) enum Message {
 }
 
 /// A verb of the Writer.
-pub(crate) trait Command: Send + 'static {
+pub(crate) trait WriterCommand: Send + 'static {
     type Answer: Send + 'static;
 
     /// Carries the command out. The answer is sent when this returns, so what it says is on disk by then.
@@ -45,14 +45,14 @@ pub(crate) trait PendingCommand: Send {
     ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 }
 
-struct WithReply<C: Command> {
+struct WithReply<C: WriterCommand> {
     command: C,
     reply: Reply<C::Answer>,
 }
 
-impl Message {
+impl WriterMessage {
     /// A command's message, and the channel on which its answer comes.
-    pub(crate) fn command<C: Command>(
+    pub(crate) fn command<C: WriterCommand>(
         command: C,
         actor: Option<Arc<str>>,
     ) -> (Self, LaterReply<C::Answer>) {
@@ -62,7 +62,7 @@ impl Message {
     }
 }
 
-impl<C: Command> PendingCommand for WithReply<C> {
+impl<C: WriterCommand> PendingCommand for WithReply<C> {
     fn handle<'a>(
         self: Box<Self>,
         core: &'a mut Core,

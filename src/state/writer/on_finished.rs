@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::models::{Failure, TaskId, Timestamp};
 use crate::state::dependencies::cycles::{circles, links_of_waiting};
 use crate::state::dependencies::{
-    CHUNK_LINKS, EdgeChunk, Progress, fail_cycle_members, fail_dependents_of_missing,
+    CHUNK_LINKS, EdgeChunk, EdgeProgress, fail_cycle_members, fail_dependents_of_missing,
     final_and_awaited, missing, process_edges,
 };
 use crate::state::error::Error;
@@ -32,14 +32,17 @@ impl Core {
     }
 
     /// Processes a chunk of the edges of `upstream`, if it is final.
-    pub(crate) async fn process_edges_of(&mut self, upstream: TaskId) -> Result<Progress, Error> {
+    pub(crate) async fn process_edges_of(
+        &mut self,
+        upstream: TaskId,
+    ) -> Result<EdgeProgress, Error> {
         let time = Timestamp::now();
         let now = time.to_string();
         let written = self
             .transact(time, async |conn| process_edges(conn, upstream, &now).await)
             .await?;
         let progress = self.apply_edges(written).await;
-        if progress == Progress::Done {
+        if progress == EdgeProgress::Done {
             self.queue.awaited.remove(&upstream);
         }
         Ok(progress)
@@ -48,7 +51,7 @@ impl Core {
     /// Processes all edges of those of these tasks (a JSON list of ids) that are final.
     pub(crate) async fn process_all_edges(&mut self, tasks: &str) -> Result<(), Error> {
         for task in final_and_awaited(&mut self.db.conn, tasks).await? {
-            while self.process_edges_of(task).await? == Progress::More {}
+            while self.process_edges_of(task).await? == EdgeProgress::More {}
         }
         Ok(())
     }
@@ -91,9 +94,9 @@ impl Core {
                     })
                     .await?;
                 match self.apply_edges(written).await {
-                    Progress::More => {}
-                    Progress::NotFinal => break,
-                    Progress::Done => {
+                    EdgeProgress::More => {}
+                    EdgeProgress::NotFinal => break,
+                    EdgeProgress::Done => {
                         self.queue.awaited.remove(&upstream);
                         break;
                     }
@@ -103,7 +106,7 @@ impl Core {
         Ok(())
     }
 
-    async fn apply_edges(&mut self, (chunk, committed): (EdgeChunk, Committed)) -> Progress {
+    async fn apply_edges(&mut self, (chunk, committed): (EdgeChunk, Committed)) -> EdgeProgress {
         let ended = chunk.unblocked.len() + chunk.failed.len();
         self.queue.blocked = self.queue.blocked.saturating_sub(ended as u64);
         self.enqueue(&chunk.unblocked, committed.time);

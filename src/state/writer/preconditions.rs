@@ -12,7 +12,7 @@ use crate::models::{TaskId, TaskStatus};
 use crate::state::error::Error;
 use crate::state::query::lookups;
 use crate::state::query::lookups::StoredReply;
-use crate::state::writer::batch::{Accepted, Batch, Submission};
+use crate::state::writer::batch::{Accepted, Submission, WriteBatch};
 use crate::state::writer::core::Core;
 
 /// What the database knows about a batch.
@@ -28,7 +28,7 @@ struct Lookups {
 
 impl Core {
     /// Answers the submissions that are not to be written, and takes them out.
-    pub(crate) async fn check_preconditions(&mut self, batch: &mut Batch) {
+    pub(crate) async fn check_preconditions(&mut self, batch: &mut WriteBatch) {
         let asks = |submission: &Submission| {
             let task = &submission.task;
             submission.once.is_some() || task.unique_key.is_some() || !task.after.is_empty()
@@ -40,7 +40,7 @@ impl Core {
             Ok(lookups) => lookups,
             Err(error) => {
                 let submissions = std::mem::take(&mut batch.submissions);
-                let batch = Batch {
+                let batch = WriteBatch {
                     submissions,
                     reports: Vec::new(),
                 };

@@ -6,7 +6,7 @@ use crate::models::Timestamp;
 use crate::state::error::Error;
 use crate::state::journal::entry::JournalEntry;
 use crate::state::writer::apply::CommittedBatch;
-use crate::state::writer::batch::Batch;
+use crate::state::writer::batch::WriteBatch;
 use crate::state::writer::commit;
 use crate::state::writer::commit::TxInput;
 use crate::state::writer::core::Core;
@@ -16,7 +16,7 @@ use crate::state::writer::questions::while_answering;
 impl Core {
     /// Writes a batch, applies and publishes it. A batch that the database refuses is replayed one by one, so
     /// that only the guilty one is refused.
-    pub(crate) async fn process_batch(&mut self, mut batch: Batch) {
+    pub(crate) async fn process_batch(&mut self, mut batch: WriteBatch) {
         let reschedules = batch.take_reschedules();
         self.check_preconditions(&mut batch).await;
         match self.write(&batch).await {
@@ -31,7 +31,7 @@ impl Core {
         }
     }
 
-    async fn replay_one_by_one(&mut self, batch: Batch) {
+    async fn replay_one_by_one(&mut self, batch: WriteBatch) {
         let mut singles = batch.split();
         while let Some(single) = singles.next() {
             match self.write(&single).await {
@@ -50,7 +50,7 @@ impl Core {
     }
 
     /// One transaction: submissions, then reports, then claims with the capacity that is left.
-    pub(crate) async fn write(&mut self, batch: &Batch) -> Result<CommittedBatch, Error> {
+    pub(crate) async fn write(&mut self, batch: &WriteBatch) -> Result<CommittedBatch, Error> {
         self.refuse_if_damaged()?;
         let time = Timestamp::now();
         let now = time.to_string();
@@ -71,7 +71,7 @@ impl Core {
             notes: batch.note_rows(),
             finished: batch.finish_rows(),
             claims: plan.claims.iter().map(|claim| claim.attempt.seq).collect(),
-            leases: Batch::lease_rows(&plan, time),
+            leases: WriteBatch::lease_rows(&plan, time),
             starts: batch.start_rows(&plan, &self.queue, time),
             logs: rows.iter().map(JournalEntry::to_insert).collect(),
         };

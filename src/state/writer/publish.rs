@@ -30,7 +30,7 @@ impl Core {
         if committed.first_event > self.outbox.bus.head() + 1 {
             self.count_foreign(committed.first_event - 1).await;
         }
-        // What is imported has happened elsewhere, and earlier.
+        // Imported rows have happened elsewhere, and earlier.
         let own = committed.rows.iter().filter(|row| row.at.is_none());
         let happened = own.filter_map(|row| Happened::of(row.kind));
         self.stats.count(committed.time, happened);
@@ -67,7 +67,7 @@ impl Core {
             match events::events_after(&mut self.db.conn, self.outbox.bus.head(), upto, PAGE).await
             {
                 Ok(events) if !events.is_empty() => self.outbox.bus.publish(events),
-                // Ids that were never used, or cannot be read now: listeners go on behind them.
+                // These ids were never used, or cannot be read: listeners skip them.
                 Ok(_) => return self.outbox.bus.skip(upto),
                 Err(error) => {
                     tracing::warn!(%error, "the journal cannot be read");

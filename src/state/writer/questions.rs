@@ -1,7 +1,7 @@
-//! Questions to the Writer that it answers from memory, also while the storage keeps it waiting.
+//! Questions that the Writer answers from memory, also while it waits for the storage.
 //!
-//! A question is answered at the end of the turn that takes it, when everything that was handed in before is in the
-//! answer. A turn may have to wait: for another program's write lock, or for a disk that does not answer. Then
+//! The Writer answers a question at the end of the turn that takes it, so that the answer covers everything that was
+//! sent before. A turn may have to wait: for another program's write lock, or for a disk that does not answer. Then
 //! the Writer answers meanwhile ([`while_answering`]), from what is committed.
 
 use std::collections::HashMap;
@@ -16,20 +16,20 @@ use crate::state::dispatch::explain::{ExplainedTask, Explanation, ProcessorStatu
 use crate::state::dispatch::queue_state::QueueState;
 use crate::state::writer::reply::Reply;
 
-/// How long a write keeps questions waiting.
+/// How long a write may delay answers.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// Something that the Writer knows without a look at the database.
-pub(crate) enum Question {
+/// A question that needs no database.
+pub(crate) enum WriterQuestion {
     Status(Reply<QueueStatus>),
-    /// The condition of every processor.
+    /// The status of every processor.
     Processors(Reply<HashMap<String, ProcessorStatus>>),
-    /// Why a waiting task does not start.
+    /// Why a PENDING task does not start.
     Explain(ExplainedTask, Reply<Explanation>),
 }
 
-impl Question {
-    /// Who has gone away does not want the answer.
+impl WriterQuestion {
+    /// Answers it. A client that is gone does not want the answer.
     fn answer(self, queue_state: &QueueState) {
         match self {
             Self::Status(reply) => drop(reply.send(Ok(queue_state.status()))),
@@ -43,25 +43,25 @@ impl Question {
     }
 }
 
-/// Questions that came, and those that are taken and wait for the end of the turn.
+/// The inbox of questions, and those that wait for the end of the turn.
 pub(crate) struct Questions {
-    pub(crate) inbox: mpsc::Receiver<Question>,
-    pub(crate) taken: Vec<Question>,
+    pub(crate) inbox: mpsc::Receiver<WriterQuestion>,
+    pub(crate) taken: Vec<WriterQuestion>,
 }
 
 impl Questions {
-    pub(crate) fn new(inbox: mpsc::Receiver<Question>) -> Self {
+    pub(crate) fn new(inbox: mpsc::Receiver<WriterQuestion>) -> Self {
         let taken = Vec::new();
         Self { inbox, taken }
     }
 
-    /// Waits for the next ones.
+    /// Waits for questions and takes them.
     pub(crate) async fn arrive(&mut self) {
         let limit = self.inbox.max_capacity();
         self.inbox.recv_many(&mut self.taken, limit).await;
     }
 
-    /// Takes those that are there.
+    /// Takes the questions that have arrived, without waiting.
     pub(crate) fn take_waiting(&mut self) {
         while let Ok(question) = self.inbox.try_recv() {
             self.taken.push(question);
@@ -75,7 +75,7 @@ impl Questions {
     }
 }
 
-/// Waits for a write to end, and answers questions meanwhile if it takes long.
+/// Awaits a write, and answers questions meanwhile if it takes long.
 pub(crate) async fn while_answering<T>(
     questions: &mut Questions,
     queue_state: &QueueState,

@@ -1,9 +1,8 @@
-//! The count of the waiting tasks after another program has written, while the Writer goes on.
+//! Counts the PENDING tasks after another program has written, while the Writer goes on.
 //!
-//! It reads on a connection of its own, from a snapshot that begins between two commits of the Writer's.
-//! What the Writer changes from then on is noted ([`crate::state::dispatch::lanes::Lanes::note_changes`]) and added to
-//! what was counted. What other programs commit from then on changes the version that was read before
-//! the snapshot, so that they are counted the next time.
+//! It reads on a connection of its own, from a snapshot that begins between two commits of the Writer.
+//! The lanes note what the Writer changes meanwhile, and add it to what was counted. What other programs commit
+//! meanwhile changes the version that was read before the snapshot, so that the next count finds it.
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
@@ -16,33 +15,33 @@ use crate::state::dispatch::lane_heads_sql;
 use crate::state::dispatch::lanes::Lanes;
 use crate::state::error::Error;
 
-/// What was counted.
+/// The result of a count.
 pub(crate) struct Counted {
     pub(crate) lanes: Lanes,
-    /// Tasks that wait for others.
+    /// Number of blocked tasks.
     pub(crate) blocked: u64,
-    /// Tasks that are waited for and are not there: another program has deleted them.
+    /// Tasks that have dependents and do not exist: another program has deleted them.
     pub(crate) missing: Vec<TaskId>,
 }
 
-/// Counts pending tasks, one time after the other.
+/// Runs one count after the other.
 pub(crate) struct Counter {
     options: SqliteConnectOptions,
-    /// None before the first count, while it counts, and after a failure.
+    /// `None` before the first count, during a count, and after a failure.
     conn: Option<SqliteConnection>,
     count: Option<Count>,
     /// When the next count may begin: counting takes at most a twentieth of the time.
     next_at: Instant,
 }
 
-/// A count that is under way, or has ended and is not taken yet.
+/// A count that is running, or has ended and is not taken over yet.
 pub(crate) struct Count {
     task: JoinHandle<(SqliteConnection, Result<Counted, Error>)>,
     pub(crate) ended: Option<Result<Counted, Error>>,
     pub(crate) begun: Instant,
-    /// The database's version before it began.
+    /// The `data_version` before it began.
     pub(crate) version: i64,
-    /// How many tasks were thought to wait for others when it began.
+    /// The number of blocked tasks in the queue state when it began.
     pub(crate) blocked: u64,
 }
 
@@ -60,7 +59,7 @@ impl Counter {
         self.count.is_some()
     }
 
-    /// Resolves when the count under way has ended; it may be dropped before.
+    /// Resolves when the running count has ended. It is cancel-safe.
     pub(crate) async fn ended(&mut self) {
         let Some(count) = &mut self.count else {
             return;
@@ -70,7 +69,7 @@ impl Counter {
         }
         count.ended = Some(match (&mut count.task).await {
             Ok((conn, counted)) => {
-                // One that has failed is opened anew, whatever state it was in.
+                // After a failure the connection is opened again, whatever state it was in.
                 self.conn = counted.is_ok().then_some(conn);
                 counted
             }
@@ -121,7 +120,7 @@ impl Counter {
         self.count.take_if(|count| count.ended.is_some())
     }
 
-    /// Waits for the count under way, so that nothing holds a snapshot any more.
+    /// Waits for the running count, so that nothing holds a snapshot any more.
     pub(crate) async fn close(&mut self) {
         self.ended().await;
         if let Some(conn) = self.conn.take() {

@@ -1,11 +1,6 @@
 //! The repair of stored times after the clock was set: which times are right, and the SQL that sets them.
 //!
-//! Most waiting is for a length of time: a retry for its pause, a rate for its window, a delay. They are
-//! stored as times of day, because these survive a restart. When the clock is set back, those that were
-//! worked out by the earlier clock lie too far ahead, and what was submitted without a delay waits for a
-//! time that was the present once. So the Writer compares the clock with the time that passes in each turn,
-//! and at a start with the journal, and puts such times right. What a person has chosen by the time of day
-//! (`run_at`) stays as it is.
+//! `clock_steps` says why times need a repair and when one runs.
 
 use sqlx::SqliteConnection;
 
@@ -13,24 +8,25 @@ use crate::models::Timestamp;
 use crate::state::db::text::Text;
 use crate::state::error::Error;
 
-/// A clock that moves less by itself makes nobody wait for long.
+/// A smaller step is ignored: no task waits long for it.
 pub(crate) const STEP_SECONDS: f64 = 0.5;
 /// After a larger step nothing is deleted by age until the clock has been steady; the log says so.
 const LEAP_SECONDS: f64 = 120.0;
-/// Rows looked through in one chunk: a few milliseconds.
+/// Rows read in one chunk: a few milliseconds.
 pub(crate) const CHUNK_ROWS: i64 = 5000;
 
-/// The repair of waiting tasks after the clock was set, from the newest row to the oldest.
+/// The repair of PENDING tasks after the clock was set, from the newest row to the oldest.
 #[derive(Default)]
 pub(crate) struct RepairTimes {
-    /// The time of the first chunk. What waits for nothing is due from then on, in the order of its arrival.
+    /// The time of the first chunk. Tasks that wait for no length of time are ready from then on, in the order of
+    /// their arrival.
     pub(crate) at: Option<Timestamp>,
-    /// The newest row that was not looked at yet; `None` before the first chunk.
+    /// The newest row that was not read yet; `None` before the first chunk.
     pub(crate) upto: Option<i64>,
     pub(crate) repaired: u64,
     /// Whether it also puts back what an earlier repair has brought forward.
     pub(crate) restores: bool,
-    /// Tasks that a clock that is set forward would start too early.
+    /// Number of tasks that would start too early if the clock were set forward.
     pub(crate) brought_forward: u64,
 }
 
@@ -43,17 +39,16 @@ impl RepairTimes {
     }
 }
 
-/// What the journal's last rows say of the clock.
+/// What the newest journal rows say about the clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Journalled {
-    /// The time of the very last row.
+    /// The time of the newest row.
     pub(crate) last: Option<Timestamp>,
-    /// The latest time of them all. A wrong clock may have written it that was right again before the service
-    /// stopped.
+    /// The latest time of all these rows. It may be from a clock that was ahead for a while.
     latest: Option<Timestamp>,
 }
 
-/// The times of the journal's last rows, but for those of imports, which happened elsewhere.
+/// Reads the times of the newest journal rows, without those of imports, which happened elsewhere.
 pub(crate) async fn journalled(conn: &mut SqliteConnection) -> Result<Journalled, sqlx::Error> {
     let times = sqlx::query_scalar!(
         r#"SELECT at AS "at!: Text"
@@ -74,8 +69,8 @@ pub(crate) async fn journalled(conn: &mut SqliteConnection) -> Result<Journalled
 }
 
 impl Journalled {
-    /// Whether some of it was written by a clock that was ahead of `now`, so that waiting tasks may need a
-    /// repair. Says so if the clock was set back while the service did not run.
+    /// Whether a clock that was ahead of `now` has written some of it, so that PENDING tasks may need a
+    /// repair. Logs a warning if the clock was set back while the service did not run.
     pub(crate) fn is_ahead_of(&self, now: Timestamp) -> bool {
         let moved = |time: Option<Timestamp>| {
             let moved = now.seconds_since(time?);
@@ -106,7 +101,7 @@ pub(crate) fn words_of(moved: f64) -> String {
     }
 }
 
-/// A waiting task, and what the journal says last of its time.
+/// A PENDING task, and the last journal row about its time.
 #[derive(Debug)]
 pub(crate) struct TaskWaiting {
     pub(crate) seq: i64,
@@ -115,21 +110,20 @@ pub(crate) struct TaskWaiting {
     last: Option<Said>,
 }
 
-/// The newest journal row that is about when a task starts.
+/// The newest journal row that says when a task starts.
 #[derive(Debug)]
 struct Said {
     kind: String,
     at: Timestamp,
-    /// Of a retry: when it starts.
+    /// For a retry: when it starts.
     run_at: Option<Timestamp>,
-    /// Of a submission: the seconds that it waits.
+    /// For a submission: its delay in seconds.
     delay: Option<f64>,
     attempt: Option<i64>,
 }
 
 impl TaskWaiting {
-    /// From when until when it waits by the clock of that time; `None` if its time was chosen by the time of
-    /// day.
+    /// The beginning and the end of its wait by the clock of that time; `None` if a person has chosen the time.
     fn wait(&self) -> Option<(Timestamp, Timestamp)> {
         let (from, until) = match &self.last {
             Some(said) if said.kind == "TASK_UPDATED" => return None,
@@ -149,9 +143,9 @@ impl TaskWaiting {
         (self.run_at <= until).then_some((from, until.max(from)))
     }
 
-    /// When it is to start, if that is another time than its `run_at`. A wait that begins later than `at`, by a
-    /// clock that was ahead, begins at `at`. With `restores` one that was brought forward is put back
-    /// once the clock has come to its beginning again. It is `now`.
+    /// Its right `run_at`, if that is another one. A wait that begins later than `at`, by a clock that was ahead,
+    /// begins at `at`. With `restores`, a `run_at` that was brought forward is put back once the clock has reached the
+    /// beginning of the wait again. The clock shows `now`.
     pub(crate) fn right_time(
         &self,
         at: Timestamp,
@@ -171,8 +165,7 @@ impl TaskWaiting {
         (sooner < self.run_at).then_some(sooner)
     }
 
-    /// Whether it waits for a length of time and starts earlier than was said, with this `run_at` if it gets
-    /// another.
+    /// Whether it waits for a length of time and starts before its end. `run_at` is its new time, if it gets one.
     pub(crate) fn is_brought_forward(&self, run_at: Option<Timestamp>) -> bool {
         let run_at = run_at.unwrap_or(self.run_at);
         self.wait()
@@ -180,7 +173,7 @@ impl TaskWaiting {
     }
 }
 
-/// The waiting tasks after row `after` and up to row `upto` that are not due at `now`, or all of them.
+/// The PENDING tasks after row `after` and up to row `upto` that are scheduled for after `now`, or all of them.
 pub(crate) async fn tasks_waiting(
     conn: &mut SqliteConnection,
     after: i64,
@@ -237,7 +230,7 @@ fn said_in(json: &str) -> Option<Said> {
     })
 }
 
-/// Sets when tasks start that still wait as they were found: (seq, run_at as found, run_at).
+/// Sets the `run_at` of tasks that are still PENDING and unchanged: (seq, run_at as found, run_at).
 pub(crate) async fn set_run_at(
     conn: &mut SqliteConnection,
     tasks: &[(i64, Timestamp, Timestamp)],
@@ -255,7 +248,7 @@ pub(crate) async fn set_run_at(
     Ok(())
 }
 
-/// Starts of a time that is yet to come count from now on.
+/// Moves starts from the future to `time`, so that their windows begin there.
 pub(crate) async fn repair_starts(
     conn: &mut SqliteConnection,
     time: Timestamp,
@@ -288,7 +281,7 @@ pub(crate) async fn repair_starts(
     Ok(())
 }
 
-/// Keys of a time that is yet to come would be kept until a day after it.
+/// Moves idempotency keys from the future to `time`, so that they expire a day later.
 pub(crate) async fn repair_keys(conn: &mut SqliteConnection, time: Timestamp) -> Result<(), Error> {
     let now = time.to_string();
     sqlx::query!(

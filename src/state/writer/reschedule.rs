@@ -3,13 +3,13 @@
 
 use std::collections::HashMap;
 
-use crate::models::{Again, Attempt, Failure, Outcome, Pause, Timestamp};
+use crate::models::{Attempt, Failure, Outcome, Pause, Reschedule, Timestamp};
 use crate::state::dispatch::paused_processors;
 use crate::state::error::Error;
 use crate::state::journal::entry::JournalEntry;
 use crate::state::retry::sql;
 use crate::state::retry::sql::{RetryAttempt, Waiting};
-use crate::state::writer::batch::{Report, Reschedules};
+use crate::state::writer::batch::{AttemptReport, Reschedules};
 use crate::state::writer::core::Core;
 
 /// The tasks that are PENDING again, by row number.
@@ -29,11 +29,11 @@ impl Core {
             Err(error) => {
                 self.note_failure(&error);
                 let held = reschedules.into_iter().map(|(attempt, again, reply)| {
-                    let outcome = Outcome::Again(again);
-                    Report::Finished {
+                    let outcome = Outcome::Reschedule(again);
+                    AttemptReport::Finished {
                         attempt,
                         outcome,
-                        by: None,
+                        actor: None,
                         reply,
                     }
                 });
@@ -74,10 +74,10 @@ impl Core {
                 failure: Failure::Error,
                 error: format!("the task could not be made to wait again: {error}"),
             };
-            self.held.reports.push(Report::Finished {
+            self.held.reports.push(AttemptReport::Finished {
                 attempt,
                 outcome,
-                by: None,
+                actor: None,
                 reply,
             });
         }
@@ -146,7 +146,7 @@ impl Core {
     }
 }
 
-fn entry_of(attempt: &Attempt, again: &Again, now: &str) -> JournalEntry {
+fn entry_of(attempt: &Attempt, again: &Reschedule, now: &str) -> JournalEntry {
     JournalEntry::retrying(
         attempt.task_id,
         attempt.number,

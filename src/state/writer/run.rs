@@ -15,9 +15,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::state::error::Error;
-use crate::state::writer::batch::{Batch, Report};
+use crate::state::writer::batch::{AttemptReport, WriteBatch};
 use crate::state::writer::core::Core;
-use crate::state::writer::message::Message;
+use crate::state::writer::message::WriterMessage;
 
 /// Messages taken from one inbox in a turn.
 const BATCH_MESSAGES: usize = 1024;
@@ -28,19 +28,19 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 /// The loop, with its inboxes.
 pub(crate) struct Writer {
-    pub(crate) inbox: Inbox,
+    pub(crate) inbox: WriterInbox,
     pub(crate) core: Core,
-    pub(crate) poll: Poll,
+    pub(crate) poll: PollTimer,
 }
 
 /// What arrives. Questions have an inbox of their own, in `questions`.
-pub(crate) struct Inbox {
-    pub(crate) messages: mpsc::Receiver<Message>,
-    pub(crate) reports: mpsc::Receiver<Report>,
+pub(crate) struct WriterInbox {
+    pub(crate) messages: mpsc::Receiver<WriterMessage>,
+    pub(crate) reports: mpsc::Receiver<AttemptReport>,
 }
 
 /// When the Writer looks for changes by other programs and for tasks that have become ready.
-pub(crate) struct Poll {
+pub(crate) struct PollTimer {
     pub(crate) interval: Duration,
     pub(crate) next: Instant,
 }
@@ -73,7 +73,7 @@ impl Writer {
 
     /// Waits until there is something to do, and takes what has arrived by then. `None` when nobody can send a
     /// message any more.
-    async fn next_batch(&mut self) -> Option<(Vec<Message>, Vec<Report>)> {
+    async fn next_batch(&mut self) -> Option<(Vec<WriterMessage>, Vec<AttemptReport>)> {
         let core = &mut self.core;
         let mut messages = Vec::new();
         let mut reports = std::mem::take(&mut core.held.reports);
@@ -108,7 +108,7 @@ impl Writer {
 
     /// One turn: a look outside when it is time, the batch, the commands in the order of their arrival,
     /// a chunk of background work, what is left to do in spare time.
-    async fn turn(&mut self, messages: Vec<Message>, reports: Vec<Report>) -> Turn {
+    async fn turn(&mut self, messages: Vec<WriterMessage>, reports: Vec<AttemptReport>) -> Turn {
         let (mut batch, commands) = self.core.sort(messages, reports);
         let live_lines = batch.take_live_lines();
         self.core.look_at_clock().await;
@@ -138,7 +138,7 @@ impl Writer {
     }
 
     /// Looks for what changes without a message: the database, the time, the storage.
-    async fn poll(&mut self, batch: &Batch) {
+    async fn poll(&mut self, batch: &WriteBatch) {
         self.core.queue.lanes.clear_prefetched();
         self.core.look_outside().await;
         self.core.fold_if_lost().await;
@@ -148,13 +148,13 @@ impl Writer {
         self.core.probe_if_failing(batch).await;
     }
 
-    async fn handle_command(&mut self, command: Message) -> Turn {
+    async fn handle_command(&mut self, command: WriterMessage) -> Turn {
         match command {
-            Message::Command(command, actor) => {
+            WriterMessage::Command(command, actor) => {
                 command.handle(&mut self.core, actor.as_deref()).await;
                 Turn::Next
             }
-            Message::Close(reply) => {
+            WriterMessage::Close(reply) => {
                 let mut reports = std::mem::take(&mut self.core.held.reports);
                 while let Ok(report) = self.inbox.reports.try_recv() {
                     reports.push(report);
@@ -163,23 +163,27 @@ impl Writer {
                 let _ = reply.send(closed);
                 Turn::Last
             }
-            Message::Submit(_) => Turn::Next,
+            WriterMessage::Submit(_) => Turn::Next,
         }
     }
 }
 
 impl Core {
     /// Sorts what has arrived into the batch and the commands. Submissions that were held come first.
-    fn sort(&mut self, messages: Vec<Message>, reports: Vec<Report>) -> (Batch, Vec<Message>) {
+    fn sort(
+        &mut self,
+        messages: Vec<WriterMessage>,
+        reports: Vec<AttemptReport>,
+    ) -> (WriteBatch, Vec<WriterMessage>) {
         let mut submissions = std::mem::take(&mut self.held.submissions);
         let mut commands = Vec::new();
         for message in messages {
             match message {
-                Message::Submit(submission) => submissions.push(*submission),
+                WriterMessage::Submit(submission) => submissions.push(*submission),
                 command => commands.push(command),
             }
         }
-        let batch = Batch {
+        let batch = WriteBatch {
             submissions,
             reports,
         };
@@ -192,7 +196,7 @@ impl Core {
     }
 }
 
-impl Inbox {
+impl WriterInbox {
     /// Lets everyone who is about to send something do so before the transaction begins.
     ///
     /// Without it a burst of requests is split: the loop is woken by the first of them, and would

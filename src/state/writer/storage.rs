@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::state::db::open_files::keep_log_at_close;
 use crate::state::error::Error;
-use crate::state::writer::batch::{Batch, Report};
+use crate::state::writer::batch::{AttemptReport, WriteBatch};
 use crate::state::writer::core::Core;
 
 /// Pause between two probes while the storage takes no writes and nobody writes.
@@ -15,7 +15,7 @@ const PROBE_PAUSE: Duration = Duration::from_secs(1);
 
 impl Core {
     /// Probes the storage that took no writes, unless something is written anyway.
-    pub(crate) async fn probe_if_failing(&mut self, batch: &Batch) {
+    pub(crate) async fn probe_if_failing(&mut self, batch: &WriteBatch) {
         if !self.db.failing || !batch.is_empty() || Instant::now() < self.db.next_probe {
             return;
         }
@@ -28,9 +28,9 @@ impl Core {
     ///
     /// # Errors
     /// When the WAL could not be copied back; the data is safe in it all the same.
-    pub(crate) async fn close(&mut self, reports: Vec<Report>) -> Result<(), Error> {
+    pub(crate) async fn close(&mut self, reports: Vec<AttemptReport>) -> Result<(), Error> {
         let submissions = Vec::new();
-        self.process_batch(Batch {
+        self.process_batch(WriteBatch {
             submissions,
             reports,
         })

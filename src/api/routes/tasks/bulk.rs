@@ -55,7 +55,7 @@ pub(crate) async fn retry(
 ) -> Result<Json<BulkDone>, ApiError> {
     let query = Query::parse(uri.query(), &[&FILTERS[..], &["dry_run", "now"]].concat())?;
     let (filter, dry_run) = read_from(&query, &caller)?;
-    let state = api.state.in_name_of(caller.name());
+    let state = api.state.as_actor(caller.name());
     let done = state.retry_all(&filter, retry_at(&query)?, dry_run).await?;
     Ok(answer(done, dry_run, "wait again"))
 }
@@ -74,7 +74,7 @@ pub(crate) async fn delete(
     uri: Uri,
 ) -> Result<Json<BulkDone>, ApiError> {
     let (filter, dry_run) = read(&caller, &uri)?;
-    let state = api.state.in_name_of(caller.name());
+    let state = api.state.as_actor(caller.name());
     let done = state.delete_all(&filter, dry_run).await?;
     Ok(answer(done, dry_run, "deleted"))
 }
@@ -98,7 +98,7 @@ pub(crate) async fn abort(
     let changed = match dry_run {
         true => 0,
         false => {
-            let queue = api.queue.in_name_of(caller.name());
+            let queue = api.queue.as_actor(caller.name());
             queue.abort_all(running).await?
         }
     };

@@ -91,7 +91,7 @@ pub(crate) async fn retry(
     TaskIdPath(task_id): TaskIdPath,
 ) -> Result<Json<TaskDone>, ApiError> {
     let at = retry_at(&Query::parse(uri.query(), &["now"])?)?;
-    let state = api.state.in_name_of(caller.name());
+    let state = api.state.as_actor(caller.name());
     match state.retry(task_id, at).await? {
         Retried::Done { later: None } => Ok(TaskDone::new(task_id, "The task waits again.")),
         Retried::Done { later: Some(time) } => {
@@ -131,7 +131,7 @@ pub(crate) async fn delete(
     _: NoParameters,
     TaskIdPath(task_id): TaskIdPath,
 ) -> Result<StatusCode, ApiError> {
-    match api.state.in_name_of(caller.name()).delete(task_id).await? {
+    match api.state.as_actor(caller.name()).delete(task_id).await? {
         Deleted::Done => Ok(StatusCode::NO_CONTENT),
         Deleted::Missing => Err(ApiError::NotFound("Task not found")),
         Deleted::NotFinal => {

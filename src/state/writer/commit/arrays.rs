@@ -7,7 +7,7 @@ use crate::models::{TaskId, Timestamp};
 use crate::state::query::lookups::hex;
 use crate::state::writer::batch::IdempotencyKey;
 
-/// A row for `tasks`. CommittedBatch as a JSON list in this order.
+/// A row for `tasks`. It is written as a JSON list in this order.
 #[derive(Clone, Copy)]
 pub(crate) struct InsertTask<'a> {
     pub(crate) id: TaskId,
@@ -28,7 +28,7 @@ pub(crate) struct InsertTask<'a> {
 }
 
 impl InsertTask<'_> {
-    /// Whether it has what few tasks have: then its list is longer.
+    /// Whether it has fields that few tasks have: then its list is longer.
     pub(crate) fn is_planned(&self) -> bool {
         self.run_at.is_some()
             || self.timeout.is_some()
@@ -96,8 +96,8 @@ pub(crate) struct FinishAttempt<'a>(
     pub(crate) Option<&'a str>,
 );
 
-/// A row for `starts`: until, task_id, attempt, processor, concurrency_key, and for a task that was
-/// waiting its row number: it has not started if it has lost its race.
+/// A row for `starts`: until, task_id, attempt, processor, concurrency_key, and for a claimed task its row number:
+/// it has not started if it has lost its race.
 #[derive(Serialize)]
 pub(crate) struct InsertStart<'a>(
     pub(crate) Timestamp,

@@ -1,5 +1,4 @@
-//! The SQL that changes something. [`commit`] is a whole transaction of the Writer's, sent as one
-//! command; the others each run one statement inside the caller's transaction.
+//! The transaction of a batch: [`commit`] sends all of it as one command.
 //!
 //! Many rows travel as one JSON array (`jsonb_each(?)`), so that a commit costs a handful of statements
 //! whatever its size. Each change of a status carries its guard in the `WHERE`; a row that is not
@@ -23,30 +22,30 @@ pub(crate) use arrays::{
     FinishAttempt, InsertOnce, InsertStart, InsertTask, SetLease, SetNote, SetProgress,
 };
 
-/// What one transaction of the Writer consists of.
+/// What the transaction of a batch writes.
 #[derive(Default)]
 pub(crate) struct TxInput<'a> {
-    /// Tasks to insert, some of them as started at once.
+    /// New tasks, some of them as started.
     pub(crate) tasks: Vec<InsertTask<'a>>,
     pub(crate) once: Vec<InsertOnce<'a>>,
-    /// Which task waits for which: (upstream, downstream).
+    /// The edges of their dependencies: (upstream, downstream).
     pub(crate) links: Vec<(TaskId, TaskId)>,
     pub(crate) progress: Vec<SetProgress>,
-    /// What processors note about their running attempts.
+    /// Notes about running attempts.
     pub(crate) notes: Vec<SetNote<'a>>,
     /// Running attempts that become final.
     pub(crate) finished: Vec<FinishAttempt<'a>>,
-    /// Row numbers of waiting tasks to start.
+    /// Row numbers of the PENDING tasks that start.
     pub(crate) claims: Vec<i64>,
-    /// SlidingWindow that outside workers get.
+    /// Leases of the starts that outside workers get.
     pub(crate) leases: Vec<SetLease>,
-    /// SlidingWindow that rates look back on.
+    /// Starts that rate limits count.
     pub(crate) starts: Vec<InsertStart<'a>>,
     pub(crate) logs: Vec<InsertLog<'a>>,
 }
 
 impl TxInput<'_> {
-    /// Whether there is nothing of what few transactions have.
+    /// Whether the short form of the transaction is enough.
     fn are_plain(&self) -> bool {
         self.once.is_empty()
             && self.links.is_empty()
@@ -58,23 +57,23 @@ impl TxInput<'_> {
     }
 }
 
-/// What a committed transaction answers.
+/// What a committed transaction returns.
 #[derive(Default)]
 pub(crate) struct TxOutput {
     /// Row number of the first inserted task; the others follow without a gap, in the order given.
     pub(crate) first_seq: i64,
-    /// The claimed tasks that were still waiting.
+    /// The claimed tasks that were still PENDING.
     pub(crate) claimed: Vec<ClaimedTask>,
-    /// What says since when each of them was due.
+    /// For each of them, the facts that say since when it was ready.
     pub(crate) due: Vec<DueKey>,
     /// Id of the first journal row; the others follow without a gap, in the order given.
     pub(crate) first_log: i64,
-    /// Journal rows written: fewer than given if a guard kept some out.
+    /// Number of journal rows written: fewer than given if a guard kept some out.
     pub(crate) logs: u64,
 }
 
-/// Writes one transaction, begin to commit, as a single command to SQLite's thread: on a busy machine
-/// a turn of a thread costs more than the statements.
+/// Writes one transaction, from BEGIN to COMMIT, as a single command to SQLite's thread: on a busy machine
+/// a switch of threads costs more than the statements.
 pub(crate) async fn commit(
     conn: &mut SqliteConnection,
     changes: &TxInput<'_>,
@@ -82,13 +81,13 @@ pub(crate) async fn commit(
 ) -> Result<TxOutput, Error> {
     let applied = run_transaction(conn, changes, now).await;
     if applied.is_err() {
-        // Fails if SQLite has rolled back by itself, which is as good.
+        // This is refused if SQLite has rolled back by itself.
         let _ = sqlx::query("ROLLBACK").execute(conn).await;
     }
     applied
 }
 
-/// Runs all statements of a query, and streams what they answer.
+/// Runs all statements of a query, and streams their answers.
 macro_rules! fetch_many {
     ($query:expr, $conn:expr) => {{
         #[expect(
@@ -100,7 +99,7 @@ macro_rules! fetch_many {
     }};
 }
 
-/// The statements of a transaction, as a query. Those that few transactions need stand in two places of it.
+/// The statements of a transaction, as a query. `$early` and `$late` are those that few transactions need.
 macro_rules! transaction {
     ($early:literal, $late:literal, $plain:expr, ($($early_values:expr),*), $finished:expr, $claims:expr,
      ($($late_values:expr),*), $logs:expr, $now:expr) => {
@@ -165,7 +164,7 @@ async fn run_transaction(
         let plain = transaction!("", "", tasks, (), finished, claims, (), logs, now);
         return applied(changes, fetch_many!(plain, conn)).await;
     }
-    // Their order is that of their row numbers, so one statement writes all.
+    // One statement writes all tasks, so that their row numbers follow their order.
     let (plain, planned) = match changes.tasks.iter().any(InsertTask::is_planned) {
         false => (tasks.as_str(), "[]"),
         true => ("[]", tasks.as_str()),
@@ -176,7 +175,7 @@ async fn run_transaction(
     let notes = serde_json::to_string(&changes.notes)?;
     let leases = serde_json::to_string(&changes.leases)?;
     let starts = serde_json::to_string(&changes.starts)?;
-    // Those whose time is over go with the next: nobody pays who has no rate.
+    // Expired starts are deleted with the next start, so that only users of rate limits pay for it.
     let over = if changes.starts.is_empty() { "" } else { now };
     let whole = transaction!(
         r#"
@@ -286,7 +285,7 @@ impl ClaimedRow {
     }
 }
 
-/// What the statements have answered, once all have run.
+/// Collects the answers of the statements, once all have run.
 async fn applied(
     changes: &TxInput<'_>,
     mut answers: BoxStream<'_, Result<Either<SqliteQueryResult, ClaimedRow>, sqlx::Error>>,
