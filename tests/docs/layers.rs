@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Modules that exist in tests only.
-const ONLY_TESTS: [&str; 2] = ["generated", "reference"];
+const ONLY_TESTS: [&str; 3] = ["fuzzing", "generated", "reference"];
 
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

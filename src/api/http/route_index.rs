@@ -1,7 +1,7 @@
 //! The routes by path: which permission a request needs, and the name of its route in traces.
 //!
 //! Built once from the table of routes, and searched with the router's own matcher, so that both always agree. A request
-//! that no route answers needs the role `read`, or `admin` if it could change something: what nobody thought of is closed.
+//! that no route answers needs a valid token of any role: the router answers it with 404 or 405, and nothing is done.
 
 use std::collections::BTreeMap;
 
@@ -48,8 +48,7 @@ impl RouteIndex {
         });
         match stated {
             Some((_, permission)) => *permission,
-            None if is_read => Permission::unrestricted(Role::Read),
-            None => Permission::unrestricted(Role::Admin),
+            None => Permission::confined(Role::Read),
         }
     }
 
@@ -78,12 +77,11 @@ mod tests {
     }
 
     #[test]
-    fn a_request_without_a_route_is_denied_by_default() {
-        let (index, read) = (index(), Permission::unrestricted(Role::Read));
-        let admin = Permission::unrestricted(Role::Admin);
-        assert_eq!(index.permission(&Method::GET, "/api/v1/other"), read);
-        assert_eq!(index.permission(&Method::POST, "/api/v1/other"), admin);
-        assert_eq!(index.permission(&Method::POST, "/healthz"), admin);
+    fn a_request_without_a_route_needs_any_token() {
+        let (index, any) = (index(), Permission::confined(Role::Read));
+        assert_eq!(index.permission(&Method::GET, "/api/v1/other"), any);
+        assert_eq!(index.permission(&Method::POST, "/api/v1/other"), any);
+        assert_eq!(index.permission(&Method::POST, "/healthz"), any);
         assert_eq!(
             index.permission(&Method::HEAD, "/healthz"),
             Permission::Anyone
