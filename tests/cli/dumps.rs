@@ -4,8 +4,8 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::canned::Canned;
 use crate::harness::{Folder, Running, wait};
+use crate::stub_service::Canned;
 
 /// A folder in which a service has run two tasks.
 fn folder_with_tasks() -> (Folder, Running) {

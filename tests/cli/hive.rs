@@ -1,7 +1,7 @@
 //! `venom hive`: what it asks of the service, and how it says the answer.
 
-use crate::canned::Canned;
 use crate::harness::Folder;
+use crate::stub_service::Canned;
 
 const TOLD: (&str, &str) = (
     "200 OK",

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::canned::Canned;
 use crate::harness::Folder;
+use crate::stub_service::Canned;
 
 const MORE: &str = "More tasks exist; show them with --limit NUMBER or --all.\n";
 

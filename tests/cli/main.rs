@@ -5,31 +5,31 @@
     reason = "`pub` says what a module offers to its neighbours"
 )]
 
-mod answers;
 mod backups;
-mod bulk;
-mod canned;
-mod control;
+mod bad_answers;
+mod bulk_filters;
+mod completions;
+mod control_characters;
 mod crash_test;
-mod describes;
 mod doctor;
 mod dumps;
 mod harness;
 mod hive;
 mod list;
 mod logs;
-mod many;
-mod mistakes;
-mod orders;
 mod parity;
-mod replaced;
+mod queue_commands;
+mod replaced_database;
 mod service;
 mod settings;
 mod show;
+mod stub_service;
 mod submit;
 mod systemd;
 mod target;
+mod task_commands;
 mod terminal;
 mod token;
 mod top;
+mod usage_errors;
 mod watch;

@@ -1,7 +1,7 @@
 //! schedules and reload: what the service runs by the clock, and its settings read again.
 
-use crate::canned::Canned;
 use crate::harness::Folder;
+use crate::stub_service::Canned;
 
 const SCHEDULES: &str = r#"[
     {"name": "nightly", "enabled": true, "cron": "0 3 * * *", "timezone": "Europe/Warsaw",

@@ -1,13 +1,13 @@
 //! What the service keeps: through crashes, full disks, other programs, clock steps, dumps and stops.
 
 mod clock;
+mod corrupt_rows;
 mod crash;
 mod disk;
 mod dumps;
-mod lost;
-mod replaced;
+mod lost_attempts;
+mod replaced_database;
 mod retention;
-mod spoiled;
 mod sql;
 mod start;
 mod stop;

@@ -157,9 +157,9 @@ scripts! {
     browser_doctor_says_what_is_found_and_set: "doctor.mjs",
     browser_the_document_can_be_read_and_tried_out: "docs.mjs",
     browser_events_disturb_nobody_who_types_or_selects: "patience.mjs",
-    browser_hears_all_after_a_restore_and_of_a_service_that_hangs: "away.mjs",
+    browser_hears_all_after_a_restore_and_of_a_service_that_hangs: "restored.mjs",
     browser_shows_what_is_large_piece_by_piece: "large.mjs",
-    browser_pages_of_strangers_touch_nothing: "strangers.mjs",
+    browser_pages_of_strangers_touch_nothing: "foreign_pages.mjs",
     browser_shows_colours_and_bars: "terminal.mjs",
 }
 
@@ -191,5 +191,5 @@ async fn browser_asks_for_a_token_and_shows_what_it_may() {
 async fn browser_pages_of_strangers_touch_nothing_of_who_is_logged_in() {
     let setup = setup().setting("auth", "\"required\"");
     let token = setup.create_token(&["root", "--role", "admin"]);
-    run("strangers.mjs", setup, &[("VENOM_TOKEN", &token)]).await;
+    run("foreign_pages.mjs", setup, &[("VENOM_TOKEN", &token)]).await;
 }

@@ -2,14 +2,14 @@
 
 mod attempts;
 mod bulk;
-mod chains;
+mod concurrency_keys;
+mod dependencies;
 mod emergency_stop;
-mod keys;
+mod idempotency;
 mod limits;
 mod model;
-mod once;
-mod order;
 mod pauses;
 mod queue;
 mod schedules;
-mod waiting;
+mod start_order;
+mod wait_and_explain;

@@ -1,7 +1,7 @@
 //! Control characters in texts of others are shown, so that nobody's text steers the terminal.
 
-use crate::canned::Canned;
 use crate::harness::{Done, Folder};
+use crate::stub_service::Canned;
 
 const NOBODY: &str = "0190a6e2-7b5c-7d20-9a3c-5f2e8b1d4c6a";
 

@@ -1,7 +1,7 @@
 //! Answers that no service gives: commands say so, and none panics.
 
-use crate::canned::{Answer, Canned};
 use crate::harness::{Done, Folder};
+use crate::stub_service::{Answer, Canned};
 
 const TASK: &str = "0190a6e2-7b5c-7d20-9a3c-5f2e8b1d4c6a";
 
