@@ -185,7 +185,7 @@ async fn a_second_service_stays_out_without_the_lock_file_and_by_another_name() 
     })
     .await;
     let log = service.setup().log();
-    assert!(log.contains("made it again"), "{log}");
+    assert!(log.contains("recreated"), "{log}");
     // Another program still reads and writes as before.
     let insert = "INSERT INTO tasks(content, processor) VALUES ('by SQL', 'echo')";
     let mut database = service.database().await;

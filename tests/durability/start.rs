@@ -85,7 +85,7 @@ async fn a_database_of_another_program() {
     drop(database);
     let before = fs::read(setup.database_path()).expect("the file");
     let said = refusal(&setup).await;
-    assert_says(&said, &["venom.db", "other tables", "--database"]);
+    assert_says(&said, &["venom.db", "tables", "--database"]);
     let after = fs::read(setup.database_path()).expect("the file");
     assert!(before == after, "another program's database was changed");
 }

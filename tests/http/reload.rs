@@ -172,7 +172,7 @@ async fn a_mistake_changes_nothing_and_is_named() {
     service.signal(Signal::HUP);
     eventually("the mistake is logged", || async {
         let log = service.setup().log();
-        log.contains("settings stay").then_some(())
+        log.contains("reload failed").then_some(())
     })
     .await;
     assert_eq!(service.queue_status().await["limit"], 1);

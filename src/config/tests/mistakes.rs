@@ -234,7 +234,7 @@ fn a_program_that_is_not_there_is_a_warning() {
         warnings,
         [
             "processor a: its program no-such-program is in no folder of PATH; its tasks fail until \
-          that is mended"
+          this is fixed"
         ]
     );
     let there = "[processors.a]\nkind = 'command'\nprogram = 'sh'";

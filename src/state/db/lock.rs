@@ -144,7 +144,7 @@ impl Lock {
                         if failures == 1 {
                             tracing::error!(
                                 "the lock file {} was removed or replaced and cannot be recreated: {reason}; \
-                                 commands on this machine cannot find the service until it is restarted",
+                                 commands on this machine cannot find the service; trying again each second",
                                 self.path.display()
                             );
                         }

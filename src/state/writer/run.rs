@@ -123,6 +123,10 @@ impl Writer {
         }
         self.core.publish_live_lines(live_lines);
         for command in commands {
+            if self.core.db.fatal.is_some() {
+                // Dropped commands answer `Stopping`.
+                return Turn::Next;
+            }
             if self.handle_command(command).await == Turn::Last {
                 return Turn::Last;
             }
