@@ -9,7 +9,7 @@ use super::{integer, lenient};
 use crate::hive::wire::codec::Codec;
 use crate::hive::wire::error::Error;
 use crate::hive::wire::limits::Limits;
-use crate::hive::wire::opaque::Opaque;
+use crate::hive::wire::value::Opaque;
 use crate::hive::wire::value::Value;
 use crate::models::json::parse;
 

@@ -7,6 +7,7 @@
 //! so a payload that a client sent cannot become an instruction to a Python worker.
 
 pub(super) mod codec;
+pub(super) mod coding;
 pub(super) mod error;
 pub(super) mod exception;
 pub(super) mod fields;
@@ -16,7 +17,6 @@ pub(super) mod json;
 pub(super) mod lenient;
 pub(super) mod limits;
 pub(super) mod msgpack;
-pub(super) mod opaque;
 pub(super) mod pickle;
 pub(super) mod reader;
 pub(super) mod result;

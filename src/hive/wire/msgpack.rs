@@ -9,7 +9,7 @@ use super::reader::Reader;
 use crate::hive::wire::codec::Codec;
 use crate::hive::wire::error::Error;
 use crate::hive::wire::limits::Limits;
-use crate::hive::wire::opaque::Opaque;
+use crate::hive::wire::value::Opaque;
 use crate::hive::wire::value::Value;
 
 pub(crate) fn decode(message: &[u8], limits: &Limits) -> Result<Value, Error> {

@@ -329,7 +329,7 @@ fn to_bytes(result: JobResult, codec: Codec) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hive::wire::opaque::{Made, Opaque};
+    use crate::hive::wire::value::{Made, Opaque};
 
     #[test]
     fn a_result_is_written_even_if_its_arguments_cannot_be() {

@@ -6,8 +6,8 @@ use super::nodes::{Id, Node, Object};
 use crate::hive::wire::codec::Codec;
 use crate::hive::wire::error::Error;
 use crate::hive::wire::limits::Limits;
-use crate::hive::wire::opaque::{Made, Opaque};
 use crate::hive::wire::value::Value;
+use crate::hive::wire::value::{Made, Opaque};
 
 /// The value of `root`. What is named twice is copied, and each copy counts against the limits; what
 /// contains itself is an error.

@@ -5,8 +5,8 @@ use super::opcode as op;
 use crate::hive::wire::codec::Codec;
 use crate::hive::wire::error::Error;
 use crate::hive::wire::limits::Limits;
-use crate::hive::wire::opaque::{Made, Opaque};
 use crate::hive::wire::value::Value;
+use crate::hive::wire::value::{Made, Opaque};
 
 /// Writes one value as a whole pickle.
 pub(crate) fn encode(value: &Value) -> Result<Vec<u8>, Error> {

@@ -1,8 +1,8 @@
 //! Names of Python's own library that stand for plain data: pickle's older protocols have no opcodes for
 //! bytes and sets, and a few containers are not worth telling apart from the plain ones.
 
-use crate::hive::wire::opaque::{Made, Opaque};
 use crate::hive::wire::value::Value;
+use crate::hive::wire::value::{Made, Opaque};
 
 /// A module by its name in Python 3; protocols 0 to 2 use the names of Python 2.
 pub(crate) fn module(module: String) -> String {

@@ -11,7 +11,7 @@ use super::{opcode as op, text};
 use crate::hive::wire::codec::Codec;
 use crate::hive::wire::error::Error;
 use crate::hive::wire::limits::Limits;
-use crate::hive::wire::opaque::Made;
+use crate::hive::wire::value::Made;
 use crate::hive::wire::value::Value;
 
 /// Runs a whole pickle: all nodes, and which of them it leaves as its value.

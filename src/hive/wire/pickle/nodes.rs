@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::hive::wire::opaque::Made;
+use crate::hive::wire::value::Made;
 use crate::hive::wire::value::Value;
 
 /// The number of a node.

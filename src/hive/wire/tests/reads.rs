@@ -4,8 +4,8 @@ use super::golden::{self, bytes};
 use crate::hive::wire::codec::Codec;
 use crate::hive::wire::error::Error;
 use crate::hive::wire::limits::Limits;
-use crate::hive::wire::opaque::{Made, Opaque};
 use crate::hive::wire::value::Value;
+use crate::hive::wire::value::{Made, Opaque};
 
 fn pickle(message: &[u8]) -> Result<Value, Error> {
     Codec::Pickle.decode(message)

@@ -6,7 +6,7 @@ use super::golden::{self, bytes};
 use crate::hive::wire::codec::Codec;
 use crate::hive::wire::error::Error;
 use crate::hive::wire::exception::Exception;
-use crate::hive::wire::opaque::Opaque;
+use crate::hive::wire::value::Opaque;
 use crate::hive::wire::value::Value;
 
 #[test]
@@ -70,7 +70,7 @@ fn a_value_as_json() {
     let mut object = Opaque::new(
         "m",
         "C",
-        crate::hive::wire::opaque::Made::New,
+        crate::hive::wire::value::Made::New,
         vec![Value::Int(1)],
     );
     object.state = Some(Value::Dict(vec![("x".into(), Value::None)]));

@@ -1,0 +1,60 @@
+//! Encodes and decodes one value in the format of a queue: the only door to pickle, JSON and msgpack.
+
+use super::{json, lenient, msgpack, pickle};
+use crate::hive::wire::codec::Codec;
+use crate::hive::wire::error::Error;
+use crate::hive::wire::lenient::Replaced;
+use crate::hive::wire::limits::Limits;
+use crate::hive::wire::value::Value;
+
+impl Codec {
+    /// Writes one value. JSON and msgpack lose what they have no form for, as [`Value::to_json`] says.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Limit`] if it is deeper than the default limits, [`Error::Unencodable`] if the format has
+    /// no form for a part of it.
+    pub(crate) fn encode(self, value: &Value) -> Result<Vec<u8>, Error> {
+        match self {
+            Self::Pickle => pickle::encode(value),
+            Self::Json => json::encode(value),
+            Self::Msgpack => msgpack::encode(value),
+        }
+    }
+
+    /// Reads one value within the default [`Limits`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Limit`] and [`Error::Malformed`].
+    pub(crate) fn decode(self, message: &[u8]) -> Result<Value, Error> {
+        self.decode_within(message, &Limits::default())
+    }
+
+    /// What stands in the result of this message for what it cannot hold; `value` is what was read of it.
+    pub(crate) fn replaced(self, message: &[u8], value: &Value) -> Replaced {
+        let found = value.replaced();
+        match self {
+            Self::Json => lenient::as_json(message).1,
+            // Python writes halves of surrogate pairs as UTF-8 would have them; U+FFFD may be Python's own.
+            Self::Pickle | Self::Msgpack => Replaced {
+                halves: found.halves && lenient::has_raw_half(message),
+                ..found
+            },
+        }
+    }
+
+    /// Reads one value within given limits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Limit`] and [`Error::Malformed`].
+    pub(crate) fn decode_within(self, message: &[u8], limits: &Limits) -> Result<Value, Error> {
+        limits.check_message(message)?;
+        match self {
+            Self::Pickle => pickle::decode(message, limits),
+            Self::Json => json::decode(message, limits),
+            Self::Msgpack => msgpack::decode(message, limits),
+        }
+    }
+}
