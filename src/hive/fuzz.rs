@@ -4,7 +4,7 @@ use crate::hive::wire::codec::Codec;
 use crate::hive::wire::limits::Limits;
 use crate::hive::wire::value::Value;
 
-/// Far above what a message of a few kilobytes needs, and quick to reach for one that multiplies itself.
+/// Far above the size of a message of a few kilobytes, and reached soon by a message that multiplies itself.
 const LIMITS: Limits = Limits {
     bytes: 1 << 20,
     depth: 100,
@@ -12,26 +12,26 @@ const LIMITS: Limits = Limits {
     memo: 20_000,
 };
 
-/// Reads a pickle from Redis.
+/// Decodes a pickle and checks that its encoding decodes to the same value.
 pub fn pickle(bytes: &[u8]) {
     if let Some((value, again)) = written(Codec::Pickle, bytes) {
-        // As text, since NaN is not equal to itself.
+        // Compared as text, since NaN is not equal to itself.
         assert_eq!(format!("{again:?}"), format!("{value:?}"));
     }
 }
 
-/// Reads a msgpack message from Redis.
+/// Decodes a msgpack message and checks that its encoding decodes to the same value.
 pub fn msgpack(bytes: &[u8]) {
     if let Some((value, again)) = written(Codec::Msgpack, bytes) {
-        // It is written as what JSON has a form for.
+        // Values without a form in JSON are written as their nearest form.
         assert_eq!(again.to_json(), value.to_json());
         let [first, second] = [&value, &again].map(|value| Codec::Msgpack.encode(value));
         assert_eq!(first, second);
     }
 }
 
-/// The value of a message, and what becomes of it when it is written and read. `None` if it is refused, or has no
-/// written form, such as one at the limit of depth.
+/// Returns a message's value, and the value that its encoding decodes to. `None` if the message is refused or its
+/// value cannot be encoded, such as one at the depth limit.
 fn written(codec: Codec, bytes: &[u8]) -> Option<(Value, Value)> {
     let value = codec.decode_within(bytes, &LIMITS).ok()?;
     let written = codec.encode(&value).ok()?;

@@ -1,4 +1,4 @@
-//! What the rest of the program calls: the state of the Hive, its nodes, and a broadcast to all of them.
+//! The interface to the rest of the program: the state of the Hive, its nodes, and a broadcast to all of them.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -31,12 +31,12 @@ pub(crate) struct Handle {
     pub(crate) counters: Arc<JobCounters>,
     pub(crate) queues: QueueNames,
     pub(crate) channel: String,
-    /// This node's.
+    /// The id of this node.
     pub(crate) id: String,
     pub(crate) state: StateManager,
 }
 
-/// Why the Hive cannot be asked: a sentence without a full stop.
+/// Why a call to the Hive failed: a sentence without a full stop.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("Redis is unreachable: {0}")]
@@ -64,7 +64,7 @@ pub(crate) struct Status {
     pub(crate) completed: u64,
     /// Jobs of this service that have failed or were lost since it started; not those that were aborted.
     pub(crate) failed: u64,
-    /// Nodes that report, this one included; `None` while Redis is away.
+    /// The number of reporting nodes, this one included; `null` while Redis is unreachable.
     #[schema(required)]
     pub(crate) nodes: Option<usize>,
 }
@@ -82,12 +82,12 @@ pub(crate) struct QueueLengths {
 #[schema(as = HiveQueue)]
 pub(crate) struct Length {
     pub(crate) name: String,
-    /// Jobs that wait or run; `None` while Redis is away.
+    /// The number of queued and running jobs; `null` while Redis is unreachable.
     #[schema(required)]
     pub(crate) length: Option<u64>,
 }
 
-/// What this service's jobs have come to since it started.
+/// The counts of this service's jobs since it started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Jobs {
     pub(crate) in_flight: usize,
@@ -96,7 +96,7 @@ pub(crate) struct Jobs {
 }
 
 impl Handle {
-    /// This service's jobs, without asking Redis.
+    /// Counts this service's jobs, without a request to Redis.
     pub(crate) fn jobs(&self) -> Jobs {
         Jobs {
             in_flight: self.in_flight.count(),
@@ -105,7 +105,7 @@ impl Handle {
         }
     }
 
-    /// How the job of this attempt is; `None` if none is out.
+    /// Returns the state of this attempt's job; `None` if there is none in flight.
     pub(crate) fn job_of(&self, task: TaskId, attempt: i64) -> Option<JobStatus> {
         self.in_flight.status_of(task, attempt)
     }
@@ -113,10 +113,10 @@ impl Handle {
     /// Returns the state of the Hive.
     ///
     /// # Errors
-    /// When the service is stopping.
+    /// If the service is stopping.
     pub(crate) async fn status(&self) -> Result<Status, Error> {
         let link = self.state.queue_status().await?.hive;
-        // Without a connection there are no numbers; the link's state soon says why.
+        // Without a connection the numbers are missing; the connection's state soon says why.
         let numbers = self.numbers().await.ok();
         let length = |name: &String, length| Length {
             name: name.clone(),
@@ -135,10 +135,10 @@ impl Handle {
         })
     }
 
-    /// The nodes that were seen within the last hour, at most 1000.
+    /// Returns the nodes seen within the last hour, at most 1000.
     ///
     /// # Errors
-    /// When Redis is unreachable.
+    /// If Redis is unreachable.
     pub(crate) async fn nodes(&self) -> Result<Vec<ListedNode>, Error> {
         let mut connection = self.connection().await?;
         Ok(node_list::list(&mut connection, &NodeKeys::of(&self.channel)).await?)
@@ -147,8 +147,8 @@ impl Handle {
     /// Sends a command to all nodes, this one included; returns how many subscribers received it, other programs included.
     ///
     /// # Errors
-    /// When Redis is unreachable or the message is too large. If the connection is lost meanwhile, nodes may have
-    /// received it all the same.
+    /// If Redis is unreachable or the message is too large. If the connection is lost meanwhile, nodes may still have
+    /// received it.
     pub(crate) async fn broadcast(&self, command: &str, data: &Value) -> Result<u64, Error> {
         let message = broadcast::message(command, data);
         if message.len() > MESSAGE_LIMIT {
@@ -174,7 +174,7 @@ impl Handle {
         self.broadcast(command, &data).await
     }
 
-    /// The lengths of both queues, and the number of nodes that report.
+    /// Returns the lengths of both queues and the number of reporting nodes.
     async fn numbers(&self) -> Result<(u64, u64, usize), Error> {
         let mut connection = self.connection().await?;
         let (high, background) = redis::pipe()

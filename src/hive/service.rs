@@ -50,10 +50,10 @@ pub(crate) struct Hive {
 }
 
 impl Hive {
-    /// The Hive of these settings, not connected yet.
+    /// Creates the Hive of these settings, not connected yet.
     ///
     /// # Errors
-    /// When the certificates of the settings cannot be read.
+    /// If the certificates of the settings cannot be read.
     pub(crate) fn new(settings: &Settings, state: StateManager) -> Result<Self, ConnectionError> {
         let (inbox, orders) = CommandInbox::new();
         let in_flight = InFlight::default();
@@ -117,7 +117,7 @@ impl Hive {
         }
     }
 
-    /// Keeps the connection, looks after the jobs that are out, and is a node among the others, until `stop`.
+    /// Keeps the connection, follows the jobs in flight, and acts as a node, until `stop`.
     pub(crate) async fn run(
         self,
         queue: QueueManager,

@@ -1,5 +1,5 @@
-//! What a service does with the news of its Redis connection: jobs in flight get their updates, commands go to the
-//! inbox, and the queue learns whether tasks of the Hive can start.
+//! Handles Redis connection events of a service: routes updates to jobs in flight, puts commands into the inbox, and
+//! tells the queue whether tasks of the Hive can start.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,11 +12,10 @@ use crate::hive::redis::listener::RedisListener;
 use crate::models::{HiveLink, Timestamp};
 use crate::state::StateManager;
 
-/// What a service does with what it hears: jobs that are out get their news, orders are obeyed, and the queue
-/// knows whether tasks of the Hive can start.
+/// Handles the connection's events for a service.
 pub(crate) struct ServiceListener {
     pub(crate) queues: [String; 2],
-    /// Since when Redis is unreachable or refuses what is needed, whatever the reasons since.
+    /// The current trouble and its beginning; a change of the reason keeps the beginning.
     pub(crate) since: Mutex<Option<(Trouble, Timestamp)>>,
     pub(crate) state: StateManager,
     pub(crate) in_flight: InFlight,
@@ -76,7 +75,7 @@ impl ServiceListener {
         self.since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Since when this trouble is there.
+    /// Returns when this trouble began.
     fn since_of(&self, trouble: Trouble) -> Timestamp {
         let mut since = self.since();
         match *since {

@@ -1,8 +1,8 @@
-//! The executor: runs one claimed task and hands in exactly one outcome.
+//! The executor: runs one claimed task and hands its outcome to the Writer.
 //!
-//! A result, an error, a panic, a timeout and a stop each become one outcome for the Writer. The one exception: an attempt
-//! that an outside worker has when the service stops goes on without an outcome. An attempt that was stopped waits until
-//! its outcome is stored, so that whoever stopped it reads the truth afterwards.
+//! A result, an error, a panic, a timeout and a stop each become one outcome for the Writer. The one exception: an
+//! attempt that an outside worker has leased when the service stops continues without an outcome. A stopped attempt
+//! waits until its outcome is stored, so that whoever stopped it then reads the truth.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -22,24 +22,24 @@ use crate::state::StateManager;
 use crate::terminal::without_escapes;
 use crate::traces::{Span, Traces};
 
-/// How long a task waits again that was started while the settings changed.
+/// How long a task is queued again that started while a reload was under way.
 const A_MOMENT: Duration = Duration::from_secs(1);
-/// Characters of a failed task's error that the log has; `venom show` has all of it.
+/// The number of characters of an error in the service's log; `venom show` has all of it.
 const LOGGED_CHARS: usize = 500;
-/// How long a stopped processor may take to return; then it is dropped. Longer than the
-/// five seconds between SIGTERM and SIGKILL.
+/// How long a stopped processor may take to return before it is dropped. Longer than the five seconds between SIGTERM
+/// and SIGKILL.
 pub(crate) const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
-/// How an attempt's run is over.
+/// How an attempt's run ended.
 enum AttemptEnd {
     Ended(Outcome),
     /// A stop has decided the outcome.
     Stopped(Outcome, StopReason),
-    /// An outside worker continues with it.
+    /// An outside worker continues the attempt.
     GoesOn,
 }
 
-/// Runs the attempt by its processor, if that is configured, and hands in its outcome.
+/// Runs the attempt with its processor, if that is configured, and hands in its outcome.
 pub(crate) async fn execute(
     task: ClaimedTask,
     entry: Option<ProcessorEntry>,
@@ -84,12 +84,12 @@ pub(crate) async fn execute(
     }
 }
 
-/// The attempt's span, below the commit that accepted its task; none while traces are off.
+/// Creates the attempt's span, below the commit that accepted its task; `None` while traces are off.
 async fn begin_span(traces: &Traces, task: &ClaimedTask, state: &StateManager) -> Option<Span> {
     if !traces.is_on() {
         return None;
     }
-    // A trace is worth no attempt.
+    // A failed trace costs no attempt.
     let accepted_in = state.trace_of(task.attempt.seq).await.unwrap_or_default();
     traces.attempt(task, accepted_in.as_ref())
 }
@@ -122,7 +122,7 @@ async fn run(
             is_left: Box::new(move || signal.reason() == Some(StopReason::Shutdown)),
         });
     }
-    // Who runs its tasks elsewhere knows when they begin there.
+    // A processor whose tasks run elsewhere knows when they start there.
     let limit = limit.filter(|_| !is_remote);
     let run = async {
         context.check_upstream().await?;
@@ -141,7 +141,7 @@ async fn run(
             signal.token.cancel();
         }
     }
-    // What it returns now does not matter: the stop has decided. Dropping it ends what is left.
+    // The stop has decided the outcome; the return value is ignored. The drop ends what is left.
     let left = timeout(STOP_PATIENCE, run).await;
     context.end_log().await;
     let goes_on = |error: &RunError| error.next == Next::GoesOn;
@@ -156,8 +156,8 @@ async fn run(
     }
 }
 
-/// How long the attempt may still take. One that an outside worker went on with while the service was away
-/// has the length of its lease at least, so that a result that was ready in time can be handed in.
+/// Returns how long the attempt may still take. One that an outside worker continued while the service was down has
+/// at least the length of its lease, so that a result that was ready in time can be handed in.
 fn time_left(limit: Option<Duration>, lease: Option<Lease>) -> Duration {
     let limit = limit.unwrap_or_default();
     match lease {
@@ -173,7 +173,8 @@ fn time_left(limit: Option<Duration>, lease: Option<Lease>) -> Duration {
     }
 }
 
-/// The settings have just changed; with those that hold now, the queue starts no such task.
+/// Returns the task to the queue: a reload has just removed the processor, and with the current settings the queue
+/// starts no such task.
 fn not_configured(processor: &str) -> Reschedule {
     Reschedule {
         because: format!("did not begin, as no processor is named {processor:?} any more"),
@@ -194,7 +195,7 @@ fn stopped(reason: StopReason) -> Outcome {
     }
 }
 
-/// The rules by which an attempt without a result is followed by another.
+/// When an attempt without a result is followed by another.
 struct RetryRules {
     number: i64,
     terms: Terms,
@@ -211,7 +212,7 @@ impl RetryRules {
                 panic_message(&*panic)
             )),
         };
-        // A program's error may have colours, and is read anywhere.
+        // A program's error may hold escape sequences, and readers of the error may be no terminals.
         let message = without_escapes(&message).into_owned();
         match next {
             Next::Retry => self.retry_or_fail(Failure::Error, message),
@@ -235,7 +236,7 @@ impl RetryRules {
         }
     }
 
-    /// Another attempt after a pause; the failure, if there was the last.
+    /// Returns another attempt after a pause, or the failure if this attempt was the last.
     fn retry_or_fail(&self, failure: Failure, error: String) -> Outcome {
         let failures = self.terms.counted(self.number);
         if failures >= self.terms.max_attempts {
@@ -252,7 +253,7 @@ impl RetryRules {
     }
 }
 
-/// The start of an error, on one line.
+/// Returns the start of an error, on one line.
 fn for_log(error: &str) -> String {
     let start = error.chars().take(LOGGED_CHARS);
     let mut text: String = start

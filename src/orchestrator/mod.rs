@@ -1,8 +1,8 @@
-//! The orchestrator: takes claimed tasks, runs each in an executor, and stops them on command.
+//! The orchestrator: receives claimed tasks, runs each in an executor, and stops them on command.
 //!
-//! One loop owns the running set. It takes claims before commands, so a claimed task is in the set before any command
-//! about it is heard. An executor leaves the set when its outcome is with the Writer, or when an outside worker goes on
-//! with its attempt while the service stops.
+//! One loop owns the running set. It handles claims before commands, so a claimed task is in the set before any
+//! command about it. An executor is removed when its outcome is with the Writer, or when an outside worker continues
+//! its attempt while the service stops.
 
 mod executor;
 mod recovery;
@@ -28,18 +28,18 @@ use crate::traces::Traces;
 use executor::STOP_PATIENCE;
 use running::{FinishedAttempt, RunningSet};
 
-/// How long a stop waits for outcomes to be stored, and how often it looks.
+/// How long a stop waits for outcomes to be stored, and how often it checks.
 const OUTCOME_PATIENCE: Duration = Duration::from_secs(5);
 const OUTCOME_PAUSE: Duration = Duration::from_millis(5);
 
-/// The loop's state. Everything in it is touched by the loop alone.
+/// The state of the loop, which only the loop touches.
 pub(crate) struct Orchestrator {
     state: StateManager,
     registry: Arc<Registry>,
     commands: mpsc::Receiver<StopCommand>,
     executors: JoinSet<FinishedAttempt>,
     running: RunningSet,
-    /// Attempts that were left to outside workers at the stop.
+    /// The number of attempts left to outside workers at the stop.
     left: u64,
     traces: Traces,
 }
@@ -62,12 +62,12 @@ impl Orchestrator {
         }
     }
 
-    /// Runs tasks until `stop`, then lets the running ones go on for `grace` and gives the rest back, but
-    /// for those that outside workers have: they go on without the service, and it does not wait for them.
-    /// `draining` is cancelled when nothing is started any more.
+    /// Runs tasks until `stop`, then lets the running ones continue for `grace` and returns the rest to the queue. It
+    /// leaves the attempts of outside workers, which continue without the service. `draining` is cancelled once no
+    /// more tasks start.
     ///
     /// # Errors
-    /// When the Writer is gone.
+    /// If the Writer is gone.
     pub(crate) async fn run(
         mut self,
         stop: CancellationToken,
@@ -78,7 +78,7 @@ impl Orchestrator {
         loop {
             tokio::select! {
                 biased;
-                // First, because under load there is always something else to do.
+                // Claims first: under load there is always something else to do.
                 () = stop.cancelled() => break,
                 Some(tasks) = claims.recv() => self.start(tasks),
                 Some(ended) = self.executors.join_next(), if !self.executors.is_empty() => {
@@ -98,8 +98,8 @@ impl Orchestrator {
         self.drain(Instant::now() + grace, Self::has_work_here)
             .await;
         self.running.stop_all(StopReason::Shutdown);
-        // Every processor leaves when it is told to, or is dropped by its executor. What is left then
-        // waits for a storage that takes no writes; its tasks run again at the next start.
+        // Every processor returns when it is stopped, or its executor drops it. What remains waits for a storage that
+        // takes no writes; its tasks run again at the next start.
         let patience = Instant::now() + STOP_PATIENCE + OUTCOME_PATIENCE;
         if self
             .drain(patience, |this| !this.executors.is_empty())
@@ -114,14 +114,14 @@ impl Orchestrator {
         Ok(())
     }
 
-    /// Whether anything runs that does not go on without the service.
+    /// Returns true if an attempt runs that does not continue without the service.
     fn has_work_here(&self) -> bool {
         self.executors.len() > self.running.leased()
     }
 
-    /// Waits for running attempts while `is_more`, until `deadline`; whether it came to its end.
+    /// Waits for running attempts while `is_more`, at most until `deadline`; returns true if the wait was complete.
     async fn drain(&mut self, deadline: Instant, is_more: fn(&Self) -> bool) -> bool {
-        // A deadline that has passed must win even over a steady stream of ends.
+        // A past deadline wins even over a steady stream of ends.
         let drained = tokio::time::timeout_at(deadline, self.drain_while(is_more)).await;
         drained.is_ok()
     }
@@ -135,8 +135,8 @@ impl Orchestrator {
         }
     }
 
-    /// Waits until the last outcomes are stored, so that listeners and the dump hear of them; not for
-    /// ever, because a storage that takes no writes keeps them with the Writer.
+    /// Waits until the last outcomes are stored, so that listeners and the dump get them. The wait is bounded,
+    /// because a storage that takes no writes leaves them with the Writer.
     async fn outcomes_stored(&self) {
         let stored = async {
             while self
@@ -193,7 +193,7 @@ impl Orchestrator {
         if self.running.abort(id, by) {
             self.running.answer_when_ended(id, reply);
         } else {
-            // Who asked may have gone away.
+            // The caller may have gone away.
             let _ = reply.send(false);
         }
     }

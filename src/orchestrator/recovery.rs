@@ -1,20 +1,20 @@
-//! Repairs what a crash has left, before the service answers anything.
+//! Recovers from a crash before the service answers requests.
 
 use std::collections::HashSet;
 
 use crate::processors::{self, Registry};
 use crate::state::{Error, Opened, Recovered};
 
-/// Ends whatever still runs of interrupted attempts, then lets their tasks wait again (or fail as
-/// `lost`). Attempts that outside workers have are not interrupted.
+/// Kills what still runs of interrupted attempts, then queues their tasks again (or fails them as `lost`). Attempts
+/// that outside workers have leased are not interrupted.
 ///
-/// The sequence matters: a task must not run again beside what is left of its last attempt.
+/// The order matters: a task must not run again beside what is left of its last attempt.
 ///
 /// # Errors
-/// When the database cannot be read or written.
+/// If the database cannot be read or written.
 pub(crate) async fn recover(opened: &mut Opened, registry: &Registry) -> Result<Recovered, Error> {
     let interrupted = opened.interrupted().await?.into_iter();
-    // What runs outside has no processes here; a worker on this machine may go on with it.
+    // An outside worker has no processes here; one on this machine may continue.
     let here = interrupted.filter(|(_, processor)| !registry.is_outside(processor));
     let interrupted: HashSet<_> = here.map(|(task, _)| task).collect();
     if !interrupted.is_empty() {

@@ -1,4 +1,4 @@
-//! The running attempts: how to stop them, and who waits for their end.
+//! The running attempts: how to stop them, and the commands that wait for their end.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
@@ -13,17 +13,17 @@ use crate::queue::StopReason;
 #[derive(Default)]
 pub(crate) struct RunningSet {
     entries: HashMap<TaskId, RunningEntry>,
-    /// How many of them outside workers have.
+    /// The number of attempts that outside workers have leased.
     leased: usize,
-    /// Commands to stop everything that are not yet answered.
+    /// Unanswered commands to stop everything.
     stop_all_waiters: Vec<StopAllWaiter>,
 }
 
 struct RunningEntry {
     attempt: Attempt,
-    /// Its work runs elsewhere and continues without the service.
+    /// True if its work runs elsewhere and continues without the service.
     is_remote: bool,
-    /// An outside worker has it.
+    /// True if an outside worker has leased it.
     is_leased: bool,
     signal: StopSignal,
     waiting: Vec<oneshot::Sender<bool>>,
@@ -31,20 +31,20 @@ struct RunningEntry {
 
 struct StopAllWaiter {
     reason: StopReason,
-    /// Attempts it waits for: not those that start later, after a resume.
+    /// The attempts it waits for: not those that start later, after a resume.
     left: HashSet<Attempt>,
     stopped: u64,
     reply: oneshot::Sender<u64>,
 }
 
-/// Tells an executor to stop, and why.
+/// Stops an executor and names the reason.
 #[derive(Clone, Default)]
 pub(crate) struct StopSignal {
     pub(crate) token: CancellationToken,
     command: Arc<OnceLock<Stop>>,
 }
 
-/// Why an attempt has to stop, and who asked for it, if anyone did by name.
+/// Why an attempt has to stop, and the actor who asked for it, if known.
 struct Stop {
     reason: StopReason,
     by: Option<Arc<str>>,
@@ -55,17 +55,17 @@ pub(crate) struct FinishedAttempt {
     pub(crate) attempt: Attempt,
     /// Set if a stop decided the outcome.
     pub(crate) stopped_by: Option<StopReason>,
-    /// An outside worker continues with it while the service is down: there is no outcome.
+    /// True if an outside worker continues it while the service is down: there is no outcome.
     pub(crate) goes_on: bool,
 }
 
 impl StopSignal {
-    /// Why the attempt has to stop; the first reason counts.
+    /// Returns why the attempt has to stop; the first reason counts.
     pub(crate) fn reason(&self) -> Option<StopReason> {
         self.command.get().map(|stop| stop.reason)
     }
 
-    /// Who asked for that stop.
+    /// Returns the actor who asked for that stop.
     pub(crate) fn by(&self) -> Option<Arc<str>> {
         self.command.get().and_then(|stop| stop.by.clone())
     }
@@ -92,12 +92,12 @@ impl RunningSet {
         signal
     }
 
-    /// How many attempts outside workers have.
+    /// Returns the number of attempts that outside workers have leased.
     pub(crate) fn leased(&self) -> usize {
         self.leased
     }
 
-    /// Whether there was such an attempt.
+    /// Stops this task's attempt; returns false if there is none.
     pub(crate) fn abort(&mut self, id: TaskId, by: Option<Arc<str>>) -> bool {
         let Some(entry) = self.entries.get(&id) else {
             return false;
@@ -126,7 +126,7 @@ impl RunningSet {
         }
     }
 
-    /// Answers, when all attempts of this moment have ended, how many of them `reason` stopped.
+    /// Answers, when all currently running attempts have ended, how many of them `reason` stopped.
     pub(crate) fn answer_when_empty(&mut self, reason: StopReason, reply: oneshot::Sender<u64>) {
         let waiter = StopAllWaiter {
             reason,
@@ -138,10 +138,10 @@ impl RunningSet {
         self.answer_stop_all();
     }
 
-    /// An executor has ended.
+    /// Removes an attempt that has ended and answers the commands that waited for it.
     pub(crate) fn remove(&mut self, ended: FinishedAttempt) {
         let id = ended.attempt.task_id;
-        // A later attempt may have begun, if another program has changed the row meanwhile.
+        // A later attempt may have started, if another program has changed the row meanwhile.
         let is_this = |entry: &RunningEntry| entry.attempt == ended.attempt;
         if self.entries.get(&id).is_some_and(is_this)
             && let Some(entry) = self.entries.remove(&id)

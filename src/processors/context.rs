@@ -16,10 +16,10 @@ use crate::state::{Error, StateManager, Upstream};
 use crate::terminal::{self, OutputLine};
 use crate::traces::Span;
 
-/// Between two tries to read what the storage does not give.
+/// The pause before a failed read is retried.
 const READ_PAUSE: Duration = Duration::from_millis(200);
 
-/// One attempt, handed to its processor.
+/// One attempt, passed to its processor.
 pub(crate) struct Context {
     task: ClaimedTask,
     stop: CancellationToken,
@@ -27,7 +27,7 @@ pub(crate) struct Context {
     remote: Option<Remote>,
     span: Option<Span>,
     log_limits: LogLimits,
-    /// Opened by the first line. Held for moments, never across an await.
+    /// Opened by the first line. Locked only briefly, never across an await.
     log_book: Mutex<Option<Box<LogBook>>>,
 }
 
@@ -35,25 +35,25 @@ pub(crate) struct Context {
 enum TaskSource {
     /// This service's database.
     State(StateManager),
-    /// Another machine, which sent it here as a job and receives nothing before its end.
+    /// Another machine, which sent the task here as a job and receives only the outcome.
     Remote(Sent),
 }
 
-/// What a task that is kept elsewhere has brought along.
+/// What came with a task that another machine stores.
 pub(crate) struct Sent {
-    /// When it was sent.
+    /// When the task was sent.
     pub(crate) at: Timestamp,
-    /// The tasks that it waited for.
+    /// Its dependencies.
     pub(crate) upstream: Vec<Upstream>,
-    /// The trace that its attempt belongs to.
+    /// The trace that the attempt belongs to.
     pub(crate) trace: Option<TraceContext>,
 }
 
 /// What a processor needs to know whose tasks run elsewhere.
 pub(crate) struct Remote {
-    /// How long an attempt may take, once it has begun there.
+    /// How long an attempt may take once it has started there.
     pub(crate) limit: Option<Duration>,
-    /// Whether the attempt has to end because the service stops.
+    /// Returns true if the attempt ends here because the service stops.
     pub(crate) is_left: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
@@ -70,8 +70,8 @@ impl Context {
         }
     }
 
-    /// An attempt at a task that is kept elsewhere: no database is needed. What its processor says before
-    /// its end goes to the program's own log at debug, as it may hold contents.
+    /// Creates an attempt of a task that another machine stores; it needs no database. Its output before the end goes
+    /// to the program's log at debug, as it may hold contents.
     pub(crate) fn of_sent(task: ClaimedTask, stop: CancellationToken, sent: Sent) -> Self {
         Self {
             task,
@@ -84,7 +84,7 @@ impl Context {
         }
     }
 
-    /// The same, for a processor whose tasks run elsewhere.
+    /// Sets what a processor needs whose tasks run elsewhere.
     pub(crate) fn with_remote(self, remote: Remote) -> Self {
         Self {
             remote: Some(remote),
@@ -92,22 +92,22 @@ impl Context {
         }
     }
 
-    /// The same, whose log has these limits.
+    /// Sets the limits of the task's log.
     pub(crate) fn with_log_limits(self, log_limits: LogLimits) -> Self {
         Self { log_limits, ..self }
     }
 
-    /// The same, as a span of a trace.
+    /// Sets the attempt's span.
     pub(crate) fn with_span(self, span: Option<Span>) -> Self {
         Self { span, ..self }
     }
 
-    /// The attempt's span, while traces are on.
+    /// Returns the attempt's span while traces are on.
     pub(crate) fn span(&self) -> Option<&Span> {
         self.span.as_ref()
     }
 
-    /// Returns the trace for whoever runs the attempt.
+    /// Returns the trace for the program that runs the attempt.
     pub(crate) fn trace(&self) -> Option<TraceContext> {
         match (&self.span, &self.source) {
             (Some(span), _) => Some(span.carried()),
@@ -116,13 +116,13 @@ impl Context {
         }
     }
 
-    /// How long the attempt may take once it has begun elsewhere.
+    /// Returns how long the attempt may take once it has started elsewhere.
     pub(crate) fn limit(&self) -> Option<Duration> {
         self.remote.as_ref().and_then(|remote| remote.limit)
     }
 
-    /// When [`Context::stopped`] has resolved: whether only the service stops, so that what runs elsewhere
-    /// goes on, and the next attempt with it.
+    /// Returns true, once [`Context::stopped`] has resolved, if only the service stops: work that runs elsewhere
+    /// continues, and the next attempt takes it up.
     pub(crate) fn is_left_running(&self) -> bool {
         let remote = self.remote.as_ref();
         remote.is_some_and(|remote| (remote.is_left)())
@@ -132,7 +132,7 @@ impl Context {
         self.task.attempt.task_id
     }
 
-    /// The attempt's number; the first is 1. With [`Context::task_id`] it names this run forever.
+    /// Returns the attempt's number; the first is 1. With [`Context::task_id`] it names this run forever.
     pub(crate) fn attempt(&self) -> i64 {
         self.task.attempt.number
     }
@@ -141,20 +141,20 @@ impl Context {
         &self.task.content
     }
 
-    /// The attempt as the state knows it.
+    /// Returns the attempt as the state knows it.
     pub(crate) fn attempt_id(&self) -> Attempt {
         self.task.attempt
     }
 
-    /// The terms on which an outside worker has the attempt.
+    /// Returns the lease of an outside worker on the attempt.
     pub(crate) fn lease(&self) -> Option<Lease> {
         self.task.terms.lease
     }
 
-    /// The task as clients see it, for processors that hand all of it on.
+    /// Returns the task as clients see it, for processors that pass all of it on.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// If it cannot be read.
     pub(crate) async fn task(&self) -> Result<Task, RunError> {
         let state = match &self.source {
             TaskSource::State(state) => state,
@@ -165,10 +165,10 @@ impl Context {
         task.ok_or_else(|| RunError::new("the task cannot be read: it is not there"))
     }
 
-    /// The tasks that it waited for, in the order in which it named them.
+    /// Returns the task's dependencies in the order of `after`.
     ///
     /// # Errors
-    /// When they cannot be read.
+    /// If they cannot be read.
     pub(crate) async fn upstream(&self) -> Result<Vec<Upstream>, RunError> {
         if !self.task.terms.has_upstream {
             return Ok(Vec::new());
@@ -181,10 +181,10 @@ impl Context {
         self.read("its upstream", read).await
     }
 
-    /// Fails unless every task that it waited for has left it a result.
+    /// Checks that each dependency has a result.
     ///
     /// # Errors
-    /// When one of them was deleted since, or is no longer COMPLETED: then the attempt must not begin.
+    /// If one was deleted since or is not COMPLETED: then the attempt must not start.
     pub(crate) async fn check_upstream(&self) -> Result<(), RunError> {
         let TaskSource::State(state) = &self.source else {
             return Ok(());
@@ -199,7 +199,7 @@ impl Context {
         }
     }
 
-    /// As much of a task that is kept elsewhere as is known here.
+    /// Returns a task that another machine stores, as far as it is known here.
     fn sent_task(&self, sent: &Sent) -> Task {
         Task {
             id: self.task_id(),
@@ -230,8 +230,8 @@ impl Context {
         }
     }
 
-    /// Reads until the storage answers. A busy or broken storage is no fault of the task's and costs it no
-    /// attempt: it is asked again until it answers or the attempt has to end.
+    /// Reads until the storage answers or the attempt has to end. A busy or broken storage is not the task's fault
+    /// and costs it no attempt.
     async fn read<T, F>(&self, what: &str, read: impl Fn() -> F) -> Result<T, RunError>
     where
         F: Future<Output = Result<T, Error>>,
@@ -260,7 +260,7 @@ impl Context {
         }
     }
 
-    /// Adds to the answer as it grows. Waits while the Writer is behind.
+    /// Appends to the answer. Waits while the Writer is behind.
     pub(crate) async fn output(&self, text: String) {
         match &self.source {
             TaskSource::State(state) => {
@@ -289,16 +289,14 @@ impl Context {
         self.stop.cancelled().await;
     }
 
-    /// Adds a line to the task's log. Waits while the Writer is behind, so that a chatty processor
-    /// slows itself and nobody else.
+    /// Adds a line to the task's log. Waits while the Writer is behind, so that a chatty processor slows only itself.
     pub(crate) async fn log(&self, line: String) {
         if let Some(line) = terminal::line(line) {
             self.log_line(line).await;
         }
     }
 
-    /// The same with a line that has been read as a terminal shows it. Beyond the limits it is held until
-    /// [`Context::end_log`].
+    /// Adds a line with its styles. A line beyond the limits is held until [`Context::end_log`].
     pub(crate) async fn log_line(&self, line: OutputLine) {
         let TaskSource::State(state) = &self.source else {
             return self.mention("log", &line.text);
@@ -321,7 +319,7 @@ impl Context {
         }
     }
 
-    /// Shows to those who watch how a line stands that has not ended. It is not stored.
+    /// Shows an unfinished line to live viewers; it is not stored.
     pub(crate) async fn live_line(&self, line: OutputLine) {
         if let TaskSource::State(state) = &self.source {
             let (attempt, agent) = (self.task.attempt, &self.task.processor);
@@ -341,7 +339,7 @@ impl Context {
         }
     }
 
-    /// The limits hold for the task, so what earlier attempts have stored counts.
+    /// Opens the book with what earlier attempts have stored: the limits apply to the task.
     async fn open_log_book(&self, state: &StateManager) {
         if self.with_log_book(|_| ()).is_some() {
             return;
@@ -351,7 +349,7 @@ impl Context {
             .is_some_and(|lease| matches!(lease.origin, LeaseOrigin::Restart(_)));
         let (lines, bytes) = match self.attempt() {
             1 if !is_resumed => (0, 0),
-            // A log that cannot be measured is no reason to lose what comes.
+            // If the stored log cannot be measured, new lines are still kept.
             _ => state.log_size(self.task_id()).await.unwrap_or_default(),
         };
         let mut book = self.log_book.lock().unwrap_or_else(PoisonError::into_inner);

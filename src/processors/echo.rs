@@ -1,4 +1,4 @@
-//! `echo`: answers with what it was given.
+//! `echo`: returns the content of its task.
 
 use futures_util::future::{BoxFuture, FutureExt, ready};
 

@@ -1,6 +1,6 @@
-//! `hive`: hands a task to the ARQ workers behind Redis.
+//! `hive`: runs a task on the ARQ workers behind Redis.
 //!
-//! No processor owns the connection to Redis: the one [`HiveBackend`] holds it for all of them.
+//! No processor owns the connection to Redis: one [`HiveBackend`] holds it for all of them.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -13,13 +13,13 @@ use crate::processors::context::Context;
 use crate::processors::processor::Processor;
 use crate::processors::run_error::{Next, RunError};
 
-/// How long a processor starts nothing if it has no backend.
+/// How long a processor starts nothing while it has no backend.
 const WITHOUT_BACKEND: Duration = Duration::from_secs(60);
 
 /// Runs attempts on the workers behind Redis.
 pub(crate) trait HiveBackend: Send + Sync {
-    /// Runs one attempt by a job as `settings` describe it, and answers with its result. It keeps to
-    /// what [`Processor::run`] promises.
+    /// Runs one attempt as a job that `settings` describe, and returns its result. Keeps the promises of
+    /// [`Processor::run`].
     fn run_attempt<'a>(
         &'a self,
         settings: &'a HiveProcessorSettings,
@@ -27,7 +27,7 @@ pub(crate) trait HiveBackend: Send + Sync {
     ) -> BoxFuture<'a, Result<String, RunError>>;
 }
 
-/// Completes a task with what an ARQ worker answers.
+/// Completes a task with the result of an ARQ worker.
 pub(crate) struct HiveProcessor {
     settings: HiveProcessorSettings,
     backend: Arc<OnceLock<Arc<dyn HiveBackend>>>,

@@ -1,23 +1,23 @@
-//! How much of its output an attempt may store: the beginning as it comes, and the last lines at its end.
+//! Decides how much of its output an attempt may store: the beginning at once, and the last lines at its end.
 //!
-//! Each line is a row of the journal, so a program that prints millions of them must not fill the disk or
-//! make its task too large to read. Pure: the [`Context`](super::Context) does what it answers.
+//! Each line is a row of the journal, so a program that prints millions of them must not fill the disk or make its
+//! task too large to read. Pure: [`Context`](super::Context) carries out the decisions.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::terminal::OutputLine;
 
-/// Lines that are kept of what comes after the limit, and their bytes.
+/// The number of lines kept beyond the limit, and their bytes.
 const TAIL_LINES: usize = 1000;
 const TAIL_BYTES: usize = 1 << 20;
 
-/// Between two of these lines that are shown and not stored.
+/// The interval between held lines that are shown to live viewers.
 const LIVE_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Two values of a progress that differ by less are one to whoever looks.
+/// Progress values that differ by less look the same.
 const PROGRESS_STEP: f64 = 0.001;
-/// Values of a progress that are stored as they come; then one a second.
+/// The number of progress values that are stored as they come; later ones are stored once a second.
 const PROGRESS_ROWS: u32 = 2000;
 
 /// How much of a task's output is stored.
@@ -28,19 +28,19 @@ pub(crate) struct LogLimits {
 }
 
 impl LogLimits {
-    /// Everything is stored.
+    /// No limits: everything is stored.
     pub(crate) const NONE: Self = Self {
         lines: u64::MAX,
         bytes: u64::MAX,
     };
 }
 
-/// What becomes of a line.
+/// The decision on a line.
 #[derive(Debug, PartialEq)]
 pub(crate) enum LogDecision {
     Store(OutputLine),
-    /// It is held, and may be left out later. The first such line has words about that, which are stored;
-    /// now and then one is shown.
+    /// The line is held and may be dropped. The first held line comes with a notice, which is stored; live viewers
+    /// see one now and then.
     Hold {
         words: Option<String>,
         show: Option<OutputLine>,
@@ -63,7 +63,7 @@ pub(crate) struct LogBook {
 }
 
 impl LogBook {
-    /// The book of an attempt whose task has stored this much already.
+    /// Opens the book of an attempt whose task has already stored this much.
     pub(crate) fn new(limits: LogLimits, lines: u64, bytes: u64) -> Self {
         Self {
             limits,
@@ -79,7 +79,7 @@ impl LogBook {
         }
     }
 
-    /// Takes a line.
+    /// Decides on a line.
     pub(crate) fn add(&mut self, line: OutputLine, now: Instant) -> LogDecision {
         let bytes = line.bytes() as u64;
         let fits =
@@ -122,7 +122,7 @@ impl LogBook {
         }
     }
 
-    /// What is stored when the attempt ends.
+    /// Returns the lines to store when the attempt ends.
     pub(crate) fn end(&mut self) -> Vec<OutputLine> {
         let words = match std::mem::take(&mut self.left_out) {
             0 => None,
@@ -133,7 +133,7 @@ impl LogBook {
         self.tail_bytes = 0;
         let mut lines: Vec<_> = words.map(OutputLine::plain).into_iter().collect();
         lines.extend(tail);
-        // They take the place of the last one that was shown.
+        // They replace the last one shown.
         if self.shown_at.take().is_some()
             && let Some(first) = lines.first_mut()
         {
@@ -142,7 +142,7 @@ impl LogBook {
         lines
     }
 
-    /// Whether this value of the progress is to be stored.
+    /// Returns true if this progress value must be stored.
     pub(crate) fn is_progress_new(&mut self, progress: f64, now: Instant) -> bool {
         if let Some((last, at)) = self.progress {
             let is_end = progress >= 1.0 && last < 1.0;

@@ -1,8 +1,7 @@
-//! Ways to run a task: the [`Processor`] trait, what a processor is given, and the configured set.
+//! Ways to run a task: the [`Processor`] trait, the [`Context`] of an attempt, and the configured processors.
 //!
-//! A processor knows nothing of rows, queues and limits. It gets a [`Context`], answers with a result
-//! or an error, and leaves promptly when [`Context::stopped`] resolves; the executor decides what
-//! the answer means.
+//! A processor knows nothing of rows, queues and limits. It gets a [`Context`], returns a result or an error, and
+//! returns promptly when [`Context::stopped`] resolves; the executor decides the outcome.
 
 mod command;
 mod context;

@@ -1,4 +1,4 @@
-//! What every processor is: the [`Processor`] trait.
+//! The [`Processor`] trait.
 
 use futures_util::future::BoxFuture;
 
@@ -7,14 +7,14 @@ use super::run_error::RunError;
 
 /// A way to run a task.
 pub(crate) trait Processor: Send + Sync + 'static {
-    /// Runs one attempt and answers with its result.
+    /// Runs one attempt and returns its result.
     ///
-    /// When [`Context::stopped`] resolves, the future cleans up and returns; what it returns then is
-    /// not used. If it is dropped instead, nothing that it started may go on running.
+    /// When [`Context::stopped`] resolves, the future cleans up and returns; the caller ignores the return value. If
+    /// the caller drops it instead, nothing that it started may continue.
     fn run<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<String, RunError>>;
 
-    /// Whether its tasks run elsewhere and go on without the service. Then it keeps their time itself
-    /// ([`Context::limit`]), and a stop of the service leaves them at once ([`Context::is_left_running`]).
+    /// Returns true if its tasks run elsewhere and continue without the service. Then it enforces their timeout
+    /// itself ([`Context::limit`]), and returns at once when the service stops ([`Context::is_left_running`]).
     fn is_remote(&self) -> bool {
         false
     }

@@ -18,26 +18,26 @@ use crate::processors::command::scrubbed_env::ScrubbedEnv;
 use crate::processors::processor::Processor;
 use crate::processors::worker::lease_broker::LeaseBroker;
 
-/// One configured processor and the rules of its attempts.
+/// One configured processor and the limits of its attempts.
 #[derive(Clone)]
 pub(crate) struct ProcessorEntry {
     pub(crate) processor: Arc<dyn Processor>,
     /// An attempt that takes longer fails as `timeout`.
     pub(crate) timeout: Option<Duration>,
-    /// Attempts of a task that says no number.
+    /// The number of attempts of a task that sets none.
     pub(crate) max_attempts: i64,
     pub(crate) backoff: Backoff,
     /// How much of a task's output is stored.
     pub(crate) log_limits: LogLimits,
 }
 
-/// Every processor a task may name.
+/// All processors that a task may name.
 pub(crate) struct Registry {
     configured: RwLock<Arc<ConfiguredProcessors>>,
     shared: SharedServices,
 }
 
-/// What the processors of a kind have in common, whatever the settings become.
+/// What the processors of a kind share across reloads.
 #[derive(Clone, Default)]
 struct SharedServices {
     guard: Arc<ProcessGuard>,
@@ -47,7 +47,7 @@ struct SharedServices {
     backend: Arc<OnceLock<Arc<dyn HiveBackend>>>,
 }
 
-/// The processors of one reading of the settings.
+/// The processors of one version of the settings.
 struct ConfiguredProcessors {
     entries: HashMap<String, ProcessorEntry>,
     settings: BTreeMap<String, ProcessorSettings>,
@@ -56,7 +56,7 @@ struct ConfiguredProcessors {
 }
 
 impl Registry {
-    /// The processors of the settings; `echo` is always among them.
+    /// Creates the processors of the settings, and `echo`.
     pub(crate) fn new(settings: &Settings) -> Self {
         let shared = SharedServices::default();
         shared.scrubbed_env.configure(settings);
@@ -67,8 +67,8 @@ impl Registry {
         }
     }
 
-    /// Takes the processors of other settings. What runs goes on as it began; a processor whose settings
-    /// are the same stays.
+    /// Replaces the processors after a reload. Running attempts keep theirs; a processor with unchanged settings
+    /// stays.
     pub(crate) fn configure(&self, settings: &Settings) {
         self.shared.scrubbed_env.configure(settings);
         let before = self.configured();
@@ -80,25 +80,25 @@ impl Registry {
         *place = Arc::new(configured);
     }
 
-    /// The processor of this name, if one is configured.
+    /// Returns the processor of this name, if one is configured.
     pub(crate) fn get(&self, name: &str) -> Option<ProcessorEntry> {
         self.configured().entries.get(name).cloned()
     }
 
-    /// Whether the tasks of this processor are run by programs outside.
+    /// Returns true if outside workers run this processor's tasks.
     pub(crate) fn is_worker(&self, name: &str) -> bool {
         let configured = self.configured();
         let settings = configured.settings.get(name);
         settings.is_some_and(|processor| matches!(processor.kind, ProcessorKind::Worker(_)))
     }
 
-    /// Whether the tasks of this processor run outside of this process and its children.
+    /// Returns true if this processor's tasks run outside this process and its children.
     pub(crate) fn is_outside(&self, name: &str) -> bool {
         let entry = self.get(name);
         self.is_worker(name) || entry.is_some_and(|entry| entry.processor.is_remote())
     }
 
-    /// What runs an attempt that an outside worker has, whatever its processor has become since.
+    /// Returns the processor of an attempt that an outside worker has leased, whatever the settings say of its name.
     pub(crate) fn leased(&self, name: &str) -> ProcessorEntry {
         let worker = || Arc::new(WorkerProcessor::new(self.lease_broker()));
         match self.get(name) {
@@ -117,36 +117,36 @@ impl Registry {
         }
     }
 
-    /// Where those programs get their tasks.
+    /// Returns the broker that hands tasks to outside workers.
     pub(crate) fn lease_broker(&self) -> Arc<LeaseBroker> {
         Arc::clone(&self.shared.lease_broker)
     }
 
-    /// Gives the processors of kind `hive` who carries their tasks. The first one stays.
+    /// Sets the backend of all `hive` processors. Only the first call has an effect.
     pub(crate) fn set_backend(&self, backend: Arc<dyn HiveBackend>) {
         if self.shared.backend.set(backend).is_err() {
             tracing::warn!("a second Hive backend was set and is ignored");
         }
     }
 
-    /// Ends what finished attempts left running. Called when no more attempts run.
+    /// Kills what finished attempts left running. Called when no attempts run.
     pub(crate) async fn end_leftovers(&self) {
         self.shared.process_reaper.reap().await;
     }
 
-    /// The processor of tasks that name none.
+    /// Returns the processor of tasks that name none.
     pub(crate) fn default_name(&self) -> String {
         self.configured().default.clone()
     }
 
-    /// All names, sorted, for messages.
+    /// Returns all names, sorted, for messages.
     pub(crate) fn names(&self) -> Vec<String> {
         let mut names: Vec<_> = self.configured().entries.keys().cloned().collect();
         names.sort_unstable();
         names
     }
 
-    /// The number of attempts of each processor's tasks.
+    /// Returns the number of attempts for each processor's tasks.
     pub(crate) fn max_attempts(&self) -> BTreeMap<String, i64> {
         let configured = self.configured();
         let entries = configured.entries.iter();
@@ -155,7 +155,7 @@ impl Registry {
             .collect()
     }
 
-    /// A registry of this one processor, with a single attempt and no time limit.
+    /// Creates a registry of this one processor, with a single attempt and no timeout.
     #[cfg(test)]
     pub(crate) fn of_one(name: &str, processor: Arc<dyn Processor>) -> Self {
         let entry = ProcessorEntry {
@@ -211,7 +211,7 @@ impl ConfiguredProcessors {
         }
     }
 
-    /// The processor of this name, if it was built from the same settings.
+    /// Returns the processor of this name if it was built from the same settings.
     fn processor(&self, name: &str, kind: &ProcessorKind) -> Option<Arc<dyn Processor>> {
         let is_same = self.settings.get(name)?.kind == *kind;
         is_same.then(|| Arc::clone(&self.entries[name].processor))

@@ -1,11 +1,10 @@
-//! Why an attempt has no result ([`RunError`]), and what should become of its task ([`Next`]).
+//! Why an attempt has no result ([`RunError`]), and what happens to its task ([`Next`]).
 //!
-//! A processor decides nothing about rows, queues and limits: it names what should happen next, and the executor
-//! does it.
+//! A processor decides nothing about rows, queues and limits: it names the next step, and the executor takes it.
 
 use crate::models::Timestamp;
 
-/// Why an attempt has no result: a sentence for the task's `error`, and what to do about it.
+/// Why an attempt has no result: a sentence for the task's `error`, and the next step.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct RunError {
@@ -13,38 +12,37 @@ pub(crate) struct RunError {
     pub(crate) next: Next,
 }
 
-/// What becomes of a task whose attempt has no result.
+/// The next step for a task whose attempt has no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// Another attempt, if the task has one left.
     Retry,
-    /// The same, but not before this time, and not before the pause of the processor's own.
+    /// Another attempt, not before this time and not before the processor's own retry delay.
     RetryAt(Timestamp),
-    /// None: it would fail again.
+    /// No other attempt: it would fail too.
     GiveUp,
     /// The attempt does not count, and the whole processor starts nothing until then.
     Hold(Timestamp),
-    /// The attempt does not count; another may begin at once.
+    /// The attempt does not count; another may start at once.
     Uncounted,
-    /// The attempt has taken longer than it may: another, if the task has one left.
+    /// The attempt has timed out: another, if the task has one left.
     TimedOut,
-    /// Another attempt, if the task has one left; without one the task is `lost`: whoever ran it has
-    /// gone silent.
+    /// Another attempt, if the task has one left; without one the task is `lost`: its worker sends no heartbeats.
     Lost,
-    /// Said when it is stopped: whoever runs the attempt outside can go on with it without the service. If
-    /// only the service stops, the next start takes the attempt up again.
+    /// The answer to a stop by a processor whose attempts continue without the service. If only the service stops,
+    /// its next start resumes the attempt.
     GoesOn,
-    /// None: the result of a task that it waited for is missing.
+    /// No other attempt: the result of a dependency is missing.
     NoInput,
 }
 
 impl RunError {
-    /// An error that another attempt may not meet.
+    /// Creates an error that another attempt may avoid.
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self::with(message, Next::Retry)
     }
 
-    /// The result of a task that this one waited for is missing.
+    /// Creates the error of a missing result of a dependency.
     pub(crate) fn no_input(message: impl Into<String>) -> Self {
         Self::with(message, Next::NoInput)
     }

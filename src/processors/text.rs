@@ -1,12 +1,12 @@
-//! Foreign bytes as text that JSON and SQLite hold without loss.
+//! Converts foreign bytes to text that JSON and SQLite store without loss.
 
-/// The same with U+FFFD for NUL, which cuts a string short in many a reader of the database.
+/// Replaces NUL, at which many readers of the database end a string, by U+FFFD.
 pub(crate) fn without_nul(text: &str) -> String {
     text.replace('\0', "\u{FFFD}")
 }
 
-/// The bytes as text of at most `limit` bytes, and whether that took a cut. Never cuts a character.
-/// Bytes that are not UTF-8, and NUL, become U+FFFD.
+/// Returns the bytes as text of at most `limit` bytes, and whether it was cut, never inside a character. U+FFFD
+/// replaces NUL and bytes that are not UTF-8.
 pub(crate) fn text(bytes: &[u8], limit: usize) -> (String, bool) {
     let mut text = without_nul(&String::from_utf8_lossy(bytes));
     let cut = text.len() > limit;
@@ -14,7 +14,7 @@ pub(crate) fn text(bytes: &[u8], limit: usize) -> (String, bool) {
     (text, cut)
 }
 
-/// The bytes as a result of at most `limit` bytes, with a closing line that says so if it was cut.
+/// Returns the bytes as a result of at most `limit` bytes; a result that was cut ends with a line that says so.
 pub(crate) fn result(bytes: &[u8], limit: usize) -> String {
     let (mut text, cut) = text(bytes, limit);
     if cut {

@@ -12,16 +12,16 @@ use crate::models::Timestamp;
 
 const ORDER: &str = include_str!("lua/order.lua");
 
-/// A message as it is published.
+/// Returns a message as it is published.
 pub(crate) fn message(command: &str, data: &Value) -> String {
     json!({ "command": command, "data": data, "timestamp": Timestamp::now() }).to_string()
 }
 
-/// Publishes a message on `channel`; how many listen there, programs that are no nodes included. One that is for
-/// all queues stands for those who come later.
+/// Publishes a message on `channel` and returns how many subscribers received it, other programs included. A command
+/// for the whole queue also stays in force for nodes that join later.
 ///
 /// # Errors
-/// When Redis does not answer or refuses it.
+/// If Redis does not answer or refuses it.
 pub(crate) async fn publish(
     connection: &mut MultiplexedConnection,
     channel: &str,
@@ -50,11 +50,11 @@ pub(crate) async fn publish(
     order.invoke_async(connection).await
 }
 
-/// Lets an order stand that another program has published, unless a later one does: one that is not among
+/// Keeps a command in force that another program has published, unless a later one is in force: one that is not among
 /// `earlier`.
 ///
 /// # Errors
-/// When Redis does not answer or refuses it.
+/// If Redis does not answer or refuses it.
 pub(crate) async fn keep_in_force(
     connection: &mut MultiplexedConnection,
     keys: &NodeKeys,

@@ -10,53 +10,53 @@ use serde_json::{Map, Value};
 use crate::models::Timestamp;
 use crate::models::task_limits::KEY_CHARS;
 
-/// Bytes of a message that is read or sent.
+/// The largest message that is read or sent, in bytes.
 pub(crate) const MESSAGE_LIMIT: usize = 64 << 10;
-/// Characters of an unknown command that an error repeats.
+/// The number of characters of an unknown command that an error repeats.
 const ECHO_CHARS: usize = 40;
 
-/// What all nodes are told to do.
+/// A command to all nodes.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum ClusterCommand {
-    /// Start nothing more; running tasks continue.
+    /// Starts no further tasks; running tasks continue.
     Pause(PauseCommand),
-    /// Start tasks again.
+    /// Starts tasks again.
     Resume(ResumeCommand),
-    /// PauseCommand, stop what runs, and purge what waits.
+    /// Pauses, stops running tasks and purges pending tasks.
     EmergencyStop,
-    /// Report at once.
+    /// Reports at once.
     Status,
 }
 
 /// The data of a pause.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub(crate) struct PauseCommand {
-    /// One processor, on the nodes that have it; `None` stands for the whole queue.
+    /// One processor, on the nodes that have it; `None`: the whole queue.
     pub(crate) processor: Option<String>,
-    /// The pause ends by itself at this time.
+    /// The time at which the pause ends by itself.
     pub(crate) until: Option<Timestamp>,
-    /// Why, for those who ask later.
+    /// The reason, which the status shows.
     pub(crate) reason: Option<String>,
 }
 
 /// The data of a resume.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub(crate) struct ResumeCommand {
-    /// One processor; `None` stands for the whole queue.
+    /// One processor; `None`: the whole queue.
     pub(crate) processor: Option<String>,
 }
 
-/// A command as it comes by the channel.
+/// A command as the channel delivers it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct BroadcastMessage {
     pub(crate) command: ClusterCommand,
-    /// The id of the node that has obeyed it before it was sent.
+    /// The id of the node that ran the command before it was sent.
     pub(crate) done_by: Option<String>,
-    /// When it was sent, by the clock of who sent it, if that can be read.
+    /// The sender's time of sending, if it can be parsed.
     pub(crate) sent_at: Option<Timestamp>,
 }
 
-/// Why a message is none that can be obeyed: a clause without a full stop.
+/// Why a message is no valid command: a clause without a full stop.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidCommand {
     #[error("it is larger than {MESSAGE_LIMIT} bytes")]
@@ -69,12 +69,11 @@ pub(crate) enum InvalidCommand {
     Data(String),
 }
 
-/// The names of the commands, for messages to people.
+/// The names of the commands, for error messages.
 pub(crate) const KNOWN: &str = "pause, resume, emergency_stop, status";
 
 impl ClusterCommand {
-    /// The command of this name, in letters of either case, with these data: an object or null. Data that it
-    /// does not know are let be.
+    /// Parses a command from its name, in either case, and its data: an object or null. Ignores unknown fields.
     ///
     /// # Errors
     /// [`InvalidCommand::Unknown`] and [`InvalidCommand::Data`].
@@ -105,7 +104,7 @@ impl ClusterCommand {
 }
 
 impl ClusterCommand {
-    /// Whether it holds for nodes that come later too.
+    /// Returns true if the command also applies to nodes that join later.
     pub(crate) fn stays_in_force(&self) -> bool {
         match self {
             Self::Pause(PauseCommand { processor, .. })
@@ -121,10 +120,10 @@ impl ClusterCommand {
 }
 
 impl BroadcastMessage {
-    /// Reads what has come by the channel.
+    /// Parses a message of the channel.
     ///
     /// # Errors
-    /// When it is not a valid command.
+    /// If it is not a valid command.
     pub(crate) fn read(payload: &[u8]) -> Result<Self, InvalidCommand> {
         if payload.len() > MESSAGE_LIMIT {
             return Err(InvalidCommand::Large);

@@ -12,19 +12,19 @@ use crate::hive::cluster::inbox::{
 use crate::hive::cluster::role::NodeRole;
 use crate::models::Timestamp;
 
-/// Earlier commands that another program's command may replace.
+/// The number of earlier commands that another program's command may replace.
 const EARLIER: usize = 16;
 /// Runs commands one after the other.
 pub(crate) struct CommandRunner<'a, R> {
     pub(crate) id: String,
     pub(crate) came_at: Timestamp,
     pub(crate) role: &'a R,
-    /// A report is wanted.
+    /// Notified when a report is wanted.
     pub(crate) wanted: &'a Notify,
     pub(crate) foreign: &'a Mutex<Option<ForeignCommand>>,
-    /// What came by the channel since the last command in force, the newest first.
+    /// The channel's commands since the last command in force, newest first.
     pub(crate) heard: VecDeque<Arc<str>>,
-    /// Commands that ran because they were in force, and may still come by the channel.
+    /// Commands that ran because they were in force and that the channel may still deliver.
     pub(crate) found: VecDeque<Arc<str>>,
     /// The last command in force.
     pub(crate) known: Option<Arc<str>>,
@@ -96,7 +96,7 @@ impl<R: NodeRole> CommandRunner<'_, R> {
         self.known = Some(text);
     }
 
-    /// Whether it was sent before this node came.
+    /// Returns true if the command was sent before this node joined.
     fn is_older(&self, message: &BroadcastMessage) -> bool {
         message
             .sent_at
@@ -106,9 +106,9 @@ impl<R: NodeRole> CommandRunner<'_, R> {
     /// Applies the command in force to a node that joins later.
     async fn join(&self, command: ClusterCommand) {
         let done = match command {
-            // The stop was for what ran and waited elsewhere: this node's tasks are not purged.
+            // The stop applied to the tasks of other nodes then: this node purges none.
             ClusterCommand::EmergencyStop => self.role.stay_stopped().await,
-            // A local pause is not for the Hive to end.
+            // A command of the Hive does not end a local pause.
             ClusterCommand::Resume(_) if self.known.is_none() => Ok(()),
             command if is_to_come(&command) => self.role.run_command(command).await,
             _ => Ok(()),
@@ -134,7 +134,7 @@ impl<R: NodeRole> CommandRunner<'_, R> {
     }
 }
 
-/// Whether a pause ends later than now, if it ends.
+/// Returns true if a pause has no end or ends later than now.
 fn is_to_come(command: &ClusterCommand) -> bool {
     let ClusterCommand::Pause(pause) = command else {
         return true;

@@ -6,23 +6,23 @@ use tokio::sync::mpsc;
 
 use crate::hive::cluster::command::{BroadcastMessage, ClusterCommand};
 
-/// CommandReceiver that wait while one is carried out, and those that are remembered between two reports.
+/// The number of commands that may be queued, and of commands remembered between two reports.
 pub(crate) const ORDERS: usize = 256;
-/// Takes commands in.
+/// Queues commands for the command runner.
 #[derive(Clone)]
 pub(crate) struct CommandInbox(mpsc::Sender<ReceivedCommand>);
 
-/// The other end of an [`CommandInbox`].
+/// The receiving end of a [`CommandInbox`].
 pub(crate) struct CommandReceiver(mpsc::Receiver<ReceivedCommand>);
 
 impl CommandReceiver {
-    /// Waits for the next command; `None` when no inbox is left.
+    /// Waits for the next command; returns `None` when no inbox is left.
     pub(crate) async fn next(&mut self) -> Option<ReceivedCommand> {
         self.0.recv().await
     }
 }
 
-/// A command, and how it came.
+/// A command and its source.
 pub(crate) struct ReceivedCommand {
     pub(crate) text: Arc<str>,
     pub(crate) message: BroadcastMessage,
@@ -32,25 +32,25 @@ pub(crate) struct ReceivedCommand {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CommandSource {
     Channel,
-    /// It was in force at a report.
+    /// A report found it in force.
     Found,
-    /// The same, by the first report of this node.
+    /// The first report of this node found it in force.
     FoundFirst,
 }
 
 impl CommandInbox {
-    /// An inbox and who reads it.
+    /// Returns an inbox and its receiver.
     pub(crate) fn new() -> (Self, CommandReceiver) {
         let (sender, receiver) = mpsc::channel(ORDERS);
         (Self(sender), CommandReceiver(receiver))
     }
 
-    /// Takes a message of the channel. Never waits: the caller also handles the events of jobs.
+    /// Queues a message of the channel. Never waits, because the caller also handles the events of jobs.
     pub(crate) fn receive(&self, payload: &[u8]) {
         self.put(payload, CommandSource::Channel);
     }
 
-    /// Returns true if it is a valid command and there was room for it.
+    /// Queues a command; returns false if it is invalid or the inbox is full.
     pub(crate) fn put(&self, payload: &[u8], way: CommandSource) -> bool {
         match BroadcastMessage::read(payload) {
             Ok(message) => {
@@ -72,10 +72,10 @@ impl CommandInbox {
     }
 }
 
-/// A command for the whole queue that came by the channel; from another program it is not in force yet.
+/// A command for the whole queue that another program published on the channel; it is not in force yet.
 pub(crate) struct ForeignCommand {
     pub(crate) text: Arc<str>,
     pub(crate) command: ClusterCommand,
-    /// What stood or was heard before it.
+    /// The commands that were in force or received before it.
     pub(crate) earlier: Vec<Arc<str>>,
 }

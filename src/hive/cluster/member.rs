@@ -1,7 +1,7 @@
 //! This process as a node of the Hive: it runs the commands of the control channel, and reports.
 //!
-//! The channel reaches only who listens at that moment. The last command for the whole queue therefore stays in force in
-//! Redis, and each report reads it: so a node that was cut off, or joins later, follows it as well.
+//! The channel reaches only current subscribers. The last command for the whole queue therefore stays in force in
+//! Redis, and each report reads it, so that a node that was disconnected, or joins later, follows it too.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -18,10 +18,10 @@ use crate::hive::cluster::role::NodeRole;
 use crate::hive::redis::handle::RedisHandle;
 use crate::hive::redis::keys::NodeKeys;
 
-/// How long a stopping node tries to leave the list.
+/// How long a stopping node tries to remove itself from the list.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// A node among the others.
+/// This process as one of the nodes.
 pub(crate) struct Member<R> {
     pub(crate) node: Node,
     pub(crate) line: RedisHandle,
@@ -31,7 +31,7 @@ pub(crate) struct Member<R> {
 }
 
 impl<R: NodeRole> Member<R> {
-    /// Runs commands and reports for ever.
+    /// Runs commands and reports, for ever.
     pub(crate) async fn run(&mut self, orders: CommandReceiver) {
         let wanted = Notify::new();
         let foreign = Mutex::default();

@@ -1,7 +1,7 @@
 //! The record that a node writes about itself every few seconds.
 //!
-//! The record expires soon after the last report: then the node is silent. Its last words are kept for an hour longer, so
-//! that the list can show who is missing.
+//! The record expires soon after the last report: then the node is silent. The last record is kept for an hour
+//! longer, so that the list can show which nodes are missing.
 
 use std::time::Duration;
 
@@ -14,25 +14,25 @@ use crate::hive::cluster::command::MESSAGE_LIMIT;
 use crate::hive::redis::keys::NodeKeys;
 use crate::models::Timestamp;
 
-/// How often a node reports.
+/// The interval between two reports.
 pub(crate) const REPORT_INTERVAL: Duration = Duration::from_secs(5);
-/// A node that has not reported for this time is silent.
+/// A node without a report for this time is silent.
 const SILENT_AFTER: Duration = Duration::from_secs(30);
-/// Characters of a name that are kept.
+/// The number of characters of a name that are kept.
 pub(crate) const NAME_CHARS: usize = 100;
 
-/// What a node does.
+/// The kind of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum NodeKind {
-    /// It has a queue of its own, and sends tasks to workers.
+    /// It has a queue of its own and sends tasks to workers.
     Service,
     /// It runs jobs.
     Worker,
 }
 
 impl NodeKind {
-    /// As a person says it.
+    /// Returns the name for messages.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Service => "service",
@@ -44,38 +44,38 @@ impl NodeKind {
 /// What a node reports about itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Node {
-    /// Another one at each start.
+    /// The id, random at each start.
     pub(crate) id: String,
-    /// The host's name, unless it was given another.
+    /// The host's name, or the configured one.
     pub(crate) name: String,
     pub(crate) kind: NodeKind,
-    /// The program's version.
+    /// The version of the program.
     pub(crate) version: String,
     pub(crate) pid: u32,
-    /// Tasks that run.
+    /// The number of running tasks.
     pub(crate) running: u64,
-    /// The host's load of the last minute; `null` where that is not known.
+    /// The host's load average of the last minute; `null` if unknown.
     #[schema(required)]
     pub(crate) load: Option<f64>,
-    /// The most tasks that may run at once; `null` without limit.
+    /// The maximum number of running tasks; `null` without a limit.
     #[schema(required)]
     pub(crate) max: Option<u64>,
     pub(crate) started_at: Timestamp,
     pub(crate) last_seen: Timestamp,
-    /// Whether it starts nothing.
+    /// True if the node starts no tasks.
     pub(crate) paused: bool,
 }
 
-/// What a report has found.
+/// The reply to a report.
 pub(crate) struct ReportReply {
-    /// The command in force, if there is one.
+    /// The command in force, if any.
     pub(crate) order: Option<Vec<u8>>,
-    /// Why the record could not be written, if it was not.
+    /// Why Redis refused the record, if it did.
     pub(crate) refusal: Option<String>,
 }
 
 impl Node {
-    /// This process, which runs nothing yet.
+    /// Describes this process before it runs anything.
     pub(crate) fn of_this_process(kind: NodeKind, name: &str) -> Self {
         let now = Timestamp::now();
         Self {
@@ -93,10 +93,10 @@ impl Node {
         }
     }
 
-    /// Writes the current record, and reads the command in force.
+    /// Writes the node's record and reads the command in force.
     ///
     /// # Errors
-    /// When Redis does not answer or refuses it.
+    /// If Redis does not answer or refuses it.
     pub(crate) async fn report(
         &mut self,
         connection: &mut MultiplexedConnection,
@@ -119,10 +119,10 @@ impl Node {
             .map(|(order, refusal)| ReportReply { order, refusal })
     }
 
-    /// Takes the node off the list: it goes, and is not missed.
+    /// Removes the node from the list, so that nobody reports it missing.
     ///
     /// # Errors
-    /// When Redis does not answer or refuses it.
+    /// If Redis does not answer or refuses it.
     pub(crate) async fn leave(
         &self,
         connection: &mut MultiplexedConnection,
@@ -138,13 +138,13 @@ impl Node {
     }
 }
 
-/// The host's name.
+/// Returns the name of the host.
 pub(crate) fn host_name() -> String {
     let system = rustix::system::uname();
     system.nodename().to_string_lossy().into_owned()
 }
 
-/// The load of the last minute, where the system says it in a file.
+/// Returns the load average of the last minute, if the system has it in a file.
 fn load() -> Option<f64> {
     let text = std::fs::read_to_string("/proc/loadavg").ok()?;
     text.split_whitespace().next()?.parse().ok()

@@ -1,4 +1,4 @@
-//! The list of nodes as Redis has it. Whoever can write to Redis can write records, so each is bounded and checked.
+//! The list of nodes in Redis. Any client of Redis can write records, so each is bounded and validated.
 
 use std::time::Duration;
 
@@ -11,29 +11,29 @@ use crate::hive::cluster::node::{NAME_CHARS, Node};
 use crate::hive::redis::keys::NodeKeys;
 use crate::models::Timestamp;
 
-/// How long a silent node is listed.
+/// How long a silent node stays on the list.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
-/// The most nodes that are listed.
+/// The maximum number of listed nodes.
 const NODES_LIMIT: usize = 1000;
-/// Bytes of a record that is read.
+/// The largest record that is read, in bytes.
 const RECORD_LIMIT: usize = 4096;
-/// The last moment that can be written, in ms since 1970.
+/// The last timestamp that can be formatted, in milliseconds since 1970.
 const LAST_MS: f64 = 253_402_300_799_000.0;
-/// A node as it is listed.
+/// An entry of the list.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[schema(as = HiveNode)]
 pub(crate) struct ListedNode {
     #[serde(flatten)]
     pub(crate) node: Node,
-    /// Its record has expired.
+    /// True if the node's record has expired.
     pub(crate) silent: bool,
 }
 
-/// The nodes that were seen within the last hour, by name and age, at most 1000 of them. `last_seen` is by the
-/// clock of Redis, which is one for all. Records that make no sense are left out.
+/// Returns the nodes seen within the last hour, at most 1000, sorted by name and age. `last_seen` is by the clock of
+/// Redis, which all nodes share. Invalid records are left out.
 ///
 /// # Errors
-/// When Redis does not answer or refuses it.
+/// If Redis does not answer or refuses it.
 pub(crate) async fn list(
     connection: &mut MultiplexedConnection,
     keys: &NodeKeys,
@@ -57,7 +57,7 @@ pub(crate) async fn list(
     Ok(nodes)
 }
 
-/// Parses one entry of the list: id, milliseconds, whether the record exists, the last words.
+/// Parses one entry of the list: id, milliseconds, whether the record exists, the last record.
 fn read([id, seen, stays_in_force, words]: &[Vec<u8>; 4]) -> Option<ListedNode> {
     let mut node: Node = serde_json::from_slice(words).ok()?;
     if node.id.as_bytes() != id.as_slice() {

@@ -1,11 +1,11 @@
-//! Compares each list of nodes with the one before: who has joined, gone silent, come back or left.
+//! Compares each list of nodes with the previous one: which nodes joined, went silent, came back or left.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::hive::cluster::node::Node;
 use crate::hive::cluster::node_list::ListedNode;
 
-/// Remembers who was there, to tell who has come and gone.
+/// Remembers the nodes of the last list, to find changes.
 #[derive(Debug, Default)]
 pub(crate) struct NodeWatch {
     known: HashMap<String, KnownNode>,
@@ -18,21 +18,21 @@ struct KnownNode {
     silent: bool,
 }
 
-/// What has become of a node.
+/// A change of one node.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum NodeChange {
     Came(Node),
-    /// It has not reported for too long.
+    /// The node has not reported for too long.
     Silent(Node),
-    /// It was silent, and reports again.
+    /// The node was silent and reports again.
     Back(Node),
-    /// It has ended as it should.
+    /// The node has shut down.
     Left(Node),
 }
 
 impl NodeWatch {
-    /// What is new since the last look, and is to be handed to [`NodeWatch::note`] once it is told. What the first
-    /// look finds is no news, and nobody is missed unless `may_miss`.
+    /// Returns the changes since the last list; the caller passes each to [`NodeWatch::note`] once it is journalled.
+    /// The first list yields no changes, and no node is silent unless `may_miss`.
     pub(crate) fn compare(&mut self, nodes: &[ListedNode], may_miss: bool) -> Vec<NodeChange> {
         if !std::mem::replace(&mut self.has_looked, true) {
             let found = nodes.iter();
@@ -56,7 +56,7 @@ impl NodeWatch {
         there.chain(left.filter(|_| may_miss)).collect()
     }
 
-    /// This has been told.
+    /// Records a change that is journalled.
     pub(crate) fn note(&mut self, news: &NodeChange) {
         match news {
             NodeChange::Came(node) | NodeChange::Back(node) => self.know(node, false),
@@ -73,7 +73,7 @@ impl NodeWatch {
 }
 
 impl NodeChange {
-    /// How much it matters, a sentence for people, and whom it is about.
+    /// Returns the level, a sentence for the journal, and the node.
     pub(crate) fn describe(&self) -> (&'static str, String, &Node) {
         let (level, what, node) = match self {
             Self::Came(node) => ("INFO", "has come", node),
@@ -98,7 +98,7 @@ mod tests {
         ListedNode { node, silent }
     }
 
-    /// What is told of these nodes: each one's id and what has become of it.
+    /// Returns the changes of these nodes: each one's id and its change.
     fn told(watch: &mut NodeWatch, nodes: &[ListedNode], may_miss: bool) -> Vec<String> {
         let news = watch.compare(nodes, may_miss);
         news.iter().for_each(|news| watch.note(news));
@@ -121,7 +121,7 @@ mod tests {
         let back = [listed("a", false), listed("b", true)];
         assert_eq!(told(&mut watch, &back, true), ["INFO a is back"]);
         assert_eq!(told(&mut watch, &a, true), ["WARNING a has gone silent"]);
-        // Forgotten after an hour.
+        // The list drops a silent node after an hour.
         assert!(told(&mut watch, &[], true).is_empty());
         assert_eq!(told(&mut watch, &back, true), ["INFO a has come"]);
     }

@@ -14,7 +14,7 @@ use crate::hive::redis::error::is_transient;
 use crate::hive::redis::handle::RedisHandle;
 use crate::hive::redis::keys::NodeKeys;
 
-/// Reports the node's state, and reads the command in force.
+/// Reports the node's state and reads the command in force.
 pub(crate) struct Reporter<'a, R> {
     pub(crate) node: &'a mut Node,
     pub(crate) line: RedisHandle,
@@ -23,7 +23,7 @@ pub(crate) struct Reporter<'a, R> {
     pub(crate) role: &'a R,
     pub(crate) foreign: &'a Mutex<Option<ForeignCommand>>,
     pub(crate) is_first: bool,
-    /// Why the last report was refused, if it was.
+    /// Why Redis refused the last report, if it did.
     pub(crate) refusal: Option<String>,
 }
 
@@ -48,7 +48,7 @@ impl<R: NodeRole> Reporter<'_, R> {
         self.node.paused = condition.paused;
         let ReportReply { order, refusal } =
             match self.node.report(&mut connection, self.keys).await {
-                // Without the right to read the command there is nothing to wait for.
+                // Without the right to read the command, no command can be awaited.
                 Err(error) if !is_transient(&error) => ReportReply {
                     order: None,
                     refusal: Some(error.to_string()),
@@ -70,7 +70,7 @@ impl<R: NodeRole> Reporter<'_, R> {
         role.after_report(id, &mut connection, self.keys).await
     }
 
-    /// Says once why this node is not listed.
+    /// Logs once why this node is not listed.
     fn warn(&mut self, refusal: Option<String>) {
         if let Some(reason) = refusal.as_ref().filter(|_| refusal != self.refusal) {
             tracing::warn!(%reason, "Redis refuses to list this node of the Hive");
@@ -98,7 +98,7 @@ impl<R: NodeRole> Reporter<'_, R> {
         };
         tracing::debug!(%error, "could not keep another program's command in force");
         if is_transient(&error) {
-            // The next report tries again, unless another has come.
+            // The next report tries again, unless another command has arrived.
             self.foreign().get_or_insert(ForeignCommand {
                 text,
                 command,

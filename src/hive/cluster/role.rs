@@ -5,7 +5,7 @@ use redis::aio::MultiplexedConnection;
 use crate::hive::cluster::command::ClusterCommand;
 use crate::hive::redis::keys::NodeKeys;
 
-/// Why a node cannot do something now.
+/// Why a node cannot run a command or describe itself.
 pub(crate) type NodeError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The state of a node.
@@ -15,7 +15,7 @@ pub(crate) struct NodeCondition {
     pub(crate) paused: bool,
 }
 
-/// What a kind of node does with commands and after its reports.
+/// How a kind of node runs commands and what it does after its reports.
 pub(crate) trait NodeRole: Sync {
     /// Runs a command that concerns this node; ignores any other.
     fn run_command(
@@ -23,7 +23,7 @@ pub(crate) trait NodeRole: Sync {
         command: ClusterCommand,
     ) -> impl Future<Output = Result<(), NodeError>> + Send;
 
-    /// Starts nothing until it is resumed: an emergency stop was in force before this node joined.
+    /// Starts no tasks until a resume: an emergency stop was in force before this node joined.
     fn stay_stopped(&self) -> impl Future<Output = Result<(), NodeError>> + Send;
 
     /// Returns the state of this node.
@@ -32,11 +32,11 @@ pub(crate) trait NodeRole: Sync {
     /// Returns the command in force at this node's last report, also before its last start.
     fn last_command(&self) -> impl Future<Output = Result<Option<String>, NodeError>> + Send;
 
-    /// Stores the command in force after this node has run it.
+    /// Stores the command in force once this node has run it.
     fn store_last_command(&self, order: &str)
     -> impl Future<Output = Result<(), NodeError>> + Send;
 
-    /// The command in force when this node joined has run, or cannot be read.
+    /// Called once the command in force at the join has run, or cannot be read.
     fn become_ready(&self) {}
 
     /// Called after each report.

@@ -19,12 +19,12 @@ use crate::processors::Registry;
 use crate::queue::QueueManager;
 use crate::state::{Error, PauseQueue, StateManager};
 
-/// The reason of a pause that the Hive has commanded.
+/// The reason of a pause that a command of the Hive started.
 const REASON: &str = "by the Hive";
-/// After an outage of Redis: how long no node counts as silent, since all must reconnect and report first.
+/// After an outage of Redis, no node counts as silent for this time, since all must reconnect and report first.
 const GRACE: Duration = Duration::from_secs(15);
 
-/// NodeChange of nodes that one look journals.
+/// The maximum number of node changes that one report journals.
 const NEWS_AT_ONCE: usize = 20;
 
 /// The role of a service.
@@ -35,7 +35,7 @@ pub(crate) struct ServiceRole {
     sight: Mutex<Sight>,
 }
 
-/// What it sees of the others.
+/// The service's view of the other nodes.
 struct Sight {
     watch: NodeWatch,
     last: Instant,
@@ -57,13 +57,14 @@ impl ServiceRole {
         }
     }
 
-    /// Journals what is new. Whoever can write to Redis can make up nodes: what is too much is told next time.
+    /// Journals changes, a bounded number at a time: any client of Redis can make up nodes. The next report finds the
+    /// rest.
     async fn tell(&self, watch: &mut NodeWatch, nodes: &[ListedNode], may_miss: bool) {
         let news = watch.compare(nodes, may_miss);
         for news in news.into_iter().take(NEWS_AT_ONCE) {
             match self.journal(&news).await {
                 Ok(()) => watch.note(&news),
-                // The next look finds it again.
+                // The next report finds it again.
                 Err(error) => {
                     tracing::debug!(%error, "could not store a change of the Hive's nodes");
                 }
@@ -88,7 +89,7 @@ impl NodeRole for ServiceRole {
             ClusterCommand::Pause(pause) if self.knows(pause.processor.as_ref()) => {
                 self.queue.pause(request(pause)).await?;
             }
-            // Not for this node.
+            // The command is not for this node.
             ClusterCommand::Pause(_) => {}
             ClusterCommand::Resume(resume) => drop(self.queue.resume(resume.processor).await?),
             ClusterCommand::EmergencyStop => {
@@ -100,7 +101,7 @@ impl NodeRole for ServiceRole {
     }
 
     async fn stay_stopped(&self) -> Result<(), NodeError> {
-        // Without the purge that ends one.
+        // The pause of an emergency stop, without its purge.
         self.state.begin_emergency_stop().await?;
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Cancels the job of a task: takes it back from its queue, or has its worker abort it and waits for that.
+//! Cancels the job of a task: removes it from its queue, or has its worker abort it and waits for the end.
 //!
 //! What cannot be cancelled because Redis is unreachable stays pending, until the orphan reaper or the task's next
 //! attempt does it.
@@ -19,18 +19,18 @@ use crate::hive::redis::handle::RedisHandle;
 use crate::hive::redis::keys;
 use crate::models::TaskId;
 
-/// How long a worker may take to end a job that is aborted: less than the executor waits.
+/// How long a worker may take to end an aborted job: less than the executor waits.
 const ABORT_PATIENCE: Duration = Duration::from_secs(8);
-/// How long it may take to take back what was not ended.
+/// How long the removal of a job that did not end may take.
 const FORGET_PATIENCE: Duration = Duration::from_secs(1);
-/// Bytes of a current job's name that are read.
+/// The number of bytes of a current job's name that are read.
 const NAME_LIMIT: isize = 1000;
 
-/// Cancels jobs, and remembers which could not be cancelled.
+/// Cancels jobs and remembers those that could not be cancelled.
 pub(crate) struct Canceller {
     line: RedisHandle,
     in_flight: InFlight,
-    /// Tasks whose current job could not be cancelled while Redis was unreachable.
+    /// Tasks whose current job is still to be cancelled, because Redis was unreachable.
     pending: Mutex<HashSet<TaskId>>,
     reap: Arc<Notify>,
 }
@@ -52,7 +52,7 @@ pub(crate) enum CancelError {
     Refused(RedisError),
 }
 
-/// How far a cancellation has come.
+/// How far a cancellation has got.
 #[derive(Default)]
 struct CancelProgress {
     job: Option<JobHandle>,
@@ -60,7 +60,7 @@ struct CancelProgress {
 }
 
 impl Canceller {
-    /// A canceller that wakes the orphan reaper by `reap` when something stays pending.
+    /// Creates a canceller that wakes the orphan reaper by `reap` when a cancellation stays pending.
     pub(crate) fn new(line: RedisHandle, in_flight: InFlight, reap: Arc<Notify>) -> Self {
         Self {
             line,
@@ -70,8 +70,8 @@ impl Canceller {
         }
     }
 
-    /// Canceller the job that is the current one of the turn's task, or the one that was `sent` if Redis knows of none;
-    /// whether there is one. What fails because Redis is away is owed from then on.
+    /// Cancels the current job of the locked task, or the job `sent` if Redis names none; returns whether there is
+    /// one. A cancellation that fails because Redis is unreachable stays pending.
     ///
     /// # Errors
     /// Why the job may still run.
@@ -91,7 +91,8 @@ impl Canceller {
         ended
     }
 
-    /// Cancels what is pending for this task before its next attempt begins, which would otherwise continue with that job.
+    /// Completes a pending cancellation of this task before its next attempt begins; the attempt would otherwise
+    /// continue with that job.
     pub(crate) async fn finish_pending(&self, lock: &TaskLock) {
         while self.pending().contains(&lock.task()) {
             if let Err(error) = self.cancel(lock, None).await {
@@ -100,7 +101,7 @@ impl Canceller {
         }
     }
 
-    /// Returns the tasks whose current job is still to be cancelled.
+    /// Returns the tasks with a pending cancellation.
     pub(crate) fn all_pending(&self) -> Vec<TaskId> {
         self.pending().iter().copied().collect()
     }
@@ -120,7 +121,7 @@ impl Canceller {
             Err(_) => return Err(CancelError::Away),
         };
         if let Some(job) = &progress.job {
-            // At least no other worker begins it again, and no mark stays that would end a later job.
+            // No other worker starts the job again, and no abort mark stays that would end a later job.
             let forget = scripts::forget(task, job, false);
             match timeout(FORGET_PATIENCE, self.line.ask::<()>(&forget)).await {
                 Ok(Ok(())) => {}
@@ -133,7 +134,7 @@ impl Canceller {
         Err(why)
     }
 
-    /// Takes the job back, or has its worker abort it and waits for that.
+    /// Removes the job from its queue, or has its worker abort it and waits for the end.
     async fn abort(
         &self,
         task: TaskId,
@@ -154,11 +155,11 @@ impl Canceller {
             job.news().await,
             JobUpdate::Finished | JobUpdate::Ended { .. } | JobUpdate::Gone
         ) {}
-        // ARQ never takes back the mark of an abort that came too late.
+        // ARQ never removes an abort mark that came too late.
         self.line.ask(&scripts::forget(task, job, false)).await
     }
 
-    /// The task's current job, or the one that was sent, listened to.
+    /// Returns the task's current job, or the job `sent`, tracked.
     async fn current(
         &self,
         task: TaskId,
@@ -169,7 +170,7 @@ impl Canceller {
         let named: Vec<u8> = self.line.ask(&read).await?;
         let named = String::from_utf8_lossy(&named);
         let named = keys::named_job(task, &named);
-        // A Redis that was emptied names none, and a worker may run the job all the same.
+        // An emptied Redis names no job, yet a worker may run it.
         let named = named.or_else(|| sent.map(|sent| (sent.id.as_str(), sent.queue.as_str())));
         Ok(named.map(|(id, queue)| {
             let job = self.in_flight.track(id.to_owned(), queue);

@@ -1,8 +1,8 @@
 //! Runs the attempts of `hive` processors: sends each task as an ARQ job and follows it to its outcome.
 //!
 //! The job's id holds the task and the attempt. The script that enqueues it does so once, however often it is called,
-//! and returns the job of an interrupted attempt if that still exists: so no task runs twice because the service
-//! stopped or died, between the two stores or later.
+//! and returns the job of an interrupted attempt if that still exists. So no task runs twice because the service
+//! stopped or died, be it between the writes to SQLite and Redis or later.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
@@ -25,7 +25,7 @@ use crate::hive::redis::keys;
 use crate::hive::wire::codec::Codec;
 use crate::processors::{Context, HiveBackend, RunError};
 
-/// Runs attempts on the Hive's workers.
+/// Runs attempts on the workers of the Hive.
 pub(crate) struct Dispatcher {
     line: RedisHandle,
     in_flight: InFlight,
@@ -97,8 +97,8 @@ impl Dispatcher {
         tokio::select! {
             biased;
             () = context.stopped() => {
-                // A stop of the service leaves the job running; the next attempt continues with it. Any other
-                // ends it, also if it has a result by now: that is not the next attempt's.
+                // A stop of the service leaves the job running; the next attempt continues with it. Any other stop
+                // ends the job, even one that already has a result: that is not the next attempt's.
                 if !context.is_left_running() {
                     self.follower.cancel(&dispatch).await;
                 }
@@ -146,7 +146,7 @@ impl Dispatcher {
         })
     }
 
-    /// Sends the job, once; or finds the one that an interrupted attempt has sent.
+    /// Enqueues the job once, or finds the job that an interrupted attempt has enqueued.
     async fn send(&self, dispatch: &Dispatch<'_>, body: Vec<u8>) -> Result<JobHandle, RunError> {
         let (context, queue) = (dispatch.context, dispatch.queue);
         let id = keys::job_id(context.task_id(), context.attempt());
@@ -175,7 +175,7 @@ impl Dispatcher {
                     context.log(line).await;
                     let job = self.in_flight.track(earlier.to_owned(), queue);
                     job.was_sent();
-                    // It may have ended before anybody listened.
+                    // The job may have ended before anybody tracked it.
                     self.in_flight.check_all();
                     return Ok(job);
                 }

@@ -19,15 +19,15 @@ use crate::hive::redis::keys;
 use crate::hive::wire::codec::Codec;
 use crate::processors::{Context, Next, RunError};
 
-/// How long the job of a task that has completed is still known as its job.
+/// How long Redis still names the job of a completed task.
 const REMEMBERED: Duration = Duration::from_secs(3600);
-/// Bytes of a result that are read.
+/// The largest result that is read, in bytes.
 const RESULT_LIMIT: isize = 16 << 20;
-/// A result of more bytes is read in its turn, and taken apart beside the threads that answer requests.
+/// A larger result counts as large: it is read under its own permits and decoded off the request threads.
 const SMALL: usize = 64 << 10;
-/// Small results that are read at a time.
+/// The number of small results that are read at a time.
 const READ_AT_ONCE: usize = 1024;
-/// How many small results a large one counts as.
+/// The number of small results that a large one counts as.
 const LARGE: u32 = (RESULT_LIMIT as usize / SMALL) as u32;
 /// How much later than a worker a service may receive the same broadcast.
 const ORDER_PATIENCE: Duration = Duration::from_secs(2);
@@ -39,13 +39,13 @@ const EXPIRED: &str =
 const NO_RESULT: &str = "the job has ended, and its worker has stored no result, so whether it succeeded is not known: \
      set keep_result of the function or of the worker above 0, or expects_result = false for this processor";
 
-/// One attempt on its way through Redis.
+/// One attempt that runs as a job in Redis.
 pub(crate) struct Dispatch<'a> {
     pub(crate) context: &'a Context,
     pub(crate) lock: &'a TaskLock,
     pub(crate) queue: &'a str,
     pub(crate) codec: Codec,
-    /// Its function leaves a result in Redis.
+    /// True if its function stores a result in Redis.
     pub(crate) expects_result: bool,
     pub(crate) sent: OnceLock<SentJob>,
 }
@@ -66,7 +66,7 @@ impl JobFollower {
         }
     }
 
-    /// Canceller the job; a word in the task's log if it may still run.
+    /// Cancels the job. Writes a line to the task's log if it may still run.
     pub(crate) async fn cancel(&self, dispatch: &Dispatch<'_>) {
         if let Err(why) = self
             .canceller
@@ -78,7 +78,7 @@ impl JobFollower {
         }
     }
 
-    /// Waits for the job's end, and tells of its start.
+    /// Waits for the job's end and logs its start.
     pub(crate) async fn follow(
         &self,
         dispatch: &Dispatch<'_>,
@@ -110,14 +110,14 @@ impl JobFollower {
                 JobUpdate::Finished => {
                     if let Some(result) = self.result(dispatch, job).await? {
                         let is_aborted = matches!(result, Err(JobFailure::Aborted));
-                        // An emergency stop may have reached the worker before this service: then this waits
-                        // no longer than for that.
+                        // An emergency stop may have reached the worker before this service: wait no longer than for
+                        // that.
                         if is_aborted {
                             sleep(ORDER_PATIENCE).await;
                         }
                         return result;
                     }
-                    // It has expired since: nothing is left.
+                    // The result has expired since: none is left.
                     return self.lost(dispatch, job, false, EXPIRED).await;
                 }
                 JobUpdate::Ended { had_none } => {
@@ -132,7 +132,7 @@ impl JobFollower {
                     return self.lost(dispatch, job, false, what).await;
                 }
                 JobUpdate::Silent => {
-                    // If it is alive after all, it is not to run beside the next attempt.
+                    // If the worker is alive after all, it must not run beside the next attempt.
                     self.cancel(dispatch).await;
                     let what =
                         "its worker sent no heartbeat for longer than hive_zombie_task_timeout";
@@ -142,7 +142,7 @@ impl JobFollower {
         }
     }
 
-    /// What the job has become; `None` if its result is gone.
+    /// Returns the job's outcome; `None` if its result no longer exists.
     async fn result(
         &self,
         dispatch: &Dispatch<'_>,
@@ -157,7 +157,7 @@ impl JobFollower {
         let mut permit = self.reading.acquire().await;
         let mut bytes: Vec<u8> = self.ask(&start_of(SMALL as isize)).await?;
         if bytes.len() > SMALL {
-            // Returned first: no one waits for more permits while holding some.
+            // Returned first: nobody waits for more permits while holding some.
             drop((permit, bytes));
             permit = self.reading.acquire_many(LARGE).await;
             bytes = self.ask(&start_of(RESULT_LIMIT)).await?;
@@ -187,7 +187,7 @@ impl JobFollower {
             }
             Err(unsuccessful) => Err(unsuccessful),
         };
-        // What it has become is known; the rest is for the case that the service dies before it is stored.
+        // The outcome is known; the rest serves a service that dies before it is stored.
         let noted = match &outcome {
             Ok(_) => self.remember(dispatch).await,
             Err(_) => self.forget(dispatch, job, false).await,
@@ -198,7 +198,7 @@ impl JobFollower {
         Ok(Some(outcome))
     }
 
-    /// The job has ended, and Redis has no result of it.
+    /// Returns the outcome of a job that has ended without a result in Redis.
     async fn without_result(
         &self,
         dispatch: &Dispatch<'_>,
@@ -217,11 +217,12 @@ impl JobFollower {
             return self.lost(dispatch, job, false, EXPIRED).await;
         }
         self.forget(dispatch, job, false).await?;
-        // Another attempt would run the function again, to the same end.
+        // Another attempt would run the function again and end the same.
         Err(RunError::with(NO_RESULT, Next::GiveUp).into())
     }
 
-    /// For the case that the service dies before the outcome is stored: the next attempt finds this job.
+    /// Keeps the job's name in Redis: if the service dies before it stores the outcome, the next attempt finds this
+    /// job.
     async fn remember(&self, dispatch: &Dispatch<'_>) -> Result<(), RunError> {
         let mut remember = redis::cmd("PEXPIRE");
         remember
@@ -241,7 +242,8 @@ impl JobFollower {
         Err(RunError::with(format!("the job is lost: {what}"), Next::Lost).into())
     }
 
-    /// The next attempt sends a job of its own, and a worker that still has this one finds it gone.
+    /// Removes the job's name: the next attempt sends a job of its own, and a worker that still has this one finds it
+    /// gone.
     async fn forget(
         &self,
         dispatch: &Dispatch<'_>,
@@ -252,7 +254,7 @@ impl JobFollower {
         self.ask(&forget).await
     }
 
-    /// Asks Redis until it answers.
+    /// Sends a command until Redis answers.
     async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, RunError> {
         let answer = self.line.ask(command).await;
         answer.map_err(|error| RunError::new(format!("Redis refused a command: {error}")))

@@ -30,11 +30,11 @@ struct InFlightShared {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct WantedChecks {
     pub(crate) all: bool,
-    /// By their ids.
+    /// The ids of the jobs.
     pub(crate) jobs: Vec<String>,
 }
 
-/// A job that counts as in flight for as long as this lives.
+/// A job that counts as in flight while this lives.
 pub(crate) struct JobHandle {
     in_flight: InFlight,
     id: String,
@@ -42,7 +42,7 @@ pub(crate) struct JobHandle {
 }
 
 impl InFlight {
-    /// Listens for news of this job in this queue, until the ticket is dropped.
+    /// Tracks this job of this queue until the handle is dropped.
     pub(crate) fn track(&self, id: String, queue: &str) -> JobHandle {
         let watched = Arc::new(WatchedJob {
             queue: queue.to_owned(),
@@ -57,7 +57,7 @@ impl InFlight {
         }
     }
 
-    /// Passes on a keyspace event such as `set` of a key such as `arq:result:ID`.
+    /// Routes a keyspace event, such as `set` of the key `arq:result:ID`, to its job.
     pub(crate) fn on_event(&self, key: &str, event: &[u8]) {
         let (result, claim) = (
             key.strip_prefix(keys::RESULT),
@@ -66,7 +66,7 @@ impl InFlight {
         let (id, standing) = match (result, claim, event) {
             (Some(id), _, b"set") => (id, Some(RedisState::Finished)),
             (_, Some(id), b"set") => (id, Some(RedisState::Claimed)),
-            // Its worker has given it back, or has ended it without a result.
+            // The worker has returned the job, or has ended it without a result.
             (_, Some(id), b"del") => (id, None),
             _ => return,
         };
@@ -78,19 +78,19 @@ impl InFlight {
         }
     }
 
-    /// Asks for a check of this job soon.
+    /// Requests a check of this job soon.
     pub(crate) fn check_soon(&self, id: &str) {
         self.wanted_jobs().jobs.push(id.to_owned());
         self.0.check.notify_one();
     }
 
-    /// Asks for a check of all jobs soon.
+    /// Requests a check of all jobs soon.
     pub(crate) fn check_all(&self) {
         self.wanted_jobs().all = true;
         self.0.check.notify_one();
     }
 
-    /// Waits until a check is requested, and returns for which jobs.
+    /// Waits until a check is requested and returns the jobs to check.
     pub(crate) async fn wanted(&self) -> WantedChecks {
         self.0.check.notified().await;
         std::mem::take(&mut *self.wanted_jobs())
@@ -106,7 +106,7 @@ impl InFlight {
         self.in_flight().len()
     }
 
-    /// The ids of the wanted jobs that have been sent, by queue.
+    /// Returns the ids of the wanted jobs that have been sent, by queue.
     pub(crate) fn wanted_by_queue(&self, wanted: &WantedChecks) -> HashMap<String, Vec<String>> {
         let in_flight = self.in_flight();
         let mut ids: HashMap<String, Vec<String>> = HashMap::new();
@@ -159,24 +159,24 @@ impl InFlight {
 }
 
 impl JobHandle {
-    /// The job's id.
+    /// Returns the job's id.
     pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
-    /// The queue that it was sent to.
+    /// Returns the queue that the job was sent to.
     pub(crate) fn queue(&self) -> &str {
         &self.watched.queue
     }
 
-    /// The job is in Redis from now on.
+    /// Records that the job is in Redis.
     pub(crate) fn sent(&self) {
         let mut known = self.watched.known();
         known.is_sent = true;
         known.seen_at = Some(Instant::now());
     }
 
-    /// The job was in Redis before; it may have ended long ago.
+    /// Records that the job was in Redis before; it may have ended long ago.
     pub(crate) fn was_sent(&self) {
         self.watched.known().is_sent = true;
     }
@@ -195,7 +195,7 @@ impl JobHandle {
 impl Drop for JobHandle {
     fn drop(&mut self) {
         let mut in_flight = self.in_flight.in_flight();
-        // A later attempt may have taken the job over.
+        // A later attempt may have replaced the job.
         if in_flight
             .get(&self.id)
             .is_some_and(|watched| Arc::ptr_eq(watched, &self.watched))

@@ -13,15 +13,15 @@ use crate::hive::wire::value::Value;
 use crate::models::json::parse;
 use crate::processors::{Context, Next, RunError};
 
-/// What a job's function has returned.
+/// The return value of a job's function.
 pub(crate) struct JobReturn {
     pub(crate) text: String,
-    /// What the text cannot hold as it was.
+    /// The parts of the value that its text replaces.
     pub(crate) replaced: Replaced,
 }
 
 impl JobReturn {
-    /// What the task's log says of the text.
+    /// Returns lines for the task's log about replaced parts.
     pub(crate) fn notes(&self) -> impl Iterator<Item = &'static str> {
         let Replaced { numbers, halves } = self.replaced;
         let numbers = numbers.then_some(
@@ -32,9 +32,9 @@ impl JobReturn {
     }
 }
 
-/// Why a job has brought no result.
+/// Why a job has no result.
 pub(crate) enum JobFailure {
-    /// Somebody else has aborted it.
+    /// Another client has aborted it.
     Aborted,
     Failed(RunError),
 }
@@ -56,7 +56,7 @@ impl From<JobFailure> for RunError {
     }
 }
 
-/// The job as the original sends it: the function, and as its arguments the task's id and the payload.
+/// Encodes the task as the original does: the function, with the task's id and the payload as arguments.
 pub(crate) async fn body(
     settings: &HiveProcessorSettings,
     context: &Context,
@@ -84,7 +84,7 @@ pub(crate) async fn body(
     })
 }
 
-/// A content that is a JSON object is what functions of the original expect; any other is a text.
+/// Returns a JSON object as such, as functions of the original expect, and any other content as text.
 fn payload(content: &str) -> Value {
     match parse(content.as_bytes()) {
         Ok(object @ Json::Object(_)) => Value::from_json(&object),
@@ -92,7 +92,7 @@ fn payload(content: &str) -> Value {
     }
 }
 
-/// What a result says.
+/// Decodes a result into the job's return value or failure.
 pub(crate) fn outcome(bytes: &[u8], codec: Codec) -> Result<JobReturn, JobFailure> {
     let result = JobResult::from_bytes(bytes, codec)
         .map_err(|error| RunError::new(format!("its result cannot be read: {error}")))?;

@@ -1,11 +1,11 @@
-//! How this service's jobs have ended since it started.
+//! Counts this service's jobs by how they ended.
 
 use std::sync::atomic::AtomicU64;
 
 /// The jobs that have ended since the service started.
 #[derive(Default)]
 pub(crate) struct JobCounters {
-    /// Those with a result.
+    /// Jobs with a result.
     pub(crate) completed: AtomicU64,
     /// Jobs that failed, were lost or timed out; not those that were aborted.
     pub(crate) failed: AtomicU64,

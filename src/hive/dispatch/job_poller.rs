@@ -14,13 +14,13 @@ use crate::hive::dispatch::queues::EXPIRES;
 use crate::hive::dispatch::scripts::Scripts;
 use crate::hive::redis::handle::RedisHandle;
 
-/// How often all jobs are checked; keyspace events come sooner.
+/// The interval between checks of all jobs; keyspace events arrive sooner.
 const LOOK_INTERVAL: Duration = Duration::from_secs(10);
-/// The same without keyspace events.
+/// The interval without keyspace events.
 const BLIND_INTERVAL: Duration = Duration::from_millis(500);
-/// When a job that Redis does not know is checked again.
+/// The delay before a job that Redis does not know is checked again.
 const CONFIRM_INTERVAL: Duration = Duration::from_millis(500);
-/// Jobs that one command checks.
+/// The number of jobs that one command checks.
 const LOOK_JOBS: usize = 500;
 
 /// Checks all jobs in flight from time to time.

@@ -1,7 +1,7 @@
-//! What is known of one job that is in flight: a state machine fed by keyspace events and by checks.
+//! The state machine of one job in flight, fed by keyspace events and by checks.
 //!
-//! Events are newer than the check that was under way when they came. A job that Redis does not know counts as gone
-//! only after a while: its worker may claim it again.
+//! Events are newer than the check that was under way when they arrived. A job that Redis does not know counts as
+//! gone only after a while: its worker may claim it again.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,12 +21,12 @@ pub(crate) struct WatchedJob {
 
 #[derive(Default)]
 pub(crate) struct JobView {
-    /// Before it is sent there is nothing to look at.
+    /// True once it is sent; before, there is nothing to check.
     pub(crate) is_sent: bool,
     claimed_since: Option<Instant>,
-    /// The claim that was last reported.
+    /// When a claim was last reported.
     reported: Option<Instant>,
-    /// When it was last known to be in Redis.
+    /// When the job was last known to be in Redis.
     pub(crate) seen_at: Option<Instant>,
     /// Since when Redis does not know it.
     forgotten_since: Option<Instant>,
@@ -34,22 +34,22 @@ pub(crate) struct JobView {
     end: Option<JobUpdate>,
 }
 
-/// What changes for a job in flight.
+/// A change of a job in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum JobUpdate {
     /// A worker has claimed it.
     Started,
-    /// No worker has it any more; it waits in its queue again.
+    /// No worker has the job; it is queued again.
     Released,
     /// It has a result.
     Finished,
-    /// It has ended and has no result. `had_none` if it cannot have had one for long.
+    /// It has ended without a result. `had_none` if it cannot have had one for long.
     Ended { had_none: bool },
-    /// Redis knows nothing of it any more; the worker that has begun it may still send its result.
+    /// Redis does not know the job; the worker that started it may still send its result.
     Forgotten,
-    /// Nothing is left of it, not even a result.
+    /// Nothing of the job is left, not even a result.
     Gone,
-    /// Its worker has had it for longer than one may.
+    /// Its worker has had it for longer than the timeout allows.
     Silent,
 }
 
@@ -57,9 +57,9 @@ pub(crate) enum JobUpdate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RedisState {
     Finished,
-    /// A worker that gives no sign of life has it.
+    /// A worker without a heartbeat has claimed it.
     Claimed,
-    /// A worker has it that extends its claim as long as it lives.
+    /// A worker has claimed it and extends its claim.
     Kept,
     Queued,
     /// A worker has ended it, and there is no result.
@@ -68,18 +68,18 @@ pub(crate) enum RedisState {
     Gone,
 }
 
-/// How long ago a job was in Redis that has ended and cannot have had a result for long.
+/// An ended job that was in Redis within this time cannot have had a result for long.
 const PROMPT: Duration = Duration::from_secs(2);
-/// How long a job is looked for that Redis does not know, before it counts as gone: a worker that was not heard of
-/// claims what it runs again.
+/// How long an unknown job is still checked before it counts as gone: a worker that was disconnected claims the jobs
+/// that it runs again.
 pub(crate) const RECLAIMED_WITHIN: Duration = Duration::from_secs(2);
 
-/// A look at jobs.
+/// A check of jobs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StatusCheck {
-    /// What has been heard since is newer than what it finds.
+    /// When the check began; later events are newer than its findings.
     pub(crate) began: Instant,
-    /// How long a worker that gives no sign of life may have a job.
+    /// How long a worker without a heartbeat may have a job.
     pub(crate) patience: Duration,
 }
 
@@ -104,18 +104,19 @@ impl WatchedJob {
         }
     }
 
-    /// Whether its end is not known yet.
+    /// Returns true while the job's end is unknown.
     pub(crate) fn is_open(&self) -> bool {
         self.known().end.is_none()
     }
 
-    /// Whether Redis does not know it and no worker is known to have begun it: that may be told soon.
+    /// Returns true if Redis does not know the job and no worker is known to have started it: a check soon confirms
+    /// that.
     pub(crate) fn is_to_be_confirmed(&self) -> bool {
         let known = self.known();
         known.end.is_none() && known.forgotten_since.is_some() && known.claimed_since.is_none()
     }
 
-    /// By an event, or by a look.
+    /// Applies the state that an event or a check reports.
     pub(crate) fn on_event(&self, standing: RedisState, check: Option<StatusCheck>) {
         let mut known = self.known();
         let seen_before = known.seen_at;
@@ -141,7 +142,7 @@ impl WatchedJob {
             }
             RedisState::Claimed | RedisState::Kept => {
                 let now = Instant::now();
-                // An event is a new claim; a look may only find the old one.
+                // An event means a new claim; a check may find the old one.
                 if check.is_none() || known.claimed_since.is_none() {
                     known.claimed_since = Some(now);
                 }
@@ -154,7 +155,7 @@ impl WatchedJob {
         }
         let has_update = known.has_update();
         drop(known);
-        // A check that finds nothing new wakes no one: there may be very many jobs.
+        // A check without a change wakes nobody: there may be very many jobs.
         if has_update {
             self.changed.notify_one();
         }
@@ -178,7 +179,7 @@ impl WatchedJob {
 }
 
 impl JobView {
-    /// A look has found nothing of it. A worker that has begun it gets the time that one may have a job for.
+    /// Handles a check that did not find the job. A worker that has started it keeps the time that a job may take.
     fn miss(&mut self, check: Option<StatusCheck>) {
         let Some(check) = check else {
             return;

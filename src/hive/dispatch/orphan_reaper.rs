@@ -1,9 +1,8 @@
 //! Cancels jobs that no attempt follows: of tasks that were purged after the service stopped or died, and of tasks that
 //! ended while Redis was unreachable.
 //!
-//! Redis names the current job of each task until an attempt's outcome has failed. A task that is FAILED and still has a
-//! current job has one that nobody cancelled, whatever happened to the service. Tasks that this database does not know
-//! belong to another service.
+//! Redis names the current job of each task until an attempt's outcome has failed. A FAILED task with a current job
+//! therefore has a job that was not cancelled. Tasks that this database does not know belong to another service.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,20 +17,20 @@ use crate::hive::redis::keys;
 use crate::models::TaskId;
 use crate::state::StateManager;
 
-/// How often they are looked for when nothing has happened.
+/// The interval between scans without a request.
 const INTERVAL: Duration = Duration::from_secs(60);
-/// The pause after a scan is at least this many times as long as the scan: a large Redis is not kept busy.
+/// The pause after a scan is at least this many times as long as the scan, so that a large Redis stays responsive.
 const SHARE: u32 = 100;
-/// The shortest pause, whatever happens meanwhile.
+/// The shortest pause between two scans.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
-/// Keys that one SCAN visits: less than a millisecond of Redis's time.
+/// The number of keys that one SCAN visits: less than a millisecond of Redis's time.
 const PAGE_KEYS: u32 = 1000;
-/// Jobs that are ended at a time: each may have to wait for its worker.
+/// The number of jobs that are cancelled at a time: each may have to wait for its worker.
 const ENDED_AT_ONCE: usize = 256;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// Looks for jobs to end.
+/// Finds orphaned jobs and cancels them.
 pub(crate) struct OrphanJobReaper {
     pub(crate) line: RedisHandle,
     pub(crate) locks: TaskLocks,
@@ -40,7 +39,7 @@ pub(crate) struct OrphanJobReaper {
 }
 
 impl OrphanJobReaper {
-    /// Looks whenever there is cause, and now and then, for ever.
+    /// Scans on request and at intervals, for ever.
     pub(crate) async fn run(self) {
         loop {
             tokio::select! {
@@ -56,8 +55,8 @@ impl OrphanJobReaper {
         }
     }
 
-    /// Cancels what is pending, then the current jobs of tasks that are FAILED; `looked` is how long Redis was busy
-    /// with that.
+    /// Completes pending cancellations, then cancels the current jobs of FAILED tasks. Adds the time that the scan
+    /// kept Redis busy to `looked`.
     async fn reap(&self, looked: &mut Duration) -> Result<(), Error> {
         let mut connection = self.line.clone().connection().await;
         let pending = self.canceller.all_pending();
@@ -84,13 +83,13 @@ impl OrphanJobReaper {
         }
     }
 
-    /// TaskLocks with those whose job no attempt follows.
+    /// Locks those of the tasks whose job no attempt follows.
     fn locked_tasks(&self, tasks: impl IntoIterator<Item = TaskId>) -> Vec<TaskLock> {
         let tasks = tasks.into_iter();
         tasks.filter_map(|task| self.locks.try_lock(task)).collect()
     }
 
-    /// Those with tasks that are FAILED. Asked after the turn was taken: an attempt that begins from then on waits
+    /// Returns the locks of FAILED tasks. It reads the statuses under the lock, so an attempt that begins later waits
     /// for it.
     async fn of_failed(&self, mut locks: Vec<TaskLock>) -> Result<Vec<TaskLock>, Error> {
         if !locks.is_empty() {

@@ -1,8 +1,8 @@
-//! The two queues in Redis, and how long a job waits there.
+//! The two queues in Redis and the expiry of a queued job.
 
 use std::time::Duration;
 
-/// How long a job may wait for a worker: its body expires then, as ARQ has it.
+/// How long a job may be queued before its body expires, as ARQ has it.
 pub(crate) const EXPIRES: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The names of the two queues.
 #[derive(Clone)]

@@ -7,7 +7,7 @@ use crate::hive::dispatch::in_flight::JobHandle;
 use crate::hive::redis::keys;
 use crate::models::TaskId;
 
-/// What runs inside Redis, in one step.
+/// The scripts that Redis keeps by their hash.
 pub(crate) struct Scripts {
     pub(crate) enqueue: Script,
     pub(crate) check: Script,
@@ -22,7 +22,7 @@ impl Default for Scripts {
     }
 }
 
-/// The command that runs `abort.lua`.
+/// Returns the command that runs `abort.lua`.
 pub(crate) fn abort(task_id: TaskId, job: &JobHandle) -> Cmd {
     let mut abort = redis::cmd("EVAL");
     abort
@@ -35,7 +35,7 @@ pub(crate) fn abort(task_id: TaskId, job: &JobHandle) -> Cmd {
     abort
 }
 
-/// The command that runs `forget.lua`; `has_claim` if a worker may have died with the job.
+/// Returns the command that runs `forget.lua`; `has_claim` if a worker may have died with the job.
 pub(crate) fn forget(task_id: TaskId, job: &JobHandle, has_claim: bool) -> Cmd {
     let mut forget = redis::cmd("EVAL");
     forget

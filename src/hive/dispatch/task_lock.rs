@@ -1,5 +1,5 @@
-//! One lock for each task's job. The attempt that follows the job holds it, or whoever cancels what an earlier attempt
-//! left; never both, so that nobody cancels a job that an attempt has just taken over.
+//! One lock for each task's job. Either the attempt that follows the job holds it, or whoever cancels the job of an
+//! earlier attempt, so that nobody cancels a job that an attempt has just taken over.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,7 +25,7 @@ pub(crate) struct TaskLock {
 }
 
 impl TaskLocks {
-    /// Locks this task's job if it is free.
+    /// Locks this task's job, or returns `None` if it is locked.
     pub(crate) fn try_lock(&self, task: TaskId) -> Option<TaskLock> {
         self.locked().insert(task).then(|| TaskLock {
             locks: self.clone(),
@@ -51,7 +51,7 @@ impl TaskLocks {
 }
 
 impl TaskLock {
-    /// The task.
+    /// Returns the locked task.
     pub(crate) fn task(&self) -> TaskId {
         self.task
     }

@@ -1,26 +1,26 @@
-//! Checks that Redis accepts writes and that its user has the rights that the Hive needs. A refusal is a sentence for a
-//! person: which right is missing, and how to grant it.
+//! Checks that Redis accepts writes and that its user has the rights that the Hive needs. A refusal names the missing
+//! right and how to grant it.
 
 use redis::aio::MultiplexedConnection;
 use redis::{RedisError, Script};
 
 use crate::hive::redis::keys;
 
-/// The keys of ARQ that are named after a job.
+/// The prefixes of ARQ's keys that end in a job's id.
 const JOB_KEYS: [&str; 4] = ["arq:job:", keys::RESULT, keys::IN_PROGRESS, "arq:retry:"];
 
-/// What a node tries in Redis.
+/// The test of one node's rights in Redis.
 pub(crate) struct AccessCheck {
     script: Script,
     user: String,
-    /// Differs from every other node's.
+    /// The node's random id, part of its test keys.
     id: String,
-    /// The keys that it writes, besides those that are named after jobs.
+    /// The keys that it writes, besides those named after jobs.
     keys: Vec<String>,
 }
 
 impl AccessCheck {
-    /// The check of a node that is logged in as `user` and writes these keys.
+    /// Creates the check of a node that is logged in as `user` and writes these keys.
     pub(crate) fn new(user: Option<&str>, keys: Vec<String>) -> Self {
         Self {
             script: Script::new(include_str!("lua/check.lua")),
@@ -30,15 +30,15 @@ impl AccessCheck {
         }
     }
 
-    /// Why Redis does not do what the node needs, if it does not: a sentence about it without a full stop.
+    /// Runs the check. Returns why Redis refuses the node, as a clause without a full stop, or `None`.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// If Redis does not answer.
     pub(crate) async fn run(
         &self,
         connection: &mut MultiplexedConnection,
     ) -> Result<Option<String>, RedisError> {
-        // Scripts go by EVALSHA as a rule, and by EVAL where they are rare.
+        // Scripts use EVALSHA as a rule, and EVAL where they are rare.
         let eval: Result<(), _> = redis::cmd("EVAL")
             .arg("return redis.status_reply('OK')")
             .arg(0)
@@ -64,7 +64,7 @@ impl AccessCheck {
         }
     }
 
-    /// What the refusal of a whole command says; `None` if it is no refusal.
+    /// Explains the refusal of a whole command; `None` if the error is no refusal.
     pub(crate) fn refusal(&self, error: &RedisError) -> Option<String> {
         let text = error.to_string();
         if is_denied(error) {
@@ -77,7 +77,7 @@ impl AccessCheck {
         condition(code).map(|words| format!("{words} ({text})"))
     }
 
-    /// Why a channel cannot be listened to.
+    /// Explains why a channel cannot be subscribed to.
     pub(crate) fn channel_refusal(&self, channel: &str, error: &RedisError) -> Option<String> {
         if !is_denied(error) {
             return None;
@@ -105,19 +105,19 @@ impl AccessCheck {
             } else if is_denial(text) {
                 missing.command(command);
             }
-            // Anything else is a key of another type: it stands for nothing.
+            // Any other error means a key of another type, which the check ignores.
         }
         (!missing.is_empty()).then(|| missing.words(&self.user))
     }
 }
 
-/// Whether Redis says that its user may not do this.
+/// Returns true if Redis denies its user a right.
 pub(crate) fn is_denied(error: &RedisError) -> bool {
     error.code() == Some("NOPERM") || is_denial(&error.to_string())
 }
 
 fn is_denial(text: &str) -> bool {
-    // The last two are what scripts get, before and since Redis 7.2.
+    // The last two are errors of scripts, before and since Redis 7.2.
     let words = [
         "NOPERM",
         "The user executing the script can't",
@@ -131,7 +131,7 @@ fn names_a_key(text: &str) -> bool {
     is_denial(text) && is_key.iter().any(|words| text.contains(words))
 }
 
-/// What a Redis with this error code is like.
+/// Explains the condition of a Redis that answers with this error code.
 fn condition(code: &str) -> Option<&'static str> {
     Some(match code {
         "OOM" => {
@@ -152,7 +152,7 @@ fn condition(code: &str) -> Option<&'static str> {
     })
 }
 
-/// Rights that are missing.
+/// The rights that are missing.
 #[derive(Default)]
 struct MissingRights {
     commands: Vec<String>,

@@ -1,5 +1,5 @@
-//! The connection to Redis: made again with a growing pause whenever it is lost. It reports that, the events of the keys
-//! that its listener watches, and the messages of the control channel to its [`RedisListener`].
+//! The connection to Redis, restored with a growing pause after each loss. It passes its state, the events of watched
+//! keys and the messages of the control channel to its [`RedisListener`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,26 +18,26 @@ use crate::hive::redis::handle::RedisHandle;
 use crate::hive::redis::listener::RedisListener;
 use crate::hive::redis::server::Server;
 
-/// The pause after the first connection that failed; each one doubles it, up to the longest.
+/// The pause after the first failed connection; each further failure doubles it, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// How often a quiet connection is asked whether it is still there.
+/// How often a quiet connection is pinged.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
-/// The same while Redis refuses what is needed.
+/// The interval of pings while Redis refuses what the node needs.
 const REFUSED_INTERVAL: Duration = Duration::from_secs(1);
-/// The least time between two questions, so that a Redis in distress does not get one after the other.
+/// The shortest time between two pings, so that a struggling Redis is not flooded.
 const SUSPECTED_INTERVAL: Duration = Duration::from_millis(200);
-/// The keyspace events that services and workers need: by key (K), of strings ($), sorted sets (z) and deletions
-/// (g). The same for all, because each adds them to those that it has found.
+/// The keyspace events that services and workers need: by key (K), of strings ($), sorted sets (z) and deletions (g).
+/// All nodes use the same, because each adds them to those already on.
 const NOTIFICATIONS: &str = "K$zg";
 
-/// Where Redis is, and the connection while there is one.
+/// Keeps the connection to one Redis server.
 pub(crate) struct RedisConnection<E> {
     server: Server,
     database: u32,
     connection: watch::Sender<Option<MultiplexedConnection>>,
     listener: E,
-    /// Whether Redis tells of keys by itself.
+    /// True if Redis sends keyspace events.
     hears: Arc<AtomicBool>,
     channel: String,
     check: AccessCheck,
@@ -53,10 +53,10 @@ enum RedisCondition {
 }
 
 impl<E: RedisListener> RedisConnection<E> {
-    /// A link that is not connected yet.
+    /// Creates the connection of these settings; nothing is sent yet.
     ///
     /// # Errors
-    /// When the certificates of the settings cannot be read.
+    /// If the certificates of the settings cannot be read.
     pub(crate) fn new(
         settings: &Settings,
         listener: E,
@@ -76,12 +76,12 @@ impl<E: RedisListener> RedisConnection<E> {
         Ok((link, RedisHandle::new(line, suspected)))
     }
 
-    /// Whether Redis tells of keys by itself, as it is found at each connection.
+    /// Returns the flag that says whether Redis sends keyspace events, updated at each connection.
     pub(crate) fn hears(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.hears)
     }
 
-    /// Keeps a connection for ever.
+    /// Keeps the connection for ever.
     pub(crate) async fn run(self) {
         let mut pause = FIRST_PAUSE;
         let mut told = None;
@@ -95,13 +95,13 @@ impl<E: RedisListener> RedisConnection<E> {
             };
             self.connection.send_replace(None);
             self.tell(&mut told, self.condition(&lost)).await;
-            // So that many services do not come back in step.
+            // Jitter keeps many services from reconnecting at once.
             sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
-    /// How Redis is that is lost for this reason.
+    /// Returns the condition of Redis after this error.
     fn condition(&self, lost: &ConnectionError) -> RedisCondition {
         let refusal = match lost {
             ConnectionError::Denied(reason) => Some(reason.clone()),
@@ -134,7 +134,7 @@ impl<E: RedisListener> RedisConnection<E> {
             .set_connection_timeout(Some(CONNECT_PATIENCE))
             .set_response_timeout(Some(ANSWER_PATIENCE));
         let mut connection = self.server.connect(config).await?;
-        // One that is still reading what it has kept takes connections, and answers nothing else.
+        // A Redis that still loads its data accepts connections and answers nothing else.
         let _: String = within(redis::cmd("PING").query_async(&mut connection)).await?;
         let events = self.server.listen().await?;
         let (mut sink, stream) = events.split();
@@ -159,7 +159,7 @@ impl<E: RedisListener> RedisConnection<E> {
         Ok((connection, sink, stream))
     }
 
-    /// The same error, with the channel if that may not be listened to.
+    /// Adds the channel's name to the error if the user may not subscribe to it.
     fn named(&self, channel: &str, error: ConnectionError) -> ConnectionError {
         let reason = match &error {
             ConnectionError::Redis(error) => self.check.channel_refusal(channel, error),
@@ -168,7 +168,7 @@ impl<E: RedisListener> RedisConnection<E> {
         reason.map_or(error, ConnectionError::Denied)
     }
 
-    /// Passes on events and messages until the connection is lost, and returns why it was.
+    /// Passes on events and messages until the connection is lost, and returns the reason.
     async fn serve(
         &self,
         mut connection: MultiplexedConnection,
@@ -191,8 +191,7 @@ impl<E: RedisListener> RedisConnection<E> {
         }
     }
 
-    /// Asks now and then whether both connections are still there, and whether Redis does what is needed, until one is
-    /// lost.
+    /// Pings both connections and repeats the access check, until a connection is lost.
     async fn keep_asking(
         &self,
         connection: &mut MultiplexedConnection,
@@ -204,7 +203,7 @@ impl<E: RedisListener> RedisConnection<E> {
                 Ok(refusal) => refusal,
                 Err(error) => return error,
             };
-            // One that is lost in silence would bring no events any more.
+            // A silently lost subscription would bring no more events.
             if let Err(error) = within(sink.ping::<redis::Value>()).await {
                 return error;
             }
@@ -216,7 +215,7 @@ impl<E: RedisListener> RedisConnection<E> {
             self.tell(told, condition).await;
             tokio::select! {
                 () = sleep(interval) => {}
-                // Those who wait for Redis suspect it again with each answer that they miss.
+                // Each timed-out command requests another ping.
                 () = self.suspected.notified() => sleep(SUSPECTED_INTERVAL).await,
             }
         }
@@ -232,7 +231,7 @@ impl<E: RedisListener> RedisConnection<E> {
     }
 }
 
-/// Adds the keyspace events that we need to those that are on.
+/// Adds the keyspace events that the Hive needs to those that are on.
 async fn ask_for_notifications(connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
     const NAME: &str = "notify-keyspace-events";
     let found: Vec<String> = redis::cmd("CONFIG")

@@ -1,15 +1,15 @@
-//! Why there is no connection to Redis, and which refusals are transient.
+//! Errors of the Redis connection, and which refusals are transient.
 
 use std::time::Duration;
 
 use redis::RedisError;
 use tokio::time::timeout;
 
-/// A connection that is not made within this time has failed.
+/// The timeout of a connection attempt.
 pub(crate) const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
-/// A command that is not answered within this time has failed.
+/// The timeout of a command.
 pub(crate) const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
-/// Refusals that pass: Redis is starting, full, or not the one that may be written to.
+/// Transient refusals: Redis is starting, full, or not the primary.
 const PASSING: [&str; 9] = [
     "LOADING",
     "OOM",
@@ -22,26 +22,26 @@ const PASSING: [&str; 9] = [
     "CLUSTERDOWN",
 ];
 
-/// Why there is no connection, in words for a person.
+/// Why there is no connection: a clause for messages.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectionError {
     #[error("cannot read the certificates in redis_ca_file: {0}")]
     Certificates(String),
     #[error("no secure connection: {0}")]
     Insecure(String),
-    /// The sentence holds nothing of it.
+    /// The message never holds the password.
     #[error("the password for Redis: {0}")]
     Password(String),
     #[error("{0}")]
     Redis(#[from] RedisError),
-    /// Redis answers, and its user lacks a right.
+    /// Redis answers, but its user lacks a right.
     #[error("{0}")]
     Denied(String),
     #[error("no answer within {} s", .0.as_secs())]
     Silent(Duration),
 }
 
-/// Waits for the answer, for at most [`ANSWER_PATIENCE`].
+/// Waits for the answer, at most [`ANSWER_PATIENCE`].
 pub(crate) async fn within<T>(
     asked: impl Future<Output = Result<T, RedisError>>,
 ) -> Result<T, ConnectionError> {
@@ -51,7 +51,7 @@ pub(crate) async fn within<T>(
     }
 }
 
-/// Whether another connection, or the same a little later, may do better.
+/// Returns true if another connection, or the same one later, may succeed.
 pub(crate) fn is_transient(error: &RedisError) -> bool {
     error.is_io_error()
         || error.is_timeout()

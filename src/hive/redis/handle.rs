@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use crate::hive::redis::access_check::is_denied;
 use crate::hive::redis::error::is_transient;
 
-/// Between two tries of a command that has failed with its connection, or because of Redis's condition.
+/// The pause before a command is retried after a lost connection or a transient refusal.
 pub(crate) const PAUSE: Duration = Duration::from_millis(200);
 /// Sends commands over the connection; clone it freely.
 #[derive(Clone)]
@@ -21,7 +21,7 @@ pub(crate) struct RedisHandle {
 }
 
 impl RedisHandle {
-    /// A handle to the connection that this channel holds; `suspected` asks for a check of it.
+    /// Creates a handle to the connection that this channel holds; `suspected` requests a ping of it.
     pub(crate) fn new(
         connection: watch::Receiver<Option<MultiplexedConnection>>,
         suspected: Arc<Notify>,
@@ -32,21 +32,21 @@ impl RedisHandle {
         }
     }
 
-    /// The connection, as soon as there is one.
+    /// Returns the connection as soon as there is one.
     pub(crate) async fn connection(&mut self) -> MultiplexedConnection {
         let found = self.connection.wait_for(Option::is_some).await;
         let found = found.ok().and_then(|found| found.clone());
         match found {
             Some(connection) => connection,
-            // Nobody makes connections any more: the service ends.
+            // The connection's task has ended: the service is stopping.
             None => std::future::pending().await,
         }
     }
 
-    /// Asks Redis until it answers: while it is away, or in a condition that passes, or withholds a right.
+    /// Sends a command until Redis answers, also across an outage, a transient refusal or a missing right.
     ///
     /// # Errors
-    /// When it refuses the command.
+    /// If Redis refuses the command for another reason.
     pub(crate) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, RedisError> {
         loop {
             let mut connection = self.clone().connection().await;
@@ -57,8 +57,8 @@ impl RedisHandle {
         }
     }
 
-    /// Whether a command that was refused may be tried again: the condition of Redis may pass, or its user be given
-    /// the right. The link finds out which it is.
+    /// Returns true if a refused command may be retried: the condition of Redis may pass, or the right be granted.
+    /// Requests a check that finds out.
     pub(crate) fn retryable(&self, error: &RedisError) -> bool {
         let retryable = is_transient(error) || is_denied(error);
         if retryable && error.code().is_some() {
@@ -67,7 +67,7 @@ impl RedisHandle {
         retryable
     }
 
-    /// The connection, if there is one at this moment.
+    /// Returns the current connection, if any.
     pub(crate) fn current(&self) -> Option<MultiplexedConnection> {
         self.connection.borrow().clone()
     }

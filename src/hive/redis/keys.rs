@@ -2,32 +2,32 @@
 
 use crate::models::TaskId;
 
-/// Results are written under this and the job's id.
+/// The prefix of results, before the job's id.
 pub(crate) const RESULT: &str = "arq:result:";
-/// A worker's claim of a job.
+/// The prefix of a worker's claim, before the job's id.
 pub(crate) const IN_PROGRESS: &str = "arq:in-progress:";
-/// Behind a queue's name: what its workers say of themselves.
+/// The suffix of a worker's health line, after the queue's name.
 pub(crate) const HEALTH: &str = ":health-check";
-/// Jobs that are to be aborted.
+/// The jobs that clients want aborted.
 pub(crate) const ABORT: &str = "arq:abort";
 
-/// Before a task's id: where its current job is named.
+/// The prefix of the key that names a task's current job, before the task's id.
 pub(crate) const CURRENT: &str = "venom:hive:current:";
 
-/// Where a task's current job is named: the attempt after an interrupted one continues with its job.
+/// Returns the key that names a task's current job: the attempt after an interrupted one continues with that job.
 pub(crate) fn current(task_id: TaskId) -> String {
     format!("{CURRENT}{task_id}")
 }
 
-/// The task whose current job is named by this key.
+/// Returns the task whose current job this key names.
 pub(crate) fn task_of_current(key: &[u8]) -> Option<TaskId> {
     let id = std::str::from_utf8(key).ok()?.strip_prefix(CURRENT)?;
     let task = id.parse().ok()?;
-    // There are other ways to write an id, and no task's job is named under those.
+    // A key with the id in another spelling belongs to no task.
     (current(task).as_bytes() == key).then_some(task)
 }
 
-/// The id and the queue of the job that is named there, if it is one of the task's.
+/// Returns the id and the queue of the named job, if the job is one of the task's.
 pub(crate) fn named_job(task_id: TaskId, named: &str) -> Option<(&str, &str)> {
     let (id, queue) = named.split_once(' ')?;
     let attempt = id.strip_prefix(&task_id.to_string())?.strip_prefix(':')?;
@@ -35,21 +35,21 @@ pub(crate) fn named_job(task_id: TaskId, named: &str) -> Option<(&str, &str)> {
     (is_number && !queue.is_empty()).then_some((id, queue))
 }
 
-/// The id of an attempt's job.
+/// Returns the id of an attempt's job.
 pub(crate) fn job_id(task_id: TaskId, attempt: i64) -> String {
     format!("{}{attempt}", job_prefix(task_id))
 }
 
-/// What the ids of a task's jobs begin with.
+/// Returns the prefix of the ids of a task's jobs.
 pub(crate) fn job_prefix(task_id: TaskId) -> String {
     format!("{task_id}:")
 }
 
-/// The names of what the nodes of one Hive share. A Hive is who listens to one control channel: others may be on
-/// the same Redis.
+/// The keys that the nodes of one Hive share. A Hive consists of the subscribers of one control channel; one Redis
+/// may serve several.
 #[derive(Clone, Debug)]
 pub(crate) struct NodeKeys {
-    /// The ids of the nodes, each with the time in ms, by Redis' clock, at which it was last seen.
+    /// The ids of the nodes, each with the Redis time in milliseconds at which it was last seen.
     pub(crate) nodes: String,
     /// The last record of each node, by id.
     pub(crate) last_words: String,
@@ -59,7 +59,7 @@ pub(crate) struct NodeKeys {
 }
 
 impl NodeKeys {
-    /// The names of the Hive of this channel.
+    /// Returns the keys of this channel's Hive.
     pub(crate) fn of(channel: &str) -> Self {
         Self {
             nodes: format!("venom:hive:nodes:{channel}"),
@@ -69,7 +69,7 @@ impl NodeKeys {
         }
     }
 
-    /// The record of a node; it expires soon after the node goes silent.
+    /// Returns the key of a node's record, which expires soon after the node goes silent.
     pub(crate) fn record(&self, id: &str) -> String {
         format!("{}{id}", self.record)
     }

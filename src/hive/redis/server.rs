@@ -1,4 +1,4 @@
-//! The Redis server of the settings: plain connections are the library's own, TLS connections trust the same CA
+//! The Redis server of the settings. Plain connections are the library's own; TLS connections trust the same CA
 //! certificates as every other client of this program.
 
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use crate::hive::redis::error::{CONNECT_PATIENCE, ConnectionError, within};
 use crate::tls;
 use crate::tls::TrustedCertificates;
 
-/// One Redis server.
+/// The address, credentials and TLS setup of one Redis server.
 pub(crate) struct Server {
     client: Client,
-    /// How it speaks TLS, if it does.
+    /// The TLS setup, if TLS is on.
     tls: Option<Tls>,
 }
 
@@ -34,10 +34,10 @@ struct Tls {
 }
 
 impl Server {
-    /// The server of the settings; nothing is sent yet. Reads files.
+    /// Creates the server of the settings. Reads files; sends nothing.
     ///
     /// # Errors
-    /// When the password or the certificates of the settings cannot be read.
+    /// If the password or the certificates of the settings cannot be read.
     pub(crate) fn new(settings: &Settings) -> Result<Self, ConnectionError> {
         let mut login = RedisConnectionInfo::default().set_db(settings.redis_db.into());
         if let Some(name) = &settings.redis_username {
@@ -67,7 +67,7 @@ impl Server {
         Ok(Self { client, tls })
     }
 
-    /// A connection for commands.
+    /// Opens a connection for commands.
     pub(crate) async fn connect(
         &self,
         config: AsyncConnectionConfig,
@@ -86,7 +86,7 @@ impl Server {
         Ok(connection)
     }
 
-    /// A connection for events and messages.
+    /// Opens a connection for events and messages.
     pub(crate) async fn listen(&self) -> Result<PubSub, ConnectionError> {
         match &self.tls {
             None => within(self.client.get_async_pubsub()).await,

@@ -16,23 +16,22 @@ use crate::hive::clock::now_ms;
 use crate::hive::redis::error::is_transient;
 use crate::hive::redis::handle::{PAUSE, RedisHandle};
 
-/// How long the claims of a worker hold that has died.
+/// How long the claims of a dead worker last.
 const CLAIM: Duration = Duration::from_secs(30);
 /// How long ARQ counts a job's starts.
 const STARTS_COUNTED: Duration = Duration::from_secs(88_400);
 /// How long ARQ keeps results.
 const RESULT_KEPT: Duration = Duration::from_secs(3600);
-/// Between two tries of a command that Redis has refused.
+/// The pause before a command that Redis refused is retried.
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a stop waits for Redis, besides what jobs take.
+/// How long a stopping worker waits for Redis, besides the jobs' own grace.
 pub(crate) const LAST_ANSWER: Duration = Duration::from_secs(2);
-/// The longest body that is read: what a job brings along would otherwise be all that Redis can hold, times the jobs
-/// that run.
+/// The largest body that is read, in bytes; it bounds the memory of the running jobs.
 pub(crate) const LONGEST_BODY: u64 = 16 << 20;
-/// The longest id of a job.
+/// The longest job id that is read, in bytes.
 const LONGEST_ID: u64 = 64 << 10;
-/// The bytes of one answer with jobs, if it has more than one: so it comes in time on a slow line too.
+/// The largest reply with several jobs, in bytes, so that it arrives in time on a slow line too.
 const BATCH_BYTES: u64 = 16 << 20;
 
 /// The claims of one worker.
@@ -49,16 +48,16 @@ pub(crate) struct JobClaims {
     unmark: Script,
 }
 
-/// One job that is ours to run.
+/// One job that this worker has claimed.
 #[derive(Clone, Debug)]
 pub(crate) struct JobClaim {
-    /// The job's id: any bytes, as Redis has it.
+    /// The job's id: arbitrary bytes.
     pub(crate) id: Vec<u8>,
-    /// Its queue, by its place among the worker's.
+    /// Its queue, as an index into the worker's queues.
     pub(crate) queue: usize,
-    /// Differs from every claim that was taken at another time.
+    /// A token that no other claim has.
     pub(crate) token: Arc<str>,
-    /// Which start of the job this is; the first is 1.
+    /// The number of this start; the first is 1.
     pub(crate) start: i64,
 }
 
@@ -70,7 +69,7 @@ pub(crate) struct ClaimedJob {
     pub(crate) aborted_at_ms: Option<f64>,
 }
 
-/// A job's body as it was found.
+/// A job's body as Redis returned it.
 pub(crate) enum JobBody {
     Whole(Vec<u8>),
     /// It has expired.
@@ -89,14 +88,14 @@ impl JobBody {
     }
 }
 
-/// What [`JobClaims::take`] has found.
+/// The result of [`JobClaims::take`].
 pub(crate) struct ClaimedBatch {
     pub(crate) jobs: Vec<ClaimedJob>,
-    /// There may be more that are due, although there was room for more.
+    /// True if more jobs may be ready although fewer than wanted were claimed.
     pub(crate) is_cut: bool,
-    /// When the first of the jobs is due that are not due yet, in Unix milliseconds.
+    /// When the next deferred job becomes ready, in Unix milliseconds.
     pub(crate) next_due_ms: Option<f64>,
-    /// The ids of due jobs that were passed over because a client may be about to abort them.
+    /// The ids of ready jobs that were skipped because a client may be about to abort them.
     pub(crate) passed_over: Vec<Vec<u8>>,
 }
 
@@ -104,13 +103,13 @@ pub(crate) struct ClaimedBatch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClaimState {
     Kept,
-    /// Somebody wants the job aborted.
+    /// A client wants the job aborted.
     Aborted,
-    /// Another worker has the job, or it is gone.
+    /// Another worker has the job, or it no longer exists.
     Lost,
 }
 
-/// What `take.lua` answers.
+/// The reply of `take.lua`.
 type ClaimReply = (Option<f64>, bool, Vec<ClaimedRow>, Vec<Vec<u8>>);
 type ClaimedRow = (Vec<u8>, usize, Option<Vec<u8>>, u64, i64, Option<f64>);
 
@@ -130,7 +129,7 @@ impl JobClaims {
         }
     }
 
-    /// The queues, the most urgent first.
+    /// Returns the queues, the most urgent first.
     pub(crate) fn queues(&self) -> &[String] {
         &self.queues
     }
@@ -140,9 +139,9 @@ impl JobClaims {
         self.queues.get(claim.queue).map_or("", String::as_str)
     }
 
-    /// JobClaims up to `wanted` jobs that are due; of those that a client may be about to abort only the ones in
-    /// `passed_over_enough`. Waits for Redis; to be dropped only when the process ends, or
-    /// what was claimed runs nowhere until the claims expire.
+    /// Claims up to `wanted` ready jobs. Of those that a client may be about to abort, it claims only the ones in
+    /// `passed_over_enough`. Waits for Redis. Drop the future only when the process ends: the claimed jobs would run
+    /// nowhere until the claims expire.
     pub(crate) async fn take(&self, wanted: usize, passed_over_enough: &[Vec<u8>]) -> ClaimedBatch {
         let number = self.takes.fetch_add(1, Ordering::Relaxed);
         let token: Arc<str> = format!("{}:{number}", self.worker).into();
@@ -186,8 +185,8 @@ impl JobClaims {
         }
     }
 
-    /// How these claims stand; `extended` puts off their end. One that has expired, or that Redis has
-    /// forgotten, is taken again if nobody else has it.
+    /// Returns the states of these claims, and extends them if `extended`. A claim that has expired, or that Redis
+    /// has lost, is renewed if no other worker has the job.
     pub(crate) async fn keep(&self, claims: &[JobClaim], extended: bool) -> Vec<ClaimState> {
         let extension = if extended { millis(CLAIM) } else { 0 };
         let answer = self.ask(|| {
@@ -209,8 +208,8 @@ impl JobClaims {
         standings.collect()
     }
 
-    /// Stores the job's result and ends the claim; false if another worker has started the job since
-    /// and it was not done before.
+    /// Stores the job's result and ends the claim. Returns false if another worker has started the job since and this
+    /// call had not succeeded before.
     pub(crate) async fn finish(&self, claim: &JobClaim, result: &[u8]) -> bool {
         self.ask(|| {
             let mut call = self.on(&self.finish, claim);
@@ -220,8 +219,8 @@ impl JobClaims {
         .await
     }
 
-    /// Ends the claim; the job waits again, until this time or as it did, and this start does not count.
-    /// False if another worker has started the job since, or it was done before.
+    /// Ends the claim and returns the job to its queue, for this time or its earlier one; this start does not count.
+    /// Returns false if another worker has started the job since, or the job was returned before.
     pub(crate) async fn give_back(&self, claim: &JobClaim, due_ms: Option<u64>) -> bool {
         let due = due_ms.map_or_else(String::new, |due| due.to_string());
         self.ask(|| {
@@ -232,7 +231,7 @@ impl JobClaims {
         .await
     }
 
-    /// WorkerCounts the job's starts from the claim's number on.
+    /// Counts the job's starts from the claim's number on.
     pub(crate) async fn count_starts(&self, claim: &JobClaim) {
         self.ask::<()>(|| {
             let mut call = self.count.prepare_invoke();
@@ -244,7 +243,7 @@ impl JobClaims {
         .await;
     }
 
-    /// Takes the mark of an abort away if it was made before this time in Unix milliseconds.
+    /// Removes an abort mark that was made before this time in Unix milliseconds.
     pub(crate) async fn unmark(&self, claim: &JobClaim, oldest_ms: f64) {
         self.ask::<()>(|| {
             let mut call = self.unmark.prepare_invoke();
@@ -263,7 +262,7 @@ impl JobClaims {
         call
     }
 
-    /// Asks Redis until it answers.
+    /// Sends a command until Redis answers.
     async fn ask<'a, T: FromRedisValue>(&self, call: impl Fn() -> ScriptInvocation<'a>) -> T {
         loop {
             let mut connection = self.line.clone().connection().await;
@@ -275,7 +274,8 @@ impl JobClaims {
         }
     }
 
-    /// What passes, and the rights that are missing, are told by the link.
+    /// Waits before a retry, and logs a refusal that the connection does not report: it reports transient ones and
+    /// missing rights.
     async fn pause_after(&self, error: &RedisError) {
         if is_transient(error) {
             self.line.retryable(error);

@@ -13,7 +13,7 @@ use crate::hive::worker::job_runner::WorkerContext;
 
 /// How often the line is written.
 const INTERVAL: Duration = Duration::from_secs(5);
-/// How long it holds: one that is late by less is no sign of a death.
+/// How long the line lasts: more than twice the interval, so that one late write is no sign of a death.
 const HOLDS: Duration = Duration::from_secs(11);
 
 /// Writes the lines for ever.
@@ -28,10 +28,10 @@ pub(crate) async fn tell(line: RedisHandle, worker: &WorkerContext) {
     }
 }
 
-/// Takes the lines away: the worker ends.
+/// Deletes the lines when the worker ends.
 ///
 /// # Errors
-/// When Redis does not do it.
+/// If Redis does not answer or refuses it.
 pub(crate) async fn end(line: RedisHandle, worker: &WorkerContext) -> Result<(), RedisError> {
     let mut connection = line.clone().connection().await;
     let mut del = redis::cmd("DEL");

@@ -8,14 +8,14 @@ use crate::hive::worker::claims::JobClaim;
 use crate::hive::worker::job_runner::WorkerContext;
 use crate::hive::worker::listener::Wakeups;
 
-/// How often running jobs are looked after: whether they are to be aborted, and are still ours.
+/// How often running jobs are checked for aborts and lost claims.
 const CARE: Duration = Duration::from_millis(500);
-/// How often the end of claims is put off; a third of the time for which they hold.
+/// How often claims are extended; a third of the time for which they last.
 const EXTENSION: Duration = Duration::from_secs(10);
-/// JobClaims that one command keeps.
+/// The number of claims that one command checks or extends.
 const KEEP_JOBS: usize = 500;
 
-/// Looks after the running jobs for ever.
+/// Checks the running jobs and extends their claims, for ever.
 pub(crate) async fn run(worker: &WorkerContext, wakeups: &Wakeups) {
     let mut extended_at = Instant::now();
     loop {
@@ -28,7 +28,7 @@ pub(crate) async fn run(worker: &WorkerContext, wakeups: &Wakeups) {
             extended_at = Instant::now();
         }
         let mut running = worker.running.all();
-        // A lost claim must not be taken again for a run that is about to end: nobody would end it.
+        // A lost claim is not renewed for a run that is about to end: nobody would end it.
         running.retain(|running| !running.is_lost());
         for running in running.chunks(KEEP_JOBS) {
             let claims: Vec<JobClaim> = running.iter().map(|running| running.claim()).collect();

@@ -3,7 +3,8 @@
 
 use crate::config::{Backoff, Settings};
 
-/// Returns a line for each ignored setting that is not at its default; `is_run` tells whether the worker runs a processor.
+/// Returns a line for each ignored setting that is not at its default; `is_run` says whether the worker runs a
+/// processor.
 pub(crate) fn ignored_settings(settings: &Settings, is_run: impl Fn(&str) -> bool) -> Vec<String> {
     let mut lines = Vec::new();
     for (name, processor) in &settings.processors {

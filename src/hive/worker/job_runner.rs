@@ -25,36 +25,36 @@ use crate::processors::{Context, Next, ProcessorEntry, Registry, RunError};
 
 /// How long a stopped processor may take to return; then it is dropped.
 pub(crate) const STOP_PATIENCE: Duration = Duration::from_secs(10);
-/// How long a job waits whose processor wants it run again at once.
+/// How long a job is deferred whose processor wants it run again at once.
 const UNCOUNTED_PAUSE: Duration = Duration::from_secs(1);
 
-/// What all jobs of a worker share.
+/// The state that all jobs of a worker share.
 pub(crate) struct WorkerContext {
     pub(crate) claims: JobClaims,
     pub(crate) running: RunningJobs,
     pub(crate) counts: WorkerCounts,
     pub(crate) registry: Registry,
-    /// Which Redis this is.
+    /// A name for this Redis, part of the ids of tasks.
     pub(crate) realm: String,
     /// The names of the processors that run jobs.
     pub(crate) functions: HashSet<String>,
-    /// How a result is written whose job cannot be read.
+    /// The codec of a result whose job cannot be read.
     pub(crate) codec: Codec,
-    /// Which of them may begin.
+    /// The processors' limits on running jobs.
     pub(crate) limits: ProcessorLimits,
-    /// What was ordered not to begin.
+    /// The pauses that commands of the Hive started.
     pub(crate) pauses: Pauses,
 }
 
-/// What has become of the jobs so far.
+/// The worker's counts of jobs.
 #[derive(Default)]
 pub(crate) struct WorkerCounts {
     pub(crate) complete: AtomicU64,
     pub(crate) failed: AtomicU64,
     pub(crate) retried: AtomicU64,
-    /// Those that have begun.
+    /// Jobs that have started.
     pub(crate) begun: AtomicU64,
-    /// Those that went back without having begun.
+    /// Jobs that went back without a start.
     pub(crate) put_off: AtomicU64,
 }
 
@@ -62,20 +62,20 @@ pub(crate) struct WorkerCounts {
 enum JobEnd {
     Returned(String),
     Raised(Exception),
-    /// It is to be run again: then, or as soon as may be.
+    /// The job runs again at this time, or as soon as possible.
     Again(Option<Timestamp>),
-    /// The same for one that has not begun.
+    /// The job has not started and runs at this time, or as soon as possible.
     Later(Option<Timestamp>),
-    /// The job is another's, or gone.
+    /// Another worker has the job, or it no longer exists.
     Lost,
 }
 
 /// How the claim of a finished run ends in Redis.
 enum ClaimEnd {
     Result(Vec<u8>),
-    /// It is due again then, in Unix milliseconds, or as it was.
+    /// Return the job to its queue: ready at this time in Unix milliseconds, or as before.
     GiveBack(Option<u64>),
-    /// Nothing of the claim that was lost. One that was taken since is given back.
+    /// Leave the lost claim; return the job if it was claimed again since.
     Nothing,
 }
 
@@ -86,7 +86,7 @@ impl ClaimEnd {
 }
 
 impl WorkerContext {
-    /// Runs a job that was claimed, to its end and until Redis knows of that.
+    /// Runs a claimed job to its end, until Redis has stored the outcome.
     pub(crate) async fn work(&self, taken: ClaimedJob) {
         let ClaimedJob {
             claim,
@@ -98,7 +98,7 @@ impl WorkerContext {
         let oldest_ms = spec.oldest_abort_ms();
         let is_aborted = aborted_at_ms.is_some_and(|at| at >= oldest_ms);
         if aborted_at_ms.is_some() && !is_aborted {
-            // Before the job is looked after: whoever finds the mark then, aborts it.
+            // Before the heartbeat checks the job: it aborts any job whose mark it finds.
             self.claims.unmark(&claim, oldest_ms).await;
         }
         let Some(running) = self.running.add(&claim) else {
@@ -147,7 +147,7 @@ impl WorkerContext {
             }
             LimitDecision::Closed => return JobEnd::Later(None),
         };
-        // It may have been paused while the job waited.
+        // A command may have paused the processor while the job waited.
         if let Some(ending) = self.put_off(function) {
             return ending;
         }
@@ -158,7 +158,7 @@ impl WorkerContext {
         self.judge(function, ended)
     }
 
-    /// What becomes of a job that must not begin because of a pause.
+    /// Returns the end of a job that a pause keeps from starting; `None` without a pause.
     fn put_off(&self, function: &str) -> Option<JobEnd> {
         match self.pauses.is_paused() {
             true => Some(JobEnd::Later(None)),
@@ -192,7 +192,7 @@ impl WorkerContext {
         }
     }
 
-    /// Tells Redis how the job has ended.
+    /// Stores the end of the job in Redis.
     async fn settle(&self, spec: JobSpec, running: &RunningJob, ending: JobEnd, start_ms: i64) {
         let (value, success) = match ending {
             JobEnd::Returned(result) => (Value::Str(result), true),
@@ -232,7 +232,7 @@ impl WorkerContext {
         self.end(running, &ClaimEnd::Result(result)).await;
     }
 
-    /// Ends the claim, once more if the job was claimed again meanwhile.
+    /// Ends the claim, and again if the job was claimed once more meanwhile.
     async fn end(&self, running: &RunningJob, word: &ClaimEnd) {
         loop {
             let claim = running.claim();
@@ -251,20 +251,20 @@ impl WorkerContext {
         }
     }
 
-    /// Gives back a job that was claimed and not started.
+    /// Returns a claimed job that has not started.
     pub(crate) async fn refuse(&self, taken: &ClaimedJob) {
         self.claims.give_back(&taken.claim, None).await;
     }
 }
 
-/// Says that a claim was not there to be ended.
+/// Logs that a claim no longer existed when it was to end.
 fn note_gone(claim: &JobClaim, word: &ClaimEnd) {
     let id = String::from_utf8_lossy(&claim.id);
     match word {
         ClaimEnd::Result(_) | ClaimEnd::Nothing => {
             tracing::info!(job_id = %id, "another worker has claimed the job, or it no longer exists");
         }
-        // If the answer to it was lost, the first one has done it.
+        // If the reply to the first try was lost, that try has ended it.
         ClaimEnd::GiveBack(_) => tracing::info!(
             job_id = %id,
             "the job was given back before, another worker has claimed the job, or it no longer exists"
@@ -275,7 +275,7 @@ fn note_gone(claim: &JobClaim, word: &ClaimEnd) {
 /// How the processor's part of a run ended.
 enum RunEnd {
     ByItself(Result<String, RunError>),
-    /// Told to stop; without a reason, because it took too long.
+    /// The job was stopped; without a cause, it has timed out.
     Stopped(Option<StopCause>),
 }
 
@@ -291,7 +291,7 @@ async fn attempt(entry: &ProcessorEntry, context: &Context, running: &RunningJob
             running.stop.cancel();
         }
     }
-    // What it returns now does not matter: the stop has decided. Dropping it ends what is left.
+    // The stop has decided the outcome; the return value is ignored. The drop ends what is left.
     let _ = timeout(STOP_PATIENCE, run).await;
     RunEnd::Stopped(running.reason())
 }
@@ -305,10 +305,10 @@ fn panicked(panic: &(dyn Any + Send)) -> RunError {
     RunError::new(format!("the processor panicked: {message}"))
 }
 
-/// The result as its client reads it; one that cannot be written becomes a failure that can.
+/// Encodes the result; if it cannot be encoded, a failure that can.
 fn to_bytes(result: JobResult, codec: Codec) -> Vec<u8> {
     result.to_bytes(codec).unwrap_or_else(|error| {
-        // An argument that can be read may have no form to be written in again.
+        // An argument that was decoded may have no encoding in the codec.
         let bare = JobResult {
             args: Vec::new(),
             kwargs: Vec::new(),

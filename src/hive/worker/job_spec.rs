@@ -15,20 +15,20 @@ use crate::models::{Attempt, ClaimedTask, TaskId, Terms, Timestamp};
 use crate::processors::Sent;
 use crate::state::Upstream;
 
-/// How often a job may be started, as ARQ has it.
+/// How often a job may be started, as in ARQ.
 pub(crate) const MAX_TRIES: i64 = 5;
-/// A mark of an abort that is older than its job by more than this, in milliseconds, is one that ARQ has left
-/// behind; less may be two clocks that differ.
+/// An abort mark that is older than its job by more than these milliseconds is a leftover of ARQ; a smaller
+/// difference may come from two clocks.
 const STALE_ABORT_MS: f64 = 60_000.0;
 
-/// A job's body, as far as it can be read.
+/// The decoded part of a job's body.
 pub(crate) struct JobSpec {
     pub(crate) job: Job,
     pub(crate) codec: Codec,
 }
 
 impl JobSpec {
-    /// The job of this body; a body that cannot be read is one of the function `<unknown>`, with the reason.
+    /// Decodes a body. One that cannot be decoded becomes a job of the function `<unknown>`, with the reason.
     pub(crate) fn read(body: JobBody, usual: Codec) -> (Self, Option<Exception>) {
         let body = match body {
             JobBody::Whole(body) => body,
@@ -65,7 +65,7 @@ impl JobSpec {
         self.job.enqueue_time_ms as f64 - STALE_ABORT_MS
     }
 
-    /// Why the job must not be started, in ARQ's order and words.
+    /// Returns why the job must not start, in ARQ's order and words.
     pub(crate) fn refusal(
         &self,
         start: i64,
@@ -83,10 +83,10 @@ impl JobSpec {
         is_over.then(|| failed(&format!("max {MAX_TRIES} retries exceeded")))
     }
 
-    /// The task that the job is, and what it has brought along. `realm` says which Redis it came from.
+    /// Converts the job into a task and what the sender added. `realm` names the Redis that it came from.
     ///
     /// # Errors
-    /// What Python says of wrong arguments.
+    /// Python's error for wrong arguments.
     pub(crate) fn task(
         &self,
         claim: &JobClaim,
@@ -142,17 +142,17 @@ impl JobSpec {
     }
 }
 
-/// `arq.worker.JobExecutionFailed`, which every client of ARQ can raise.
+/// Returns `arq.worker.JobExecutionFailed`, which every client of ARQ can raise.
 pub(crate) fn failed(message: &str) -> Exception {
     Exception::job_execution_failed(message)
 }
 
-/// What ARQ raises itself for such a job, with the reason.
+/// Returns what ARQ raises for a job that cannot be read.
 fn unreadable(reason: &dyn Display) -> Exception {
     Exception::deserialization(format!("unable to deserialize job: {reason}"))
 }
 
-/// How a body was written: each of the codecs begins a dict in its own way.
+/// Recognises a body's codec: each codec begins a dict in its own way.
 fn codec_of(body: &[u8]) -> Option<Codec> {
     match body.first()? {
         0x80 | b'(' | b'}' => Some(Codec::Pickle),
@@ -162,9 +162,9 @@ fn codec_of(body: &[u8]) -> Option<Codec> {
     }
 }
 
-/// The task's id if the job is named after it, as services and the original do; else one that belongs to this
-/// job alone, and is the same at each start. What an earlier start has left running is found and killed by it,
-/// so no two jobs of a machine may share one, whatever their arguments are.
+/// Returns the task's id if the job is named after it, as services and the original do; else one derived from the job
+/// and its Redis, the same at each start. An earlier start's leftovers are found and killed by this id, so no two
+/// jobs of a machine may share one, whatever their arguments are.
 fn task_id_of(id: &Value, job_id: &[u8], realm: &str) -> TaskId {
     let text = id.to_text();
     match Uuid::parse_str(&text) {

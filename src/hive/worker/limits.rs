@@ -1,10 +1,10 @@
 //! When a claimed job may start: the `concurrency` and `rate` of its processor, first come, first served.
 //!
 //! A queued job keeps its claim and its slot of `--max-jobs`, and its timeout has not begun. ARQ's queue does not say
-//! whose jobs it holds, so a worker that looks for the jobs of other processors must move those of a busy one aside:
-//! only half of the worker's slots are for queued jobs, and any further job returns to its queue for a moment. The
-//! moment grows with the time for which the processor has started nothing: a fast one sees its jobs again at once, a
-//! slow one costs little. The price: a job that returned may be overtaken by later ones of the same processor.
+//! whose jobs it holds, so a worker must move the jobs of a busy processor aside to find those of others. Only half
+//! of the worker's slots are for waiting jobs; any further job returns to its queue for a short time. That time grows
+//! with the time for which the processor has started nothing: a fast one sees its jobs again at once, a slow one
+//! costs little. The price: a returned job may be overtaken by later ones of the same processor.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,42 +17,42 @@ use crate::hive::worker::processor_limit::{Admission, ProcessorLimit, Waker};
 use crate::models::{Clock, Reading, Timestamp};
 use crate::state::Limit;
 
-/// A clock that moves less by itself makes no job wait for long.
+/// A clock adjustment of less than this delays no job noticeably.
 const STEP_SECONDS: f64 = 0.5;
 /// The limits of all processors of one worker.
 pub(crate) struct ProcessorLimits {
-    /// Jobs that may wait at a time.
+    /// The maximum number of waiting jobs.
     most_waiting: usize,
     closed: CancellationToken,
     limits: Mutex<LimitsByProcessor>,
 }
 
-/// The gates of all processors, and the clock by which they go.
+/// The limits of all processors, and the clock that they use.
 struct LimitsByProcessor {
     by_processor: HashMap<String, ProcessorLimit>,
     clock: Clock,
 }
 
-/// What becomes of a job that asks for a place.
+/// The reply to a job that wants to start.
 pub(crate) enum LimitDecision<'a> {
-    /// It begins now, and has its place as long as it holds this.
+    /// The job starts; it holds its slot while this lives.
     Open(RunPermit<'a>),
-    /// No slot to wait in: return the job to its queue until then.
+    /// There is no slot to wait in: return the job to its queue until then.
     Full(Timestamp),
-    /// It was told to stop while it waited.
+    /// The job was stopped while it waited.
     Stopped,
-    /// Nothing begins any more.
+    /// The worker is stopping and starts no jobs.
     Closed,
 }
 
-/// Permission to run a job of a processor; returned when this is dropped.
+/// Permission to run a job of a processor, released when dropped.
 pub(crate) struct RunPermit<'a> {
     limits: &'a ProcessorLimits,
     processor: &'a str,
 }
 
 impl ProcessorLimits {
-    /// The limits of the processors of these settings, in a worker with `max_jobs` slots.
+    /// Creates the limits of the processors of these settings, in a worker with `max_jobs` slots.
     pub(crate) fn new(settings: &Settings, max_jobs: usize) -> Self {
         let limits = settings.processors.iter().map(|(name, processor)| {
             let limit_rule = Limit {
@@ -71,7 +71,7 @@ impl ProcessorLimits {
         }
     }
 
-    /// A place for a job of this processor, as soon as there is one. `stop` ends the waiting.
+    /// Waits until a job of this processor may start, or until `stop`.
     pub(crate) async fn enter<'a>(
         &'a self,
         processor: &'a str,
@@ -107,7 +107,7 @@ impl ProcessorLimits {
         }
     }
 
-    /// Nothing of this processor begins until then; its jobs that wait go back.
+    /// Defers this processor's jobs until then; its waiting jobs return to their queue.
     pub(crate) fn hold(&self, processor: &str, until: Timestamp) {
         if let Some(limit) = self.limits().by_processor.get_mut(processor) {
             limit.held_until = Some(until);
@@ -117,7 +117,7 @@ impl ProcessorLimits {
         }
     }
 
-    /// Nothing begins any more, and nothing waits.
+    /// Refuses all jobs from now on and ends all waiting.
     pub(crate) fn close(&self) {
         self.closed.cancel();
     }
@@ -140,7 +140,7 @@ impl ProcessorLimits {
     }
 }
 
-/// Where a job waits, for as long as it does.
+/// A job's entry in the line of a processor while it waits.
 struct Waiting<'a> {
     limits: &'a ProcessorLimits,
     processor: &'a str,

@@ -1,4 +1,4 @@
-//! What a worker does with the news of its Redis connection: it wakes the poller and the heartbeat.
+//! Handles Redis connection events of a worker: wakes the poller and the heartbeat.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::hive::cluster::inbox::CommandInbox;
 use crate::hive::redis::keys;
 use crate::hive::redis::listener::RedisListener;
 
-/// Wakes the loops of a worker.
+/// Handles the connection's events for a worker.
 pub(crate) struct WorkerListener {
     pub(crate) wakeups: Arc<Wakeups>,
     pub(crate) inbox: CommandInbox,
@@ -17,7 +17,7 @@ pub(crate) struct WorkerListener {
 /// Wakes the loops of a worker.
 pub(crate) struct Wakeups {
     pub(crate) queues: Vec<String>,
-    /// There may be jobs.
+    /// There may be ready jobs.
     pub(crate) jobs: Notify,
     /// A job may have to be aborted, or claims may have been lost.
     pub(crate) heartbeat: Notify,
@@ -39,7 +39,7 @@ impl RedisListener for WorkerListener {
         if !matches!(event, b"zadd" | b"zincr") {
             return;
         }
-        // A mark of an abort is for a running job, or for one that was passed over until its mark is there.
+        // An abort mark is for a running job, or for a skipped one that waits for its mark.
         if key == keys::ABORT {
             self.wakeups.heartbeat.notify_one();
         }

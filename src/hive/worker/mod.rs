@@ -53,13 +53,13 @@ use crate::processors::Registry;
 /// The options of a worker that are not settings.
 #[derive(Clone, Debug)]
 pub(crate) struct WorkerOptions {
-    /// What it is called in its log and in the list of nodes.
+    /// The name in its log and in the list of nodes.
     pub(crate) name: String,
-    /// Jobs that run at a time, at least 1.
+    /// The maximum number of running jobs, at least 1.
     pub(crate) max_jobs: usize,
-    /// The queues, the most urgent first. Empty stands for the two of the settings.
+    /// The queues, the most urgent first. Empty means the two of the settings.
     pub(crate) queues: Vec<String>,
-    /// How a result is written whose job is gone or cannot be read; any other is written as its job was.
+    /// The codec of a result whose job is gone or cannot be read; any other result uses its job's codec.
     pub(crate) codec: Codec,
 }
 
@@ -79,10 +79,10 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// A worker with the processors and the Redis of these settings.
+    /// Creates a worker with the processors and the Redis of these settings, not connected yet.
     ///
     /// # Errors
-    /// When the certificates or the password of the settings cannot be read.
+    /// If the certificates or the password of the settings cannot be read.
     pub(crate) fn new(
         settings: &Settings,
         options: WorkerOptions,
@@ -142,19 +142,20 @@ impl Worker {
         })
     }
 
-    /// The functions that it runs, sorted.
+    /// Returns the names of the functions that it runs, sorted.
     pub(crate) fn functions(&self) -> Vec<String> {
         let mut functions = Vec::from_iter(self.worker.functions.iter().cloned());
         functions.sort_unstable();
         functions
     }
 
-    /// The queues that it takes jobs from, the most urgent first.
+    /// Returns the queues that it claims jobs from, the most urgent first.
     pub(crate) fn queues(&self) -> &[String] {
         self.worker.claims.queues()
     }
 
-    /// Works until `stop`. Then running jobs get the grace of the settings to end; the rest is given back.
+    /// Runs jobs until `stop`. Then running jobs get the grace period of the settings to end; the rest return to
+    /// their queue.
     pub(crate) async fn run(self, stop: CancellationToken) {
         let Self {
             link,
@@ -204,7 +205,7 @@ impl Worker {
     }
 }
 
-/// Whether this machine runs the tasks of such a processor by itself.
+/// Returns true if this machine can run the tasks of such a processor.
 fn runs_here(kind: &ProcessorKind) -> bool {
     match kind {
         ProcessorKind::Echo
@@ -215,7 +216,7 @@ fn runs_here(kind: &ProcessorKind) -> bool {
     }
 }
 
-/// Waits for the jobs to end, or ends them.
+/// Waits for the running jobs to end; stops them after `grace`.
 async fn leave(worker: &WorkerContext, jobs: &TaskTracker, grace: Duration) {
     jobs.close();
     worker.limits.close();

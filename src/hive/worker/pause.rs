@@ -1,4 +1,4 @@
-//! What a worker does not start for now, because the Hive ordered so.
+//! The pauses in force on this worker.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,28 +10,28 @@ use tokio::time::timeout;
 use crate::hive::cluster::command::{PauseCommand, ResumeCommand};
 use crate::models::Timestamp;
 
-/// How long a job is put off whose processor is paused without an end.
+/// How long a job is deferred whose processor is paused without an end.
 const PUT_OFF: Duration = Duration::from_secs(5);
 
-/// The pauses that hold.
+/// The pauses in force.
 #[derive(Default)]
 pub(crate) struct Pauses {
     held: Mutex<HeldClaim>,
     changed: Notify,
 }
 
-/// Each until its end; `None` stands for a pause without one.
+/// Each with its end; `None` means a pause without one.
 #[derive(Default)]
 struct HeldClaim {
     worker: Option<Option<Timestamp>>,
-    /// It is known what was ordered before this worker came.
+    /// True once the command that was in force before this worker joined has run.
     is_settled: bool,
     is_stopped: bool,
     processors: HashMap<String, Option<Timestamp>>,
 }
 
 impl Pauses {
-    /// Starts nothing more, of the whole worker or of one processor. An emergency stop holds on.
+    /// Pauses the whole worker or one processor. An emergency stop stays in force.
     pub(crate) fn pause(&self, pause: PauseCommand) {
         let mut held = self.held();
         match pause.processor {
@@ -42,7 +42,7 @@ impl Pauses {
         self.changed.notify_one();
     }
 
-    /// Starts nothing more until it is resumed.
+    /// Pauses the whole worker until a resume.
     pub(crate) fn stop(&self) {
         let mut held = self.held();
         held.worker = Some(None);
@@ -50,7 +50,7 @@ impl Pauses {
         self.changed.notify_one();
     }
 
-    /// Starts again.
+    /// Ends a pause.
     pub(crate) fn resume(&self, resume: ResumeCommand) {
         match resume.processor {
             None => {
@@ -63,18 +63,18 @@ impl Pauses {
         self.changed.notify_one();
     }
 
-    /// What was ordered before this worker came, holds now.
+    /// Lets jobs start: the command that was in force before this worker joined has run.
     pub(crate) fn become_ready(&self) {
         self.held().is_settled = true;
         self.changed.notify_one();
     }
 
-    /// Whether the whole worker is paused.
+    /// Returns true if the whole worker is paused.
     pub(crate) fn is_paused(&self) -> bool {
         holds(self.held().worker)
     }
 
-    /// Resolves when the worker may start jobs. Only one at a time may wait.
+    /// Resolves when the worker may start jobs. Supports a single waiter.
     pub(crate) async fn over(&self) {
         loop {
             let until = {
@@ -90,7 +90,7 @@ impl Pauses {
         }
     }
 
-    /// Until when a job of this processor has to be put off, if it has to be.
+    /// Returns until when a job of this processor is deferred; `None` without a pause.
     pub(crate) fn put_off(&self, processor: &str) -> Option<Timestamp> {
         let mut held = self.held();
         let until = *held.processors.get(processor)?;

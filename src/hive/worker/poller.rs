@@ -1,5 +1,5 @@
-//! The loop that claims jobs while there are free slots: at once when Redis reports one, when the next is due, and twice a
-//! second in any case.
+//! The loop that claims jobs while there are free slots: at once when Redis reports one, when the next becomes ready,
+//! and twice a second in any case.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,14 +17,14 @@ use crate::hive::worker::claims::{ClaimedBatch, LAST_ANSWER};
 use crate::hive::worker::job_runner::{WorkerContext, WorkerCounts};
 use crate::hive::worker::listener::Wakeups;
 
-/// How often jobs are looked for, besides what Redis tells.
+/// The poll interval without events of Redis.
 const POLL: Duration = Duration::from_millis(500);
-/// How long the taker rests for each job that went back, while none begins: it passes over a hundred a second of a
-/// backlog whose processor is busy or paused, to find the jobs of others behind them, and no more.
+/// How long the poller rests for each returned job while none starts. It skips at most a hundred a second of a
+/// backlog whose processor is busy or paused, to find the jobs of others behind them.
 const REST: Duration = Duration::from_millis(10);
 const LONGEST_REST: Duration = Duration::from_secs(1);
 
-/// Takes jobs as long as there is room.
+/// Claims jobs while there are free slots.
 pub(crate) struct Poller<'a> {
     pub(crate) worker: &'a Arc<WorkerContext>,
     pub(crate) wakeups: &'a Wakeups,
@@ -34,7 +34,7 @@ pub(crate) struct Poller<'a> {
 }
 
 impl Poller<'_> {
-    /// Takes jobs until `stop`.
+    /// Claims jobs until `stop`.
     pub(crate) async fn run(&self, stop: &CancellationToken) {
         let mut pace = Backpressure::default();
         let mut grace = AbortGrace::default();
@@ -71,7 +71,7 @@ impl Poller<'_> {
         }
     }
 
-    /// All room that there is, at least for one job; `None` at a stop.
+    /// Reserves all free slots, at least one; `None` at a stop.
     async fn room(&self, stop: &CancellationToken) -> Option<OwnedSemaphorePermit> {
         let first = tokio::select! {
             biased;
@@ -86,8 +86,8 @@ impl Poller<'_> {
         Some(room)
     }
 
-    /// Jobs that are due. What Redis has been asked for is waited for even at a stop, so that no claim is
-    /// forgotten; `None` if it does not answer then.
+    /// Claims ready jobs. It waits for a sent command even at a stop, so that no claim is forgotten; `None` if Redis
+    /// does not answer then.
     async fn take(
         &self,
         wanted: usize,
@@ -102,7 +102,7 @@ impl Poller<'_> {
         }
     }
 
-    /// Starts the jobs; those that must not start any more are given back, as far as Redis answers soon.
+    /// Starts the jobs. Returns those that must not start to their queue, as far as Redis answers soon.
     async fn start(
         &self,
         batch: ClaimedBatch,
@@ -127,7 +127,7 @@ impl Poller<'_> {
     }
 }
 
-/// What the taker had seen of the jobs when it last rested.
+/// The worker's counts when the poller last rested.
 #[derive(Default)]
 struct Backpressure {
     begun: u64,
@@ -135,7 +135,7 @@ struct Backpressure {
 }
 
 impl Backpressure {
-    /// How long to rest before the next look, if that is wanted.
+    /// Returns how long to rest before the next poll; `None` for no rest.
     fn rest(&mut self, counts: &WorkerCounts) -> Option<Duration> {
         let [begun, put_off] =
             [&counts.begun, &counts.put_off].map(|it| it.load(Ordering::Relaxed));
@@ -146,7 +146,7 @@ impl Backpressure {
     }
 }
 
-/// The time until this one, in Unix milliseconds; never less than one.
+/// Returns the time until this one in Unix milliseconds, at least one millisecond.
 fn until(due_ms: f64) -> Duration {
     Duration::from_millis((due_ms - now_ms() as f64).max(1.0) as u64)
 }

@@ -1,4 +1,4 @@
-//! The `concurrency` and `rate` of one processor, and the jobs that wait for them. Pure: the caller brings the time.
+//! The `concurrency` and `rate` of one processor, and the jobs that wait for them. Pure: the caller passes the time.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,36 +9,36 @@ use tokio::sync::Notify;
 use crate::models::Timestamp;
 use crate::state::{Limit, SlidingWindow};
 
-/// The shortest and the longest time for which a job goes back to the queue.
+/// The shortest and the longest time for which a job returns to its queue.
 const SHORT: Duration = Duration::from_millis(50);
 const LONG: Duration = Duration::from_secs(5);
 
-/// The limits of one processor, and who is under them.
+/// The limits of one processor, and the jobs under them.
 #[derive(Default)]
 pub(crate) struct ProcessorLimit {
     pub(crate) limit_rule: Limit,
     pub(crate) running: u64,
     pub(crate) starts: SlidingWindow,
     pub(crate) last_start: Option<Timestamp>,
-    /// Nothing starts until then: the service behind the processor wants that.
+    /// No job starts until then: the service behind the processor asked for that.
     pub(crate) held_until: Option<Timestamp>,
     pub(crate) queue: VecDeque<Waker>,
 }
 
-/// Wakes one job that waits, and tells it from the others.
+/// Wakes one waiting job, and identifies it.
 pub(crate) type Waker = Arc<Notify>;
 
-/// What a gate says to a job.
+/// The reply to a job that wants to start.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
     Start,
-    /// Wait in line; the first also until this time.
+    /// Wait in line; the first in line also until this time.
     Wait(Option<Timestamp>),
-    /// There is no room to wait: come back then.
+    /// There is no slot to wait in: come back at this time.
     PutBack(Timestamp),
 }
 
-/// Why a gate is shut.
+/// The limit that keeps jobs from starting.
 enum LimitReached {
     Paused(Timestamp),
     Concurrency,
@@ -53,7 +53,7 @@ impl ProcessorLimit {
         }
     }
 
-    /// Answers a job that has come, or asks again from its place in line; `has_room` is whether one more may wait.
+    /// Decides on a job that arrives, or that asks again from its place in line; `has_room` if one more may wait.
     pub(crate) fn ask(&mut self, waker: &Waker, has_room: bool, now: Timestamp) -> Admission {
         let place = self
             .queue
@@ -93,7 +93,7 @@ impl ProcessorLimit {
             .or_else(|| token_at().map(LimitReached::Rate))
     }
 
-    /// The clock was set: what has started is as long ago as it was, and a hold as long as it was.
+    /// Shifts all times after a clock step, so that starts stay as long ago and a hold stays as long.
     pub(crate) fn shift(&mut self, seconds: f64) {
         self.starts.shift(seconds);
         for time in [&mut self.last_start, &mut self.held_until]
@@ -112,7 +112,7 @@ impl ProcessorLimit {
         }
     }
 
-    /// When a job that cannot wait here may come again.
+    /// Returns when a job that cannot wait here may come again.
     fn put_back_until(&self, reached: Option<LimitReached>, now: Timestamp) -> Timestamp {
         let seconds = match (reached, self.last_start) {
             (Some(LimitReached::Rate(until)), _) => until.seconds_since(now),

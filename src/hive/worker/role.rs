@@ -51,7 +51,7 @@ impl NodeRole for WorkerRole {
         })
     }
 
-    /// A worker stores nothing: the command in force applies to it when it joins.
+    /// Returns `None`: a worker stores nothing, so the command in force applies when it joins.
     async fn last_command(&self) -> Result<Option<String>, NodeError> {
         Ok(None)
     }

@@ -1,4 +1,4 @@
-//! The jobs that run in this worker: their claims, and how to stop them.
+//! The running jobs of this worker: their claims, and how to stop them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -7,11 +7,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::claims::{ClaimState, JobClaim};
 
-/// All jobs that run, by id.
+/// All running jobs, by id.
 #[derive(Default)]
 pub(crate) struct RunningJobs(Mutex<HashMap<Vec<u8>, Arc<RunningJob>>>);
 
-/// One job that runs.
+/// One running job.
 pub(crate) struct RunningJob {
     held: Mutex<HeldClaim>,
     pub(crate) stop: CancellationToken,
@@ -21,23 +21,23 @@ pub(crate) struct RunningJob {
 /// The claim under which a job runs.
 struct HeldClaim {
     claim: JobClaim,
-    /// Another worker has the job, or it is gone.
+    /// True if another worker has the job, or it no longer exists.
     is_lost: bool,
 }
 
-/// Why a job has to end before its time.
+/// Why a job has to end early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StopCause {
-    /// A client wants that.
+    /// A client wants it aborted.
     Abort,
     /// The worker stops.
     Shutdown,
-    /// Another worker has the job, or it is gone.
+    /// Another worker has the job, or it no longer exists.
     Lost,
 }
 
 impl RunningJobs {
-    /// Adds a job. `None` if it runs already: its claim had expired, and what runs goes on under this one.
+    /// Adds a job. Returns `None` if it already runs: its claim had expired, and the run continues under this one.
     pub(crate) fn add(&self, claim: &JobClaim) -> Option<Arc<RunningJob>> {
         let mut jobs = self.jobs();
         if let Some(running) = jobs.get(&claim.id) {
@@ -53,7 +53,7 @@ impl RunningJobs {
         Some(running)
     }
 
-    /// Removes a job that has ended, unless it was claimed again after `settled`; whether it is gone.
+    /// Removes an ended job, unless it was claimed again after `settled`; returns true if removed.
     pub(crate) fn remove(&self, settled: &JobClaim) -> bool {
         let mut jobs = self.jobs();
         let is_same = |running: &Arc<RunningJob>| running.held().claim.token == settled.token;
@@ -81,38 +81,38 @@ impl RunningJob {
         self.held().claim.clone()
     }
 
-    /// Whether this claim is another worker's by now, or the job is gone.
+    /// Returns true if another worker has this claim's job, or the job no longer exists.
     pub(crate) fn has_lost(&self, claim: &JobClaim) -> bool {
         let held = self.held();
         held.is_lost && held.claim.token == claim.token
     }
 
-    /// Whether it has lost its claim, and was not claimed again.
+    /// Returns true if the job has lost its claim and was not claimed again.
     pub(crate) fn is_lost(&self) -> bool {
         self.held().is_lost
     }
 
-    /// The job counts as this start, and later ones on from there.
+    /// Sets the number of this start; later starts count on from there.
     pub(crate) fn set_start(&self, start: i64) -> JobClaim {
         let mut held = self.held();
         held.claim.start = start;
         held.claim.clone()
     }
 
-    /// Why the job has to end; the first reason counts.
+    /// Returns why the job has to end; the first cause counts.
     pub(crate) fn reason(&self) -> Option<StopCause> {
         self.reason.get().copied()
     }
 
     pub(crate) fn stop(&self, reason: StopCause) {
-        // A job that is out of time keeps that as its reason.
+        // A timed-out job keeps that cause.
         if !self.stop.is_cancelled() {
             let _ = self.reason.set(reason);
             self.stop.cancel();
         }
     }
 
-    /// What Redis says of the claim `seen`.
+    /// Applies the state that Redis reported for the claim `seen`.
     pub(crate) fn see(&self, seen: &JobClaim, standing: ClaimState) {
         match standing {
             ClaimState::Kept => {}
@@ -125,7 +125,7 @@ impl RunningJob {
         }
     }
 
-    /// Whether the claim `seen` is the one that is lost: it may have been claimed again since.
+    /// Marks the claim `seen` as lost; returns false if the job was claimed again since.
     fn note_lost(&self, seen: &JobClaim) -> bool {
         let mut held = self.held();
         let is_same = held.claim.token == seen.token;

@@ -1,13 +1,13 @@
 //! One child process and everything it starts: spawned, signalled and reaped as a group.
 //!
-//! The child leads a session of its own, and so a process group of its own whose id is its process
-//! id. Why not just a group: a terminal's Ctrl-C would pass it by as well, but a program that asks
-//! for a password on the terminal would be stopped by it and hang; without a terminal it fails.
+//! The child leads a session of its own, and so a process group of its own whose id is its process id. A group alone
+//! would also shield it from a terminal's Ctrl-C, but a program that asks for a password on the terminal would be
+//! stopped by it and hang; without a terminal it fails.
 //!
-//! The number of a group is free again once its leader is reaped and its members are gone, and a
-//! signal sent then could hit a stranger. So the leader's exit is watched without reaping (a pidfd,
-//! on Linux), the group is killed while the dead leader still holds the number, and only then is
-//! the leader reaped. Elsewhere, or where pidfds are forbidden, the two are a moment apart.
+//! The number of a group is free again once its leader is reaped and its members are gone, and a later signal could
+//! hit a stranger. So the leader's exit is watched without reaping (a pidfd, on Linux), the group is killed while the
+//! dead leader still holds the number, and only then is the leader reaped. Elsewhere, or where pidfds are forbidden,
+//! a short time lies between the two.
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -27,10 +27,10 @@ use super::pipes::Pipes;
 use crate::config::CommandSettings;
 use crate::processors::command::scrubbed_env::ScrubbedEnv;
 
-/// A running child and its group. Dropped before it was reaped, it is killed, with its group.
+/// A running child and its group. If dropped before it is reaped, it is killed with its group.
 pub(crate) struct Group {
     child: Child,
-    /// The leader's process id, which is the group's id as well.
+    /// The leader's process id, which is also the group's id.
     pub(crate) id: Pid,
     #[cfg(target_os = "linux")]
     leader_exit: Option<AsyncFd<OwnedFd>>,
@@ -39,8 +39,8 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Starts the program. Has to be called on a thread that lives as long as the service, such as
-    /// a runtime's worker: on Linux the child dies with the thread that spawned it.
+    /// Starts the program. Call it on a thread that lives as long as the service, such as a runtime's worker: on
+    /// Linux the child dies with the thread that spawned it.
     pub(crate) fn spawn(
         mut command: Command,
         guard: &Arc<ProcessGuard>,
@@ -65,7 +65,7 @@ impl Group {
         Ok((group, pipes))
     }
 
-    /// Waits until the leader has exited; others of its group may go on.
+    /// Waits until the leader has exited; others of its group may continue.
     pub(crate) async fn leader_exited(&mut self) {
         #[cfg(target_os = "linux")]
         if let Some(leader_exit) = &self.leader_exit {
@@ -77,14 +77,14 @@ impl Group {
         let _ = self.child.wait().await;
     }
 
-    /// Asks every process of the group to end.
+    /// Sends SIGTERM to every process of the group.
     pub(crate) fn terminate(&self) {
         self.signal(Signal::TERM);
         // A stopped process receives SIGTERM when it continues.
         self.signal(Signal::CONT);
     }
 
-    /// Ends every process of the group, the leader too.
+    /// Sends SIGKILL to every process of the group, the leader too.
     pub(crate) fn kill(&self) {
         self.signal(Signal::KILL);
     }
@@ -98,7 +98,7 @@ impl Group {
     }
 
     fn signal(&self, signal: Signal) {
-        // An error says that nobody is left, or (on some systems) that only the dead leader is.
+        // An error means that nobody is left, or (on some systems) only the dead leader.
         let _ = rustix::process::kill_process_group(self.id, signal);
     }
 }
@@ -125,7 +125,7 @@ fn watch_exit(leader: Pid) -> Option<AsyncFd<OwnedFd>> {
     unsafe { AsyncFd::register_with_interest(pidfd, Interest::READABLE) }.ok()
 }
 
-/// What starts the program of an attempt.
+/// Builds the command that starts an attempt's program.
 pub(crate) fn command(
     settings: &CommandSettings,
     scrubbed_env: &ScrubbedEnv,
@@ -158,31 +158,31 @@ pub(crate) fn command(
     command
 }
 
-/// How many files children may open, where the service has raised its own limit.
+/// The limit of open files for children, if the service has raised its own.
 static FILE_LIMIT: OnceLock<Rlimit> = OnceLock::new();
 
-/// Programs get this limit of open files, which the service had before it raised its own: some walk through
-/// every number up to it, and `select` knows 1024.
+/// Sets the limit of open files for programs to what the service had before it raised its own: some programs walk
+/// through every number up to it, and `select` supports 1024.
 pub(crate) fn remember_file_limit(limit: Rlimit) {
     let _ = FILE_LIMIT.set(limit);
 }
 
-/// Runs in the child, before its program. Signals need nothing here: the standard library has
-/// emptied the mask and given SIGPIPE back its default.
+/// Runs in the child, before its program. Signals need no setup: the standard library has emptied the mask and reset
+/// SIGPIPE.
 fn prepare_child(service: Pid) -> io::Result<()> {
     rustix::process::setsid()?;
     if let Some(limit) = FILE_LIMIT.get() {
-        // With another limit it runs too.
+        // A program also runs with another limit.
         let _ = setrlimit(Resource::Nofile, *limit);
     }
     die_with(service)
 }
 
-/// Runs in a child, before its program: the kernel kills it when `parent` dies, however that comes about.
+/// Makes the kernel kill this process when `parent` dies. Runs in a child, before its program.
 pub(crate) fn die_with(parent: Pid) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-    // The parent may have died before the line above, and nobody would tell us.
+    // The parent may have died before the line above; then no signal comes.
     if rustix::process::getppid() == Some(parent) {
         Ok(())
     } else {

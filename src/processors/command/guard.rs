@@ -1,12 +1,12 @@
-//! The guard: a small process that outlives the service by a moment, to take its children along.
+//! The guard: a small process that briefly outlives the service, to kill its children.
 //!
-//! When the service is killed, the kernel kills the children it started itself (see `group`), but
-//! not what those have started. The guard knows every group and holds the read end of a pipe
-//! whose only writer is the service. When the pipe closes, however the service ended, it kills the
-//! groups that are left and exits. One guard serves all commands; it starts with the first.
+//! When the service is killed, the kernel kills the children that it started itself (see `group`), but not their
+//! children. The guard knows every group and holds the read end of a pipe whose only writer is the service. When the
+//! pipe closes, however the service ended, the guard kills the remaining groups and exits. One guard serves all
+//! commands; it starts with the first.
 //!
-//! It is a second line: without it (not on Linux, an old kernel, the guard killed too) such a
-//! process runs on until the next start of the service, whose recovery finds it (see `orphans`).
+//! It is a second line of defence: without it (not on Linux, an old kernel, the guard killed too) such a process runs
+//! on until the next start of the service, whose recovery finds it (see `orphans`).
 
 use rustix::process::Pid;
 
@@ -25,19 +25,19 @@ impl ProcessGuard {
 
 #[cfg(target_os = "linux")]
 impl ProcessGuard {
-    /// The group is to be killed when the service dies.
+    /// Tells the guard to kill the group when the service dies.
     pub(crate) fn watch(&self, group: Pid) {
         self.tell(group.as_raw_nonzero().get());
     }
 
-    /// The group's number may soon be another's: forget it.
+    /// Tells the guard to forget the group: its number may soon be another's.
     pub(crate) fn release(&self, group: Pid) {
         self.tell(-group.as_raw_nonzero().get());
     }
 
     fn tell(&self, word: i32) {
         if let Some(pipe) = self.pipe.get_or_init(linux::start) {
-            // Fails if the guard was killed; then there is none.
+            // It fails if the guard was killed; then there is none.
             let _ = rustix::io::write(pipe, &word.to_ne_bytes());
         }
     }
@@ -50,10 +50,10 @@ mod linux {
     use std::os::fd::{AsRawFd, RawFd};
     use std::ptr;
 
-    /// Groups that can be watched at once; it costs address space and, unused, no memory.
+    /// The number of groups that can be watched; it costs address space and, unused, no memory.
     const CAPACITY: usize = 65_536;
 
-    /// Words read in one go.
+    /// The number of words per read.
     const BATCH: usize = 256;
 
     pub(crate) fn start() -> Option<PipeWriter> {
@@ -66,7 +66,7 @@ mod linux {
 
     fn fork() -> io::Result<PipeWriter> {
         let (reader, writer) = io::pipe()?;
-        // A guard that was stopped by hand must not stop the service.
+        // A guard that was stopped by hand must not block the service.
         rustix::io::ioctl_fionbio(&writer, true)?;
         let groups = Vec::with_capacity(CAPACITY);
         // SAFETY: the service has other threads, so the child may only do what is async-signal-safe
@@ -79,7 +79,7 @@ mod linux {
         }
     }
 
-    /// The guard's whole life. Each word read is a group to watch or, negative, to forget.
+    /// Runs the guard to its end. Each word read is a group to watch or, negative, to forget.
     ///
     /// # Safety
     /// Only for a fresh fork, whose descriptors and signals are nobody else's. It makes system
@@ -112,8 +112,8 @@ mod linux {
         }
     }
 
-    /// Lets go of all that was inherited: the database's lock and the listening socket would be
-    /// held open by the guard, and so would the pipe's write end, whose closing it waits for.
+    /// Closes all inherited descriptors: the guard would otherwise hold the database's lock, the listening socket and
+    /// the pipe's write end, whose closing it waits for.
     #[expect(
         unsafe_code,
         reason = "raw system calls are all that is safe after a fork"

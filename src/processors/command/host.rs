@@ -1,6 +1,6 @@
-//! What a run of a program asks of its attempt: the log, the progress and the request to stop.
+//! The interface of a running program to its attempt: the log, the progress and the request to stop.
 //!
-//! [`Context`] is it in the service; tests put a recorder in its place.
+//! In the service, [`Context`] implements it; in tests, a recorder.
 
 use crate::processors::context::Context;
 use crate::terminal::OutputLine;
@@ -8,7 +8,7 @@ use crate::terminal::OutputLine;
 /// The receiver of everything that a run reports.
 pub(crate) trait Host: Sync {
     fn log(&self, line: OutputLine) -> impl Future<Output = ()> + Send;
-    /// Shows how a line stands that has not ended.
+    /// Shows an unfinished line.
     fn live_line(&self, line: OutputLine) -> impl Future<Output = ()> + Send;
     fn progress(&self, progress: f64) -> impl Future<Output = ()> + Send;
     /// Resolves when the run has to end, and at once from then on.

@@ -71,10 +71,10 @@ use crate::processors::run_error::RunError;
 pub(crate) use self::group::{die_with, remember_file_limit};
 pub(crate) use self::orphans::kill_orphans;
 
-/// From SIGTERM to SIGKILL.
+/// The time between SIGTERM and SIGKILL.
 const KILL_GRACE: Duration = Duration::from_secs(5);
 
-/// Names the file with the results of the tasks that it waited for.
+/// Names the file with the results of the task's dependencies.
 const UPSTREAM_VARIABLE: &str = "VENOM_UPSTREAM";
 
 /// Runs each task as a child process.
@@ -86,8 +86,8 @@ pub(crate) struct CommandProcessor {
 }
 
 impl CommandProcessor {
-    /// A processor for one `[processors.NAME]` table; all of a service share the guard, the names of the
-    /// variables that no program gets, and the sweeper.
+    /// Creates a processor for one `[processors.NAME]` table. All processors of a service share the guard, the names
+    /// of the scrubbed variables, and the orphan reaper.
     pub(crate) fn new(
         settings: CommandSettings,
         guard: Arc<ProcessGuard>,
@@ -134,7 +134,7 @@ impl Processor for CommandProcessor {
     }
 }
 
-/// What the tasks have left that it waited for, as a JSON file; removed when dropped.
+/// Writes the results of the task's dependencies to a JSON file, removed when dropped. `None` without dependencies.
 async fn upstream_file(context: &Context) -> Result<Option<NamedTempFile>, RunError> {
     let upstream = context.upstream().await?;
     if upstream.is_empty() {

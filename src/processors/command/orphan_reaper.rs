@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::processors::command::orphans::kill_leftovers;
 
-/// From the end of an attempt to the look, and between two looks.
+/// The time from the end of an attempt to the scan, and between two scans.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Shared by all commands.
@@ -23,12 +23,12 @@ pub(crate) struct OrphanProcessReaper(Mutex<Ended>);
 #[derive(Default)]
 struct Ended {
     runs: HashSet<Uuid>,
-    /// Whether a look is on its way.
+    /// True while a scan is scheduled.
     is_due: bool,
 }
 
 impl OrphanProcessReaper {
-    /// The run has ended; soon nothing of it is there any more.
+    /// Schedules a scan for what this ended run left.
     pub(crate) fn ended(self: &Arc<Self>, run: Uuid) {
         if !cfg!(target_os = "linux") {
             return;
@@ -44,7 +44,7 @@ impl OrphanProcessReaper {
         }
     }
 
-    /// Looks at once: at the end of the service, and when it is time.
+    /// Scans at once: when a scan is scheduled, and when the service stops.
     pub(crate) async fn reap(&self) {
         let runs = {
             let mut ended = self.lock();

@@ -8,31 +8,31 @@ use uuid::Uuid;
 
 use crate::models::TaskId;
 
-/// Names the task in the environment of its process and, inherited, of everything that starts.
+/// Names the task in the environment of its process, which child processes inherit.
 const TASK_ID_VARIABLE: &str = "VENOM_TASK_ID";
-/// Numbers the attempt there.
+/// Names the attempt there.
 const ATTEMPT_VARIABLE: &str = "VENOM_ATTEMPT";
-/// Names the run there: nothing that programs should know of.
+/// Names the run there; no interface for programs.
 const RUN_ID_VARIABLE: &str = "VENOM_RUN_ID";
 
-/// By what the processes of one run are known.
+/// Identifies the processes of one run.
 #[derive(Clone, Copy)]
 pub(crate) struct RunMark {
     pub(crate) task: TaskId,
     pub(crate) attempt: i64,
-    /// No other run has it, in no other service. An attempt that is given back runs again under its number,
+    /// Differs from every other run's, also in other services. A returned attempt runs again under its number,
     /// perhaps in another service on this machine.
     pub(crate) run: Uuid,
 }
 
 impl RunMark {
-    /// The mark of a run that begins.
+    /// Creates the mark of a new run.
     pub(crate) fn new(task: TaskId, attempt: i64) -> Self {
         let run = Uuid::new_v4();
         Self { task, attempt, run }
     }
 
-    /// What the processes have in their environment.
+    /// Returns the variables of the processes' environment.
     pub(crate) fn variables(&self) -> [(&'static str, String); 3] {
         [
             (TASK_ID_VARIABLE, self.task.to_string()),
@@ -53,8 +53,7 @@ pub(crate) fn kill_leftovers(_runs: &std::collections::HashSet<Uuid>) -> std::io
     Ok(0)
 }
 
-/// Kills what earlier attempts of these tasks left running. Only Linux lets us find it: here it
-/// finds nothing.
+/// Kills what earlier attempts of these tasks left running. Finding it needs Linux: elsewhere this finds nothing.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn kill_orphans(_tasks: &std::collections::HashSet<TaskId>) -> std::io::Result<usize> {
     Ok(0)
@@ -73,11 +72,11 @@ mod linux {
     use super::{RUN_ID_VARIABLE, TASK_ID_VARIABLE};
     use crate::models::TaskId;
 
-    /// How long to go on where processes die slowly or start others faster than they are found.
+    /// How long the scans continue where processes die slowly or start others faster than they are found.
     const PATIENCE: Duration = Duration::from_secs(2);
     const PAUSE: Duration = Duration::from_millis(2);
 
-    /// A process as a scan saw it.
+    /// A process as a scan found it.
     struct Process {
         group: Pid,
         origin: Origin,
@@ -87,19 +86,18 @@ mod linux {
     enum Origin {
         /// Its environment names one of the tasks.
         Task,
-        /// Its environment is empty: cleared on purpose, or gone with the process, a zombie.
+        /// Its environment is empty: cleared on purpose, or lost with the process, a zombie.
         Unknown,
-        /// Its environment names none of the tasks, or is not ours to read.
+        /// Its environment names none of the tasks, or may not be read.
         Stranger,
     }
 
-    /// Kills (SIGKILL) what earlier attempts of these tasks left running, and returns how many
-    /// processes that were. Call it before such a task runs again, and never while one runs.
+    /// Kills (SIGKILL) what earlier attempts of these tasks left running, and returns the number of processes. Call
+    /// it before such a task runs again, and never while one runs.
     ///
-    /// A process belongs to a task if it was started with the task's id in `VENOM_TASK_ID`, or is
-    /// in the group of such a process (unless that group's leader is a stranger). What runs as
-    /// another user is out of reach. Blocks for the time of two scans of `/proc`, and up to two
-    /// seconds more where processes do not die at once.
+    /// A process belongs to a task if it was started with the task's id in `VENOM_TASK_ID`, or is in the group of
+    /// such a process (unless that group's leader is a stranger). Processes of another user are out of reach. Blocks
+    /// for the time of two scans of `/proc`, and up to two seconds more where processes do not die at once.
     pub(crate) fn kill_orphans(tasks: &HashSet<TaskId>) -> io::Result<usize> {
         if tasks.is_empty() {
             return Ok(0);
@@ -107,10 +105,10 @@ mod linux {
         kill_all(0, |task, _| tasks.contains(&task))
     }
 
-    /// Kills (SIGKILL) what these runs of this process left running, and returns how many processes that
-    /// were. Unlike [`kill_orphans`] it may be called while other runs of the tasks go on.
+    /// Kills (SIGKILL) what these runs of this process left running, and returns the number of processes. Unlike
+    /// [`kill_orphans`] it may be called while other runs of the tasks continue.
     ///
-    /// A process without `VENOM_TASK_ID` is spared: a program removes it from what shall live on.
+    /// Spares a process without `VENOM_TASK_ID`: a program removes it from what shall live on.
     pub(crate) fn kill_leftovers(runs: &HashSet<Uuid>) -> io::Result<usize> {
         if runs.is_empty() {
             return Ok(0);
@@ -120,7 +118,7 @@ mod linux {
         kill_all(since, |_, run| run.is_some_and(|run| runs.contains(&run)))
     }
 
-    /// Kills what began after `since` (in the kernel's ticks) and belongs to the runs that `is_wanted` names.
+    /// Kills what began after `since` (in the kernel's ticks) and belongs to the runs for which `is_wanted` is true.
     fn kill_all(since: u64, is_wanted: impl Fn(TaskId, Option<Uuid>) -> bool) -> io::Result<usize> {
         let mut killed = HashSet::new();
         let started = Instant::now();
@@ -130,14 +128,15 @@ mod linux {
             if found.is_empty() {
                 break;
             }
-            // Once more: one of them may have started another after we had passed its place.
+            // A second scan: a process may have started another behind the first.
             killed.extend(found);
             thread::sleep(PAUSE);
         }
         Ok(killed.len())
     }
 
-    /// Every process of the system but this one. Of older ones than `since` the environment is not read.
+    /// Returns every process of the system but this one. It does not read the environment of those older than
+    /// `since`.
     fn scan(
         since: u64,
         is_wanted: &impl Fn(TaskId, Option<Uuid>) -> bool,
@@ -149,7 +148,7 @@ mod linux {
             let Some(id) = id.and_then(Pid::from_raw).filter(|&id| id != getpid()) else {
                 continue;
             };
-            // Processes come and go while we read, and those of the kernel have no group.
+            // Processes come and go during the scan, and those of the kernel have no group.
             if let Some((group, started)) = group_and_start(id) {
                 let origin = match started >= since {
                     true => origin(id, is_wanted),
@@ -161,8 +160,8 @@ mod linux {
         Ok(processes)
     }
 
-    /// From `<id> (<name>) <state> <parent> <group> …`, where the name may hold anything. The start is the
-    /// 22nd field, in ticks since the machine's own.
+    /// Parses `<id> (<name>) <state> <parent> <group> …`, where the name may hold anything. The start is the 22nd
+    /// field, in ticks since the machine's own.
     fn group_and_start(id: Pid) -> Option<(Pid, u64)> {
         let stat = fs::read(format!("/proc/{}/stat", id.as_raw_nonzero())).ok()?;
         let name_end = stat.iter().rposition(|&byte| byte == b')')?;
@@ -188,7 +187,7 @@ mod linux {
         }
     }
 
-    /// The task named in an environment.
+    /// Returns the task that an environment names.
     fn task_of(environment: &[u8]) -> Option<TaskId> {
         TaskId::try_parse_ascii(variable(environment, TASK_ID_VARIABLE)?).ok()
     }
@@ -197,7 +196,7 @@ mod linux {
         Uuid::try_parse_ascii(variable(environment, RUN_ID_VARIABLE)?).ok()
     }
 
-    /// The value of a variable: `NAME=value`, each ended by a NUL.
+    /// Returns the value of a variable: `NAME=value`, each ended by a NUL.
     fn variable<'a>(environment: &'a [u8], name: &str) -> Option<&'a [u8]> {
         let mut variables = environment.split(|&byte| byte == 0);
         variables.find_map(|variable| {

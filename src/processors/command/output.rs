@@ -12,17 +12,17 @@ use std::ops::RangeInclusive;
 use crate::processors::text::{result, text};
 use crate::terminal::{OutputLine, TerminalLine, data_without_escapes};
 
-/// The log takes this much of one line.
+/// The largest line of the log, in bytes.
 pub(crate) const LINE_LIMIT_BYTES: usize = 64 * 1024;
 
-/// The result takes this much of standard output.
+/// The largest result, in bytes.
 pub(crate) const RESULT_LIMIT_BYTES: usize = 1024 * 1024;
 
-/// A result of more than this is finished on a thread that may block.
+/// A larger result is finished on a thread that may block.
 const LARGE_BYTES: usize = 64 * 1024;
 
-/// What is kept beyond a limit: a line end that will be stripped must not count as "too long", and
-/// a character that straddles the limit is then seen as one and left out whole.
+/// The bytes kept beyond a limit: a line end that will be stripped must not count as "too long", and a character that
+/// straddles the limit is recognised and left out whole.
 const SLACK_BYTES: usize = 2;
 
 /// A line with this prefix is a message to the service.
@@ -30,20 +30,20 @@ const COMMAND_PREFIX: &[u8] = b"::";
 const PROGRESS_PREFIX: &[u8] = b"::progress ";
 const PROGRESS_RANGE: RangeInclusive<f64> = 0.0..=1.0;
 
-/// Characters of an unfinished line that are shown.
+/// The number of characters of an unfinished line that are shown.
 const SHOWN_CHARS: usize = 1000;
 
 /// Cuts a stream into [`Piece`]s.
 #[derive(Default)]
 pub(crate) struct Lines {
     buffer: Vec<u8>,
-    /// The buffer was handed out as a piece, and the next call begins with an empty one.
+    /// True if the buffer was returned as a piece; the next call begins with an empty one.
     handed_out: bool,
-    /// The head of the current line has gone out already.
+    /// True if the head of the current line has already been returned.
     in_long_line: bool,
 }
 
-/// A stretch of output, with its line end if it has one.
+/// A part of the output, with its line end if it has one.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Piece<'a> {
     pub(crate) raw: &'a [u8],
@@ -52,24 +52,24 @@ pub(crate) struct Piece<'a> {
 
 #[derive(Debug, PartialEq)]
 enum Kind {
-    /// A whole line, or what stood after the last line end.
+    /// A whole line, or what follows the last line end.
     Line,
-    /// The beginning of a line longer than the limit.
+    /// The beginning of a line that is longer than the limit.
     Head,
-    /// More of the line whose head was given.
+    /// More of the line whose head was returned.
     Rest,
     /// A state of a line that the next one replaces: it ends in a carriage return.
     Replaced,
 }
 
 impl Lines {
-    /// Takes bytes from the front of `chunk` up to the end of a piece; `None` when the chunk is used
-    /// up and no piece is complete.
+    /// Takes bytes from the front of `chunk` up to the end of a piece; `None` when the chunk is used up and no piece
+    /// is complete.
     pub(crate) fn next(&mut self, chunk: &mut &[u8]) -> Option<Piece<'_>> {
         if std::mem::take(&mut self.handed_out) {
             self.buffer.clear();
         }
-        // A carriage return is half of a line end if a line feed follows, and that may be in this chunk.
+        // A carriage return is half of a line end if a line feed follows, perhaps in the next chunk.
         if self.buffer.ends_with(b"\r") && chunk.first().is_some_and(|&byte| byte != b'\n') {
             return Some(self.hand_out(End::Return));
         }
@@ -86,13 +86,13 @@ impl Lines {
         complete.then(|| self.hand_out(end))
     }
 
-    /// The last line, if the stream did not end with a line end.
+    /// Returns the last line if the stream does not end with a line end.
     pub(crate) fn last(&mut self) -> Option<Piece<'_>> {
         let unfinished = !self.handed_out && !self.buffer.is_empty();
         unfinished.then(|| self.hand_out(End::Line))
     }
 
-    /// What has come of a line that has not ended.
+    /// Returns the beginning of an unfinished line.
     fn unfinished(&self) -> &[u8] {
         match self.handed_out || self.in_long_line {
             true => &[],
@@ -124,8 +124,8 @@ enum End {
     None,
 }
 
-/// Where the first line or state of a line ends for certain: after its line feed, or after a carriage
-/// return that something else follows.
+/// Returns where the first line or state of a line certainly ends: after its line feed, or after a carriage return
+/// that another byte follows.
 fn end_of_piece(chunk: &[u8]) -> Option<(usize, End)> {
     let mut from = 0;
     loop {
@@ -142,16 +142,16 @@ fn end_of_piece(chunk: &[u8]) -> Option<(usize, End)> {
     }
 }
 
-/// The lines of one stream as the log has them.
+/// Builds the lines of one stream as the log shows them.
 #[derive(Default)]
 pub(crate) struct Screen {
     line: TerminalLine,
-    /// Whether what stands in the line is shown as the live line.
+    /// True if live viewers see the current state of the line.
     is_live: bool,
 }
 
 impl Screen {
-    /// The line that a piece ends, if it ends one that is to be logged.
+    /// Applies a piece; returns the line that it completes, if that is to be logged.
     pub(crate) fn print(&mut self, piece: &Piece<'_>) -> Option<OutputLine> {
         match piece.kind {
             Kind::Rest => return None,
@@ -175,7 +175,7 @@ impl Screen {
         Some(line.replacing(replaces))
     }
 
-    /// The line that stands when the stream ends after a carriage return.
+    /// Returns the line that remains when the stream ends after a carriage return.
     pub(crate) fn end(&mut self) -> Option<OutputLine> {
         match self.line.is_empty() {
             true => None,
@@ -183,7 +183,7 @@ impl Screen {
         }
     }
 
-    /// The line as it stands, for those who watch. `None` if there is nothing that they do not see yet.
+    /// Returns the unfinished line for live viewers; `None` if they already see it.
     pub(crate) fn live(&mut self, lines: &Lines) -> Option<OutputLine> {
         let mut line = self.line.clone();
         let unfinished = lines.unfinished();
@@ -197,8 +197,8 @@ impl Screen {
 }
 
 impl Piece<'_> {
-    /// The progress that this line reports. `None` for anything but a well-formed
-    /// `::progress <0 to 1>`: a mistyped one is more useful to its author in the log.
+    /// Returns the progress that this line reports. `None` for anything but a well-formed `::progress <0 to 1>`: the
+    /// log shows its author a mistyped one.
     pub(crate) fn progress(&self) -> Option<f64> {
         if !matches!(self.kind, Kind::Line | Kind::Replaced) {
             return None;
@@ -223,13 +223,13 @@ impl ResultText {
         self.bytes.extend_from_slice(&raw[..raw.len().min(room)]);
     }
 
-    /// Whether to finish it takes long enough to keep a thread from other tasks.
+    /// Returns true if finishing it would block other tasks for a noticeable time.
     pub(crate) fn is_large(&self) -> bool {
         self.bytes.len() > LARGE_BYTES
     }
 
-    /// The result: without the one line end that nearly every program prints last (`echo hi` means
-    /// `hi`), without escape sequences, and with a closing line that says so if it was cut.
+    /// Returns the result: without the one line end that nearly every program prints last (`echo hi` means `hi`),
+    /// without escape sequences, and, if it was cut, with a closing line that says so.
     pub(crate) fn finish(self) -> String {
         let bytes = if self.overflowed {
             &self.bytes

@@ -1,8 +1,8 @@
-//! The child's three pipes: content in, lines out to the [`Host`], the result and the last word of
-//! standard error kept.
+//! Serves the child's three pipes: writes the content, passes lines to the [`Host`], and keeps the result and the
+//! last line of standard error.
 //!
-//! Nothing is read ahead of the host: while it is busy with a line the pipe fills and the child
-//! waits in its `write`. Memory is one chunk and one bounded line for each stream, and the result.
+//! It reads nothing ahead of the host: while the host is busy with a line, the pipe fills and the child blocks in its
+//! `write`. Memory is one chunk and one bounded line for each stream, and the result.
 
 use std::convert::Infallible;
 use std::os::fd::AsFd;
@@ -18,11 +18,11 @@ use super::output::{Lines, Piece, ResultText, Screen};
 
 const CHUNK_BYTES: usize = 16 * 1024;
 
-/// Between two looks at a line that is being printed: a bar that moves a thousand times a second is four
-/// events a second.
+/// The interval between states of an unfinished line: a bar that moves a thousand times a second is four events a
+/// second.
 const LIVE_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Our ends of a child's standard streams.
+/// This end of a child's standard streams.
 pub(crate) struct Pipes {
     pub(crate) stdin: ChildStdin,
     pub(crate) stdout: ChildStdout,
@@ -37,10 +37,10 @@ pub(crate) struct Kept {
     pub(crate) last_error_line: Option<String>,
 }
 
-/// Writes `content` and reads both outputs, until both have ended.
+/// Writes `content` and reads both outputs until both have ended.
 ///
-/// They may never end by themselves: a process that left the child's group can hold them open.
-/// Once `last_call` is given, what stands in the pipes is still read, and nothing after it.
+/// They may never end by themselves: a process that left the child's group can hold them open. After `last_call` it
+/// reads only what the pipes already hold.
 pub(crate) async fn serve(
     pipes: Pipes,
     content: &str,
@@ -67,17 +67,17 @@ pub(crate) async fn serve(
     }
 }
 
-/// Writes the content and closes the pipe, which is how the child learns that it was all.
+/// Writes the content and closes the pipe, so that the child reads the end.
 ///
-/// Never returns, so that nobody waits for a child that does not read its input; one that closes
-/// it early does nothing wrong either, hence the ignored errors.
+/// Never returns, so that nobody waits for a child that does not read its input. A child may close its input early,
+/// so errors are ignored.
 async fn feed(mut stdin: ChildStdin, content: &str) -> Infallible {
     let _ = stdin.write_all(content.as_bytes()).await;
     drop(stdin);
     std::future::pending().await
 }
 
-/// Reads one stream to its end or the last call. `keep` sees each piece, with its log line.
+/// Reads one stream to its end or the last call. `keep` gets each piece with its log line.
 async fn read(
     mut pipe: impl AsyncRead + AsFd + Unpin,
     host: &impl Host,
@@ -91,7 +91,7 @@ async fn read(
         keep,
     };
     let mut chunk = vec![0; CHUNK_BYTES];
-    // When what stands in an unfinished line is to be shown.
+    // The time at which an unfinished line is shown.
     let mut show_at = None;
     loop {
         let count = tokio::select! {
@@ -110,7 +110,7 @@ async fn read(
         reader.take(&chunk[..count]).await;
         show_at.get_or_insert_with(|| Instant::now() + LIVE_INTERVAL);
     }
-    // Not through tokio: its "nothing to read" can mean that it has not heard of the data yet.
+    // Not through tokio: its "nothing to read" can mean that it has not yet received the readiness event.
     let mut waiting = bytes_waiting(&pipe);
     while waiting > 0 {
         let size = waiting.min(chunk.len());
@@ -123,13 +123,13 @@ async fn read(
     reader.end().await;
 }
 
-/// What the pipe holds at this moment; it may grow, but not shrink, as we are its only reader.
+/// Returns the number of bytes in the pipe. It may grow but not shrink, as this is the only reader.
 fn bytes_waiting(pipe: &impl AsFd) -> usize {
     let waiting = rustix::io::ioctl_fionread(pipe).unwrap_or(0);
     usize::try_from(waiting).unwrap_or(usize::MAX)
 }
 
-/// What one stream has said.
+/// The reader of one stream.
 struct Reader<'a, H, K> {
     lines: Lines,
     screen: Screen,
@@ -144,14 +144,14 @@ impl<H: Host, K: FnMut(&[u8], Option<&str>)> Reader<'_, H, K> {
         }
     }
 
-    /// Shows how the unfinished line stands.
+    /// Shows the current state of the unfinished line.
     async fn show(&mut self) {
         if let Some(line) = self.screen.live(&self.lines) {
             self.host.live_line(line).await;
         }
     }
 
-    /// The line that the stream ends with, if it ends without a line end.
+    /// Logs the line that ends without a line end.
     async fn end(&mut self) {
         if let Some(piece) = self.lines.last() {
             hand_on(piece, &mut self.screen, self.host, &mut self.keep).await;

@@ -1,7 +1,8 @@
-//! The life of one attempt: spawn, serve the pipes until the child ends or has to, clean up, judge.
+//! The life of one attempt: spawn the program, serve its pipes until it ends or is stopped, clean up, and return the
+//! result.
 //!
-//! Everything happens inside one future, so that dropping it drops the [`Group`], which kills. The
-//! pipes are served beside each step: while the host is slow with a line, the steps go on.
+//! Everything happens inside one future: dropping it drops the [`Group`], which kills the processes. Each step runs
+//! beside the pipes, so a host that is slow with a line delays no step.
 
 use std::collections::HashSet;
 use std::io;
@@ -27,27 +28,27 @@ use crate::processors::command::scrubbed_env::ScrubbedEnv;
 use crate::processors::run_error::RunError;
 use crate::terminal::OutputLine;
 
-/// After the leader's exit, the time for the rest of its group to end by itself: enough for a
-/// script's `tee` to write what it still holds, and short enough for a forgotten `sleep &`.
+/// After the leader's exit, the time for the rest of its group to end by itself: enough for a script's `tee` to write
+/// its buffer, and short enough for a forgotten `sleep &`.
 const LINGER: Duration = Duration::from_millis(500);
 
-/// After a stop's kill, the time for the host to take what was still printed.
+/// After a stop's kill, the time for the host to take the last lines.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// One attempt and what it is made from.
+/// One attempt and what it needs.
 pub(crate) struct CommandRun<'a> {
     pub(crate) settings: &'a CommandSettings,
     pub(crate) guard: &'a Arc<ProcessGuard>,
     pub(crate) scrubbed_env: &'a ScrubbedEnv,
-    /// From SIGTERM to SIGKILL.
+    /// The time between SIGTERM and SIGKILL.
     pub(crate) kill_grace: Duration,
     pub(crate) mark: RunMark,
     pub(crate) content: &'a str,
 }
 
 impl CommandRun<'_> {
-    /// Runs the attempt. A stop ends it within the kill grace and [`LAST_WORDS`], whatever the host
-    /// and the program do; only a process stuck in the kernel is waited for longer.
+    /// Runs the attempt. A stop ends it within the kill grace and [`LAST_WORDS`], whatever the host and the program
+    /// do; only a process stuck in the kernel takes longer.
     pub(crate) async fn to_end(&self, host: &impl Host) -> Result<String, RunError> {
         if self.mark.attempt > 1 {
             let tasks = HashSet::from([self.mark.task]);
@@ -70,8 +71,8 @@ impl CommandRun<'_> {
         match pipes.as_mut().take_output() {
             Some(kept) if !stopped => self.judge(status, kept, host).await,
             _ => {
-                // The task may go back to the queue as if this attempt had never been. Of its other runs
-                // nothing is touched: one that was lost may go on elsewhere on this machine.
+                // The task may return to the queue as if this attempt had never started. Its other runs are left
+                // alone: a lost one may continue elsewhere on this machine.
                 let runs = HashSet::from([self.mark.run]);
                 self.kill(move || kill_leftovers(&runs)).await;
                 Err(RunError::new("stopped before it ended".to_owned()))
@@ -79,7 +80,7 @@ impl CommandRun<'_> {
         }
     }
 
-    /// Waits for the child, or asks it to end; then gives its group a while. `true` if stopped.
+    /// Waits for the child or stops it, then waits briefly for its group. Returns true if stopped.
     async fn end<P>(
         &self,
         group: &mut Group,
@@ -90,8 +91,8 @@ impl CommandRun<'_> {
         P: Future<Output = Kept>,
     {
         let stopped = beside(pipes.as_mut(), exit_or_stop(group, host)).await;
-        // That the pipes end says that all who had them have. It may never come: a process that
-        // left the group can have them too, and then the whole while passes.
+        // The pipes end when all processes that hold them have ended. That may never happen: a process that left the
+        // group can hold them too, and then the whole time passes.
         if stopped {
             group.terminate();
             let _ = timeout(self.kill_grace, join(group.leader_exited(), pipes)).await;
@@ -105,7 +106,7 @@ impl CommandRun<'_> {
         stopped
     }
 
-    /// Ends what left an attempt's group and lived on, so that no two attempts run at once.
+    /// Kills what left an attempt's group and lived on, so that no two attempts run at once.
     async fn kill(&self, kill: impl FnOnce() -> io::Result<usize> + Send + 'static) {
         let task_id = self.mark.task;
         let killed = tokio::task::spawn_blocking(kill).await;
@@ -137,7 +138,7 @@ impl CommandRun<'_> {
             return Err(RunError::new(describe(status)));
         };
         if status.signal().is_some() {
-            // The program had no chance to print why: its last line alone would be a riddle.
+            // A killed program could not print the cause: its last line alone would mislead.
             tokio::select! {
                 () = host.log(OutputLine::plain(describe(status))) => {}
                 () = host.stopped() => {}
@@ -147,7 +148,7 @@ impl CommandRun<'_> {
     }
 }
 
-/// The result as it is stored. A large one takes milliseconds, which others would wait for.
+/// Returns the result as it is stored. A large one is finished on a thread that may block.
 async fn finish(result: ResultText) -> Result<String, RunError> {
     if !result.is_large() {
         return Ok(result.finish());
@@ -156,7 +157,7 @@ async fn finish(result: ResultText) -> Result<String, RunError> {
     finished.map_err(|error| RunError::new(format!("cannot read the program's output: {error}")))
 }
 
-/// Waits for the child; `true` if the host wants it stopped first.
+/// Waits for the child; returns true if the host stops it first.
 async fn exit_or_stop(group: &mut Group, host: &impl Host) -> bool {
     tokio::select! {
         () = group.leader_exited() => false,
@@ -164,7 +165,7 @@ async fn exit_or_stop(group: &mut Group, host: &impl Host) -> bool {
     }
 }
 
-/// Does `work` while the pipes are served.
+/// Runs `work` while the pipes are served.
 async fn beside<T>(
     pipes: Pin<&mut MaybeDone<impl Future<Output = Kept>>>,
     work: impl Future<Output = T>,
@@ -175,7 +176,7 @@ async fn beside<T>(
     }
 }
 
-/// `exit status 3`, `killed by signal 9 (SIGKILL)`.
+/// Describes a status: `exit status 3`, `killed by signal 9 (SIGKILL)`.
 fn describe(status: ExitStatus) -> String {
     match status.code() {
         Some(code) => format!("exit status {code}"),

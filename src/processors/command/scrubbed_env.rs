@@ -1,5 +1,5 @@
-//! Variables of the service's own environment that its scripts do not get: they hold secrets, or speak for
-//! the service. A processor's `env` may set them all the same.
+//! Variables of the service's environment that its programs do not get: they hold secrets, or speak for the service.
+//! A processor's `env` may set them.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -7,7 +7,7 @@ use std::sync::{PoisonError, RwLock};
 
 use crate::config::Settings;
 
-/// Those that are withheld whatever the settings say. Settings are found under names of any case, so these are too.
+/// Scrubbed whatever the settings say. Settings are found under names of any case, so these are too.
 const ALWAYS: [&str; 12] = [
     "VENOM_TOKEN",
     "VENOM_TOKEN_FILE",
@@ -18,19 +18,19 @@ const ALWAYS: [&str; 12] = [
     "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
     "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
     "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
-    // Whoever has these can tell systemd that the service is well, or stops.
+    // A process with these can tell systemd that the service is well, or stops.
     "NOTIFY_SOCKET",
     "WATCHDOG_PID",
     "WATCHDOG_USEC",
 ];
 
-/// The names of these variables; those that processors have their secrets in come with the settings.
+/// The names of the scrubbed variables; the settings add those in which processors have their secrets.
 #[derive(Default)]
 pub(crate) struct ScrubbedEnv(RwLock<BTreeSet<String>>);
 
 impl ScrubbedEnv {
-    /// From now on also those where any processor of these settings finds a secret. Those of earlier
-    /// settings stay: the service has them in its environment until it ends.
+    /// Adds the variables in which any processor of these settings has a secret. Those of earlier settings stay: the
+    /// service has them in its environment until it ends.
     pub(crate) fn configure(&self, settings: &Settings) {
         let processors = settings.processors.values();
         let secrets = processors.filter_map(|processor| processor.kind.secret_variable());
@@ -39,7 +39,7 @@ impl ScrubbedEnv {
         known.extend(names);
     }
 
-    /// Those of them that the service has, as they are spelled.
+    /// Returns the scrubbed variables of the service's environment, as they are spelled.
     pub(crate) fn found(&self) -> Vec<OsString> {
         let of_processors = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let names = std::env::vars_os().map(|(name, _)| name);

@@ -1,4 +1,4 @@
-//! Why a program could not be started, where the operating system has one error for many causes.
+//! Explains why a program could not be started, where the operating system has one error for many causes.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use crate::config::CommandSettings;
 
-/// What is read of a program to find its interpreter.
+/// The number of bytes that are read of a program to find its interpreter.
 const HEAD_BYTES: u64 = 4096;
 /// `Exec format error`
 const NO_EXECUTABLE: i32 = 8;
 
-/// What happened, as a sentence that names the program.
+/// Returns the cause as a sentence that names the program.
 pub(crate) fn describe(settings: &CommandSettings, error: &io::Error) -> String {
     let program = &settings.program;
     let why = match &settings.working_directory {
@@ -61,7 +61,7 @@ fn cause(path: &Path, error: &io::Error) -> Option<String> {
     }
 }
 
-/// The file that is started: by its path, or the first of its name in `PATH`.
+/// Returns the file that is started: the path, or the first match of the name in `PATH`.
 fn program_path(settings: &CommandSettings) -> Option<PathBuf> {
     let program = Path::new(&settings.program);
     let base = settings
@@ -78,7 +78,7 @@ fn program_path(settings: &CommandSettings) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// What runs the program, if that is missing: of its first line, or of its ELF header.
+/// Returns the program's interpreter if that is missing: of its first line, or of its ELF header.
 fn interpreter(path: &Path) -> Option<String> {
     let mut head = Vec::new();
     File::open(path)
@@ -99,7 +99,7 @@ fn interpreter(path: &Path) -> Option<String> {
     (!Path::new(&name).exists()).then_some(name)
 }
 
-/// The dynamic loader of a 64-bit little-endian program, where it stands at the file's beginning, as usual.
+/// Returns the dynamic loader of a 64-bit little-endian program, where it stands at the file's beginning, as usual.
 fn elf_interpreter(head: &[u8]) -> Option<&[u8]> {
     const LOADER: u32 = 3;
     let number = |at: usize, length: usize| {

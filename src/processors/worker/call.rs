@@ -1,31 +1,31 @@
-//! What a worker reports about an attempt that it has leased.
+//! The calls by which an outside worker reports about its leased attempt.
 
 use tokio::sync::oneshot;
 
 use crate::models::Timestamp;
 use crate::processors::run_error::RunError;
 
-/// One word of a worker's.
+/// A call of a worker.
 #[derive(Debug)]
 pub(crate) enum WorkerCall {
-    /// It is still at it.
+    /// The attempt is still running.
     Heartbeat,
     /// Lines for the task's log.
     Log(Vec<String>),
-    /// 0 to 1.
+    /// The progress, 0 to 1.
     Progress(f64),
-    /// Done, with this result.
+    /// The attempt has completed with this result.
     Complete(String),
     Fail(RunError),
 }
 
-/// The attempt does not run: it has ended, was stopped, or never was.
+/// The attempt does not run: it has ended, was stopped, or never existed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct AttemptOver;
 
 /// A call on its way to the attempt.
 pub(crate) struct IncomingCall {
     pub(crate) call: WorkerCall,
-    /// Hears when the lease ends now. Nothing comes if the attempt ends before it has heard the call.
+    /// Receives the new end of the lease. Nothing arrives if the attempt ends before it has handled the call.
     pub(crate) reply: oneshot::Sender<Timestamp>,
 }

@@ -1,4 +1,4 @@
-//! One claim request of a worker, from its offer to its answer.
+//! One claim request of a worker, from its offer to its response.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,18 +14,18 @@ use crate::processors::worker::hand_off::{AssignedTask, HandOff};
 use crate::processors::worker::lease_broker::LeaseBroker;
 use crate::state::{Error, StateManager};
 
-/// How long a claim waits for attempts that have begun for it. They are on their way, so this only ends
-/// when the service does not work.
+/// How long a claim waits for attempts that started for it. They are on their way, so this ends only in a broken
+/// service.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A claim that waits for tasks. Dropped before it has answered, it takes none: what has started for it
-/// goes back.
+/// A claim that waits for tasks. If it is dropped before it has answered, it takes none: attempts that started for it
+/// are returned.
 pub(crate) struct ClaimRequest {
     lease_broker: Arc<LeaseBroker>,
     state: StateManager,
     id: OfferId,
     hand_offs: mpsc::UnboundedReceiver<HandOff>,
-    /// The Writer may know of the offer.
+    /// True while the Writer may know the offer.
     is_offered: bool,
 }
 
@@ -41,11 +41,11 @@ impl ClaimRequest {
         }
     }
 
-    /// Up to `limit` tasks of these processors: what is there, or the first that come; nothing when `wait`
-    /// is over or at `stop`. `worker` is a name for the tasks' logs.
+    /// Returns up to `limit` tasks of these processors: the ready ones, or else the first that come. Returns none at
+    /// the end of `wait` or at `stop`. `worker` is a name for the tasks' logs.
     ///
     /// # Errors
-    /// When the Writer is gone, or the tasks cannot be read.
+    /// If the Writer is gone, or the tasks cannot be read.
     pub(crate) async fn tasks(
         mut self,
         processors: Vec<String>,
@@ -73,7 +73,7 @@ impl ClaimRequest {
         self.answer(hand_offs, worker).await
     }
 
-    /// The tasks as they are committed, the most urgent first.
+    /// Returns the tasks as they are committed, the most urgent first.
     async fn answer(
         &self,
         hand_offs: Vec<HandOff>,
@@ -91,7 +91,7 @@ impl ClaimRequest {
             .collect();
         let mut assigned = Vec::with_capacity(tasks.len());
         for task in tasks {
-            // An attempt other than the one that began for this claim belongs to another claim.
+            // An attempt other than the one that started for this claim belongs to another claim.
             let Some(hand_off) = hand_offs.remove(&(task.id, task.attempt)) else {
                 continue;
             };

@@ -9,16 +9,16 @@ use utoipa::ToSchema;
 use crate::models::{Attempt, Task, Timestamp, TraceContext};
 use crate::state::Upstream;
 
-/// An attempt that has begun for a claim. Whoever drops it gives the attempt back.
+/// An attempt that started for a claim. Dropping it returns the attempt.
 pub(crate) struct HandOff {
     pub(crate) attempt: Attempt,
     pub(crate) lease: Duration,
     pub(crate) trace: Option<TraceContext>,
-    /// Tells the attempt that a worker has it, and the worker's name if it has said one.
+    /// Tells the attempt that a worker has it, with the worker's name if known.
     pub(crate) taken: oneshot::Sender<Option<String>>,
 }
 
-/// A task as the answer to a claim holds it: the task JSON, and the terms on which it is lent.
+/// A task in the response to a claim: the task JSON and the terms of its lease.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AssignedTask)]
 pub(crate) struct AssignedTask {
@@ -26,7 +26,7 @@ pub(crate) struct AssignedTask {
     task: Task,
     lease_seconds: f64,
     lease_expires_at: Timestamp,
-    /// The tasks that it waited for, in the order in which it named them.
+    /// The dependencies, in the order of `after`.
     upstream: Vec<Upstream>,
     /// `traceparent` and `tracestate`, while traces are on.
     #[serde(flatten)]

@@ -1,7 +1,8 @@
-//! The lease broker: an attempt finds the claim that it started for, and a worker's later calls find their attempt.
+//! The lease broker: connects an attempt with the claim that it started for, and a worker's later calls with their
+//! attempt.
 //!
-//! One lock, held for moments and never across an await. A claim is registered before its offer is made, and an attempt
-//! has its mailbox before its worker hears of it, so neither misses the other.
+//! Its one lock is held briefly and never across an await. A claim is registered before its offer is made, and an
+//! attempt has its mailbox before its worker knows of it, so neither misses the other.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,12 +15,12 @@ use crate::models::{OfferId, TaskId, Timestamp};
 use crate::processors::worker::call::{AttemptOver, IncomingCall, WorkerCall};
 use crate::processors::worker::hand_off::HandOff;
 
-/// Calls that wait for one attempt; more of them wait in line.
+/// The number of calls that one attempt's mailbox holds; further callers wait.
 const CALLS: usize = 8;
 /// How long a call waits for a running attempt that has no mailbox yet.
 const MAILBOX_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Shared by all `worker` processors and the API.
+/// The claims and mailboxes that all `worker` processors and the API share.
 #[derive(Default)]
 pub(crate) struct LeaseBroker {
     inner: Mutex<BrokerState>,
@@ -30,7 +31,7 @@ pub(crate) struct LeaseBroker {
 #[derive(Default)]
 struct BrokerState {
     last_offer: OfferId,
-    /// Those who wait for tasks.
+    /// The claims that wait for tasks.
     claims: HashMap<OfferId, mpsc::UnboundedSender<HandOff>>,
     mailboxes: HashMap<TaskId, MailboxEntry>,
 }
@@ -114,14 +115,14 @@ impl LeaseBroker {
     /// Hands an attempt to the claim that it began for; drops it if the claim has gone.
     pub(crate) fn assign(&self, claim: OfferId, hand_off: HandOff) {
         if let Some(hand_offs) = self.lock().claims.get(&claim) {
-            // Fails while the claim is going.
+            // It fails while the claim is being removed.
             let _ = hand_offs.send(hand_off);
         }
     }
 
     /// Registers a claim, and returns its id.
     pub(crate) fn join(&self) -> (OfferId, mpsc::UnboundedReceiver<HandOff>) {
-        // Unbounded, because no more arrive than the claim has asked for.
+        // Unbounded: no more hand-offs arrive than the claim has offered slots.
         let (sender, hand_offs) = mpsc::unbounded_channel();
         let mut inner = self.lock();
         inner.last_offer += 1;

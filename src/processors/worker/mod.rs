@@ -1,14 +1,14 @@
-//! `worker`: waits while a program outside runs the task.
+//! `worker`: an outside program claims the task and runs it.
 //!
-//! Such a program claims tasks: it offers to run up to a number of tasks of some processors ([`ClaimRequest`]). A task that
-//! starts for an offer has a lease from the transaction that starts it. Its attempt opens a mailbox at the
-//! [`LeaseBroker`] and tells the claim, which answers with the committed row. From then on the program speaks of
-//! the attempt by [`LeaseBroker::call`], and each word but the last renews its lease.
+//! Such a program claims tasks: it offers slots for tasks of some processors ([`ClaimRequest`]). The transaction that
+//! starts a task for an offer also grants its lease. The attempt opens a mailbox at the [`LeaseBroker`] and passes
+//! itself to the claim, which answers with the committed row. Later calls of the program use [`LeaseBroker::call`],
+//! and each but the last renews the lease.
 //!
-//! What a claim does not take, because its client has gone, goes back and costs no attempt. What was taken
-//! is the program's, also while the service is away: a stop leaves it, and the next start seats the attempt
-//! again with its whole lease. The program's silence for the length of a lease is a lost attempt; if it has not
-//! spoken since a start, the crash may have taken it along, and the attempt does not count.
+//! Tasks that a claim does not take, because its client has disconnected, are returned and cost no attempt. Tasks
+//! that it took belong to the program, also while the service is down: a stop leaves the attempt, and the next start
+//! resumes it with a full lease. A program that is silent for the length of a lease loses the attempt; if it was
+//! silent since the start of the service, the crash may have ended it too, and the attempt does not count.
 
 mod call;
 pub(super) mod claim_request;
@@ -36,22 +36,22 @@ use crate::processors::processor::Processor;
 use crate::processors::run_error::{Next, RunError};
 use crate::processors::worker::hand_off::HandOff;
 
-/// Has each task run by a program outside.
+/// Runs each task in an outside program.
 pub(crate) struct WorkerProcessor {
     lease_broker: Arc<LeaseBroker>,
 }
 
-/// An attempt that a program outside has.
+/// An attempt that an outside program has leased.
 struct LeasedAttempt {
     lease: Duration,
-    /// The worker's name, if it is known.
+    /// The worker's name, if known.
     worker: Option<String>,
-    /// The attempt began before this start of the service.
+    /// True if the attempt started before this start of the service.
     is_from_before: bool,
 }
 
 impl WorkerProcessor {
-    /// A processor for any number of `[processors.NAME]` tables; all of a service share one lease broker.
+    /// Creates a processor for any number of `[processors.NAME]` tables; all of a service share one lease broker.
     pub(crate) fn new(lease_broker: Arc<LeaseBroker>) -> Self {
         Self { lease_broker }
     }
@@ -59,7 +59,7 @@ impl WorkerProcessor {
     /// Runs the attempt to its end, or leaves it to the program when it is stopped.
     async fn run(&self, context: &Context) -> Result<String, RunError> {
         let Some(lease) = context.lease() else {
-            // The settings have just changed.
+            // A reload has just changed the processor's kind.
             let because = "did not begin: its processor has just become one of kind worker";
             return Err(RunError::with(because, Next::Uncounted));
         };
@@ -89,7 +89,7 @@ impl WorkerProcessor {
         }
     }
 
-    /// Gives the attempt to the claim that it began for; the worker's name, if it has said one.
+    /// Passes the attempt to the claim that it started for; returns the worker's name, if known.
     async fn assign(
         &self,
         claim: OfferId,
@@ -108,7 +108,7 @@ impl WorkerProcessor {
             biased;
             answer = &mut taken => answer.ok(),
             () = context.stopped() => {
-                // It may be taken at this very moment: closed, it either was or never is.
+                // The claim may be taking it right now: after the close, it either has or never will.
                 taken.close();
                 taken.try_recv().ok()
             }
@@ -121,7 +121,7 @@ impl WorkerProcessor {
 }
 
 impl LeasedAttempt {
-    /// Does as the worker says until it completes, fails or is silent for too long.
+    /// Handles the worker's calls until it completes, fails or is silent for too long.
     async fn serve(
         &self,
         context: &Context,
@@ -156,7 +156,7 @@ impl LeasedAttempt {
             };
             lease_end = Instant::now() + self.lease;
             has_spoken = true;
-            // The caller may have gone away; what it said holds.
+            // The caller may have disconnected; its call still counts.
             let _ = reply.send(Timestamp::now().after(self.lease));
             if let Some(result) = result {
                 return result;
@@ -164,8 +164,8 @@ impl LeasedAttempt {
         }
     }
 
-    /// The lease has run out. An attempt whose worker is silent since the start of the service does not
-    /// count: whatever ended the service may have ended the worker too.
+    /// Returns the error of an expired lease. If the worker was silent since the start of the service, the attempt
+    /// does not count: whatever ended the service may have ended the worker too.
     fn lost(&self, has_spoken: bool) -> RunError {
         let who = match &self.worker {
             Some(name) => format!("the worker {name}"),
