@@ -177,7 +177,7 @@ fn time_left(limit: Option<Duration>, lease: Option<Lease>) -> Duration {
 /// starts no such task.
 fn not_configured(processor: &str) -> Reschedule {
     Reschedule {
-        because: format!("did not begin, as no processor is named {processor:?} any more"),
+        because: format!("not started: a reload has just removed processor {processor:?}"),
         error: None,
         run_at: Some(Timestamp::now().after(A_MOMENT)),
         hold: None,

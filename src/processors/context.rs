@@ -162,7 +162,7 @@ impl Context {
         };
         let read = || state.task(self.task_id());
         let task = self.read("the task", read).await?;
-        task.ok_or_else(|| RunError::new("the task cannot be read: it is not there"))
+        task.ok_or_else(|| RunError::new("the task cannot be read: it does not exist"))
     }
 
     /// Returns the task's dependencies in the order of `after`.
@@ -242,10 +242,10 @@ impl Context {
                 Err(error @ Error::Unavailable(_)) => {
                     if std::mem::take(&mut is_first) {
                         let task_id = self.task_id();
-                        tracing::warn!(%task_id, %error, "{what} cannot be read; trying again");
+                        tracing::warn!(%task_id, %error, "{what} cannot be read; retrying");
                     }
                     tokio::select! {
-                        () = self.stopped() => return Err(RunError::new("stopped while it was read")),
+                        () = self.stopped() => return Err(RunError::new("stopped while its input was read")),
                         () = tokio::time::sleep(READ_PAUSE) => {}
                     }
                 }
@@ -375,6 +375,6 @@ impl Context {
 
     fn mention(&self, what: &str, text: &str) {
         let (task_id, processor) = (self.task_id(), &self.task.processor);
-        tracing::debug!(%task_id, %processor, what, text, "a processor has something to say");
+        tracing::debug!(%task_id, %processor, what, text, "processor message");
     }
 }

@@ -181,7 +181,7 @@ impl QueueManager {
             .await
             .map_err(|_| Error::Stopping)?;
         let answer = tokio::time::timeout(PATIENCE, answer).await.map_err(|_| {
-            let what = "running tasks were told to stop; their outcomes are not stored yet";
+            let what = "running tasks are being stopped, but their outcomes are not stored yet";
             Error::Unavailable(what.to_owned())
         })?;
         answer.map_err(|_| Error::Stopping)

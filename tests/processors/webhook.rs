@@ -160,7 +160,7 @@ async fn what_may_pass_is_tried_again() {
     assert_eq!(task["result"], "at last", "{task}");
     assert_eq!(task["attempt"], 5);
     let logs = task["logs"].to_string();
-    for reason in ["answered 500", "answered 429", "the answer broke off"] {
+    for reason in ["500", "429", "ended early"] {
         assert!(logs.contains(reason), "{reason}: {logs}");
     }
     service.ends_well().await;
@@ -175,12 +175,12 @@ async fn what_will_not_pass_fails_at_once_and_tells_no_secret() {
         (
             "404 Not Found",
             "",
-            "answered 404 Not Found: nothing here for [hidden]",
+            "404 Not Found: nothing here for [hidden]",
         ),
         (
             "302 Found",
             "Location: /elsewhere\r\n",
-            "answered 302 Found (redirects are not followed): nothing here",
+            "302 Found (redirects are not followed): nothing here",
         ),
     ];
     for (status, headers, error) in cases {
@@ -302,7 +302,7 @@ async fn what_the_address_and_the_headers_hold_is_told_by_no_error() {
         let id = service.submit_to("hook", "").await;
         backend.next().await.answer("404 Not Found", "", body).await;
         let error = service.finished(&id).await["error"].clone();
-        assert_eq!(error, format!("answered 404 Not Found: {shown}"));
+        assert_eq!(error, format!("the server answered 404 Not Found: {shown}"));
     }
     service.ends_well().await;
 }
@@ -384,7 +384,7 @@ async fn answers_are_asked_for_without_compression_and_never_stored_compressed()
     call.answer_bytes("404 Not Found", headers, b"\x0b\x02\x80hello\x03")
         .await;
     let task = service.finished(&id).await;
-    assert_eq!(task["error"], "answered 404 Not Found");
+    assert_eq!(task["error"], "the server answered 404 Not Found");
     service.ends_well().await;
 }
 
@@ -426,7 +426,7 @@ async fn an_answer_that_had_begun_on_a_kept_connection_is_not_asked_for_again() 
     call.say("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly a part")
         .await;
     drop(call);
-    assert_failed(&service.finished(&id).await, "the answer broke off");
+    assert_failed(&service.finished(&id).await, "ended early");
     service.ends_well().await;
 }
 

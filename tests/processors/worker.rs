@@ -66,7 +66,7 @@ async fn a_claimed_task_is_told_of_and_completed() {
     let logs: Vec<_> = logs.filter_map(Value::as_str).collect();
     assert!(
         logs.windows(5)
-            .any(|lines| lines == ["Taken by the worker blue", "one", "two", "three", "four"]),
+            .any(|lines| lines == ["Claimed by worker blue", "one", "two", "three", "four"]),
         "{logs:?}"
     );
     let told: Vec<_> = service.replay().await;

@@ -51,10 +51,7 @@ async fn silence_is_a_lost_attempt() {
     let task = service.claim(json!({ "wait": 60, "worker": "blue" })).await;
     let task = &task[0];
     assert_eq!((id_of(task), &task["attempt"]), (&*id, &json!(2)));
-    assert_eq!(
-        task["error"],
-        "the worker that had it sent no heartbeat for 1 s"
-    );
+    assert_eq!(task["error"], "the worker sent no heartbeat for 1 s");
     // Who has lost it is told so, and disturbs nobody.
     for (verb, fields) in [
         ("heartbeat", json!({})),
@@ -67,7 +64,7 @@ async fn silence_is_a_lost_attempt() {
         assert!(sentence.starts_with("Attempt 1 "), "{sentence}");
     }
     let task = service.finished(&id).await;
-    let error = "the worker blue sent no heartbeat for 1 s";
+    let error = "worker blue sent no heartbeat for 1 s";
     assert_eq!(ending(&task), ["FAILED", "lost", error]);
     assert_eq!(task["progress"], Value::Null);
     service.ends_well().await;

@@ -163,10 +163,7 @@ async fn a_worker_that_is_gone_with_the_service_costs_its_task_no_attempt() {
             (&json!("FAILED"), &json!("lost"), &json!(2)),
             "{end:?}"
         );
-        assert_eq!(
-            lost["error"],
-            "the worker that had it sent no heartbeat for 1 s"
-        );
+        assert_eq!(lost["error"], "the worker sent no heartbeat for 1 s");
         service.ends_well().await;
     }
 }

@@ -132,7 +132,7 @@ impl BroadcastMessage {
             .map_err(|error| InvalidCommand::NotJson(error.to_string()))?;
         let name = fields.get("command").and_then(Value::as_str);
         let name =
-            name.ok_or_else(|| InvalidCommand::NotJson("`command` is no text".to_owned()))?;
+            name.ok_or_else(|| InvalidCommand::NotJson("`command` is not a string".to_owned()))?;
         let data = fields.get("data").unwrap_or(&Value::Null);
         let command = ClusterCommand::read(name, data)?;
         let done_by = data["done_by"].as_str().map(str::to_owned);

@@ -76,7 +76,7 @@ impl NodeChange {
     /// Returns the level, a sentence for the journal, and the node.
     pub(crate) fn describe(&self) -> (&'static str, String, &Node) {
         let (level, what, node) = match self {
-            Self::Came(node) => ("INFO", "has come", node),
+            Self::Came(node) => ("INFO", "has joined", node),
             Self::Silent(node) => ("WARNING", "has gone silent", node),
             Self::Back(node) => ("INFO", "is back", node),
             Self::Left(node) => ("INFO", "has left", node),
@@ -123,7 +123,7 @@ mod tests {
         assert_eq!(told(&mut watch, &a, true), ["WARNING a has gone silent"]);
         // The list drops a silent node after an hour.
         assert!(told(&mut watch, &[], true).is_empty());
-        assert_eq!(told(&mut watch, &back, true), ["INFO a has come"]);
+        assert_eq!(told(&mut watch, &back, true), ["INFO a has joined"]);
     }
 
     #[test]
@@ -131,7 +131,7 @@ mod tests {
         let mut watch = NodeWatch::default();
         assert!(told(&mut watch, &[], true).is_empty());
         let a = [listed("a", false)];
-        assert_eq!(told(&mut watch, &a, true), ["INFO a has come"]);
+        assert_eq!(told(&mut watch, &a, true), ["INFO a has joined"]);
         assert_eq!(told(&mut watch, &[], true), ["INFO a has left"]);
         assert!(told(&mut watch, &[], true).is_empty());
     }

@@ -44,7 +44,7 @@ pub(crate) struct SentJob {
 /// Why a job may still run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CancelError {
-    #[error("its worker did not end it in time, or takes no aborts (allow_abort_jobs)")]
+    #[error("its worker did not stop it in time, or does not allow aborts (allow_abort_jobs)")]
     Deaf,
     #[error("Redis is unreachable; the job is cancelled as soon as Redis is back")]
     Away,

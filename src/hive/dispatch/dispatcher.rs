@@ -171,7 +171,7 @@ impl Dispatcher {
                 }
                 Ok(earlier) => {
                     let (earlier, queue) = earlier.split_once(' ').unwrap_or((&earlier, queue));
-                    let line = format!("Goes on with job {earlier} of an interrupted attempt");
+                    let line = format!("Continues with job {earlier} of an interrupted attempt");
                     context.log(line).await;
                     let job = self.in_flight.track(earlier.to_owned(), queue);
                     job.was_sent();

@@ -36,7 +36,7 @@ const ORDER_PATIENCE: Duration = Duration::from_secs(2);
 const EXPIRED: &str =
     "it has ended, and its result has expired or was not stored (see keep_result of the worker)";
 /// The error of a job that has ended and never had a result.
-const NO_RESULT: &str = "the job has ended, and its worker has stored no result, so whether it succeeded is not known: \
+const NO_RESULT: &str = "the job has ended, and its worker has stored no result, so it is unknown whether it succeeded: \
      set keep_result of the function or of the worker above 0, or expects_result = false for this processor";
 
 /// One attempt that runs as a job in Redis.
@@ -93,17 +93,17 @@ impl JobFollower {
                 () = sleep_until(ends_at.unwrap_or_else(Instant::now)), if ends_at.is_some() => {
                     self.cancel(dispatch).await;
                     let seconds = context.limit().unwrap_or_default().as_secs_f64();
-                    let message = format!("timed out {seconds} s after a worker began");
+                    let message = format!("timed out {seconds} s after a worker started it");
                     return Err(RunError::with(message, Next::TimedOut).into());
                 }
             };
             match news {
                 JobUpdate::Started => {
-                    context.log("A worker has begun".to_owned()).await;
+                    context.log("Started by a worker".to_owned()).await;
                     ends_at = context.limit().map(|limit| Instant::now() + limit);
                 }
                 JobUpdate::Released => {
-                    let line = "Its worker has given it back".to_owned();
+                    let line = "Returned to its queue by the worker".to_owned();
                     context.log(line).await;
                     ends_at = None;
                 }
@@ -124,11 +124,11 @@ impl JobFollower {
                     return self.without_result(dispatch, job, had_none).await;
                 }
                 JobUpdate::Forgotten => {
-                    let line = "Redis knows the job no more; its worker may still send the result";
+                    let line = "Redis does not know the job; its worker may still send the result";
                     context.log(line.to_owned()).await;
                 }
                 JobUpdate::Gone => {
-                    let what = "it is not in Redis any more, and has no result";
+                    let what = "Redis has neither the job nor its result";
                     return self.lost(dispatch, job, false, what).await;
                 }
                 JobUpdate::Silent => {
@@ -206,7 +206,7 @@ impl JobFollower {
         had_none: bool,
     ) -> Result<String, JobFailure> {
         if !dispatch.expects_result {
-            let line = "The job has ended, and has no result (expects_result = false)";
+            let line = "The job has ended without a result (expects_result = false)";
             dispatch.context.log(line.to_owned()).await;
             if let Err(error) = self.remember(dispatch).await {
                 tracing::debug!(error = error.message, "could not note a job's end in Redis");

@@ -25,9 +25,9 @@ impl JobReturn {
     pub(crate) fn notes(&self) -> impl Iterator<Item = &'static str> {
         let Replaced { numbers, halves } = self.replaced;
         let numbers = numbers.then_some(
-            "The result holds NaN or an infinity, which JSON has no form for: null stands for it",
+            "The result contains NaN or an infinity, which JSON cannot hold: it is stored as null",
         );
-        let halves = halves.then_some("The result holds half of a surrogate pair, which no text can hold: U+FFFD stands for it");
+        let halves = halves.then_some("The result contains half of a surrogate pair, which is no valid text: it is stored as U+FFFD");
         numbers.into_iter().chain(halves)
     }
 }
@@ -80,7 +80,7 @@ pub(crate) async fn body(
         trace: context.trace(),
     };
     job.to_bytes(codec).map_err(|error| {
-        RunError::with(format!("the job cannot be written: {error}"), Next::GiveUp)
+        RunError::with(format!("the job cannot be encoded: {error}"), Next::GiveUp)
     })
 }
 

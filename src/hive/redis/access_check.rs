@@ -145,7 +145,7 @@ fn condition(code: &str) -> Option<&'static str> {
         }
         "MISCONF" => "it cannot save its data and takes no writes: look at its log",
         "NOREPLICAS" => "it has fewer replicas than min-replicas-to-write and takes no writes",
-        "BUSY" => "it runs somebody's script that does not end: SCRIPT KILL ends it",
+        "BUSY" => "it is blocked by a script that does not end: SCRIPT KILL ends it",
         "LOADING" => "it is still reading its data",
         "CLUSTERDOWN" => "its cluster is down",
         _ => return None,

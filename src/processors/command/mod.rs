@@ -148,7 +148,11 @@ async fn upstream_file(context: &Context) -> Result<Option<NamedTempFile>, RunEr
     };
     let written = tokio::task::spawn_blocking(write).await;
     let written = written.map_err(std::io::Error::other).flatten();
-    let why = |error| RunError::new(format!("the results of its upstream: {error}"));
+    let why = |error| {
+        RunError::new(format!(
+            "cannot write the results of its dependencies: {error}"
+        ))
+    };
     written.map(Some).map_err(why)
 }
 

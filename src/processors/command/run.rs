@@ -75,7 +75,7 @@ impl CommandRun<'_> {
                 // alone: a lost one may continue elsewhere on this machine.
                 let runs = HashSet::from([self.mark.run]);
                 self.kill(move || kill_leftovers(&runs)).await;
-                Err(RunError::new("stopped before it ended".to_owned()))
+                Err(RunError::new("stopped before it finished".to_owned()))
             }
         }
     }
@@ -129,7 +129,9 @@ impl CommandRun<'_> {
     ) -> Result<String, RunError> {
         let program = &self.settings.program;
         let status = status.map_err(|error| {
-            RunError::new(format!("cannot learn how `{program}` ended: {error}"))
+            RunError::new(format!(
+                "cannot get the exit status of `{program}`: {error}"
+            ))
         })?;
         if status.success() {
             return finish(kept.result).await;

@@ -18,7 +18,7 @@ pub(crate) fn describe(settings: &CommandSettings, error: &io::Error) -> String 
     let why = match &settings.working_directory {
         Some(directory) if !directory.is_dir() => {
             format!(
-                "its working directory `{}` is not there",
+                "its working directory `{}` does not exist",
                 directory.display()
             )
         }

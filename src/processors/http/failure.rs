@@ -34,7 +34,7 @@ const BODY_PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) async fn of_answer(response: Response, secrets: &Secrets) -> RunError {
     let status = response.status();
     let next = next_after(status, retry_after(response.headers(), Timestamp::now()));
-    let mut message = format!("answered {}", status.as_u16());
+    let mut message = format!("the server answered {}", status.as_u16());
     if let Some(reason) = status.canonical_reason() {
         message.push_str(&format!(" {reason}"));
     }
@@ -58,9 +58,9 @@ pub(crate) fn of_transport(error: reqwest::Error) -> RunError {
     let what = if error.is_connect() {
         "cannot connect"
     } else if error.is_timeout() {
-        "the request took too long"
+        "the request timed out"
     } else if error.is_body() || error.is_decode() {
-        "the answer broke off"
+        "the response ended early"
     } else {
         "the request failed"
     };

@@ -144,8 +144,8 @@ impl Http {
 /// answer another attempt in the same way.
 pub(crate) fn compressed(encoding: &str) -> RunError {
     let message = format!(
-        "the answer is compressed as `{encoding}`, though the request asked for none; have the server \
-         send it plain, or as gzip or deflate"
+        "the response is compressed as `{encoding}`, although the request asked for no compression; \
+         configure the server to send it plain, or as gzip or deflate"
     );
     RunError::with(message, Next::GiveUp)
 }

@@ -80,18 +80,18 @@ pub(crate) fn of(answer: &Answer) -> Vec<String> {
     let unread = &answer.unread;
     if answer.is_cut {
         lines.push(format!(
-            "The answer is cut: a result takes {LIMIT_BYTES} bytes"
+            "The answer was truncated: a result holds at most {LIMIT_BYTES} bytes"
         ));
     }
     match answer.finish_reason.as_deref() {
         Some(reason) if is_one_of(reason, &TOO_LONG) => lines.push(format!(
-            "The answer is cut: the model reached its limit of tokens (finish_reason `{reason}`)"
+            "The answer was truncated: the model reached its token limit (finish_reason `{reason}`)"
         )),
         Some(reason) if is_one_of(reason, &FILTERED) => lines.push(format!(
-            "The answer is cut: the server's content filter stopped it (finish_reason `{reason}`)"
+            "The answer was truncated: the server's content filter stopped it (finish_reason `{reason}`)"
         )),
         None if !answer.text.is_empty() && !answer.is_cut => {
-            lines.push("The model's server did not say why the answer ends here".to_owned());
+            lines.push("The model's server sent no finish_reason".to_owned());
         }
         _ => {}
     }
@@ -109,14 +109,14 @@ pub(crate) fn of(answer: &Answer) -> Vec<String> {
             false => format!(": {}", names.join(", ")),
         };
         lines.push(format!(
-            "The model called tools, and this processor runs none{names}"
+            "The model called tools, which this processor does not run{names}"
         ));
     }
     if answer.text.is_empty() {
         lines.push(match unread.reasoning_characters {
             0 => "The answer has no text".to_owned(),
             count => format!(
-                "The answer has no text: all of it is reasoning ({count} characters), which is not kept"
+                "The answer has no text, only reasoning ({count} characters), which is not stored"
             ),
         });
     }
@@ -180,20 +180,20 @@ mod tests {
                 r#"{"content":"x"}"#,
                 "length",
                 vec![
-                    "The answer is cut: the model reached its limit of tokens (finish_reason `length`)",
+                    "The answer was truncated: the model reached its token limit (finish_reason `length`)",
                 ],
             ),
             (
                 r#"{"content":"x"}"#,
                 "SAFETY",
                 vec![
-                    "The answer is cut: the server's content filter stopped it (finish_reason `SAFETY`)",
+                    "The answer was truncated: the server's content filter stopped it (finish_reason `SAFETY`)",
                 ],
             ),
             (
                 r#"{"content":"x"}"#,
                 "null",
-                vec!["The model's server did not say why the answer ends here"],
+                vec!["The model's server sent no finish_reason"],
             ),
             (
                 r#"{"refusal":"No."}"#,
@@ -204,22 +204,18 @@ mod tests {
             (
                 r#"{"reasoning_content":"hmm"}"#,
                 "stop",
-                vec![
-                    "The answer has no text: all of it is reasoning (3 characters), which is not kept",
-                ],
+                vec!["The answer has no text, only reasoning (3 characters), which is not stored"],
             ),
             (
                 r#"{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}]}"#,
                 "stop",
-                vec![
-                    "The answer has no text: all of it is reasoning (2 characters), which is not kept",
-                ],
+                vec!["The answer has no text, only reasoning (2 characters), which is not stored"],
             ),
             (
                 r#"{"tool_calls":[{"function":{"name":"f"}},{"function":{"arguments":"{}"}}],"function_call":null}"#,
                 "tool_calls",
                 vec![
-                    "The model called tools, and this processor runs none: `f`",
+                    "The model called tools, which this processor does not run: `f`",
                     "The answer has no text",
                 ],
             ),

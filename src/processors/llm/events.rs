@@ -53,7 +53,7 @@ impl Events {
     /// When an event is larger than any that belongs here.
     pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<Vec<Event>, &'static str> {
         if self.line.len() + self.data.len() + chunk.len() > LIMIT_BYTES {
-            return Err("the answer has an event of more than 32 MiB in it");
+            return Err("the response contains an event of more than 32 MiB");
         }
         let room = BEGINNING_BYTES - self.beginning.len();
         self.beginning

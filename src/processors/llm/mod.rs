@@ -139,7 +139,7 @@ impl LlmProcessor {
     async fn note(&self, context: &Context, answer: &Answer) {
         let usage = &answer.usage;
         if usage.total().is_none() {
-            let line = "The model's server did not say how many tokens it took";
+            let line = "The model's server reported no token usage";
             context.log(line.to_owned()).await;
         }
         for line in answer_notes::of(answer) {
@@ -187,13 +187,13 @@ fn address(base_url: &str) -> String {
 }
 
 fn stopped() -> RunError {
-    RunError::new("stopped before the answer was whole")
+    RunError::new("stopped before the response was complete")
 }
 
 fn bearer(key: &str) -> Result<HeaderValue, RunError> {
     let value = HeaderValue::from_str(&format!("Bearer {key}"));
     let mut value = value.map_err(|_| {
-        let message = "the API key has characters in it that a header cannot hold";
+        let message = "the API key contains characters that a header cannot hold";
         RunError::with(message, Next::GiveUp)
     })?;
     value.set_sensitive(true);

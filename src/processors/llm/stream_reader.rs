@@ -110,9 +110,9 @@ impl<'a> Hearing<'a> {
         }
         let message = match self.secrets.words(&self.events.beginning()) {
             Some(words) => {
-                format!("the answer has no text, no finish_reason and no usage: {words}")
+                format!("the response has no text, no finish_reason and no usage: {words}")
             }
-            None => "the answer is empty".to_owned(),
+            None => "the response is empty".to_owned(),
         };
         Err(RunError::new(message))
     }
@@ -121,7 +121,7 @@ impl<'a> Hearing<'a> {
         let shown = |words: &str| self.secrets.words(words).unwrap_or_default();
         match fault {
             Fault::Unreadable(because) => RunError::new(format!(
-                "the answer has an event in it that cannot be read ({}): {}",
+                "the response contains an invalid event ({}): {}",
                 shown(&because),
                 shown(&event.data)
             )),
@@ -131,7 +131,7 @@ impl<'a> Hearing<'a> {
                     false => Next::Retry,
                 };
                 let words = match shown(&failure.words) {
-                    words if words.is_empty() => "it does not say why".to_owned(),
+                    words if words.is_empty() => "it gave no reason".to_owned(),
                     words => words,
                 };
                 RunError::with(format!("the model's server failed: {words}"), next)
@@ -144,7 +144,7 @@ impl<'a> Hearing<'a> {
         match self.secrets.words(&self.answer.text) {
             None => error,
             Some(words) => {
-                let message = format!("{}; so far it was: {words}", error.message);
+                let message = format!("{}; received so far: {words}", error.message);
                 RunError { message, ..error }
             }
         }
@@ -152,7 +152,7 @@ impl<'a> Hearing<'a> {
 }
 
 fn broken_off() -> RunError {
-    RunError::new("the answer broke off before it was whole")
+    RunError::new("the response ended before it was complete")
 }
 
 /// What `work` comes to; `None` if it does not by then.

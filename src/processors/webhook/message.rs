@@ -58,7 +58,7 @@ impl Message {
 
 fn body(task: &Task, attempt: i64, upstream: &[Upstream]) -> Result<Value, RunError> {
     let mut task = serde_json::to_value(task)
-        .map_err(|error| RunError::new(format!("the task cannot be written: {error}")))?;
+        .map_err(|error| RunError::new(format!("the task cannot be encoded: {error}")))?;
     if let Some(fields) = task.as_object_mut() {
         fields.shift_remove("logs");
     }

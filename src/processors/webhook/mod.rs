@@ -127,7 +127,7 @@ impl Processor for WebhookProcessor {
         let run = async move {
             tokio::select! {
                 biased;
-                () = context.stopped() => Err(RunError::new("stopped before it was answered")),
+                () = context.stopped() => Err(RunError::new("stopped before the response arrived")),
                 result = self.call(context) => result,
             }
         };

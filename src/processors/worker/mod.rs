@@ -60,7 +60,7 @@ impl WorkerProcessor {
     async fn run(&self, context: &Context) -> Result<String, RunError> {
         let Some(lease) = context.lease() else {
             // A reload has just changed the processor's kind.
-            let because = "did not begin: its processor has just become one of kind worker";
+            let because = "not started: a reload has just changed its processor to kind worker";
             return Err(RunError::with(because, Next::Uncounted));
         };
         let mut open_mailbox = self
@@ -70,8 +70,8 @@ impl WorkerProcessor {
             LeaseOrigin::Offer(claim) => {
                 let worker = self.assign(claim, lease.length, context).await?;
                 let line = match &worker {
-                    Some(name) => format!("Taken by the worker {name}"),
-                    None => "Taken by a worker".to_owned(),
+                    Some(name) => format!("Claimed by worker {name}"),
+                    None => "Claimed by a worker".to_owned(),
                 };
                 (worker, Some(line))
             }
@@ -114,7 +114,7 @@ impl WorkerProcessor {
             }
         };
         answer.ok_or_else(|| {
-            let because = "not handed over: the worker that claimed it has disconnected";
+            let because = "not started: the worker that claimed it has disconnected";
             RunError::with(because, Next::Uncounted)
         })
     }
@@ -168,8 +168,8 @@ impl LeasedAttempt {
     /// does not count: whatever ended the service may have ended the worker too.
     fn lost(&self, has_spoken: bool) -> RunError {
         let who = match &self.worker {
-            Some(name) => format!("the worker {name}"),
-            None => "the worker that had it".to_owned(),
+            Some(name) => format!("worker {name}"),
+            None => "the worker".to_owned(),
         };
         let seconds = self.lease.as_secs_f64();
         if !has_spoken {

@@ -40,7 +40,7 @@ async fn a_program_that_cannot_start_is_named() {
     let error = attempt.run().await.unwrap_err();
     assert_eq!(
         error,
-        "cannot start `sh`: its working directory `no/such/folder` is not there"
+        "cannot start `sh`: its working directory `no/such/folder` does not exist"
     );
 }
 
