@@ -1,12 +1,12 @@
-//! The three formats of a queue, and their names in the settings.
+//! The codecs of a queue: pickle, JSON and MessagePack, and their names in the settings.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// How values become bytes; both sides of a queue must use the same.
+/// A format of values; both sides of a queue must use the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) enum Codec {
-    /// ARQ's own choice. Protocol 4 is written, 0 to 5 are read.
+    /// ARQ's default. Writes protocol 4, reads 0 to 5.
     #[default]
     Pickle,
     /// `json.dumps` and `json.loads` as the serializers of the Python side.
@@ -16,10 +16,10 @@ pub(crate) enum Codec {
 }
 
 impl Codec {
-    /// All of them, in the order a message lists them.
+    /// All codecs, in the order in which a message lists them.
     pub(crate) const ALL: [Self; 3] = [Self::Pickle, Self::Json, Self::Msgpack];
 
-    /// The word for it in settings.
+    /// Returns the name in the settings.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Pickle => "pickle",
@@ -46,7 +46,7 @@ impl FromStr for Codec {
     }
 }
 
-/// A word that names no codec.
+/// The error of a name that is no codec's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown codec `{0}`, expected pickle, json or msgpack")]
 pub(crate) struct UnknownCodec(pub(crate) String);

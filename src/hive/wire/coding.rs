@@ -1,4 +1,4 @@
-//! Encodes and decodes one value in the format of a queue: the only door to pickle, JSON and msgpack.
+//! Encodes and decodes one value: the only entrance to pickle, JSON and msgpack.
 
 use super::{json, lenient, msgpack, pickle};
 use crate::hive::wire::codec::Codec;
@@ -8,12 +8,12 @@ use crate::hive::wire::limits::Limits;
 use crate::hive::wire::value::Value;
 
 impl Codec {
-    /// Writes one value. JSON and msgpack lose what they have no form for, as [`Value::to_json`] says.
+    /// Encodes one value. JSON and msgpack lose what they cannot express, as [`Value::to_json`] says.
     ///
     /// # Errors
     ///
-    /// [`Error::Limit`] if it is deeper than the default limits, [`Error::Unencodable`] if the format has
-    /// no form for a part of it.
+    /// [`Error::Limit`] if it is deeper than the default limits, [`Error::Unencodable`] if the format cannot express
+    /// a part of it.
     pub(crate) fn encode(self, value: &Value) -> Result<Vec<u8>, Error> {
         match self {
             Self::Pickle => pickle::encode(value),
@@ -22,7 +22,7 @@ impl Codec {
         }
     }
 
-    /// Reads one value within the default [`Limits`].
+    /// Decodes one value within the default [`Limits`].
     ///
     /// # Errors
     ///
@@ -31,12 +31,12 @@ impl Codec {
         self.decode_within(message, &Limits::default())
     }
 
-    /// What stands in the result of this message for what it cannot hold; `value` is what was read of it.
+    /// Returns what was replaced in the result of this message; `value` is its decoded value.
     pub(crate) fn replaced(self, message: &[u8], value: &Value) -> Replaced {
         let found = value.replaced();
         match self {
             Self::Json => lenient::as_json(message).1,
-            // Python writes halves of surrogate pairs as UTF-8 would have them; U+FFFD may be Python's own.
+            // Python encodes halves of surrogate pairs as if they were characters; U+FFFD may be Python's own.
             Self::Pickle | Self::Msgpack => Replaced {
                 halves: found.halves && lenient::has_raw_half(message),
                 ..found
@@ -44,7 +44,7 @@ impl Codec {
         }
     }
 
-    /// Reads one value within given limits.
+    /// Decodes one value within the given limits.
     ///
     /// # Errors
     ///

@@ -1,44 +1,44 @@
-//! Why bytes cannot be read, or a value cannot be written.
+//! Errors of decoding and encoding.
 
 use crate::hive::wire::codec::Codec;
 
-/// Why bytes are not a job or a result, or a value has no form in a codec.
+/// Why bytes are not a job or a result, or a codec cannot express a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Error {
-    /// More than the [`Limits`](super::Limits) allow.
+    /// The message exceeds the [`Limits`](super::Limits).
     #[error("more than {limit} {what}")]
     Limit {
-        /// What there is too much of, in the plural.
+        /// The things that are too many, in the plural.
         what: &'static str,
-        /// How many of it are allowed.
+        /// The limit.
         limit: usize,
     },
-    /// Bytes that are not what the codec writes.
+    /// Bytes that the codec never writes.
     #[error("not readable as {codec}: {reason}")]
     Malformed {
-        /// How they were read.
+        /// The codec that decoded them.
         codec: Codec,
-        /// What is wrong, and where if known.
+        /// The fault, and its position if known.
         reason: String,
     },
-    /// A value that the codec has no form for.
+    /// A value that the codec cannot express.
     #[error("cannot be written as {codec}: {reason}")]
     Unencodable {
-        /// How it was to be written.
+        /// The codec that was to encode it.
         codec: Codec,
-        /// Which value, and why.
+        /// The value and the reason.
         reason: String,
     },
-    /// A field of a job or a result that is missing or of another type.
+    /// A field of a job or a result that is missing or has another type.
     #[error("field `{field}` of the {record}: found {found}, expected {expected}")]
     Field {
         /// `job` or `result`.
         record: &'static str,
-        /// ARQ's name of the field; `kwargs` and such are one letter there.
+        /// ARQ's name of the field, which is one letter for `kwargs` and others.
         field: &'static str,
         /// The type found, or `nothing`.
         found: &'static str,
-        /// What ARQ writes there.
+        /// The type that ARQ writes there.
         expected: &'static str,
     },
 }

@@ -1,42 +1,42 @@
-//! What a failed job raised, in words, and what we raise ourselves.
+//! Python exceptions: those that a failed job raised, and those that this program raises.
 
 use std::fmt;
 
 use crate::hive::wire::value::Value;
 
-/// An exception of Python: its class, if it has one, and its message. Shown as Python shows it at the end
-/// of a traceback: `ValueError: bad`.
+/// A Python exception: its class, if known, and its message. Displayed as Python does at the end of a traceback:
+/// `ValueError: bad`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Exception {
-    /// The full name, as `builtins.ValueError`; `None` if a worker reported something that is none.
+    /// The full name, as `builtins.ValueError`; `None` if a worker reported something else.
     pub(crate) class: Option<String>,
-    /// Its argument, or all of them as JSON behind commas; may be empty.
+    /// Its argument, or all of them as JSON separated by commas; may be empty.
     pub(crate) message: String,
 }
 
 const FAILED: &str = "arq.worker.JobExecutionFailed";
 const UNREADABLE: &str = "arq.jobs.DeserializationError";
 const CANCELLED: &str = "asyncio.exceptions.CancelledError";
-/// The builtin one has had this name, too, since Python 3.11; before, it was another class, and ARQ raised this.
+/// Since Python 3.11 this is the builtin class; before, it was another class, and ARQ raised this one.
 const TIMEOUT: &str = "asyncio.exceptions.TimeoutError";
 
 impl Exception {
-    /// `arq.worker.JobExecutionFailed(message)`: every Python client of ARQ can raise it.
+    /// Returns `arq.worker.JobExecutionFailed(message)`, which every Python client of ARQ can raise.
     pub(crate) fn job_execution_failed(message: impl Into<String>) -> Self {
         Self::new(FAILED, message)
     }
 
-    /// `arq.jobs.DeserializationError(message)`, for a job that cannot be read.
+    /// Returns `arq.jobs.DeserializationError(message)`, for a job that cannot be decoded.
     pub(crate) fn deserialization(message: impl Into<String>) -> Self {
         Self::new(UNREADABLE, message)
     }
 
-    /// `asyncio.TimeoutError()`, for a job that ran too long.
+    /// Returns `asyncio.TimeoutError()`, for a job that timed out.
     pub(crate) fn timeout() -> Self {
         Self::new(TIMEOUT, "")
     }
 
-    /// `asyncio.CancelledError()`, for a job that was aborted.
+    /// Returns `asyncio.CancelledError()`, for a job that was aborted.
     pub(crate) fn cancelled() -> Self {
         Self::new(CANCELLED, "")
     }
@@ -47,8 +47,8 @@ impl Exception {
         Self { class, message }
     }
 
-    /// What the value of a failed result says: an exception, its description in JSON or msgpack, or
-    /// anything else as a message without a class.
+    /// Parses the value of a failed result: an exception, its description in JSON or msgpack, or anything else as a
+    /// message without a class.
     pub(crate) fn of(value: &Value) -> Self {
         described(value).unwrap_or_else(|| Self {
             class: None,
@@ -56,7 +56,7 @@ impl Exception {
         })
     }
 
-    /// The value of a failed result. With a message it is the only argument.
+    /// Returns the value of a failed result. A message is the only argument.
     pub(crate) fn to_value(&self) -> Value {
         let Some((module, name)) = self.class.as_deref().and_then(|c| c.rsplit_once('.')) else {
             return Value::Str(self.message.clone());
@@ -65,12 +65,12 @@ impl Exception {
         Value::called(module, name, Vec::from_iter(message.map(Value::from)))
     }
 
-    /// Whether the job was aborted or cancelled.
+    /// Returns true if the job was aborted or cancelled.
     pub(crate) fn is_cancelled(&self) -> bool {
         self.is_any(&[CANCELLED, "concurrent.futures._base.CancelledError"])
     }
 
-    /// Whether the job ran out of time.
+    /// Returns true if the job timed out.
     pub(crate) fn is_timeout(&self) -> bool {
         self.is_any(&[TIMEOUT, "builtins.TimeoutError"])
     }

@@ -1,16 +1,16 @@
-//! The dict of a job or a result, field by field.
+//! Reads and writes the dict of a job or a result, field by field.
 
 use crate::hive::wire::error::Error;
 use crate::hive::wire::value::Value;
 
-/// What is left of a record's fields.
+/// The unread fields of a record.
 pub(crate) struct Fields {
     record: &'static str,
     pairs: Vec<(Value, Value)>,
 }
 
 impl Fields {
-    /// The fields of a `job` or `result`, which must be a dict.
+    /// Returns the fields of a `job` or `result`, which must be a dict.
     pub(crate) fn of(record: &'static str, value: Value) -> Result<Self, Error> {
         match value {
             Value::Dict(pairs) => Ok(Self { record, pairs }),
@@ -23,7 +23,7 @@ impl Fields {
         }
     }
 
-    /// The last value under a name, as Python keeps it.
+    /// Removes a field; of duplicate keys the last value counts, as in Python.
     fn take(&mut self, field: &str) -> Option<Value> {
         let named = |(key, _): &(Value, Value)| matches!(key, Value::Str(key) if key == field);
         let at = self.pairs.iter().rposition(named)?;
@@ -51,7 +51,7 @@ impl Fields {
         }
     }
 
-    /// A number or `None`, which must be there all the same.
+    /// Reads a number or `None`; the field must exist.
     pub(crate) fn optional_integer(&mut self, field: &'static str) -> Result<Option<i64>, Error> {
         match self.take(field) {
             Some(Value::Int(number)) => Ok(Some(number)),
@@ -74,7 +74,7 @@ impl Fields {
         }
     }
 
-    /// A text that older versions of ARQ leave out.
+    /// Reads a text that older versions of ARQ leave out.
     pub(crate) fn text_if_known(&mut self, field: &'static str) -> Result<String, Error> {
         match self.take(field) {
             Some(Value::Str(text)) => Ok(text),
@@ -104,7 +104,7 @@ impl Fields {
     }
 }
 
-/// A dict with the fields as keys, in this order.
+/// Returns a dict with the fields as keys, in this order.
 pub(crate) fn dict<'a>(fields: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
     let pairs = fields
         .into_iter()
@@ -112,7 +112,7 @@ pub(crate) fn dict<'a>(fields: impl IntoIterator<Item = (&'a str, Value)>) -> Va
     Value::Dict(pairs.collect())
 }
 
-/// The call's keywords as a dict.
+/// Returns the keyword arguments as a dict.
 pub(crate) fn keywords(kwargs: &[(String, Value)]) -> Value {
     let pairs = kwargs.iter().cloned();
     Value::Dict(pairs.map(|(key, value)| (key.into(), value)).collect())

@@ -1,16 +1,16 @@
-//! Integers of any size, between two's complement, decimal text and [`Value`].
+//! Converts integers of any size between two's complement, decimal text and [`Value`].
 
 use crate::hive::wire::value::Value;
 
-/// As many digits as Python itself turns from text to `int` and back.
+/// The maximum number of digits, the same as Python's for text and `int`.
 const DIGITS: usize = 4_300;
-/// The bytes that many digits fit into; turning bytes into digits takes the square of this.
+/// The number of bytes for that many digits; the conversion takes quadratic time.
 const BYTES: usize = 1_786;
 
 const CHUNK: u64 = 1_000_000_000;
 const CHUNK_DIGITS: usize = 9;
 
-/// The integer that a decimal text says, with a sign or not; `None` for any other text.
+/// Parses a decimal text with an optional sign; `None` for any other text.
 pub(crate) fn from_text(text: &str) -> Option<Value> {
     let (sign, digits) = match text.as_bytes().first()? {
         b'-' => ("-", &text[1..]),
@@ -31,12 +31,12 @@ pub(crate) fn from_text(text: &str) -> Option<Value> {
     (digits.len() <= DIGITS).then_some(Value::BigInt(canonical))
 }
 
-/// Whether a text is a [`Value::BigInt`] as [`from_text`] makes it.
+/// Returns true if a text is a [`Value::BigInt`] as [`from_text`] makes it.
 pub(crate) fn is_big(text: &str) -> bool {
     matches!(from_text(text), Some(Value::BigInt(canonical)) if canonical == text)
 }
 
-/// The integer in little-endian two's complement; `None` if it is too large.
+/// Converts little-endian two's complement; `None` if the integer is too large.
 pub(crate) fn from_le(bytes: &[u8]) -> Option<Value> {
     let negative = bytes.last().is_some_and(|top| top & 0x80 != 0);
     if bytes.len() <= 8 {

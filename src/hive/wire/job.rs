@@ -1,4 +1,4 @@
-//! What ARQ keeps at `arq:job:{id}`.
+//! The record of a job, which ARQ keeps at `arq:job:{id}`.
 
 use super::fields::{self, Fields};
 use crate::hive::wire::codec::Codec;
@@ -6,25 +6,25 @@ use crate::hive::wire::error::Error;
 use crate::hive::wire::value::Value;
 use crate::models::TraceContext;
 
-/// One call that a worker is to make.
+/// One call for a worker.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Job {
-    /// The try to begin with, if the sender says one; a worker counts on from there.
+    /// The number of the first try, if the sender sets one; a worker counts on from there.
     pub(crate) job_try: Option<i64>,
-    /// The name a worker knows the function by.
+    /// The function's name at the worker.
     pub(crate) function: String,
-    /// The arguments behind the worker's context.
+    /// The arguments after the worker's context.
     pub(crate) args: Vec<Value>,
     /// The keyword arguments.
     pub(crate) kwargs: Vec<(String, Value)>,
-    /// When it was enqueued, in Unix milliseconds.
+    /// The time at which it was enqueued, in Unix milliseconds.
     pub(crate) enqueue_time_ms: i64,
-    /// The trace that it belongs to, under names that ARQ passes over.
+    /// The trace that it belongs to, under names that ARQ ignores.
     pub(crate) trace: Option<TraceContext>,
 }
 
 impl Job {
-    /// The job as its sender stores it.
+    /// Encodes the job as its sender stores it.
     ///
     /// # Errors
     ///
@@ -45,7 +45,7 @@ impl Job {
         codec.encode(&fields::dict(job))
     }
 
-    /// The job that bytes hold; fields it does not know are ignored.
+    /// Decodes a job; ignores unknown fields.
     ///
     /// # Errors
     ///
@@ -63,7 +63,7 @@ impl Job {
     }
 }
 
-/// A job is not refused for the sake of its trace.
+/// Reads the trace; an invalid one does not fail the job.
 fn trace(fields: &mut Fields) -> Option<TraceContext> {
     Some(TraceContext {
         traceparent: fields.text("traceparent").ok()?,

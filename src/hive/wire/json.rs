@@ -1,4 +1,4 @@
-//! Values as JSON: for a task's result and payload, and as a codec of its own.
+//! Values as JSON: for a task's result and payload, and as a codec.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,9 +14,9 @@ use crate::hive::wire::value::Value;
 use crate::models::json::parse;
 
 impl Value {
-    /// The nearest JSON: a tuple or a set is an array, bytes are base64, a key that is no text becomes
-    /// one, `NaN` and infinities are null, an object of Python is `{"class": …, "args": […]}`, with
-    /// `"items"` or `"state"` if it has them.
+    /// Returns the nearest JSON: a tuple or a set becomes an array, bytes become base64, a key becomes a text, `NaN`
+    /// and infinities become null, and an object of Python becomes `{"class": …, "args": […]}`, with `"items"` or
+    /// `"state"` if it has them.
     pub(crate) fn to_json(&self) -> Json {
         match self {
             Self::None => Json::Null,
@@ -32,8 +32,8 @@ impl Value {
         }
     }
 
-    /// JSON as Python's `json.loads` reads it. Never an object of a class: what a client of ours sent must
-    /// not name code that a Python worker would run.
+    /// Converts JSON as Python's `json.loads` does. Never yields an object of a class: a client's payload must not
+    /// name code that a Python worker would run.
     pub(crate) fn from_json(json: &Json) -> Self {
         match json {
             Json::Null => Self::None,
@@ -50,7 +50,7 @@ impl Value {
         }
     }
 
-    /// The text that stands for this value where only texts can be keys.
+    /// Returns the text of this value for places where only texts can be keys.
     pub(crate) fn to_key(&self) -> String {
         self.to_text()
     }
@@ -88,7 +88,7 @@ fn described(opaque: &Opaque) -> Json {
     description
 }
 
-/// An integer stays one, whatever its size; anything else is a float, past the largest infinite.
+/// Keeps an integer of any size; anything else becomes a float, infinite beyond the largest.
 fn from_number(number: &Number) -> Value {
     if let Some(small) = number.as_i64() {
         return Value::Int(small);
@@ -103,7 +103,7 @@ pub(crate) fn encode(value: &Value) -> Result<Vec<u8>, Error> {
         .map_err(|reason| Error::unencodable(Codec::Json, reason.to_string()))
 }
 
-/// What is written must also be readable on the other side, within the limits of a reader like ours.
+/// Checks that a reader with these limits can decode the value again.
 pub(crate) fn check_depth(value: &Value, depth: usize) -> Result<(), Error> {
     Limits::default().check_depth(depth)?;
     let inside = |value: &Value| check_depth(value, depth + 1);
@@ -131,8 +131,8 @@ pub(crate) fn decode(message: &[u8], limits: &Limits) -> Result<Value, Error> {
         .map_err(|reason| Error::malformed(Codec::Json, reason.to_string()))
 }
 
-/// Counts values and depth before anything is built: a parsed array of short numbers takes many times
-/// the memory of its text.
+/// Counts values and depth before anything is built: a parsed array of short numbers takes many times the memory of
+/// its text.
 fn survey(message: &[u8], limits: &Limits) -> Result<(), Error> {
     let mut budget = Budget::new(limits);
     let (mut depth, mut in_text, mut escaped) = (1_usize, false, false);

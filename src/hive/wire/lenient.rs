@@ -1,17 +1,17 @@
-//! JSON as Python writes it where that is more than JSON: `NaN`, `Infinity`, and texts with half a surrogate pair.
+//! Repairs JSON that only Python writes: `NaN`, `Infinity`, and texts with half a surrogate pair.
 
 use std::borrow::Cow;
 
-/// What stands in a value for what it cannot hold.
+/// The kinds of replacements in a value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Replaced {
-    /// Null stands for `NaN` or an infinity.
+    /// Null replaced `NaN` or an infinity.
     pub(crate) numbers: bool,
-    /// U+FFFD stands for half of a surrogate pair, or for bytes that are no UTF-8.
+    /// U+FFFD replaced half of a surrogate pair, or bytes that are not UTF-8.
     pub(crate) halves: bool,
 }
 
-/// The message as JSON, and what was replaced in it.
+/// Returns the message as valid JSON, and the kinds of replacements.
 pub(crate) fn as_json(message: &[u8]) -> (Cow<'_, [u8]>, Replaced) {
     let mut replaced = Replaced::default();
     let text = String::from_utf8_lossy(message);
@@ -41,14 +41,14 @@ pub(crate) fn as_json(message: &[u8]) -> (Cow<'_, [u8]>, Replaced) {
     (Cow::Owned(json), replaced)
 }
 
-/// What is taken from the front, and what is written for it.
+/// The bytes taken from the front, and their replacement.
 struct Step<'a> {
     taken: usize,
     written: &'a [u8],
 }
 
 fn value_step<'a>(rest: &'a [u8], replaced: &mut Replaced) -> Step<'a> {
-    // A float past the largest is infinite for every reader.
+    // Every reader takes a float beyond the largest as infinite.
     let words: [(&[u8], &[u8]); 3] = [
         (b"NaN", b"null"),
         (b"-Infinity", b"-1e999"),
@@ -89,13 +89,13 @@ fn same(rest: &[u8], length: usize) -> Step<'_> {
     Step { taken, written }
 }
 
-/// Whether half of a surrogate pair stands there as UTF-8 would have it if it could.
+/// Returns true if half of a surrogate pair stands there, encoded as if it were a character.
 pub(crate) fn has_raw_half(message: &[u8]) -> bool {
     let mut pairs = message.windows(2);
     pairs.any(|pair| pair[0] == 0xed && pair[1] >= 0xa0)
 }
 
-/// The half of a surrogate pair that is escaped at the front.
+/// Returns the escaped half of a surrogate pair at the front.
 fn surrogate(rest: &[u8]) -> Option<u32> {
     let digits = rest.strip_prefix(b"\\u")?.get(..4)?;
     let digits = std::str::from_utf8(digits).ok()?;

@@ -1,26 +1,26 @@
-//! How much one message may be, and the account that a reader keeps of it.
+//! The limits of one message, and the budget that a reader keeps.
 
 use crate::hive::wire::error::Error;
 
-/// What a thread's stack of 2 MiB surely holds, even of a build for debugging.
+/// The depth that fits into a thread's stack of 2 MiB, even in a debug build.
 const DEEPEST: usize = 200;
 
-/// How much a reader accepts before it gives up, whatever the bytes claim.
+/// The limits of a reader, whatever the bytes claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// Bytes of the message, and apart from that bytes of all texts and byte strings in the value: a
-    /// pickle can name one text many times.
+    /// Bytes of the message, and separately bytes of all texts and byte strings in the value: a pickle can name one
+    /// text many times.
     pub(crate) bytes: usize,
-    /// Values inside one another; never more than 200, whatever is set, so that no stack overflows.
+    /// The nesting of values; never more than 200, so that no stack overflows.
     pub(crate) depth: usize,
-    /// Values in total, those named many times counted each time.
+    /// The number of values; one that is named many times counts each time.
     pub(crate) items: usize,
-    /// Entries of a pickle's memo.
+    /// The number of entries of a pickle's memo.
     pub(crate) memo: usize,
 }
 
 impl Default for Limits {
-    /// 64 MiB, 100 deep, 1,000,000 values and as many memo entries.
+    /// Returns 64 MiB, a depth of 100, 1,000,000 values and as many memo entries.
     fn default() -> Self {
         Self {
             bytes: 64 * 1024 * 1024,
@@ -56,7 +56,7 @@ fn within(found: usize, limit: usize, what: &'static str) -> Result<(), Error> {
     Ok(())
 }
 
-/// What one reading has used up so far.
+/// The use of one reading so far.
 #[derive(Debug)]
 pub(crate) struct Budget {
     limits: Limits,
@@ -73,14 +73,14 @@ impl Budget {
         }
     }
 
-    /// Pays for one value at `depth`; the outermost is at depth 1.
+    /// Counts one value at `depth`; the outermost is at depth 1.
     pub(crate) fn value(&mut self, depth: usize) -> Result<(), Error> {
         self.limits.check_depth(depth)?;
         self.items += 1;
         within(self.items, self.limits.items, "values")
     }
 
-    /// Pays for the content of a text or a byte string.
+    /// Counts the content of a text or a byte string.
     pub(crate) fn content(&mut self, length: usize) -> Result<(), Error> {
         self.bytes = self.bytes.saturating_add(length);
         within(self.bytes, self.limits.bytes, "bytes in texts")

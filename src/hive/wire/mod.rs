@@ -1,10 +1,10 @@
-//! What ARQ puts into Redis, as plain data: [`Job`], [`JobResult`], and the [`Value`]s in them, written
-//! and read by a [`Codec`]. Pure: no I/O, no clock.
+//! ARQ's records in Redis as plain data: [`Job`], [`JobResult`], and the [`Value`]s in them, encoded and decoded by a
+//! [`Codec`]. Pure: no I/O, no clock.
 //!
-//! Whoever can write to Redis can write anything, so every reader here is bounded by [`Limits`] and never
-//! panics. A pickle is read as data: what Python would import and call becomes a [`Value::Opaque`], a
-//! name with arguments, and nothing is ever run. JSON and msgpack never read as opaque classes of Python,
-//! so a payload that a client sent cannot become an instruction to a Python worker.
+//! Any client of Redis can write anything, so every reader here is bounded by [`Limits`] and never panics. A pickle
+//! is read as data: what Python would import and call becomes a [`Value::Opaque`], a name with arguments, and nothing
+//! is ever run. JSON and msgpack never yield opaque classes of Python, so a client's payload cannot become an
+//! instruction to a Python worker.
 
 pub(super) mod codec;
 pub(super) mod coding;

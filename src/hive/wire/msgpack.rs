@@ -62,7 +62,7 @@ impl Decoder<'_> {
         Ok(i64::try_from(number).map_or_else(|_| Value::BigInt(number.to_string()), Value::Int))
     }
 
-    /// The count or the number that follows a marker, as wide as the marker says.
+    /// Reads the count or the number after a marker, as wide as the marker says.
     fn unsigned_of(&mut self, marker: Marker) -> Result<u64, Error> {
         use Marker as M;
         Ok(match marker {
@@ -80,7 +80,7 @@ impl Decoder<'_> {
         let length = self.unsigned_of(marker)?;
         let bytes = self.reader.take_counted(length)?;
         self.budget.content(bytes.len())?;
-        // Halves of surrogate pairs, which no Rust text can hold, become U+FFFD.
+        // U+FFFD replaces halves of surrogate pairs, which no Rust text can hold.
         Ok(String::from_utf8_lossy(bytes).into_owned().into())
     }
 
@@ -95,7 +95,7 @@ impl Decoder<'_> {
         Ok(Value::Bytes(bytes.to_vec()))
     }
 
-    /// Grows as values come: the count is only a claim.
+    /// Grows with the values: the count is only a claim.
     fn list(&mut self, marker: Marker, depth: usize) -> Result<Value, Error> {
         let count = self.unsigned_of(marker)?;
         let items = (0..count).map(|_| self.value(depth + 1));
@@ -167,7 +167,8 @@ fn put_dict(out: &mut Vec<u8>, pairs: &[(Value, Value)]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Python's reader refuses keys that are neither text nor bytes, so the others become texts as in JSON.
+/// Writes a key; one that is neither text nor bytes becomes a text as in JSON, because Python's reader refuses
+/// others.
 fn put_key(out: &mut Vec<u8>, key: &Value) -> Result<(), Error> {
     match key {
         Value::Str(_) | Value::Bytes(_) => put(out, key),
@@ -182,7 +183,7 @@ fn put_big(out: &mut Vec<u8>, digits: &str) -> Result<(), Error> {
     write::write_uint(out, number).map(drop).map_err(too_large)
 }
 
-/// The same description as in JSON.
+/// Writes the same description as in JSON.
 fn put_opaque(out: &mut Vec<u8>, opaque: &Opaque) -> Result<(), Error> {
     let described = Value::from(opaque.clone()).to_json();
     put(out, &Value::from_json(&described))

@@ -1,9 +1,9 @@
-//! Bytes taken from the front, never past the end.
+//! Reads bytes from the front of a message, never past its end.
 
 use crate::hive::wire::codec::Codec;
 use crate::hive::wire::error::Error;
 
-/// What is still unread of a message.
+/// The unread part of a message.
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
@@ -17,7 +17,7 @@ impl<'a> Reader<'a> {
         Self { bytes, at, codec }
     }
 
-    /// The next `length` bytes.
+    /// Takes the next `length` bytes.
     pub(crate) fn take(&mut self, length: usize) -> Result<&'a [u8], Error> {
         let rest = &self.bytes[self.at..];
         let taken = rest
@@ -27,7 +27,7 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    /// As many bytes as an earlier length says.
+    /// Takes as many bytes as an earlier length says.
     pub(crate) fn take_counted(&mut self, length: u64) -> Result<&'a [u8], Error> {
         let length =
             usize::try_from(length).map_err(|_| self.wrong("a length that nothing can have"))?;
@@ -44,7 +44,7 @@ impl<'a> Reader<'a> {
         self.array::<1>().map(|[byte]| byte)
     }
 
-    /// The bytes before the next line feed, which is taken too.
+    /// Takes the bytes before the next line feed, and the line feed.
     pub(crate) fn line(&mut self) -> Result<&'a [u8], Error> {
         let rest = &self.bytes[self.at..];
         let length = rest.iter().position(|byte| *byte == b'\n');
@@ -53,7 +53,7 @@ impl<'a> Reader<'a> {
         Ok(&rest[..length])
     }
 
-    /// A line of ASCII or UTF-8.
+    /// Takes a line of ASCII or UTF-8.
     pub(crate) fn text_line(&mut self) -> Result<&'a str, Error> {
         let line = self.line()?;
         std::str::from_utf8(line).map_err(|_| self.wrong("a line that is not text"))
@@ -63,7 +63,7 @@ impl<'a> Reader<'a> {
         self.at == self.bytes.len()
     }
 
-    /// A mistake at this place.
+    /// Returns an error at this position.
     pub(crate) fn wrong(&self, reason: impl std::fmt::Display) -> Error {
         Error::malformed(self.codec, format!("{reason}, at byte {}", self.at))
     }

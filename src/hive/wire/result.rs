@@ -1,15 +1,15 @@
-//! What ARQ keeps at `arq:result:{id}`.
+//! The record of a result, which ARQ keeps at `arq:result:{id}`.
 
 use super::fields::{self, Fields};
 use crate::hive::wire::codec::Codec;
 use crate::hive::wire::error::Error;
 use crate::hive::wire::value::Value;
 
-/// How a job ended. Function, arguments and enqueue time are the job's own; where a worker could not read
-/// the job they are `<unknown>`, empty and 0.
+/// How a job ended. Function, arguments and enqueue time are the job's; if a worker could not decode the job, they
+/// are `<unknown>`, empty and 0.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct JobResult {
-    /// Which try this was; the first is 1.
+    /// The number of this try; the first is 1.
     pub(crate) job_try: i64,
     /// The job's function.
     pub(crate) function: String,
@@ -21,7 +21,7 @@ pub(crate) struct JobResult {
     pub(crate) enqueue_time_ms: i64,
     /// Whether the function returned.
     pub(crate) success: bool,
-    /// What it returned, or the exception it raised.
+    /// The return value, or the exception that it raised.
     pub(crate) value: Value,
     /// When it started, in Unix milliseconds.
     pub(crate) start_ms: i64,
@@ -34,7 +34,7 @@ pub(crate) struct JobResult {
 }
 
 impl JobResult {
-    /// The result as a worker stores it.
+    /// Encodes the result as a worker stores it.
     ///
     /// # Errors
     ///
@@ -55,7 +55,7 @@ impl JobResult {
         ]))
     }
 
-    /// The result that bytes hold; fields it does not know are ignored.
+    /// Decodes a result; ignores unknown fields.
     ///
     /// # Errors
     ///

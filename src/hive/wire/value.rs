@@ -1,8 +1,8 @@
-//! A value of Python as plain data; what Python would import, call or fill is kept as its description.
+//! A Python value as plain data; what Python would import, call or fill is kept as its description.
 
 use crate::hive::wire::lenient::Replaced;
 
-/// What a job's argument, keyword or result can be.
+/// An argument, a keyword argument or a result of a job.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
     /// `None`
@@ -11,7 +11,7 @@ pub(crate) enum Value {
     Bool(bool),
     /// An `int` of 64 bits.
     Int(i64),
-    /// A larger `int`: decimal digits, behind a minus sign if negative; 4,300 digits at most.
+    /// A larger `int`: decimal digits, after a minus sign if negative; at most 4,300 digits.
     BigInt(String),
     /// A `float`
     Float(f64),
@@ -32,7 +32,7 @@ pub(crate) enum Value {
 }
 
 impl Value {
-    /// `module.name(*args)`, as an exception is written.
+    /// Returns `module.name(*args)`, the form of an exception.
     pub(crate) fn called(
         module: impl Into<String>,
         name: impl Into<String>,
@@ -41,8 +41,8 @@ impl Value {
         Opaque::new(module, name, Made::Called, args.into()).into()
     }
 
-    /// What the value becomes as the `result` of a task: a text as it is, everything else as compact JSON
-    /// (`None` is `null`).
+    /// Returns the `result` of a task for this value: a text as it is, everything else as compact JSON (`None` is
+    /// `null`).
     pub(crate) fn to_text(&self) -> String {
         match self {
             Self::Str(text) => text.clone(),
@@ -50,7 +50,7 @@ impl Value {
         }
     }
 
-    /// Whether it holds numbers that JSON has no form for, or texts with U+FFFD.
+    /// Returns whether it holds numbers that JSON cannot express, or texts with U+FFFD.
     pub(crate) fn replaced(&self) -> Replaced {
         let mut found = Replaced::default();
         self.note_replaced(&mut found);
@@ -72,7 +72,7 @@ impl Value {
         }
     }
 
-    /// The type in Python's words, for messages.
+    /// Returns Python's name of the type, for messages.
     pub(crate) fn type_name(&self) -> &'static str {
         match self {
             Self::None => "None",
@@ -120,21 +120,21 @@ impl From<bool> for Value {
     }
 }
 
-/// An object of Python that is not plain data: a name, and what the pickle does with it. It is written
-/// again as it came, so that a job's arguments survive the way into its result.
+/// A Python object that is not plain data: a name, and what the pickle does with it. It is encoded again as it came,
+/// so that a job's arguments survive into its result.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Opaque {
     /// `builtins`, `datetime`, `my_app.errors`
     pub(crate) module: String,
-    /// `ValueError`; with dots for a class inside a class.
+    /// `ValueError`; dotted for a nested class.
     pub(crate) name: String,
-    /// What happens to the name.
+    /// What is done with the name.
     pub(crate) made: Made,
-    /// What it is called with.
+    /// The arguments of the call.
     pub(crate) args: Vec<Value>,
-    /// What is appended to it afterwards, for a subclass of `list` or `set`.
+    /// The items appended afterwards, for a subclass of `list` or `set`.
     pub(crate) items: Vec<Value>,
-    /// What is set in it by key afterwards, for a subclass of `dict`.
+    /// The items set by key afterwards, for a subclass of `dict`.
     pub(crate) pairs: Vec<(Value, Value)>,
     /// Its attributes, usually a dict.
     pub(crate) state: Option<Value>,
@@ -149,7 +149,7 @@ pub(crate) enum Made {
     Called,
     /// `name.__new__(name, *args)`
     New,
-    /// By a way that is only read and cannot be written again.
+    /// In a way that can be read but not written again.
     Indirect,
 }
 
@@ -171,7 +171,7 @@ impl Opaque {
         }
     }
 
-    /// The full name, as `builtins.ValueError`.
+    /// Returns the full name, as `builtins.ValueError`.
     pub(crate) fn class(&self) -> String {
         format!("{}.{}", self.module, self.name)
     }

@@ -1,14 +1,14 @@
-//! Answers that are compressed although no request asks for that.
+//! Detects responses that are compressed although no request asks for that.
 //!
-//! gzip and deflate are undone by the client, which then takes `Content-Encoding` away. What is left in it
-//! cannot be undone here, and bytes that nobody can read must not become a result.
+//! The client decompresses gzip and deflate and then removes `Content-Encoding`. Any encoding that is left cannot be
+//! decoded here, and unreadable bytes must not become a result.
 
 use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 
-/// Longest name of an encoding that a message shows.
+/// The number of characters of an encoding's name that a message shows.
 const SHOWN: usize = 40;
 
-/// How files begin that are compressed, for answers whose headers do not say so.
+/// The first bytes of compressed files, for responses whose headers do not name an encoding.
 const BEGINNINGS: [(&[u8], &str); 4] = [
     (&[0x1F, 0x8B], "gzip"),
     (&[0x28, 0xB5, 0x2F, 0xFD], "zstd"),
@@ -16,7 +16,7 @@ const BEGINNINGS: [(&[u8], &str); 4] = [
     (b"BZh", "bzip2"),
 ];
 
-/// The encoding in which a body still is.
+/// Returns the encoding that a body still has.
 pub(crate) fn encoding_left(headers: &HeaderMap) -> Option<String> {
     let values = headers.get_all(CONTENT_ENCODING).iter();
     let names = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
@@ -26,7 +26,7 @@ pub(crate) fn encoding_left(headers: &HeaderMap) -> Option<String> {
     Some(name.replace(char::is_control, " "))
 }
 
-/// The format of a body that is a compressed file, by how it begins.
+/// Returns the format of a body that is a compressed file, by its first bytes.
 pub(crate) fn compressed_as(body: &[u8]) -> Option<&'static str> {
     let is_text = std::str::from_utf8(body).is_ok();
     let mut found = BEGINNINGS

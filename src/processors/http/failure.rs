@@ -1,4 +1,4 @@
-//! What becomes of an attempt whose request had no success: a sentence, and what to do about it.
+//! Classifies failed requests and responses: the error text, retry or not, and Retry-After.
 
 use std::error::Error;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,22 +15,22 @@ use crate::processors::run_error::{Next, RunError};
 use crate::processors::text::text;
 use crate::tls;
 
-/// No server holds a processor up for longer.
+/// The longest time for which a server holds a processor.
 const LONGEST_HOLD: Duration = Duration::from_secs(86_400);
-/// `Retry-After: 0` must not become a loop without a pause.
+/// The shortest hold: `Retry-After: 0` must not become a loop without a pause.
 const SHORTEST_HOLD: Duration = Duration::from_secs(1);
 
-/// The same in milliseconds, as OpenAI and Azure send it beside the rounded `Retry-After`.
+/// Retry-After in milliseconds, as OpenAI and Azure send it beside the rounded `Retry-After`.
 const IN_MILLISECONDS: [HeaderName; 2] = [
     HeaderName::from_static("retry-after-ms"),
     HeaderName::from_static("x-ms-retry-after-ms"),
 ];
 
-/// How much of the body of such an answer is read, and for how long.
+/// The number of bytes of a failed response's body that are read, and the time for it.
 const BODY_BYTES: usize = 16 * 1024;
 const BODY_PATIENCE: Duration = Duration::from_secs(5);
 
-/// What an answer other than a success means.
+/// Classifies a response with another status than 2xx.
 pub(crate) async fn of_answer(response: Response, secrets: &Secrets) -> RunError {
     let status = response.status();
     let next = next_after(status, retry_after(response.headers(), Timestamp::now()));
@@ -49,7 +49,7 @@ pub(crate) async fn of_answer(response: Response, secrets: &Secrets) -> RunError
     RunError::with(message, next)
 }
 
-/// What a request means that got no whole answer. The message shows no address: it may hold a token.
+/// Classifies a request without a complete response. The message shows no address: it may hold a token.
 pub(crate) fn of_transport(error: reqwest::Error) -> RunError {
     let next = match error.is_builder() {
         true => Next::GiveUp,
@@ -69,7 +69,7 @@ pub(crate) fn of_transport(error: reqwest::Error) -> RunError {
     RunError::with(format!("{what}: {reason}"), next)
 }
 
-/// The innermost reason, which is the one that says something.
+/// Returns the innermost cause, which is the informative one.
 fn root(error: &dyn Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
@@ -86,8 +86,8 @@ fn next_after(status: StatusCode, retry_after: Option<Timestamp>) -> Next {
     }
 }
 
-/// The time before which the server wants no other request, within the limits of a hold. The first header
-/// that can be read counts, the most exact one first.
+/// Returns the time before which the server wants no other request, within the limits of a hold. The first valid
+/// header counts, the most precise one first.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
     let said = |name: &HeaderName| Some(headers.get(name)?.to_str().ok()?.trim());
     let in_milliseconds = |name| Some(now.after(pause(said(name)?, 1e-3)?));
@@ -102,8 +102,8 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
     Some(wanted.clamp(now.after(SHORTEST_HOLD), now.after(LONGEST_HOLD)))
 }
 
-/// A number of `unit`s of a second; some servers send a fraction, though they should not. More than a
-/// duration holds is still more than the longest hold.
+/// Parses a number of `unit`s of a second; some servers send a fraction, though they should not. A number that
+/// exceeds a duration still exceeds the longest hold.
 fn pause(text: &str, unit: f64) -> Option<Duration> {
     let is_number = text
         .bytes()
@@ -133,7 +133,7 @@ async fn start_of_body(mut response: Response) -> Vec<u8> {
     body
 }
 
-/// What the body says: the message in it if it is JSON with one, else its first line.
+/// Returns the error message of the body: the one in its JSON, else its first line.
 fn words_of(body: &[u8], secrets: &Secrets) -> Option<String> {
     let (body, _) = text(body, BODY_BYTES);
     secrets.words(&said_in_json(&body).unwrap_or(body))

@@ -1,7 +1,7 @@
-//! What the processors that call another service have in common: the client, and what an answer means.
+//! The HTTP client of the processors that call another service.
 //!
-//! HTTP/1.1 with connections kept for a while, no redirects. `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`
-//! and `NO_PROXY` of the environment are obeyed. Requests ask for answers without compression.
+//! HTTP/1.1; connections are kept for a few seconds; redirects are not followed. The client obeys `HTTP_PROXY`,
+//! `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` of the environment. Requests ask for uncompressed responses.
 
 pub(super) mod encoding;
 pub(super) mod failure;
@@ -31,22 +31,21 @@ pub(crate) use self::secrets::Secrets;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Shorter than the five seconds after which many servers close an idle connection, perhaps at the
-/// moment at which it is used again.
+/// Shorter than the five seconds after which many servers close an idle connection, perhaps just as it is reused.
 const IDLE_CONNECTION: Duration = Duration::from_secs(4);
 
-/// The client of one processor, made for its first request, and how its server has answered lately.
+/// The client of one processor, created for its first request, and its server's recent holds.
 pub(crate) struct Http {
     is_secure: bool,
     ca_file: Option<PathBuf>,
     client: OnceCell<Client>,
-    /// One that keeps no connections.
+    /// A client without connection reuse.
     unpooled: OnceCell<Client>,
     holds: Mutex<ServerBackoff>,
 }
 
 impl Http {
-    /// A client for requests to `url`, which trusts the CA certificates in `ca_file` besides the usual ones.
+    /// Creates a client for requests to `url`, which trusts the CA certificates in `ca_file` besides the usual ones.
     pub(crate) fn new(url: &str, ca_file: Option<PathBuf>) -> Self {
         Self {
             is_secure: url.to_ascii_lowercase().starts_with("https"),
@@ -57,20 +56,20 @@ impl Http {
         }
     }
 
-    /// The client.
+    /// Returns the client.
     ///
     /// # Errors
-    /// When the certificates to trust cannot be read; the next call tries again.
+    /// If the CA certificates cannot be read; the next call tries again.
     pub(crate) async fn client(&self) -> Result<&Client, RunError> {
         let client = || self.connect(usize::MAX);
         self.client.get_or_try_init(client).await
     }
 
-    /// Sends a request of the [`client`](Self::client). One whose connection had served another request
-    /// and ended before the answer began is sent once more, on a connection of its own.
+    /// Sends a request of the [`client`](Self::client). If a reused connection ends before the response begins, sends
+    /// it once more on a connection of its own.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// If there is no response.
     pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, reqwest::Error> {
         let (client, request) = request.build_split();
         let request = request?;
@@ -89,10 +88,10 @@ impl Http {
         }
     }
 
-    /// An answer that is a success and whose body can be read.
+    /// Returns a successful response whose body can be read.
     ///
     /// # Errors
-    /// What it means if it is none. A hold is longer than the one before, unless there was a success.
+    /// If the response is a failure. A hold is longer than the one before, unless there was a success between them.
     pub(crate) async fn success(
         &self,
         response: Response,
@@ -140,8 +139,8 @@ impl Http {
     }
 }
 
-/// The error of a success whose body nobody here can read. The other side has done its work, and would
-/// answer another attempt in the same way.
+/// Returns the error of a success whose body cannot be decoded. The other side has done its work, and would answer
+/// another attempt in the same way.
 pub(crate) fn compressed(encoding: &str) -> RunError {
     let message = format!(
         "the response is compressed as `{encoding}`, although the request asked for no compression; \

@@ -1,8 +1,8 @@
-//! Whether a request went out on a connection that had served another one before.
+//! Detects whether a request went out on a reused connection.
 //!
-//! A server may close an idle connection at the moment at which the next request is on its way. Then the
-//! request was most likely never read, and that says nothing about the task. Only the connector knows when
-//! a connection is new: [`NoteConnections`] wraps it and leaves a mark with the request that opened one.
+//! A server may close an idle connection just as the next request is on its way. Then the request was most likely
+//! never read, and its failure says nothing about the task. Only the connector knows when a connection is new:
+//! [`NoteConnections`] wraps it and marks the request that opened one.
 
 use std::cell::Cell;
 use std::error::Error;
@@ -16,7 +16,7 @@ tokio::task_local! {
     static OPENED: Cell<bool>;
 }
 
-/// What `request` comes to, and whether it opened a connection for itself.
+/// Returns the outcome of `request`, and whether it opened a connection for itself.
 pub(crate) async fn noting_connections<T>(request: impl Future<Output = T>) -> (T, bool) {
     let request = async {
         let answer = request.await;
@@ -25,8 +25,8 @@ pub(crate) async fn noting_connections<T>(request: impl Future<Output = T>) -> (
     OPENED.scope(Cell::new(false), request).await
 }
 
-/// Whether the connection ended before an answer began. True for every reason that the connection itself
-/// can have, false for those of the address, the request, and the time it took.
+/// Returns true if the connection ended before a response began: for every failure of the connection itself, but not
+/// of the address, the request, or its timeout.
 pub(crate) fn ended_before_an_answer(error: &reqwest::Error) -> bool {
     if error.is_connect() || error.is_timeout() || error.is_builder() {
         return false;
@@ -88,8 +88,8 @@ where
         let connecting = self.0.call(address);
         let noting = async move {
             let connection = connecting.await;
-            // A connection that is opened for the pool, beside any request, has no mark to leave: the
-            // request that began it went out on another one.
+            // A connection that is opened for the pool, beside any request, has no mark to set: the request that
+            // began it went out on another one.
             if connection.is_ok() {
                 let _ = OPENED.try_with(|opened| opened.set(true));
             }

@@ -1,21 +1,21 @@
-//! Secrets: read when they are needed, and kept out of messages.
+//! Reads secrets when they are needed, and keeps them out of messages.
 
 use reqwest::Url;
 
 use crate::config::Secret;
 use crate::processors::run_error::{Next, RunError};
 
-/// A shorter text may be part of a word that is no secret: it is hidden only where it stands alone.
+/// A shorter text may be part of an ordinary word: it is hidden only where it stands alone.
 const SHORTEST: usize = 8;
-/// Characters of what the other side says that a message shows.
+/// The number of characters of a server's text that a message shows.
 const SHOWN: usize = 200;
 
 const HIDDEN: &str = "[hidden]";
 
-/// The secret as it is at this moment; `what` it is completes "cannot read …".
+/// Reads the current secret; its name `what` completes "cannot read …".
 ///
 /// # Errors
-/// When it is not there. The message names the place, and no other attempt is made.
+/// If it does not exist. The message names the file or variable, and no other attempt is made.
 pub(crate) async fn reveal(secret: &Secret, what: &str) -> Result<String, RunError> {
     let secret = secret.clone();
     let read = tokio::task::spawn_blocking(move || secret.reveal());
@@ -23,8 +23,8 @@ pub(crate) async fn reveal(secret: &Secret, what: &str) -> Result<String, RunErr
     read.map_err(|reason| RunError::with(format!("cannot read {what}: {reason}"), Next::GiveUp))
 }
 
-/// Texts that no message may show, even where the other side repeats them; the longest first, so that
-/// none is left in part because it holds another one.
+/// Texts that no message may show, even where the other side repeats them; the longest first, so that none is left in
+/// part because it holds another one.
 #[derive(Default)]
 pub(crate) struct Secrets(Vec<String>);
 
@@ -37,8 +37,7 @@ impl Secrets {
         }
     }
 
-    /// Adds a header's value: all of it, what follows its first word, as in `Bearer token`, and its
-    /// longer words.
+    /// Adds a header's value: all of it, the part after its first word, as in `Bearer token`, and its longer words.
     pub(crate) fn add_header(&mut self, value: &str) {
         self.add(value);
         if let Some((_, rest)) = value.split_once(char::is_whitespace) {
@@ -47,7 +46,7 @@ impl Secrets {
         self.add_long(value.split_whitespace());
     }
 
-    /// Adds what an address holds besides its host, as many hold a token: in the path or in the query.
+    /// Adds an address's path and query, as many hold a token there.
     pub(crate) fn add_address(&mut self, address: &str) {
         self.add(address);
         let Ok(url) = Url::parse(address) else {
@@ -77,8 +76,8 @@ impl Secrets {
         }
     }
 
-    /// What the other side says, as a message may show it: its first line, short, without secrets and
-    /// without control characters; `None` if it says nothing.
+    /// Returns a server's text as a message may show it: its first line, short, without secrets and control
+    /// characters; `None` if it is empty.
     pub(crate) fn words(&self, said: &str) -> Option<String> {
         let line = said.lines().map(str::trim).find(|line| !line.is_empty())?;
         let line = self.hide(line);

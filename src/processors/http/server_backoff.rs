@@ -1,5 +1,5 @@
-//! How long a server that has no time holds its processor: at least as long as it says, and longer each
-//! time, so that one that always says "at once" is not asked for ever without a pause. Pure.
+//! How long a busy server holds its processor: at least as long as it says, and longer each time, so that a server
+//! that always says "at once" is not asked without a pause. Pure.
 
 use std::time::Duration;
 
@@ -7,18 +7,18 @@ use crate::models::Timestamp;
 
 const LONGEST_OF_OURS: Duration = Duration::from_secs(60);
 
-/// The holds of one processor that have followed each other without a success between them.
+/// The consecutive holds of one processor without a success between them.
 #[derive(Default)]
 pub(crate) struct ServerBackoff {
-    /// The pause of the last one, without what the server asked for.
+    /// The pause of the last hold, without the server's own Retry-After.
     pause: Option<Duration>,
     until: Option<Timestamp>,
 }
 
 impl ServerBackoff {
-    /// The end of a hold that the server wants to last until `wanted`.
+    /// Returns the end of a hold that the server wants to last until `wanted`.
     pub(crate) fn hold(&mut self, now: Timestamp, wanted: Timestamp) -> Timestamp {
-        // The answers to requests that ran beside each other are one hold.
+        // Responses to concurrent requests are one hold.
         let is_another = self.until.is_none_or(|until| until <= now);
         let pause = match (self.pause, is_another) {
             (None, _) => Duration::from_secs(1),
@@ -31,7 +31,7 @@ impl ServerBackoff {
         until
     }
 
-    /// The server had time.
+    /// Ends the series of holds after a success.
     pub(crate) fn end(&mut self) {
         *self = Self::default();
     }

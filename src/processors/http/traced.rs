@@ -7,14 +7,14 @@ use crate::models::TraceContext;
 use crate::processors::context::Context;
 use crate::traces::Span;
 
-/// The span of a call, if there is one, which ends when this is dropped; and the trace in any case.
+/// The span of a call, if traces are on, which ends when this is dropped; and the trace in any case.
 pub(crate) struct TracedCall {
     span: Option<Span>,
     carried: Option<TraceContext>,
 }
 
 impl TracedCall {
-    /// A POST to `url` begins.
+    /// Begins the span of a POST to `url`.
     pub(crate) fn post(context: &Context, url: &str) -> Self {
         let span = context.span().map(|span| {
             let url = Url::parse(url).ok();
@@ -34,12 +34,12 @@ impl TracedCall {
         }
     }
 
-    /// The trace headers of the request.
+    /// Returns the trace headers of the request.
     pub(crate) fn headers(&self) -> HeaderMap {
         self.carried.as_ref().map(headers).unwrap_or_default()
     }
 
-    /// This is what has come of it so far.
+    /// Records the response in the span.
     pub(crate) fn answered(&self, answer: &Result<Response, Error>) {
         let Some(span) = &self.span else {
             return;

@@ -1,7 +1,7 @@
-//! The answer, gathered from its events. Pure.
+//! Collects an answer from its events. Pure.
 //!
-//! Servers follow the API more or less, and an answer that was paid for is not thrown away for a number
-//! in another form: what is odd and can be done without counts as absent.
+//! Servers follow the API more or less, and an answer that was paid for is not rejected for an odd field: an invalid
+//! optional field counts as absent.
 
 use serde_json::Value;
 
@@ -11,34 +11,34 @@ use crate::processors::llm::answer_notes::Unread;
 use crate::processors::llm::truncate::mend;
 use crate::processors::text::without_nul;
 
-/// The result takes this much of an answer.
+/// The largest result, in bytes.
 pub(crate) const LIMIT_BYTES: usize = 16 << 20;
 
 const DONE: &str = "[DONE]";
 
-/// What servers write for a `finish_reason` that is none.
+/// Values of `finish_reason` that servers send for none.
 const NO_REASON: [&str; 4] = ["", "none", "null", "undefined"];
 
-/// What has come of an answer.
+/// The answer received so far.
 #[derive(Default)]
 pub(crate) struct Answer {
     pub(crate) text: String,
     pub(crate) usage: Usage,
-    /// As the server calls it.
+    /// The model's name, as the server reports it.
     pub(crate) model: Option<String>,
     pub(crate) finish_reason: Option<String>,
-    /// What came beside the text.
+    /// The parts that are not text.
     pub(crate) unread: Unread,
-    /// The result takes no more.
+    /// True if the answer exceeds the largest result.
     pub(crate) is_cut: bool,
     is_done: bool,
-    /// The text came in one piece.
+    /// True if the text came in one piece.
     is_one_message: bool,
-    /// Words that are what went wrong if no answer follows them.
+    /// A possible failure, which counts if no answer follows it.
     last_words: Option<Failure>,
 }
 
-/// Tokens, as far as the server has counted them.
+/// The token counts, as far as the server reports them.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Usage {
     pub(crate) prompt_tokens: Option<u64>,
@@ -46,10 +46,10 @@ pub(crate) struct Usage {
     total_tokens: Option<u64>,
 }
 
-/// Why an event is none that belongs to an answer.
+/// Why an event does not belong to an answer.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Fault {
-    /// With the parser's words.
+    /// The event cannot be parsed; holds the parser's message.
     Unreadable(String),
     Failed(Failure),
 }
@@ -77,10 +77,10 @@ impl Usage {
 }
 
 impl Answer {
-    /// Takes one event; by what the text has grown.
+    /// Applies one event; returns the text that it adds.
     ///
     /// # Errors
-    /// When it is none that belongs to an answer, or says that the server has failed.
+    /// If it does not belong to an answer, or reports a failure of the server.
     pub(crate) fn take(&mut self, event: &Event) -> Result<String, Fault> {
         let data = event.data.trim();
         if data == DONE {
@@ -103,10 +103,10 @@ impl Answer {
         Ok(grown)
     }
 
-    /// Nothing follows.
+    /// Ends the answer.
     ///
     /// # Errors
-    /// When the last that was said is what went wrong.
+    /// If the last event may have been a failure.
     pub(crate) fn end(&mut self) -> Result<(), Fault> {
         match self.last_words.take() {
             Some(failure) => Err(Fault::Failed(failure)),
@@ -114,17 +114,17 @@ impl Answer {
         }
     }
 
-    /// Whether nothing is missing.
+    /// Returns true if the answer is complete.
     pub(crate) fn is_whole(&self) -> bool {
         self.has_ended() || self.is_one_message || self.finish_reason.is_some()
     }
 
-    /// Whether nothing that follows matters.
+    /// Returns true if no later event matters.
     pub(crate) fn has_ended(&self) -> bool {
         self.is_done || self.is_cut
     }
 
-    /// Whether there is nothing by which it could be known as the answer of a model.
+    /// Returns true if nothing identifies it as the answer of a model.
     pub(crate) fn is_nothing(&self) -> bool {
         self.text.is_empty() && self.finish_reason.is_none() && !self.usage.is_known()
     }
@@ -180,14 +180,14 @@ impl Answer {
         let mut grown = self.grow(without_nul(&grown));
         match (message.is_object(), delta.is_object()) {
             (true, true) => grown.push_str(&self.complete(&text_of(&message["content"]))),
-            // In a stream a message may be one of many, and says nothing of whether more is to come.
+            // In a stream, a message may be one of many and does not say whether more follow.
             (true, false) => self.is_one_message |= is_document,
             (false, _) => {}
         }
         grown
     }
 
-    /// Some servers end a stream by the whole text. Takes what was missing of it.
+    /// Appends what the whole text, which some servers send at the end of a stream, has beyond the text so far.
     fn complete(&mut self, whole: &str) -> String {
         let whole = without_nul(whole);
         match whole.strip_prefix(self.text.as_str()) {
@@ -208,7 +208,7 @@ impl Answer {
     }
 }
 
-/// The objects in the data of an event: usually one, a list of them, or one for each line.
+/// Parses the objects of an event's data: usually one, a list, or one for each line.
 fn read(data: &str) -> Result<Vec<Value>, Fault> {
     let all = |json: &str| -> serde_json::Result<Vec<Value>> {
         serde_json::Deserializer::from_str(json)
@@ -228,7 +228,7 @@ fn read(data: &str) -> Result<Vec<Value>, Fault> {
     }
 }
 
-/// A text, or a list of parts, some of them texts.
+/// Returns a text, or the joined texts of a list of parts.
 fn text_of(content: &Value) -> String {
     let Some(parts) = content.as_array() else {
         return content.as_str().unwrap_or_default().to_owned();
@@ -244,7 +244,7 @@ fn text_of(content: &Value) -> String {
     texts.collect()
 }
 
-/// A number of things, also where it is written as `3.0`.
+/// Returns a count, also where it is written as `3.0`.
 fn whole(number: &Value) -> Option<u64> {
     let float = || {
         number

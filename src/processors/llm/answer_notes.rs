@@ -1,14 +1,14 @@
-//! What a result does not show of its answer, as lines for the task's log. Pure.
+//! Log lines about the parts of an answer that its result does not show. Pure.
 
 use serde_json::Value;
 
 use crate::processors::llm::answer::{Answer, LIMIT_BYTES};
 
-/// Names of tools that a line shows, and characters of each.
+/// The number of tool names that a line shows, and of characters of each.
 const TOOLS: usize = 8;
 const NAME_CHARACTERS: usize = 64;
 
-/// Values of `finish_reason` for an answer that has reached its longest length.
+/// Values of `finish_reason` for an answer that reached the token limit.
 const TOO_LONG: [&str; 4] = [
     "length",
     "max_tokens",
@@ -16,7 +16,7 @@ const TOO_LONG: [&str; 4] = [
     "model_length",
 ];
 
-/// Values of `finish_reason` for an answer that a filter has stopped.
+/// Values of `finish_reason` for an answer that a filter stopped.
 const FILTERED: [&str; 8] = [
     "blocklist",
     "content_filter",
@@ -28,7 +28,7 @@ const FILTERED: [&str; 8] = [
     "spii",
 ];
 
-/// What comes beside the text of an answer.
+/// The parts of an answer that are not text.
 #[derive(Default)]
 pub(crate) struct Unread {
     reasoning_characters: usize,
@@ -38,7 +38,7 @@ pub(crate) struct Unread {
 }
 
 impl Unread {
-    /// Takes note of a message, or of a part of one.
+    /// Records a message, or a part of one.
     pub(crate) fn take(&mut self, message: &Value) {
         let reasoning = ["reasoning_content", "reasoning", "thinking"];
         let texts = reasoning
@@ -74,7 +74,7 @@ impl Unread {
     }
 }
 
-/// A line for each thing that a reader of the result would not know.
+/// Returns a line for each fact that the result does not show.
 pub(crate) fn of(answer: &Answer) -> Vec<String> {
     let mut lines = Vec::new();
     let unread = &answer.unread;
@@ -127,7 +127,7 @@ fn is_one_of(reason: &str, known: &[&str]) -> bool {
     known.iter().any(|known| known.eq_ignore_ascii_case(reason))
 }
 
-/// The characters of a part that holds reasoning, as a text or as a list of texts.
+/// Returns the number of characters of a part that holds reasoning, as a text or as a list of texts.
 fn thought(part: &Value) -> usize {
     let list = part["thinking"].as_array().into_iter().flatten();
     let texts = [&part["text"], &part["thinking"]].into_iter();

@@ -1,6 +1,5 @@
-//! A bucket of the tokens that may be used in a minute: each comes back a minute after it was spent.
-//! What is spent is known only afterwards, so the bucket can be overdrawn; then it is empty for as long
-//! as it takes. Pure.
+//! The token budget of a minute: a token returns a minute after it was spent. The use is known only afterwards, so
+//! the budget can be overdrawn; then it stays empty for as long as that takes. Pure.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,14 +8,14 @@ use tokio::time::Instant;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// What was spent lately, oldest first.
+/// Recent uses, oldest first.
 pub(crate) struct Budget {
     per_minute: Option<u64>,
     spent: VecDeque<(Instant, u64)>,
 }
 
 impl Budget {
-    /// A full bucket; without a number there is always enough.
+    /// Creates a full budget; without a number it is unlimited.
     pub(crate) fn new(per_minute: Option<u64>) -> Self {
         Self {
             per_minute,
@@ -24,14 +23,14 @@ impl Budget {
         }
     }
 
-    /// Takes tokens, whether there are enough or not.
+    /// Spends tokens, even beyond the budget.
     pub(crate) fn spend(&mut self, now: Instant, tokens: u64) {
         if self.per_minute.is_some() {
             self.spent.push_back((now, tokens));
         }
     }
 
-    /// How long it is until there is a token again, if there is none.
+    /// Returns how long until a token is available; `None` if one is.
     pub(crate) fn frees_in(&mut self, now: Instant) -> Option<Duration> {
         let per_minute = self.per_minute?;
         self.spent.retain(|(at, _)| *at + MINUTE > now);
@@ -53,7 +52,7 @@ impl Budget {
 mod tests {
     use super::*;
 
-    /// A number of seconds.
+    /// Returns a number of seconds.
     fn s(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
     }

@@ -1,36 +1,36 @@
-//! The events of an answer out of its bytes: pure, and bounded whatever comes.
+//! Splits a response into events. Pure, and bounded for every input.
 //!
-//! Servers name one type of content and send another, so the first byte decides: `{` and `[` begin JSON, one
-//! document or one for each line, and all of it is one event at the end. Everything else is a stream of
-//! server-sent events. Of these `data` matters, and whether they tell of a failure. Lines end with LF, CR
-//! or CRLF, chunks end anywhere.
+//! Servers name one content type and send another, so the first byte decides: `{` and `[` begin JSON, one document or
+//! one for each line, and all of it is one event at the end. Everything else is a stream of server-sent events, of
+//! which only `data` and a name or field that reports a failure matter. Lines end with LF, CR or CRLF, and chunks end
+//! anywhere.
 
-/// An event that takes more is no part of an answer. A document that is not streamed may hold all of it.
+/// The largest event, in bytes. A response that is not streamed is one event.
 const LIMIT_BYTES: usize = 32 << 20;
 
-/// Bytes of the beginning that the error of an unusable answer repeats.
+/// The number of bytes from the beginning that the error of an unusable response shows.
 const BEGINNING_BYTES: usize = 1024;
 
-/// What may stand before the first line of a text.
+/// The mark that may stand before the first line of a text.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// One event of an answer.
+/// One event of a response.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Event {
     pub(crate) data: String,
-    /// Its name says that something has failed.
+    /// True if its name reports a failure.
     pub(crate) is_failure: bool,
-    /// It is all of an answer that is not streamed.
+    /// True if it is a whole response that is not streamed.
     pub(crate) is_document: bool,
 }
 
-/// Cuts an answer into its events.
+/// Splits a response into its events.
 #[derive(Default)]
 pub(crate) struct Events {
     shape: Shape,
     line: Vec<u8>,
     data: Vec<u8>,
-    /// The event has a `data` line, perhaps an empty one.
+    /// True if the event has a `data` line, perhaps an empty one.
     has_data: bool,
     is_failure: bool,
     after_cr: bool,
@@ -39,7 +39,7 @@ pub(crate) struct Events {
 
 #[derive(Clone, Copy, Default, PartialEq)]
 enum Shape {
-    /// Nothing but white space has come.
+    /// Only white space has arrived.
     #[default]
     Unknown,
     Stream,
@@ -47,10 +47,10 @@ enum Shape {
 }
 
 impl Events {
-    /// Takes a chunk; the events that it completes.
+    /// Adds a chunk; returns the events that it completes.
     ///
     /// # Errors
-    /// When an event is larger than any that belongs here.
+    /// If an event is too large.
     pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<Vec<Event>, &'static str> {
         if self.line.len() + self.data.len() + chunk.len() > LIMIT_BYTES {
             return Err("the response contains an event of more than 32 MiB");
@@ -77,7 +77,7 @@ impl Events {
         Ok(self.push_lines(all.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&all)))
     }
 
-    /// What stands at the end without the empty line that should follow it; all of a document.
+    /// Returns the unfinished event at the end, or the whole document.
     pub(crate) fn rest(&mut self) -> Option<Event> {
         if self.shape == Shape::Document {
             let data = std::mem::take(&mut self.data);
@@ -95,12 +95,12 @@ impl Events {
         event.or_else(|| self.end_event())
     }
 
-    /// Whether events come as they are made, so that the last one may be half an event.
+    /// Returns true if the response is a stream, so that its last event may be incomplete.
     pub(crate) fn is_stream(&self) -> bool {
         self.shape != Shape::Document
     }
 
-    /// How the answer began, as it came.
+    /// Returns the beginning of the response.
     pub(crate) fn beginning(&self) -> String {
         String::from_utf8_lossy(&self.beginning).into_owned()
     }
@@ -130,7 +130,7 @@ impl Events {
         match field {
             b"event" => self.is_failure = names_a_failure(value),
             b"data" => self.add_data(value),
-            // llama.cpp tells of its failures in a field of this name.
+            // llama.cpp reports its failures in a field of this name.
             b"error" => {
                 self.is_failure = true;
                 self.add_data(value);
@@ -159,7 +159,7 @@ impl Events {
     }
 }
 
-/// The first byte that is no white space, behind a mark of the byte order.
+/// Returns the first byte that is not white space, after a byte order mark.
 fn first_byte(bytes: &[u8]) -> Option<u8> {
     if BYTE_ORDER_MARK.starts_with(bytes) {
         return None;
@@ -170,7 +170,7 @@ fn first_byte(bytes: &[u8]) -> Option<u8> {
         .find(|byte| !byte.is_ascii_whitespace())
 }
 
-/// Whether an event of this name says that something has failed: `error`, `exception`, `response.failed`.
+/// Returns true if this event name reports a failure: `error`, `exception`, `response.failed`.
 fn names_a_failure(name: &[u8]) -> bool {
     let name = name.trim_ascii().to_ascii_lowercase();
     let ends = [b"error".as_slice(), b"exception", b"failed"];

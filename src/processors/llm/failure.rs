@@ -1,19 +1,19 @@
-//! How servers say, after a 200, that they have failed. Pure.
+//! Recognises failures that servers report in the body of a 200 response. Pure.
 //!
-//! There is no standard: OpenAI, vLLM, llama.cpp, TGI, LiteLLM, OpenRouter, Azure and the gateways before
-//! them each have a shape of their own, and some have several.
+//! There is no standard: OpenAI, vLLM, llama.cpp, TGI, LiteLLM, OpenRouter, Azure and the gateways before them each
+//! have a shape of their own, and some have several.
 
 use serde_json::Value;
 
-/// A failure in the words of the server, which are not fit to be shown as they are.
+/// A failure in the server's words, which may hold secrets.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Failure {
     pub(crate) words: String,
-    /// The question itself is refused: another attempt would be answered alike.
+    /// True if the server rejects the request itself: another attempt would fail too.
     pub(crate) is_final: bool,
 }
 
-/// Where the sentence stands, the most telling place first.
+/// Where the message may be, the most specific field first.
 const SENTENCES: [&str; 20] = [
     "/error/message",
     "/error/msg",
@@ -37,7 +37,7 @@ const SENTENCES: [&str; 20] = [
     "/title",
 ];
 
-/// Where the status stands that the server would have answered.
+/// Where the status may be that the server would have answered.
 const STATUSES: [&str; 9] = [
     "/error/code",
     "/error/status",
@@ -50,7 +50,7 @@ const STATUSES: [&str; 9] = [
     "/error_code",
 ];
 
-/// Where the kind of the failure has a name.
+/// Where the name of the failure may be.
 const KINDS: [&str; 6] = [
     "/error/type",
     "/error/code",
@@ -60,7 +60,7 @@ const KINDS: [&str; 6] = [
     "/type",
 ];
 
-/// Parts of the names of failures, in small letters and without separators, that another attempt meets too.
+/// Parts of failure names, in lower case and without separators, that another attempt meets too.
 const FINAL_KINDS: [&str; 11] = [
     "authentication",
     "badrequest",
@@ -75,7 +75,7 @@ const FINAL_KINDS: [&str; 11] = [
     "unprocessable",
 ];
 
-/// Values of `finish_reason` by which a server says that it could not go on.
+/// Values of `finish_reason` that report a failure.
 const FAILED_REASONS: [&str; 11] = [
     "abort",
     "aborted",
@@ -90,7 +90,7 @@ const FAILED_REASONS: [&str; 11] = [
     "timeout",
 ];
 
-/// The failure that an object tells of, if it does; `is_named` if its event is called an error.
+/// Returns the failure that an object reports; `is_named` if its event is named an error.
 pub(crate) fn told_by(object: &Value, is_named: bool) -> Option<Failure> {
     let groq = &object["x_groq"];
     if says_something(&groq["error"]) {
@@ -99,14 +99,14 @@ pub(crate) fn told_by(object: &Value, is_named: bool) -> Option<Failure> {
     (is_named || is_failure(object)).then(|| of(object))
 }
 
-/// The failure that an object tells of if no answer follows it. Some servers say in such words how the
-/// question fares: `{"object":"status","message":"queued, position 3"}`.
+/// Returns the failure that an object reports if no answer follows it. Some servers report a queue position in such a
+/// field: `{"object":"status","message":"queued, position 3"}`.
 pub(crate) fn hinted_by(object: &Value) -> Option<Failure> {
     let has_words = !is_part_of_answer(object) && speaks(object, &["message", "msg", "title"]);
     has_words.then(|| of(object))
 }
 
-/// The failure of one choice, if it has one.
+/// Returns the failure of one choice.
 pub(crate) fn of_choice(choice: &Value) -> Option<Failure> {
     let reason = choice["finish_reason"].as_str().unwrap_or_default();
     let is_failed = FAILED_REASONS
@@ -154,7 +154,7 @@ fn speaks(object: &Value, fields: &[&str]) -> bool {
     values.any(|value| says_something(value) && !value.is_object())
 }
 
-/// Whether a status or the name of a kind says that the words beside it are what went wrong.
+/// Returns true if a status or a failure name marks the message as a failure.
 fn is_called_failure(object: &Value) -> bool {
     let mut statuses = STATUSES
         .iter()
@@ -170,7 +170,7 @@ fn is_called_failure(object: &Value) -> bool {
         })
 }
 
-/// Whether a field is more than there: servers send `"error": null`, `false`, `""`, `0` and `{}`.
+/// Returns true if a field has a value: servers send `"error": null`, `false`, `""`, `0` and `{}`.
 fn says_something(value: &Value) -> bool {
     match value {
         Value::Null => false,

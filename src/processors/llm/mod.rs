@@ -24,8 +24,9 @@
 //!   beyond the limit together; the time after it makes up for that. An answer without counts, and one
 //!   that broke off, counts a token for four bytes.
 //!
-//! `request` is the body sent, `stream_reader` reads the stream, `events`, `truncate`, `failure` and `answer` parse it,
-//! `growth` tells it, `remarks` says what it leaves out, `budget` counts.
+//! `request` builds the body, `stream_reader` reads the response, `events`, `truncate`, `failure` and `answer` parse
+//! it, `stream_output` publishes the growing answer, `answer_notes` logs what the result leaves out, `budget` counts
+//! tokens.
 
 mod answer;
 pub(super) mod answer_notes;
@@ -57,10 +58,10 @@ use crate::processors::llm::stream_reader::Hearing;
 use crate::processors::processor::Processor;
 use crate::processors::run_error::{Next, RunError};
 
-/// The server's lowest price for text, as a rule of thumb.
+/// The number of bytes of text per token, as a rule of thumb.
 const BYTES_PER_TOKEN: usize = 4;
 
-/// Has each task answered by one model.
+/// Answers each task with one model.
 pub(crate) struct LlmProcessor {
     settings: LlmSettings,
     url: String,
@@ -69,7 +70,7 @@ pub(crate) struct LlmProcessor {
 }
 
 impl LlmProcessor {
-    /// A processor for one `[processors.NAME]` table.
+    /// Creates a processor for one `[processors.NAME]` table.
     pub(crate) fn new(settings: LlmSettings) -> Self {
         Self {
             url: address(&settings.base_url),
@@ -110,7 +111,7 @@ impl LlmProcessor {
         Err(RunError::with(message, Next::Hold(until)))
     }
 
-    /// Sends the question; the answer, once it has begun well, and what no message about it may show.
+    /// Sends the request; returns the response once it has begun well, and the texts that no message may show.
     async fn ask(
         &self,
         question: String,
@@ -165,7 +166,7 @@ impl Processor for LlmProcessor {
     fn run<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Result<String, RunError>> {
         let run = async move {
             tokio::select! {
-                // Polled first, so that a stop in the middle of an answer is still counted.
+                // Polled first, so that a stopped answer is still counted.
                 biased;
                 result = self.call(context) => result,
                 () = context.stopped() => Err(stopped()),
@@ -175,10 +176,10 @@ impl Processor for LlmProcessor {
     }
 }
 
-/// Where questions go: below the path of the address, whose query stays.
+/// Returns the address of the API call: below the path of `base_url`, whose query stays.
 fn address(base_url: &str) -> String {
     let Ok(mut url) = Url::parse(base_url) else {
-        // The settings take none that is no address; if one comes, the request says what is wrong.
+        // The settings accept only valid addresses; if an invalid one comes, the request names the fault.
         return base_url.to_owned();
     };
     let path = format!("{}/chat/completions", url.path().trim_end_matches('/'));

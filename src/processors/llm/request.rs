@@ -1,11 +1,11 @@
-//! The question, as the API has it.
+//! Builds the request body of the API.
 
 use serde_json::{Value, json};
 
 use crate::config::LlmSettings;
 use crate::state::Upstream;
 
-/// The body of a request.
+/// Returns the body of a request.
 pub(crate) fn body(settings: &LlmSettings, upstream: &[Upstream], content: &str) -> Value {
     let mut messages = Vec::new();
     if let Some(system) = &settings.system {
@@ -27,7 +27,8 @@ pub(crate) fn body(settings: &LlmSettings, upstream: &[Upstream], content: &str)
     body
 }
 
-/// One message, because many a model expects that user and assistant take turns.
+/// Joins the results of the dependencies and the content to one message, because many models expect user and
+/// assistant to alternate.
 fn question(upstream: &[Upstream], content: &str) -> String {
     let mut question = String::new();
     for (number, task) in (1..).zip(upstream) {

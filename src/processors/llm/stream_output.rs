@@ -1,5 +1,4 @@
-//! Tells an answer as it grows: what comes quickly goes out together, and nothing is held back longer
-//! than a tenth of a second.
+//! Publishes a growing answer, at most ten times a second.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -13,7 +12,7 @@ const INTERVAL: Duration = Duration::from_millis(100);
 pub(crate) struct Growth<'a> {
     context: &'a Context,
     untold: String,
-    /// When the next telling may be.
+    /// The earliest time of the next publication.
     due: Instant,
 }
 
@@ -30,7 +29,7 @@ impl<'a> Growth<'a> {
         self.untold.push_str(&grown);
     }
 
-    /// Waits for `work`, and meanwhile passes on the text so far whenever it is due.
+    /// Waits for `work`, and meanwhile publishes the text so far whenever that is due.
     pub(crate) async fn beside<T>(&mut self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         loop {
@@ -41,14 +40,14 @@ impl<'a> Growth<'a> {
         }
     }
 
-    /// Passes on the text so far, if that is due.
+    /// Publishes the text so far if that is due.
     pub(crate) async fn tell_if_due(&mut self) {
         if Instant::now() >= self.due {
             self.tell().await;
         }
     }
 
-    /// Passes on the text so far.
+    /// Publishes the text so far.
     pub(crate) async fn tell(&mut self) {
         if !self.untold.is_empty() {
             let told = std::mem::take(&mut self.untold);

@@ -1,4 +1,4 @@
-//! Hears an answer to its end, and tells it as it grows.
+//! Reads a streamed answer to its end and returns its failure, if any.
 
 use std::time::Duration;
 
@@ -13,22 +13,21 @@ use crate::processors::llm::events::{Event, Events};
 use crate::processors::llm::stream_output::Growth;
 use crate::processors::run_error::{Next, RunError};
 
-/// So long after its `finish_reason`, or after the last text that follows it, an answer may still say what it
-/// took.
+/// How long after its `finish_reason`, or after later text, an answer may still report its token usage.
 const PATIENCE_FOR_USAGE: Duration = Duration::from_secs(5);
 
-/// An answer on its way.
+/// An answer in transit.
 pub(crate) struct Hearing<'a> {
     events: Events,
     answer: &'a mut Answer,
     growth: Growth<'a>,
     secrets: &'a Secrets,
-    /// When it is over, whatever else might come: set once nothing is missing, and again with each text.
+    /// When the answer counts as ended: set once it is complete, and again with each text.
     ends_at: Option<Instant>,
 }
 
 impl<'a> Hearing<'a> {
-    /// Gathers what comes in `answer`; no error shows the secrets.
+    /// Creates a reader that collects the response in `answer`; no error shows the secrets.
     pub(crate) fn new(context: &'a Context, answer: &'a mut Answer, secrets: &'a Secrets) -> Self {
         Self {
             events: Events::default(),
@@ -39,10 +38,10 @@ impl<'a> Hearing<'a> {
         }
     }
 
-    /// Hears the answer to its end.
+    /// Reads the answer to its end.
     ///
     /// # Errors
-    /// When it breaks off, cannot be read, says that the server has failed, or is no answer at all.
+    /// If it ends early, is invalid, reports a failure of the server, or is no answer at all.
     pub(crate) async fn hear(mut self, mut response: Response) -> Result<(), RunError> {
         let heard = loop {
             match self.hear_more(&mut response).await {
@@ -55,14 +54,14 @@ impl<'a> Hearing<'a> {
         heard
     }
 
-    /// Hears what comes next; `true` if that was the end.
+    /// Reads the next chunk; returns true at the end.
     async fn hear_more(&mut self, response: &mut Response) -> Result<bool, RunError> {
         let length = self.answer.text.len();
         let chunk = self.growth.beside(in_time(self.ends_at, response.chunk()));
         let has_ended = match chunk.await {
             Some(Ok(Some(chunk))) => self.take(&chunk),
             Some(Ok(None)) => self.take_rest().map(|()| true),
-            // Nothing is missing from an answer that has said that it is whole.
+            // An answer that has reported its end is complete.
             None | Some(Err(_)) if self.answer.is_whole() => Ok(true),
             None => Err(broken_off()),
             Some(Err(error)) => Err(of_transport(error)),
@@ -75,7 +74,7 @@ impl<'a> Hearing<'a> {
         has_ended
     }
 
-    /// Takes in bytes of the answer; `true` if nothing that follows matters.
+    /// Adds bytes of the response; returns true if no later bytes matter.
     fn take(&mut self, chunk: &[u8]) -> Result<bool, RunError> {
         for event in self.events.push(chunk).map_err(RunError::new)? {
             let grown = self.answer.take(&event);
@@ -85,7 +84,7 @@ impl<'a> Hearing<'a> {
         Ok(self.answer.has_ended())
     }
 
-    /// Takes in what the connection ended with, which may be the half of an event.
+    /// Adds the unfinished event at the end of the connection.
     fn take_rest(&mut self) -> Result<(), RunError> {
         let event = self.events.rest().unwrap_or_default();
         match self.answer.take(&event) {
@@ -102,8 +101,8 @@ impl<'a> Hearing<'a> {
         }
     }
 
-    /// Refuses an answer that has nothing of a model's in it: an error that says no word of one, a page of
-    /// HTML, `[DONE]` alone.
+    /// Rejects a response without anything of a model's: an error in an unknown shape, a page of HTML, `[DONE]`
+    /// alone.
     fn check_content(&self) -> Result<(), RunError> {
         if !self.answer.is_nothing() {
             return Ok(());
@@ -139,7 +138,7 @@ impl<'a> Hearing<'a> {
         }
     }
 
-    /// The error of an answer that had begun, with how it began.
+    /// Adds the beginning of the answer to its error.
     fn with_what_came(&self, error: RunError) -> RunError {
         match self.secrets.words(&self.answer.text) {
             None => error,
@@ -155,7 +154,7 @@ fn broken_off() -> RunError {
     RunError::new("the response ended before it was complete")
 }
 
-/// What `work` comes to; `None` if it does not by then.
+/// Returns the output of `work`; `None` if it takes longer.
 async fn in_time<T>(end: Option<Instant>, work: impl Future<Output = T>) -> Option<T> {
     match end {
         None => Some(work.await),
@@ -207,7 +206,7 @@ mod tests {
         )
     }
 
-    /// Returns the updates for chunks that arrive after these seconds each.
+    /// Returns the answer for chunks that arrive after these seconds each.
     async fn heard(chunks: Vec<(u64, String)>) -> Result<String, RunError> {
         let chunks = stream::unfold(chunks.into_iter(), |mut chunks| async move {
             let (seconds, chunk) = chunks.next()?;

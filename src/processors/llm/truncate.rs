@@ -1,11 +1,11 @@
-//! JSON with half characters in it. Pure.
+//! Repairs JSON whose texts were truncated inside a character. Pure.
 //!
-//! JSON writes a character such as an emoji as two escapes, `\ud83d\ude00`. A server that cuts its answer
+//! JSON writes a character such as an emoji as two escapes, `\ud83d\ude00`. A server that truncates its answer
 //! between them sends two texts, and a strict parser accepts neither.
 
 const UNKNOWN: &str = "\\ufffd";
 
-/// The same, with U+FFFD for each half that stands alone.
+/// Replaces each half that stands alone by U+FFFD.
 pub(crate) fn mend(json: &str) -> String {
     let mut mended = String::with_capacity(json.len());
     let mut rest = json;
@@ -19,7 +19,7 @@ pub(crate) fn mend(json: &str) -> String {
     mended + rest
 }
 
-/// The escape that a text begins with: its length, and what becomes of it.
+/// Returns the length of the escape at the beginning, and its replacement.
 fn escape(text: &str) -> (usize, &str) {
     match (unit(text), text.get(6..).and_then(unit)) {
         (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => (12, &text[..12]),
@@ -31,7 +31,7 @@ fn escape(text: &str) -> (usize, &str) {
     }
 }
 
-/// The number in an escape such as `\ud83d`.
+/// Returns the number in an escape such as `\ud83d`.
 fn unit(text: &str) -> Option<u16> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
     u16::from_str_radix(digits, 16).ok()

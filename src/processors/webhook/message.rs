@@ -1,4 +1,4 @@
-//! One attempt as the message that is posted.
+//! The message that an attempt posts.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -19,13 +19,13 @@ const ATTEMPT: HeaderName = HeaderName::from_static("venom-attempt");
 pub(crate) struct Message {
     task_id: TaskId,
     attempt: i64,
-    /// Unix time, in seconds.
+    /// The Unix time, in seconds.
     sent_at: u64,
     pub(crate) body: String,
 }
 
 impl Message {
-    /// The message of this attempt, sent now.
+    /// Builds the message of this attempt, sent now.
     pub(crate) async fn of(context: &Context) -> Result<Self, RunError> {
         let (task, upstream) = (context.task().await?, context.upstream().await?);
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -37,7 +37,7 @@ impl Message {
         })
     }
 
-    /// Its headers, signed if there is a key.
+    /// Returns its headers, signed if there is a key.
     pub(crate) fn headers(&self, key: Option<&Key>) -> HeaderMap {
         let id = self.task_id.to_string();
         let signature = key.map(|key| key.sign(&id, self.sent_at, &self.body));

@@ -1,4 +1,4 @@
-//! `webhook`: a POST of the task to another service, whose answer is the result.
+//! `webhook`: posts the task to another service; the response body is the result.
 //!
 //! What that service can rely on:
 //! - The body is JSON: `{"type": "task.run", "timestamp": …, "data": {"task": …, "attempt": n,
@@ -46,7 +46,7 @@ use crate::processors::processor::Processor;
 use crate::processors::run_error::{Next, RunError};
 use crate::processors::text;
 
-/// What is read beyond the limit, so that a character that straddles it is seen as one.
+/// The bytes read beyond the limit, so that a character that straddles it is recognised.
 const SLACK_BYTES: usize = 4;
 
 /// Posts each task to one address.
@@ -56,7 +56,7 @@ pub(crate) struct WebhookProcessor {
 }
 
 impl WebhookProcessor {
-    /// A processor for one `[processors.NAME]` table.
+    /// Creates a processor for one `[processors.NAME]` table.
     pub(crate) fn new(settings: WebhookSettings) -> Self {
         let http = Http::new(&settings.url, settings.ca_file.clone());
         Self { settings, http }
@@ -75,7 +75,7 @@ impl WebhookProcessor {
         self.result(response).await
     }
 
-    /// The key to sign with, and what no message may show.
+    /// Returns the signing key, and the texts that no message may show.
     async fn secrets(&self) -> Result<(Option<Key>, Secrets), RunError> {
         let mut secrets = Secrets::default();
         secrets.add_address(&self.settings.url);

@@ -1,4 +1,4 @@
-//! Signatures as Standard Webhooks have them: `v1,` and HMAC-SHA256 in base64.
+//! Signatures by Standard Webhooks: `v1,` and HMAC-SHA256 in base64.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,19 +7,19 @@ use sha2::Sha256;
 
 use crate::config::signing_key;
 
-/// What messages are signed with.
+/// The key that signs messages.
 pub(crate) struct Key(Vec<u8>);
 
 impl Key {
-    /// The key that a secret stands for.
+    /// Parses a secret.
     ///
     /// # Errors
-    /// When it stands for none; completes "the secret is …" and holds nothing of it.
+    /// If it is invalid. The text completes "the secret is …" and holds nothing of it.
     pub(crate) fn read(secret: &str) -> Result<Self, &'static str> {
         signing_key(secret).map(Self)
     }
 
-    /// The signature of a message that is sent at this Unix time.
+    /// Returns the signature of a message that is sent at this Unix time.
     pub(crate) fn sign(&self, id: &str, sent_at: u64, body: &str) -> String {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");

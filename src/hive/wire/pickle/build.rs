@@ -1,4 +1,4 @@
-//! One tree of values from the nodes of a pickle.
+//! Builds one tree of values from the nodes of a pickle.
 
 use super::super::limits::Budget;
 use super::familiar;
@@ -9,8 +9,8 @@ use crate::hive::wire::limits::Limits;
 use crate::hive::wire::value::Value;
 use crate::hive::wire::value::{Made, Opaque};
 
-/// The value of `root`. What is named twice is copied, and each copy counts against the limits; what
-/// contains itself is an error.
+/// Returns the value of `root`. A node that is named twice is copied, and each copy counts against the limits; a node
+/// that contains itself is an error.
 pub(crate) fn tree(nodes: &[Node<'_>], root: Id, limits: &Limits) -> Result<Value, Error> {
     let mut builder = Builder {
         nodes,
@@ -22,7 +22,7 @@ pub(crate) fn tree(nodes: &[Node<'_>], root: Id, limits: &Limits) -> Result<Valu
 
 struct Builder<'n, 'a> {
     nodes: &'n [Node<'a>],
-    /// Which nodes are being built, from the root down to this one.
+    /// The nodes under construction, from the root down.
     open: Vec<bool>,
     budget: Budget,
 }
@@ -102,8 +102,7 @@ impl Builder<'_, '_> {
         Ok(opaque)
     }
 
-    /// The object before its arguments. If what is called was made by a call itself, that is the first
-    /// argument.
+    /// Returns the object before its arguments. If a call made the callee itself, that is the first argument.
     fn called(&mut self, object: &Object, depth: usize) -> Result<Opaque, Error> {
         match self.value(object.callee, depth + 1)? {
             Value::Opaque(callee) if callee.made == Made::Named => Ok(Opaque {

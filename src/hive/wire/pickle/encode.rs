@@ -1,4 +1,4 @@
-//! Values as protocol 4, without frames and without a memo: what Python reads needs neither.
+//! Encodes values as protocol 4, without frames and without a memo: Python's reader needs neither.
 
 use super::super::integer;
 use super::opcode as op;
@@ -8,7 +8,7 @@ use crate::hive::wire::limits::Limits;
 use crate::hive::wire::value::Value;
 use crate::hive::wire::value::{Made, Opaque};
 
-/// Writes one value as a whole pickle.
+/// Encodes one value as a whole pickle.
 pub(crate) fn encode(value: &Value) -> Result<Vec<u8>, Error> {
     let mut encoder = Encoder {
         out: vec![op::PROTO, 4],
@@ -23,7 +23,7 @@ pub(crate) fn encode(value: &Value) -> Result<Vec<u8>, Error> {
 struct Encoder {
     out: Vec<u8>,
     limits: Limits,
-    /// How many keys and sets are around this place: a set in there must be a frozen one.
+    /// The number of enclosing keys and sets: a set inside one must be a frozenset.
     hashed: usize,
 }
 
@@ -62,7 +62,7 @@ impl Encoder {
         self.out.extend_from_slice(content);
     }
 
-    /// The shortest form that holds the number.
+    /// Writes the shortest form of the number.
     fn integer(&mut self, number: i64) {
         if let Ok(byte) = u8::try_from(number) {
             self.put(op::BININT1, &[byte]);
@@ -76,7 +76,7 @@ impl Encoder {
         }
     }
 
-    /// As decimal text, which every protocol reads.
+    /// Writes decimal text, which every protocol reads.
     fn big_integer(&mut self, digits: &str) -> Result<(), Error> {
         if !integer::is_big(digits) {
             let reason = "an integer that is too large or not made of digits";
@@ -92,7 +92,7 @@ impl Encoder {
         self.counted(opcodes, text.as_bytes());
     }
 
-    /// Content behind its length in 1, 4 or 8 bytes.
+    /// Writes content after its length in 1, 4 or 8 bytes.
     fn counted(&mut self, [short, long, longest]: [u8; 3], content: &[u8]) {
         if let Ok(length) = u8::try_from(content.len()) {
             self.put(short, &[length]);

@@ -1,10 +1,10 @@
-//! Names of Python's own library that stand for plain data: pickle's older protocols have no opcodes for
-//! bytes and sets, and a few containers are not worth telling apart from the plain ones.
+//! Converts objects of Python's own library to plain data: pickle's older protocols have no opcodes for bytes and
+//! sets, and a few containers are equivalent to plain ones.
 
 use crate::hive::wire::value::Value;
 use crate::hive::wire::value::{Made, Opaque};
 
-/// A module by its name in Python 3; protocols 0 to 2 use the names of Python 2.
+/// Returns a module's name in Python 3; protocols 0 to 2 use the names of Python 2.
 pub(crate) fn module(module: String) -> String {
     match module.as_str() {
         "__builtin__" | "exceptions" => "builtins".to_owned(),
@@ -13,7 +13,7 @@ pub(crate) fn module(module: String) -> String {
     }
 }
 
-/// A name by its name in Python 3.
+/// Returns a name in Python 3.
 pub(crate) fn name(module: &str, name: String) -> String {
     match (module, name.as_str()) {
         ("builtins", "long") => "int".to_owned(),
@@ -22,7 +22,7 @@ pub(crate) fn name(module: &str, name: String) -> String {
     }
 }
 
-/// The plain value that an object is, or the object itself.
+/// Returns the plain value of an object, or the object itself.
 pub(crate) fn simplified(mut opaque: Opaque) -> Value {
     if opaque.made != Made::Called || opaque.state.is_some() && !is_reconstructed(&opaque) {
         return opaque.into();
@@ -67,7 +67,7 @@ fn latin1(text: &str) -> Option<Vec<u8>> {
     text.chars().map(|c| u8::try_from(c).ok()).collect()
 }
 
-/// What it starts with, and what is appended.
+/// Joins a deque's initial and appended items.
 fn deque(opaque: Opaque) -> Value {
     let mut items = match opaque.args.into_iter().next() {
         Some(Value::List(items) | Value::Tuple(items)) => items,
@@ -81,7 +81,7 @@ fn is_reconstructed(opaque: &Opaque) -> bool {
     opaque.module == "copyreg" && opaque.name == "_reconstructor"
 }
 
-/// Protocols 0 and 1 call a function to make a plain instance: `_reconstructor(class, object, None)`.
+/// Converts the call by which protocols 0 and 1 make a plain instance: `_reconstructor(class, object, None)`.
 fn reconstructed(opaque: Opaque) -> Value {
     let [Value::Opaque(class), Value::Opaque(base), Value::None] = opaque.args.as_slice() else {
         return opaque.into();

@@ -1,4 +1,4 @@
-//! Pickle's stack machine, without the opcodes' effects on the world: a name is a name, a call is noted.
+//! Pickle's stack machine without side effects: it records names and calls and runs none.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use crate::hive::wire::limits::Limits;
 use crate::hive::wire::value::Made;
 use crate::hive::wire::value::Value;
 
-/// Runs a whole pickle: all nodes, and which of them it leaves as its value.
+/// Runs a whole pickle; returns all nodes, and the node of its value.
 pub(crate) fn run<'a>(message: &'a [u8], limits: &Limits) -> Result<(Vec<Node<'a>>, Id), Error> {
     let mut machine = Machine {
         reader: Reader::new(message, Codec::Pickle),
@@ -39,11 +39,11 @@ struct Machine<'a> {
     reader: Reader<'a>,
     nodes: Vec<Node<'a>>,
     stack: Vec<Id>,
-    /// Where on the stack each open mark stands.
+    /// The stack positions of the open marks.
     marks: Vec<usize>,
     memo: HashMap<u64, Id>,
     limits: Limits,
-    /// Pays for everything that is put on the stack, and for marks, which need no more than a byte each.
+    /// Counts everything on the stack, and marks, which need no more than a byte each.
     budget: Budget,
 }
 
@@ -68,7 +68,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// The opcodes that make a value.
+    /// Handles the opcodes that make a value.
     fn node(&mut self, opcode: u8) -> Result<Node<'a>, Error> {
         Ok(match opcode {
             op::NONE => Node::Plain(Value::None),
@@ -109,7 +109,7 @@ impl<'a> Machine<'a> {
             op::NEWOBJ => self.call(Made::New)?,
             op::NEWOBJ_EX => self.call_with_keywords()?,
             op::INST | op::OBJ => self.old_instance(opcode)?,
-            // Persistent ids, the extension registry, and buffers that travel apart from the pickle.
+            // Persistent ids, the extension registry, and out-of-band buffers.
             unknown => return Err(self.wrong(format!("the opcode 0x{unknown:02x}"))),
         })
     }
@@ -138,7 +138,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Where the part of the stack above the last mark begins; what is below is not touched.
+    /// Returns where the part of the stack above the last mark begins; values below stay untouched.
     fn floor(&self) -> usize {
         self.marks.last().copied().unwrap_or(0)
     }
@@ -173,7 +173,7 @@ impl<'a> Machine<'a> {
         Ok(self.stack.split_off(mark))
     }
 
-    /// Takes the top away, be it a value or a mark.
+    /// Removes the top, a value or a mark.
     fn discard(&mut self) -> Result<(), Error> {
         if self.marks.last() == Some(&self.stack.len()) {
             self.marks.pop();
@@ -310,7 +310,7 @@ impl<'a> Machine<'a> {
         Ok(Node::Named(module, name))
     }
 
-    /// A line as a text of its own, which needs no place on the stack.
+    /// Reads a line as a text that is not put on the stack.
     fn name_line(&mut self) -> Result<Id, Error> {
         self.budget.value(1)?;
         let line = self.reader.text_line()?;
@@ -331,7 +331,7 @@ impl<'a> Machine<'a> {
         let Node::Tuple(args) = &self.nodes[both[1]] else {
             return Err(self.wrong("arguments that are no tuple"));
         };
-        // A copy, and args are named by number as often as one likes: it is paid for.
+        // A copy counts against the limits, since args can be named by number any number of times.
         let args = args.clone();
         self.pay_for(&args)?;
         self.object(made, both[0], args)

@@ -1,5 +1,5 @@
-//! The values of a pickle while it is read: they refer to one another by number, may be shared, and may
-//! go round in circles.
+//! The values of a pickle while it is decoded: they refer to one another by number, may be shared, and may form
+//! cycles.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ pub(crate) type Id = usize;
 
 #[derive(Debug)]
 pub(crate) enum Node<'a> {
-    /// A value with nothing inside.
+    /// A value without parts.
     Plain(Value),
     Str(Cow<'a, str>),
     Bytes(Cow<'a, [u8]>),
@@ -24,11 +24,11 @@ pub(crate) enum Node<'a> {
     Object(Box<Object>),
 }
 
-/// What a call makes, and what is done to it afterwards.
+/// A call, and what is done to its object afterwards.
 #[derive(Debug)]
 pub(crate) struct Object {
     pub(crate) made: Made,
-    /// What is called.
+    /// The class or function that is called.
     pub(crate) callee: Id,
     pub(crate) args: Vec<Id>,
     pub(crate) items: Vec<Id>,

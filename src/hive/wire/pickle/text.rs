@@ -1,4 +1,4 @@
-//! Texts as protocol 0 writes them, and as Python 2 wrote byte strings.
+//! Decodes texts as protocol 0 writes them, and byte strings of Python 2.
 
 use std::borrow::Cow;
 
@@ -6,12 +6,12 @@ use super::super::reader::Reader;
 use super::nodes::Node;
 use crate::hive::wire::error::Error;
 
-/// UTF-8 as Python means it: halves of surrogate pairs, which no Rust text can hold, become U+FFFD.
+/// Decodes UTF-8 as Python writes it: U+FFFD replaces halves of surrogate pairs, which no Rust text can hold.
 pub(crate) fn utf8(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }
 
-/// A byte string of Python 2: text where it is UTF-8.
+/// Returns a byte string of Python 2, as text if it is UTF-8.
 pub(crate) fn old_string(bytes: Cow<'_, [u8]>) -> Node<'_> {
     match bytes {
         Cow::Borrowed(bytes) => match std::str::from_utf8(bytes) {
@@ -25,7 +25,7 @@ pub(crate) fn old_string(bytes: Cow<'_, [u8]>) -> Node<'_> {
     }
 }
 
-/// Latin-1 with `\uXXXX` and `\UXXXXXXXX`; a backslash before anything else is one.
+/// Decodes Latin-1 with `\uXXXX` and `\UXXXXXXXX`; a backslash before anything else is a backslash.
 pub(crate) fn raw_unicode(line: &[u8]) -> String {
     let mut text = String::with_capacity(line.len());
     let mut rest = line;
@@ -47,7 +47,7 @@ pub(crate) fn raw_unicode(line: &[u8]) -> String {
     text
 }
 
-/// The literal of a byte string in Python 2, in its quotes.
+/// Reads the quoted literal of a byte string of Python 2.
 pub(crate) fn quoted(reader: &mut Reader<'_>) -> Result<Vec<u8>, Error> {
     let line = reader.line()?;
     let inside = match line {
