@@ -37,6 +37,8 @@ mod request;
 pub(super) mod stream_output;
 pub(super) mod stream_reader;
 pub(super) mod truncate;
+pub(super) mod unread;
+pub(super) mod usage;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
