@@ -1,11 +1,11 @@
 //! Pickle and msgpack messages, for `crate::fuzzing`.
 
 use crate::hive::wire::codec::Codec;
-use crate::hive::wire::limits::Limits;
+use crate::hive::wire::limits::ReadLimits;
 use crate::hive::wire::value::Value;
 
 /// Far above the size of a message of a few kilobytes, and reached soon by a message that multiplies itself.
-const LIMITS: Limits = Limits {
+const LIMITS: ReadLimits = ReadLimits {
     bytes: 1 << 20,
     depth: 100,
     items: 20_000,

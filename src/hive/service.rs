@@ -131,7 +131,7 @@ impl Hive {
             inbox: self.inbox,
             role: ServiceRole::new(self.state.clone(), queue, registry),
         };
-        let hears = self.link.hears();
+        let has_events = self.link.has_events();
         let reaper = OrphanJobReaper {
             line: self.line.clone(),
             locks: self.locks,
@@ -147,7 +147,7 @@ impl Hive {
         tokio::select! {
             () = stop.cancelled() => {}
             () = self.link.run() => {}
-            () = job_poller.run(hears) => {}
+            () = job_poller.run(has_events) => {}
             () = reaper.run() => {}
             () = member.run(self.orders) => {}
         }

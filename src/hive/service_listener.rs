@@ -52,7 +52,7 @@ impl RedisListener for ServiceListener {
 
     async fn on_connected(&self) {
         *self.since() = None;
-        self.tell(HiveLink::Connected).await;
+        self.store_link(HiveLink::Connected).await;
         self.in_flight.check_all();
         self.reap.notify_one();
     }
@@ -60,13 +60,13 @@ impl RedisListener for ServiceListener {
     async fn on_unreachable(&self, reason: String) {
         tracing::warn!(%reason, "Redis is unreachable; tasks of the Hive stay queued");
         let since = self.since_of(Trouble::Away);
-        self.tell(HiveLink::Away { reason, since }).await;
+        self.store_link(HiveLink::Away { reason, since }).await;
     }
 
     async fn on_refusing(&self, reason: String) {
         tracing::warn!(%reason, "Redis refuses what the Hive needs; tasks of the Hive stay queued");
         let since = self.since_of(Trouble::Refusing);
-        self.tell(HiveLink::Refusing { reason, since }).await;
+        self.store_link(HiveLink::Refusing { reason, since }).await;
     }
 }
 
@@ -84,7 +84,7 @@ impl ServiceListener {
         }
     }
 
-    async fn tell(&self, link: HiveLink) {
+    async fn store_link(&self, link: HiveLink) {
         if let Err(error) = self.state.set_hive_link(link).await {
             tracing::debug!(%error, "could not store the state of the Redis connection");
         }

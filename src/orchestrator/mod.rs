@@ -26,7 +26,7 @@ use crate::queue::{StopCommand, StopReason};
 use crate::state::{Error, StateManager};
 use crate::traces::Traces;
 use executor::STOP_PATIENCE;
-use running::{FinishedAttempt, RunningSet};
+use running::{FinishedAttempt, RunningAttempts};
 
 /// How long a stop waits for outcomes to be stored, and how often it checks.
 const OUTCOME_PATIENCE: Duration = Duration::from_secs(5);
@@ -38,7 +38,7 @@ pub(crate) struct Orchestrator {
     registry: Arc<Registry>,
     commands: mpsc::Receiver<StopCommand>,
     executors: JoinSet<FinishedAttempt>,
-    running: RunningSet,
+    running: RunningAttempts,
     /// The number of attempts left to outside workers at the stop.
     left: u64,
     traces: Traces,
@@ -56,7 +56,7 @@ impl Orchestrator {
             registry,
             commands,
             executors: JoinSet::new(),
-            running: RunningSet::default(),
+            running: RunningAttempts::default(),
             left: 0,
             traces,
         }

@@ -11,7 +11,7 @@ use crate::queue::StopReason;
 
 /// The running attempts, by task.
 #[derive(Default)]
-pub(crate) struct RunningSet {
+pub(crate) struct RunningAttempts {
     entries: HashMap<TaskId, RunningEntry>,
     /// The number of attempts that outside workers have leased.
     leased: usize,
@@ -76,7 +76,7 @@ impl StopSignal {
     }
 }
 
-impl RunningSet {
+impl RunningAttempts {
     pub(crate) fn add(&mut self, attempt: Attempt, is_remote: bool, is_leased: bool) -> StopSignal {
         let signal = StopSignal::default();
         let entry = RunningEntry {

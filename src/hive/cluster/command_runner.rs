@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use crate::hive::cluster::command::{BroadcastMessage, ClusterCommand};
 use crate::hive::cluster::inbox::{
-    CommandReceiver, CommandSource, ForeignCommand, ORDERS, ReceivedCommand,
+    COMMANDS, CommandReceiver, CommandSource, ForeignCommand, ReceivedCommand,
 };
 use crate::hive::cluster::role::NodeRole;
 use crate::models::Timestamp;
@@ -38,7 +38,7 @@ impl<R: NodeRole> CommandRunner<'_, R> {
         }
         while let Some(heard) = orders.next().await {
             match heard.way {
-                CommandSource::Channel => self.hear(heard).await,
+                CommandSource::Channel => self.receive(heard).await,
                 CommandSource::Found => self.find(heard).await,
                 CommandSource::FoundFirst => {
                     self.find(heard).await;
@@ -48,7 +48,7 @@ impl<R: NodeRole> CommandRunner<'_, R> {
         }
     }
 
-    async fn hear(&mut self, heard: ReceivedCommand) {
+    async fn receive(&mut self, heard: ReceivedCommand) {
         let ReceivedCommand { text, message, .. } = heard;
         if let Some(place) = self.found.iter().position(|found| *found == text) {
             self.found.remove(place);
@@ -57,7 +57,7 @@ impl<R: NodeRole> CommandRunner<'_, R> {
                 self.expect_to_stand(&text, &message.command);
             }
             self.run_command(message).await;
-            self.heard.truncate(ORDERS - 1);
+            self.heard.truncate(COMMANDS - 1);
             self.heard.push_front(text);
         }
         self.wanted.notify_one();
@@ -86,7 +86,7 @@ impl<R: NodeRole> CommandRunner<'_, R> {
                 true => self.join(message.command).await,
                 false => self.run_command(message).await,
             }
-            self.found.truncate(ORDERS - 1);
+            self.found.truncate(COMMANDS - 1);
             self.found.push_front(Arc::clone(&text));
             self.wanted.notify_one();
         }

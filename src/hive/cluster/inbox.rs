@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use crate::hive::cluster::command::{BroadcastMessage, ClusterCommand};
 
 /// The number of commands that may be queued, and of commands remembered between two reports.
-pub(crate) const ORDERS: usize = 256;
+pub(crate) const COMMANDS: usize = 256;
 /// Queues commands for the command runner.
 #[derive(Clone)]
 pub(crate) struct CommandInbox(mpsc::Sender<ReceivedCommand>);
@@ -41,7 +41,7 @@ pub(crate) enum CommandSource {
 impl CommandInbox {
     /// Returns an inbox and its receiver.
     pub(crate) fn new() -> (Self, CommandReceiver) {
-        let (sender, receiver) = mpsc::channel(ORDERS);
+        let (sender, receiver) = mpsc::channel(COMMANDS);
         (Self(sender), CommandReceiver(receiver))
     }
 

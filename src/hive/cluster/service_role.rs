@@ -25,7 +25,7 @@ const REASON: &str = "by the Hive";
 const GRACE: Duration = Duration::from_secs(15);
 
 /// The maximum number of node changes that one report journals.
-const NEWS_AT_ONCE: usize = 20;
+const CHANGES_AT_ONCE: usize = 20;
 
 /// The role of a service.
 pub(crate) struct ServiceRole {
@@ -59,9 +59,9 @@ impl ServiceRole {
 
     /// Journals changes, a bounded number at a time: any client of Redis can make up nodes. The next report finds the
     /// rest.
-    async fn tell(&self, watch: &mut NodeWatch, nodes: &[ListedNode], may_miss: bool) {
+    async fn journal_changes(&self, watch: &mut NodeWatch, nodes: &[ListedNode], may_miss: bool) {
         let news = watch.compare(nodes, may_miss);
-        for news in news.into_iter().take(NEWS_AT_ONCE) {
+        for news in news.into_iter().take(CHANGES_AT_ONCE) {
             match self.journal(&news).await {
                 Ok(()) => watch.note(&news),
                 // The next report finds it again.
@@ -137,7 +137,8 @@ impl NodeRole for ServiceRole {
         }
         sight.last = Instant::now();
         let may_miss = sight.last >= sight.grace_ends;
-        self.tell(&mut sight.watch, &others, may_miss).await;
+        self.journal_changes(&mut sight.watch, &others, may_miss)
+            .await;
         Ok(())
     }
 }

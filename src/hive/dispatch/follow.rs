@@ -30,7 +30,7 @@ const READ_AT_ONCE: usize = 1024;
 /// The number of small results that a large one counts as.
 const LARGE: u32 = (RESULT_LIMIT as usize / SMALL) as u32;
 /// How much later than a worker a service may receive the same broadcast.
-const ORDER_PATIENCE: Duration = Duration::from_secs(2);
+const COMMAND_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The error of a job that has ended and whose result no longer exists.
 const EXPIRED: &str =
@@ -113,7 +113,7 @@ impl JobFollower {
                         // An emergency stop may have reached the worker before this service: wait no longer than for
                         // that.
                         if is_aborted {
-                            sleep(ORDER_PATIENCE).await;
+                            sleep(COMMAND_PATIENCE).await;
                         }
                         return result;
                     }

@@ -32,7 +32,7 @@ pub(crate) struct JobPoller {
 }
 
 impl JobPoller {
-    pub(crate) async fn run(mut self, hears: Arc<AtomicBool>) {
+    pub(crate) async fn run(mut self, has_events: Arc<AtomicBool>) {
         let all = || WantedChecks {
             all: true,
             jobs: Vec::new(),
@@ -52,7 +52,7 @@ impl JobPoller {
                     }
                 }
             }
-            let interval = match hears.load(Ordering::Relaxed) {
+            let interval = match has_events.load(Ordering::Relaxed) {
                 true => LOOK_INTERVAL,
                 false => BLIND_INTERVAL,
             };

@@ -38,7 +38,7 @@ pub(crate) struct RedisConnection<E> {
     connection: watch::Sender<Option<MultiplexedConnection>>,
     listener: E,
     /// True if Redis sends keyspace events.
-    hears: Arc<AtomicBool>,
+    has_events: Arc<AtomicBool>,
     channel: String,
     check: AccessCheck,
     suspected: Arc<Notify>,
@@ -70,15 +70,15 @@ impl<E: RedisListener> RedisConnection<E> {
             check: AccessCheck::new(settings.redis_username.as_deref(), listener.written_keys()),
             suspected: Arc::clone(&suspected),
             listener,
-            hears: Arc::default(),
+            has_events: Arc::default(),
             channel: settings.hive_broadcast_channel.clone(),
         };
         Ok((link, RedisHandle::new(line, suspected)))
     }
 
     /// Returns the flag that says whether Redis sends keyspace events, updated at each connection.
-    pub(crate) fn hears(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.hears)
+    pub(crate) fn has_events(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.has_events)
     }
 
     /// Keeps the connection for ever.
@@ -94,7 +94,8 @@ impl<E: RedisListener> RedisConnection<E> {
                 Err(error) => error,
             };
             self.connection.send_replace(None);
-            self.tell(&mut told, self.condition(&lost)).await;
+            self.report_condition(&mut told, self.condition(&lost))
+                .await;
             // Jitter keeps many services from reconnecting at once.
             sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -115,7 +116,7 @@ impl<E: RedisListener> RedisConnection<E> {
     }
 
     /// Reports the state of Redis to the listener if it has changed.
-    async fn tell(&self, told: &mut Option<RedisCondition>, condition: RedisCondition) {
+    async fn report_condition(&self, told: &mut Option<RedisCondition>, condition: RedisCondition) {
         if told.as_ref() == Some(&condition) {
             return;
         }
@@ -149,7 +150,7 @@ impl<E: RedisListener> RedisConnection<E> {
         let heard = within(sink.subscribe(&self.channel)).await;
         heard.map_err(|error| self.named(&self.channel, error))?;
         let asked = ask_for_notifications(&mut connection).await;
-        self.hears.store(asked.is_ok(), Ordering::Relaxed);
+        self.has_events.store(asked.is_ok(), Ordering::Relaxed);
         if let Err(error) = asked {
             tracing::warn!(
                 %error,
@@ -180,7 +181,7 @@ impl<E: RedisListener> RedisConnection<E> {
         tracing::info!("connected to Redis");
         let hearing = async {
             while let Some(event) = events.next().await {
-                self.hear(&event);
+                self.route_event(&event);
             }
             let kind = redis::ErrorKind::Io;
             RedisError::from((kind, "the connection was closed")).into()
@@ -212,7 +213,7 @@ impl<E: RedisListener> RedisConnection<E> {
                 Some(_) => REFUSED_INTERVAL,
             };
             let condition = refusal.map_or(RedisCondition::Connected, RedisCondition::Refusing);
-            self.tell(told, condition).await;
+            self.report_condition(told, condition).await;
             tokio::select! {
                 () = sleep(interval) => {}
                 // Each timed-out command requests another ping.
@@ -221,7 +222,7 @@ impl<E: RedisListener> RedisConnection<E> {
         }
     }
 
-    fn hear(&self, event: &Msg) {
+    fn route_event(&self, event: &Msg) {
         let channel = event.get_channel_name();
         if channel == self.channel {
             self.listener.on_command(event.get_payload_bytes());

@@ -4,7 +4,7 @@ use super::{json, lenient, msgpack, pickle};
 use crate::hive::wire::codec::Codec;
 use crate::hive::wire::error::Error;
 use crate::hive::wire::lenient::Replaced;
-use crate::hive::wire::limits::Limits;
+use crate::hive::wire::limits::ReadLimits;
 use crate::hive::wire::value::Value;
 
 impl Codec {
@@ -22,13 +22,13 @@ impl Codec {
         }
     }
 
-    /// Decodes one value within the default [`Limits`].
+    /// Decodes one value within the default [`ReadLimits`].
     ///
     /// # Errors
     ///
     /// [`Error::Limit`] and [`Error::Malformed`].
     pub(crate) fn decode(self, message: &[u8]) -> Result<Value, Error> {
-        self.decode_within(message, &Limits::default())
+        self.decode_within(message, &ReadLimits::default())
     }
 
     /// Returns what was replaced in the result of this message; `value` is its decoded value.
@@ -49,7 +49,7 @@ impl Codec {
     /// # Errors
     ///
     /// [`Error::Limit`] and [`Error::Malformed`].
-    pub(crate) fn decode_within(self, message: &[u8], limits: &Limits) -> Result<Value, Error> {
+    pub(crate) fn decode_within(self, message: &[u8], limits: &ReadLimits) -> Result<Value, Error> {
         limits.check_message(message)?;
         match self {
             Self::Pickle => pickle::decode(message, limits),

@@ -5,7 +5,7 @@ use crate::hive::wire::codec::Codec;
 /// Why bytes are not a job or a result, or a codec cannot express a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Error {
-    /// The message exceeds the [`Limits`](super::Limits).
+    /// The message exceeds the [`ReadLimits`](super::ReadLimits).
     #[error("more than {limit} {what}")]
     Limit {
         /// The things that are too many, in the plural.

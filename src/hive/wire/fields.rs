@@ -4,12 +4,12 @@ use crate::hive::wire::error::Error;
 use crate::hive::wire::value::Value;
 
 /// The unread fields of a record.
-pub(crate) struct Fields {
+pub(crate) struct RecordFields {
     record: &'static str,
     pairs: Vec<(Value, Value)>,
 }
 
-impl Fields {
+impl RecordFields {
     /// Returns the fields of a `job` or `result`, which must be a dict.
     pub(crate) fn of(record: &'static str, value: Value) -> Result<Self, Error> {
         match value {

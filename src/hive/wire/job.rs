@@ -1,6 +1,6 @@
 //! The record of a job, which ARQ keeps at `arq:job:{id}`.
 
-use super::fields::{self, Fields};
+use super::fields::{self, RecordFields};
 use crate::hive::wire::codec::Codec;
 use crate::hive::wire::error::Error;
 use crate::hive::wire::value::Value;
@@ -51,7 +51,7 @@ impl Job {
     ///
     /// As of [`Codec::decode`], and [`Error::Field`].
     pub(crate) fn from_bytes(message: &[u8], codec: Codec) -> Result<Self, Error> {
-        let mut fields = Fields::of("job", codec.decode(message)?)?;
+        let mut fields = RecordFields::of("job", codec.decode(message)?)?;
         Ok(Self {
             job_try: fields.optional_integer("t")?,
             function: fields.text("f")?,
@@ -64,7 +64,7 @@ impl Job {
 }
 
 /// Reads the trace; an invalid one does not fail the job.
-fn trace(fields: &mut Fields) -> Option<TraceContext> {
+fn trace(fields: &mut RecordFields) -> Option<TraceContext> {
     Some(TraceContext {
         traceparent: fields.text("traceparent").ok()?,
         tracestate: fields.text("tracestate").ok(),

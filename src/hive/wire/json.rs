@@ -4,11 +4,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Number, Value as Json, json};
 
-use super::limits::Budget;
+use super::limits::ReadBudget;
 use super::{integer, lenient};
 use crate::hive::wire::codec::Codec;
 use crate::hive::wire::error::Error;
-use crate::hive::wire::limits::Limits;
+use crate::hive::wire::limits::ReadLimits;
 use crate::hive::wire::value::Opaque;
 use crate::hive::wire::value::Value;
 use crate::models::json::parse;
@@ -105,7 +105,7 @@ pub(crate) fn encode(value: &Value) -> Result<Vec<u8>, Error> {
 
 /// Checks that a reader with these limits can decode the value again.
 pub(crate) fn check_depth(value: &Value, depth: usize) -> Result<(), Error> {
-    Limits::default().check_depth(depth)?;
+    ReadLimits::default().check_depth(depth)?;
     let inside = |value: &Value| check_depth(value, depth + 1);
     let both = |(key, value): &(Value, Value)| inside(key).and_then(|()| inside(value));
     match value {
@@ -123,7 +123,7 @@ pub(crate) fn check_depth(value: &Value, depth: usize) -> Result<(), Error> {
     }
 }
 
-pub(crate) fn decode(message: &[u8], limits: &Limits) -> Result<Value, Error> {
+pub(crate) fn decode(message: &[u8], limits: &ReadLimits) -> Result<Value, Error> {
     survey(message, limits)?;
     let (message, _) = lenient::as_json(message);
     parse(&message)
@@ -133,8 +133,8 @@ pub(crate) fn decode(message: &[u8], limits: &Limits) -> Result<Value, Error> {
 
 /// Counts values and depth before anything is built: a parsed array of short numbers takes many times the memory of
 /// its text.
-fn survey(message: &[u8], limits: &Limits) -> Result<(), Error> {
-    let mut budget = Budget::new(limits);
+fn survey(message: &[u8], limits: &ReadLimits) -> Result<(), Error> {
+    let mut budget = ReadBudget::new(limits);
     let (mut depth, mut in_text, mut escaped) = (1_usize, false, false);
     budget.value(depth)?;
     for byte in message {

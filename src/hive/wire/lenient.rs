@@ -42,12 +42,12 @@ pub(crate) fn as_json(message: &[u8]) -> (Cow<'_, [u8]>, Replaced) {
 }
 
 /// The bytes taken from the front, and their replacement.
-struct Step<'a> {
+struct LenientStep<'a> {
     taken: usize,
     written: &'a [u8],
 }
 
-fn value_step<'a>(rest: &'a [u8], replaced: &mut Replaced) -> Step<'a> {
+fn value_step<'a>(rest: &'a [u8], replaced: &mut Replaced) -> LenientStep<'a> {
     // Every reader takes a float beyond the largest as infinite.
     let words: [(&[u8], &[u8]); 3] = [
         (b"NaN", b"null"),
@@ -58,13 +58,13 @@ fn value_step<'a>(rest: &'a [u8], replaced: &mut Replaced) -> Step<'a> {
         if rest.starts_with(word) {
             replaced.numbers = true;
             let taken = word.len();
-            return Step { taken, written };
+            return LenientStep { taken, written };
         }
     }
     same(rest, 1)
 }
 
-fn text_step<'a>(rest: &'a [u8], replaced: &mut Replaced) -> Step<'a> {
+fn text_step<'a>(rest: &'a [u8], replaced: &mut Replaced) -> LenientStep<'a> {
     if rest[0] != b'\\' {
         return same(rest, 1);
     }
@@ -74,7 +74,7 @@ fn text_step<'a>(rest: &'a [u8], replaced: &mut Replaced) -> Step<'a> {
         }
         Some(_) => {
             replaced.halves = true;
-            Step {
+            LenientStep {
                 taken: 6,
                 written: b"\\ufffd",
             }
@@ -83,10 +83,10 @@ fn text_step<'a>(rest: &'a [u8], replaced: &mut Replaced) -> Step<'a> {
     }
 }
 
-fn same(rest: &[u8], length: usize) -> Step<'_> {
+fn same(rest: &[u8], length: usize) -> LenientStep<'_> {
     let taken = length.min(rest.len());
     let written = &rest[..taken];
-    Step { taken, written }
+    LenientStep { taken, written }
 }
 
 /// Returns true if half of a surrogate pair stands there, encoded as if it were a character.

@@ -7,7 +7,7 @@ const DEEPEST: usize = 200;
 
 /// The limits of a reader, whatever the bytes claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Limits {
+pub(crate) struct ReadLimits {
     /// Bytes of the message, and separately bytes of all texts and byte strings in the value: a pickle can name one
     /// text many times.
     pub(crate) bytes: usize,
@@ -19,7 +19,7 @@ pub(crate) struct Limits {
     pub(crate) memo: usize,
 }
 
-impl Default for Limits {
+impl Default for ReadLimits {
     /// Returns 64 MiB, a depth of 100, 1,000,000 values and as many memo entries.
     fn default() -> Self {
         Self {
@@ -31,7 +31,7 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
+impl ReadLimits {
     pub(crate) fn check_message(&self, message: &[u8]) -> Result<(), Error> {
         within(message.len(), self.bytes, "bytes")
     }
@@ -58,14 +58,14 @@ fn within(found: usize, limit: usize, what: &'static str) -> Result<(), Error> {
 
 /// The use of one reading so far.
 #[derive(Debug)]
-pub(crate) struct Budget {
-    limits: Limits,
+pub(crate) struct ReadBudget {
+    limits: ReadLimits,
     bytes: usize,
     items: usize,
 }
 
-impl Budget {
-    pub(crate) fn new(limits: &Limits) -> Self {
+impl ReadBudget {
+    pub(crate) fn new(limits: &ReadLimits) -> Self {
         Self {
             limits: *limits,
             bytes: 0,

@@ -1,7 +1,7 @@
 //! ARQ's records in Redis as plain data: [`Job`], [`JobResult`], and the [`Value`]s in them, encoded and decoded by a
 //! [`Codec`]. Pure: no I/O, no clock.
 //!
-//! Any client of Redis can write anything, so every reader here is bounded by [`Limits`] and never panics. A pickle
+//! Any client of Redis can write anything, so every reader here is bounded by [`ReadLimits`] and never panics. A pickle
 //! is read as data: what Python would import and call becomes a [`Value::Opaque`], a name with arguments, and nothing
 //! is ever run. JSON and msgpack never yield opaque classes of Python, so a client's payload cannot become an
 //! instruction to a Python worker.

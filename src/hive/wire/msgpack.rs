@@ -4,18 +4,18 @@ use rmp::Marker;
 use rmp::encode as write;
 
 use super::json;
-use super::limits::Budget;
-use super::reader::Reader;
+use super::limits::ReadBudget;
+use super::reader::ByteReader;
 use crate::hive::wire::codec::Codec;
 use crate::hive::wire::error::Error;
-use crate::hive::wire::limits::Limits;
+use crate::hive::wire::limits::ReadLimits;
 use crate::hive::wire::value::Opaque;
 use crate::hive::wire::value::Value;
 
-pub(crate) fn decode(message: &[u8], limits: &Limits) -> Result<Value, Error> {
+pub(crate) fn decode(message: &[u8], limits: &ReadLimits) -> Result<Value, Error> {
     let mut decoder = Decoder {
-        reader: Reader::new(message, Codec::Msgpack),
-        budget: Budget::new(limits),
+        reader: ByteReader::new(message, Codec::Msgpack),
+        budget: ReadBudget::new(limits),
     };
     let value = decoder.value(1)?;
     if !decoder.reader.is_at_end() {
@@ -25,8 +25,8 @@ pub(crate) fn decode(message: &[u8], limits: &Limits) -> Result<Value, Error> {
 }
 
 struct Decoder<'a> {
-    reader: Reader<'a>,
-    budget: Budget,
+    reader: ByteReader<'a>,
+    budget: ReadBudget,
 }
 
 impl Decoder<'_> {

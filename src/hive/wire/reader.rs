@@ -5,13 +5,13 @@ use crate::hive::wire::error::Error;
 
 /// The unread part of a message.
 #[derive(Debug)]
-pub(crate) struct Reader<'a> {
+pub(crate) struct ByteReader<'a> {
     bytes: &'a [u8],
     at: usize,
     codec: Codec,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> ByteReader<'a> {
     pub(crate) fn new(bytes: &'a [u8], codec: Codec) -> Self {
         let at = 0;
         Self { bytes, at, codec }

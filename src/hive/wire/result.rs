@@ -1,6 +1,6 @@
 //! The record of a result, which ARQ keeps at `arq:result:{id}`.
 
-use super::fields::{self, Fields};
+use super::fields::{self, RecordFields};
 use crate::hive::wire::codec::Codec;
 use crate::hive::wire::error::Error;
 use crate::hive::wire::value::Value;
@@ -61,7 +61,7 @@ impl JobResult {
     ///
     /// As of [`Codec::decode`], and [`Error::Field`].
     pub(crate) fn from_bytes(message: &[u8], codec: Codec) -> Result<Self, Error> {
-        let mut fields = Fields::of("result", codec.decode(message)?)?;
+        let mut fields = RecordFields::of("result", codec.decode(message)?)?;
         Ok(Self {
             job_try: fields.integer("t")?,
             function: fields.text("f")?,

@@ -17,7 +17,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 const HOLDS: Duration = Duration::from_secs(11);
 
 /// Writes the lines for ever.
-pub(crate) async fn tell(line: RedisHandle, worker: &WorkerContext) {
+pub(crate) async fn run(line: RedisHandle, worker: &WorkerContext) {
     loop {
         for queue in worker.claims.queues() {
             if let Err(error) = write(&line, queue, worker).await {
@@ -32,7 +32,7 @@ pub(crate) async fn tell(line: RedisHandle, worker: &WorkerContext) {
 ///
 /// # Errors
 /// If Redis does not answer or refuses it.
-pub(crate) async fn end(line: RedisHandle, worker: &WorkerContext) -> Result<(), RedisError> {
+pub(crate) async fn remove(line: RedisHandle, worker: &WorkerContext) -> Result<(), RedisError> {
     let mut connection = line.clone().connection().await;
     let mut del = redis::cmd("DEL");
     for queue in worker.claims.queues() {

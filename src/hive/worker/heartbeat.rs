@@ -9,7 +9,7 @@ use crate::hive::worker::job_runner::WorkerContext;
 use crate::hive::worker::listener::Wakeups;
 
 /// How often running jobs are checked for aborts and lost claims.
-const CARE: Duration = Duration::from_millis(500);
+const INTERVAL: Duration = Duration::from_millis(500);
 /// How often claims are extended; a third of the time for which they last.
 const EXTENSION: Duration = Duration::from_secs(10);
 /// The number of claims that one command checks or extends.
@@ -20,7 +20,7 @@ pub(crate) async fn run(worker: &WorkerContext, wakeups: &Wakeups) {
     let mut extended_at = Instant::now();
     loop {
         tokio::select! {
-            () = sleep(CARE) => {}
+            () = sleep(INTERVAL) => {}
             () = wakeups.heartbeat.notified() => {}
         }
         let extended = extended_at.elapsed() >= EXTENSION;

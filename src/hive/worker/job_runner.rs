@@ -108,7 +108,7 @@ impl WorkerContext {
             Some(exception) => JobEnd::Raised(exception),
             None => self.run(&spec, &running, is_aborted, &mut start_ms).await,
         };
-        self.settle(spec, &running, ending, start_ms).await;
+        self.store_end(spec, &running, ending, start_ms).await;
     }
 
     /// Runs the job as soon as the limits of its processor allow, and sets `start_ms` to that time.
@@ -143,7 +143,7 @@ impl WorkerContext {
             LimitDecision::Open(place) => place,
             LimitDecision::Full(until) => return JobEnd::Later(Some(until)),
             LimitDecision::Stopped => {
-                return self.judge(function, RunEnd::Stopped(running.reason()));
+                return self.end_of(function, RunEnd::Stopped(running.reason()));
             }
             LimitDecision::Closed => return JobEnd::Later(None),
         };
@@ -155,7 +155,7 @@ impl WorkerContext {
         *start_ms = now_ms() as i64;
         let context = Context::of_sent(task, running.stop.clone(), sent);
         let ended = attempt(&entry, &context, running).await;
-        self.judge(function, ended)
+        self.end_of(function, ended)
     }
 
     /// Returns the end of a job that a pause keeps from starting; `None` without a pause.
@@ -166,7 +166,7 @@ impl WorkerContext {
         }
     }
 
-    fn judge(&self, function: &str, ended: RunEnd) -> JobEnd {
+    fn end_of(&self, function: &str, ended: RunEnd) -> JobEnd {
         let RunError { message, next } = match ended {
             RunEnd::Stopped(None) => return JobEnd::Raised(Exception::timeout()),
             RunEnd::Stopped(Some(StopCause::Abort)) => {
@@ -193,7 +193,7 @@ impl WorkerContext {
     }
 
     /// Stores the end of the job in Redis.
-    async fn settle(&self, spec: JobSpec, running: &RunningJob, ending: JobEnd, start_ms: i64) {
+    async fn store_end(&self, spec: JobSpec, running: &RunningJob, ending: JobEnd, start_ms: i64) {
         let (value, success) = match ending {
             JobEnd::Returned(result) => (Value::Str(result), true),
             JobEnd::Raised(exception) => (exception.to_value(), false),

@@ -47,7 +47,7 @@ use crate::hive::wire::codec::Codec;
 use crate::hive::worker::claims::LAST_ANSWER;
 use crate::hive::worker::job_runner::{STOP_PATIENCE, WorkerContext, WorkerCounts};
 use crate::hive::worker::limits::ProcessorLimits;
-use crate::hive::worker::poller::Poller;
+use crate::hive::worker::poller::WorkerPoller;
 use crate::processors::Registry;
 
 /// The options of a worker that are not settings.
@@ -182,7 +182,7 @@ impl Worker {
         };
         let jobs = TaskTracker::new();
         let work = async {
-            let poller = Poller {
+            let poller = WorkerPoller {
                 worker: &worker,
                 wakeups: &wakeups,
                 slots,
@@ -190,15 +190,15 @@ impl Worker {
                 jobs: &jobs,
             };
             poller.run(&stop).await;
-            leave(&worker, &jobs, shutdown_grace).await;
+            drain(&worker, &jobs, shutdown_grace).await;
             worker.registry.end_leftovers().await;
-            let _ = timeout(LAST_ANSWER, health::end(line.clone(), &worker)).await;
+            let _ = timeout(LAST_ANSWER, health::remove(line.clone(), &worker)).await;
         };
         tokio::select! {
             () = work => {}
             () = link.run() => {}
             () = heartbeat::run(&worker, &wakeups) => {}
-            () = health::tell(line.clone(), &worker) => {}
+            () = health::run(line.clone(), &worker) => {}
             () = member.run(orders) => {}
         }
         member.leave().await;
@@ -217,7 +217,7 @@ fn runs_here(kind: &ProcessorKind) -> bool {
 }
 
 /// Waits for the running jobs to end; stops them after `grace`.
-async fn leave(worker: &WorkerContext, jobs: &TaskTracker, grace: Duration) {
+async fn drain(worker: &WorkerContext, jobs: &TaskTracker, grace: Duration) {
     jobs.close();
     worker.limits.close();
     if timeout(grace, jobs.wait()).await.is_ok() {

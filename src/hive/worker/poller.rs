@@ -25,7 +25,7 @@ const REST: Duration = Duration::from_millis(10);
 const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// Claims jobs while there are free slots.
-pub(crate) struct Poller<'a> {
+pub(crate) struct WorkerPoller<'a> {
     pub(crate) worker: &'a Arc<WorkerContext>,
     pub(crate) wakeups: &'a Wakeups,
     pub(crate) slots: Arc<Semaphore>,
@@ -33,7 +33,7 @@ pub(crate) struct Poller<'a> {
     pub(crate) jobs: &'a TaskTracker,
 }
 
-impl Poller<'_> {
+impl WorkerPoller<'_> {
     /// Claims jobs until `stop`.
     pub(crate) async fn run(&self, stop: &CancellationToken) {
         let mut pace = Backpressure::default();

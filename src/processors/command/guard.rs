@@ -27,15 +27,15 @@ impl ProcessGuard {
 impl ProcessGuard {
     /// Tells the guard to kill the group when the service dies.
     pub(crate) fn watch(&self, group: Pid) {
-        self.tell(group.as_raw_nonzero().get());
+        self.send(group.as_raw_nonzero().get());
     }
 
     /// Tells the guard to forget the group: its number may soon be another's.
     pub(crate) fn release(&self, group: Pid) {
-        self.tell(-group.as_raw_nonzero().get());
+        self.send(-group.as_raw_nonzero().get());
     }
 
-    fn tell(&self, word: i32) {
+    fn send(&self, word: i32) {
         if let Some(pipe) = self.pipe.get_or_init(linux::start) {
             // It fails if the guard was killed; then there is none.
             let _ = rustix::io::write(pipe, &word.to_ne_bytes());

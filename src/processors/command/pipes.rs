@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::host::Host;
-use super::output::{Lines, Piece, ResultText, Screen};
+use super::output::{Lines, Piece, ResultText, TerminalLine};
 
 const CHUNK_BYTES: usize = 16 * 1024;
 
@@ -84,9 +84,9 @@ async fn read(
     last_call: &CancellationToken,
     keep: impl FnMut(&[u8], Option<&str>),
 ) {
-    let mut reader = Reader {
+    let mut reader = StreamPipe {
         lines: Lines::default(),
-        screen: Screen::default(),
+        screen: TerminalLine::default(),
         host,
         keep,
     };
@@ -130,14 +130,14 @@ fn bytes_waiting(pipe: &impl AsFd) -> usize {
 }
 
 /// The reader of one stream.
-struct Reader<'a, H, K> {
+struct StreamPipe<'a, H, K> {
     lines: Lines,
-    screen: Screen,
+    screen: TerminalLine,
     host: &'a H,
     keep: K,
 }
 
-impl<H: Host, K: FnMut(&[u8], Option<&str>)> Reader<'_, H, K> {
+impl<H: Host, K: FnMut(&[u8], Option<&str>)> StreamPipe<'_, H, K> {
     async fn take(&mut self, mut chunk: &[u8]) {
         while let Some(piece) = self.lines.next(&mut chunk) {
             hand_on(piece, &mut self.screen, self.host, &mut self.keep).await;
@@ -165,7 +165,7 @@ impl<H: Host, K: FnMut(&[u8], Option<&str>)> Reader<'_, H, K> {
 
 async fn hand_on(
     piece: Piece<'_>,
-    screen: &mut Screen,
+    screen: &mut TerminalLine,
     host: &impl Host,
     keep: &mut impl FnMut(&[u8], Option<&str>),
 ) {

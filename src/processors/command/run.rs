@@ -69,7 +69,7 @@ impl CommandRun<'_> {
             () = async { host.stopped().await; sleep(LAST_WORDS).await } => {}
         }
         match pipes.as_mut().take_output() {
-            Some(kept) if !stopped => self.judge(status, kept, host).await,
+            Some(kept) if !stopped => self.outcome(status, kept, host).await,
             _ => {
                 // The task may return to the queue as if this attempt had never started. Its other runs are left
                 // alone: a lost one may continue elsewhere on this machine.
@@ -121,7 +121,7 @@ impl CommandRun<'_> {
         }
     }
 
-    async fn judge(
+    async fn outcome(
         &self,
         status: io::Result<ExitStatus>,
         kept: Kept,

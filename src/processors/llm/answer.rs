@@ -5,9 +5,9 @@
 
 use serde_json::Value;
 
-use super::events::Event;
-use super::failure::{self, Failure};
-use crate::processors::llm::truncate::mend;
+use super::events::AnswerEvent;
+use super::failure::{self, ServerFailure};
+use crate::processors::llm::truncate::repair;
 use crate::processors::llm::unread::Unread;
 use crate::processors::llm::usage::Usage;
 use crate::processors::text::without_nul;
@@ -22,7 +22,7 @@ const NO_REASON: [&str; 4] = ["", "none", "null", "undefined"];
 
 /// The answer received so far.
 #[derive(Default)]
-pub(crate) struct Answer {
+pub(crate) struct ModelAnswer {
     pub(crate) text: String,
     pub(crate) usage: Usage,
     /// The model's name, as the server reports it.
@@ -36,23 +36,23 @@ pub(crate) struct Answer {
     /// True if the text came in one piece.
     is_one_message: bool,
     /// A possible failure, which counts if no answer follows it.
-    last_words: Option<Failure>,
+    last_words: Option<ServerFailure>,
 }
 
 /// Why an event does not belong to an answer.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Fault {
+pub(crate) enum AnswerFault {
     /// The event cannot be parsed; holds the parser's message.
     Unreadable(String),
-    Failed(Failure),
+    Failed(ServerFailure),
 }
 
-impl Answer {
+impl ModelAnswer {
     /// Applies one event; returns the text that it adds.
     ///
     /// # Errors
     /// If it does not belong to an answer, or reports a failure of the server.
-    pub(crate) fn take(&mut self, event: &Event) -> Result<String, Fault> {
+    pub(crate) fn take(&mut self, event: &AnswerEvent) -> Result<String, AnswerFault> {
         let data = event.data.trim();
         if data == DONE {
             self.end()?;
@@ -62,7 +62,7 @@ impl Answer {
             return Ok(String::new());
         }
         if event.is_failure && !data.starts_with('{') {
-            return Err(Fault::Failed(Failure {
+            return Err(AnswerFault::Failed(ServerFailure {
                 words: data.to_owned(),
                 is_final: false,
             }));
@@ -78,9 +78,9 @@ impl Answer {
     ///
     /// # Errors
     /// If the last event may have been a failure.
-    pub(crate) fn end(&mut self) -> Result<(), Fault> {
+    pub(crate) fn end(&mut self) -> Result<(), AnswerFault> {
         match self.last_words.take() {
-            Some(failure) => Err(Fault::Failed(failure)),
+            Some(failure) => Err(AnswerFault::Failed(failure)),
             None => Ok(()),
         }
     }
@@ -100,9 +100,9 @@ impl Answer {
         self.text.is_empty() && self.finish_reason.is_none() && !self.usage.is_known()
     }
 
-    fn take_object(&mut self, object: &Value, event: &Event) -> Result<String, Fault> {
+    fn take_object(&mut self, object: &Value, event: &AnswerEvent) -> Result<String, AnswerFault> {
         if let Some(failure) = failure::told_by(object, event.is_failure) {
-            return Err(Fault::Failed(failure));
+            return Err(AnswerFault::Failed(failure));
         }
         let model = object["model"].as_str().map(str::to_owned);
         self.model = model.or(self.model.take());
@@ -115,7 +115,7 @@ impl Answer {
         for choice in object["choices"].as_array().into_iter().flatten() {
             if choice["index"].as_f64().unwrap_or_default() == 0.0 {
                 if let Some(failure) = failure::of_choice(choice) {
-                    return Err(Fault::Failed(failure));
+                    return Err(AnswerFault::Failed(failure));
                 }
                 grown.push_str(&self.take_choice(choice, event.is_document));
             }
@@ -180,14 +180,14 @@ impl Answer {
 }
 
 /// Parses the objects of an event's data: usually one, a list, or one for each line.
-fn read(data: &str) -> Result<Vec<Value>, Fault> {
+fn read(data: &str) -> Result<Vec<Value>, AnswerFault> {
     let all = |json: &str| -> serde_json::Result<Vec<Value>> {
         serde_json::Deserializer::from_str(json)
             .into_iter()
             .collect()
     };
-    let values = all(data).or_else(|_| all(&mend(data)));
-    let values = values.map_err(|error| Fault::Unreadable(error.to_string()))?;
+    let values = all(data).or_else(|_| all(&repair(data)));
+    let values = values.map_err(|error| AnswerFault::Unreadable(error.to_string()))?;
     let objects = values.into_iter().flat_map(|value| match value {
         Value::Array(values) => values,
         value => vec![value],
@@ -195,7 +195,7 @@ fn read(data: &str) -> Result<Vec<Value>, Fault> {
     let objects: Vec<_> = objects.collect();
     match objects.iter().all(Value::is_object) {
         true => Ok(objects),
-        false => Err(Fault::Unreadable("it is no object".to_owned())),
+        false => Err(AnswerFault::Unreadable("it is no object".to_owned())),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Log lines about the parts of an answer that its result does not show. Pure.
 
-use crate::processors::llm::answer::{Answer, LIMIT_BYTES};
+use crate::processors::llm::answer::{LIMIT_BYTES, ModelAnswer};
 
 /// Values of `finish_reason` for an answer that reached the token limit.
 const TOO_LONG: [&str; 4] = [
@@ -23,7 +23,7 @@ const FILTERED: [&str; 8] = [
 ];
 
 /// Returns a line for each fact that the result does not show.
-pub(crate) fn of(answer: &Answer) -> Vec<String> {
+pub(crate) fn of(answer: &ModelAnswer) -> Vec<String> {
     let mut lines = Vec::new();
     let unread = &answer.unread;
     if answer.is_cut {
@@ -78,13 +78,13 @@ fn is_one_of(reason: &str, known: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::processors::llm::events::Event;
+    use crate::processors::llm::events::AnswerEvent;
 
     fn remarks(json: &str) -> Vec<String> {
-        let mut answer = Answer::default();
+        let mut answer = ModelAnswer::default();
         let (data, is_failure) = (json.to_owned(), false);
         let is_document = false;
-        let event = Event {
+        let event = AnswerEvent {
             data,
             is_failure,
             is_document,

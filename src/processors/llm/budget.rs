@@ -9,12 +9,12 @@ use tokio::time::Instant;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Recent uses, oldest first.
-pub(crate) struct Budget {
+pub(crate) struct TokenBudget {
     per_minute: Option<u64>,
     spent: VecDeque<(Instant, u64)>,
 }
 
-impl Budget {
+impl TokenBudget {
     /// Creates a full budget; without a number it is unlimited.
     pub(crate) fn new(per_minute: Option<u64>) -> Self {
         Self {
@@ -61,7 +61,7 @@ mod tests {
     fn tokens_come_back_a_minute_after_they_were_spent() {
         let start = Instant::now();
         let at = |seconds| start + s(seconds);
-        let mut budget = Budget::new(Some(100));
+        let mut budget = TokenBudget::new(Some(100));
         assert_eq!(budget.frees_in(at(0)), None);
         budget.spend(at(0), 60);
         assert_eq!(budget.frees_in(at(1)), None);
@@ -74,7 +74,7 @@ mod tests {
     fn what_was_overdrawn_is_waited_for() {
         let start = Instant::now();
         let at = |seconds| start + s(seconds);
-        let mut budget = Budget::new(Some(100));
+        let mut budget = TokenBudget::new(Some(100));
         budget.spend(at(0), 50);
         budget.spend(at(5), 500);
         assert_eq!(budget.frees_in(at(6)), Some(s(59)));
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn without_a_limit_nothing_is_remembered() {
-        let mut budget = Budget::new(None);
+        let mut budget = TokenBudget::new(None);
         budget.spend(Instant::now(), u64::MAX);
         assert_eq!(budget.frees_in(Instant::now()), None);
         assert!(budget.spent.is_empty());

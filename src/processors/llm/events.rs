@@ -16,7 +16,7 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// One event of a response.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Event {
+pub(crate) struct AnswerEvent {
     pub(crate) data: String,
     /// True if its name reports a failure.
     pub(crate) is_failure: bool,
@@ -51,7 +51,7 @@ impl Events {
     ///
     /// # Errors
     /// If an event is too large.
-    pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<Vec<Event>, &'static str> {
+    pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<Vec<AnswerEvent>, &'static str> {
         if self.line.len() + self.data.len() + chunk.len() > LIMIT_BYTES {
             return Err("the response contains an event of more than 32 MiB");
         }
@@ -78,11 +78,11 @@ impl Events {
     }
 
     /// Returns the unfinished event at the end, or the whole document.
-    pub(crate) fn rest(&mut self) -> Option<Event> {
+    pub(crate) fn rest(&mut self) -> Option<AnswerEvent> {
         if self.shape == Shape::Document {
             let data = std::mem::take(&mut self.data);
             let data = data.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&data);
-            return Some(Event {
+            return Some(AnswerEvent {
                 data: String::from_utf8_lossy(data).into_owned(),
                 is_failure: false,
                 is_document: true,
@@ -105,7 +105,7 @@ impl Events {
         String::from_utf8_lossy(&self.beginning).into_owned()
     }
 
-    fn push_lines(&mut self, bytes: &[u8]) -> Vec<Event> {
+    fn push_lines(&mut self, bytes: &[u8]) -> Vec<AnswerEvent> {
         let mut events = Vec::new();
         for &byte in bytes {
             let after_cr = std::mem::replace(&mut self.after_cr, byte == b'\r');
@@ -118,7 +118,7 @@ impl Events {
         events
     }
 
-    fn end_line(&mut self) -> Option<Event> {
+    fn end_line(&mut self) -> Option<AnswerEvent> {
         let line = std::mem::take(&mut self.line);
         if line.is_empty() {
             return self.end_event();
@@ -147,11 +147,11 @@ impl Events {
         self.data.extend_from_slice(value);
     }
 
-    fn end_event(&mut self) -> Option<Event> {
+    fn end_event(&mut self) -> Option<AnswerEvent> {
         let data = std::mem::take(&mut self.data);
         let is_failure = std::mem::take(&mut self.is_failure);
         let has_data = std::mem::take(&mut self.has_data);
-        (has_data || is_failure).then(|| Event {
+        (has_data || is_failure).then(|| AnswerEvent {
             data: String::from_utf8_lossy(&data).into_owned(),
             is_failure,
             is_document: false,

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// A failure in the server's words, which may hold secrets.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Failure {
+pub(crate) struct ServerFailure {
     pub(crate) words: String,
     /// True if the server rejects the request itself: another attempt would fail too.
     pub(crate) is_final: bool,
@@ -91,7 +91,7 @@ const FAILED_REASONS: [&str; 11] = [
 ];
 
 /// Returns the failure that an object reports; `is_named` if its event is named an error.
-pub(crate) fn told_by(object: &Value, is_named: bool) -> Option<Failure> {
+pub(crate) fn told_by(object: &Value, is_named: bool) -> Option<ServerFailure> {
     let groq = &object["x_groq"];
     if says_something(&groq["error"]) {
         return Some(of(groq));
@@ -101,13 +101,13 @@ pub(crate) fn told_by(object: &Value, is_named: bool) -> Option<Failure> {
 
 /// Returns the failure that an object reports if no answer follows it. Some servers report a queue position in such a
 /// field: `{"object":"status","message":"queued, position 3"}`.
-pub(crate) fn hinted_by(object: &Value) -> Option<Failure> {
-    let has_words = !is_part_of_answer(object) && speaks(object, &["message", "msg", "title"]);
+pub(crate) fn hinted_by(object: &Value) -> Option<ServerFailure> {
+    let has_words = !is_part_of_answer(object) && has_text(object, &["message", "msg", "title"]);
     has_words.then(|| of(object))
 }
 
 /// Returns the failure of one choice.
-pub(crate) fn of_choice(choice: &Value) -> Option<Failure> {
+pub(crate) fn of_choice(choice: &Value) -> Option<ServerFailure> {
     let reason = choice["finish_reason"].as_str().unwrap_or_default();
     let is_failed = FAILED_REASONS
         .iter()
@@ -115,7 +115,7 @@ pub(crate) fn of_choice(choice: &Value) -> Option<Failure> {
     if says_something(&choice["error"]) {
         return Some(of(choice));
     }
-    is_failed.then(|| Failure {
+    is_failed.then(|| ServerFailure {
         words: format!("finish_reason {reason}"),
         is_final: false,
     })
@@ -135,9 +135,9 @@ fn is_failure(object: &Value) -> bool {
     if is_part_of_answer(object) {
         return false;
     }
-    let has_words = speaks(object, &["message", "msg", "title"]);
+    let has_words = has_text(object, &["message", "msg", "title"]);
     has_words && is_called_failure(object)
-        || speaks(object, &["error_msg", "error_message", "errorMessage"])
+        || has_text(object, &["error_msg", "error_message", "errorMessage"])
         || says_something(&object["detail"])
         || says_something(&object["errors"])
         || says_something(&object["error_code"])
@@ -149,7 +149,7 @@ fn is_part_of_answer(object: &Value) -> bool {
     object["choices"].is_array() || object["usage"].is_object()
 }
 
-fn speaks(object: &Value, fields: &[&str]) -> bool {
+fn has_text(object: &Value, fields: &[&str]) -> bool {
     let mut values = fields.iter().map(|field| &object[*field]);
     values.any(|value| says_something(value) && !value.is_object())
 }
@@ -182,13 +182,13 @@ fn says_something(value: &Value) -> bool {
     }
 }
 
-fn of(object: &Value) -> Failure {
+fn of(object: &Value) -> ServerFailure {
     let mut texts = SENTENCES
         .iter()
         .filter_map(|place| object.pointer(place)?.as_str());
     let sentence = texts.find(|text| !text.trim().is_empty());
     let words = sentence.map_or_else(|| object.to_string(), |text| text.trim().to_owned());
-    Failure {
+    ServerFailure {
         words,
         is_final: is_final(object),
     }
@@ -370,7 +370,7 @@ mod tests {
             "finish_reason Abort"
         );
         let error = r#"{"finish_reason":"error","error":{"code":400,"message":"no"}}"#;
-        let expected = Failure {
+        let expected = ServerFailure {
             words: "no".to_owned(),
             is_final: true,
         };

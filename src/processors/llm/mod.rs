@@ -47,8 +47,8 @@ use serde_json::json;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
-use self::answer::Answer;
-use self::budget::Budget;
+use self::answer::ModelAnswer;
+use self::budget::TokenBudget;
 use super::http::Http;
 use crate::config::LlmSettings;
 use crate::models::Timestamp;
@@ -56,7 +56,7 @@ use crate::processors::context::Context;
 use crate::processors::http::failure::of_transport;
 use crate::processors::http::secrets::{Secrets, reveal};
 use crate::processors::http::traced::TracedCall;
-use crate::processors::llm::stream_reader::Hearing;
+use crate::processors::llm::stream_reader::StreamReader;
 use crate::processors::processor::Processor;
 use crate::processors::run_error::{Next, RunError};
 
@@ -68,7 +68,7 @@ pub(crate) struct LlmProcessor {
     settings: LlmSettings,
     url: String,
     http: Http,
-    budget: Mutex<Budget>,
+    budget: Mutex<TokenBudget>,
 }
 
 impl LlmProcessor {
@@ -77,7 +77,7 @@ impl LlmProcessor {
         Self {
             url: address(&settings.base_url),
             http: Http::new(&settings.base_url, settings.ca_file.clone()),
-            budget: Mutex::new(Budget::new(settings.tokens_per_minute)),
+            budget: Mutex::new(TokenBudget::new(settings.tokens_per_minute)),
             settings,
         }
     }
@@ -90,11 +90,11 @@ impl LlmProcessor {
         let call = TracedCall::post(context, &self.url);
         let (response, secrets) = self.ask(question, &call).await?;
 
-        let mut answer = Answer::default();
+        let mut answer = ModelAnswer::default();
         let heard = tokio::select! {
             biased;
             () = context.stopped() => Err(stopped()),
-            heard = Hearing::new(context, &mut answer, &secrets).hear(response) => heard,
+            heard = StreamReader::new(context, &mut answer, &secrets).read(response) => heard,
         };
         let estimate = (asked + answer.text.len()).div_ceil(BYTES_PER_TOKEN);
         let used = answer.usage.total().unwrap_or(estimate as u64);
@@ -139,7 +139,7 @@ impl LlmProcessor {
         Ok((response, secrets))
     }
 
-    async fn note(&self, context: &Context, answer: &Answer) {
+    async fn note(&self, context: &Context, answer: &ModelAnswer) {
         let usage = &answer.usage;
         if usage.total().is_none() {
             let line = "The model's server reported no token usage";
@@ -159,7 +159,7 @@ impl LlmProcessor {
         context.note("llm", &note).await;
     }
 
-    fn budget(&self) -> MutexGuard<'_, Budget> {
+    fn budget(&self) -> MutexGuard<'_, TokenBudget> {
         self.budget.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

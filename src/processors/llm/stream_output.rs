@@ -35,20 +35,20 @@ impl<'a> Growth<'a> {
         loop {
             tokio::select! {
                 done = &mut work => return done,
-                () = sleep_until(self.due), if !self.untold.is_empty() => self.tell().await,
+                () = sleep_until(self.due), if !self.untold.is_empty() => self.publish().await,
             }
         }
     }
 
     /// Publishes the text so far if that is due.
-    pub(crate) async fn tell_if_due(&mut self) {
+    pub(crate) async fn publish_if_due(&mut self) {
         if Instant::now() >= self.due {
-            self.tell().await;
+            self.publish().await;
         }
     }
 
     /// Publishes the text so far.
-    pub(crate) async fn tell(&mut self) {
+    pub(crate) async fn publish(&mut self) {
         if !self.untold.is_empty() {
             let told = std::mem::take(&mut self.untold);
             self.context.output(told).await;

@@ -8,8 +8,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::processors::context::Context;
 use crate::processors::http::failure::of_transport;
 use crate::processors::http::secrets::Secrets;
-use crate::processors::llm::answer::{Answer, Fault};
-use crate::processors::llm::events::{Event, Events};
+use crate::processors::llm::answer::{AnswerFault, ModelAnswer};
+use crate::processors::llm::events::{AnswerEvent, Events};
 use crate::processors::llm::stream_output::Growth;
 use crate::processors::run_error::{Next, RunError};
 
@@ -17,18 +17,22 @@ use crate::processors::run_error::{Next, RunError};
 const PATIENCE_FOR_USAGE: Duration = Duration::from_secs(5);
 
 /// An answer in transit.
-pub(crate) struct Hearing<'a> {
+pub(crate) struct StreamReader<'a> {
     events: Events,
-    answer: &'a mut Answer,
+    answer: &'a mut ModelAnswer,
     growth: Growth<'a>,
     secrets: &'a Secrets,
     /// When the answer counts as ended: set once it is complete, and again with each text.
     ends_at: Option<Instant>,
 }
 
-impl<'a> Hearing<'a> {
+impl<'a> StreamReader<'a> {
     /// Creates a reader that collects the response in `answer`; no error shows the secrets.
-    pub(crate) fn new(context: &'a Context, answer: &'a mut Answer, secrets: &'a Secrets) -> Self {
+    pub(crate) fn new(
+        context: &'a Context,
+        answer: &'a mut ModelAnswer,
+        secrets: &'a Secrets,
+    ) -> Self {
         Self {
             events: Events::default(),
             answer,
@@ -42,20 +46,20 @@ impl<'a> Hearing<'a> {
     ///
     /// # Errors
     /// If it ends early, is invalid, reports a failure of the server, or is no answer at all.
-    pub(crate) async fn hear(mut self, mut response: Response) -> Result<(), RunError> {
+    pub(crate) async fn read(mut self, mut response: Response) -> Result<(), RunError> {
         let heard = loop {
-            match self.hear_more(&mut response).await {
+            match self.read_more(&mut response).await {
                 Ok(false) => {}
                 Ok(true) => break self.check_content(),
                 Err(error) => break Err(self.with_what_came(error)),
             }
         };
-        self.growth.tell().await;
+        self.growth.publish().await;
         heard
     }
 
     /// Reads the next chunk; returns true at the end.
-    async fn hear_more(&mut self, response: &mut Response) -> Result<bool, RunError> {
+    async fn read_more(&mut self, response: &mut Response) -> Result<bool, RunError> {
         let length = self.answer.text.len();
         let chunk = self.growth.beside(in_time(self.ends_at, response.chunk()));
         let has_ended = match chunk.await {
@@ -66,7 +70,7 @@ impl<'a> Hearing<'a> {
             None => Err(broken_off()),
             Some(Err(error)) => Err(of_transport(error)),
         };
-        self.growth.tell_if_due().await;
+        self.growth.publish_if_due().await;
         let has_grown = self.answer.text.len() > length;
         if self.answer.is_whole() && (self.ends_at.is_none() || has_grown) {
             self.ends_at = Some(Instant::now() + PATIENCE_FOR_USAGE);
@@ -89,7 +93,8 @@ impl<'a> Hearing<'a> {
         let event = self.events.rest().unwrap_or_default();
         match self.answer.take(&event) {
             Ok(grown) => self.growth.add(grown),
-            Err(Fault::Unreadable(_)) if self.answer.is_whole() || self.events.is_stream() => {}
+            Err(AnswerFault::Unreadable(_))
+                if self.answer.is_whole() || self.events.is_stream() => {}
             Err(fault) => return Err(self.error(fault, &event)),
         }
         if let Err(fault) = self.answer.end() {
@@ -116,15 +121,15 @@ impl<'a> Hearing<'a> {
         Err(RunError::new(message))
     }
 
-    fn error(&self, fault: Fault, event: &Event) -> RunError {
+    fn error(&self, fault: AnswerFault, event: &AnswerEvent) -> RunError {
         let shown = |words: &str| self.secrets.words(words).unwrap_or_default();
         match fault {
-            Fault::Unreadable(because) => RunError::new(format!(
+            AnswerFault::Unreadable(because) => RunError::new(format!(
                 "the response contains an invalid event ({}): {}",
                 shown(&because),
                 shown(&event.data)
             )),
-            Fault::Failed(failure) => {
+            AnswerFault::Failed(failure) => {
                 let next = match failure.is_final {
                     true => Next::GiveUp,
                     false => Next::Retry,
@@ -207,7 +212,7 @@ mod tests {
     }
 
     /// Returns the answer for chunks that arrive after these seconds each.
-    async fn heard(chunks: Vec<(u64, String)>) -> Result<String, RunError> {
+    async fn read_all(chunks: Vec<(u64, String)>) -> Result<String, RunError> {
         let chunks = stream::unfold(chunks.into_iter(), |mut chunks| async move {
             let (seconds, chunk) = chunks.next()?;
             sleep(Duration::from_secs(seconds)).await;
@@ -216,9 +221,9 @@ mod tests {
         let body = reqwest::Body::wrap_stream(chunks);
         let response = Response::from(axum::http::Response::new(body));
         let (context, secrets) = (context(), Secrets::default());
-        let mut answer = Answer::default();
-        let hearing = Hearing::new(&context, &mut answer, &secrets);
-        hearing.hear(response).await.map(|()| answer.text)
+        let mut answer = ModelAnswer::default();
+        let reader = StreamReader::new(&context, &mut answer, &secrets);
+        reader.read(response).await.map(|()| answer.text)
     }
 
     #[tokio::test(start_paused = true)]
@@ -231,7 +236,7 @@ mod tests {
             // No text came with the last one, so this is too late.
             (4, delta(", four", "null")),
         ];
-        assert_eq!(heard(chunks).await.unwrap(), "one, two, three");
+        assert_eq!(read_all(chunks).await.unwrap(), "one, two, three");
     }
 
     #[tokio::test(start_paused = true)]
@@ -241,6 +246,6 @@ mod tests {
             (60, delta(", two", "null")),
             (60, "data: [DONE]\n\n".to_owned()),
         ];
-        assert_eq!(heard(chunks).await.unwrap(), "one, two");
+        assert_eq!(read_all(chunks).await.unwrap(), "one, two");
     }
 }

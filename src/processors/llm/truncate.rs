@@ -6,7 +6,7 @@
 const UNKNOWN: &str = "\\ufffd";
 
 /// Replaces each half that stands alone by U+FFFD.
-pub(crate) fn mend(json: &str) -> String {
+pub(crate) fn repair(json: &str) -> String {
     let mut mended = String::with_capacity(json.len());
     let mut rest = json;
     while let Some(at) = rest.find('\\') {
@@ -52,7 +52,7 @@ mod tests {
             ("\"\\ä", "\"\\ä"),
             ("\\", "\\"),
         ] {
-            assert_eq!(mend(json), expected);
+            assert_eq!(repair(json), expected);
         }
     }
 }

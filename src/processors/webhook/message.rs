@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
-use super::signature::Key;
+use super::signature::WebhookKey;
 use crate::models::{Task, TaskId, Timestamp};
 use crate::processors::context::Context;
 use crate::processors::run_error::RunError;
@@ -16,7 +16,7 @@ const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 const ATTEMPT: HeaderName = HeaderName::from_static("venom-attempt");
 
-pub(crate) struct Message {
+pub(crate) struct WebhookMessage {
     task_id: TaskId,
     attempt: i64,
     /// The Unix time, in seconds.
@@ -24,7 +24,7 @@ pub(crate) struct Message {
     pub(crate) body: String,
 }
 
-impl Message {
+impl WebhookMessage {
     /// Builds the message of this attempt, sent now.
     pub(crate) async fn of(context: &Context) -> Result<Self, RunError> {
         let (task, upstream) = (context.task().await?, context.upstream().await?);
@@ -38,7 +38,7 @@ impl Message {
     }
 
     /// Returns its headers, signed if there is a key.
-    pub(crate) fn headers(&self, key: Option<&Key>) -> HeaderMap {
+    pub(crate) fn headers(&self, key: Option<&WebhookKey>) -> HeaderMap {
         let id = self.task_id.to_string();
         let signature = key.map(|key| key.sign(&id, self.sent_at, &self.body));
         let mut headers = HeaderMap::from_iter([

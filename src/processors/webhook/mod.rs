@@ -33,8 +33,8 @@ mod signature;
 use futures_util::future::{BoxFuture, FutureExt};
 use reqwest::{RequestBuilder, Response};
 
-use self::message::Message;
-use self::signature::Key;
+use self::message::WebhookMessage;
+use self::signature::WebhookKey;
 use super::http::{Http, compressed};
 use crate::config::{EXPECTED_KEY, WebhookSettings};
 use crate::processors::context::Context;
@@ -64,7 +64,7 @@ impl WebhookProcessor {
 
     async fn call(&self, context: &Context) -> Result<String, RunError> {
         let (key, secrets) = self.secrets().await?;
-        let message = Message::of(context).await?;
+        let message = WebhookMessage::of(context).await?;
         let request = self.request(message, key.as_ref()).await?;
         let call = TracedCall::post(context, &self.settings.url);
         let request = request.headers(call.headers());
@@ -76,7 +76,7 @@ impl WebhookProcessor {
     }
 
     /// Returns the signing key, and the texts that no message may show.
-    async fn secrets(&self) -> Result<(Option<Key>, Secrets), RunError> {
+    async fn secrets(&self) -> Result<(Option<WebhookKey>, Secrets), RunError> {
         let mut secrets = Secrets::default();
         secrets.add_address(&self.settings.url);
         for value in self.settings.headers.values() {
@@ -87,7 +87,7 @@ impl WebhookProcessor {
         };
         let secret = reveal(secret, "the webhook's secret").await?;
         secrets.add(&secret);
-        let key = Key::read(&secret).map_err(|wrong| {
+        let key = WebhookKey::read(&secret).map_err(|wrong| {
             let message = format!("the webhook's secret is {wrong}; expected {EXPECTED_KEY}");
             RunError::with(message, Next::GiveUp)
         })?;
@@ -96,8 +96,8 @@ impl WebhookProcessor {
 
     async fn request(
         &self,
-        message: Message,
-        key: Option<&Key>,
+        message: WebhookMessage,
+        key: Option<&WebhookKey>,
     ) -> Result<RequestBuilder, RunError> {
         let mut request = self.http.client().await?.post(&self.settings.url);
         for (name, value) in &self.settings.headers {

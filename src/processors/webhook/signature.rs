@@ -8,9 +8,9 @@ use sha2::Sha256;
 use crate::config::signing_key;
 
 /// The key that signs messages.
-pub(crate) struct Key(Vec<u8>);
+pub(crate) struct WebhookKey(Vec<u8>);
 
-impl Key {
+impl WebhookKey {
     /// Parses a secret.
     ///
     /// # Errors
@@ -37,7 +37,8 @@ mod tests {
     #[test]
     fn a_known_message_has_its_known_signature() {
         for prefix in ["whsec_", ""] {
-            let key = Key::read(&format!("{prefix}MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")).unwrap();
+            let key =
+                WebhookKey::read(&format!("{prefix}MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")).unwrap();
             let signature = key.sign(
                 "msg_p5jXN8AQM9LWM0D4loKWxJek",
                 1_614_265_330,

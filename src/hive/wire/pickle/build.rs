@@ -1,30 +1,34 @@
 //! Builds one tree of values from the nodes of a pickle.
 
-use super::super::limits::Budget;
+use super::super::limits::ReadBudget;
 use super::familiar;
-use super::nodes::{Id, Node, Object};
+use super::nodes::{Id, Object, PickleNode};
 use crate::hive::wire::codec::Codec;
 use crate::hive::wire::error::Error;
-use crate::hive::wire::limits::Limits;
+use crate::hive::wire::limits::ReadLimits;
 use crate::hive::wire::value::Value;
 use crate::hive::wire::value::{Made, Opaque};
 
 /// Returns the value of `root`. A node that is named twice is copied, and each copy counts against the limits; a node
 /// that contains itself is an error.
-pub(crate) fn tree(nodes: &[Node<'_>], root: Id, limits: &Limits) -> Result<Value, Error> {
+pub(crate) fn tree(
+    nodes: &[PickleNode<'_>],
+    root: Id,
+    limits: &ReadLimits,
+) -> Result<Value, Error> {
     let mut builder = Builder {
         nodes,
         open: vec![false; nodes.len()],
-        budget: Budget::new(limits),
+        budget: ReadBudget::new(limits),
     };
     builder.value(root, 1)
 }
 
 struct Builder<'n, 'a> {
-    nodes: &'n [Node<'a>],
+    nodes: &'n [PickleNode<'a>],
     /// The nodes under construction, from the root down.
     open: Vec<bool>,
-    budget: Budget,
+    budget: ReadBudget,
 }
 
 impl Builder<'_, '_> {
@@ -44,25 +48,25 @@ impl Builder<'_, '_> {
     fn content(&mut self, id: Id, depth: usize) -> Result<Value, Error> {
         let nodes = self.nodes;
         Ok(match &nodes[id] {
-            Node::Plain(Value::BigInt(digits)) => {
+            PickleNode::Plain(Value::BigInt(digits)) => {
                 self.budget.content(digits.len())?;
                 Value::BigInt(digits.clone())
             }
-            Node::Plain(value) => value.clone(),
-            Node::Str(text) => {
+            PickleNode::Plain(value) => value.clone(),
+            PickleNode::Str(text) => {
                 self.budget.content(text.len())?;
                 Value::Str(text.clone().into_owned())
             }
-            Node::Bytes(bytes) => {
+            PickleNode::Bytes(bytes) => {
                 self.budget.content(bytes.len())?;
                 Value::Bytes(bytes.clone().into_owned())
             }
-            Node::List(items) => Value::List(self.values(items, depth)?),
-            Node::Tuple(items) => Value::Tuple(self.values(items, depth)?),
-            Node::Set(items) => Value::Set(self.values(items, depth)?),
-            Node::Dict(pairs) => Value::Dict(self.pairs(pairs, depth)?),
-            Node::Named(module, name) => self.named(*module, *name)?.into(),
-            Node::Object(object) => familiar::simplified(self.object(object, depth)?),
+            PickleNode::List(items) => Value::List(self.values(items, depth)?),
+            PickleNode::Tuple(items) => Value::Tuple(self.values(items, depth)?),
+            PickleNode::Set(items) => Value::Set(self.values(items, depth)?),
+            PickleNode::Dict(pairs) => Value::Dict(self.pairs(pairs, depth)?),
+            PickleNode::Named(module, name) => self.named(*module, *name)?.into(),
+            PickleNode::Object(object) => familiar::simplified(self.object(object, depth)?),
         })
     }
 
@@ -85,7 +89,7 @@ impl Builder<'_, '_> {
     }
 
     fn text(&mut self, id: Id) -> Result<String, Error> {
-        let Node::Str(text) = &self.nodes[id] else {
+        let PickleNode::Str(text) = &self.nodes[id] else {
             return Err(Error::malformed(Codec::Pickle, "a name that is no text"));
         };
         self.budget.content(text.len())?;

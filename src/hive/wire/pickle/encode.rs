@@ -4,7 +4,7 @@ use super::super::integer;
 use super::opcode as op;
 use crate::hive::wire::codec::Codec;
 use crate::hive::wire::error::Error;
-use crate::hive::wire::limits::Limits;
+use crate::hive::wire::limits::ReadLimits;
 use crate::hive::wire::value::Value;
 use crate::hive::wire::value::{Made, Opaque};
 
@@ -12,7 +12,7 @@ use crate::hive::wire::value::{Made, Opaque};
 pub(crate) fn encode(value: &Value) -> Result<Vec<u8>, Error> {
     let mut encoder = Encoder {
         out: vec![op::PROTO, 4],
-        limits: Limits::default(),
+        limits: ReadLimits::default(),
         hashed: 0,
     };
     encoder.value(value, 1)?;
@@ -22,7 +22,7 @@ pub(crate) fn encode(value: &Value) -> Result<Vec<u8>, Error> {
 
 struct Encoder {
     out: Vec<u8>,
-    limits: Limits,
+    limits: ReadLimits,
     /// The number of enclosing keys and sets: a set inside one must be a frozenset.
     hashed: usize,
 }

@@ -4,26 +4,29 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::super::integer;
-use super::super::limits::Budget;
-use super::super::reader::Reader;
-use super::nodes::{Id, Node, Object};
+use super::super::limits::ReadBudget;
+use super::super::reader::ByteReader;
+use super::nodes::{Id, Object, PickleNode};
 use super::{opcode as op, text};
 use crate::hive::wire::codec::Codec;
 use crate::hive::wire::error::Error;
-use crate::hive::wire::limits::Limits;
+use crate::hive::wire::limits::ReadLimits;
 use crate::hive::wire::value::Made;
 use crate::hive::wire::value::Value;
 
 /// Runs a whole pickle; returns all nodes, and the node of its value.
-pub(crate) fn run<'a>(message: &'a [u8], limits: &Limits) -> Result<(Vec<Node<'a>>, Id), Error> {
+pub(crate) fn run<'a>(
+    message: &'a [u8],
+    limits: &ReadLimits,
+) -> Result<(Vec<PickleNode<'a>>, Id), Error> {
     let mut machine = Machine {
-        reader: Reader::new(message, Codec::Pickle),
+        reader: ByteReader::new(message, Codec::Pickle),
         nodes: Vec::new(),
         stack: Vec::new(),
         marks: Vec::new(),
         memo: HashMap::new(),
         limits: *limits,
-        budget: Budget::new(limits),
+        budget: ReadBudget::new(limits),
     };
     loop {
         let opcode = machine.reader.byte()?;
@@ -36,15 +39,15 @@ pub(crate) fn run<'a>(message: &'a [u8], limits: &Limits) -> Result<(Vec<Node<'a
 }
 
 struct Machine<'a> {
-    reader: Reader<'a>,
-    nodes: Vec<Node<'a>>,
+    reader: ByteReader<'a>,
+    nodes: Vec<PickleNode<'a>>,
     stack: Vec<Id>,
     /// The stack positions of the open marks.
     marks: Vec<usize>,
     memo: HashMap<u64, Id>,
-    limits: Limits,
+    limits: ReadLimits,
     /// Counts everything on the stack, and marks, which need no more than a byte each.
-    budget: Budget,
+    budget: ReadBudget,
 }
 
 impl<'a> Machine<'a> {
@@ -69,40 +72,44 @@ impl<'a> Machine<'a> {
     }
 
     /// Handles the opcodes that make a value.
-    fn node(&mut self, opcode: u8) -> Result<Node<'a>, Error> {
+    fn node(&mut self, opcode: u8) -> Result<PickleNode<'a>, Error> {
         Ok(match opcode {
-            op::NONE => Node::Plain(Value::None),
-            op::NEWTRUE => Node::Plain(Value::Bool(true)),
-            op::NEWFALSE => Node::Plain(Value::Bool(false)),
-            op::INT | op::LONG | op::FLOAT => Node::Plain(self.written_number(opcode)?),
-            op::BININT | op::BININT1 | op::BININT2 => Node::Plain(self.short_integer(opcode)?),
-            op::LONG1 | op::LONG4 => Node::Plain(self.long_integer(opcode)?),
-            op::BINFLOAT => Node::Plain(Value::Float(f64::from_be_bytes(self.reader.array()?))),
+            op::NONE => PickleNode::Plain(Value::None),
+            op::NEWTRUE => PickleNode::Plain(Value::Bool(true)),
+            op::NEWFALSE => PickleNode::Plain(Value::Bool(false)),
+            op::INT | op::LONG | op::FLOAT => PickleNode::Plain(self.written_number(opcode)?),
+            op::BININT | op::BININT1 | op::BININT2 => {
+                PickleNode::Plain(self.short_integer(opcode)?)
+            }
+            op::LONG1 | op::LONG4 => PickleNode::Plain(self.long_integer(opcode)?),
+            op::BINFLOAT => {
+                PickleNode::Plain(Value::Float(f64::from_be_bytes(self.reader.array()?)))
+            }
             op::STRING => text::old_string(Cow::Owned(text::quoted(&mut self.reader)?)),
-            op::UNICODE => Node::Str(text::raw_unicode(self.reader.line()?).into()),
+            op::UNICODE => PickleNode::Str(text::raw_unicode(self.reader.line()?).into()),
             op::BINSTRING | op::SHORT_BINSTRING => {
                 text::old_string(Cow::Borrowed(self.counted(opcode)?))
             }
             op::SHORT_BINUNICODE | op::BINUNICODE | op::BINUNICODE8 => {
-                Node::Str(text::utf8(self.counted(opcode)?))
+                PickleNode::Str(text::utf8(self.counted(opcode)?))
             }
             op::SHORT_BINBYTES | op::BINBYTES | op::BINBYTES8 | op::BYTEARRAY8 => {
-                Node::Bytes(self.counted(opcode)?.into())
+                PickleNode::Bytes(self.counted(opcode)?.into())
             }
-            op::EMPTY_LIST => Node::List(Vec::new()),
-            op::EMPTY_TUPLE => Node::Tuple(Vec::new()),
-            op::EMPTY_DICT => Node::Dict(Vec::new()),
-            op::EMPTY_SET => Node::Set(Vec::new()),
-            op::LIST => Node::List(self.pop_mark()?),
-            op::TUPLE => Node::Tuple(self.pop_mark()?),
-            op::FROZENSET => Node::Set(self.pop_mark()?),
+            op::EMPTY_LIST => PickleNode::List(Vec::new()),
+            op::EMPTY_TUPLE => PickleNode::Tuple(Vec::new()),
+            op::EMPTY_DICT => PickleNode::Dict(Vec::new()),
+            op::EMPTY_SET => PickleNode::Set(Vec::new()),
+            op::LIST => PickleNode::List(self.pop_mark()?),
+            op::TUPLE => PickleNode::Tuple(self.pop_mark()?),
+            op::FROZENSET => PickleNode::Set(self.pop_mark()?),
             op::DICT => {
                 let flat = self.pop_mark()?;
-                Node::Dict(self.pairs(&flat)?)
+                PickleNode::Dict(self.pairs(&flat)?)
             }
-            op::TUPLE1 => Node::Tuple(self.pop_many(1)?),
-            op::TUPLE2 => Node::Tuple(self.pop_many(2)?),
-            op::TUPLE3 => Node::Tuple(self.pop_many(3)?),
+            op::TUPLE1 => PickleNode::Tuple(self.pop_many(1)?),
+            op::TUPLE2 => PickleNode::Tuple(self.pop_many(2)?),
+            op::TUPLE3 => PickleNode::Tuple(self.pop_many(3)?),
             op::GLOBAL => self.written_name()?,
             op::STACK_GLOBAL => self.named()?,
             op::REDUCE => self.call(Made::Called)?,
@@ -127,7 +134,7 @@ impl<'a> Machine<'a> {
 
     // The stack.
 
-    fn push(&mut self, node: Node<'a>) -> Result<(), Error> {
+    fn push(&mut self, node: PickleNode<'a>) -> Result<(), Error> {
         self.nodes.push(node);
         self.push_id(self.nodes.len() - 1)
     }
@@ -279,9 +286,9 @@ impl<'a> Machine<'a> {
         };
         let id = self.top()?;
         match (&mut self.nodes[id], opcode) {
-            (Node::List(list), op::APPEND | op::APPENDS) => list.extend(items),
-            (Node::Set(set), op::ADDITEMS) => set.extend(items),
-            (Node::Object(object), _) => object.items.extend(items),
+            (PickleNode::List(list), op::APPEND | op::APPENDS) => list.extend(items),
+            (PickleNode::Set(set), op::ADDITEMS) => set.extend(items),
+            (PickleNode::Object(object), _) => object.items.extend(items),
             _ => return Err(self.wrong("items for what is no list and no set")),
         }
         Ok(())
@@ -295,8 +302,8 @@ impl<'a> Machine<'a> {
         let pairs = self.pairs(&flat)?;
         let id = self.top()?;
         match &mut self.nodes[id] {
-            Node::Dict(dict) => dict.extend(pairs),
-            Node::Object(object) => object.pairs.extend(pairs),
+            PickleNode::Dict(dict) => dict.extend(pairs),
+            PickleNode::Object(object) => object.pairs.extend(pairs),
             _ => return Err(self.wrong("keys and values for what is no dict")),
         }
         Ok(())
@@ -304,31 +311,31 @@ impl<'a> Machine<'a> {
 
     // Names and calls.
 
-    fn written_name(&mut self) -> Result<Node<'a>, Error> {
+    fn written_name(&mut self) -> Result<PickleNode<'a>, Error> {
         let module = self.name_line()?;
         let name = self.name_line()?;
-        Ok(Node::Named(module, name))
+        Ok(PickleNode::Named(module, name))
     }
 
     /// Reads a line as a text that is not put on the stack.
     fn name_line(&mut self) -> Result<Id, Error> {
         self.budget.value(1)?;
         let line = self.reader.text_line()?;
-        self.nodes.push(Node::Str(line.into()));
+        self.nodes.push(PickleNode::Str(line.into()));
         Ok(self.nodes.len() - 1)
     }
 
-    fn named(&mut self) -> Result<Node<'a>, Error> {
+    fn named(&mut self) -> Result<PickleNode<'a>, Error> {
         let both = self.pop_many(2)?;
         match (&self.nodes[both[0]], &self.nodes[both[1]]) {
-            (Node::Str(_), Node::Str(_)) => Ok(Node::Named(both[0], both[1])),
+            (PickleNode::Str(_), PickleNode::Str(_)) => Ok(PickleNode::Named(both[0], both[1])),
             _ => Err(self.wrong("a name that is no text")),
         }
     }
 
-    fn call(&mut self, made: Made) -> Result<Node<'a>, Error> {
+    fn call(&mut self, made: Made) -> Result<PickleNode<'a>, Error> {
         let both = self.pop_many(2)?;
-        let Node::Tuple(args) = &self.nodes[both[1]] else {
+        let PickleNode::Tuple(args) = &self.nodes[both[1]] else {
             return Err(self.wrong("arguments that are no tuple"));
         };
         // A copy counts against the limits, since args can be named by number any number of times.
@@ -341,18 +348,18 @@ impl<'a> Machine<'a> {
         copied.iter().try_for_each(|_| self.budget.value(1))
     }
 
-    fn call_with_keywords(&mut self) -> Result<Node<'a>, Error> {
+    fn call_with_keywords(&mut self) -> Result<PickleNode<'a>, Error> {
         let keywords = self.pop()?;
-        let plain = matches!(&self.nodes[keywords], Node::Dict(pairs) if pairs.is_empty());
+        let plain = matches!(&self.nodes[keywords], PickleNode::Dict(pairs) if pairs.is_empty());
         let made = if plain { Made::New } else { Made::Indirect };
         let mut node = self.call(made)?;
-        if let (false, Node::Object(object)) = (plain, &mut node) {
+        if let (false, PickleNode::Object(object)) = (plain, &mut node) {
             object.args.push(keywords);
         }
         Ok(node)
     }
 
-    fn old_instance(&mut self, opcode: u8) -> Result<Node<'a>, Error> {
+    fn old_instance(&mut self, opcode: u8) -> Result<PickleNode<'a>, Error> {
         if opcode == op::INST {
             let class = self.written_name()?;
             self.nodes.push(class);
@@ -368,11 +375,11 @@ impl<'a> Machine<'a> {
         self.object(Made::Called, class, args)
     }
 
-    fn object(&self, made: Made, callee: Id, args: Vec<Id>) -> Result<Node<'a>, Error> {
+    fn object(&self, made: Made, callee: Id, args: Vec<Id>) -> Result<PickleNode<'a>, Error> {
         match &self.nodes[callee] {
-            Node::Named(..) | Node::Object(_) => {
-                Ok(Node::Object(Box::new(Object::new(made, callee, args))))
-            }
+            PickleNode::Named(..) | PickleNode::Object(_) => Ok(PickleNode::Object(Box::new(
+                Object::new(made, callee, args),
+            ))),
             _ => Err(self.wrong("a call of what is no class and no function")),
         }
     }
@@ -381,7 +388,7 @@ impl<'a> Machine<'a> {
         let state = self.pop()?;
         let id = self.top()?;
         match &mut self.nodes[id] {
-            Node::Object(object) => object.state = Some(state),
+            PickleNode::Object(object) => object.state = Some(state),
             _ => return Err(self.wrong("attributes for what is no object")),
         }
         Ok(())

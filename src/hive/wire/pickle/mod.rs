@@ -15,11 +15,11 @@ mod text;
 pub(crate) use encode::encode;
 
 use crate::hive::wire::error::Error;
-use crate::hive::wire::limits::Limits;
+use crate::hive::wire::limits::ReadLimits;
 use crate::hive::wire::value::Value;
 
 /// Decodes one pickle; ignores bytes after its end, as Python does.
-pub(crate) fn decode(message: &[u8], limits: &Limits) -> Result<Value, Error> {
+pub(crate) fn decode(message: &[u8], limits: &ReadLimits) -> Result<Value, Error> {
     let (nodes, root) = machine::run(message, limits)?;
     build::tree(&nodes, root, limits)
 }

@@ -10,7 +10,7 @@ use crate::hive::wire::value::Value;
 pub(crate) type Id = usize;
 
 #[derive(Debug)]
-pub(crate) enum Node<'a> {
+pub(crate) enum PickleNode<'a> {
     /// A value without parts.
     Plain(Value),
     Str(Cow<'a, str>),

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::super::reader::Reader;
-use super::nodes::Node;
+use super::super::reader::ByteReader;
+use super::nodes::PickleNode;
 use crate::hive::wire::error::Error;
 
 /// Decodes UTF-8 as Python writes it: U+FFFD replaces halves of surrogate pairs, which no Rust text can hold.
@@ -12,15 +12,15 @@ pub(crate) fn utf8(bytes: &[u8]) -> Cow<'_, str> {
 }
 
 /// Returns a byte string of Python 2, as text if it is UTF-8.
-pub(crate) fn old_string(bytes: Cow<'_, [u8]>) -> Node<'_> {
+pub(crate) fn old_string(bytes: Cow<'_, [u8]>) -> PickleNode<'_> {
     match bytes {
         Cow::Borrowed(bytes) => match std::str::from_utf8(bytes) {
-            Ok(text) => Node::Str(text.into()),
-            Err(_) => Node::Bytes(bytes.into()),
+            Ok(text) => PickleNode::Str(text.into()),
+            Err(_) => PickleNode::Bytes(bytes.into()),
         },
         Cow::Owned(bytes) => match String::from_utf8(bytes) {
-            Ok(text) => Node::Str(text.into()),
-            Err(not_text) => Node::Bytes(not_text.into_bytes().into()),
+            Ok(text) => PickleNode::Str(text.into()),
+            Err(not_text) => PickleNode::Bytes(not_text.into_bytes().into()),
         },
     }
 }
@@ -48,7 +48,7 @@ pub(crate) fn raw_unicode(line: &[u8]) -> String {
 }
 
 /// Reads the quoted literal of a byte string of Python 2.
-pub(crate) fn quoted(reader: &mut Reader<'_>) -> Result<Vec<u8>, Error> {
+pub(crate) fn quoted(reader: &mut ByteReader<'_>) -> Result<Vec<u8>, Error> {
     let line = reader.line()?;
     let inside = match line {
         [first @ (b'\'' | b'"'), inside @ .., last] if first == last => inside,

@@ -2,7 +2,7 @@
 
 use crate::hive::wire::codec::Codec;
 use crate::hive::wire::error::Error;
-use crate::hive::wire::limits::Limits;
+use crate::hive::wire::limits::ReadLimits;
 use crate::hive::wire::value::Value;
 
 fn refused(codec: Codec, message: &[u8]) -> String {
@@ -76,9 +76,9 @@ fn too_deep_by_every_codec() {
 
 #[test]
 fn depth_stays_bounded_whatever_is_set() {
-    let limits = Limits {
+    let limits = ReadLimits {
         depth: usize::MAX,
-        ..Limits::default()
+        ..ReadLimits::default()
     };
     let message = b"\x91".repeat(900_000);
     let read = Codec::Msgpack.decode_within(&message, &limits);
@@ -98,9 +98,9 @@ fn too_many_by_every_codec() {
 
 #[test]
 fn too_much_in_the_memo() {
-    let limits = Limits {
+    let limits = ReadLimits {
         memo: 10,
-        ..Limits::default()
+        ..ReadLimits::default()
     };
     let message = [b"N".to_vec(), b"\x94".repeat(11), b".".to_vec()].concat();
     let read = Codec::Pickle.decode_within(&message, &limits);
@@ -110,9 +110,9 @@ fn too_much_in_the_memo() {
 
 #[test]
 fn a_message_that_is_too_long() {
-    let limits = Limits {
+    let limits = ReadLimits {
         bytes: 3,
-        ..Limits::default()
+        ..ReadLimits::default()
     };
     let read = Codec::Json.decode_within(b"1234", &limits);
     assert!(matches!(read, Err(Error::Limit { limit: 3, .. })));

@@ -3,7 +3,7 @@
 use super::golden::{self, bytes};
 use crate::hive::wire::codec::Codec;
 use crate::hive::wire::error::Error;
-use crate::hive::wire::limits::Limits;
+use crate::hive::wire::limits::ReadLimits;
 use crate::hive::wire::value::Value;
 use crate::hive::wire::value::{Made, Opaque};
 
@@ -178,9 +178,9 @@ fn json_keeps_integers_and_floats_apart() {
 fn signs_in_a_text_of_json_count_for_nothing() {
     let text = format!("\\\"{}", "[,".repeat(200));
     let message = serde_json::to_vec(&text).unwrap();
-    let limits = Limits {
+    let limits = ReadLimits {
         items: 1,
-        ..Limits::default()
+        ..ReadLimits::default()
     };
     let read = Codec::Json.decode_within(&message, &limits);
     assert_eq!(read, Ok(text.into()));

@@ -7,16 +7,16 @@ fn delta(text: &str) -> String {
     format!(r#"{{"choices":[{{"index":0,"delta":{{"content":{text}}},"finish_reason":null}}]}}"#)
 }
 
-fn take(answer: &mut Answer, data: &str) -> Result<String, Fault> {
-    answer.take(&Event {
+fn take(answer: &mut ModelAnswer, data: &str) -> Result<String, AnswerFault> {
+    answer.take(&AnswerEvent {
         data: data.to_owned(),
-        ..Event::default()
+        ..AnswerEvent::default()
     })
 }
 
 #[test]
 fn deltas_make_a_text_and_the_last_event_the_count() {
-    let mut answer = Answer::default();
+    let mut answer = ModelAnswer::default();
     let first = r#"{"model":"m-1","choices":[{"delta":{"role":"assistant"}}],"usage":null}"#;
     assert_eq!(take(&mut answer, first).unwrap(), "");
     assert_eq!(take(&mut answer, &delta("Hel")).unwrap(), "Hel");
@@ -37,9 +37,9 @@ fn deltas_make_a_text_and_the_last_event_the_count() {
 
 #[test]
 fn an_error_in_the_stream_is_one() {
-    let mut answer = Answer::default();
-    let words = |taken: Result<String, Fault>| match taken {
-        Err(Fault::Failed(failure)) => failure.words,
+    let mut answer = ModelAnswer::default();
+    let words = |taken: Result<String, AnswerFault>| match taken {
+        Err(AnswerFault::Failed(failure)) => failure.words,
         other => panic!("{other:?}"),
     };
     let error = take(
@@ -56,7 +56,7 @@ fn an_error_in_the_stream_is_one() {
         (r#"{"message":"m"}"#, "m"),
         ("", ""),
     ] {
-        let failed = Event {
+        let failed = AnswerEvent {
             data: data.to_owned(),
             is_failure: true,
             is_document: false,
@@ -65,14 +65,17 @@ fn an_error_in_the_stream_is_one() {
     }
     for nonsense in ["<html>", "3", "{\"choices\":[", "[3]"] {
         let error = take(&mut answer, nonsense);
-        assert!(matches!(error, Err(Fault::Unreadable(_))), "{nonsense}");
+        assert!(
+            matches!(error, Err(AnswerFault::Unreadable(_))),
+            "{nonsense}"
+        );
     }
     assert!(answer.is_nothing());
 }
 
 #[test]
 fn a_reason_that_is_none_ends_nothing() {
-    let mut answer = Answer::default();
+    let mut answer = ModelAnswer::default();
     for none in ["null", "None", "", " "] {
         let choice = format!(r#"{{"choices":[{{"delta":{{}},"finish_reason":"{none}"}}]}}"#);
         take(&mut answer, &choice).unwrap();
@@ -82,7 +85,7 @@ fn a_reason_that_is_none_ends_nothing() {
 
 #[test]
 fn a_whole_message_at_the_end_of_a_stream_is_taken_once() {
-    let mut answer = Answer::default();
+    let mut answer = ModelAnswer::default();
     take(&mut answer, &delta("Hel")).unwrap();
     let last = r#"{"choices":[{"delta":{},"message":{"content":"Hello"}}]}"#;
     assert_eq!(take(&mut answer, last).unwrap(), "lo");
@@ -105,8 +108,8 @@ fn only_a_document_is_whole_by_its_message() {
         (growing, true, false),
         (message, true, true),
     ] {
-        let mut answer = Answer::default();
-        let event = Event {
+        let mut answer = ModelAnswer::default();
+        let event = AnswerEvent {
             data: data.to_owned(),
             is_failure: false,
             is_document,
@@ -119,11 +122,11 @@ fn only_a_document_is_whole_by_its_message() {
 #[test]
 fn words_of_the_server_are_a_failure_if_no_answer_follows() {
     let queued = r#"{"object":"status","message":"queued, position 3"}"#;
-    let failed = |answer: &mut Answer| match answer.end() {
-        Err(Fault::Failed(failure)) => Some(failure.words),
+    let failed = |answer: &mut ModelAnswer| match answer.end() {
+        Err(AnswerFault::Failed(failure)) => Some(failure.words),
         _ => None,
     };
-    let mut answer = Answer::default();
+    let mut answer = ModelAnswer::default();
     assert_eq!(take(&mut answer, queued).unwrap(), "");
     let waiting = r#"{"choices":[{"delta":{"role":"assistant"}}]}"#;
     take(&mut answer, waiting).unwrap();
@@ -135,7 +138,7 @@ fn words_of_the_server_are_a_failure_if_no_answer_follows() {
 
     take(&mut answer, r#"{"message":"the backend went away"}"#).unwrap();
     let error = take(&mut answer, "[DONE]").unwrap_err();
-    assert!(matches!(error, Fault::Failed(failure) if failure.words.contains("went away")));
+    assert!(matches!(error, AnswerFault::Failed(failure) if failure.words.contains("went away")));
 
     let last = r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#;
     take(&mut answer, last).unwrap();
@@ -165,14 +168,14 @@ fn texts_stand_in_several_places() {
             "ab",
         ),
     ] {
-        let mut answer = Answer::default();
+        let mut answer = ModelAnswer::default();
         assert_eq!(take(&mut answer, json).unwrap(), expected, "{json}");
     }
 }
 
 #[test]
 fn numbers_that_are_none_are_absent() {
-    let mut answer = Answer::default();
+    let mut answer = ModelAnswer::default();
     for (total, expected) in [
         ("3.0", Some(3)),
         ("-1", None),
@@ -187,7 +190,7 @@ fn numbers_that_are_none_are_absent() {
 
 #[test]
 fn an_answer_beyond_the_limit_is_cut_and_says_so() {
-    let mut answer = Answer::default();
+    let mut answer = ModelAnswer::default();
     let piece = delta(&"ä".repeat(1 << 20));
     for _ in 0..8 {
         take(&mut answer, &piece).unwrap();
