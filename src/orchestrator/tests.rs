@@ -41,7 +41,7 @@ impl Processor for Fake {
                 "fail" => Err(RunError::with("no", Next::GiveUp)),
                 "retry" => Err(RunError::new("not yet")),
                 "panic" => panic!("on purpose"),
-                // Leaves when it is told to, with an answer that comes too late.
+                // Returns when it is stopped, with an answer that comes too late.
                 "late" => {
                     context.stopped().await;
                     Ok("late".to_owned())

@@ -188,7 +188,7 @@ mod tests {
         assert!(words.contains("3 lines (task_log_limit_lines)"), "{words}");
         assert_eq!(show, Some(line("3")));
         for number in 4..=TAIL_LINES + 5 {
-            // At the same moment nothing more is shown, and the words are said once.
+            // At the same time nothing more is shown, and the notice comes once.
             let held = book.add(line(&number.to_string()), now);
             let (words, show) = (None, None);
             assert_eq!(held, LogDecision::Hold { words, show });

@@ -110,8 +110,8 @@ impl JobFollower {
                 JobUpdate::Finished => {
                     if let Some(result) = self.result(dispatch, job).await? {
                         let is_aborted = matches!(result, Err(JobFailure::Aborted));
-                        // An emergency stop may have reached the worker before this service: wait no longer than for
-                        // that.
+                        // An emergency stop may have reached the worker before this service: wait only
+                        // for that.
                         if is_aborted {
                             sleep(COMMAND_PATIENCE).await;
                         }

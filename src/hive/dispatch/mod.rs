@@ -1,5 +1,4 @@
-//! The service side of the Hive: sends each attempt as a job, follows it to its outcome, cancels what is no longer
-//! wanted.
+//! The service side of the Hive: sends each attempt as a job, follows it to its outcome, cancels unwanted jobs.
 //!
 //! `dispatcher` sends (`job` is the body, `scripts` what Redis runs) and `follow` waits for the outcome. `in_flight` holds
 //! the jobs that have not ended, each with its `job_watch`; `job_poller` checks them. `cancel` ends a job and

@@ -1,7 +1,7 @@
 //! A worker of the Hive: claims ARQ's jobs and runs them with this machine's processors. It needs no database.
 //!
 //! The `poller` claims jobs while there are free slots (`claims` is what it sends to Redis, `abort_grace` the jobs that it
-//! skips for a moment); `job_runner` is the life of one job, `job_spec` its parsed body, `limits` when it may start.
+//! skips briefly); `job_runner` is the life of one job, `job_spec` its parsed body, `limits` when it may start.
 //! `running` holds the jobs that run, and the `heartbeat` extends their claims and notices aborts. The `listener` wakes
 //! both loops. `role` is the worker as a node of the Hive and `pause` what a command has paused; `health` writes ARQ's
 //! health key; `ignored_settings` names the settings that a worker does not follow. This file starts all of it, and

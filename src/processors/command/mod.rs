@@ -6,25 +6,25 @@
 //!   one of `env`, if that sets it). One with a slash is a path, and if it is relative it starts at
 //!   `working_directory`, or where the service was started; so do relative `args`, as the program
 //!   itself reads them.
-//! - Its environment is the service's, without what is secret or speaks for the service (`scrubbed_env`), and
-//!   with `env`.
+//! - Its environment is the service's, without secrets and the service's own variables (`scrubbed_env`), plus
+//!   `env`.
 //! - `VENOM_TASK_ID` and `VENOM_ATTEMPT` are in its environment and the task's `content` is on its
 //!   standard input, which then ends. It need not read it.
-//! - A task that came `after` others finds their ids, statuses and results in the JSON file that
+//! - A task with dependencies (`after`) finds their ids, statuses and results in the JSON file that
 //!   `VENOM_UPSTREAM` names: `[{"id", "status", "result"}, …]`, in the order of `after`.
 //! - While traces are on, `TRACEPARENT` and `TRACESTATE` name the trace that the task belongs to.
 //! - Each line it prints, on either output, is a log line as it comes (to 64 KiB). Standard output
 //!   is also the result (to 1 MiB), without its last line end. The line `::progress 0.4` sets the
 //!   progress and is neither. Bytes that are not UTF-8, and NUL, become U+FFFD. When the service is
 //!   behind with its log, the program waits in its `write`.
-//! - A carriage return begins the line anew, so of a progress bar the last state is logged. While a line
-//!   has not ended, who watches sees how it stands. Colours are kept beside the line's text, and other
-//!   escape sequences are removed, from the result too.
+//! - A carriage return begins the line anew, so the log has the last state of a progress bar. Live viewers see the
+//!   current state of an unfinished line. Colours are kept beside the line's text; other escape sequences are
+//!   removed, from the result too.
 //! - Exit status 0 completes the task. Any other fails it with the last line of standard error that
 //!   is not blank, or else with the status or signal itself.
 //! - When the attempt has to end, its group gets SIGTERM, and SIGCONT in case it is stopped, and has five
 //!   seconds before SIGKILL.
-//! - What it leaves in the background ends with it: once it has exited, the rest of its group has
+//! - Its background processes end with it: once it has exited, the rest of its group has
 //!   half a second to close the output, and is killed. A process that has left the group (`setsid`) is
 //!   found by `VENOM_TASK_ID` in its environment and killed a second or two later (`orphan_reaper`, Linux);
 //!   one that is to live on is started without that variable.
@@ -32,8 +32,8 @@
 //! - When the service dies, so do the program (Linux), its group (`guard`) and, before the task is
 //!   run again, anything else that it started (`orphans`).
 //!
-//! `run` is the life of one attempt, `group` its processes, `pipes` its streams, `output` what they
-//! mean. A service that is process 1 of a container gets its grandchildren's zombies to reap, and
+//! `run` is the life of one attempt, `group` its processes, `pipes` its streams, `output` their
+//! meaning. A service that is process 1 of a container gets its grandchildren's zombies to reap, and
 //! does not: run it with an init (`docker run --init`).
 
 pub(super) mod group;

@@ -1,28 +1,23 @@
-//! `llm`: asks a language model, through any API like OpenAI's, and lets the answer grow as it comes.
+//! `llm`: asks a language model, through any API like OpenAI's, and publishes the answer as it grows.
 //!
-//! - The request is a streamed chat completion: the `system` text if there is one, then one message
-//!   of the user: the results of the tasks that this one waited for, and the task's content.
-//! - The answer is shown as it grows, about ten times a second at most, and is the result in the end,
-//!   to 16 MiB. Of several choices it is the first. An attempt that fails has told what it has told;
-//!   the next one begins the answer anew.
-//! - Only an answer that says that it is whole is a result: one that stops without a `finish_reason`
-//!   or `[DONE]` has broken off, and the task is tried again if it has attempts left. A message that
-//!   came in one piece is whole. After a `finish_reason` the rest, which may be more text and the count
-//!   of tokens, may pause for five seconds.
-//! - After a status of 200 a server can tell of its failure in the answer alone: `failure` knows the shapes.
-//!   An answer without text, `finish_reason` and usage is a failure too. One that says that the question
-//!   is refused fails for good, every other is tried again. The error shows what came.
+//! - The request is a streamed chat completion: the `system` text, if set, and one message of the user with the results
+//!   of the task's dependencies and its content.
+//! - The growing answer is published at most ten times a second; the complete answer, at most 16 MiB, is the result. Of
+//!   several choices it is the first. A failed attempt's text stays published; the next attempt begins the answer anew.
+//! - Only a complete answer is a result: one without a `finish_reason` or `[DONE]` has ended early, and the task is
+//!   retried if it has attempts left. A message in one piece is complete. After a `finish_reason`, further text and the
+//!   token usage may take five seconds each.
+//! - A server can report a failure in the body of a 200 response: `failure` knows the shapes. A response without text,
+//!   `finish_reason` and usage is a failure too. A rejected request fails for good; every other failure is retried. The
+//!   error shows the text received.
 //! - The first byte of the body decides whether it is JSON or a stream; `Content-Type` is not read.
-//! - A refusal is a result. What is cut, and what comes beside the text (reasoning, calls of tools), is a line
-//!   of the task's log.
-//! - Answers with another status than 2xx, and broken connections, mean what they mean to a `webhook`.
-//! - `context_history.llm` is what it took: `model`, `prompt_tokens`, `completion_tokens`,
-//!   `total_tokens`, `finish_reason`, `attempt`. A server that does not count leaves null, and the
-//!   task's log says so.
-//! - `tokens_per_minute` limits this processor: while that many were used within the last minute, it
-//!   starts nothing. What a request uses is known when it has ended, so those that run at once can go
-//!   beyond the limit together; the time after it makes up for that. An answer without counts, and one
-//!   that broke off, counts a token for four bytes.
+//! - A refusal is a result. The task's log names truncation and the parts that are not text (reasoning, tool calls).
+//! - Responses with another status than 2xx, and broken connections, mean the same as for a `webhook`.
+//! - `context_history.llm` records the use: `model`, `prompt_tokens`, `completion_tokens`, `total_tokens`,
+//!   `finish_reason`, `attempt`. A server that does not count leaves null, and the task's log says so.
+//! - `tokens_per_minute` limits this processor: while that many were used within the last minute, it starts nothing. The
+//!   use of a request is known at its end, so concurrent requests can exceed the limit together; the following minutes
+//!   compensate. An answer without usage, or one that ended early, counts a token for four bytes.
 //!
 //! `request` builds the body, `stream_reader` reads the response, `events`, `truncate`, `failure` and `answer` parse
 //! it, `stream_output` publishes the growing answer, `answer_notes` logs what the result leaves out, `budget` counts

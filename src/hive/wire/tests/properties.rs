@@ -1,4 +1,4 @@
-//! Whatever comes, no reader panics; and what is plain comes back as it went.
+//! No reader panics on any bytes, and a plain value survives encoding and decoding.
 
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -1,4 +1,4 @@
-//! Jobs and results, and what is said of bad ones.
+//! Jobs and results, and the errors of invalid ones.
 
 use super::golden::{self, bytes};
 use crate::hive::wire::codec::Codec;

@@ -3,7 +3,7 @@
 
 mod endings;
 #[cfg(target_os = "linux")]
-mod leftovers;
+mod orphans;
 mod output;
 mod streams;
 
@@ -32,7 +32,7 @@ enum Seen {
     Progress(f64),
 }
 
-/// A host that keeps what it is told.
+/// A host that records what a run reports.
 struct Recorder {
     seen: watch::Sender<Vec<Seen>>,
     stop: CancellationToken,

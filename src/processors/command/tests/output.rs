@@ -86,7 +86,7 @@ fn how_a_line_stands_is_shown_until_it_ends() {
     let logged = feed(&mut lines, &mut screen, b"%\x1b[m\nnext\n");
     assert!(logged[0].replaces && !logged[1].replaces, "{logged:?}");
     assert_eq!(screen.live(&lines), None);
-    // What is erased is taken away; what is meant for the service is not shown.
+    // Erased text disappears; messages to the service are not shown.
     feed(&mut lines, &mut screen, b"bar");
     assert_eq!(screen.live(&lines).unwrap().text, "bar");
     assert!(feed(&mut lines, &mut screen, b"\r\x1b[K\n").is_empty());

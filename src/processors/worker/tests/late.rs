@@ -1,4 +1,4 @@
-//! A task that has started for a poll which is not there any more.
+//! A task that started for a claim that has since disconnected.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use crate::processors::worker::claim_request::ClaimRequest;
 use crate::processors::worker::lease_broker::LeaseBroker;
 use crate::state::{self, ExecutionSite, Limits, Start, StateManager};
 
-/// The offer for which it has started.
+/// The offer for which the task started.
 const OFFER: u64 = 3;
 
-/// The attempt of a task that has started for an offer of nobody's.
+/// Returns the attempt of a task that started for an offer without a claim.
 async fn orphan(folder: &TempDir) -> (StateManager, Context) {
     let path = folder.path().join("venom.db");
     let opened = state::open(&path, Durability::Normal).await.unwrap();

@@ -1,4 +1,4 @@
-//! The desk: which claim gets an attempt, and which attempt hears a call.
+//! The lease broker: which claim gets an attempt, and which attempt gets a call.
 
 mod late;
 
@@ -44,7 +44,7 @@ async fn an_attempt_goes_to_the_claim_that_it_began_for_or_back() {
     got.taken.send(Some("blue".to_owned())).unwrap();
     assert_eq!(is_taken.await.unwrap().as_deref(), Some("blue"));
 
-    // A claim that goes gives back what it has, and gets no more.
+    // A claim that leaves returns its attempts and gets no more.
     let (wanted, is_taken) = hand_off();
     lease_broker.assign(first, wanted);
     lease_broker.leave(first);
@@ -65,7 +65,7 @@ async fn a_call_reaches_its_own_attempt_alone() {
     );
     let first = lease_broker.open_mailbox(task, 1);
     let mut second = lease_broker.open_mailbox(task, 2);
-    // A seat that is given up does not take the next attempt's with it.
+    // A closed mailbox leaves the next attempt's open.
     drop(first);
     assert_eq!(
         lease_broker.call(task, 1, WorkerCall::Heartbeat).await,
@@ -82,7 +82,7 @@ async fn a_call_reaches_its_own_attempt_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_waits_for_the_seat_of_an_attempt_that_begins() {
+async fn a_call_waits_for_the_mailbox_of_an_attempt_that_begins() {
     let lease_broker = Arc::<LeaseBroker>::default();
     let task = Uuid::now_v7();
     let waiting = tokio::spawn({
@@ -96,7 +96,7 @@ async fn a_call_waits_for_the_seat_of_an_attempt_that_begins() {
     let _other = lease_broker.open_mailbox(Uuid::now_v7(), 1);
     tokio::task::yield_now().await;
     assert!(!waiting.is_finished());
-    let _seat = lease_broker.open_mailbox(task, 1);
+    let _mailbox = lease_broker.open_mailbox(task, 1);
     assert!(waiting.await.unwrap());
     // Not for ever.
     lease_broker.mailbox_opened(task, 2).await;

@@ -1,4 +1,4 @@
-//! Nothing goes on running that should not.
+//! No process outlives its attempt: groups, orphans, the guard and the reaper.
 
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader};
