@@ -23,7 +23,7 @@ use crate::terminal::without_escapes;
 use crate::traces::{Span, Traces};
 
 /// How long a task is queued again that started while a reload was under way.
-const A_MOMENT: Duration = Duration::from_secs(1);
+const REQUEUE_DELAY: Duration = Duration::from_secs(1);
 /// The number of characters of an error in the service's log; `venom show` has all of it.
 const LOGGED_CHARS: usize = 500;
 /// How long a stopped processor may take to return before it is dropped. Longer than the five seconds between SIGTERM
@@ -72,7 +72,7 @@ pub(crate) async fn execute(
             None
         }
         Some(reason) => state
-            .as_actor(signal.by())
+            .as_actor(signal.actor())
             .finish_and_wait(attempt, outcome)
             .await
             .then_some(reason),
@@ -179,7 +179,7 @@ fn not_configured(processor: &str) -> Reschedule {
     Reschedule {
         because: format!("not started: a reload has just removed processor {processor:?}"),
         error: None,
-        run_at: Some(Timestamp::now().after(A_MOMENT)),
+        run_at: Some(Timestamp::now().after(REQUEUE_DELAY)),
         hold: None,
     }
 }

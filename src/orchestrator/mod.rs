@@ -181,7 +181,7 @@ impl Orchestrator {
 
     fn handle_command(&mut self, command: StopCommand) {
         match command {
-            StopCommand::Task { id, by, reply } => self.stop_task(id, by, reply),
+            StopCommand::Task { id, actor, reply } => self.stop_task(id, actor, reply),
             StopCommand::Everything { reason, reply } => {
                 self.running.stop_all(reason);
                 self.running.answer_when_empty(reason, reply);
@@ -189,8 +189,8 @@ impl Orchestrator {
         }
     }
 
-    fn stop_task(&mut self, id: TaskId, by: Option<Arc<str>>, reply: oneshot::Sender<bool>) {
-        if self.running.abort(id, by) {
+    fn stop_task(&mut self, id: TaskId, actor: Option<Arc<str>>, reply: oneshot::Sender<bool>) {
+        if self.running.abort(id, actor) {
             self.running.answer_when_ended(id, reply);
         } else {
             // The caller may have gone away.

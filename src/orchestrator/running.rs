@@ -47,7 +47,7 @@ pub(crate) struct StopSignal {
 /// Why an attempt has to stop, and the actor who asked for it, if known.
 struct Stop {
     reason: StopReason,
-    by: Option<Arc<str>>,
+    actor: Option<Arc<str>>,
 }
 
 /// An attempt that has ended, or that the service has left.
@@ -66,12 +66,12 @@ impl StopSignal {
     }
 
     /// Returns the actor who asked for that stop.
-    pub(crate) fn by(&self) -> Option<Arc<str>> {
-        self.command.get().and_then(|stop| stop.by.clone())
+    pub(crate) fn actor(&self) -> Option<Arc<str>> {
+        self.command.get().and_then(|stop| stop.actor.clone())
     }
 
-    fn stop(&self, reason: StopReason, by: Option<Arc<str>>) {
-        let _ = self.command.set(Stop { reason, by });
+    fn stop(&self, reason: StopReason, actor: Option<Arc<str>>) {
+        let _ = self.command.set(Stop { reason, actor });
         self.token.cancel();
     }
 }
@@ -98,11 +98,11 @@ impl RunningAttempts {
     }
 
     /// Stops this task's attempt; returns false if there is none.
-    pub(crate) fn abort(&mut self, id: TaskId, by: Option<Arc<str>>) -> bool {
+    pub(crate) fn abort(&mut self, id: TaskId, actor: Option<Arc<str>>) -> bool {
         let Some(entry) = self.entries.get(&id) else {
             return false;
         };
-        entry.signal.stop(StopReason::Abort, by);
+        entry.signal.stop(StopReason::Abort, actor);
         true
     }
 

@@ -40,7 +40,7 @@ pub(crate) enum StopCommand {
     Task {
         id: TaskId,
         /// The actor who aborts it, for the journal.
-        by: Option<Arc<str>>,
+        actor: Option<Arc<str>>,
         reply: oneshot::Sender<bool>,
     },
     /// Replies how many were stopped.
@@ -75,8 +75,8 @@ impl QueueManager {
 
     /// Returns this queue with an actor, whom the journal names in each entry.
     #[must_use]
-    pub(crate) fn as_actor(&self, by: Option<Arc<str>>) -> Self {
-        let state = self.state.as_actor(by);
+    pub(crate) fn as_actor(&self, actor: Option<Arc<str>>) -> Self {
+        let state = self.state.as_actor(actor);
         let commands = self.commands.clone();
         Self { state, commands }
     }
@@ -119,15 +119,15 @@ impl QueueManager {
     /// # Errors
     /// If the service is stopping.
     pub(crate) async fn abort(&self, id: TaskId) -> Result<bool, Error> {
-        let by = self.state.actor();
-        let command = |by, reply| StopCommand::Task { id, by, reply };
-        if self.command(|reply| command(by.clone(), reply)).await? {
+        let actor = self.state.actor();
+        let command = |actor, reply| StopCommand::Task { id, actor, reply };
+        if self.command(|reply| command(actor.clone(), reply)).await? {
             return Ok(true);
         }
         // The orchestrator may not yet have received a claim that has just been committed. Once the Writer has
         // answered, it has been handed over.
         self.state.writer_is_done().await?;
-        self.command(|reply| command(by, reply)).await
+        self.command(|reply| command(actor, reply)).await
     }
 
     /// Stops these tasks, many at a time; returns how many of them were running.

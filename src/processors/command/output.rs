@@ -144,13 +144,13 @@ fn end_of_piece(chunk: &[u8]) -> Option<(usize, End)> {
 
 /// Builds the lines of one stream as the log shows them.
 #[derive(Default)]
-pub(crate) struct TerminalLine {
+pub(crate) struct ScreenLine {
     line: TerminalLine,
     /// True if live viewers see the current state of the line.
     is_live: bool,
 }
 
-impl TerminalLine {
+impl ScreenLine {
     /// Applies a piece; returns the line that it completes, if that is to be logged.
     pub(crate) fn print(&mut self, piece: &Piece<'_>) -> Option<OutputLine> {
         match piece.kind {

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::host::Host;
-use super::output::{Lines, Piece, ResultText, TerminalLine};
+use super::output::{Lines, Piece, ResultText, ScreenLine};
 
 const CHUNK_BYTES: usize = 16 * 1024;
 
@@ -86,7 +86,7 @@ async fn read(
 ) {
     let mut reader = StreamPipe {
         lines: Lines::default(),
-        screen: TerminalLine::default(),
+        screen: ScreenLine::default(),
         host,
         keep,
     };
@@ -132,7 +132,7 @@ fn bytes_waiting(pipe: &impl AsFd) -> usize {
 /// The reader of one stream.
 struct StreamPipe<'a, H, K> {
     lines: Lines,
-    screen: TerminalLine,
+    screen: ScreenLine,
     host: &'a H,
     keep: K,
 }
@@ -165,7 +165,7 @@ impl<H: Host, K: FnMut(&[u8], Option<&str>)> StreamPipe<'_, H, K> {
 
 async fn hand_on(
     piece: Piece<'_>,
-    screen: &mut TerminalLine,
+    screen: &mut ScreenLine,
     host: &impl Host,
     keep: &mut impl FnMut(&[u8], Option<&str>),
 ) {

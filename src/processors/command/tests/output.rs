@@ -1,11 +1,11 @@
 //! What bytes mean: no process here.
 
-use super::super::output::{LINE_LIMIT_BYTES, Lines, RESULT_LIMIT_BYTES, ResultText, TerminalLine};
+use super::super::output::{LINE_LIMIT_BYTES, Lines, RESULT_LIMIT_BYTES, ResultText, ScreenLine};
 
 /// What a stream that arrives in these chunks puts in the log, and its result.
 fn read(chunks: &[&[u8]]) -> (Vec<String>, String) {
     let mut lines = Lines::default();
-    let mut screen = TerminalLine::default();
+    let mut screen = ScreenLine::default();
     let mut result = ResultText::default();
     let mut log = Vec::new();
     for chunk in chunks {
@@ -70,8 +70,8 @@ fn of_a_progress_bar_the_last_state_is_logged() {
 
 #[test]
 fn how_a_line_stands_is_shown_until_it_ends() {
-    let (mut lines, mut screen) = (Lines::default(), TerminalLine::default());
-    let feed = |lines: &mut Lines, screen: &mut TerminalLine, mut chunk: &[u8]| {
+    let (mut lines, mut screen) = (Lines::default(), ScreenLine::default());
+    let feed = |lines: &mut Lines, screen: &mut ScreenLine, mut chunk: &[u8]| {
         let mut logged = Vec::new();
         while let Some(piece) = lines.next(&mut chunk) {
             logged.extend(screen.print(&piece));
