@@ -1,7 +1,7 @@
-//! What the service counts and times for Prometheus while it works, in base units: seconds and bytes.
+//! Counters and histograms for Prometheus, recorded while the service works, in seconds and bytes.
 //!
-//! Every label is one of a bounded set: a configured processor or [`OTHER`], a kind of failure. What can be
-//! asked for when somebody looks (tasks that wait, sizes of files) is not kept here: see `api::metrics`.
+//! Every label is one of a bounded set: a configured processor or [`OTHER`], a kind of failure. Gauges
+//! that are read at each scrape (pending tasks, sizes of files) are in `api::routes::metrics`.
 
 use std::collections::HashMap;
 
@@ -16,8 +16,7 @@ use crate::models::Failure;
 /// Stands for every processor that is not configured, and for rows that other programs insert.
 pub(crate) const OTHER: &str = "other";
 
-/// Bounds of waiting and running times in seconds: each processor has two series for each of them, and alerts
-/// are set at the long ones.
+/// Bucket bounds of wait and run times in seconds. Few, because each processor has two series for each bound.
 const PERIODS: [f64; 7] = [0.01, 0.1, 1.0, 10.0, 60.0, 300.0, 1800.0];
 
 /// The metrics of one service; clone it freely.
@@ -31,14 +30,14 @@ pub(crate) struct Metrics {
     retries: IntCounterVec,
     wait: HistogramVec,
     run: HistogramVec,
-    /// How long a transaction of submissions, reports and claims took.
+    /// Duration of a transaction of submissions, reports and claims.
     pub(crate) commit: Histogram,
-    /// How many messages it had.
+    /// Messages of a transaction.
     pub(crate) commit_messages: Histogram,
 }
 
 /// The metrics of one processor.
-pub(crate) struct OfProcessor {
+pub(crate) struct ProcessorMetrics {
     /// By kind of failure, in the order of [`Failure::ALL`].
     failed: [IntCounter; Failure::ALL.len()],
     pub(crate) created: IntCounter,
@@ -49,11 +48,11 @@ pub(crate) struct OfProcessor {
     pub(crate) run: Histogram,
 }
 
-/// The metrics of all processors, found by name without a lock. They are there from the start, at zero.
-pub(crate) struct ByProcessor {
+/// The metrics of all processors, found by name without a lock. They exist from the start, at zero.
+pub(crate) struct MetricsByProcessor {
     metrics: Metrics,
-    configured: HashMap<String, OfProcessor>,
-    other: OfProcessor,
+    configured: HashMap<String, ProcessorMetrics>,
+    other: ProcessorMetrics,
 }
 
 impl Default for Metrics {
@@ -74,11 +73,7 @@ impl Default for Metrics {
         let processor = &["processor"];
         Self {
             created: counter("venom_tasks_created_total", "Tasks submitted.", processor),
-            claims: counter(
-                "venom_task_claims_total",
-                "Attempts begun: tasks that were claimed for their processor.",
-                processor,
-            ),
+            claims: counter("venom_task_claims_total", "Attempts started.", processor),
             completed: counter(
                 "venom_tasks_completed_total",
                 "Tasks that ended COMPLETED.",
@@ -91,22 +86,22 @@ impl Default for Metrics {
             ),
             retries: counter(
                 "venom_task_retries_total",
-                "Attempts after which the task waits again: failed, deferred or interrupted.",
+                "Attempts whose task became PENDING again: failed, deferred or interrupted.",
                 processor,
             ),
             wait: histogram(
                 "venom_task_wait_seconds",
-                "Time from when a task was due to its start.",
+                "Time from ready to start.",
                 PERIODS.to_vec(),
             ),
             run: histogram(
                 "venom_task_run_seconds",
-                "Time that an attempt ran.",
+                "Duration of an attempt.",
                 PERIODS.to_vec(),
             ),
             commit: plain(
                 "venom_commit_seconds",
-                "Time of a transaction of submissions, reports and claims.",
+                "Duration of a transaction of submissions, reports and claims.",
                 bounds(0.000_25, 2.0, 16),
             ),
             commit_messages: plain(
@@ -120,16 +115,16 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// All that has been counted.
+    /// Returns all metrics.
     pub(crate) fn gather(&self) -> Vec<MetricFamily> {
         self.registry.gather()
     }
 
-    /// All of them are there from here on, at zero: an increase that begins with a first failure is seen.
-    fn of(&self, name: &str) -> OfProcessor {
+    /// Creates the metrics of one processor at zero, so that an alert sees the increase by a first failure.
+    fn of(&self, name: &str) -> ProcessorMetrics {
         let label = &[name];
         let failed = |failure: Failure| self.failed.with_label_values(&[name, failure.as_str()]);
-        OfProcessor {
+        ProcessorMetrics {
             failed: Failure::ALL.map(failed),
             created: self.created.with_label_values(label),
             claims: self.claims.with_label_values(label),
@@ -155,14 +150,14 @@ impl Metrics {
     }
 }
 
-impl OfProcessor {
-    /// So many tasks have failed.
+impl ProcessorMetrics {
+    /// Counts tasks that ended FAILED.
     pub(crate) fn failed(&self, failure: Failure, count: u64) {
         self.failed[failure as usize].inc_by(count);
     }
 }
 
-impl ByProcessor {
+impl MetricsByProcessor {
     pub(crate) fn new<'a>(metrics: Metrics, configured: impl Iterator<Item = &'a String>) -> Self {
         let other = metrics.of(OTHER);
         let mut new = Self {
@@ -174,7 +169,7 @@ impl ByProcessor {
         new
     }
 
-    /// From now on these are configured.
+    /// Replaces the configured processors. Removes the series of those that are gone.
     pub(crate) fn configure<'a>(&mut self, names: impl Iterator<Item = &'a String>) {
         let metrics = &self.metrics;
         let configured: HashMap<_, _> =
@@ -186,12 +181,13 @@ impl ByProcessor {
         self.configured = configured;
     }
 
-    pub(crate) fn of(&self, processor: &str) -> &OfProcessor {
+    /// Returns the metrics of a processor; those of [`OTHER`] if it is not configured.
+    pub(crate) fn of(&self, processor: &str) -> &ProcessorMetrics {
         self.configured.get(processor).unwrap_or(&self.other)
     }
 
-    /// Of rows whose processor is not looked up.
-    pub(crate) fn other(&self) -> &OfProcessor {
+    /// Returns the metrics of rows whose processor is not looked up.
+    pub(crate) fn other(&self) -> &ProcessorMetrics {
         &self.other
     }
 
@@ -204,7 +200,7 @@ impl ByProcessor {
     }
 }
 
-/// Bounds that grow by `factor`.
+/// Returns bucket bounds that grow by `factor`.
 fn bounds(first: f64, factor: f64, count: usize) -> Vec<f64> {
     exponential_buckets(first, factor, count).expect("positive bounds")
 }

@@ -56,17 +56,18 @@ impl Watch {
             .await
             .is_some()
         {
-            let looked = self.look(&state).await;
-            if let Err(error) = &looked
+            let refreshed = self.refresh(&state).await;
+            if let Err(error) = &refreshed
                 && !is_failing
             {
-                tracing::warn!(%error, "the tokens cannot be read; those that were valid stay so");
+                tracing::warn!(%error, "the tokens cannot be read; the last known tokens stay valid");
             }
-            is_failing = looked.is_err();
+            is_failing = refreshed.is_err();
         }
     }
 
-    async fn look(&mut self, state: &StateManager) -> Result<(), Error> {
+    /// Loads the tokens from the database, and records which ones were used.
+    async fn refresh(&mut self, state: &StateManager) -> Result<(), Error> {
         let (tokens, wrong) = state.valid_tokens().await?;
         warn_of(&wrong, &self.wrong);
         self.wrong = wrong;
@@ -106,7 +107,7 @@ fn warn_of(wrong: &[String], said: &[String]) {
     for why in wrong.iter().filter(|why| !said.contains(why)) {
         tracing::warn!(
             why,
-            "a row of the table tokens cannot be read; it lets nobody in"
+            "a row of the table tokens cannot be read; its token is rejected"
         );
     }
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Access;
 use crate::api::auth::rate_limit::RateLimiter;
 use crate::api::http::socket_thread;
-use crate::api::input::intake::Intake;
+use crate::api::intake::Intake;
 use crate::config::CurrentSettings;
 use crate::doctor::Doctor;
 use crate::hive;

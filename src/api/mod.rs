@@ -1,7 +1,7 @@
 //! The HTTP and WebSocket interface.
 //!
-//! A connection is accepted in [`http`], its requests are checked there and in [`auth`], [`input`] turns bytes into checked
-//! values, and a handler of [`routes`] extracts, makes one call and answers. Rules and SQL live elsewhere.
+//! A connection is accepted in [`http`], its requests are checked there and in [`auth`], large bodies share [`intake`], [`input`] turns bytes into
+//! checked values, and a handler of [`routes`] extracts, makes one call and answers. Rules and SQL live elsewhere.
 
 mod auth;
 mod context;
@@ -10,6 +10,7 @@ mod error;
 pub(crate) mod fuzz;
 mod http;
 mod input;
+mod intake;
 mod openapi;
 mod routes;
 
@@ -24,12 +25,12 @@ pub(crate) use http::host_check::Hosts;
 pub(crate) use http::route_index::RouteIndex;
 pub(crate) use http::server::{ServerContext, ServerLimits, serve};
 pub(crate) use http::socket_thread::SocketThread;
-pub(crate) use input::intake::Intake;
+pub(crate) use intake::Intake;
 use routes::table;
 
 use crate::traces::Traces;
 
-/// The whole interface as a router, and its routes by path. While traces are on, each request is a span.
+/// Builds the router of the whole interface, and its routes by path. While traces are on, each request is a span.
 pub(crate) fn app(api: Arc<Api>, traces: &Traces) -> (Router, Arc<RouteIndex>) {
     let routes = table::table();
     let index = Arc::new(table::index(&routes));
@@ -45,7 +46,7 @@ pub(crate) fn app(api: Arc<Api>, traces: &Traces) -> (Router, Arc<RouteIndex>) {
     (app, index)
 }
 
-/// The text of `/openapi.json`. It is made when somebody asks for it first.
+/// Returns the text of `/openapi.json`, rendered at its first use.
 pub(crate) fn document() -> LazyLock<Bytes> {
     LazyLock::new(|| {
         let routes = table::table();

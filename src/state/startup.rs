@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::config::Durability;
 use crate::events::Bus;
-use crate::metrics::{ByProcessor, Metrics};
+use crate::metrics::{Metrics, MetricsByProcessor};
 use crate::models::{ClaimedTask, Clock, Failure, HiveLink, Pause, Reading, TaskId, Timestamp};
 use crate::state::commands::reconfigure::recall_starts;
 use crate::state::db::checkpoint::Checkpointer;
@@ -189,7 +189,7 @@ impl Opened {
         let data_version = sqlx::query_scalar("PRAGMA data_version")
             .fetch_one(&mut *conn)
             .await?;
-        let meters = ByProcessor::new(start.metrics, start.limits.sites.keys());
+        let meters = MetricsByProcessor::new(start.metrics, start.limits.sites.keys());
         let mut due_since = DueSince::new(Timestamp::now());
         for task in &self.requeued {
             meters.of(&task.processor).retries.inc();

@@ -1,7 +1,6 @@
-//! Reads from an X.509 certificate the few fields that this program judges itself: its dates, whether it is a
-//! CA's, and whether a server may present it.
+//! Reads a few fields of an X.509 certificate: its dates, whether it is a CA's, and whether a server may present it.
 //!
-//! Signatures, names and chains are WebPKI's business. The reader takes DER alone (RFC 5280, X.690): definite
+//! WebPKI checks signatures, names and chains. The reader accepts only DER (RFC 5280, X.690): definite
 //! lengths, and dates in UTC with seconds. Anything else makes the certificate unreadable, never half read.
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -33,7 +32,7 @@ pub(crate) struct Validity {
     pub(crate) until: DateTime<Utc>,
 }
 
-/// What a certificate says about itself.
+/// The fields of a certificate that this program reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CertificateFacts {
     pub(crate) validity: Validity,
@@ -101,7 +100,7 @@ impl CertificateFacts {
     }
 }
 
-/// What is left to read of a DER value's content.
+/// The unread rest of a DER value's content.
 struct DerReader<'a>(&'a [u8]);
 
 impl<'a> DerReader<'a> {

@@ -1,12 +1,12 @@
-//! Why a TLS connection did not come about, for those who are to mend it.
+//! Explains why a TLS connection failed.
 
 use std::error::Error as StdError;
 use std::io;
 
 use rustls::{CertificateError, Error};
 
-/// What a chain of errors says of TLS, with a hint; `None` if TLS is not what failed. `option` is where a
-/// certificate to trust is given, such as `--ca-file`.
+/// Returns the TLS error in a chain of errors, with a hint; `None` if TLS did not fail. `option` names the flag or
+/// setting for a trusted certificate, such as `--ca-file`.
 pub(crate) fn reason(error: &(dyn StdError + 'static), option: &str) -> Option<String> {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -21,7 +21,7 @@ pub(crate) fn reason(error: &(dyn StdError + 'static), option: &str) -> Option<S
     None
 }
 
-/// An I/O error has its cause inside, and names only the cause's cause as its source.
+/// Returns the TLS error in one error. An I/O error wraps its cause, and its `source` skips that cause.
 fn of_tls<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
     if let Some(failure) = error.downcast_ref() {
         return Some(failure);
@@ -30,28 +30,29 @@ fn of_tls<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
     of_tls(inside)
 }
 
+/// Returns what to do about a TLS error.
 fn hint(failure: &Error, option: &str) -> Option<String> {
     let of_certificate = match failure {
         Error::InvalidCertificate(of_certificate) => of_certificate,
         Error::InvalidMessage(_) => {
-            return Some("it does not speak TLS at this address, so try http://".to_owned());
+            return Some("the server at this address does not use TLS; try http://".to_owned());
         }
         _ => return None,
     };
     Some(match of_certificate {
         CertificateError::UnknownIssuer => format!(
-            "the certificate is signed by none that is trusted here: give its CA's certificate, or a \
-             self-signed one itself, with {option}"
+            "no trusted CA signed the certificate: give its CA certificate, or the self-signed certificate \
+             itself, with {option}"
         ),
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "use a name that is in the certificate, or make one with this name in its subjectAltName"
+            "use a name that the certificate contains, or issue one with this name in its subjectAltName"
                 .to_owned()
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "the server needs a new certificate".to_owned()
         }
         CertificateError::Other(_) => format!(
-            "where a server shows a certificate of a CA, exactly this certificate is needed with {option}"
+            "if the server presents a CA certificate, give exactly this certificate with {option}"
         ),
         _ => return None,
     })

@@ -1,7 +1,7 @@
-//! TLS by rustls on ring: whom the clients in this program trust (`trusted`, `verifier`), what is said where they
-//! do not (`failure`), and what the service itself shows.
+//! TLS by rustls on ring: the certificates that clients trust (`trusted`, `verifier`), explanations of failures
+//! (`failure`), and the certificate of the service.
 //!
-//! reqwest is built without a provider of its own, so every client begins here.
+//! reqwest is built without a crypto provider, so every client is made here.
 
 mod certificate;
 mod failure;
@@ -23,9 +23,9 @@ pub(crate) use certificate::Validity;
 pub(crate) use failure::reason;
 pub(crate) use trusted::TrustedCertificates;
 
-const VERSIONS: &str = "ring speaks the versions that rustls thinks safe";
+const VERSIONS: &str = "ring supports the default TLS versions of rustls";
 
-/// How a client that trusts these certificates speaks TLS.
+/// Returns the TLS configuration of a client that trusts these certificates.
 pub(crate) fn client_config(trusted: TrustedCertificates) -> ClientConfig {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -41,18 +41,18 @@ pub(crate) fn client_config(trusted: TrustedCertificates) -> ClientConfig {
     }
 }
 
-/// A client that trusts these certificates. It follows no redirects: what its requests carry, tokens and
-/// contents, is for the server that was named.
+/// Returns the builder of a client that trusts these certificates. It follows no redirects, because tokens and
+/// contents are for the named server alone.
 pub(crate) fn client(trusted: TrustedCertificates) -> ClientBuilder {
     ClientBuilder::new()
         .redirect(redirect::Policy::none())
         .tls_backend_preconfigured(client_config(trusted))
 }
 
-/// How the service speaks TLS: TLS 1.2 and 1.3, HTTP/1.1. Reads both files.
+/// Returns the TLS configuration of the service: TLS 1.2 and 1.3, HTTP/1.1. Reads both files.
 ///
 /// # Errors
-/// A sentence, without anything of the key, when one of them cannot be used.
+/// A sentence, without the key, if a file cannot be used.
 pub(crate) fn server(certificate: &Path, key: &Path) -> Result<ServerConfig, String> {
     let chain = certificates(certificate)?;
     let shown = key.display();
@@ -72,10 +72,10 @@ pub(crate) fn server(certificate: &Path, key: &Path) -> Result<ServerConfig, Str
     Ok(config)
 }
 
-/// When the first certificate of a PEM file may be used. Reads it.
+/// Returns the validity of the first certificate of a PEM file.
 ///
 /// # Errors
-/// A sentence, when it cannot be read.
+/// A sentence, if the file cannot be read.
 pub(crate) fn validity(certificate: &Path) -> Result<Validity, String> {
     let chain = certificates(certificate)?;
     let shown = certificate.display();
@@ -87,6 +87,7 @@ pub(crate) fn validity(certificate: &Path) -> Result<Validity, String> {
     }
 }
 
+/// Reads the certificates of a PEM file; at least one.
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let shown = path.display();
     let text = fs::read(path).map_err(|error| format!("cannot read {shown}: {error}"))?;

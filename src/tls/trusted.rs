@@ -14,16 +14,16 @@ use sha2::{Digest, Sha256};
 use super::certificates;
 use super::verifier::Verifier;
 
-/// The certificates that a client trusts: of CAs, and of servers that have made their own.
+/// The certificates that a client trusts: CA certificates, and self-signed server certificates.
 #[derive(Clone, Debug)]
 pub(crate) struct TrustedCertificates {
     roots: RootCertStore,
-    /// The SHA-256 of each of them.
+    /// SHA-256 of each certificate.
     digests: HashSet<[u8; 32]>,
 }
 
 impl TrustedCertificates {
-    /// No server is trusted.
+    /// Trusts no server.
     pub(crate) fn none() -> Self {
         Self {
             roots: RootCertStore::empty(),
@@ -31,28 +31,28 @@ impl TrustedCertificates {
         }
     }
 
-    /// Those that the operating system trusts; `SSL_CERT_FILE` and `SSL_CERT_DIR` replace them. Reads
-    /// files. None at all is no error here: then no server is trusted.
+    /// Trusts the CA certificates of the operating system; `SSL_CERT_FILE` and `SSL_CERT_DIR` replace them. Reads
+    /// files. If there are none, no server is trusted.
     pub(crate) fn usual() -> Self {
         let mut trusted = Self::none();
         for certificate in rustls_native_certs::load_native_certs().certs {
-            // One that cannot be parsed is trusted by nobody.
+            // A certificate that cannot be parsed is skipped.
             let _ = trusted.add(certificate);
         }
         trusted
     }
 
-    /// Those in a PEM file. Reads it.
+    /// Trusts the certificates of a PEM file. Reads it.
     ///
     /// # Errors
-    /// A sentence, when it cannot be read or has no certificate.
+    /// A sentence, if the file cannot be read or has no certificate.
     pub(crate) fn in_file(path: &Path) -> Result<Self, String> {
         let mut trusted = Self::none();
         trusted.add_file(path)?;
         Ok(trusted)
     }
 
-    /// Trusts those in a PEM file too. Reads it.
+    /// Adds the certificates of a PEM file. Reads it.
     ///
     /// # Errors
     /// As [`TrustedCertificates::in_file`].
@@ -71,16 +71,17 @@ impl TrustedCertificates {
         Ok(())
     }
 
-    /// What a handshake asks whether it may go on; `None` where nobody is trusted.
+    /// Returns the verifier of a handshake; `None` if no server is trusted.
     pub(crate) fn verifier(self) -> Option<Arc<dyn ServerCertVerifier>> {
         let provider = Arc::new(ring::default_provider());
         let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(self.roots), provider);
-        // It is an error that there are no roots.
+        // Building fails if there are no roots.
         let chains = chains.build().ok()?;
         Some(Arc::new(Verifier::new(chains, self.digests)))
     }
 }
 
+/// Returns the SHA-256 of a certificate.
 pub(crate) fn digest(certificate: &CertificateDer<'_>) -> [u8; 32] {
     Sha256::digest(certificate).into()
 }

@@ -1,9 +1,7 @@
-//! Whether a server's certificate is trusted: as WebPKI has it, and where a server shows a certificate that is
-//! trusted itself.
+//! Verifies a server's certificate: by WebPKI, or because it is itself among the trusted certificates.
 //!
-//! `openssl req -x509` makes a self-signed certificate that says of itself that it is a CA, and WebPKI takes
-//! no CA's certificate from a server. Whoever gives exactly this certificate as the one to trust means this
-//! server. Its names, its dates and its purpose count all the same.
+//! `openssl req -x509` makes a self-signed certificate that is marked as a CA's, and WebPKI accepts no CA certificate
+//! from a server. If exactly this certificate is trusted, the server is; its names, dates and purpose are still checked.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,7 +18,7 @@ use super::trusted::digest;
 #[derive(Debug)]
 pub(crate) struct Verifier {
     chains: Arc<WebPkiServerVerifier>,
-    /// The SHA-256 of each certificate that is trusted.
+    /// SHA-256 of each trusted certificate.
     trusted: HashSet<[u8; 32]>,
 }
 
@@ -42,7 +40,7 @@ impl ServerCertVerifier for Verifier {
         let verified =
             self.chains
                 .verify_server_cert(certificate, intermediates, name, ocsp_response, now);
-        // That a CA's certificate is shown has no kind of its own.
+        // WebPKI reports a presented CA certificate as `Other`.
         let is_other = matches!(
             verified,
             Err(Error::InvalidCertificate(CertificateError::Other(_)))

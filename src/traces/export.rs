@@ -1,4 +1,4 @@
-//! The way to the collector: the SDK's thread hands over a request, the service's runtime sends it.
+//! The OTLP exporter: the SDK's thread hands over a request, the service's runtime sends it.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes of a collector's answer that are read.
 const ANSWER_LIMIT_BYTES: usize = 64 * 1024;
 
-/// Sends by the client that the rest of the program uses too. Says once that the collector cannot be
-/// reached, and once that it can again.
+/// Sends with the HTTP client of the rest of the program. Logs once that the collector is unreachable, and
+/// once that it is reachable again.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     client: reqwest::Client,
@@ -25,7 +25,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// A client for a collector at this address. Reads the authorities to trust.
+    /// Makes a client for a collector at this address. Reads the CA certificates to trust.
     pub(crate) fn new(endpoint: &str) -> Result<Self, String> {
         let trusted = match endpoint.to_ascii_lowercase().starts_with("https") {
             true => TrustedCertificates::usual(),

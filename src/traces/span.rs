@@ -1,4 +1,4 @@
-//! One span, and those below it.
+//! [`Span`]: one trace span and its children.
 
 use std::collections::HashMap;
 

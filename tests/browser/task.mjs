@@ -113,7 +113,7 @@ visit(async (page) => {
   // A task that waits says why, and starts when that is over.
   const outside = await submit({ content: "for a worker", processor: "outside" });
   await open(page, `tasks/${outside}`);
-  await seen(page, "No worker asks for tasks of processor outside.");
+  await seen(page, "No worker polls for tasks of processor outside.");
   await api("POST", "worker/claim", { processors: ["outside"], wait: 10 });
   await page.locator(".state").getByText("PROCESSING").waitFor();
 

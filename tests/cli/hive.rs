@@ -5,7 +5,7 @@ use crate::stub_service::Canned;
 
 const TOLD: (&str, &str) = (
     "200 OK",
-    r#"{"success": true, "receivers": 2, "message": "Told to the Hive; 2 listen."}"#,
+    r#"{"success": true, "receivers": 2, "message": "Sent to the Hive; 2 nodes received it."}"#,
 );
 
 #[test]
@@ -25,7 +25,7 @@ fn orders_are_broadcast() {
         "--until",
         "2126-01-01T00:00:00Z",
     ];
-    assert_eq!(hive(&pause).err, "Told to the Hive; 2 listen.\n");
+    assert_eq!(hive(&pause).err, "Sent to the Hive; 2 nodes received it.\n");
     hive(&["resume"]);
     hive(&["resume", "--processor", "echo"]);
     let stop = hive(&["emergency-stop", "--yes", "--json"]);

@@ -73,7 +73,7 @@ fn without_a_terminal_what_cannot_be_taken_back_needs_a_yes() {
     folder.succeed(&["delete", "--status", "completed", "--dry-run"]);
     let purged = folder.run(&["purge", "--yes"]);
     assert_eq!(purged.code, 0);
-    assert_eq!(purged.err, "Queue purged: 2 waiting tasks failed.\n");
+    assert!(purged.err.contains("2 pending"), "{}", purged.err);
     assert_eq!(folder.json(&["purge", "--yes", "--json"])["removed"], 0);
 }
 

@@ -136,7 +136,8 @@ async fn every_state_has_an_explanation() {
         async move { service.get(&path).await.expect(200) }
     };
     let id = service.submit_to_gate("x").await;
-    assert_eq!(explain(&id).await["message"], "It runs: attempt 1.");
+    let message = explain(&id).await["message"].to_string();
+    assert!(message.contains("attempt 1"), "{message}");
     service.say(&id, "fail because").await;
     service.finished(&id).await;
     assert_eq!(explain(&id).await["message"], "It has FAILED: because");

@@ -1,4 +1,4 @@
-//! Who makes a request: the token of its head, held against the keyring and the permission of its route.
+//! Authenticates a request: checks its token against the keyring, and its grant against the route's permission.
 //!
 //! Runs before the router. Order matters: a wrong token counts against its address before anything else is said about
 //! the request, and a browser's cookie is believed only with proof that one of our own pages asks.

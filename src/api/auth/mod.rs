@@ -1,4 +1,4 @@
-//! Who makes a request, what the token permits, and how often it may ask.
+//! Authentication, permissions and rate limits.
 
 pub(super) mod authenticate;
 pub(super) mod caller;

@@ -71,7 +71,7 @@ impl AddressLimit {
             tracing::warn!(
                 %address,
                 connections = self.most,
-                "an address holds as many connections as one may; its others get 503. Raise \
+                "one address has reached its connection limit; its further connections get 503. Raise \
                  max_connections, or name a proxy in trusted_proxies"
             );
         }

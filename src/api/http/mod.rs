@@ -1,4 +1,4 @@
-//! Connections: who may connect and under which name, how fast they must be, and what each answer carries.
+//! The HTTP server: accepts connections, checks hosts and addresses, limits time, and adds headers to answers.
 
 pub(super) mod address_limit;
 pub(super) mod client_addr;

@@ -1,4 +1,4 @@
-//! Connections: how many, how slow they may be, and how they end at a shutdown.
+//! Accepts connections and serves them: their number, their timeouts, and their end at a shutdown.
 //!
 //! [`serve`] accepts, [`accept`] does the TLS handshake, [`serve_http1`] reads requests, [`answer`] checks each one and
 //! passes it to the router.

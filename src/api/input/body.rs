@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 
 use crate::api::context::Api;
 use crate::api::error::ApiError;
-use crate::api::input::intake::{SMALL_BYTES, Upload};
+use crate::api::intake::{SMALL_BYTES, Upload};
 
 /// The bytes of a JSON body, not yet parsed.
 pub(crate) struct JsonBody(pub(crate) Bytes);

@@ -1,4 +1,4 @@
-//! The fields of a JSON body while it is read: what nobody has taken yet, and every mistake so far.
+//! The fields of a JSON body while it is read: the unread fields, and the mistakes so far.
 
 use serde_json::{Map, Value};
 

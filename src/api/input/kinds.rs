@@ -1,4 +1,4 @@
-//! The kinds of values in request bodies: how each is read, and how the document describes it.
+//! The kinds of values in request bodies: how each is read, and how the OpenAPI document describes it.
 
 use std::collections::HashSet;
 

@@ -4,7 +4,6 @@ pub(super) mod body;
 pub(super) mod body_schema;
 pub(super) mod fields;
 pub(super) mod idempotency;
-pub(super) mod intake;
 pub(super) mod json;
 pub(super) mod json_check;
 pub(super) mod kinds;

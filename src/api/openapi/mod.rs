@@ -1,4 +1,4 @@
-//! The document of the API (OpenAPI 3.1), made from the table of routes.
+//! The OpenAPI document of the API (version 3.1), made from the table of routes.
 //!
 //! An annotation beside each handler says what is special about it. What calls share is added here: [`responses`] adds
 //! the errors that each kind of call can answer, [`security`] the permission of its route.

@@ -1,4 +1,4 @@
-//! The parameters of calls besides their bodies, for the document alone (see [`crate::api::openapi::requests`]).
+//! The parameters of calls besides their bodies, for the OpenAPI document alone (see [`crate::api::openapi::requests`]).
 
 #![expect(dead_code, reason = "they describe, and are never made")]
 

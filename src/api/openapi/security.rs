@@ -1,4 +1,4 @@
-//! The permission of each call, and the ways to send a token, in the document.
+//! The permission of each call, and the ways to send a token, in the OpenAPI document.
 
 use serde_json::{Value, json};
 

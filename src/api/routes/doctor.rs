@@ -12,14 +12,14 @@ use crate::doctor::{CheckRunning, DoctorReport};
 
 /// Check the installation.
 ///
-/// Checks the settings and where each comes from, the disk, the clock and the files. With `full` it also reads the whole
-/// database, for one caller at a time.
+/// Checks the settings and where each comes from, the disk, the clock and the files. With `full` it also checks the
+/// integrity of the whole database, for one caller at a time.
 #[utoipa::path(
     get, path = "/api/v1/doctor", tag = "Service", operation_id = "get_doctor",
     params(parameters::FullParameter),
     responses(
-        (status = 200, description = "What was found", body = DoctorReport),
-        (status = 409, description = "The database is being read for somebody else", body = Refusal),
+        (status = 200, description = "The findings", body = DoctorReport),
+        (status = 409, description = "Another full integrity check is running", body = Refusal),
     ),
 )]
 pub(crate) async fn doctor(
@@ -36,7 +36,7 @@ pub(crate) async fn doctor(
 
 impl From<CheckRunning> for ApiError {
     fn from(_: CheckRunning) -> Self {
-        let detail = "The database is being read to its end for somebody else; try again later.";
+        let detail = "Another full integrity check is running; try again later.";
         Self::Status(StatusCode::CONFLICT, detail.to_owned())
     }
 }

@@ -85,7 +85,7 @@ pub(crate) async fn export(State(api): Shared, _: NoParameters) -> Response {
     post, path = "/api/v1/import", tag = "Service", operation_id = "import",
     params(parameters::ReplaceParameter),
     request_body = Dump,
-    responses((status = 200, description = "What was done", body = Report)),
+    responses((status = 200, description = "The result of the import", body = Report)),
 )]
 pub(crate) async fn import(
     State(api): Shared,

@@ -61,10 +61,10 @@ const READ_BUFFER_BYTES: usize = 1024;
     get, path = "/ws/events", tag = "Events", operation_id = "listen",
     params(parameters::EventParameters),
     responses(
-        (status = 101, description = "The connection is a WebSocket from here on"),
+        (status = 101, description = "The connection becomes a WebSocket"),
         (status = 404, description = "There is no such task for this token", body = Refusal),
         (status = 400, description = "The header `Sec-WebSocket-Key` is missing or wrong", body = Refusal),
-        (status = 426, description = "The request asks for no WebSocket", body = Refusal),
+        (status = 426, description = "The request is not a WebSocket upgrade", body = Refusal),
     ),
 )]
 pub(crate) async fn socket(
@@ -105,12 +105,12 @@ pub(crate) async fn socket(
         .on_upgrade(async move |socket| {
             let listeners = api.listeners.clone();
             listeners.spawn(async move {
-                let told = Told {
+                let subscription = EventSubscription {
                     feed,
                     caller: caller.clone(),
                     task_id,
                 };
-                talk(socket, told, caller, api).await;
+                serve_socket(socket, subscription, caller, api).await;
                 drop(permit);
             });
         }))
@@ -142,16 +142,16 @@ fn types(query: &Query) -> Result<Option<std::collections::HashSet<EventType>>, 
     Ok(Some(types))
 }
 
-/// What one listener subscribes to, and on whose behalf.
-struct Told {
+/// The feed of one listener, and the caller that may see it.
+struct EventSubscription {
     feed: Feed<StateManager>,
     caller: Caller,
     /// The one task whose events it receives; `None` for all.
     task_id: Option<TaskId>,
 }
 
-impl Told {
-    /// Whether the listener may no longer see the task: an import may have created another processor's task with its id.
+impl EventSubscription {
+    /// Returns whether the listener may no longer see the task: an import may have created another processor's task with its id.
     async fn may_not_see(&self, api: &Api) -> Result<bool, Error> {
         match self.task_id {
             Some(task) => self.caller.may_not_see(&api.state, task).await,
@@ -160,20 +160,26 @@ impl Told {
     }
 }
 
+/// Logs a failed read of the journal. Returns how the socket closes.
 fn unreadable(error: Error) -> Ended {
     tracing::warn!(%error, "the journal cannot be read for a listener");
     Ended::Because(close_code::ERROR, "the journal cannot be read")
 }
 
 /// Serves one listener until it disconnects, is given up, its token is revoked, or the service stops.
-async fn talk(socket: WebSocket, told: Told, caller: Caller, api: Arc<Api>) {
+async fn serve_socket(
+    socket: WebSocket,
+    subscription: EventSubscription,
+    caller: Caller,
+    api: Arc<Api>,
+) {
     let (mut sink, mut stream) = socket.split();
     let ended = tokio::select! {
-        ended = speak(&mut sink, told, &api) => ended,
+        ended = send_until_shutdown(&mut sink, subscription, &api) => ended,
         ended = listen(&mut stream) => ended,
         () = caller.revoked() => Ended::Because(close_code::POLICY, "the token was revoked"),
     };
-    let goodbye = async {
+    let closing = async {
         if let Ended::Because(code, reason) = ended {
             let reason = reason.into();
             let close = Message::Close(Some(CloseFrame { code, reason }));
@@ -181,7 +187,7 @@ async fn talk(socket: WebSocket, told: Told, caller: Caller, api: Arc<Api>) {
         }
         sink.close().await
     };
-    let _ = timeout(FAREWELL, goodbye).await;
+    let _ = timeout(FAREWELL, closing).await;
 }
 
 /// Reads the listener's pongs, until it disconnects or breaks the protocol.
@@ -191,14 +197,14 @@ async fn listen(stream: &mut SplitStream<WebSocket>) -> Ended {
         match patiently(stream.next()).await {
             Some(Some(Ok(Message::Close(_))) | None) => return Ended::Gone,
             Some(Some(Ok(_))) => {}
-            Some(Some(Err(error))) => return broken_rule(error),
+            Some(Some(Err(error))) => return protocol_error(error),
             None => return Ended::Because(close_code::POLICY, "no answer to a ping"),
         }
     }
 }
 
 /// Returns how to close the socket of a listener that broke the protocol.
-fn broken_rule(error: axum::Error) -> Ended {
+fn protocol_error(error: axum::Error) -> Ended {
     let Ok(error) = error.into_inner().downcast::<SocketError>() else {
         return Ended::Gone;
     };
@@ -216,15 +222,19 @@ fn broken_rule(error: axum::Error) -> Ended {
 type Sink = futures_util::stream::SplitSink<WebSocket, Message>;
 
 /// Sends all events up to the shutdown, then the closing frames.
-async fn speak(sink: &mut Sink, mut told: Told, api: &Api) -> Ended {
+async fn send_until_shutdown(
+    sink: &mut Sink,
+    mut subscription: EventSubscription,
+    api: &Api,
+) -> Ended {
     let too_slow_to_stop = async {
         api.closing.cancelled().await;
         tokio::time::sleep(FAREWELL).await;
     };
     tokio::select! {
-        ended = tell_everything(sink, &mut told, api) => match ended {
+        ended = send_events(sink, &mut subscription, api) => match ended {
             Ok(()) => {
-                let _ = timeout(FAREWELL, say_goodbye(sink, told.feed.position())).await;
+                let _ = timeout(FAREWELL, send_closing_frames(sink, subscription.feed.position())).await;
                 Ended::Gone
             }
             Err(ended) => ended,
@@ -233,7 +243,8 @@ async fn speak(sink: &mut Sink, mut told: Told, api: &Api) -> Ended {
     }
 }
 
-async fn say_goodbye(sink: &mut Sink, position: i64) -> Result<(), axum::Error> {
+/// Sends the message about the shutdown and the close frame.
+async fn send_closing_frames(sink: &mut Sink, position: i64) -> Result<(), axum::Error> {
     let words = system_log(position, "The service is shutting down");
     let close = CloseFrame {
         code: close_code::AWAY,
@@ -244,19 +255,23 @@ async fn say_goodbye(sink: &mut Sink, position: i64) -> Result<(), axum::Error> 
 }
 
 /// Sends events. Returns `Ok` when the service stops and the listener has received everything.
-async fn tell_everything(sink: &mut Sink, told: &mut Told, api: &Api) -> Result<(), Ended> {
-    let welcome = system_log(told.feed.position(), FIRST_FRAME_MESSAGE);
-    send(sink, vec![text(&welcome)]).await?;
+async fn send_events(
+    sink: &mut Sink,
+    subscription: &mut EventSubscription,
+    api: &Api,
+) -> Result<(), Ended> {
+    let greeting = system_log(subscription.feed.position(), FIRST_FRAME_MESSAGE);
+    send(sink, vec![text(&greeting)]).await?;
     let mut next_ping = Instant::now() + PING_INTERVAL;
     loop {
         tokio::select! {
             // In this order: all events are sent before the socket closes.
             biased;
-            deliveries = told.feed.next() => {
+            deliveries = subscription.feed.next() => {
                 let deliveries = deliveries.map_err(unreadable)?;
                 // After the read, so that it holds nothing that the listener may not see.
-                if told.may_not_see(api).await.map_err(unreadable)? {
-                    return Err(Ended::Because(close_code::POLICY, "the task is none of this token's"));
+                if subscription.may_not_see(api).await.map_err(unreadable)? {
+                    return Err(Ended::Because(close_code::POLICY, "the token may not see the task"));
                 }
                 // From here on only the texts are in memory, not the batches they came from.
                 send(sink, deliveries.iter().map(message).collect()).await?;
@@ -280,6 +295,7 @@ enum Ended {
     Because(u16, &'static str),
 }
 
+/// Sends messages and flushes them. An error means that the listener has gone.
 async fn send(sink: &mut Sink, messages: Vec<Message>) -> Result<(), Ended> {
     let write = async {
         for message in messages {
@@ -323,7 +339,7 @@ fn text(event: &Event) -> Message {
     Message::Text(event.frame().into())
 }
 
-/// A message of the service itself, with the listener's position in the journal as its id.
+/// Makes a message of the service itself, with the listener's position in the journal as its id.
 fn system_log(position: i64, words: &str) -> Event {
     let data = json!({ "level": "INFO" }).to_string();
     let mut event = Event::new(position, EventType::SystemLog, Timestamp::now(), data);

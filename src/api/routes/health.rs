@@ -39,7 +39,7 @@ pub(crate) struct Readiness {
 /// Liveness probe: the process answers.
 #[utoipa::path(
     get, path = "/healthz", tag = "Service", operation_id = "get_health",
-    responses((status = 200, description = "It is", body = Health)),
+    responses((status = 200, description = "Alive", body = Health)),
 )]
 pub(crate) async fn healthz() -> Json<Health> {
     Json(Health {
@@ -53,7 +53,7 @@ pub(crate) async fn healthz() -> Json<Health> {
 /// Reports the connection to Redis if the Hive is on.
 #[utoipa::path(
     get, path = "/readyz", tag = "Service", operation_id = "get_readiness",
-    responses((status = 200, description = "They are", body = Readiness)),
+    responses((status = 200, description = "Ready", body = Readiness)),
 )]
 pub(crate) async fn readyz(State(api): Shared) -> Result<Json<Readiness>, ApiError> {
     if api.stopping.is_cancelled() {
@@ -62,9 +62,7 @@ pub(crate) async fn readyz(State(api): Shared) -> Result<Json<Readiness>, ApiErr
     let status = timeout(PATIENCE, api.state.queue_status()).await;
     let status = status.map_err(|_| {
         let seconds = PATIENCE.as_secs();
-        ApiError::Unavailable(format!(
-            "The service has not answered itself for {seconds} s."
-        ))
+        ApiError::Unavailable(format!("The storage has not answered for {seconds} s."))
     })??;
     match status.problem {
         Some(problem) => Err(ApiError::Unavailable(sentence(&problem))),

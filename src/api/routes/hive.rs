@@ -33,7 +33,7 @@ impl<S: Send + Sync> FromRequestParts<S> for WholeHive {
 }
 
 impl WholeHive {
-    /// Whether all nodes are meant.
+    /// Returns whether the command goes to all nodes.
     pub(crate) fn is_wanted(&self) -> bool {
         self.0
     }
@@ -49,17 +49,19 @@ impl WholeHive {
         if !self.0 {
             return Ok(None);
         }
-        let told = match handle(api) {
+        let sent = match handle(api) {
             Ok(hive) => hive.pass_on(command, data).await.map_err(ApiError::from),
             Err(off) => Err(off),
         };
-        told.map(Some).map_err(only_here)
+        sent.map(Some).map_err(only_here)
     }
 }
 
 /// Adds to an error that this service has carried out the command, and the others did not receive it.
 fn only_here(error: ApiError) -> ApiError {
-    let only = |why: String| format!("Done by this service alone, the others were not told: {why}");
+    let only = |why: String| {
+        format!("Only this service carried out the command; the other nodes did not get it: {why}")
+    };
     match error {
         ApiError::Status(status, why) => ApiError::Status(status, only(why)),
         ApiError::Unavailable(why) => ApiError::Unavailable(only(why)),
@@ -92,7 +94,7 @@ pub(crate) struct BroadcastDone {
 #[utoipa::path(
     get, path = "/api/v1/hive/status", tag = "Hive", operation_id = "get_hive_status",
     responses(
-        (status = 200, description = "Its link, its queues, its jobs", body = Status),
+        (status = 200, description = "The connection, queues and jobs", body = Status),
         (status = 409, description = "The Hive is off", body = Refusal),
     ),
 )]
@@ -104,7 +106,7 @@ pub(crate) async fn status(State(api): Shared, _: NoParameters) -> Result<Json<S
 #[utoipa::path(
     get, path = "/api/v1/hive/nodes", tag = "Hive", operation_id = "list_hive_nodes",
     responses(
-        (status = 200, description = "Its nodes", body = Vec<ListedNode>),
+        (status = 200, description = "The nodes", body = Vec<ListedNode>),
         (status = 409, description = "The Hive is off", body = Refusal),
     ),
 )]
@@ -122,7 +124,7 @@ pub(crate) async fn nodes(
     post, path = "/api/v1/hive/broadcast", tag = "Hive", operation_id = "broadcast",
     request_body = BroadcastBody,
     responses(
-        (status = 200, description = "It was told", body = BroadcastDone),
+        (status = 200, description = "The command was sent", body = BroadcastDone),
         (status = 409, description = "The Hive is off", body = Refusal),
     ),
 )]
@@ -134,8 +136,8 @@ pub(crate) async fn broadcast(
     let (command, data) = read(&body)?;
     let receivers = handle(&api)?.broadcast(&command, &data).await?;
     let message = match receivers {
-        1 => "Told to the Hive; one listens: this service.".to_owned(),
-        receivers => format!("Told to the Hive; {receivers} listen."),
+        1 => "Sent to the Hive; one node received it: this service.".to_owned(),
+        receivers => format!("Sent to the Hive; {receivers} nodes received it."),
     };
     Ok(Json(BroadcastDone {
         success: true,
@@ -144,7 +146,7 @@ pub(crate) async fn broadcast(
     }))
 }
 
-/// Reads the command and its data, and refuses what not every node understands.
+/// Reads the command and its data. Refuses commands that some nodes do not understand.
 fn read(body: &[u8]) -> Result<(String, Value), ApiError> {
     let body = BroadcastBody::read(body, |body, fields| {
         let (command, data) = (&body.command, body.data.get_or_insert_with(|| json!({})));

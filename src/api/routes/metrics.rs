@@ -103,12 +103,12 @@ impl Snapshot {
             u64::from(queue.paused),
         );
         if let Some(limit) = queue.limit {
-            let help = "Tasks that may run at once; not there while limits are off.";
+            let help = "Tasks that may run at once; missing while limits are off.";
             self.gauge("venom_queue_slots", help, limit);
         }
         self.gauge(
             "venom_tasks_blocked",
-            "Tasks that wait for other tasks; they are not among venom_tasks.",
+            "Blocked tasks (dependencies); not part of venom_tasks.",
             load.blocked,
         );
     }
@@ -116,18 +116,18 @@ impl Snapshot {
     fn processors(&self, processors: &BTreeMap<String, Condition>) {
         let tasks = self.gauges(
             "venom_tasks",
-            "Tasks that are not final, by status.",
+            "Unfinished tasks, by status.",
             &["processor", "status"],
         );
         let paused = self.gauges(
             "venom_processor_paused",
-            "Whether the processor is paused or held by itself.",
+            "Whether the processor is paused, by an operator or by itself.",
             &["processor"],
         );
         let oldest = GaugeVec::new(
             Opts::new(
                 "venom_oldest_due_task_seconds",
-                "For how long the task has been due that has been due longest; 0 if none is.",
+                "Age of the oldest ready task; 0 if none is ready.",
             ),
             &["processor"],
         );
@@ -154,12 +154,12 @@ impl Snapshot {
         );
         self.gauge(
             "venom_event_listener_lag_events",
-            "Journal rows that the slowest listener has still to be told.",
+            "Journal rows that the slowest listener has not received.",
             audience.lag_events,
         );
         self.counter(
             "venom_events_missed_total",
-            "Journal rows that listeners were too slow for.",
+            "Journal rows that slow listeners have missed.",
             audience.missed_events,
         );
     }
@@ -185,7 +185,7 @@ impl Snapshot {
         }
         self.gauge(
             "venom_hive_jobs_in_flight",
-            "Jobs of this service that have not ended.",
+            "Jobs of this service that are in flight.",
             jobs.in_flight as u64,
         );
         self.counter(

@@ -14,7 +14,7 @@ use crate::api::routes::web;
 /// OpenAPI 3.1; clients can be generated from it.
 #[utoipa::path(
     get, path = "/openapi.json", tag = "Service", operation_id = "get_openapi",
-    responses((status = 200, description = "The document", body = Object)),
+    responses((status = 200, description = "The OpenAPI document", body = Object)),
 )]
 pub(crate) async fn openapi(State(api): Shared) -> Response {
     let headers = [

@@ -28,7 +28,7 @@ pub(crate) struct Overview {
 /// Task counts and the state of the queue.
 #[utoipa::path(
     get, path = "/api/v1/overview", tag = "Service", operation_id = "get_overview",
-    responses((status = 200, description = "Everything at once", body = Overview)),
+    responses((status = 200, description = "The counts and the status", body = Overview)),
 )]
 pub(crate) async fn overview(
     State(api): Shared,
@@ -64,7 +64,7 @@ pub(crate) struct Storage {
 /// Size of the database's files, and how long tasks are kept.
 #[utoipa::path(
     get, path = "/api/v1/storage", tag = "Service", operation_id = "get_storage",
-    responses((status = 200, description = "Bytes, and how long tasks are kept", body = Storage)),
+    responses((status = 200, description = "Sizes in bytes, and the retention", body = Storage)),
 )]
 pub(crate) async fn storage(
     State(api): Shared,

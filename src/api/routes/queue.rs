@@ -31,7 +31,7 @@ body! {
         until: Option<Timestamp> = optional(Time),
         /// Name of the processor to pause, instead of the queue.
         processor: Option<String> = optional(Text),
-        /// Why, for whoever asks why nothing runs.
+        /// The reason, as `explain` and the status show it.
         reason: Option<String> = optional(ShortText(KEY_CHARS)),
     }
     example: { "processor": "echo", "reason": "maintenance", "until": "2099-01-01T00:00:00Z" }
@@ -115,7 +115,7 @@ pub(crate) struct EmergencyStopDone {
 /// Status of the queue.
 #[utoipa::path(
     get, path = "/api/v1/queue/status", tag = "Queue", operation_id = "get_queue_status",
-    responses((status = 200, description = "How it is", body = QueueStatus)),
+    responses((status = 200, description = "The status", body = QueueStatus)),
 )]
 pub(crate) async fn status(
     State(api): Shared,
@@ -132,7 +132,7 @@ pub(crate) async fn status(
     params(parameters::HiveParameter),
     request_body = Option<PauseBody>,
     responses(
-        (status = 200, description = "The pause that holds", body = PauseDone),
+        (status = 200, description = "The pause in force", body = PauseDone),
         (status = 409, description = "With `hive`: the Hive is off", body = Refusal),
     ),
 )]
@@ -171,7 +171,7 @@ fn sentence(processor: Option<&str>, pause: &Pause) -> String {
         None => "",
         Some(until) => &format!(" until {until}"),
     };
-    format!("{what} paused{end}. Running tasks go on.")
+    format!("{what} paused{end}. Running tasks continue.")
 }
 
 /// Resume the queue, or one processor.
@@ -182,7 +182,7 @@ fn sentence(processor: Option<&str>, pause: &Pause) -> String {
     params(parameters::HiveParameter),
     request_body = Option<ResumeBody>,
     responses(
-        (status = 200, description = "It goes on", body = ResumeDone),
+        (status = 200, description = "Resumed", body = ResumeDone),
         (status = 409, description = "With `hive`: the Hive is off", body = Refusal),
     ),
 )]
@@ -257,7 +257,7 @@ fn read_pause(
 /// Purge the queue: set every pending task to FAILED.
 #[utoipa::path(
     post, path = "/api/v1/queue/purge", tag = "Queue", operation_id = "purge_queue",
-    responses((status = 200, description = "How many they were", body = PurgeDone)),
+    responses((status = 200, description = "The number of purged tasks", body = PurgeDone)),
 )]
 pub(crate) async fn purge(
     State(api): Shared,
@@ -269,7 +269,7 @@ pub(crate) async fn purge(
         success: true,
         removed: purged.removed,
         active_tasks: purged.active,
-        message: format!("Queue purged: {} waiting tasks failed.", purged.removed),
+        message: format!("Queue purged: {} pending tasks failed.", purged.removed),
     }))
 }
 
@@ -280,7 +280,7 @@ pub(crate) async fn purge(
     post, path = "/api/v1/queue/emergency-stop", tag = "Queue", operation_id = "emergency_stop",
     params(parameters::HiveParameter),
     responses(
-        (status = 200, description = "Nothing runs any more", body = EmergencyStopDone),
+        (status = 200, description = "Stopped", body = EmergencyStopDone),
         (status = 409, description = "With `hive`: the Hive is off", body = Refusal),
     ),
 )]
@@ -290,8 +290,8 @@ pub(crate) async fn emergency_stop(
     hive: WholeHive,
 ) -> Result<Json<EmergencyStopDone>, ApiError> {
     let queue = api.queue.as_actor(caller.name());
-    // The other nodes are told at once, before everything has ended here.
-    let (stopped, told) = join(
+    // The other nodes receive the command at once, before everything has ended here.
+    let (stopped, receivers) = join(
         queue.emergency_stop(),
         hive.pass_on(&api, "emergency_stop", json!({})),
     )
@@ -303,7 +303,7 @@ pub(crate) async fn emergency_stop(
         purged: stopped.purged,
         paused: true,
         message: "Emergency stop: the queue stays paused until it is resumed.",
-        receivers: told?,
+        receivers: receivers?,
     }))
 }
 
@@ -312,8 +312,8 @@ pub(crate) async fn emergency_stop(
     post, path = "/api/v1/queue/task/{task_id}/abort", tag = "Queue", operation_id = "abort_task",
     params(parameters::TaskIdParameter),
     responses(
-        (status = 200, description = "It is aborted", body = TaskDone),
-        (status = 404, description = "There is no such task, or it does not run", body = Refusal),
+        (status = 200, description = "Aborted", body = TaskDone),
+        (status = 404, description = "There is no such task, or it is not running", body = Refusal),
     ),
 )]
 pub(crate) async fn abort(

@@ -1,4 +1,4 @@
-//! `POST /api/v1/reload`: reads the settings again.
+//! `POST /api/v1/reload`: reloads the configuration.
 
 use axum::Json;
 use axum::extract::State;
@@ -13,7 +13,7 @@ use crate::api::input::query::NoParameters;
 use crate::config;
 use crate::reload::Error;
 
-/// What a reload did, by keys of the settings.
+/// The answer to a reload: the changed settings, by key.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ReloadDone {
     /// Always true.
@@ -30,7 +30,7 @@ pub(crate) struct ReloadDone {
 /// Reload the configuration.
 #[utoipa::path(
     post, path = "/api/v1/reload", tag = "Service", operation_id = "reload",
-    responses((status = 200, description = "What has changed", body = ReloadDone)),
+    responses((status = 200, description = "The changed settings", body = ReloadDone)),
 )]
 pub(crate) async fn reload(
     State(api): Shared,
@@ -39,10 +39,10 @@ pub(crate) async fn reload(
 ) -> Result<Json<ReloadDone>, ApiError> {
     let changes = api.reload.as_actor(caller.name()).reload().await?;
     let message = match (changes.applied.len(), changes.needs_restart.len()) {
-        (0, 0) => "Settings read again: nothing has changed.",
-        (_, 0) => "Settings read again: what has changed holds.",
-        (0, _) => "Settings read again: what has changed needs a restart.",
-        (_, _) => "Settings read again: some of what has changed needs a restart.",
+        (0, 0) => "Configuration reloaded: no changes.",
+        (_, 0) => "Configuration reloaded: changes applied.",
+        (0, _) => "Configuration reloaded: all changes need a restart.",
+        (_, _) => "Configuration reloaded: some changes need a restart.",
     };
     Ok(Json(ReloadDone {
         success: true,

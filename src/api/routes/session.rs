@@ -1,4 +1,4 @@
-//! Log a browser in and out, and tell it who it is: `/api/v1/login`, `/logout`, `/session`.
+//! Logs a browser in and out, and returns its caller: `/api/v1/login`, `/logout`, `/session`.
 //!
 //! The login is a cookie that holds the token; see [`cookie`].
 
@@ -58,10 +58,10 @@ pub(crate) struct Session {
     post, path = "/api/v1/login", tag = "Session", operation_id = "login",
     request_body = LoginBody,
     responses(
-        (status = 200, description = "Who that is", body = Session, headers(
-            ("Set-Cookie" = String, description = "The cookie; not where no token is asked for"),
+        (status = 200, description = "The caller", body = Session, headers(
+            ("Set-Cookie" = String, description = "The cookie; not if authentication is off"),
         )),
-        (status = 401, description = "The token does not hold", body = Refusal),
+        (status = 401, description = "The token is missing or invalid", body = Refusal),
     ),
 )]
 pub(crate) async fn login(
@@ -86,7 +86,7 @@ pub(crate) async fn login(
 /// Deletes the cookie.
 #[utoipa::path(
     post, path = "/api/v1/logout", tag = "Session", operation_id = "logout",
-    responses((status = 204, description = "It is gone", headers(
+    responses((status = 204, description = "The cookie is deleted", headers(
         ("Set-Cookie" = String, description = "An empty cookie"),
     ))),
 )]
@@ -98,7 +98,7 @@ pub(crate) async fn logout(Extension(origin): Extension<LoginOrigin>, _: NoParam
 /// The caller, and the CSRF token for a browser's changes.
 #[utoipa::path(
     get, path = "/api/v1/session", tag = "Session", operation_id = "get_session",
-    responses((status = 200, description = "Who that is", body = Session)),
+    responses((status = 200, description = "The caller", body = Session)),
 )]
 pub(crate) async fn show(_: NoParameters, caller: Caller, headers: HeaderMap) -> Json<Session> {
     Json(match caller.grant() {

@@ -1,4 +1,4 @@
-//! What happened in the last minutes, hour or day, for charts.
+//! `GET /api/v1/stats`: counts of the last minutes, hour or day, for charts.
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
@@ -14,7 +14,7 @@ use crate::state::{Chart, Window};
 #[utoipa::path(
     get, path = "/api/v1/stats", tag = "Service", operation_id = "get_stats",
     params(parameters::WindowParameter),
-    responses((status = 200, description = "A chart's points", body = Chart)),
+    responses((status = 200, description = "The points of the chart", body = Chart)),
 )]
 pub(crate) async fn stats(
     State(api): Shared,

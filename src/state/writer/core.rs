@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use crate::events::Bus;
-use crate::metrics::ByProcessor;
+use crate::metrics::MetricsByProcessor;
 use crate::models::{ClaimedTask, Clock, TaskId};
 use crate::state::db::checkpoint::Checkpointer;
 use crate::state::db::health::StorageHealth;
@@ -46,7 +46,7 @@ pub(crate) struct Core {
     /// The counts for the charts.
     pub(crate) stats: Stats,
     /// The counts for Prometheus.
-    pub(crate) meters: ByProcessor,
+    pub(crate) meters: MetricsByProcessor,
     /// Counts the pending tasks after another program has written.
     pub(crate) recount: Counter,
     pub(crate) clock: ClockWatch,

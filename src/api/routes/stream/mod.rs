@@ -30,7 +30,7 @@ use crate::api::input::task_id::TaskIdPath;
 use crate::api::openapi::parameters;
 use crate::api::routes::stream::growing::Growing;
 use crate::api::routes::stream::sse::Sse;
-use crate::api::routes::stream::updates::{Run, in_runs};
+use crate::api::routes::stream::updates::{UpdateContent, group_rows};
 use crate::events::{Delivery, Feed, Filter};
 use crate::models::{EVENT_LIMIT_BYTES, Event, EventType, TaskId, TaskStatus, Timestamp, fit};
 use crate::state::{Error, LogEntry, StateManager};
@@ -88,7 +88,7 @@ pub(crate) async fn stream(
         seen: since,
         growing: Growing::new(),
         unsent: VecDeque::new(),
-        next: Next::Look,
+        next: Next::Read,
         heartbeat: Instant::now() + HEARTBEAT,
     };
     let events = stream::unfold(
@@ -134,8 +134,8 @@ struct Follower {
 
 /// What the stream does next.
 enum Next {
-    /// Read the task and send what is new.
-    Look,
+    /// Read the task and send its changes.
+    Read,
     /// Wait until the task changes.
     Wait,
     /// Send the end of the task.
@@ -150,8 +150,8 @@ impl Follower {
                 return Some((Ok(event), self));
             }
             match std::mem::replace(&mut self.next, Next::Wait) {
-                Next::Look => {
-                    if let Err(error) = self.look().await {
+                Next::Read => {
+                    if let Err(error) = self.read_changes().await {
                         tracing::warn!(%error, task_id = %self.task_id, "a stream ends early");
                         return None;
                     }
@@ -171,9 +171,9 @@ impl Follower {
         }
     }
 
-    /// Reads what is new.
-    async fn look(&mut self) -> Result<(), Error> {
-        // The state first: the lines read after it hold everything that led to it.
+    /// Reads the task and its new rows, and queues their events.
+    async fn read_changes(&mut self) -> Result<(), Error> {
+        // Read the state first, so that the lines read after it include all that led to it.
         let state = &self.api.state;
         let Some((status, result)) = state.task_state(self.task_id).await? else {
             self.next = Next::End;
@@ -192,41 +192,41 @@ impl Follower {
         let is_running = status == TaskStatus::Processing;
         let more = rows.len() >= LINES as usize;
         if more {
-            self.next = Next::Look;
+            self.next = Next::Read;
         } else if status.is_final() {
             self.next = Next::Finish(status, result.clone());
         }
-        let is_output = |(_, said): &(i64, LogEntry)| matches!(said, LogEntry::Output(_));
+        let is_output = |(_, entry): &(i64, LogEntry)| matches!(entry, LogEntry::Output(_));
         if let Some((newest, _)) = rows.last()
             && (!self.growing.is_empty() || rows.iter().any(is_output))
         {
             self.growing.read(state, self.task_id, *newest).await?;
         }
-        // `task_finished` alone has the id of the last row: who has that id knows the end, and is answered 204.
+        // Only `task_finished` carries the id of the last row: a client with that id has the end, and gets 204.
         let last = rows
             .last()
             .map(|(id, _)| *id)
             .filter(|_| !more && status.is_final());
         let before_last = rows.len().checked_sub(2).map_or(self.seen, |at| rows[at].0);
-        for news in in_runs(rows) {
-            self.seen = match last == Some(news.newest) {
+        for update in group_rows(rows) {
+            self.seen = match last == Some(update.last_row) {
                 true => before_last,
-                false => news.newest,
+                false => update.last_row,
             };
-            let event = match news.said {
-                Run::Lines(lines) => {
+            let event = match update.content {
+                UpdateContent::Lines(lines) => {
                     let grown = || self.growing.show_along().filter(|_| is_running);
                     let result = result.clone().or_else(grown);
                     self.event("task_update", status, result, lines)
                 }
-                Run::Output(text) => self.output(&text),
+                UpdateContent::Output(text) => self.output(&text),
             };
             self.unsent.push_back(event);
         }
         self.seen = last.unwrap_or(self.seen);
         if !is_running {
-            self.growing.rest();
-        } else if let Some(text) = self.growing.show_if_due() {
+            self.growing.suspend();
+        } else if let Some(text) = self.growing.take_due() {
             let event = self.event("task_update", status, Some(text), Vec::new());
             self.unsent.push_back(event);
         }
@@ -235,20 +235,20 @@ impl Follower {
 
     /// Waits for an event of the task, for the time to show a longer answer, or for the next heartbeat.
     async fn wait(&mut self) -> Option<sse::Event> {
-        let shown_at = self.growing.due();
+        let shown_at = self.growing.next_at();
         tokio::select! {
             () = self.api.closing.cancelled() => self.next = Next::End,
-            news = self.feed.next() => {
-                if let Ok([Delivery::Event(event)]) = news.as_deref()
+            deliveries = self.feed.next() => {
+                if let Ok([Delivery::Event(event)]) = deliveries.as_deref()
                     && event.kind == EventType::TaskLiveLine
                 {
-                    // What was read since may have taken its place.
+                    // The last read may have replaced the live line.
                     return (event.id >= self.seen).then(|| self.live_line(event));
                 }
-                self.next = Next::Look;
+                self.next = Next::Read;
             }
             () = sleep_until(shown_at.unwrap_or(self.heartbeat)), if shown_at.is_some() => {
-                self.next = Next::Look;
+                self.next = Next::Read;
             }
             () = sleep_until(self.heartbeat) => return Some(self.beat().await),
         }
@@ -287,7 +287,7 @@ impl Follower {
             .data(within_limit(data))
     }
 
-    /// The present text of an unfinished line. It has no id, because a client that reconnects receives the next one.
+    /// Makes the event for the text of an unfinished line. It has no id, because a client that reconnects receives the next one.
     fn live_line(&self, event: &Event) -> sse::Event {
         let mut data = json!({
             "task_id": self.task_id,

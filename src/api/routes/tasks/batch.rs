@@ -90,7 +90,7 @@ pub(crate) struct BatchCreated {
     request_body = BatchRequest,
     responses(
         (status = 201, description = "All are accepted", body = BatchCreated),
-        (status = 409, description = "Another task has the `unique_key` of one of them", body = Taken),
+        (status = 409, description = "Another task has the `unique_key` of a submitted task", body = Taken),
     ),
 )]
 pub(crate) async fn create(

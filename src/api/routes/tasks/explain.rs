@@ -17,7 +17,7 @@ use crate::hive::{JobState, JobStatus};
 use crate::models::{HiveLink, Task, TaskId, TaskStatus, Timestamp};
 use crate::state::{ExplainedTask, Obstacle};
 
-/// The answer.
+/// Why a task does not run, and its position in the queue.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Explanation)]
 pub(crate) struct Explained {
@@ -27,7 +27,7 @@ pub(crate) struct Explained {
     /// All reasons, in a sentence or two.
     message: String,
     reasons: Vec<Reason>,
-    /// 1 is the next of its processor and key to start; null unless it waits for nothing else.
+    /// 1 is the next of its processor and key to start; null unless nothing else stops it.
     #[schema(required)]
     place_in_line: Option<i64>,
 }
@@ -86,8 +86,8 @@ pub(crate) async fn explain(
     let task = task.ok_or(ApiError::NotFound("Task not found"))?;
     if task.status != TaskStatus::Pending {
         let (message, reasons) = match in_hive(&api, &task).await? {
-            Some(told) => told,
-            None => (not_waiting(&task), Vec::new()),
+            Some(explained) => explained,
+            None => (not_pending(&task), Vec::new()),
         };
         return Ok(Json(Explained {
             task_id,
@@ -118,9 +118,10 @@ pub(crate) async fn explain(
     }))
 }
 
-fn not_waiting(task: &Task) -> String {
+/// Returns the sentence for a task that is not PENDING.
+fn not_pending(task: &Task) -> String {
     match task.status {
-        TaskStatus::Processing => format!("It runs: attempt {}.", task.attempt),
+        TaskStatus::Processing => format!("It is running: attempt {}.", task.attempt),
         TaskStatus::Failed => match &task.error {
             Some(error) => format!("It has FAILED: {error}"),
             None => "It has FAILED.".to_owned(),
@@ -153,6 +154,7 @@ async fn in_hive(api: &Api, task: &Task) -> Result<Option<(String, Vec<Reason>)>
     Ok(Some((sentences.join(" "), reasons)))
 }
 
+/// Returns the sentence for a job in the Hive.
 fn job_sentence(attempt: i64, job: &JobStatus) -> String {
     let JobStatus {
         job_id,
@@ -174,12 +176,13 @@ fn job_sentence(attempt: i64, job: &JobStatus) -> String {
             format!("A worker has it{since}: attempt {attempt}.")
         }
         JobState::Forgotten => format!(
-            "Redis does not know job {job_id} of attempt {attempt} any more; a worker that has begun it may still send \
-             its result."
+            "Redis no longer knows job {job_id} of attempt {attempt}; a worker that started it may still send its \
+             result."
         ),
     }
 }
 
+/// Returns what keeps a PENDING task from starting.
 async fn reasons(api: &Arc<Api>, caller: &Caller, task: &Task) -> Result<Vec<Reason>, ApiError> {
     let mut reasons = Vec::new();
     if !task.after.is_empty() {
@@ -215,8 +218,8 @@ impl Reason {
 
     fn upstream(id: TaskId, status: Option<TaskStatus>) -> Self {
         let message = match status {
-            Some(status) => format!("It waits for task {id}, which is {status}."),
-            None => format!("It waits for task {id}, which is not there."),
+            Some(status) => format!("It is blocked by task {id}, which is {status}."),
+            None => format!("It is blocked by task {id}, which does not exist."),
         };
         let task_id = id;
         let what = What::OfTask(OfTask::Upstream { task_id, status });
@@ -236,7 +239,7 @@ fn sentence(obstacle: &Obstacle) -> String {
             reason,
             by,
         } => format!(
-            "The queue is paused since {since}{}.",
+            "The queue has been paused since {since}{}.",
             details(*until, reason, by)
         ),
         Obstacle::ProcessorPaused {
@@ -247,51 +250,53 @@ fn sentence(obstacle: &Obstacle) -> String {
             by,
         } => {
             let details = details(*until, reason, by);
-            format!("Processor {processor} is paused since {since}{details}.")
+            format!("Processor {processor} has been paused since {since}{details}.")
         }
-        Obstacle::NotDue { run_at } => format!("It is not due before {run_at}."),
-        Obstacle::NoFreeSlot { limit, running } => all_taken(*limit, "the queue", running),
+        Obstacle::NotDue { run_at } => format!("It is scheduled for {run_at}."),
+        Obstacle::NoFreeSlot { limit, running } => all_busy(*limit, "the queue", running),
         Obstacle::NoMemory { limit_bytes } => {
-            format!("The texts of running tasks take all {limit_bytes} bytes that they may.")
+            format!("Running tasks use all {limit_bytes} bytes of running_limit_bytes.")
         }
         Obstacle::ProcessorLimit {
             processor,
             limit,
             running,
-        } => all_taken(*limit, &format!("processor {processor}"), running),
+        } => all_busy(*limit, &format!("processor {processor}"), running),
         Obstacle::ProcessorRate {
             processor,
             rate,
             frees_at,
         } => format!(
-            "Processor {processor} has started as many as its rate of {rate} allows; the next \
-             may start at {frees_at}."
+            "Processor {processor} has reached its rate of {rate}; the next task may start at \
+             {frees_at}."
         ),
         Obstacle::KeyLimit {
             concurrency_key,
             limit,
             running,
-        } => all_taken(*limit, &format!("the key {concurrency_key}"), running),
+        } => all_busy(*limit, &format!("the key {concurrency_key}"), running),
         Obstacle::KeyRate {
             concurrency_key,
             rate,
             frees_at,
         } => format!(
-            "The key {concurrency_key} has started as many as its rate of {rate} allows; the \
-             next may start at {frees_at}."
+            "The key {concurrency_key} has reached its rate of {rate}; the next task may start at \
+             {frees_at}."
         ),
         Obstacle::NoWorker { processor, running } if running.is_empty() => {
-            format!("No worker asks for tasks of processor {processor}.")
+            format!("No worker polls for tasks of processor {processor}.")
         }
         Obstacle::NoWorker { processor, running } => format!(
-            "Those who work for processor {processor} are busy with {}.",
+            "All workers of processor {processor} are busy with {}.",
             names(running)
         ),
         Obstacle::HiveAway { hive } => match hive {
             HiveLink::Off => "The Hive is off: set enable_hive.".to_owned(),
-            HiveLink::Away { reason, since } => format!("Redis is away since {since}: {reason}."),
+            HiveLink::Away { reason, since } => {
+                format!("Redis has been unreachable since {since}: {reason}.")
+            }
             HiveLink::Refusing { reason, since } => {
-                format!("Redis refuses what the Hive needs since {since}: {reason}.")
+                format!("Redis has refused what the Hive needs since {since}: {reason}.")
             }
             HiveLink::Connected => "The Hive is connected.".to_owned(),
         },
@@ -311,11 +316,11 @@ fn details(until: Option<Timestamp>, reason: &Option<String>, by: &Option<String
     )
 }
 
-fn all_taken(limit: u64, whose: &str, running: &[TaskId]) -> String {
+fn all_busy(limit: u64, whose: &str, running: &[TaskId]) -> String {
     let names = names(running);
     match limit {
-        1 => format!("The only place of {whose} is taken, by {names}."),
-        _ => format!("All {limit} places of {whose} are taken, by {names}."),
+        1 => format!("The only slot of {whose} is busy: {names}."),
+        _ => format!("All {limit} slots of {whose} are busy: {names}."),
     }
 }
 

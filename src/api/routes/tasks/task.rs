@@ -93,11 +93,10 @@ pub(crate) async fn retry(
     let at = retry_at(&Query::parse(uri.query(), &["now"])?)?;
     let state = api.state.as_actor(caller.name());
     match state.retry(task_id, at).await? {
-        Retried::Done { later: None } => Ok(TaskDone::new(task_id, "The task waits again.")),
+        Retried::Done { later: None } => Ok(TaskDone::new(task_id, "The task is queued again.")),
         Retried::Done { later: Some(time) } => {
-            let message = format!(
-                "The task waits again, and starts not before {time}; with now=true it starts at once."
-            );
+            let message =
+                format!("The task is queued again; it starts at {time}, or at once with now=true.");
             Ok(TaskDone::new(task_id, message))
         }
         Retried::Missing => Err(ApiError::NotFound("Task not found")),
@@ -135,13 +134,14 @@ pub(crate) async fn delete(
         Deleted::Done => Ok(StatusCode::NO_CONTENT),
         Deleted::Missing => Err(ApiError::NotFound("Task not found")),
         Deleted::NotFinal => {
-            let detail = "The task waits or runs; only a finished task can be deleted.".to_owned();
+            let detail =
+                "The task is pending or running; only a finished task can be deleted.".to_owned();
             Err(ApiError::Status(StatusCode::CONFLICT, detail))
         }
         Deleted::NeededBy(downstream) => {
             let detail = format!(
-                "The task {downstream} comes after this one, has not finished, and needs its result; delete this \
-                 one when that one has finished."
+                "Task {downstream} depends on this task, has not finished, and needs its result; delete this \
+                 task when that one has finished."
             );
             Err(ApiError::Status(StatusCode::CONFLICT, detail))
         }
@@ -152,7 +152,7 @@ pub(crate) async fn delete(
 #[utoipa::path(
     get, path = "/api/v1/tasks/{task_id}/logs", tag = "Tasks", operation_id = "get_task_logs",
     params(parameters::TaskIdParameter, parameters::LogParameters),
-    responses((status = 200, description = "Lines", body = Vec<LogLine>)),
+    responses((status = 200, description = "The log lines", body = Vec<LogLine>)),
 )]
 pub(crate) async fn logs(
     State(api): Shared,

@@ -27,17 +27,18 @@ const STALLED: Duration = Duration::from_secs(1);
 /// The budget and the parser threads for large bodies.
 pub(crate) struct Intake {
     parsers: Arc<Semaphore>,
-    room: Arc<Room>,
+    budget: Arc<MemoryBudget>,
 }
 
-struct Room {
+/// The memory that all large bodies share.
+struct MemoryBudget {
     bytes: usize,
     uploads: Mutex<Uploads>,
 }
 
 #[derive(Default)]
 struct Uploads {
-    /// Bytes of all of them.
+    /// Bytes that all open bodies hold.
     bytes: usize,
     next: u64,
     open: HashMap<u64, State>,
@@ -46,14 +47,14 @@ struct Uploads {
 /// A body that has more than [`SMALL_BYTES`].
 struct State {
     bytes: usize,
-    /// When something of it came last; `None` once all of it is here.
+    /// Time of its last bytes; `None` when it has arrived or was evicted.
     moved: Option<Instant>,
     evicted: CancellationToken,
 }
 
 /// A large body's share of the budget.
 pub(crate) struct Upload {
-    room: Arc<Room>,
+    budget: Arc<MemoryBudget>,
     id: u64,
     /// The body has stalled, and others need its memory.
     pub(crate) evicted: CancellationToken,
@@ -72,12 +73,12 @@ impl AsRef<[u8]> for Held {
 }
 
 impl Intake {
-    /// A budget for a few bodies of this size.
+    /// Makes a budget for a few bodies of this size.
     pub(crate) fn new(body_limit_bytes: usize) -> Self {
         let bytes = LARGEST_BODIES.saturating_mul(body_limit_bytes.max(1024 * 1024));
         Self {
             parsers: Arc::new(Semaphore::new(PARSERS)),
-            room: Arc::new(Room {
+            budget: Arc::new(MemoryBudget {
                 bytes,
                 uploads: Mutex::default(),
             }),
@@ -93,11 +94,11 @@ impl Intake {
         if body.len() <= SMALL_BYTES {
             return read(body);
         }
-        let turn = Arc::clone(&self.parsers).acquire_owned().await;
-        let turn = turn.expect("the gate is never closed");
+        let permit = Arc::clone(&self.parsers).acquire_owned().await;
+        let permit = permit.expect("the semaphore is never closed");
         let body = body.clone();
         let parsed = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
+            let _permit = permit;
             read(&body)
         });
         parsed
@@ -107,7 +108,7 @@ impl Intake {
 
     /// Registers a body that has become large.
     pub(crate) fn upload(&self) -> Upload {
-        let mut uploads = self.room.lock();
+        let mut uploads = self.budget.lock();
         let id = uploads.next;
         uploads.next += 1;
         let evicted = CancellationToken::new();
@@ -118,14 +119,14 @@ impl Intake {
         };
         uploads.open.insert(id, state);
         Upload {
-            room: Arc::clone(&self.room),
+            budget: Arc::clone(&self.budget),
             id,
             evicted,
         }
     }
 }
 
-impl Room {
+impl MemoryBudget {
     fn lock(&self) -> MutexGuard<'_, Uploads> {
         self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -154,8 +155,8 @@ impl Upload {
     /// 503 if the budget is used up and no body has stalled.
     pub(crate) fn grow(&self, bytes: usize) -> Result<(), ApiError> {
         let now = Instant::now();
-        let mut uploads = self.room.lock();
-        while uploads.bytes + bytes > self.room.bytes {
+        let mut uploads = self.budget.lock();
+        while uploads.bytes + bytes > self.budget.bytes {
             if !uploads.evict(self.id, now) {
                 let detail = "Too many large request bodies arrive at once. Try again in a moment.";
                 return Err(ApiError::Unavailable(detail.to_owned()));
@@ -171,7 +172,7 @@ impl Upload {
 
     /// Returns the whole body, which holds its share of the budget until it is dropped.
     pub(crate) fn finish(self, bytes: Vec<u8>) -> Bytes {
-        if let Some(state) = self.room.lock().open.get_mut(&self.id) {
+        if let Some(state) = self.budget.lock().open.get_mut(&self.id) {
             state.moved = None;
         }
         Bytes::from_owner(Held {
@@ -183,7 +184,7 @@ impl Upload {
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        let mut uploads = self.room.lock();
+        let mut uploads = self.budget.lock();
         if let Some(state) = uploads.open.remove(&self.id) {
             uploads.bytes -= state.bytes;
         }
@@ -205,7 +206,7 @@ mod tests {
         let stalled = intake.upload();
         stalled.grow(3 * MIB).unwrap();
         let other = intake.upload();
-        // Nobody has stalled yet.
+        // No body has stalled yet.
         assert!(other.grow(2 * MIB).is_err());
         assert!(!stalled.evicted.is_cancelled());
         tokio::time::advance(STALLED).await;
@@ -213,14 +214,14 @@ mod tests {
         assert!(stalled.evicted.is_cancelled());
         assert!(other.grow(3 * MIB).is_err());
         drop(stalled);
-        // A copy keeps the room too.
+        // A copy keeps the budget too.
         let copy = body.slice(1..);
         drop(body);
         assert!(other.grow(3 * MIB).is_err());
         drop(copy);
         other.grow(6 * MIB).unwrap();
         drop(other);
-        assert_eq!(intake.room.lock().bytes, 0);
+        assert_eq!(intake.budget.lock().bytes, 0);
     }
 
     #[tokio::test]
@@ -247,14 +248,11 @@ mod tests {
         for _ in 0..PARSERS {
             begun.recv().await.unwrap();
         }
-        // This thread is free, and a small body does not wait for the gate.
+        // This thread is free, and a small body does not wait for a parser.
         let small = Bytes::from_static(b"{}");
         let parsed = intake.parse(&small, |body| Ok(body.len())).await;
         assert_eq!(parsed.unwrap(), 2);
-        assert!(
-            begun.try_recv().is_err(),
-            "one more than the gate lets through"
-        );
+        assert!(begun.try_recv().is_err(), "one more than the parsers");
         drop(ends);
         for parse in parses {
             assert_eq!(parse.await.unwrap(), SMALL_BYTES + 1);
