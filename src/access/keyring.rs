@@ -70,7 +70,7 @@ impl Key {
         self.revoked.cancelled().await;
     }
 
-    /// Whether this network used the token lately.
+    /// Returns whether this network used the token lately.
     pub(crate) fn is_at_home(&self, network: Network) -> bool {
         self.homes.has(network)
     }
@@ -137,7 +137,7 @@ impl Access {
         Self(Some(keyring))
     }
 
-    /// Whether no token is required.
+    /// Returns whether no token is required.
     pub(crate) fn is_open(&self) -> bool {
         self.0.is_none()
     }

@@ -1,9 +1,9 @@
-//! Traces for OpenTelemetry: a request, the commit it waited for, the task's attempts, and what they ask of
+//! Traces for OpenTelemetry: a request, the commit it waited for, the task's attempts, and their requests to
 //! other services.
 //!
 //! Without `otlp_endpoint` there is no tracer, and no span is made anywhere. With it, spans are made by the
-//! OpenTelemetry SDK, which sends them from a thread of its own and drops what it has no room for: a
-//! collector that is slow or away disturbs nobody. No span has a task's content, an error's text or an
+//! OpenTelemetry SDK, which sends them from its own thread and drops spans when its buffer is full: a
+//! slow or unreachable collector delays no task. No span has a task's content, an error's text or an
 //! address with a query in it.
 //!
 //! A task keeps the context of the commit that accepted it ([`TraceContext`]), so its attempts belong to the
@@ -37,7 +37,7 @@ const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time for the last spans at a stop.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// Where spans are made, if they are; clone it freely.
+/// Makes spans, if tracing is on; clone it freely.
 #[derive(Clone, Default)]
 pub(crate) struct Traces(Option<Arc<Pipeline>>);
 
@@ -47,10 +47,10 @@ struct Pipeline {
 }
 
 impl Traces {
-    /// Traces as the settings have them. Within a runtime, which delivers them.
+    /// Starts the pipeline that the settings describe. Must be called within a runtime, which sends the spans.
     ///
     /// # Errors
-    /// A sentence, when they cannot be sent as the settings say.
+    /// A sentence, if the exporter cannot be built from the settings.
     pub(crate) fn start(settings: &Settings) -> Result<Self, String> {
         let Some(endpoint) = &settings.otlp_endpoint else {
             return Ok(Self::default());
@@ -78,12 +78,12 @@ impl Traces {
         Ok(Self(Some(Arc::new(Pipeline { provider, tracer }))))
     }
 
-    /// Whether spans are made.
+    /// Returns whether spans are made.
     pub(crate) fn is_on(&self) -> bool {
         self.0.is_some()
     }
 
-    /// A request begins; its sender may have a trace already.
+    /// Starts the span of a request, below the trace that its headers name.
     pub(crate) fn request(&self, method: &str, path: &str, headers: &HeaderMap) -> Option<Span> {
         let attributes = vec![
             KeyValue::new("http.request.method", method.to_owned()),
@@ -93,7 +93,7 @@ impl Traces {
         self.span(method.to_owned(), SpanKind::Server, &parent, attributes)
     }
 
-    /// An attempt begins at a task that was accepted in this context.
+    /// Starts the span of an attempt, below the context that accepted the task.
     pub(crate) fn attempt(
         &self,
         task: &ClaimedTask,
@@ -126,12 +126,12 @@ impl Traces {
         Some(Span::start(tracer, name, kind, parent, attributes))
     }
 
-    /// Sends what was not sent yet, for a while.
+    /// Sends the remaining spans, for at most [`FAREWELL`].
     pub(crate) async fn stop(self) {
         let Some(pipeline) = self.0 else {
             return;
         };
-        // It waits for the SDK's thread.
+        // Blocks until the SDK's thread ends.
         let ending =
             tokio::task::spawn_blocking(move || pipeline.provider.shutdown_with_timeout(FAREWELL));
         match tokio::time::timeout(FAREWELL, ending).await {
@@ -142,14 +142,14 @@ impl Traces {
     }
 }
 
-/// `a=b,c=d`, as the settings have checked it.
+/// Parses `a=b,c=d`, which the settings have checked.
 fn pairs(text: &str) -> HashMap<String, String> {
     let pairs = text.split(',').filter_map(|pair| pair.split_once('='));
     let trimmed = |(name, value): (&str, &str)| (name.trim().to_owned(), value.trim().to_owned());
     pairs.map(trimmed).collect()
 }
 
-/// The span that somebody else has named as the parent; none, if it cannot be read.
+/// Returns the parent context that a carrier names; an empty one if it cannot be read.
 fn parent_in(carrier: &dyn Extractor) -> Context {
     TraceContextPropagator::new().extract_with_context(&Context::new(), carrier)
 }

@@ -10,7 +10,7 @@ use opentelemetry_sdk::trace::SdkTracer;
 
 use crate::models::{Outcome, Reschedule, TraceContext};
 
-/// A span that has begun. It ends when it is told to, or when its last clone is dropped.
+/// A started span. It ends at [`Span::end`], or when its last clone is dropped.
 #[derive(Clone)]
 pub(crate) struct Span {
     tracer: SdkTracer,
@@ -39,13 +39,13 @@ impl Span {
         Self::start(tracer, name.to_owned(), kind, &self.context, attributes)
     }
 
-    /// The commit begins that a request waits for, of so many tasks.
+    /// Starts the span of the commit that a request waits for.
     pub(crate) fn commit(&self, tasks: usize) -> Self {
         let tasks = KeyValue::new("venom.tasks", tasks as i64);
         self.below("commit", SpanKind::Producer, vec![tasks])
     }
 
-    /// A request to another service begins, of whose address only the host is told.
+    /// Starts the span of a request to another service. It records host and port, never the whole address.
     pub(crate) fn call(
         &self,
         method: &'static str,
@@ -59,7 +59,7 @@ impl Span {
         self.below(method, SpanKind::Client, attributes.collect())
     }
 
-    /// What is handed on, so that others put their spans below this one.
+    /// Returns the trace context to send, so that others put their spans below this one.
     pub(crate) fn carried(&self) -> TraceContext {
         let mut carrier = HashMap::new();
         TraceContextPropagator::new().inject_context(&self.context, &mut carrier);
@@ -78,23 +78,23 @@ impl Span {
             .set_attribute(KeyValue::new(name, value));
     }
 
-    /// Gives it another name.
+    /// Renames the span.
     pub(crate) fn rename(&self, name: String) {
         self.context.span().update_name(name);
     }
 
-    /// It is about something that failed, in this way.
+    /// Marks the span as failed with this type of error.
     pub(crate) fn fail(&self, error_type: impl Into<Value>) {
         self.set("error.type", error_type);
         self.context.span().set_status(Status::error(""));
     }
 
-    /// It is over.
+    /// Ends the span.
     pub(crate) fn end(&self) {
         self.context.span().end();
     }
 
-    /// The attempt that it is about has ended like this.
+    /// Records the outcome of the attempt, and ends the span.
     pub(crate) fn end_attempt(&self, outcome: &Outcome) {
         match outcome {
             Outcome::Completed { .. } => self.set("venom.outcome", "completed"),

@@ -22,7 +22,7 @@ use crate::state::{Error, StateManager};
 pub(crate) struct Caller(Option<Arc<Key>>);
 
 impl Caller {
-    /// The caller who sent this token.
+    /// Returns the caller who sent this token.
     pub(crate) fn of(key: Arc<Key>) -> Self {
         Self(Some(key))
     }
@@ -33,7 +33,7 @@ impl Caller {
         grant.processors.is_some().then_some(grant)
     }
 
-    /// Whether the caller may see tasks of this processor.
+    /// Returns whether the caller may see tasks of this processor.
     pub(crate) fn covers(&self, processor: &str) -> bool {
         self.limits().is_none_or(|grant| grant.covers(processor))
     }
@@ -93,7 +93,7 @@ impl Caller {
         self.check(filter.processor.as_deref().unwrap_or_default())
     }
 
-    /// True if the caller may not see this task: treat that like 404. A restricted caller may not see a missing task
+    /// Returns true if the caller may not see this task: treat that like 404. A restricted caller may not see a missing task
     /// either, because an import may create it for another processor.
     pub(crate) async fn may_not_see(
         &self,
@@ -129,7 +129,7 @@ impl Caller {
         }
     }
 
-    /// Whether the request was authenticated by a token.
+    /// Returns whether the request was authenticated by a token.
     pub(crate) fn is_known(&self) -> bool {
         self.0.is_some()
     }
@@ -143,12 +143,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// A 403 with this sentence.
+/// Returns a 403 with this sentence.
 pub(crate) fn forbidden(detail: String) -> ApiError {
     ApiError::Status(StatusCode::FORBIDDEN, detail)
 }
 
-/// The refusal of a request about processors that the token does not permit.
+/// Returns the refusal of a request about processors that the token does not permit.
 pub(crate) fn forbidden_processor(grant: &Grant) -> ApiError {
     let (name, list) = (&grant.name, grant.list());
     forbidden(format!(

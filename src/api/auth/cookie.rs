@@ -16,7 +16,7 @@ use subtle::ConstantTimeEq;
 const COOKIE: &[u8] = b"venom_token=";
 const CSRF_HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
 
-/// Whether the call at this path sets the cookie, and needs a [`LoginOrigin`].
+/// Returns whether the call at this path sets the cookie, and needs a [`LoginOrigin`].
 pub(crate) fn is_set_by(path: &str) -> bool {
     matches!(path, "/api/v1/login" | "/api/v1/logout")
 }
@@ -55,7 +55,7 @@ pub(crate) fn token_in(headers: &HeaderMap) -> Option<&[u8]> {
     (!token.is_empty()).then_some(token)
 }
 
-/// Whether the request carries the CSRF token of this login.
+/// Returns whether the request carries the CSRF token of this login.
 pub(crate) fn has_csrf_token(headers: &HeaderMap, token: &[u8]) -> bool {
     let sent = headers
         .get(CSRF_HEADER)

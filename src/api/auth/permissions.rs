@@ -16,13 +16,13 @@ pub(crate) enum Permission {
 }
 
 impl Permission {
-    /// A token of at least `role`; restricted tokens are accepted, and the handler keeps to their processors.
+    /// Requires a token of at least `role`; restricted tokens are accepted, and the handler keeps to their processors.
     pub(crate) const fn confined(role: Role) -> Self {
         let confined = true;
         Self::Token { role, confined }
     }
 
-    /// A token of at least `role` that is not restricted to some processors.
+    /// Requires a token of at least `role` that is not restricted to some processors.
     pub(crate) const fn unrestricted(role: Role) -> Self {
         let confined = false;
         Self::Token { role, confined }

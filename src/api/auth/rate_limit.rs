@@ -40,7 +40,7 @@ enum RateKey {
 }
 
 impl RateLimiter {
-    /// Full buckets for everybody.
+    /// Makes full buckets for all clients.
     pub(crate) fn new() -> Self {
         Self {
             requests: Buckets::new(),

@@ -32,7 +32,7 @@ struct Kept<K> {
 }
 
 impl<K: Eq + Hash> Buckets<K> {
-    /// Full buckets for all keys.
+    /// Makes full buckets for all keys.
     pub(crate) fn new() -> Self {
         Self {
             began: Instant::now(),

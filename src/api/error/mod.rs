@@ -172,7 +172,7 @@ impl From<state::Error> for ApiError {
 }
 
 impl ApiError {
-    /// The same error, of task number `index` of a batch.
+    /// Returns the same error for task number `index` of a batch.
     pub(crate) fn of_task(self, index: usize) -> Self {
         match self {
             Self::Invalid(mut problems) => {

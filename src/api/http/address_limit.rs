@@ -33,7 +33,7 @@ pub(crate) struct AddressPermit {
 }
 
 impl AddressLimit {
-    /// One address may hold three quarters of this many connections.
+    /// Limits each address to three quarters of this many connections.
     pub(crate) fn new(connections: usize) -> Arc<Self> {
         Arc::new(Self {
             most: connections - connections / 4,
@@ -56,7 +56,7 @@ impl AddressLimit {
         })
     }
 
-    /// A connection that is not counted: that of a trusted proxy, which serves many clients.
+    /// Returns the permit of a connection that is not counted: that of a trusted proxy, which serves many clients.
     pub(crate) fn uncounted(self: &Arc<Self>) -> AddressPermit {
         AddressPermit {
             limit: Arc::clone(self),
@@ -88,7 +88,7 @@ impl AddressLimit {
     }
 }
 
-/// Whether another warning is due; notes it as given.
+/// Returns whether another warning is due; notes it as given.
 fn is_due(last: &mut Option<Instant>) -> bool {
     let now = Instant::now();
     let due = last.is_none_or(|last| now.duration_since(last) >= BETWEEN_WARNINGS);

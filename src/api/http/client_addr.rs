@@ -27,13 +27,13 @@ pub(crate) fn address(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> I
     address
 }
 
-/// Whether the peer is a trusted proxy.
+/// Returns whether the peer is a trusted proxy.
 pub(crate) fn is_proxy(peer: IpAddr, proxies: &[IpNet]) -> bool {
     let peer = peer.to_canonical();
     proxies.iter().any(|network| network.contains(&peer))
 }
 
-/// Whether a trusted proxy reports that the browser speaks TLS. Of several proxies the first counts, which the browser
+/// Returns whether a trusted proxy reports that the browser speaks TLS. Of several proxies the first counts, which the browser
 /// connects to. A forged value would merely keep the browser from sending its cookie over plain HTTP.
 pub(crate) fn is_over_tls(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> bool {
     let is_ours = is_proxy(peer, proxies);

@@ -45,7 +45,7 @@ impl Cors {
         allowed.map_or(Self::Other, |origin| Self::Allowed(origin.clone()))
     }
 
-    /// Whether the request comes from a page of an allowed origin.
+    /// Returns whether the request comes from a page of an allowed origin.
     pub(crate) fn is_allowed(&self) -> bool {
         matches!(self, Self::Allowed(_))
     }

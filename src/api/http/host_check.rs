@@ -97,14 +97,14 @@ pub(crate) fn check(hosts: &Hosts, names: &[String], head: &RequestHead) -> Resu
     Ok(())
 }
 
-/// Whether one of our own pages, the user or a program sent the request. Any other value of the header is foreign, including
+/// Returns whether one of our own pages, the user or a program sent the request. Any other value of the header is foreign, including
 /// unknown ones; `same-site` is another port or name of our host.
 fn is_of_this_site(headers: &HeaderMap) -> bool {
     let site = headers.get("sec-fetch-site").map(|site| site.as_bytes());
     matches!(site, None | Some(b"same-origin" | b"none"))
 }
 
-/// Whether the user followed a link to a public page. The page with the link cannot read the answer.
+/// Returns whether the user followed a link to a public page. The page with the link cannot read the answer.
 fn is_link(head: &RequestHead) -> bool {
     let says = |name, word: &[u8]| {
         let value = head.headers.get(name);
@@ -116,7 +116,7 @@ fn is_link(head: &RequestHead) -> bool {
         && head.permission == Permission::Anyone
 }
 
-/// Whether the `Origin` is the host of the request.
+/// Returns whether the `Origin` is the host of the request.
 pub(crate) fn is_own_page(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let authority = text(header::ORIGIN).and_then(|origin| origin.split_once("://"));
@@ -127,7 +127,7 @@ fn forbidden(detail: &str) -> ApiError {
     ApiError::Status(StatusCode::FORBIDDEN, detail.to_owned())
 }
 
-/// The host of `host:port`, `[v6]:port` or `host`.
+/// Returns the host of `host:port`, `[v6]:port` or `host`.
 fn host_of(authority: &str) -> &str {
     if let Some(rest) = authority.strip_prefix('[') {
         return rest.split(']').next().unwrap_or_default();

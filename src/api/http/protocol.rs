@@ -24,7 +24,7 @@ pub(crate) fn check(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<
     Ok(())
 }
 
-/// RFC 9112, 3.2: without exactly one valid `Host`, proxies and the service may think that different hosts
+/// Checks the host (RFC 9112, 3.2): without exactly one valid `Host`, proxies and the service may think that different hosts
 /// are asked.
 fn check_host(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
     let mut hosts = headers.get_all(header::HOST).iter();
@@ -106,7 +106,7 @@ impl<'a> Authority<'a> {
     }
 }
 
-/// RFC 3986, 3.2.2: a registered name or an IPv4 address.
+/// Accepts the bytes of a registered name or an IPv4 address (RFC 3986, 3.2.2).
 fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte)
 }

@@ -20,7 +20,7 @@ struct RouteEntry {
 }
 
 impl RouteIndex {
-    /// The index of these routes: path, method and permission.
+    /// Builds the index of these routes: path, method and permission.
     pub(crate) fn new(routes: impl IntoIterator<Item = (String, Method, Permission)>) -> Self {
         let mut by_path: BTreeMap<String, Vec<_>> = BTreeMap::new();
         for (path, method, permission) in routes {
@@ -59,7 +59,7 @@ impl RouteIndex {
     }
 }
 
-/// Whether this path is a health probe, which is neither counted nor traced.
+/// Returns whether this path is a health probe, which is neither counted nor traced.
 pub(crate) fn is_probe(path: &str) -> bool {
     matches!(path, "/healthz" | "/readyz")
 }

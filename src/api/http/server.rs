@@ -255,7 +255,7 @@ fn answer(
     })
 }
 
-/// The answer to a connection beyond the limit of its address.
+/// Returns the answer to a connection beyond the limit of its address.
 fn too_many_connections() -> Box<Response> {
     let detail = "This address has reached its limit of connections. Close some, and try again.";
     let mut response = ApiError::Unavailable(detail.to_owned()).into_response();

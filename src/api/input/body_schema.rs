@@ -30,7 +30,7 @@ pub(crate) trait RequestBody: Sized {
         Self::from_fields(parse_object(body)?, check)
     }
 
-    /// Like [`RequestBody::read`], from the fields of the object.
+    /// Reads like [`RequestBody::read`], from the fields of the object.
     fn from_fields(
         fields: Map<String, Value>,
         check: impl FnOnce(&mut Self, &mut Fields),
@@ -154,7 +154,7 @@ fn nullable(of: SchemaType) -> SchemaType {
 /// One row of a body's table, as the document has it: name, whether it is required, schema.
 pub(crate) type SchemaField = (&'static str, bool, RefOr<Schema>);
 
-/// The schema of a body. `kept` describes the fields that the table does not name; `None` refuses them.
+/// Returns the schema of a body. `kept` describes the fields that the table does not name; `None` refuses them.
 pub(crate) fn schema_of(
     doc: &str,
     example: Value,
@@ -185,7 +185,7 @@ pub(crate) fn schema_of(
     object.into()
 }
 
-/// The text of doc comments, without the blank that each line begins with.
+/// Returns the text of doc comments, without the blank that each line begins with.
 pub(crate) fn text_of(doc: &str) -> String {
     let lines: Vec<_> = doc.trim_end().lines().map(str::trim).collect();
     lines.join("\n")

@@ -30,7 +30,7 @@ impl Fields {
         }
     }
 
-    /// Like [`Fields::finish`], but refuses the fields that nobody has taken; `known` are the expected ones.
+    /// Ends like [`Fields::finish`], but refuses the unread fields; `known` are the expected ones.
     pub(crate) fn refuse_others(mut self, known: &[&str]) -> Result<(), ApiError> {
         let expected = known.join(", ");
         let others = std::mem::take(&mut self.left);

@@ -16,7 +16,7 @@ pub(crate) const OBJECT: Limits = Limits {
     uncounted: None,
 };
 
-/// A body such as `{"tasks": [ … ]}` with at most so many entries.
+/// Returns the limits of a body such as `{"tasks": [ … ]}` with at most `most` entries.
 pub(crate) const fn list_of(most: usize) -> Limits {
     Limits {
         depth: 3 + NESTING_LIMIT,

@@ -72,7 +72,7 @@ impl Kind for Secret {
     }
 }
 
-/// A text of at most so many characters.
+/// A text with a largest number of characters.
 pub(crate) struct ShortText(pub(crate) usize);
 
 impl Kind for ShortText {
@@ -93,7 +93,7 @@ impl Kind for ShortText {
     }
 }
 
-/// A text that names something: not empty, and at most so many characters.
+/// A name: not empty, with a largest number of characters.
 pub(crate) struct Key(pub(crate) usize);
 
 impl Kind for Key {
@@ -227,7 +227,7 @@ impl Kind for Time {
     }
 }
 
-/// A list of at least so many texts.
+/// A list of texts with a smallest number of entries.
 pub(crate) struct Texts(pub(crate) usize);
 
 impl Kind for Texts {

@@ -81,7 +81,7 @@ pub(crate) fn task_of(
 }
 
 impl NewTaskBody {
-    /// The task, with the defaults of its processor. `request` holds the unknown fields.
+    /// Makes the task, with the defaults of its processor. `request` holds the unknown fields.
     fn into_task(self, request: RawJson, registry: &Registry) -> NewTask {
         let processor = self.processor.unwrap_or_else(|| registry.default_name());
         let default_attempts = || {

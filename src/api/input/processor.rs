@@ -23,7 +23,7 @@ pub(crate) fn check_processor(
     }
 }
 
-/// The mistake that the field `processor` names no configured processor.
+/// Returns the mistake that the field `processor` names no configured processor.
 pub(crate) fn unknown_processor(name: &str, registry: &Registry, caller: &Caller) -> Problem {
     let names = caller.names(registry).join(", ");
     let msg = format!("Input should be the name of a configured processor: {names}");

@@ -64,7 +64,7 @@ impl Query {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// Whether no parameter was given.
+    /// Returns whether no parameter was given.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

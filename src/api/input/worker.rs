@@ -182,7 +182,7 @@ pub(crate) fn log(body: &[u8]) -> Result<(i64, WorkerCall), ApiError> {
 }
 
 impl LogBody {
-    /// The lines of all its texts.
+    /// Returns the lines of all texts.
     fn all_lines(&self) -> impl Iterator<Item = &str> {
         let texts = self.lines.iter().flatten().chain(&self.line);
         texts.flat_map(|text| text.lines())

@@ -26,14 +26,14 @@ pub(crate) fn spell_out(schemas: &mut Schemas) {
     }
 }
 
-/// Whether alternatives stand below other fields.
+/// Returns whether alternatives stand below other fields.
 fn needs_it(schema: &Value, schemas: &Schemas) -> bool {
     let parts = |name: &str| schema[name].as_array().into_iter().flatten();
     parts("allOf").any(|part| alternatives(part, schemas).len() > 1)
         || parts("oneOf").any(|part| part.get("allOf").is_some())
 }
 
-/// The schemas without parts, one of which has to hold.
+/// Returns the alternatives of a schema, each without alternatives of its own.
 fn alternatives(schema: &Value, schemas: &Schemas) -> Vec<Value> {
     if let Some(place) = schema["$ref"].as_str() {
         let name = place.rsplit('/').next().unwrap_or_default();
@@ -58,7 +58,7 @@ fn alternatives(schema: &Value, schemas: &Schemas) -> Vec<Value> {
     })
 }
 
-/// The fields of both.
+/// Returns a schema with the fields of both.
 fn joined(one: &Value, other: &Value) -> Value {
     let mut both = one.clone();
     for (name, value) in other.as_object().into_iter().flatten() {

@@ -41,12 +41,12 @@ struct Head;
 /// One call: an Operation Object.
 type Call = serde_json::Map<String, Value>;
 
-/// The head of the document: what it says besides the calls.
+/// Returns the head of the OpenAPI document: title, description and tags.
 pub(crate) fn head() -> OpenApi {
     Head::openapi()
 }
 
-/// The text of the document: `calls` as their annotations describe them, with what `index` says of each.
+/// Returns the text of the OpenAPI document: the annotated `calls`, with the permission that `index` has for each.
 pub(crate) fn text(calls: OpenApi, index: &RouteIndex) -> Bytes {
     let mut document = serde_json::to_value(calls).expect("a document always encodes");
     let paths = document["paths"].as_object_mut();

@@ -37,7 +37,7 @@ enum Handler {
     Page(&'static str, MethodRouter<Arc<Api>>),
 }
 
-/// Every route of the service.
+/// Returns every route of the service.
 pub(crate) fn table() -> Vec<Route> {
     use Permission::Anyone;
     let confined = Permission::confined;
@@ -111,7 +111,7 @@ fn page(permission: Permission, path: &'static str, handler: MethodRouter<Arc<Ap
     }
 }
 
-/// The index of these routes by path.
+/// Returns the index of these routes by path.
 pub(crate) fn index(routes: &[Route]) -> RouteIndex {
     RouteIndex::new(routes.iter().flat_map(|route| {
         let paths: Vec<_> = match &route.handler {
@@ -129,7 +129,7 @@ pub(crate) fn index(routes: &[Route]) -> RouteIndex {
     }))
 }
 
-/// The methods that an annotation names.
+/// Returns the methods that an annotation names.
 fn methods(item: &PathItem) -> impl Iterator<Item = Method> {
     let methods = [
         (Method::GET, &item.get),
@@ -143,7 +143,7 @@ fn methods(item: &PathItem) -> impl Iterator<Item = Method> {
         .filter_map(|(method, call)| call.as_ref().map(|_| method))
 }
 
-/// The router of these routes, and the part of the document that the handlers' annotations make.
+/// Builds the router of these routes, and the part of the OpenAPI document that the handlers' annotations make.
 pub(crate) fn router(routes: Vec<Route>) -> (Router<Arc<Api>>, utoipa::openapi::OpenApi) {
     let described = routes.into_iter().fold(
         OpenApiRouter::with_openapi(crate::api::openapi::head()),

@@ -59,7 +59,7 @@ pub(crate) fn serve(path: &str, asked: &HeaderMap) -> Result<Response, ApiError>
     Ok((headers, Body::from(file.data.into_owned())).into_response())
 }
 
-/// Whether the browser has the file of this tag. It may name several; a proxy that compresses marks them as weak.
+/// Returns whether the browser has the file of this tag. It may name several; a proxy that compresses marks them as weak.
 fn is_known(asked: &HeaderMap, tag: &HeaderValue) -> bool {
     let lists = asked.get_all(header::IF_NONE_MATCH).iter();
     lists

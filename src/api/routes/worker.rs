@@ -259,7 +259,7 @@ async fn tell(
     Ok(lease_broker.call(task_id, attempt, call).await)
 }
 
-/// Whether this attempt of the task is running; `None` if there is no such task.
+/// Returns whether this attempt of the task is running; `None` if there is no such task.
 async fn runs(api: &Api, task_id: TaskId, attempt: i64) -> Result<Option<bool>, ApiError> {
     let task = api.state.task_attempt(task_id).await?;
     Ok(task.map(|task| task == (TaskStatus::Processing, attempt)))

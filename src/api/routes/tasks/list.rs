@@ -108,7 +108,7 @@ async fn next_chunk(api: Arc<Api>, listing: Listing) -> Option<(Result<Bytes, Er
     Some((Ok(chunk.into()), next))
 }
 
-/// The names of a list's parameters.
+/// Returns the names of a list's parameters.
 pub(crate) fn known_parameters() -> Vec<&'static str> {
     [&["limit", "cursor", "order", "logs"], &FILTERS[..]].concat()
 }
