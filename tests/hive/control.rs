@@ -486,10 +486,7 @@ async fn without_redis_it_is_said_that_it_is_away() {
     assert_eq!(service.queue_status().await["paused"], false);
     let paused = service.post("/api/v1/queue/pause?hive=true").await;
     let sentence = paused.sentence(503);
-    assert!(
-        sentence.starts_with("Done by this service alone"),
-        "{sentence}"
-    );
+    assert!(sentence.contains("this service"), "{sentence}");
     assert_eq!(service.queue_status().await["paused"], true);
     service.ends_well().await;
 }
