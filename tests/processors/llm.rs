@@ -147,7 +147,7 @@ async fn an_answer_that_breaks_off_is_no_result() {
     assert_eq!(task["attempt"], 4);
     assert_eq!(task["context_history"]["llm"]["attempt"], 4);
     let logs = task["logs"].to_string();
-    for reason in ["ended early", "out of memory", "502"] {
+    for reason in ["response ended", "out of memory", "502"] {
         assert!(logs.contains(reason), "{reason}: {logs}");
     }
     service.ends_well().await;
@@ -250,7 +250,7 @@ async fn a_server_that_neither_streams_nor_counts_will_do() {
     let took = &task["context_history"]["llm"];
     assert_eq!(took["total_tokens"], Value::Null);
     assert_eq!(took["finish_reason"], "length");
-    assert!(task["logs"].to_string().contains("how many tokens"));
+    assert!(task["logs"].to_string().contains("token usage"));
     service.ends_well().await;
 }
 
