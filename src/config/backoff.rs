@@ -1,4 +1,4 @@
-//! How long a failed task waits for its next attempt.
+//! The backoff: the time from a failed attempt to the next one.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Settings whose value is one of a few words.
+//! Settings that are enums.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! How settings must fit together.
+//! Validation rules for settings that depend on each other.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The settings in effect, shared with everything that runs longer than from one reload to the next.
+//! The settings in force, shared across reloads.
 
 use std::future;
 use std::sync::Arc;

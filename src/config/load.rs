@@ -1,4 +1,4 @@
-//! From the sources to the settings: reads every layer, then every setting, and checks the whole.
+//! Loads the settings: reads every layer, then every setting, and checks the whole.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Where a processor finds its secret. The secret itself is never a setting, so that no dump of the
+//! The source of a processor's secret: a variable or a file. The secret itself is never a setting, so that no dump of the
 //! settings and no message can hold it. (Redis's password may be one, as the original has it:
 //! [`Password`](super::Password).)
 

@@ -1,4 +1,4 @@
-//! A dump goes out: to a stream, a writer, or a file that appears whole or not at all.
+//! Exports a dump to a stream, a writer or a file. The file appears whole or not at all.
 //!
 //! Tasks are read in pages, in order of arrival, on the connections for reading: the Writer never
 //! waits. A dump is no snapshot: a task that moves on meanwhile is in it as it was when its page
@@ -13,7 +13,7 @@ use futures_util::{Stream, stream};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::files::{Draft, blocking};
-use crate::dump::format::write::Writer;
+use crate::dump::format::write::DumpWriter;
 use crate::dump::store::Store;
 use crate::models::Task;
 use crate::state;
@@ -41,7 +41,7 @@ pub(crate) enum Error {
 
 /// What an export did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Report {
+pub(crate) struct ExportReport {
     pub(crate) tasks: u64,
     pub(crate) bytes: u64,
 }
@@ -60,7 +60,7 @@ pub(crate) fn export_stream<S: Store>(
 pub(crate) async fn export<S: Store>(
     store: &S,
     mut out: impl AsyncWrite + Unpin,
-) -> Result<Report, Error> {
+) -> Result<ExportReport, Error> {
     let mut exporter = Exporter::new(store.clone());
     let mut bytes = 0;
     while let Some(chunk) = exporter.next_chunk().await? {
@@ -69,11 +69,14 @@ pub(crate) async fn export<S: Store>(
     }
     out.flush().await?;
     let tasks = exporter.writer.tasks();
-    Ok(Report { tasks, bytes })
+    Ok(ExportReport { tasks, bytes })
 }
 
 /// Writes the dump to a file beside `path`, to be published.
-pub(crate) async fn draft<S: Store>(store: &S, path: &Path) -> Result<(Draft, Report), Error> {
+pub(crate) async fn draft<S: Store>(
+    store: &S,
+    path: &Path,
+) -> Result<(Draft, ExportReport), Error> {
     let failed = |source| Error::File {
         path: path.to_owned(),
         source,
@@ -104,7 +107,7 @@ pub(crate) async fn publish(draft: Draft, path: &Path) -> Result<(), Error> {
 /// A dump on its way out: what has been read, what has been written of it.
 struct Exporter<S> {
     store: S,
-    writer: Writer<Vec<u8>>,
+    writer: DumpWriter<Vec<u8>>,
     /// Tasks that were read and not yet written.
     page: vec::IntoIter<(i64, Task)>,
     /// The row number of the last task read.
@@ -118,7 +121,7 @@ impl<S: Store> Exporter<S> {
     fn new(store: S) -> Self {
         Self {
             store,
-            writer: Writer::new(Vec::new()),
+            writer: DumpWriter::new(Vec::new()),
             page: Vec::new().into_iter(),
             after: 0,
             ready: Bytes::new(),
@@ -169,7 +172,7 @@ mod tests {
     use super::super::test_store::{TestStore, task};
     use super::*;
 
-    async fn export_file(store: &TestStore, path: &Path) -> Result<Report, Error> {
+    async fn export_file(store: &TestStore, path: &Path) -> Result<ExportReport, Error> {
         let (draft, report) = draft(store, path).await?;
         publish(draft, path).await?;
         Ok(report)

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::dump::format;
-use crate::dump::format::write::Writer;
+use crate::dump::format::write::DumpWriter;
 use crate::models::Task;
 
 /// Reads a `state_dump.json`.
@@ -22,7 +22,7 @@ pub fn dump(bytes: &[u8]) {
 }
 
 fn write_dump(tasks: &[Task], fields: &Map<String, Value>) -> Vec<u8> {
-    let mut writer = Writer::new(Vec::new());
+    let mut writer = DumpWriter::new(Vec::new());
     for task in tasks {
         writer.task(task).expect("memory takes everything");
     }

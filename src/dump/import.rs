@@ -1,4 +1,4 @@
-//! A dump comes in.
+//! Imports a dump.
 //!
 //! The file is read twice on a thread of its own: once to see that all of it can be read, once to
 //! send its tasks in chunks to the [`Store`]. So a damaged file imports nothing, and neither pass
@@ -60,7 +60,7 @@ impl From<io::Error> for Error {
 /// What an import did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = ImportReport)]
-pub(crate) struct Report {
+pub(crate) struct ImportReport {
     /// Tasks that were not there before.
     pub(crate) imported: u64,
     /// Tasks that were there already, with the same content and creation time.
@@ -79,7 +79,7 @@ pub(crate) struct Report {
     pub(crate) replaced_characters: u64,
 }
 
-impl Report {
+impl ImportReport {
     fn add(&mut self, chunk: state::ImportReport) {
         self.imported += chunk.imported;
         self.unchanged += chunk.unchanged;
@@ -98,7 +98,7 @@ pub(crate) async fn import_file<S: Store>(
     path: &Path,
     default_processor: &str,
     replace: bool,
-) -> Result<Report, Error> {
+) -> Result<ImportReport, Error> {
     let path = path.to_owned();
     let file = blocking(move |_| files::open(&path)).await?;
     import_open(store, file, default_processor, replace).await
@@ -115,11 +115,11 @@ pub(crate) async fn import_open<S: Store>(
     file: File,
     default_processor: &str,
     replace: bool,
-) -> Result<Report, Error> {
+) -> Result<ImportReport, Error> {
     let default_processor = default_processor.to_owned();
     let (sender, mut chunks) = mpsc::channel(1);
     let reader = spawn_blocking(move || read_twice(file, &default_processor, &sender));
-    let mut report = Report::default();
+    let mut report = ImportReport::default();
     while let Some(chunk) = chunks.recv().await {
         report.add(store.import(chunk, replace).await?);
     }
@@ -205,7 +205,7 @@ mod tests {
     }
 
     fn dump_of(tasks: &[Task]) -> File {
-        let mut writer = format::write::Writer::new(Vec::new());
+        let mut writer = format::write::DumpWriter::new(Vec::new());
         for task in tasks {
             writer.task(task).unwrap();
         }

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::export::Report;
+use super::export::ExportReport;
 use super::original_limit::too_large_for_the_original;
 use super::state_file::{Error, StateFile};
 use crate::dump::store::Store;
@@ -120,14 +120,14 @@ impl<S: Store> Periodic<S> {
     }
 
     /// Writes a last dump if anything changed since the one before.
-    pub(crate) async fn final_dump(&mut self) -> Result<Option<Report>, Error> {
+    pub(crate) async fn final_dump(&mut self) -> Result<Option<ExportReport>, Error> {
         if self.written == Some(*self.changes.borrow()) {
             return Ok(None);
         }
         self.dump().await.map(Some)
     }
 
-    async fn dump(&mut self) -> Result<Report, Error> {
+    async fn dump(&mut self) -> Result<ExportReport, Error> {
         let newest = *self.changes.borrow();
         let began = Instant::now();
         let written = self.file.write(&self.store).await;
@@ -151,7 +151,7 @@ impl<S: Store> Periodic<S> {
         self.too_large = warning.is_some();
     }
 
-    fn log(&mut self, dumped: Result<Report, Error>) {
+    fn log(&mut self, dumped: Result<ExportReport, Error>) {
         match dumped {
             Ok(report) => {
                 let path = self.file.path().display();

@@ -1,4 +1,4 @@
-//! The file at `STATE_FILE_PATH`: imported at first start, written again and again after that.
+//! The file at `STATE_FILE_PATH`: imported at the first start, then rewritten periodically.
 //!
 //! Its invariant: nothing that this service did not write is ever overwritten. A damaged file and
 //! the original's own are put aside before the first dump of a run; one that cannot be read stays
@@ -25,7 +25,7 @@ pub(crate) enum FirstStart {
     /// There is no file, there is nothing in it, or this is not the first start.
     NothingToDo,
     /// It was imported.
-    Imported(import::Report),
+    Imported(import::ImportReport),
     /// It is no dump and was put aside, to this path.
     PutAside(PathBuf),
     /// It could not be read or put aside: it is left alone for as long as this service runs.
@@ -162,7 +162,10 @@ impl StateFile {
     /// Writes the state to the file. Before the first time in a run, looks at what is there.
     ///
     /// A write that fails, or whose future is dropped, changes nothing.
-    pub(crate) async fn write<S: Store>(&mut self, store: &S) -> Result<export::Report, Error> {
+    pub(crate) async fn write<S: Store>(
+        &mut self,
+        store: &S,
+    ) -> Result<export::ExportReport, Error> {
         let found = match self.standing {
             Standing::Ours => Found::Replaceable,
             Standing::LeftAlone => {
@@ -240,7 +243,7 @@ fn is_missing(path: &Path) -> bool {
     matches!(fs::metadata(path), Err(error) if error.kind() == io::ErrorKind::NotFound)
 }
 
-fn log_import(path: &Path, report: &import::Report) {
+fn log_import(path: &Path, report: &import::ImportReport) {
     tracing::info!("imported {} tasks from {}", report.imported, path.display());
     if report.conflict_count > 0 {
         tracing::warn!(

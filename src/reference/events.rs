@@ -58,7 +58,7 @@ fn meaning(kind: EventType) -> (&'static str, &'static str) {
             "`pending_tasks`; `processor` if it is that of one",
             "A pause ends.",
         ),
-        EventType::QueuePurged => ("`removed`, `active`", "All waiting tasks are failed."),
+        EventType::QueuePurged => ("`removed`, `active`", "All pending tasks have failed."),
         EventType::EmergencyStop => ("`cancelled`, `purged`", "An emergency stop is complete."),
         EventType::SystemLog => (
             "`level`; `by` and `done` (`delete`, `import`, `reload`) for an action that has no event of its own",

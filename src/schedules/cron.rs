@@ -1,4 +1,4 @@
-//! A cron expression in its time zone: the next moment at which the local clock shows one of its times.
+//! A cron expression in its time zone: the next time at which the local clock shows one of its times.
 //!
 //! Between two changes of the zone's offset the local clock runs evenly, and so the search goes from
 //! change to change. What a change does depends on the expression. With a `*` in second, minute or hour

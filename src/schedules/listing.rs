@@ -1,4 +1,4 @@
-//! The schedules as a client sees them.
+//! The list of schedules, as the API returns it.
 
 use std::collections::HashMap;
 

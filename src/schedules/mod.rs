@@ -1,4 +1,4 @@
-//! Tasks that are submitted by the clock: the due times of each `[schedules.NAME]`, and the loop that
+//! Tasks that are submitted on a schedule: the due times of each `[schedules.NAME]`, and the loop that
 //! submits.
 //!
 //! Each due time makes one task, exactly once: the state marks how far a schedule has come, and this

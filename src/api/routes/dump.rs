@@ -23,7 +23,7 @@ use crate::api::error::{ApiError, Problem};
 use crate::api::input::body::check_json;
 use crate::api::input::query::{NoParameters, Query};
 use crate::api::openapi::parameters;
-use crate::dump::import::{Error as ImportError, Report};
+use crate::dump::import::{Error as ImportError, ImportReport};
 use crate::dump::{export_stream, import_open};
 use crate::models::TaskId;
 use crate::state::Error;
@@ -85,13 +85,13 @@ pub(crate) async fn export(State(api): Shared, _: NoParameters) -> Response {
     post, path = "/api/v1/import", tag = "Service", operation_id = "import",
     params(parameters::ReplaceParameter),
     request_body = Dump,
-    responses((status = 200, description = "The result of the import", body = Report)),
+    responses((status = 200, description = "The result of the import", body = ImportReport)),
 )]
 pub(crate) async fn import(
     State(api): Shared,
     caller: Caller,
     request: Request,
-) -> Result<Json<Report>, ApiError> {
+) -> Result<Json<ImportReport>, ApiError> {
     if api.stopping.is_cancelled() {
         return Err(Error::Stopping.into());
     }

@@ -13,7 +13,7 @@ use crate::cli::client::target::ServiceTarget;
 use crate::cli::error::Error;
 use crate::cli::output::print::{print_json, say};
 use crate::dump;
-use crate::dump::import::Report;
+use crate::dump::import::ImportReport;
 
 /// The most conflicting tasks whose ids are printed.
 const SHOWN_CONFLICTS: usize = 10;
@@ -91,7 +91,7 @@ fn spooled(source: &mut impl io::Read) -> io::Result<File> {
     Ok(file)
 }
 
-async fn upload(client: &ServiceClient, file: File, replace: bool) -> Result<Report, Error> {
+async fn upload(client: &ServiceClient, file: File, replace: bool) -> Result<ImportReport, Error> {
     let chunks = ReaderStream::with_capacity(tokio::fs::File::from_std(file), 64 * 1024);
     let path = format!("/api/v1/import?replace={replace}");
     let body = reqwest::Body::wrap_stream(chunks);
@@ -100,14 +100,18 @@ async fn upload(client: &ServiceClient, file: File, replace: bool) -> Result<Rep
         .map_err(|_| Error::Failed("cannot read the answer of the service".to_owned()))
 }
 
-async fn store(database: OfflineDatabase, file: File, replace: bool) -> Result<Report, Error> {
+async fn store(
+    database: OfflineDatabase,
+    file: File,
+    replace: bool,
+) -> Result<ImportReport, Error> {
     let processor = &database.default_processor;
     let imported = dump::import_open(&database.state, file, processor, replace).await;
     database.close().await?;
     imported.map_err(|error| Error::Failed(error.to_string()))
 }
 
-fn summary(report: &Report) -> String {
+fn summary(report: &ImportReport) -> String {
     let mut words = format!("{} imported", tasks(report.imported));
     if report.replaced > 0 {
         words += &format!(", {} replaced", report.replaced);
@@ -132,7 +136,7 @@ fn tasks(number: u64) -> String {
 }
 
 /// Returns the message about skipped tasks, if there are any.
-fn conflicts(report: &Report, replace: bool) -> Option<String> {
+fn conflicts(report: &ImportReport, replace: bool) -> Option<String> {
     let named = report.conflicts.iter().take(SHOWN_CONFLICTS);
     let mut ids: Vec<_> = named.map(ToString::to_string).collect();
     let unnamed = report.conflict_count.saturating_sub(ids.len() as u64);
@@ -159,11 +163,11 @@ mod tests {
 
     #[test]
     fn reports_become_sentences() {
-        let mut report = Report {
+        let mut report = ImportReport {
             imported: 1,
             unchanged: 2,
             replaced: 3,
-            ..Report::default()
+            ..ImportReport::default()
         };
         assert_eq!(
             summary(&report),

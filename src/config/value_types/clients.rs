@@ -1,4 +1,4 @@
-//! What the settings take that say which clients may ask, and how often.
+//! The values of the settings about clients: hosts, origins, proxies, rate limit.
 
 use std::net::IpAddr;
 

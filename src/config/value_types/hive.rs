@@ -1,4 +1,4 @@
-//! What the settings of the Hive take.
+//! The values of the settings of the Hive.
 
 use std::net::IpAddr;
 use std::path::PathBuf;

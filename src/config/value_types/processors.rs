@@ -1,4 +1,4 @@
-//! What the settings of processors and of concurrency keys take.
+//! The values of the settings of processors and of concurrency keys.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the settings of schedules take.
+//! The values of the settings of schedules.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the settings of traces take.
+//! The values of the settings of traces.
 
 use axum::http::{HeaderName, HeaderValue};
 

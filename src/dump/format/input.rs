@@ -1,4 +1,4 @@
-//! The file's bytes on their way to the parser.
+//! Reads a dump's bytes for the parser.
 //!
 //! Python writes and reads `NaN`, `Infinity` and `-Infinity`, which are no JSON: outside of strings
 //! they become `null`, as in the original's own HTTP answers. Python also writes halves of surrogate

@@ -1,4 +1,4 @@
-//! A look at a file: is it a dump, and did this service write it?
+//! Inspects a file: whether it is a dump, and whether this service wrote it.
 //!
 //! Cheaper than reading it: the whole structure is walked, nothing is kept, no value is parsed.
 

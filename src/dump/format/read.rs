@@ -1,4 +1,4 @@
-//! Reading a dump: each task to a taker, the fields beside them as the answer.
+//! Reads a dump and passes each task to a callback; returns the fields beside the tasks.
 
 use std::io::Read;
 

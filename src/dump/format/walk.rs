@@ -1,4 +1,4 @@
-//! The way through a dump: its top level and its list of tasks, whatever their order.
+//! Walks through a dump: its top level and its list of tasks, whatever their order.
 //!
 //! What is done with an entry is the [`Visit`]'s; where in the file it happened is kept here, so
 //! that every error can name its place.

@@ -1,4 +1,4 @@
-//! Writing a dump: one task a line, then what the last import left to keep.
+//! Writes a dump: one task a line, then the unknown fields that the last import kept.
 
 use std::io::{self, Write};
 
@@ -9,23 +9,23 @@ use super::fields::{KNOWN_FIELDS, TASKS};
 use crate::models::Task;
 
 /// Writes a dump to `out`, task by task.
-pub(crate) struct Writer<W> {
+pub(crate) struct DumpWriter<W> {
     out: W,
     tasks: u64,
 }
 
-impl<W: Write> Writer<W> {
-    /// A writer that has written nothing yet; call [`Self::finish`], or no file comes of it.
+impl<W: Write> DumpWriter<W> {
+    /// Returns a writer of an empty dump; call [`Self::finish`], or no file comes of it.
     pub(crate) fn new(out: W) -> Self {
         Self { out, tasks: 0 }
     }
 
-    /// How many tasks were written.
+    /// Returns the number of tasks written.
     pub(crate) fn tasks(&self) -> u64 {
         self.tasks
     }
 
-    /// What is written to.
+    /// Returns the target.
     pub(crate) fn get_mut(&mut self) -> &mut W {
         &mut self.out
     }

@@ -1,3 +1,5 @@
+//! When the periodic dump is written.
+
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;

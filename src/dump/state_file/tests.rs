@@ -1,3 +1,5 @@
+//! The state file: first import, rewriting, and files of others.
+
 use tempfile::TempDir;
 
 use super::super::test_store::{TestStore, task};

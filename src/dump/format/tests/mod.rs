@@ -1,3 +1,5 @@
+//! Tests of the dump's format.
+
 mod damaged;
 mod fixtures;
 mod property;
@@ -6,7 +8,7 @@ mod size;
 use serde_json::{Map, Value};
 
 use super::{Error, read};
-use crate::dump::format::write::Writer;
+use crate::dump::format::write::DumpWriter;
 use crate::models::Task;
 
 const DEFAULT_PROCESSOR: &str = "echo";
@@ -26,7 +28,7 @@ fn read_all(source: &[u8]) -> Result<(Vec<Task>, Map<String, Value>), Error> {
 }
 
 fn write_all(tasks: &[Task], fields: &Map<String, Value>) -> String {
-    let mut writer = Writer::new(Vec::new());
+    let mut writer = DumpWriter::new(Vec::new());
     for task in tasks {
         writer.task(task).unwrap();
     }
