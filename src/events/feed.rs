@@ -1,4 +1,4 @@
-//! One listener's place in the journal.
+//! One listener's position in the journal.
 //!
 //! A feed is a position: the id of the last event it has passed. It moves on through the bus while
 //! the bus still holds the next event, and through the journal while it is catching up. A feed that

@@ -1,8 +1,7 @@
-//! Who hears about a commit.
+//! The event stream: [`Bus`] (recent events) and [`Feed`] (one listener's position).
 //!
-//! The Writer hands every commit's events to the [`Bus`], after the commit. A [`Feed`] is one
-//! listener's place in the journal: it reads rows that are already stored, then follows the bus, and
-//! is told what it missed if it cannot keep up. Nobody waits for a listener.
+//! The Writer publishes the events of each commit on the bus. A feed first reads rows that are stored already, then
+//! follows the bus. A listener that cannot keep up gets EVENTS_MISSED. The Writer never waits for a listener.
 
 mod bus;
 mod feed;

@@ -7,10 +7,13 @@
 use libsqlite3_sys as ffi;
 
 use crate::models::TaskId;
-use crate::state::db::open_files::REFUSAL;
 
 /// The end of SQLite's message about a conflict in the index `tasks_unique`.
 const UNIQUE_KEY: &str = ": tasks.unique_key";
+
+/// The reason in the 503 that clients get.
+pub(crate) const FILES_REPLACED: &str = "its files were replaced or removed while the service was running, so new tasks \
+     would be lost; run `venom doctor` to see which file and what to do";
 
 /// A failed read or write of the state.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -101,7 +104,7 @@ impl From<sqlx::Error> for Error {
             .and_then(|code| code.parse::<i32>().ok())
             .unwrap_or(0);
         if code == ffi::SQLITE_CONSTRAINT_COMMITHOOK {
-            return Self::Unavailable(REFUSAL.to_owned());
+            return Self::Unavailable(FILES_REPLACED.to_owned());
         }
         match code & 0xff {
             ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => {

@@ -8,10 +8,9 @@ use std::collections::HashMap;
 
 use sqlx::{SqliteConnection, SqliteExecutor};
 
-use crate::models::{TaskId, Timestamp};
+use crate::models::{IdempotencyKey, TaskId, Timestamp};
 use crate::state::db::text::Text;
 use crate::state::error::Error;
-use crate::state::writer::batch::IdempotencyKey;
 
 /// The first character of the keys of schedules. No client can send it, because a header cannot contain it.
 pub(crate) const OWN_KEY: char = '\u{1}';
@@ -72,7 +71,7 @@ pub(crate) async fn mark(
     due: Timestamp,
     task: Option<TaskId>,
 ) -> Result<(), Error> {
-    let key = once(name, due).key;
+    let key = due_time_key(name, due).key;
     let due = due.to_string();
     let task_id = task.map(|id| id.hyphenated().to_string());
     let run = task.map(|_| Timestamp::now().to_string());
@@ -96,7 +95,7 @@ pub(crate) async fn mark(
 }
 
 /// Returns the idempotency key of the task of this due time.
-pub(crate) fn once(name: &str, due: Timestamp) -> IdempotencyKey {
+pub(crate) fn due_time_key(name: &str, due: Timestamp) -> IdempotencyKey {
     IdempotencyKey {
         key: format!("{OWN_KEY}schedule {name} {due}"),
         body: [0; 32],

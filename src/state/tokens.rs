@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use crate::models::{Grant, Role, Timestamp, Token, TokenHash};
 use crate::state::db::lock::{Lock, check_in_place};
 use crate::state::db::open;
-use crate::state::db::open::OpenError;
+use crate::state::db::open_error::OpenError;
 use crate::state::db::text::Text;
 use crate::state::error::Error;
 

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::api::auth::caller::Caller;
 use crate::api::error::{ApiError, Problem};
-use crate::state::IdempotencyKey;
+use crate::models::IdempotencyKey;
 
 /// The header `Idempotency-Key`; `None` if it is missing.
 pub(crate) struct IdempotencyHeader(pub(crate) Option<String>);

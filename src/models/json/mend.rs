@@ -1,4 +1,4 @@
-//! JSON text made such that each reader takes it, at the least loss.
+//! Mends JSON text so that every reader takes it, with the least possible loss.
 
 use std::convert::Infallible;
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! JSON that is stored and passed on as the text that it is.
+//! JSON that is stored and passed on as unchanged text.
 
 use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, SerializeMap, Serializer};

@@ -1,4 +1,4 @@
-//! JSON as values, with every object as the object that it is.
+//! Reads JSON as values and never mistakes an object of a client for a private type of serde_json.
 //!
 //! With `arbitrary_precision` serde_json hands a number on as an object with one private key, so its own `Value`
 //! takes a client's object with that key for a number, or refuses it; likewise with the key of a `RawValue`.

@@ -1,4 +1,4 @@
-//! The rules that hold for the rows of every database at every moment. The audit checks them, and so do the tests,
+//! The rules that hold for the rows of every database at all times. The audit checks them, and so do the tests,
 //! which include this file alone: it uses nothing else of the crate.
 
 /// Each rule describes a set of rows, and has the query that selects it. The set must be empty.

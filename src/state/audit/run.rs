@@ -15,7 +15,7 @@ use crate::models::Timestamp;
 use crate::state::audit::bounds::{AuditStopped, Bounds, Leash, STEPS};
 use crate::state::audit::invariants::INVARIANTS;
 use crate::state::db::open;
-use crate::state::db::open::OpenError;
+use crate::state::db::open_error::OpenError;
 use crate::state::dependencies::cycles::{circles, links_of_waiting};
 use crate::state::query::tasks;
 

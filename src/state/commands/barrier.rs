@@ -1,4 +1,4 @@
-//! Answers when everything is done that was sent before.
+//! The barrier: the Writer answers it after all earlier messages.
 
 use crate::state::error::Error;
 use crate::state::writer::core::Core;

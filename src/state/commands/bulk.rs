@@ -1,4 +1,4 @@
-//! Changes a chunk of the tasks that pass a filter, as far as they are still as they were found.
+//! Changes a chunk of the tasks that pass a filter. Tasks that changed since the search are skipped.
 
 use std::collections::HashSet;
 

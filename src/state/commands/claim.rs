@@ -1,4 +1,4 @@
-//! The standing demand for work: from its beginning to its end, ready tasks are started and handed over.
+//! Starts and stops claiming. While claiming is on, the Writer starts ready tasks and sends them to the runner.
 
 use tokio::sync::mpsc;
 

@@ -1,4 +1,4 @@
-//! Notes whether the Hive takes tasks. Nothing is stored.
+//! Sets whether the Hive takes tasks. Nothing is stored.
 
 use crate::models::HiveLink;
 use crate::state::error::Error;

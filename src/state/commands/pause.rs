@@ -1,4 +1,4 @@
-//! Pauses the queue or one processor: nothing more of it starts, also after a restart. What runs goes on.
+//! Pauses the queue or one processor: no task of it starts, also after a restart. Running tasks continue.
 
 use serde_json::json;
 

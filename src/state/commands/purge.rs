@@ -1,4 +1,5 @@
-//! Fails every task that is PENDING at this moment, chunk by chunk, so that nobody waits for all of it.
+//! Fails every task that is PENDING when the command arrives, chunk by chunk, so that other commands do not wait
+//! for all of it.
 
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use crate::state::writer::reply::LaterReply;
 /// Rows changed in one chunk: a few milliseconds.
 const CHUNK_ROWS: i64 = 500;
 /// The error of a purged task.
-const ERROR: &str = "purged while it waited";
+const ERROR: &str = "purged while pending";
 
 /// Purges the queue. The answer resolves when the last chunk is stored.
 pub(crate) struct PurgeQueue;

@@ -1,4 +1,4 @@
-//! Applies changed settings of the queue while the service runs. What runs goes on.
+//! Applies changed settings of the queue while the service runs. Running tasks continue.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ impl WriterCommand for Box<Reconfigured> {
             applied,
         } = *self;
         let data = json!({ "done": "reload", "applied": applied });
-        let entry = JournalEntry::done(actor, "Settings read again", data);
+        let entry = JournalEntry::done(actor, "Configuration reloaded", data);
         let written = core.transact(Timestamp::now(), async |conn| {
             meta::set_defaults(conn, &default_processor, &max_attempts).await?;
             Ok(((), entry.into_iter().collect()))
@@ -51,8 +51,8 @@ impl WriterCommand for Box<Reconfigured> {
         if looks_further
             && let Err(error) = recall_starts(&mut core.db.conn, &mut core.queue, None).await
         {
-            // The limits hold all the same, from the starts that are known.
-            tracing::warn!(%error, "the starts that changed rates look back on could not be read");
+            // The limits are in force all the same. They count the starts that are known.
+            tracing::warn!(%error, "the starts before the reload could not be read; changed rate limits count only later ones");
         }
         core.more_to_claim = true;
         Ok(())

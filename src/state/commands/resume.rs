@@ -1,4 +1,4 @@
-//! Ends a pause of the queue or of one processor, because somebody asks or because its time has come.
+//! Ends a pause of the queue or of one processor, on request or when its time has come.
 
 use serde_json::json;
 

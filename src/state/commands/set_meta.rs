@@ -1,4 +1,4 @@
-//! Remembers something of another part of the service, across restarts.
+//! Stores a value in `meta` for another part of the service, so that it survives restarts.
 
 use crate::state::db::meta;
 use crate::state::error::Error;

@@ -1,4 +1,4 @@
-//! Everything that waits and runs at one moment, so that all numbers fit together.
+//! Takes a consistent snapshot of pending and running tasks; `dispatch/snapshot` is its answer.
 
 use std::collections::HashMap;
 

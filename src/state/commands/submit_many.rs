@@ -1,9 +1,9 @@
 //! Submits many tasks in one transaction: all or none.
 
-use crate::models::{TaskId, Timestamp};
+use crate::models::{IdempotencyKey, TaskId, Timestamp};
 use crate::state::error::Error;
 use crate::state::query::lookups;
-use crate::state::writer::batch::{IdempotencyKey, Submission, WriteBatch};
+use crate::state::writer::batch::{Submission, WriteBatch};
 use crate::state::writer::core::Core;
 use crate::state::writer::message::WriterCommand;
 
@@ -22,16 +22,16 @@ impl WriterCommand for SubmitTogether {
 }
 
 impl Core {
-    /// Writes all tasks or none. A repeat of the request that `once` names gets the first answer.
+    /// Writes all tasks or none. A repeat of the request that the idempotency key names gets the first answer.
     pub(crate) async fn submit_together(
         &mut self,
         mut submissions: Vec<Submission>,
-        once: Option<IdempotencyKey>,
+        key: Option<IdempotencyKey>,
     ) -> Result<Vec<TaskId>, Error> {
         let Some(first) = submissions.first_mut() else {
-            return self.submit_none(once).await;
+            return self.submit_none(key).await;
         };
-        first.once = once;
+        first.idempotency_key = key;
         if let Some(given) = self.check_together(&mut submissions).await? {
             return Ok(given);
         }
@@ -55,21 +55,21 @@ impl Core {
     }
 
     /// Stores that a request had no task: a repeat gets that answer, and another request with its key is refused.
-    async fn submit_none(&mut self, once: Option<IdempotencyKey>) -> Result<Vec<TaskId>, Error> {
-        let Some(once) = once else {
+    async fn submit_none(&mut self, key: Option<IdempotencyKey>) -> Result<Vec<TaskId>, Error> {
+        let Some(key) = key else {
             return Ok(Vec::new());
         };
         self.refuse_if_damaged()?;
         let conn = &mut self.db.conn;
-        let replies = lookups::stored_replies(conn, &serde_json::to_string(&[&once.key])?).await?;
-        if let Some(reply) = replies.get(&once.key) {
-            return reply.to(&once.body).map(|reply| reply.task_ids.clone());
+        let replies = lookups::stored_replies(conn, &serde_json::to_string(&[&key.key])?).await?;
+        if let Some(reply) = replies.get(&key.key) {
+            return reply.to(&key.body).map(|reply| reply.task_ids.clone());
         }
         let now = Timestamp::now().to_string();
-        let body = once.body.as_slice();
+        let body = key.body.as_slice();
         sqlx::query!(
             "INSERT INTO idempotency (key, body, task_ids, created_at) VALUES (?1, ?2, '[]', ?3)",
-            once.key,
+            key.key,
             body,
             now
         )

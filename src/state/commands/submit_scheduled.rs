@@ -1,4 +1,4 @@
-//! Deals with a due time of a schedule: makes its task once, also if the service dies between the two writes.
+//! Submits the task of a schedule's due time exactly once, also if the service dies between the two writes.
 
 use crate::models::{NewTask, TaskId, Timestamp};
 use crate::state::error::Error;
@@ -30,8 +30,8 @@ impl WriterCommand for Due {
             schedules::mark(&mut core.db.conn, &self.schedule, self.time, None).await?;
             return Ok(None);
         };
-        let once = schedules::once(&self.schedule, self.time);
-        let tasks = core.submit_together(vec![Submission::new(task)], Some(once));
+        let key = schedules::due_time_key(&self.schedule, self.time);
+        let tasks = core.submit_together(vec![Submission::new(task)], Some(key));
         let task = tasks.await?.first().copied();
         schedules::mark(&mut core.db.conn, &self.schedule, self.time, task).await?;
         Ok(task)

@@ -1,4 +1,4 @@
-//! Writes a sentence to the journal as SYSTEM_LOG, and so publishes it.
+//! Writes a message to the journal as SYSTEM_LOG, which publishes it.
 
 use serde_json::Value;
 

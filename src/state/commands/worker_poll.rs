@@ -1,4 +1,4 @@
-//! Polls of outside workers: an offer is room for tasks of processors that run elsewhere.
+//! Polls of outside workers: an offer is the number of free slots of a worker, for tasks of its processors.
 
 use std::sync::Arc;
 

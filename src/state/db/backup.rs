@@ -6,7 +6,8 @@ use libsqlite3_sys as ffi;
 use sqlx::{Connection, SqliteConnection};
 
 use crate::state::db::open;
-use crate::state::db::open::OpenError;
+use crate::state::db::open_error;
+use crate::state::db::open_error::OpenError;
 
 /// An open database to copy.
 pub(crate) struct Source {
@@ -48,7 +49,7 @@ impl Source {
         let copied = sqlx::query("VACUUM INTO ?").bind(name);
         match copied.execute(&mut self.conn).await {
             Ok(_) => Ok(()),
-            Err(error) if is_of_writing(&error) => Err(wrong(open::reason(&error))),
+            Err(error) if is_of_writing(&error) => Err(wrong(open_error::reason(&error))),
             Err(error) => Err(OpenError::sqlite(&self.path, &error)),
         }
     }

@@ -20,7 +20,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::state::db::open::{OpenError, behind_links, open_own};
+use crate::state::db::files::{behind_links, open_own};
+use crate::state::db::open_error::OpenError;
 use crate::state::db::open_files::{FileId, OpenFiles};
 
 /// Time between two checks that the files are still in place. Each commit checks too.

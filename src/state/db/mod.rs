@@ -10,6 +10,7 @@ pub(super) mod health;
 pub(super) mod lock;
 pub(super) mod meta;
 pub(super) mod open;
+pub(super) mod open_error;
 pub(super) mod open_files;
 pub(super) mod search_pool;
 pub(super) mod text;

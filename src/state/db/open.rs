@@ -1,9 +1,9 @@
 //! Opens the database: checks the version of SQLite, takes the lock, sets the pragmas, runs the migrations.
 //!
-//! Whatever is wrong with a file ends here as an [`OpenError`], one sentence for the person who starts the service.
+//! Every problem with a file becomes an [`OpenError`], one sentence for the person who starts the service.
 
-use std::fs::{File, OpenOptions};
-use std::path::{Path, PathBuf};
+use std::fs::OpenOptions;
+use std::path::Path;
 use std::time::Duration;
 
 use libsqlite3_sys as ffi;
@@ -13,7 +13,9 @@ use sqlx::{ConnectOptions, SqliteConnection};
 
 use crate::config::Durability;
 use crate::state::db::checkpoint;
+use crate::state::db::files::{behind_links, open_own};
 use crate::state::db::lock::Lock;
+use crate::state::db::open_error::OpenError;
 use crate::state::db::open_files::OpenFiles;
 use crate::state::db::search_pool::SearchPool;
 
@@ -23,63 +25,10 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 const APPLICATION_ID: i32 = 0x564E_4F4D;
 /// Time that a write waits for the transaction of another program.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Symbolic links to follow to a database, as many as the kernel follows.
-const MOST_LINKS: usize = 40;
 /// Connections for quick reads.
 const READERS: u32 = 4;
 
 pub(crate) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
-
-/// The reasons why the database cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum OpenError {
-    #[error(
-        "SQLite {found} is too old, because it can lose commits; install a venom that is built with 3.51.3 or newer"
-    )]
-    OldSqlite { found: String },
-    #[error("cannot create the folder {}: {source}", path.display())]
-    Folder {
-        path: PathBuf,
-        source: std::io::Error,
-    },
-    #[error("cannot write {}: {source}; make the folder of the database writable", path.display())]
-    Lock {
-        path: PathBuf,
-        source: std::io::Error,
-    },
-    #[error("{} is in use by another venom process; stop that process or choose another file with --database", path.display())]
-    InUse { path: PathBuf },
-    #[error(
-        "{} is in use by another venom process under another name (a hard link), or that process has lost its lock \
-         file; use the same path as that process, or try again in a moment", path.display()
-    )]
-    OtherName { path: PathBuf },
-    #[error(
-        "{} is not the file that the running service has open: it was replaced or removed while the service was \
-         running. Put the original file back, or save the tasks with `venom export`; then restart the service",
-        path.display()
-    )]
-    Replaced { path: PathBuf },
-    #[error("{} is not a Venom database: it has tables of another program; choose another file with --database", path.display())]
-    Foreign { path: PathBuf },
-    #[error("{} was written by a newer version of venom (migration {migration}); install that version or restore an older backup", path.display())]
-    Newer { path: PathBuf, migration: i64 },
-    #[error("the service that runs on {} is an older version of venom; restart it with this version", path.display())]
-    Older { path: PathBuf },
-    #[error("cannot open {}: {reason}", path.display())]
-    Sqlite { path: PathBuf, reason: String },
-    #[error("cannot write {}: {reason}", path.display())]
-    Copy { path: PathBuf, reason: String },
-}
-
-impl OpenError {
-    pub(crate) fn sqlite(path: &Path, error: &sqlx::Error) -> Self {
-        Self::Sqlite {
-            path: path.to_owned(),
-            reason: reason(error),
-        }
-    }
-}
 
 /// An opened, migrated database.
 pub(crate) struct Connections {
@@ -180,22 +129,6 @@ pub(crate) async fn open_to_upgrade(path: &Path) -> Result<SqliteConnection, Ope
     Ok(conn)
 }
 
-/// Returns the file that `path` links to, even if it does not exist yet, so that all names of a database share one
-/// lock.
-pub(crate) fn behind_links(path: &Path) -> PathBuf {
-    let mut path = path.to_owned();
-    for _ in 0..MOST_LINKS {
-        let Ok(target) = std::fs::read_link(&path) else {
-            break;
-        };
-        path = match path.parent() {
-            Some(folder) => folder.join(target),
-            None => target,
-        };
-    }
-    path
-}
-
 /// Creates an empty file that only its owner can read, if there is none. SQLite gives the files beside it the same
 /// mode.
 fn create(path: &Path) -> Result<(), OpenError> {
@@ -209,40 +142,6 @@ fn create(path: &Path) -> Result<(), OpenError> {
             path: path.to_owned(),
             reason: source.to_string(),
         }),
-    }
-}
-
-/// Opens or creates a file beside the database that only its owner can read. Refuses symbolic links, because in a
-/// folder of another user they could lead anywhere.
-#[cfg(unix)]
-pub(crate) fn open_own(path: &Path, mut options: OpenOptions) -> std::io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let no_link = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-    options.mode(0o600).custom_flags(no_link);
-    match options.clone().create_new(true).open(path) {
-        Ok(file) => {
-            give_to_owner_of_folder(&file, path);
-            Ok(file)
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => options.open(path),
-        Err(error) => Err(error),
-    }
-}
-
-#[cfg(not(unix))]
-pub(crate) fn open_own(path: &Path, mut options: OpenOptions) -> std::io::Result<File> {
-    options.create(true).open(path)
-}
-
-/// Gives a file that root has created to the owner of its folder, so that a service of that user can use it. Without
-/// root's rights the call fails, which does no harm.
-#[cfg(unix)]
-fn give_to_owner_of_folder(file: &File, path: &Path) {
-    use std::os::unix::fs::{MetadataExt, fchown};
-    let absolute = std::path::absolute(path).unwrap_or_default();
-    let folder = absolute.parent().and_then(|folder| folder.metadata().ok());
-    if let Some(folder) = folder {
-        let _ = fchown(file, Some(folder.uid()), Some(folder.gid()));
     }
 }
 
@@ -375,12 +274,4 @@ async fn migrate(conn: &mut SqliteConnection, path: &Path) -> Result<(), OpenErr
             reason: other.to_string(),
         },
     })
-}
-
-/// Returns the message of SQLite, without the prefix of sqlx.
-pub(crate) fn reason(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Database(database) => database.message().to_owned(),
-        other => other.to_string(),
-    }
 }

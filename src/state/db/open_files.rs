@@ -22,9 +22,6 @@ use crate::state::db::files::beside;
 
 /// The files of a database in WAL mode: the database, the log, and the index of the log.
 const ENDINGS: [&str; 3] = ["", "-wal", "-shm"];
-/// The reason in the 503 that clients get.
-pub(crate) const REFUSAL: &str = "its files were replaced or removed while the service was running, so new tasks \
-     would be lost; run `venom doctor` to see which file and what to do";
 
 /// The identity of a file, independent of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,10 +12,10 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{Sqlite, SqliteConnection, SqlitePool};
 
-use crate::state::db::open_files::{OpenFiles, REFUSAL};
-use crate::state::error::Error;
+use crate::state::db::open_files::OpenFiles;
+use crate::state::error::{Error, FILES_REPLACED};
 
-/// SearchPool at a time.
+/// Connections of the pool.
 const CONNECTIONS: u32 = 2;
 /// Time that a search waits for a free connection.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -61,7 +61,7 @@ impl SearchPool {
                 .as_ref()
                 .is_some_and(|files| files.lost().is_some())
         {
-            return Err(Error::Unavailable(REFUSAL.to_owned()));
+            return Err(Error::Unavailable(FILES_REPLACED.to_owned()));
         }
         let mut conn = self.pool.acquire().await.map_err(|error| match error {
             sqlx::Error::PoolTimedOut => Error::TooManySearches,

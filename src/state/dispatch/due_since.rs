@@ -1,4 +1,4 @@
-//! Since when pending tasks are due. Pure.
+//! Since when pending tasks have been ready. Pure.
 //!
 //! For most tasks this is `run_at`. A task that was blocked by a dependency, deferred, interrupted or imported
 //! keeps its position in the lane by `run_at`, but it became due later: when it could first start. These times

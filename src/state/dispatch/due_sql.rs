@@ -1,4 +1,4 @@
-//! The SQL that reads how long pending tasks have been due, and how many tasks of its lane precede one.
+//! The SQL that reads how long pending tasks have been ready, and how many tasks of its lane precede one.
 //!
 //! The index `tasks_open` holds each lane in its order, but being due cuts across the priorities: a million
 //! tasks that are not due may precede one that is. So these queries walk a lane by its priorities. One seek

@@ -1,4 +1,6 @@
-//! The recent starts of each processor and each concurrency key that has a rate limit. Pure.
+//! The recent starts of each processor and each concurrency key that has a rate limit, in memory. Pure.
+//!
+//! At startup `journal/starts` reads them from the journal.
 
 use std::collections::HashMap;
 

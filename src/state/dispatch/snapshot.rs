@@ -1,4 +1,4 @@
-//! A snapshot of the queue for metrics and for the page: pending and running tasks at one moment.
+//! A consistent snapshot of pending and running tasks, for metrics and for the page. Plain data.
 
 use std::collections::HashMap;
 

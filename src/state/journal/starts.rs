@@ -1,4 +1,5 @@
-//! The SQL that reads the recent starts of attempts, which the rate limits count.
+//! The SQL that reads recent starts from the journal. At startup they fill `dispatch/recent_starts`, which the rate
+//! limits count.
 
 use sqlx::SqliteConnection;
 
@@ -8,7 +9,7 @@ use crate::state::error::Error;
 
 /// Journal rows to read at once.
 const PAGE: i64 = 5000;
-/// Starts to take from the journal at most.
+/// Maximum number of starts read from the journal.
 const MAX_STARTS: usize = 200_000;
 
 /// A start of an attempt.

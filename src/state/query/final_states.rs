@@ -7,7 +7,7 @@ use sqlx::{Connection, Row};
 
 use crate::models::TaskStatus;
 use crate::state::db::open;
-use crate::state::db::open::OpenError;
+use crate::state::db::open_error::OpenError;
 
 /// The final state of one task.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,5 @@
 //! Read-only SQL, which runs on the read pool or inside a transaction of the Writer.
 
-pub(super) mod counts;
 pub(super) mod final_states;
 pub(super) mod fts_query;
 pub(super) mod list;

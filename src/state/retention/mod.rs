@@ -23,7 +23,6 @@ use crate::state::commands::maintenance::{ForgetKeys, SPARE_PAGES, ShrinkFile};
 use crate::state::error::Error;
 use crate::state::query::list::FoundTask;
 use crate::state::store::StateManager;
-use crate::state::writer::message::WriterCommand;
 use stretch::{Old, Stretch, completed_before, end_of_stretch, failed_before, join, stretch_at};
 
 /// Time between two sweeps.
@@ -182,24 +181,16 @@ impl StateManager {
     }
 
     async fn delete_found(&self, found: Vec<FoundTask>) -> Result<u64, Error> {
-        // What open tasks need is kept for one of the next sweeps.
+        // A later sweep deletes the tasks whose results open tasks need now.
         let change = ChangeFound(BulkChange::Delete, found);
         Ok(self.ask_and_rest(change).await?.changed)
     }
 
-    /// The stretch after row `after` and up to row `upto` as it is; then a rest of the same length.
+    /// Reads the stretch after row `after` up to row `upto`, then sleeps for as long as the read took.
     async fn look_at(&self, after: i64, upto: i64, now: Timestamp) -> Result<Stretch, Error> {
         let begun = Instant::now();
         let stretch = stretch_at(&self.read, after, upto, now).await?;
         tokio::time::sleep(begun.elapsed()).await;
         Ok(stretch)
-    }
-
-    /// Asks the Writer, and then leaves it alone for as long as that took.
-    async fn ask_and_rest<C: WriterCommand>(&self, command: C) -> Result<C::Answer, Error> {
-        let begun = Instant::now();
-        let answer = self.ask(command).await?;
-        tokio::time::sleep(begun.elapsed()).await;
-        Ok(answer)
     }
 }

@@ -1,8 +1,9 @@
-//! The handle to the state. Its verbs that change something are messages to the Writer; everything else is a query
-//! on the read pool.
+//! [`StateManager`]: the handle to the state. Methods that change something send a message to the Writer; all others
+//! query the read pool.
 
 pub(super) mod bulk;
 mod operate;
+pub(super) mod overview;
 mod read;
 mod run;
 mod submit;
@@ -12,14 +13,15 @@ use std::sync::Arc;
 
 use sqlx::SqlitePool;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
 
 use crate::events::Bus;
 use crate::models::Timestamp;
 use crate::state::db::health::StorageHealth;
 use crate::state::db::search_pool::SearchPool;
 use crate::state::error::Error;
-use crate::state::query::counts::LastCount;
 use crate::state::stats::Stats;
+use crate::state::store::overview::LastCount;
 use crate::state::writer::batch::AttemptReport;
 use crate::state::writer::completion_waiters::CompletionWaiters;
 use crate::state::writer::message::{WriterCommand, WriterMessage};
@@ -29,7 +31,7 @@ use crate::state::writer::reply::{LaterReply, Reply};
 /// Unit of the memory for submissions that wait for the Writer.
 pub(crate) const PERMIT_BYTES: usize = 1024;
 
-/// The handle to the state; clone it freely.
+/// The handle to the state. Clones are cheap and share everything but the actor.
 #[derive(Clone)]
 pub(crate) struct StateManager {
     pub(crate) messages: mpsc::Sender<WriterMessage>,
@@ -42,7 +44,7 @@ pub(crate) struct StateManager {
     pub(crate) bus: Bus,
     pub(crate) waiters: CompletionWaiters,
     pub(crate) waiting_ended: Arc<Notify>,
-    /// The actor in whose name it acts; `None` is anonymous.
+    /// The actor of each change; `None` if anonymous.
     pub(crate) actor: Option<Arc<str>>,
     pub(crate) stats: Stats,
     pub(crate) last_count: LastCount,
@@ -52,7 +54,7 @@ pub(crate) struct StateManager {
 }
 
 impl StateManager {
-    /// Writes what has arrived and closes the database. Every later call gets [`Error::Stopping`].
+    /// Writes everything that has arrived and closes the database. Every later call gets [`Error::Stopping`].
     ///
     /// # Errors
     /// When the WAL could not be copied back; the data is safe in it all the same.
@@ -64,14 +66,14 @@ impl StateManager {
         answered(answer).await
     }
 
-    /// Sends a command to the Writer, in the name of this handle's actor, and waits for the answer.
+    /// Sends a command of this handle's actor to the Writer and returns the answer.
     pub(crate) async fn ask<C: WriterCommand>(&self, command: C) -> Result<C::Answer, Error> {
         let (message, answer) = WriterMessage::command(command, self.actor.clone());
         self.send(message).await?;
         answered(answer).await
     }
 
-    /// Sends a command that goes on after its first turn, and waits until it is done.
+    /// Sends a command that takes several turns of the Writer, and returns its answer at the end.
     pub(crate) async fn ask_and_wait<C, T>(&self, command: C) -> Result<T, Error>
     where
         C: WriterCommand<Answer = LaterReply<T>>,
@@ -79,12 +81,24 @@ impl StateManager {
         answered(self.ask(command).await?).await
     }
 
+    /// Sends a command to the Writer and returns its answer after a sleep of the same duration, so that background
+    /// loops take at most half of the Writer's time.
+    pub(crate) async fn ask_and_rest<C: WriterCommand>(
+        &self,
+        command: C,
+    ) -> Result<C::Answer, Error> {
+        let begun = Instant::now();
+        let answer = self.ask(command).await?;
+        tokio::time::sleep(begun.elapsed()).await;
+        Ok(answer)
+    }
+
     async fn send(&self, message: WriterMessage) -> Result<(), Error> {
         let sent = self.messages.send(message).await;
         sent.map_err(|_| Error::Stopping)
     }
 
-    /// Asks a question that the Writer answers from memory, also while it waits for the storage.
+    /// Sends a question and returns the answer. The Writer answers from memory, also while it waits for the storage.
     pub(crate) async fn question<T>(
         &self,
         question: impl FnOnce(Reply<T>) -> WriterQuestion,
@@ -95,7 +109,7 @@ impl StateManager {
         answered(answer).await
     }
 
-    /// The same handle in the name of this actor, whom the journal records with each change.
+    /// Returns a handle for this actor. The journal records the actor with each change.
     #[must_use]
     pub(crate) fn as_actor(&self, actor: Option<Arc<str>>) -> Self {
         let mut handle = self.clone();
@@ -103,23 +117,23 @@ impl StateManager {
         handle
     }
 
-    /// The actor of this handle.
+    /// Returns the actor of this handle.
     pub(crate) fn actor(&self) -> Option<Arc<str>> {
         self.actor.clone()
     }
 
-    /// The condition of the storage.
+    /// Returns the health of the storage.
     pub(crate) fn health(&self) -> &StorageHealth {
         &self.health
     }
 
-    /// The bus on which events are published.
+    /// Returns the bus on which the Writer publishes events.
     pub(crate) fn bus(&self) -> &Bus {
         &self.bus
     }
 }
 
-/// The answer of the Writer; [`Error::Stopping`] if it ends without one.
+/// Waits for the Writer's answer; [`Error::Stopping`] if the Writer ends without one.
 async fn answered<T>(answer: LaterReply<T>) -> Result<T, Error> {
     answer.await.unwrap_or(Err(Error::Stopping))
 }

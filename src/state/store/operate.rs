@@ -1,4 +1,4 @@
-//! The verbs of an operator: pause, stop, limit, retry, delete and explain.
+//! `StateManager`: operator commands, such as pause, stop, limit, retry, delete and explain.
 
 use std::collections::HashMap;
 
@@ -25,8 +25,8 @@ use crate::state::writer::background::Purged;
 use crate::state::writer::questions::WriterQuestion;
 
 impl StateManager {
-    /// Pauses the queue or one processor until [`StateManager::resume`] or the time in the request, also after a
-    /// restart. Returns the pause that holds then.
+    /// Pauses the queue or one processor until [`StateManager::resume`] or the given time, also across a restart. Returns
+    /// the pause in force.
     ///
     /// # Errors
     /// When it could not be stored.
@@ -34,7 +34,7 @@ impl StateManager {
         self.ask(request).await
     }
 
-    /// Resumes the whole queue or one processor, which need not be configured.
+    /// Resumes the queue or one processor, configured or not.
     ///
     /// # Errors
     /// When it could not be stored.
@@ -42,7 +42,7 @@ impl StateManager {
         self.ask(ResumeQueue(processor)).await
     }
 
-    /// Fails every task that is PENDING at this moment.
+    /// Fails every task that is PENDING when the Writer gets the command. Returns how many.
     ///
     /// # Errors
     /// When it could not be stored; some of the tasks may have been purged then.
@@ -51,7 +51,7 @@ impl StateManager {
     }
 
     /// Pauses the queue. Returns a mark for [`StateManager::finish_emergency_stop`], which purges the tasks that are
-    /// PENDING at this moment.
+    /// PENDING when the Writer gets this command.
     ///
     /// # Errors
     /// When it could not be stored.
@@ -59,7 +59,7 @@ impl StateManager {
         self.ask(BeginEmergencyStop).await
     }
 
-    /// Purges, and publishes that `cancelled` running tasks were stopped.
+    /// Purges the tasks up to the mark `upto`, and publishes that `cancelled` running tasks were stopped.
     ///
     /// # Errors
     /// When it could not be stored; the queue stays paused.
@@ -72,8 +72,8 @@ impl StateManager {
             .await
     }
 
-    /// The status of the queue. It answers also while the storage takes no writes, and then says so. It covers
-    /// everything that the Writer has answered before.
+    /// Returns the status of the queue, also while the storage accepts no writes. It covers every message that the
+    /// Writer has answered before.
     ///
     /// # Errors
     /// When the Writer is gone.
@@ -83,7 +83,7 @@ impl StateManager {
         Ok(QueueStatus { problem, ..status })
     }
 
-    /// Returns when the Writer has done everything that was sent to it before; that includes waiting for the storage.
+    /// Returns after the Writer has processed all earlier messages, which may include waiting for the storage.
     ///
     /// # Errors
     /// When the Writer is gone.
@@ -91,8 +91,8 @@ impl StateManager {
         self.ask(Barrier).await
     }
 
-    /// Sets the state of the link to the Hive. When it is connected, its tasks start at once; while it is not, none
-    /// starts, and what runs goes on. It is not stored.
+    /// Sets the state of the link to the Hive. Tasks of the Hive start only while it is connected; running tasks
+    /// continue. The state is not stored.
     ///
     /// # Errors
     /// When the Writer is gone.
@@ -100,7 +100,7 @@ impl StateManager {
         self.ask(SetHiveLink(link)).await
     }
 
-    /// Writes a sentence to the journal as SYSTEM_LOG, and publishes it. `data` is a JSON object, which gets the
+    /// Writes a message to the journal as SYSTEM_LOG, which publishes it. `data` is a JSON object, which gets the
     /// `level`: `INFO` or `WARNING`.
     ///
     /// # Errors
@@ -119,7 +119,7 @@ impl StateManager {
         .await
     }
 
-    /// The last broadcast command to the Hive that was carried out, as it was published.
+    /// Returns the last broadcast command to the Hive (JSON), as it was published.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -127,7 +127,7 @@ impl StateManager {
         meta::get(&self.read, meta::HIVE_COMMAND).await
     }
 
-    /// Stores a broadcast command to the Hive (JSON), also for after a restart.
+    /// Stores a broadcast command to the Hive (JSON), so that it survives a restart.
     ///
     /// # Errors
     /// When it could not be stored.
@@ -135,7 +135,7 @@ impl StateManager {
         self.ask(SetMeta(meta::HIVE_COMMAND, order)).await
     }
 
-    /// The status of every processor that has limits, tasks, or a pause.
+    /// Returns the status of every processor that has limits, tasks, or a pause.
     ///
     /// # Errors
     /// When the Writer is gone.
@@ -143,16 +143,16 @@ impl StateManager {
         self.question(WriterQuestion::Processors).await
     }
 
-    /// Applies these settings. What runs goes on.
+    /// Applies the settings of a reload. Running tasks continue.
     ///
     /// # Errors
-    /// When it could not be stored; then nothing has changed.
+    /// When it could not be stored. Then nothing has changed.
     pub(crate) async fn set_limits(&self, change: Reconfigured) -> Result<(), Error> {
         self.ask(Box::new(change)).await
     }
 
-    /// Makes a FAILED task PENDING again, with all its attempts before it. Returns until when it is scheduled, if it
-    /// never began.
+    /// Makes a FAILED task PENDING again with a fresh number of attempts. If it never began, it keeps its scheduled
+    /// time, which is returned.
     ///
     /// # Errors
     /// When it could not be stored, or another task has its unique key.
@@ -160,7 +160,7 @@ impl StateManager {
         self.ask(RetryTask(task, at)).await
     }
 
-    /// Deletes a finished task with its journal.
+    /// Deletes a finished task and its journal rows. Returns what was deleted or why not.
     ///
     /// # Errors
     /// When it could not be deleted.
@@ -168,7 +168,7 @@ impl StateManager {
         self.ask(DeleteTask(task)).await
     }
 
-    /// Why a PENDING task does not start.
+    /// Returns why a PENDING task does not start.
     ///
     /// # Errors
     /// When the Writer is gone.

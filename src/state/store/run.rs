@@ -1,4 +1,4 @@
-//! The verbs of those who run tasks: claims, polls of outside workers, and reports of attempts.
+//! `StateManager`: claims, polls of outside workers, and reports of running attempts.
 
 use std::time::Duration;
 
@@ -18,25 +18,25 @@ use crate::state::writer::batch::AttemptReport;
 use crate::state::writer::completion_waiters::Waiter;
 use crate::terminal::OutputLine;
 
-/// Bytes of an answer in one event: even if JSON takes six for each, it fits.
+/// Bytes of an answer in one event. They fit even if JSON takes six bytes for each.
 const OUTPUT_LIMIT_BYTES: usize = EVENT_LIMIT_BYTES / 8;
-/// How often a waiter reads the task, besides waiting for the Writer.
-const SECOND_LOOK: Duration = Duration::from_secs(1);
+/// Time after which a waiter reads the task itself, in case another program has changed it.
+const FALLBACK_READ: Duration = Duration::from_secs(1);
 
 impl StateManager {
-    /// Begins the standing demand for work: ready tasks are started and sent to the returned channel. First come the
+    /// Starts claiming: the Writer starts ready tasks and sends them to the returned channel. It first sends the
     /// attempts that outside workers have had since before the start of the service.
     ///
     /// # Errors
     /// When the Writer is gone.
     pub(crate) async fn claim(&self) -> Result<mpsc::UnboundedReceiver<Vec<ClaimedTask>>, Error> {
-        // Unbounded, because the limits bound what is in it.
+        // Unbounded, because the concurrency limits bound the number of claimed tasks.
         let (claims, claimed) = mpsc::unbounded_channel();
         self.ask(StartClaiming(claims)).await?;
         Ok(claimed)
     }
 
-    /// Ends the demand: nothing is started after this returns.
+    /// Stops claiming: no task starts after this returns.
     ///
     /// # Errors
     /// When the Writer is gone.
@@ -45,9 +45,9 @@ impl StateManager {
     }
 
     /// Offers slots for up to `limit` tasks of these processors, which outside workers run. The caller chooses the
-    /// id, so that it can withdraw an offer whose answer it did not wait for.
+    /// id, so that it can withdraw an offer before it has the answer.
     ///
-    /// The tasks that are ready start before anything that is sent after this returns.
+    /// Ready tasks start before the Writer processes any message that is sent after this returns.
     ///
     /// # Errors
     /// When the Writer is gone.
@@ -65,7 +65,7 @@ impl StateManager {
         .await
     }
 
-    /// Ends an offer: nothing is started for it after this returns. Returns how many of its slots were not used.
+    /// Ends an offer: no task starts for it after this returns. Returns the number of its unused slots.
     ///
     /// # Errors
     /// When the Writer is gone.
@@ -75,7 +75,7 @@ impl StateManager {
 
     /// Appends to a running attempt's answer. Waits while the Writer is behind.
     ///
-    /// What is too long for one event becomes several, so that listeners get all of it.
+    /// A text that is too long for one event becomes several events, so that listeners get all of it.
     pub(crate) async fn output(&self, attempt: Attempt, agent: &str, mut text: String) {
         while let Some(rest) = split_off(&mut text, OUTPUT_LIMIT_BYTES) {
             self.output_part(attempt, agent, text).await;
@@ -84,6 +84,7 @@ impl StateManager {
         self.output_part(attempt, agent, text).await;
     }
 
+    /// Reports a text that fits into one event.
     async fn output_part(&self, attempt: Attempt, agent: &str, text: String) {
         let agent = agent.to_owned();
         self.report(AttemptReport::Output {
@@ -105,8 +106,8 @@ impl StateManager {
         .await;
     }
 
-    /// Adds a line to a running attempt's log. Waits while the Writer is behind; a line of an
-    /// attempt that has ended is dropped.
+    /// Adds a line to a running attempt's log. Waits while the Writer is behind. The Writer drops a
+    /// line of an attempt that has ended.
     pub(crate) async fn log(&self, attempt: Attempt, agent: &str, line: OutputLine) {
         let agent = agent.to_owned();
         self.report(AttemptReport::Line {
@@ -137,8 +138,8 @@ impl StateManager {
             .await;
     }
 
-    /// Reports the end of an attempt. It is stored as soon as the storage takes it; if the service dies before that,
-    /// the attempt counts as interrupted.
+    /// Reports the end of an attempt. The Writer stores it as soon as the storage accepts writes. If the service dies
+    /// before that, the attempt counts as interrupted.
     pub(crate) async fn finish(&self, attempt: Attempt, outcome: Outcome) {
         self.report(AttemptReport::Finished {
             attempt,
@@ -149,8 +150,8 @@ impl StateManager {
         .await;
     }
 
-    /// Like [`StateManager::finish`], and waits until it is stored; whether the attempt was still
-    /// running, so that the outcome counts. The journal has it with the name that this handle asks in.
+    /// Reports the end of an attempt like [`StateManager::finish`], and waits until it is stored. Returns whether the
+    /// attempt was still running, so that the outcome counts. The journal records the actor of this handle.
     pub(crate) async fn finish_and_wait(&self, attempt: Attempt, outcome: Outcome) -> bool {
         let (reply, answer) = oneshot::channel();
         self.report(AttemptReport::Finished {
@@ -163,27 +164,28 @@ impl StateManager {
         answer.await.unwrap_or(false)
     }
 
+    /// Sends a report to the Writer.
     async fn report(&self, report: AttemptReport) {
         // The Writer is gone only when the process stops; then the attempt counts as interrupted.
         let _ = self.reports.send(report).await;
     }
 
-    /// Waits for the end of the attempt that runs at this moment; to be called before what ends it, and
-    /// given to [`StateManager::ended`].
+    /// Registers a waiter for the end of the running attempt, for [`StateManager::ended`]. Call it before you cancel the
+    /// attempt, so that the end is not missed.
     pub(crate) fn wait_for_end(&self, task: TaskId) -> Waiter {
         self.waiters.wait_for(task)
     }
 
-    /// What the task has become when the end of the attempt is stored: PENDING if it waits again.
+    /// Waits until the end of the attempt is stored and returns the task's status: PENDING if it was rescheduled.
     ///
     /// # Errors
     /// When the task cannot be read.
     pub(crate) async fn ended(&self, mut waiter: Waiter) -> Result<TaskStatus, Error> {
         loop {
-            if let Ok(Some(status)) = timeout(SECOND_LOOK, waiter.end()).await {
+            if let Ok(Some(status)) = timeout(FALLBACK_READ, waiter.end()).await {
                 return Ok(status);
             }
-            // Of a row that another program has changed, the journal may tell nothing.
+            // A row that another program has changed may have no journal entry.
             match task_lookups::task_state(&self.read, waiter.task()).await? {
                 Some((TaskStatus::Processing, _)) => {}
                 Some((status, _)) => return Ok(status),
@@ -193,7 +195,7 @@ impl StateManager {
     }
 }
 
-/// What is left of a text beyond `limit` bytes, which is taken away from it.
+/// Shortens a text to at most `limit` bytes and returns the rest; `None` if it is short enough.
 fn split_off(text: &mut String, limit: usize) -> Option<String> {
     if text.len() <= limit {
         return None;

@@ -1,4 +1,4 @@
-//! What comes in: tasks of clients and schedules, and dumps.
+//! `StateManager`: submissions of clients and schedules, and imports of dumps.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::models::{NewTask, Task, TaskId, json};
+use crate::models::{IdempotencyKey, NewTask, Task, TaskId, json};
 use crate::state::commands::import::{EndImport, ImportTasks};
 use crate::state::commands::set_meta::SetMeta;
 use crate::state::commands::submit_many::SubmitTogether;
@@ -17,14 +17,14 @@ use crate::state::import::ImportReport;
 use crate::state::schedules;
 use crate::state::schedules::Progress;
 use crate::state::store::{PERMIT_BYTES, StateManager};
-use crate::state::writer::batch::{Accepted, IdempotencyKey, Reservation, Submission};
+use crate::state::writer::batch::{Accepted, Reservation, Submission};
 use crate::state::writer::message::WriterMessage;
 
 impl StateManager {
-    /// Takes room in memory for a submission of `bytes`, before it is read any further.
+    /// Reserves memory for a submission of `bytes`. Callers do that before they read the body.
     ///
     /// # Errors
-    /// [`Error::Busy`] at once, when too much is waiting already.
+    /// [`Error::Busy`] at once if the submissions that wait for the Writer take all of the memory.
     pub(crate) fn reserve(&self, bytes: usize) -> Result<Reservation, Error> {
         let permits = u32::try_from(1 + bytes / PERMIT_BYTES).unwrap_or(u32::MAX);
         Arc::clone(&self.inbox)
@@ -33,22 +33,21 @@ impl StateManager {
             .map_err(|_| Error::Busy)
     }
 
-    /// Accepts a task: it is on disk when this returns. A repeat of the request that `once` names gets
-    /// the first one's answer.
+    /// Submits a task and returns when it is on disk. A repeated request with the same `key` gets the first answer.
     ///
     /// # Errors
-    /// When it could not be stored, or something stands in its way.
+    /// When it could not be stored, or a precondition fails.
     pub(crate) async fn submit(
         &self,
         task: NewTask,
-        once: Option<IdempotencyKey>,
-        room: Reservation,
+        key: Option<IdempotencyKey>,
+        reservation: Reservation,
     ) -> Result<Accepted, Error> {
         let (reply, answer) = oneshot::channel();
         let submission = Box::new(Submission {
-            once,
+            idempotency_key: key,
             reply: Some(reply),
-            room: Some(room),
+            reservation: Some(reservation),
             ..Submission::new(task)
         });
         self.messages
@@ -60,24 +59,24 @@ impl StateManager {
         answer.await.unwrap_or(Err(Error::Stopping))
     }
 
-    /// Accepts all of these tasks or none, in one transaction; their ids, in their order.
+    /// Submits all of these tasks or none, in one transaction. Returns their ids in their order.
     ///
     /// # Errors
-    /// When they could not be stored, or something stands in the way of one of them.
+    /// When they could not be stored, or a precondition of one of them fails.
     pub(crate) async fn submit_all(
         &self,
         tasks: Vec<NewTask>,
-        once: Option<IdempotencyKey>,
-        room: Reservation,
+        key: Option<IdempotencyKey>,
+        reservation: Reservation,
     ) -> Result<Vec<TaskId>, Error> {
         let mut submissions: Vec<_> = tasks.into_iter().map(Submission::new).collect();
         if let Some(first) = submissions.first_mut() {
-            first.room = Some(room);
+            first.reservation = Some(reservation);
         }
-        self.ask(SubmitTogether(submissions, once)).await
+        self.ask(SubmitTogether(submissions, key)).await
     }
 
-    /// Deals with a due time of a schedule once; the task that it made just now or before, if any.
+    /// Processes a due time of a schedule exactly once. Returns the task that this or an earlier call submitted, if any.
     ///
     /// # Errors
     /// When it could not be stored.
@@ -85,7 +84,7 @@ impl StateManager {
         self.ask(due).await
     }
 
-    /// How far each schedule has come, by name.
+    /// Returns the progress of each schedule, by name.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -93,10 +92,10 @@ impl StateManager {
         schedules::progress(&self.read).await
     }
 
-    /// Writes tasks of a dump, in one transaction.
+    /// Writes tasks of a dump in one transaction. Returns which are new, which exist and which conflict.
     ///
     /// # Errors
-    /// When they could not be stored; then none of them was.
+    /// When they could not be stored. Then no task was stored.
     pub(crate) async fn import(
         &self,
         tasks: Vec<Task>,
@@ -105,7 +104,7 @@ impl StateManager {
         self.ask(ImportTasks { tasks, replace }).await
     }
 
-    /// All tasks of a dump have been imported: who waits for one that was not among them waits no longer.
+    /// Ends an import: tasks that depend on a task which the dump does not have fail.
     ///
     /// # Errors
     /// When it could not be stored; the next start tries again.
@@ -113,7 +112,7 @@ impl StateManager {
         self.ask(EndImport).await
     }
 
-    /// What the last imported dump held besides its tasks, in its order.
+    /// Returns the fields that the last imported dump had besides its tasks, in the order of the dump.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -124,7 +123,7 @@ impl StateManager {
         }
     }
 
-    /// Remembers what a dump held besides its tasks.
+    /// Stores the fields that a dump had besides its tasks.
     ///
     /// # Errors
     /// When it could not be stored.

@@ -1,4 +1,4 @@
-//! What the service asks about tokens. The SQL is in `state::tokens`.
+//! `StateManager`: reads of valid tokens, and their last use. The SQL is in `state::tokens`.
 
 use crate::models::{Grant, TokenHash};
 use crate::state::commands::tokens_used::NoteTokensUsed;
@@ -7,8 +7,8 @@ use crate::state::store::StateManager;
 use crate::state::tokens;
 
 impl StateManager {
-    /// The tokens that are worth something, and what is wrong with rows that cannot be read: those open
-    /// nothing, and do not keep the others from being revoked.
+    /// Returns the valid tokens, and one message for each row that cannot be read. The token of such a row is rejected;
+    /// all other rows stay in effect.
     ///
     /// # Errors
     /// When the table cannot be read.
@@ -18,7 +18,7 @@ impl StateManager {
         tokens::valid(&self.read).await
     }
 
-    /// Notes that these tokens were used at about this moment.
+    /// Stores that these tokens were used just now.
     ///
     /// # Errors
     /// When it could not be stored.

@@ -1,4 +1,4 @@
-//! After the commit: what a written batch changes outside the database, in the order queue state, runner, events,
+//! Applies a committed batch outside the database, in the order queue state, runner, events,
 //! answers. And what becomes of a batch that could not be written.
 
 use std::collections::HashSet;

@@ -1,4 +1,4 @@
-//! Long work of the Writer, done in chunks between batches, so that nobody waits for all of it.
+//! Long work of the Writer, done in chunks between batches, so that no client waits for all of it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! One chunk of background work, at the end of a turn.
+//! Does one chunk of background work at the end of a turn of the Writer.
 
 use crate::state::dependencies::EdgeProgress;
 use crate::state::writer::background::BackgroundJob;

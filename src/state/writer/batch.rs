@@ -1,16 +1,15 @@
-//! The contents of one transaction, decided before it begins. Pure.
+//! [`WriteBatch`]: the submissions and reports of one transaction; [`Plan`]: which tasks start with it. Pure.
 //!
-//! Submissions and reports that arrive together are written together. That is legal because nobody in
-//! a batch has been answered yet: any order of them is an order in which they could have come. A
-//! task that finds a free slot, with no ready task before it, is inserted as started and so
-//! shares its submitter's fsync.
+//! The Writer writes everything together that arrives together. Any order inside a batch is correct, because no client
+//! in it has an answer yet. A new task that finds a free slot, with no ready task before it, is inserted as started. So
+//! its start needs no transaction of its own.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use uuid::Uuid;
 
-use crate::models::{Attempt, NewTask, Outcome, Reschedule, TaskId, Timestamp};
+use crate::models::{Attempt, IdempotencyKey, NewTask, Outcome, Reschedule, TaskId, Timestamp};
 use crate::state::dispatch::capacity::{Capacity, ReservedSlot};
 use crate::state::dispatch::lanes::lane_name::LaneName;
 use crate::state::dispatch::lanes::lane_name::OwnedLane;
@@ -21,35 +20,27 @@ use crate::terminal::OutputLine;
 /// A task to accept.
 pub(crate) struct Submission {
     pub(crate) task: NewTask,
-    pub(crate) once: Option<IdempotencyKey>,
-    /// Upstream tasks that have not COMPLETED; the preconditions find them.
+    pub(crate) idempotency_key: Option<IdempotencyKey>,
+    /// Dependencies that have not COMPLETED. The preconditions set them.
     pub(crate) blockers: Vec<TaskId>,
-    /// `None` for a task that is stored together with others or not at all.
+    /// `None` if the task is a part of a request for several tasks, which has one reply.
     pub(crate) reply: Option<oneshot::Sender<Result<Accepted, Error>>>,
-    pub(crate) room: Option<Reservation>,
-}
-
-/// Identifies a repeated request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct IdempotencyKey {
-    /// The `Idempotency-Key`.
-    pub(crate) key: String,
-    /// SHA-256 of the request's body.
-    pub(crate) body: [u8; 32],
+    pub(crate) reservation: Option<Reservation>,
 }
 
 impl Submission {
-    /// A submission that nobody waits for.
+    /// Returns a submission without a reply channel.
     pub(crate) fn new(task: NewTask) -> Self {
         Self {
             task,
-            once: None,
+            idempotency_key: None,
             blockers: Vec::new(),
             reply: None,
-            room: None,
+            reservation: None,
         }
     }
 
+    /// Returns the lane of the task.
     pub(crate) fn lane(&self) -> LaneName<'_> {
         LaneName {
             processor: &self.task.processor,
@@ -57,27 +48,28 @@ impl Submission {
         }
     }
 
-    /// Whether it is ready: it needs nothing but a free slot.
-    fn is_due(&self, now: Timestamp) -> bool {
+    /// Returns whether the task is ready: it needs only a free slot.
+    fn is_ready(&self, now: Timestamp) -> bool {
         self.blockers.is_empty() && self.task.run_at.is_none_or(|time| time <= now)
     }
 }
 
-/// A submission's share of the memory for submissions that wait for the Writer; released when dropped.
+/// A submission's share of the memory for submissions that the Writer has not processed; released when dropped.
 pub(crate) struct Reservation(
     #[expect(dead_code, reason = "held, not used")] pub(crate) OwnedSemaphorePermit,
 );
 
-/// The answer to a submission: the task is on disk.
+/// The answer to a submission. The task is on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Accepted {
     pub(crate) task_id: TaskId,
     pub(crate) created_at: Timestamp,
 }
 
-/// What a running attempt reports.
+/// A report of a running attempt.
 #[derive(Debug)]
 pub(crate) enum AttemptReport {
+    /// A line for the task's log.
     Line {
         attempt: Attempt,
         agent: String,
@@ -99,47 +91,48 @@ pub(crate) enum AttemptReport {
         agent: String,
         text: String,
     },
-    /// `value` (JSON) becomes `context_history.<name>`. A processor notes under one name.
+    /// A note: `value` (JSON) becomes `context_history.<name>`. Each processor uses one name.
     Note {
         attempt: Attempt,
         name: String,
         value: String,
     },
+    /// The end of the attempt.
     Finished {
         attempt: Attempt,
         outcome: Outcome,
-        /// The actor who asked for this end.
+        /// The actor who cancelled or ended it.
         actor: Option<Arc<str>>,
-        /// Gets, when the end is stored, whether the attempt was still running.
+        /// Receives, when the end is stored, whether the attempt was still running.
         reply: Option<oneshot::Sender<bool>>,
     },
 }
 
-/// Submissions and reports to be written in one transaction.
+/// Submissions and reports for one transaction.
 #[derive(Default)]
 pub(crate) struct WriteBatch {
     pub(crate) submissions: Vec<Submission>,
     pub(crate) reports: Vec<AttemptReport>,
 }
 
-/// What starts with a batch, and the capacity that is left.
+/// The tasks that start with a batch, and the capacity that is left.
 pub(crate) struct Plan {
-    /// One for each submission: its id, and its slot if it starts at once.
+    /// For each submission: the id of its task, and its slot if it starts at once.
     pub(crate) tasks: Vec<(TaskId, Option<ReservedSlot>)>,
     /// PENDING tasks that start.
     pub(crate) claims: Vec<PlannedClaim>,
-    pub(crate) room: Capacity,
+    pub(crate) capacity: Capacity,
 }
 
 /// A PENDING task that starts.
 pub(crate) struct PlannedClaim {
     pub(crate) attempt: Attempt,
     pub(crate) slot: ReservedSlot,
-    /// Its lane, if a rate counts its start.
+    /// Its lane, if a rate limit counts its start.
     pub(crate) rated: Option<OwnedLane>,
 }
 
-/// Attempts whose tasks become PENDING again; each with the sender to answer.
+/// Attempts whose tasks become PENDING again, each with the sender for its answer.
 pub(crate) type Reschedules = Vec<(Attempt, Reschedule, Option<oneshot::Sender<bool>>)>;
 
 impl WriteBatch {
@@ -151,7 +144,7 @@ impl WriteBatch {
         self.submissions.len() + self.reports.len()
     }
 
-    /// Splits the batch into batches of one, in order.
+    /// Splits the batch into batches of one item, in order.
     pub(crate) fn split(self) -> impl Iterator<Item = WriteBatch> {
         let submissions = self.submissions.into_iter().map(|submission| WriteBatch {
             submissions: vec![submission],
@@ -164,32 +157,32 @@ impl WriteBatch {
         submissions.chain(reports)
     }
 
-    /// Decides which submissions start at once. The queue state's lanes must have been advanced to `now`.
+    /// Returns the plan: which submissions start at once. The queue state's lanes must have been advanced to `now`.
     pub(crate) fn plan(&self, queue_state: &QueueState, now: Timestamp) -> Plan {
-        let mut room = queue_state.capacity(self.ending(), now);
+        let mut capacity = queue_state.capacity(self.ending(), now);
         let mut tasks: Vec<_> = self
             .submissions
             .iter()
             .map(|_| (Uuid::now_v7(), None))
             .collect();
-        // Tasks that are ready already come first.
-        if !room.halted && !room.can_start_pending(queue_state) {
+        // Ready tasks in the database start before new ones.
+        if !capacity.halted && !capacity.can_start_pending(queue_state) {
             for index in self.by_priority() {
                 let submission = &self.submissions[index];
-                if submission.is_due(now) {
+                if submission.is_ready(now) {
                     let bytes = submission.task.content.len();
-                    tasks[index].1 = room.reserve(queue_state, submission.lane(), bytes);
+                    tasks[index].1 = capacity.reserve(queue_state, submission.lane(), bytes);
                 }
             }
         }
         Plan {
             tasks,
             claims: Vec::new(),
-            room,
+            capacity,
         }
     }
 
-    /// Attempts that end with this batch.
+    /// Returns the attempts that end with this batch.
     pub(crate) fn ending(&self) -> impl Iterator<Item = &Attempt> {
         self.reports.iter().filter_map(|report| match report {
             AttemptReport::Finished { attempt, .. } => Some(attempt),
@@ -197,13 +190,14 @@ impl WriteBatch {
         })
     }
 
+    /// Returns the indexes of the submissions, the most urgent first.
     fn by_priority(&self) -> Vec<usize> {
         let mut order: Vec<_> = (0..self.submissions.len()).collect();
         order.sort_by_key(|&index| std::cmp::Reverse(self.submissions[index].task.priority));
         order
     }
 
-    /// Takes out the attempts whose tasks become PENDING again.
+    /// Removes and returns the attempts whose tasks become PENDING again.
     pub(crate) fn take_reschedules(&mut self) -> Reschedules {
         let is_reschedule = |report: &mut AttemptReport| {
             matches!(
@@ -228,35 +222,35 @@ impl WriteBatch {
             .collect()
     }
 
-    /// Takes out the live lines, and drops those that the batch has outdated: by the next live line of their
-    /// attempt, by the line that replaces them, or by its end.
+    /// Removes and returns the live lines. Drops outdated ones: the batch holds a later live line of the attempt, a line
+    /// that replaces it, or the attempt's end.
     pub(crate) fn take_live_lines(&mut self) -> Vec<(Attempt, String, OutputLine)> {
         let is_live = |report: &AttemptReport| matches!(report, AttemptReport::LiveLine { .. });
         if !self.reports.iter().any(is_live) {
             return Vec::new();
         }
-        let mut shown: Vec<(Attempt, String, OutputLine)> = Vec::new();
+        let mut live: Vec<(Attempt, String, OutputLine)> = Vec::new();
         let mut kept = Vec::with_capacity(self.reports.len());
         for report in std::mem::take(&mut self.reports) {
-            let newer = match &report {
+            let outdated = match &report {
                 AttemptReport::LiveLine { attempt, .. }
                 | AttemptReport::Finished { attempt, .. } => Some(attempt),
                 AttemptReport::Line { attempt, line, .. } if line.replaces => Some(attempt),
                 _ => None,
             };
-            if let Some(newer) = newer {
-                shown.retain(|(attempt, ..)| attempt != newer);
+            if let Some(outdated) = outdated {
+                live.retain(|(attempt, ..)| attempt != outdated);
             }
             match report {
                 AttemptReport::LiveLine {
                     attempt,
                     agent,
                     line,
-                } => shown.push((attempt, agent, line)),
+                } => live.push((attempt, agent, line)),
                 report => kept.push(report),
             }
         }
         self.reports = kept;
-        shown
+        live
     }
 }

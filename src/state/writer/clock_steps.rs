@@ -1,4 +1,4 @@
-//! What the Writer does when the clock was set.
+//! Reacts to a system clock that was set: repairs the times of pending tasks, chunk by chunk.
 //!
 //! Most waiting is for a length of time: a retry for its pause, a rate for its window, a delay. They are
 //! stored as times of day, because these survive a restart. When the clock is set back, those that were
@@ -78,7 +78,7 @@ impl Core {
                     let tasks = repair.repaired;
                     tracing::info!(
                         tasks,
-                        "waiting tasks start as if the clock had not been set"
+                        "pending tasks start as if the clock had not been set"
                     );
                 }
             }

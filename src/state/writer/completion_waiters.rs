@@ -1,4 +1,6 @@
-//! The clients that wait for the end of a task's attempt. Each costs one entry, and nothing while it waits.
+//! `CompletionWaiters`: the callers that wait for the end of a task's attempt. The Writer wakes them after the commit.
+//!
+//! A waiter costs one map entry and does not poll.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +10,7 @@ use tokio::sync::oneshot;
 use crate::models::{EventType, TaskId, TaskStatus};
 use crate::state::journal::entry::JournalEntry;
 
-/// The waiters, by task. A waiter registers first and reads the task afterwards, so that it misses no end.
+/// The waiters by task. A waiter registers first and reads the task afterwards, so that it misses no end.
 #[derive(Clone, Default)]
 pub(crate) struct CompletionWaiters(Arc<Mutex<HashMap<TaskId, Vec<oneshot::Sender<TaskStatus>>>>>);
 

@@ -1,4 +1,4 @@
-//! Encodes a batch as rows, and as the tasks that the runner gets. Pure.
+//! Encodes a batch and its plan as the rows of one transaction, and as the claimed tasks for the runner. Pure.
 
 use std::collections::HashMap;
 
@@ -10,11 +10,11 @@ use crate::state::dispatch::queue_state::QueueState;
 use crate::state::journal::entry::JournalEntry;
 use crate::state::writer::batch::{AttemptReport, Plan, PlannedClaim, WriteBatch};
 use crate::state::writer::commit::arrays::{
-    FinishAttempt, InsertOnce, InsertStart, InsertTask, SetLease, SetNote, SetProgress,
+    FinishAttempt, InsertStart, InsertStoredReply, InsertTask, SetLease, SetNote, SetProgress,
 };
 
 impl WriteBatch {
-    /// The rows of the submissions. `histories` are their encoded `context_history`; `None` where that is empty.
+    /// Returns the `tasks` rows of the submissions. `histories` holds the result of [`Self::histories`].
     pub(crate) fn task_rows<'a>(
         &'a self,
         plan: &Plan,
@@ -47,7 +47,7 @@ impl WriteBatch {
             .collect()
     }
 
-    /// The edges between the new tasks and those they wait for: (upstream, downstream).
+    /// Returns the edges from the dependencies to the new tasks: (upstream, downstream).
     pub(crate) fn dependency_edges(&self, plan: &Plan) -> Vec<(TaskId, TaskId)> {
         let tasks = self.submissions.iter().zip(&plan.tasks);
         tasks
@@ -58,22 +58,27 @@ impl WriteBatch {
             .collect()
     }
 
-    /// The answers to store under idempotency keys. Tasks that are stored together have one answer, which is with the
-    /// first of them.
-    pub(crate) fn once_rows<'a>(&'a self, plan: &Plan) -> Vec<InsertOnce<'a>> {
+    /// Returns the answers to store under idempotency keys. A request for several tasks has one answer; the first task
+    /// holds its key.
+    pub(crate) fn stored_reply_rows<'a>(&'a self, plan: &Plan) -> Vec<InsertStoredReply<'a>> {
         let keyed = self.submissions.iter().enumerate();
         keyed
             .filter_map(|(index, submission)| {
-                let once = submission.once.as_ref()?;
+                let key = submission.idempotency_key.as_ref()?;
                 let parts = self.submissions[index + 1..].iter();
-                let parts = parts.take_while(|part| part.reply.is_none() && part.once.is_none());
+                let parts =
+                    parts.take_while(|part| part.reply.is_none() && part.idempotency_key.is_none());
                 let ids = plan.tasks[index..=index + parts.count()].iter();
-                Some(InsertOnce::new(once, ids.map(|(id, _)| *id).collect()))
+                Some(InsertStoredReply::new(
+                    key,
+                    ids.map(|(id, _)| *id).collect(),
+                ))
             })
             .collect()
     }
 
-    /// The `context_history` of each submission: the unknown fields of the request, and its trace.
+    /// Returns the `context_history` of each submission: the unknown fields of the request, and its trace. `None` if both
+    /// are missing.
     pub(crate) fn histories(&self) -> Vec<Option<String>> {
         let tasks = self.submissions.iter().map(|submission| &submission.task);
         tasks
@@ -87,7 +92,7 @@ impl WriteBatch {
             .collect()
     }
 
-    /// The ends of attempts. All of them make a task final: reschedules have been taken out.
+    /// Returns the ends of attempts. Each makes a task final, because [`Self::take_reschedules`] has removed the others.
     pub(crate) fn finish_rows(&self) -> Vec<FinishAttempt<'_>> {
         self.reports
             .iter()
@@ -100,7 +105,7 @@ impl WriteBatch {
             .collect()
     }
 
-    /// The last progress of each attempt in this batch.
+    /// Returns the last progress of each attempt in this batch.
     pub(crate) fn progress_rows(&self) -> Vec<SetProgress> {
         let mut last = HashMap::new();
         for report in &self.reports {
@@ -113,7 +118,7 @@ impl WriteBatch {
             .collect()
     }
 
-    /// The last note of each attempt: a processor notes under one name.
+    /// Returns the last note of each attempt. Each processor uses one name.
     pub(crate) fn note_rows(&self) -> Vec<SetNote<'_>> {
         let mut last = HashMap::new();
         for report in &self.reports {
@@ -133,8 +138,7 @@ impl WriteBatch {
             .collect()
     }
 
-    /// The journal entries of the batch, in the order of their events: what was accepted, what was reported, what
-    /// starts.
+    /// Returns the journal entries of the batch in the order of their events: submissions, reports, starts.
     pub(crate) fn journal(
         &self,
         plan: &Plan,
@@ -145,15 +149,15 @@ impl WriteBatch {
         let mut rows: Vec<_> = created
             .map(|(submission, (id, _))| JournalEntry::created(*id, &submission.task, now))
             .collect();
-        // Output counts while its attempt holds a slot.
-        let told = self.reports.iter().filter(|report| match report {
+        // Output of an attempt that has ended is dropped.
+        let reported = self.reports.iter().filter(|report| match report {
             AttemptReport::Line { attempt, .. }
             | AttemptReport::Progress { attempt, .. }
             | AttemptReport::Output { attempt, .. } => queue_state.is_running(attempt),
             AttemptReport::Note { .. } | AttemptReport::LiveLine { .. } => false,
             AttemptReport::Finished { .. } => true,
         });
-        rows.extend(told.filter_map(|report| report_row(report, now)));
+        rows.extend(reported.filter_map(|report| report_row(report, now)));
         let at_once = plan.tasks.iter().filter(|(_, slot)| slot.is_some());
         rows.extend(at_once.map(|(id, _)| JournalEntry::started(*id, 1, now)));
         rows.extend(plan.claims.iter().map(|PlannedClaim { attempt, .. }| {
@@ -163,7 +167,7 @@ impl WriteBatch {
         rows
     }
 
-    /// The starts that rate limits count, and until when.
+    /// Returns the starts that rate limits count, each with the time until which it counts.
     pub(crate) fn start_rows<'a>(
         &'a self,
         plan: &'a Plan,
@@ -199,7 +203,7 @@ impl WriteBatch {
             .collect()
     }
 
-    /// The leases of the starts that outside workers get.
+    /// Returns the leases of the attempts that start on outside workers.
     pub(crate) fn lease_rows(plan: &Plan, now: Timestamp) -> Vec<SetLease> {
         let at_once = plan.tasks.iter();
         let at_once = at_once.filter_map(|(id, slot)| Some((*id, 1, (*slot)?.lease?)));
@@ -215,8 +219,8 @@ impl WriteBatch {
             .collect()
     }
 
-    /// The submissions that start at once, as the runner gets them. `first_seq` is the row number of the first
-    /// submission.
+    /// Returns the submissions that start at once as claimed tasks for the runner. `first_seq` is the row number of the
+    /// first submission.
     pub(crate) fn started(&self, plan: &Plan, first_seq: i64) -> Vec<ClaimedTask> {
         self.submissions
             .iter()
@@ -246,7 +250,7 @@ impl WriteBatch {
     }
 }
 
-/// Joins these parts into a `context_history`, as text: the fields of the client are not parsed again.
+/// Returns a `context_history` of these parts. It joins texts, so the client's fields are not parsed again.
 fn history(request: Option<&str>, trace: Option<&TraceContext>) -> String {
     let mut history = String::with_capacity(request.map_or(0, str::len) + 16);
     if let Some(request) = request {
@@ -263,6 +267,7 @@ fn history(request: Option<&str>, trace: Option<&TraceContext>) -> String {
     history
 }
 
+/// Returns the row of an attempt's end; `None` for a reschedule.
 fn finish_row<'a>(attempt: &Attempt, outcome: &'a Outcome) -> Option<FinishAttempt<'a>> {
     let (seq, number) = (attempt.seq, attempt.number);
     match outcome {
@@ -286,6 +291,7 @@ fn finish_row<'a>(attempt: &Attempt, outcome: &'a Outcome) -> Option<FinishAttem
     }
 }
 
+/// Returns the journal entry of a report; `None` if it has none.
 fn report_row(report: &AttemptReport, now: &str) -> Option<JournalEntry> {
     match report {
         AttemptReport::Line {
@@ -321,7 +327,7 @@ fn report_row(report: &AttemptReport, now: &str) -> Option<JournalEntry> {
                     JournalEntry::failed(attempt.task_id, *failure, error, now),
                     TaskStatus::Failed,
                 ),
-                // `take_reschedules` has taken these out.
+                // `take_reschedules` has removed these.
                 Outcome::Reschedule(_) => return None,
             };
             Some(row.by(actor.as_deref()).if_reached(*attempt, status))

@@ -1,4 +1,4 @@
-//! What other programs have committed: new tasks, edits, journal rows.
+//! Detects commits by other programs and starts a recount of the pending tasks.
 
 use tokio::time::Instant;
 

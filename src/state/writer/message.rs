@@ -1,4 +1,4 @@
-//! What a handle sends to the Writer: submissions and commands, in one channel, so that they are carried out
+//! The messages of a handle to the Writer: submissions and commands, in one channel, so that they are carried out
 //! in the order of their arrival.
 //!
 //! Submissions are frequent and share a transaction. A [`WriterCommand`] is rare and has a transaction of its

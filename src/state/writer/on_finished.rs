@@ -1,4 +1,4 @@
-//! After a task has become final: its dependents are unblocked or fail, chunk by chunk.
+//! Unblocks or fails the dependents of a finished task, chunk by chunk.
 
 use std::collections::HashSet;
 

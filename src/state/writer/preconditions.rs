@@ -31,7 +31,9 @@ impl Core {
     pub(crate) async fn check_preconditions(&mut self, batch: &mut WriteBatch) {
         let asks = |submission: &Submission| {
             let task = &submission.task;
-            submission.once.is_some() || task.unique_key.is_some() || !task.after.is_empty()
+            submission.idempotency_key.is_some()
+                || task.unique_key.is_some()
+                || !task.after.is_empty()
         };
         if !batch.submissions.iter().any(asks) {
             return;
@@ -48,13 +50,13 @@ impl Core {
             }
         };
         let mut unique = HashSet::new();
-        let mut once = HashSet::new();
+        let mut keys = HashSet::new();
         for mut submission in std::mem::take(&mut batch.submissions) {
             // The second of two alike waits for the next turn, when the first is stored.
             let is_second = submission
-                .once
+                .idempotency_key
                 .as_ref()
-                .is_some_and(|it| !once.insert(it.key.clone()))
+                .is_some_and(|it| !keys.insert(it.key.clone()))
                 || (submission.task.unique_key.as_ref()).is_some_and(|key| unique.contains(key));
             if is_second {
                 self.held.submissions.push(submission);
@@ -78,11 +80,11 @@ impl Core {
         submissions: &mut [Submission],
     ) -> Result<Option<Vec<TaskId>>, Error> {
         let lookups = Lookups::read(&mut self.db.conn, submissions).await?;
-        if let Some(once) = &submissions[0].once
-            && let Some(reply) = lookups.replies.get(&once.key)
+        if let Some(key) = &submissions[0].idempotency_key
+            && let Some(reply) = lookups.replies.get(&key.key)
         {
             return reply
-                .to(&once.body)
+                .to(&key.body)
                 .map(|reply| Some(reply.task_ids.clone()));
         }
         let mut unique = HashSet::new();
@@ -108,7 +110,7 @@ impl Lookups {
         let mut lookups = Self::default();
         let keys: Vec<_> = submissions
             .iter()
-            .filter_map(|it| it.once.as_ref().map(|once| &once.key))
+            .filter_map(|it| it.idempotency_key.as_ref().map(|key| &key.key))
             .collect();
         if !keys.is_empty() {
             lookups.replies = lookups::stored_replies(conn, &serde_json::to_string(&keys)?).await?;
@@ -133,10 +135,10 @@ impl Lookups {
     /// # Errors
     /// When the submission must not be written.
     fn check(&self, submission: &mut Submission) -> Result<Option<Accepted>, Error> {
-        if let Some(once) = &submission.once
-            && let Some(reply) = self.replies.get(&once.key)
+        if let Some(key) = &submission.idempotency_key
+            && let Some(reply) = self.replies.get(&key.key)
         {
-            let reply = reply.to(&once.body)?;
+            let reply = reply.to(&key.body)?;
             let task_id = *reply.task_ids.first().ok_or(Error::KeyReused)?;
             return Ok(Some(Accepted {
                 task_id,
@@ -173,7 +175,7 @@ impl Lookups {
 
 impl Submission {
     pub(crate) fn answer(self, answer: Result<Accepted, Error>) {
-        drop(self.room);
+        drop(self.reservation);
         if let Some(reply) = self.reply {
             // A client that is gone does not want the answer.
             let _ = reply.send(answer);

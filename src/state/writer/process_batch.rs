@@ -1,4 +1,4 @@
-//! A batch on its way to the disk: preconditions, plan, claims, rows, commit. Then `apply` takes over.
+//! Processes a batch up to the commit: preconditions, plan, claims, rows, commit. Then `apply` takes over.
 
 use tokio::time::Instant;
 
@@ -65,7 +65,7 @@ impl Core {
         let histories = batch.histories();
         let input = TxInput {
             tasks: batch.task_rows(&plan, &histories),
-            once: batch.once_rows(&plan),
+            stored_replies: batch.stored_reply_rows(&plan),
             links: batch.dependency_edges(&plan),
             progress: batch.progress_rows(),
             notes: batch.note_rows(),

@@ -1,4 +1,4 @@
-//! Events, after the commit: the Writer's own, and before them those of other programs, so that there is no gap.
+//! Publishes the events of a commit. Those that other programs wrote before come first, so that there is no gap.
 
 use crate::models::{Attempt, Event, EventType, Timestamp};
 use crate::state::error::Error;

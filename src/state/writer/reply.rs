@@ -1,4 +1,4 @@
-//! The channel on which an answer of the Writer comes back.
+//! Reply channels of the Writer.
 
 use tokio::sync::oneshot;
 

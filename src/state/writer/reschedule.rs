@@ -72,7 +72,7 @@ impl Core {
         if let Some((attempt, _, reply)) = reschedules.pop() {
             let outcome = Outcome::Failed {
                 failure: Failure::Error,
-                error: format!("the task could not be made to wait again: {error}"),
+                error: format!("the task could not be rescheduled: {error}"),
             };
             self.held.reports.push(AttemptReport::Finished {
                 attempt,

@@ -1,4 +1,4 @@
-//! Work that waits for spare time: the full-text index and the counts for the charts.
+//! Work that the Writer does while it has nothing else to do: the full-text index and the counts for the charts.
 
 use tokio::time::Instant;
 

@@ -1,4 +1,4 @@
-//! The storage in trouble and at the end: probes, a lost file, and the close.
+//! Handles storage failures and the close: probes, a lost file, the final checkpoint.
 
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ impl Core {
             // 1 says that somebody still reads.
             Ok(answer) => self.db.is_folded = answer.get::<i64, _>(0) == 0,
             Err(error) => {
-                tracing::warn!(%error, "the write-ahead log could not be copied back; it is tried again");
+                tracing::warn!(%error, "cannot copy the write-ahead log back; retrying");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! One transaction, from `BEGIN` to the events it causes, and the condition of the storage behind it.
+//! Runs one transaction, from `BEGIN` to its journal rows, and notes whether the storage takes writes.
 //!
 //! The order is the same everywhere: commit, apply to the queue state, publish, answer. [`Core::transact`]
 //! does the first step and returns what the others need; [`Core::publish`] is called once the queue state follows.
@@ -136,9 +136,9 @@ impl Core {
         }
         self.db.health.failed(error);
         if std::mem::replace(&mut self.db.failing, true) {
-            tracing::debug!(%error, "writing failed again");
+            tracing::debug!(%error, "write failed again");
         } else {
-            tracing::warn!(%error, "writing failed; it is tried again");
+            tracing::warn!(%error, "write failed; retrying");
         }
     }
 
@@ -146,11 +146,11 @@ impl Core {
     pub(crate) fn writing_works(&mut self) {
         if std::mem::take(&mut self.db.failing) {
             self.db.health.succeeded();
-            tracing::info!("writing works again");
+            tracing::info!("writes succeed again");
         }
     }
 
-    /// Answers a message, and notes the error in the answer.
+    /// Sends the answer to a message and notes its error.
     pub(crate) fn answer<T>(&mut self, reply: Reply<T>, answer: Result<T, Error>) {
         if let Err(error) = &answer {
             self.note_error(error);
@@ -159,7 +159,7 @@ impl Core {
         let _ = reply.send(answer);
     }
 
-    /// Finds out whether the storage takes writes again, although nobody writes.
+    /// Writes a value and deletes it, to find out whether the storage takes writes again.
     ///
     /// # Errors
     /// When it does not.

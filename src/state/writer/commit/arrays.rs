@@ -1,13 +1,12 @@
-//! The rows that travel to SQLite as JSON arrays, as the statements take them apart.
+//! The rows of a transaction, as the JSON arrays that the statements of [`commit`](super) read.
 
 use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 
-use crate::models::{TaskId, Timestamp};
+use crate::models::{IdempotencyKey, TaskId, Timestamp};
 use crate::state::query::lookups::hex;
-use crate::state::writer::batch::IdempotencyKey;
 
-/// A row for `tasks`. It is written as a JSON list in this order.
+/// A row for `tasks`, as a JSON list in this order.
 #[derive(Clone, Copy)]
 pub(crate) struct InsertTask<'a> {
     pub(crate) id: TaskId,
@@ -65,11 +64,11 @@ impl Serialize for InsertTask<'_> {
 
 /// A row for `idempotency`: key, body (hex), task_ids.
 #[derive(Serialize)]
-pub(crate) struct InsertOnce<'a>(&'a str, String, Vec<TaskId>);
+pub(crate) struct InsertStoredReply<'a>(&'a str, String, Vec<TaskId>);
 
-impl<'a> InsertOnce<'a> {
-    pub(crate) fn new(once: &'a IdempotencyKey, task_ids: Vec<TaskId>) -> Self {
-        Self(&once.key, hex(&once.body), task_ids)
+impl<'a> InsertStoredReply<'a> {
+    pub(crate) fn new(key: &'a IdempotencyKey, task_ids: Vec<TaskId>) -> Self {
+        Self(&key.key, hex(&key.body), task_ids)
     }
 }
 

@@ -19,15 +19,15 @@ use crate::state::dispatch::due_since::DueKey;
 use crate::state::error::Error;
 use crate::state::journal::insert_log::InsertLog;
 pub(crate) use arrays::{
-    FinishAttempt, InsertOnce, InsertStart, InsertTask, SetLease, SetNote, SetProgress,
+    FinishAttempt, InsertStart, InsertStoredReply, InsertTask, SetLease, SetNote, SetProgress,
 };
 
-/// What the transaction of a batch writes.
+/// The rows that the transaction of a batch writes.
 #[derive(Default)]
 pub(crate) struct TxInput<'a> {
     /// New tasks, some of them as started.
     pub(crate) tasks: Vec<InsertTask<'a>>,
-    pub(crate) once: Vec<InsertOnce<'a>>,
+    pub(crate) stored_replies: Vec<InsertStoredReply<'a>>,
     /// The edges of their dependencies: (upstream, downstream).
     pub(crate) links: Vec<(TaskId, TaskId)>,
     pub(crate) progress: Vec<SetProgress>,
@@ -37,17 +37,17 @@ pub(crate) struct TxInput<'a> {
     pub(crate) finished: Vec<FinishAttempt<'a>>,
     /// Row numbers of the PENDING tasks that start.
     pub(crate) claims: Vec<i64>,
-    /// Leases of the starts that outside workers get.
+    /// Leases of the attempts that start on outside workers.
     pub(crate) leases: Vec<SetLease>,
-    /// Starts that rate limits count.
+    /// The starts that rate limits count.
     pub(crate) starts: Vec<InsertStart<'a>>,
     pub(crate) logs: Vec<InsertLog<'a>>,
 }
 
 impl TxInput<'_> {
-    /// Whether the short form of the transaction is enough.
+    /// Returns whether the short form of the transaction is enough.
     fn are_plain(&self) -> bool {
-        self.once.is_empty()
+        self.stored_replies.is_empty()
             && self.links.is_empty()
             && self.progress.is_empty()
             && self.notes.is_empty()
@@ -57,14 +57,14 @@ impl TxInput<'_> {
     }
 }
 
-/// What a committed transaction returns.
+/// The values that a committed transaction returns.
 #[derive(Default)]
 pub(crate) struct TxOutput {
     /// Row number of the first inserted task; the others follow without a gap, in the order given.
     pub(crate) first_seq: i64,
     /// The claimed tasks that were still PENDING.
     pub(crate) claimed: Vec<ClaimedTask>,
-    /// For each of them, the facts that say since when it was ready.
+    /// For each claimed task, the columns that say since when it was ready.
     pub(crate) due: Vec<DueKey>,
     /// Id of the first journal row; the others follow without a gap, in the order given.
     pub(crate) first_log: i64,
@@ -169,7 +169,7 @@ async fn run_transaction(
         false => (tasks.as_str(), "[]"),
         true => ("[]", tasks.as_str()),
     };
-    let once = serde_json::to_string(&changes.once)?;
+    let replies = serde_json::to_string(&changes.stored_replies)?;
     let links = serde_json::to_string(&changes.links)?;
     let progress = serde_json::to_string(&changes.progress)?;
     let notes = serde_json::to_string(&changes.notes)?;
@@ -226,7 +226,7 @@ async fn run_transaction(
                           AND +status = 'PROCESSING');
         "#,
         plain,
-        (planned, now, once, now, links, progress, notes),
+        (planned, now, replies, now, links, progress, notes),
         finished,
         claims,
         (leases, over, starts, now),
