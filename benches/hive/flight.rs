@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
+use crate::figures::percentile;
 use crate::meter::Meter;
-use crate::report::{Report, percentile, thousands};
+use crate::report::{Report, thousands};
 use crate::service::{QueueStatus, Service};
 use crate::through::{start_service, submit};
 use crate::worker::Worker;

@@ -1,7 +1,8 @@
 //! (h5) How long a job waits that comes when there is nothing else to do.
 
 use crate::arq::Setup;
-use crate::report::{Aim, Report, percentile};
+use crate::figures::percentile;
+use crate::report::{Aim, Report};
 use crate::worker::Worker;
 use crate::{Bench, Result};
 

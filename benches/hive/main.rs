@@ -26,6 +26,8 @@ mod client;
 #[path = "../service/database.rs"]
 #[allow(dead_code)]
 mod database;
+#[path = "../service/figures.rs"]
+mod figures;
 #[path = "../service/meter.rs"]
 #[allow(dead_code)]
 mod meter;

@@ -9,7 +9,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::client::{Client, Driver};
-use crate::report::{Aim, Report, percentile};
+use crate::figures::percentile;
+use crate::report::{Aim, Report};
 use crate::service::{Home, Service};
 use crate::{Bench, Result};
 

@@ -1,7 +1,8 @@
 //! (e) The whole life of a task while 100 listeners read every event.
 
+use crate::figures::percentile;
 use crate::listeners::Listeners;
-use crate::report::{Aim, Report, percentile, thousands};
+use crate::report::{Aim, Report, thousands};
 use crate::rounds::{Rounds, Sample};
 use crate::service::{Home, LIMITS_OFF, QueueStatus, Service};
 use crate::{Bench, Result, database, finishes};

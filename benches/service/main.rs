@@ -23,6 +23,7 @@ mod crowd;
 mod database;
 mod disk;
 mod echo;
+mod figures;
 mod finishes;
 mod latency;
 mod listened;

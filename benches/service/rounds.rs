@@ -3,7 +3,7 @@
 //! A pair that something else on the machine disturbed is made again, within bounds, and the
 //! quietest pairs are the ones that count.
 
-use crate::report::median;
+use crate::figures::median;
 
 /// A measurement is disturbed when others took more of the machine than this.
 const QUIET: f64 = 0.10;

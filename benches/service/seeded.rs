@@ -4,8 +4,9 @@
 
 use std::time::{Duration, Instant};
 
+use crate::figures::median;
 use crate::process::Memory;
-use crate::report::{Aim, Report, median};
+use crate::report::{Aim, Report};
 use crate::rounds::{Rounds, Sample};
 use crate::seed::{NO_DUMP, Seed};
 use crate::service::{Home, LIMITS_OFF, QueueStatus, Service};

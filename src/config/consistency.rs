@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::error::{Error, SettingPlace};
-use super::load::Origins;
+use super::layers::Origins;
 use super::processors;
 use super::settings::Settings;
 

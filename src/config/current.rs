@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::explained::ExplainedSetting;
-use super::load::Origins;
+use super::layers::Origins;
 use super::settings::Settings;
 
 /// Reads the settings in effect. Clones are cheap.

@@ -4,7 +4,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::error::SettingPlace;
-use super::load::{Loaded, Origins};
+use super::layers::Origins;
+use super::load::Loaded;
 use super::setting::Setting;
 use super::settings::Settings;
 

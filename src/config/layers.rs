@@ -7,6 +7,9 @@ use figment::{Figment, Metadata, Profile, Provider};
 
 use super::error::SettingPlace;
 
+/// Where each setting stands that is set, by key.
+pub(crate) type Origins = BTreeMap<&'static str, SettingPlace>;
+
 /// The values of one source, and where they stand, by path (`["processors", "summarise", "timeout"]`).
 pub(crate) struct Layer {
     name: &'static str,

@@ -1,9 +1,8 @@
 //! Loads the settings: reads every layer, then every setting, and checks the whole.
 
-use std::collections::BTreeMap;
-
 use super::consistency;
-use super::error::{Error, SettingPlace};
+use super::error::Error;
+use super::layers::Origins;
 use super::settings::Settings;
 use super::sources::Sources;
 use super::table_reader::TableReader;
@@ -18,9 +17,6 @@ pub(crate) struct Loaded {
     /// A setting that is not in it has its default.
     pub(crate) origins: Origins,
 }
-
-/// Where each setting stands that is set, by key.
-pub(crate) type Origins = BTreeMap<&'static str, SettingPlace>;
 
 impl Settings {
     /// Reads every layer and checks the whole.

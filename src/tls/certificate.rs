@@ -4,6 +4,8 @@
 //! lengths, and dates in UTC with seconds. Anything else makes the certificate unreadable, never half read.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use rustls::pki_types::CertificateDer;
+use sha2::{Digest, Sha256};
 
 const BOOLEAN: u8 = 0x01;
 const OCTET_STRING: u8 = 0x04;
@@ -24,6 +26,11 @@ const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
 const ANY_USAGE: &[u8] = &[0x55, 0x1d, 0x25, 0x00];
 /// 1.3.6.1.5.5.7.3.1
 const SERVER_AUTH: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01];
+
+/// Returns the SHA-256 of a certificate.
+pub(crate) fn digest(certificate: &CertificateDer<'_>) -> [u8; 32] {
+    Sha256::digest(certificate).into()
+}
 
 /// The period in which a certificate may be used, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

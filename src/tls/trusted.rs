@@ -9,8 +9,8 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
-use sha2::{Digest, Sha256};
 
+use super::certificate::digest;
 use super::certificates;
 use super::verifier::Verifier;
 
@@ -79,9 +79,4 @@ impl TrustedCertificates {
         let chains = chains.build().ok()?;
         Some(Arc::new(Verifier::new(chains, self.digests)))
     }
-}
-
-/// Returns the SHA-256 of a certificate.
-pub(crate) fn digest(certificate: &CertificateDer<'_>) -> [u8; 32] {
-    Sha256::digest(certificate).into()
 }

@@ -12,8 +12,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 
-use super::certificate::CertificateFacts;
-use super::trusted::digest;
+use super::certificate::{CertificateFacts, digest};
 
 #[derive(Debug)]
 pub(crate) struct Verifier {

@@ -33,7 +33,7 @@ fn what_never_began_is_retried_for_its_time_or_for_now() {
     folder.succeed(&["purge", "--yes"]);
     folder.succeed(&["resume"]);
     let said = folder.run(&["retry", &id]);
-    assert!(said.err.contains("starts not before"), "{said:?}");
+    assert!(said.err.contains("queued again"), "{said:?}");
     folder.succeed(&["purge", "--yes"]);
     folder.succeed(&["retry", "--failed", "--now"]);
     let logs = folder.succeed(&["logs", "--follow", &id]);

@@ -162,7 +162,7 @@ async fn begin(service: &Service) -> (String, String) {
 
 /// How often the service has said that a write failed.
 fn failures(service: &Service) -> usize {
-    service.setup().log().matches("writing failed").count()
+    service.setup().log().matches("write failed").count()
 }
 
 #[tokio::test]

@@ -79,7 +79,7 @@ async fn a_task_whose_job_redis_forgets_runs_once_on_a_worker_of_arq() {
         let id = service.submit_to("gate", "gate").await;
         until_logged(&service, &id, "Started by a worker").await;
         redis.command(&["FLUSHALL"]).await;
-        until_logged(&service, &id, "Redis knows the job no more").await;
+        until_logged(&service, &id, "does not know the job").await;
         arq.open_gate("gate");
         let task = service.finished(&id).await;
         assert_eq!(
