@@ -84,7 +84,7 @@ fn meaning(parameters: &str, last: u8) -> Escape<'_> {
 }
 
 /// Returns the length up to and including the terminator; 0 if another sequence or the line ends the string first.
-/// No character is read for two introductions, so many of them take linear time.
+/// Reads each character once, even after many introductions, so the time is linear.
 fn string_length(letters: impl Iterator<Item = (usize, char)>) -> usize {
     let mut letters = letters.peekable();
     while let Some((at, letter)) = letters.next() {

@@ -1,15 +1,13 @@
-//! Reads a dump's bytes for the parser.
+//! Reads a dump's bytes for the parser, as strict JSON (`strict_json`).
 //!
-//! Python writes and reads `NaN`, `Infinity` and `-Infinity`, which are no JSON: outside of strings
-//! they become `null`, as in the original's own HTTP answers. Python also writes halves of surrogate
-//! pairs, which are no characters: they become U+FFFD, so that one of them does not cost the whole
-//! file. A byte order mark is dropped. A [`Meter`] counts what was read and can bound it, for what has to be held in memory.
+//! A [`Meter`] counts what was read and can bound it, for what has to be held in memory.
 
 use std::cell::Cell;
 use std::io::{self, Read};
 use std::rc::Rc;
 
-const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
+use super::strict_json::StrictJson;
+
 const BUFFER_BYTES: usize = 64 * 1024;
 
 /// How much of the file was read, in bytes; ahead of the parser by the size of the buffers.
@@ -76,7 +74,7 @@ impl Meter {
 pub(crate) struct Input<R> {
     inner: R,
     meter: Rc<Meter>,
-    filter: Filter,
+    rewriter: StrictJson,
     raw: Box<[u8]>,
     ready: Vec<u8>,
     taken: usize,
@@ -89,7 +87,7 @@ impl<R: Read> Input<R> {
         let input = Self {
             inner,
             meter,
-            filter: Filter::default(),
+            rewriter: StrictJson::default(),
             raw: vec![0; BUFFER_BYTES].into(),
             ready: Vec::with_capacity(BUFFER_BYTES),
             taken: 0,
@@ -110,207 +108,15 @@ impl<R: Read> Read for Input<R> {
             self.meter.count(read)?;
             self.ready.clear();
             self.taken = 0;
-            self.filter.push(&self.raw[..read], &mut self.ready);
+            self.rewriter.push(&self.raw[..read], &mut self.ready);
             self.meter.look_for_text(&self.ready);
-            self.meter.replaced.set(self.filter.replaced);
+            self.meter.replaced.set(self.rewriter.replaced);
         }
         let rest = &self.ready[self.taken..];
         let count = rest.len().min(buffer.len());
         buffer[..count].copy_from_slice(&rest[..count]);
         self.taken += count;
         Ok(count)
-    }
-}
-
-/// Where in the text the filter stands; a word may be cut by the end of a buffer.
-#[derive(Clone, Copy)]
-enum State {
-    /// This many bytes of a byte order mark have come, and nothing else.
-    Start(usize),
-    Outside,
-    /// After a minus sign that is held back until it is known whose it is.
-    Minus,
-    /// In a word already replaced by `null`; these bytes are still to come.
-    Word(&'static [u8]),
-    Text,
-    /// In a string, after a backslash that is held back.
-    Escape,
-    /// In an escape `\uXXXX`; this many digits have come.
-    Unit(usize),
-    /// In a string, right after the first half of a surrogate pair, which is held back.
-    FirstHalf,
-}
-
-struct Filter {
-    state: State,
-    /// The digits of the escape that is being read.
-    digits: [u8; 4],
-    /// The digits of a first half whose second one may come.
-    first_half: Option<[u8; 4]>,
-    replaced: u64,
-}
-
-impl Default for Filter {
-    fn default() -> Self {
-        Self {
-            state: State::Start(0),
-            digits: [0; 4],
-            first_half: None,
-            replaced: 0,
-        }
-    }
-}
-
-impl Filter {
-    fn push(&mut self, mut bytes: &[u8], out: &mut Vec<u8>) {
-        while let [first, rest @ ..] = bytes {
-            if matches!(self.state, State::Text) {
-                // Most of a dump is in strings: go through them in one step.
-                let end = bytes.iter().position(|b| matches!(b, b'"' | b'\\'));
-                let (text, after) = bytes.split_at(end.unwrap_or(bytes.len()));
-                out.extend_from_slice(text);
-                bytes = after;
-                if let [mark, rest @ ..] = after {
-                    self.state = Self::mark(*mark, out);
-                    bytes = rest;
-                }
-            } else {
-                self.state = self.step(*first, out);
-                bytes = rest;
-            }
-        }
-    }
-
-    /// What comes after a quote or a backslash in a string.
-    fn mark(mark: u8, out: &mut Vec<u8>) -> State {
-        match mark {
-            b'"' => {
-                out.push(mark);
-                State::Outside
-            }
-            _ => State::Escape,
-        }
-    }
-
-    fn step(&mut self, byte: u8, out: &mut Vec<u8>) -> State {
-        match self.state {
-            State::Start(count) if BYTE_ORDER_MARK.get(count) == Some(&byte) => {
-                State::Start(count + 1)
-            }
-            State::Word([next, rest @ ..]) if *next == byte => match rest {
-                [] => State::Outside,
-                rest => State::Word(rest),
-            },
-            State::Word(_) => {
-                // No word of Python's: leave something behind that no parser takes.
-                out.push(b'?');
-                Self::outside(byte, out)
-            }
-            State::Minus if byte == b'I' => Self::outside(byte, out),
-            State::Minus => {
-                out.push(b'-');
-                Self::outside(byte, out)
-            }
-            State::Escape if byte == b'u' => State::Unit(0),
-            State::Escape => {
-                self.end_half(out);
-                out.extend([b'\\', byte]);
-                State::Text
-            }
-            State::Unit(count) if byte.is_ascii_hexdigit() => {
-                self.digits[count] = byte;
-                match count {
-                    3 => self.unit(out),
-                    _ => State::Unit(count + 1),
-                }
-            }
-            State::Unit(count) => {
-                // No escape: the parser's to refuse.
-                self.end_half(out);
-                out.extend_from_slice(b"\\u");
-                out.extend_from_slice(&self.digits[..count]);
-                Self::inside(byte, out)
-            }
-            State::FirstHalf if byte == b'\\' => State::Escape,
-            State::FirstHalf => {
-                self.end_half(out);
-                Self::inside(byte, out)
-            }
-            State::Start(_) | State::Outside | State::Text => Self::outside(byte, out),
-        }
-    }
-
-    /// A byte of a string that belongs to no escape.
-    fn inside(byte: u8, out: &mut Vec<u8>) -> State {
-        if matches!(byte, b'"' | b'\\') {
-            return Self::mark(byte, out);
-        }
-        out.push(byte);
-        State::Text
-    }
-
-    /// An escape `\uXXXX` is complete.
-    fn unit(&mut self, out: &mut Vec<u8>) -> State {
-        let digits = self.digits;
-        // D8 to DB are first halves, DC to DF second ones.
-        let kind = match digits[0] {
-            b'd' | b'D' => digits[1].to_ascii_lowercase(),
-            _ => b'0',
-        };
-        match kind {
-            b'8' | b'9' | b'a' | b'b' => {
-                self.end_half(out);
-                self.first_half = Some(digits);
-                return State::FirstHalf;
-            }
-            b'c'..=b'f' => match self.first_half.take() {
-                Some(first) => {
-                    Self::write_unit(first, out);
-                    Self::write_unit(digits, out);
-                }
-                None => self.replace(out),
-            },
-            _ => {
-                self.end_half(out);
-                Self::write_unit(digits, out);
-            }
-        }
-        State::Text
-    }
-
-    /// No second half comes for a first one that is held back.
-    fn end_half(&mut self, out: &mut Vec<u8>) {
-        if self.first_half.take().is_some() {
-            self.replace(out);
-        }
-    }
-
-    fn replace(&mut self, out: &mut Vec<u8>) {
-        self.replaced += 1;
-        Self::write_unit(*b"fffd", out);
-    }
-
-    fn write_unit(digits: [u8; 4], out: &mut Vec<u8>) {
-        out.extend_from_slice(b"\\u");
-        out.extend_from_slice(&digits);
-    }
-
-    fn outside(byte: u8, out: &mut Vec<u8>) -> State {
-        let word: &[u8] = match byte {
-            b'N' => b"aN",
-            b'I' => b"nfinity",
-            b'-' => return State::Minus,
-            other => {
-                out.push(other);
-                return if other == b'"' {
-                    State::Text
-                } else {
-                    State::Outside
-                };
-            }
-        };
-        out.extend_from_slice(b"null");
-        State::Word(word)
     }
 }
 

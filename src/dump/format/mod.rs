@@ -11,6 +11,7 @@ pub(super) mod fields;
 pub(super) mod input;
 pub(super) mod inspect;
 pub(super) mod read;
+mod strict_json;
 pub(super) mod task;
 #[cfg(test)]
 mod tests;
