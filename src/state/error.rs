@@ -7,6 +7,7 @@
 use libsqlite3_sys as ffi;
 
 use crate::models::TaskId;
+use crate::state::db::raw::failure::Failure;
 
 /// The end of SQLite's message about a conflict in the index `tasks_unique`.
 const UNIQUE_KEY: &str = ": tasks.unique_key";
@@ -81,28 +82,8 @@ impl Error {
         matches!(self, Self::Refused(_) | Self::KeyTaken)
     }
 
-    /// Returns the error as that of one task of a request.
-    pub(crate) fn of_task(self, index: usize) -> Self {
-        let error = Box::new(self);
-        Self::OfTask { index, error }
-    }
-}
-
-impl From<sqlx::Error> for Error {
-    fn from(error: sqlx::Error) -> Self {
-        let sqlx::Error::Database(database) = &error else {
-            return match error {
-                sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
-                    Self::BadRow(error.to_string())
-                }
-                other => Self::Unavailable(other.to_string()),
-            };
-        };
-        let message = database.message().to_owned();
-        let code = database
-            .code()
-            .and_then(|code| code.parse::<i32>().ok())
-            .unwrap_or(0);
+    /// Returns the error that an extended result code of SQLite and its message mean.
+    fn of_sqlite(code: i32, message: String) -> Self {
         if code == ffi::SQLITE_CONSTRAINT_COMMITHOOK {
             return Self::Unavailable(FILES_REPLACED.to_owned());
         }
@@ -120,6 +101,36 @@ impl From<sqlx::Error> for Error {
             }
             _ => Self::Unavailable(message),
         }
+    }
+
+    /// Returns the error as that of one task of a request.
+    pub(crate) fn of_task(self, index: usize) -> Self {
+        let error = Box::new(self);
+        Self::OfTask { index, error }
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        let sqlx::Error::Database(database) = &error else {
+            return match error {
+                sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
+                    Self::BadRow(error.to_string())
+                }
+                other => Self::Unavailable(other.to_string()),
+            };
+        };
+        let code = database
+            .code()
+            .and_then(|code| code.parse::<i32>().ok())
+            .unwrap_or(0);
+        Self::of_sqlite(code, database.message().to_owned())
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::of_sqlite(failure.code, failure.message)
     }
 }
 

@@ -40,13 +40,16 @@ use crate::state::stats::Stats;
 use crate::state::store::PERMIT_BYTES;
 use crate::state::store::StateManager;
 use crate::state::store::overview::LastCount;
+use crate::state::writer::after_sync::AfterSync;
 use crate::state::writer::background::{Background, BackgroundJob};
+use crate::state::writer::commit::Statements;
 use crate::state::writer::completion_waiters::CompletionWaiters;
 use crate::state::writer::core::{ClockWatch, Core, HeldWork, Outbox, WriteSide};
 use crate::state::writer::questions::Questions;
 use crate::state::writer::recount::Counter;
 use crate::state::writer::repair_times;
 use crate::state::writer::repair_times::{Journalled, RepairTimes};
+use crate::state::writer::run;
 use crate::state::writer::run::{PollTimer, Writer, WriterInbox};
 
 /// Requests that may wait for the Writer.
@@ -226,8 +229,17 @@ impl Opened {
         let (messages, messages_inbox) = mpsc::channel(REQUEST_MESSAGES);
         let (reports, reports_inbox) = mpsc::channel(REPORT_MESSAGES);
         let (questions, questions_inbox) = mpsc::channel(QUESTION_MESSAGES);
+        let after_sync = match self.connections.log_sync {
+            Some(log) => AfterSync::start(log).map_err(|error| Error::Unavailable(error.to_string()))?,
+            None => AfterSync::at_once(),
+        };
+        // From now on a commit does not wait for the disk: whoever hears of it does.
+        let no_wait = sqlx::query("PRAGMA synchronous = NORMAL");
+        no_wait.execute(&mut self.connections.write).await?;
+        let statements = Statements::prepare(&mut self.connections.write).await?;
         let core = Core {
             db: WriteSide {
+                statements,
                 conn: self.connections.write,
                 data_version,
                 checkpointer: Some(checkpointer),
@@ -242,6 +254,8 @@ impl Opened {
             more_to_claim: false,
             failed_upstream: HashSet::new(),
             outbox: Outbox {
+                after_sync,
+                head: bus.head(),
                 bus: bus.clone(),
                 waiters: waiters.clone(),
                 waiting_ended: Arc::clone(&waiting_ended),
@@ -296,7 +310,7 @@ impl Opened {
             newest_at_start: self.journalled.last,
             health,
         };
-        let handle = tokio::spawn(writer.run());
+        let handle = run::spawn(writer).map_err(|error| Error::Unavailable(error.to_string()))?;
         Ok((state, handle, self.connections.lock))
     }
 }

@@ -59,7 +59,6 @@ impl Core {
         let Some(key) = key else {
             return Ok(Vec::new());
         };
-        self.refuse_if_damaged()?;
         let conn = &mut self.db.conn;
         let replies = lookups::stored_replies(conn, &serde_json::to_string(&[&key.key])?).await?;
         if let Some(reply) = replies.get(&key.key) {
@@ -67,14 +66,16 @@ impl Core {
         }
         let now = Timestamp::now().to_string();
         let body = key.body.as_slice();
-        sqlx::query!(
-            "INSERT INTO idempotency (key, body, task_ids, created_at) VALUES (?1, ?2, '[]', ?3)",
-            key.key,
-            body,
-            now
-        )
-        .execute(conn)
-        .await?;
-        Ok(Vec::new())
+        self.execute(async |conn| {
+            let inserted = sqlx::query!(
+                "INSERT INTO idempotency (key, body, task_ids, created_at) VALUES (?1, ?2, '[]', ?3)",
+                key.key,
+                body,
+                now
+            );
+            inserted.execute(conn).await?;
+            Ok(Vec::new())
+        })
+        .await
     }
 }

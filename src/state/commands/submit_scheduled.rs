@@ -27,13 +27,26 @@ impl WriterCommand for Due {
             return Ok(None);
         }
         let Some(task) = self.task else {
-            schedules::mark(&mut core.db.conn, &self.schedule, self.time, None).await?;
+            core.mark_schedule(&self.schedule, self.time, None).await?;
             return Ok(None);
         };
         let key = schedules::due_time_key(&self.schedule, self.time);
         let tasks = core.submit_together(vec![Submission::new(task)], Some(key));
         let task = tasks.await?.first().copied();
-        schedules::mark(&mut core.db.conn, &self.schedule, self.time, task).await?;
+        core.mark_schedule(&self.schedule, self.time, task).await?;
         Ok(task)
+    }
+}
+
+impl Core {
+    /// Stores how far the schedule has come.
+    async fn mark_schedule(
+        &mut self,
+        schedule: &str,
+        time: Timestamp,
+        task: Option<TaskId>,
+    ) -> Result<(), Error> {
+        self.execute(async |conn| schedules::mark(conn, schedule, time, task).await)
+            .await
     }
 }

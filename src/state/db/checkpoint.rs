@@ -1,7 +1,7 @@
 //! The checkpointer: copies the write-ahead log (WAL) into the database, so that commits seldom have to.
 //!
 //! A checkpoint on a connection of its own does not delay commits. Under steady load it never catches up completely,
-//! and the WAL would grow without end. So at [`WRITER_PAGES`] a commit of the Writer copies the rest, which is
+//! and the WAL would grow without end. So at [`WRITER_PAGES`] the Writer copies the rest between two commits, which is
 //! little, and the WAL starts again from its beginning. When the database is idle, the WAL is emptied.
 
 use std::time::Duration;
@@ -12,8 +12,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Pages in the WAL at which a commit runs a checkpoint itself: 32 MiB.
-pub(crate) const WRITER_PAGES: &str = "8192";
+/// Pages in the WAL at which the Writer runs a checkpoint itself: 32 MiB.
+pub(crate) const WRITER_PAGES: u32 = 8192;
 /// Journal rows between two checkpoints: a few MiB of WAL, which is worth the syncs.
 const ROWS: i64 = 8192;
 

@@ -15,16 +15,18 @@ use crate::config::Durability;
 use crate::state::db::checkpoint;
 use crate::state::db::files::{behind_links, open_own};
 use crate::state::db::lock::Lock;
+use crate::state::db::log_sync::LogSync;
 use crate::state::db::open_error::OpenError;
 use crate::state::db::open_files::OpenFiles;
 use crate::state::db::search_pool::SearchPool;
+use crate::state::db::triggers;
 
 /// 3.51.3. In older versions, two concurrent checkpoints can lose a commit.
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// Marks the file as ours ("VNOM").
 const APPLICATION_ID: i32 = 0x564E_4F4D;
 /// Time that a write waits for the transaction of another program.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections for quick reads.
 const READERS: u32 = 4;
 
@@ -40,6 +42,8 @@ pub(crate) struct Connections {
     /// Options for a further connection that only reads.
     pub(crate) read_options: SqliteConnectOptions,
     pub(crate) files: OpenFiles,
+    /// Makes the commits of `write` durable; `None` if they need not be.
+    pub(crate) log_sync: Option<LogSync>,
     pub(crate) lock: Lock,
 }
 
@@ -50,6 +54,11 @@ pub(crate) async fn open(path: &Path, durability: Durability) -> Result<Connecti
     let sqlite = |error: sqlx::Error| OpenError::sqlite(path, &error);
     let files = OpenFiles::of(path).map_err(|error| sqlite(sqlx::Error::Io(error)))?;
     files.guard(&mut write).await.map_err(sqlite)?;
+    triggers::replace(&mut write).await.map_err(sqlite)?;
+    let log_sync = match durability {
+        Durability::Full => Some(LogSync::open(path).map_err(|error| sqlite(sqlx::Error::Io(error)))?),
+        Durability::Normal => None,
+    };
     // All of them are opened at once and stay open: one that is opened later might open another file.
     let read = SqlitePoolOptions::new()
         .max_connections(READERS)
@@ -67,6 +76,7 @@ pub(crate) async fn open(path: &Path, durability: Durability) -> Result<Connecti
         options,
         read_options: read_options(path),
         files,
+        log_sync,
         lock,
     })
 }
@@ -201,12 +211,14 @@ pub(crate) fn check_version() -> Result<(), OpenError> {
 fn write_options(path: &Path, durability: Durability) -> SqliteConnectOptions {
     common_options(path)
         .create_if_missing(true)
+        // The Writer uses the handle beside sqlx (`db/raw`).
+        .serialized(true)
         .synchronous(match durability {
             Durability::Full => SqliteSynchronous::Full,
             Durability::Normal => SqliteSynchronous::Normal,
         })
         .pragma("cache_size", "-16384")
-        .pragma("wal_autocheckpoint", checkpoint::WRITER_PAGES)
+        .pragma("wal_autocheckpoint", checkpoint::WRITER_PAGES.to_string())
         .pragma("journal_size_limit", "67108864")
         .thread_name(|_| "venom-writer".to_owned())
 }

@@ -110,6 +110,7 @@ async fn insert_small(conn: &mut SqliteConnection, tasks: &[Task]) -> Result<(),
 }
 
 async fn insert_links(conn: &mut SqliteConnection, tasks: &[Task]) -> Result<(), Error> {
+    insert_open_dependencies(conn, tasks).await?;
     let links: Vec<_> = tasks
         .iter()
         .flat_map(|task| blocked_by(task).iter().map(|upstream| (upstream, task.id)))
@@ -122,6 +123,29 @@ async fn insert_links(conn: &mut SqliteConnection, tasks: &[Task]) -> Result<(),
         "INSERT OR IGNORE INTO links (upstream, downstream)
          SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1)",
         links
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Inserts what the tasks that are not final name in `after`.
+async fn insert_open_dependencies(
+    conn: &mut SqliteConnection,
+    tasks: &[Task],
+) -> Result<(), Error> {
+    let open = tasks.iter().filter(|task| task.finished_at.is_none());
+    let named: Vec<_> = open
+        .flat_map(|task| task.after.iter().map(|upstream| (upstream, task.id)))
+        .collect();
+    if named.is_empty() {
+        return Ok(());
+    }
+    let named = serde_json::to_string(&named)?;
+    sqlx::query!(
+        "INSERT OR IGNORE INTO open_dependencies (upstream, downstream)
+         SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1)",
+        named
     )
     .execute(conn)
     .await?;

@@ -5,6 +5,7 @@
 use serde_json::json;
 
 use crate::models::{Attempt, Event, EventType, Failure, NewTask, TaskId, TaskStatus, Timestamp};
+use crate::state::db::raw::id_text::IdText;
 use crate::state::journal::insert_log::InsertLog;
 use crate::terminal::OutputLine;
 
@@ -221,12 +222,12 @@ impl JournalEntry {
     /// Returns the row for the SQL.
     pub(crate) fn to_insert(&self) -> InsertLog<'_> {
         InsertLog(
-            self.task_id,
+            self.task_id.map(IdText::from),
             self.kind.as_str(),
             self.agent.as_deref(),
             self.message.as_deref(),
             &self.data,
-            self.at,
+            self.at.map(|time| time.to_string()),
             self.guard.map(|guard| guard.attempt.seq),
             self.guard.map(|guard| guard.attempt.number),
             self.guard.map(|guard| guard.status.as_str()),

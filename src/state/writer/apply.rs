@@ -61,12 +61,12 @@ impl Core {
         output: &TxOutput,
     ) -> (Vec<JournalEntry>, HashSet<i64>) {
         let mut lost = HashSet::new();
-        if output.logs == rows.len() as u64 {
+        if output.logs == rows.len() as i64 {
             return (rows, lost);
         }
         let (after, upto) = (
             output.first_log - 1,
-            output.first_log + output.logs as i64 - 1,
+            output.first_log + output.logs - 1,
         );
         let limit = u32::try_from(output.logs).unwrap_or(u32::MAX);
         let stored = match events::events_after(&mut self.db.conn, after, upto, limit).await {
@@ -136,19 +136,25 @@ impl Core {
         }
         self.more_to_claim = self.may_claim();
         if let (Some(runner), false) = (&self.outbox.runner, claimed.is_empty()) {
-            // The orchestrator outlives the claims it has asked for.
-            let _ = runner.send(claimed);
+            let runner = runner.clone();
+            self.outbox.after_sync.deliver(move || {
+                // The orchestrator outlives the claims it has asked for.
+                let _ = runner.send(claimed);
+            });
         }
         self.publish(committed).await;
-        for (reply, won) in finishers {
-            let _ = reply.send(won);
-        }
-        for (submission, (task_id, _)) in batch.submissions.into_iter().zip(plan.tasks) {
-            submission.answer(Ok(Accepted {
-                task_id,
-                created_at: now,
-            }));
-        }
+        let (submissions, tasks) = (batch.submissions, plan.tasks);
+        self.outbox.after_sync.deliver(move || {
+            for (reply, won) in finishers {
+                let _ = reply.send(won);
+            }
+            for (submission, (task_id, _)) in submissions.into_iter().zip(tasks) {
+                submission.answer(Ok(Accepted {
+                    task_id,
+                    created_at: now,
+                }));
+            }
+        });
     }
 
     /// Adds the new PENDING tasks to the queue state: queued, scheduled, or blocked.

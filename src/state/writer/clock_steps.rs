@@ -90,7 +90,7 @@ impl Core {
     }
 
     async fn repair_chunk(&mut self, repair: &mut RepairTimes) -> Result<(), Error> {
-        self.refuse_if_damaged()?;
+        self.refuse_if_unwritable()?;
         let now = Timestamp::now();
         let at = *repair.at.get_or_insert(now);
         let (is_first, upto) = match repair.upto {

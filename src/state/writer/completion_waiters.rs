@@ -3,7 +3,7 @@
 //! A waiter costs one map entry and does not poll.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
@@ -25,7 +25,7 @@ impl CompletionWaiters {
     /// Registers a waiter for the end of an attempt of the task.
     pub(crate) fn wait_for(&self, task: TaskId) -> Waiter {
         let (sender, woken) = oneshot::channel();
-        let mut waiters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiters = self.lock();
         waiters.entry(task).or_default().push(sender);
         Waiter {
             waiters: self.clone(),
@@ -36,7 +36,7 @@ impl CompletionWaiters {
 
     /// Removes the waiters of the task that have been dropped.
     fn leave(&self, task: TaskId) {
-        let mut waiters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiters = self.lock();
         if let Some(senders) = waiters.get_mut(&task) {
             senders.retain(|sender| !sender.is_closed());
             if senders.is_empty() {
@@ -45,25 +45,38 @@ impl CompletionWaiters {
         }
     }
 
-    /// Wakes the waiters of the tasks whose attempts end with these journal entries.
-    pub(crate) fn wake(&self, rows: &[JournalEntry]) {
-        let mut waiters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiters.is_empty() {
-            return;
-        }
-        for row in rows {
+    /// Returns the tasks whose attempts end with these journal entries; none if nobody waits for any task. Whoever
+    /// registers later finds the end in the database.
+    pub(crate) fn ended(&self, rows: &[JournalEntry]) -> Vec<(TaskId, TaskStatus)> {
+        let is_empty = self.lock().is_empty();
+        let rows = rows.iter().filter(|_| !is_empty);
+        rows.filter_map(|row| {
             let status = match row.kind {
                 EventType::TaskCompleted => TaskStatus::Completed,
                 EventType::TaskFailed | EventType::TaskAborted => TaskStatus::Failed,
                 EventType::TaskRetrying => TaskStatus::Pending,
-                _ => continue,
+                _ => return None,
             };
-            if let Some(task) = row.task_id {
-                for sender in waiters.remove(&task).into_iter().flatten() {
-                    let _ = sender.send(status);
-                }
+            Some((row.task_id?, status))
+        })
+        .collect()
+    }
+
+    /// Wakes the waiters of these tasks.
+    pub(crate) fn wake(&self, ended: Vec<(TaskId, TaskStatus)>) {
+        if ended.is_empty() {
+            return;
+        }
+        let mut waiters = self.lock();
+        for (task, status) in ended {
+            for sender in waiters.remove(&task).into_iter().flatten() {
+                let _ = sender.send(status);
             }
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<TaskId, Vec<oneshot::Sender<TaskStatus>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

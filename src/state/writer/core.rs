@@ -20,8 +20,10 @@ use crate::state::dispatch::queue_state::QueueState;
 use crate::state::error::Error;
 use crate::state::fts::indexer::Index;
 use crate::state::stats::Stats;
+use crate::state::writer::after_sync::AfterSync;
 use crate::state::writer::background::Background;
 use crate::state::writer::batch::{AttemptReport, Submission};
+use crate::state::writer::commit::Statements;
 use crate::state::writer::completion_waiters::CompletionWaiters;
 use crate::state::writer::questions::Questions;
 use crate::state::writer::recount::Counter;
@@ -56,6 +58,8 @@ pub(crate) struct Core {
 
 /// The one write connection, and the condition of the storage behind it.
 pub(crate) struct WriteSide {
+    /// The statements of the batches, on the connection. Declared before it: they must be finalized before it closes.
+    pub(crate) statements: Statements,
     pub(crate) conn: SqliteConnection,
     /// `PRAGMA data_version` when the pending tasks were last counted.
     pub(crate) data_version: i64,
@@ -74,7 +78,11 @@ pub(crate) struct WriteSide {
 
 /// Where the results of a commit go.
 pub(crate) struct Outbox {
+    /// Everything that leaves goes through this.
+    pub(crate) after_sync: AfterSync,
     pub(crate) bus: Bus,
+    /// Id of the newest journal row that was published, or is about to be.
+    pub(crate) head: i64,
     /// Clients that wait for the end of an attempt.
     pub(crate) waiters: CompletionWaiters,
     /// Notified when pending tasks have ended: purged, or replaced by an import.

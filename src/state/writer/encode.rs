@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 
-use crate::models::{
-    Attempt, ClaimedTask, Outcome, TaskId, TaskStatus, Terms, Timestamp, TraceContext,
-};
+use serde::Serialize;
+
+use crate::models::{Attempt, ClaimedTask, Outcome, TaskStatus, Terms, Timestamp, TraceContext};
 use crate::state::dispatch::lanes::lane_name::LaneName;
 use crate::state::dispatch::queue_state::QueueState;
 use crate::state::journal::entry::JournalEntry;
 use crate::state::writer::batch::{AttemptReport, Plan, PlannedClaim, WriteBatch};
-use crate::state::writer::commit::arrays::{
-    FinishAttempt, InsertStart, InsertStoredReply, InsertTask, SetLease, SetNote, SetProgress,
+use crate::state::writer::commit::{
+    FinishAttempt, InsertEdge, InsertStart, InsertStoredReply, InsertTask, SetLease, SetNote,
+    SetProgress,
 };
 
 impl WriteBatch {
@@ -19,48 +20,54 @@ impl WriteBatch {
         &'a self,
         plan: &Plan,
         histories: &'a [Option<String>],
-    ) -> Vec<InsertTask<'a>> {
+    ) -> Result<Vec<InsertTask<'a>>, serde_json::Error> {
         self.submissions
             .iter()
             .zip(&plan.tasks)
             .zip(histories)
             .map(|((submission, (id, slot)), history)| {
                 let task = &submission.task;
-                InsertTask {
-                    id: *id,
+                Ok(InsertTask {
+                    id: (*id).into(),
                     content: &task.content,
                     started: slot.is_some(),
                     processor: &task.processor,
                     priority: task.priority,
-                    tags: &task.tags,
+                    tags: json_unless_empty(&task.tags)?,
                     session_id: task.session_id.as_deref(),
                     history: history.as_deref(),
                     max_attempts: task.max_attempts,
-                    run_at: task.run_at,
+                    run_at: task.run_at.map(|time| time.to_string()),
                     timeout: task.timeout.map(|timeout| timeout.as_secs_f64()),
                     concurrency_key: task.concurrency_key.as_deref(),
                     unique_key: task.unique_key.as_deref(),
-                    upstream: (!task.after.is_empty()).then_some(&task.after),
-                    blocked: submission.blockers.len(),
-                }
+                    upstream: json_unless_empty(&task.after)?,
+                    blocked: submission.blockers.len() as i64,
+                })
             })
             .collect()
     }
 
-    /// Returns the edges from the dependencies to the new tasks: (upstream, downstream).
-    pub(crate) fn dependency_edges(&self, plan: &Plan) -> Vec<(TaskId, TaskId)> {
+    /// Returns the edges from the dependencies to the new tasks.
+    pub(crate) fn dependency_edges(&self, plan: &Plan) -> Vec<InsertEdge> {
         let tasks = self.submissions.iter().zip(&plan.tasks);
         tasks
             .flat_map(|(submission, (id, _))| {
-                let blockers = submission.blockers.iter();
-                blockers.map(|blocker| (*blocker, *id))
+                let upstream = submission.task.after.iter();
+                upstream.map(|upstream| {
+                    let blocks = submission.blockers.contains(upstream);
+                    InsertEdge::new(*upstream, *id, blocks)
+                })
             })
             .collect()
     }
 
     /// Returns the answers to store under idempotency keys. A request for several tasks has one answer; the first task
     /// holds its key.
-    pub(crate) fn stored_reply_rows<'a>(&'a self, plan: &Plan) -> Vec<InsertStoredReply<'a>> {
+    pub(crate) fn stored_reply_rows(
+        &self,
+        plan: &Plan,
+    ) -> Result<Vec<InsertStoredReply<'_>>, serde_json::Error> {
         let keyed = self.submissions.iter().enumerate();
         keyed
             .filter_map(|(index, submission)| {
@@ -69,10 +76,8 @@ impl WriteBatch {
                 let parts =
                     parts.take_while(|part| part.reply.is_none() && part.idempotency_key.is_none());
                 let ids = plan.tasks[index..=index + parts.count()].iter();
-                Some(InsertStoredReply::new(
-                    key,
-                    ids.map(|(id, _)| *id).collect(),
-                ))
+                let ids: Vec<_> = ids.map(|(id, _)| *id).collect();
+                Some(InsertStoredReply::new(key, &ids))
             })
             .collect()
     }
@@ -114,7 +119,11 @@ impl WriteBatch {
             }
         }
         last.into_iter()
-            .map(|(attempt, progress)| SetProgress(attempt.seq, attempt.number, *progress))
+            .map(|(attempt, progress)| SetProgress {
+                seq: attempt.seq,
+                attempt: attempt.number,
+                progress: *progress,
+            })
             .collect()
     }
 
@@ -132,8 +141,11 @@ impl WriteBatch {
             }
         }
         last.into_iter()
-            .map(|(attempt, (name, value))| {
-                SetNote(attempt.seq, attempt.number, format!("$.{name:?}"), value)
+            .map(|(attempt, (name, value))| SetNote {
+                seq: attempt.seq,
+                attempt: attempt.number,
+                path: format!("$.{name:?}"),
+                value,
             })
             .collect()
     }
@@ -191,14 +203,8 @@ impl WriteBatch {
             .chain(claimed)
             .filter_map(|(lane, task_id, attempt, seq)| {
                 let until = now.after(queue_state.limits().period(lane)?);
-                Some(InsertStart(
-                    until,
-                    task_id,
-                    attempt,
-                    lane.processor,
-                    lane.key,
-                    seq,
-                ))
+                let lane = (lane.processor, lane.key);
+                Some(InsertStart::new(until, (task_id, attempt), lane, seq))
             })
             .collect()
     }
@@ -215,7 +221,7 @@ impl WriteBatch {
         });
         at_once
             .chain(claimed)
-            .map(|(task_id, attempt, lease)| SetLease(task_id, attempt, now.after(lease.length)))
+            .map(|(task_id, attempt, lease)| SetLease::new(task_id, attempt, now.after(lease.length)))
             .collect()
     }
 
@@ -269,25 +275,34 @@ fn history(request: Option<&str>, trace: Option<&TraceContext>) -> String {
 
 /// Returns the row of an attempt's end; `None` for a reschedule.
 fn finish_row<'a>(attempt: &Attempt, outcome: &'a Outcome) -> Option<FinishAttempt<'a>> {
-    let (seq, number) = (attempt.seq, attempt.number);
+    let row = FinishAttempt {
+        seq: attempt.seq,
+        attempt: attempt.number,
+        status: TaskStatus::Failed.as_str(),
+        result: None,
+        failure: None,
+        error: None,
+    };
     match outcome {
-        Outcome::Completed { result } => Some(FinishAttempt(
-            seq,
-            number,
-            TaskStatus::Completed.as_str(),
-            Some(result),
-            None,
-            None,
-        )),
-        Outcome::Failed { failure, error } => Some(FinishAttempt(
-            seq,
-            number,
-            TaskStatus::Failed.as_str(),
-            None,
-            Some(failure.as_str()),
-            Some(error),
-        )),
+        Outcome::Completed { result } => Some(FinishAttempt {
+            status: TaskStatus::Completed.as_str(),
+            result: Some(result),
+            ..row
+        }),
+        Outcome::Failed { failure, error } => Some(FinishAttempt {
+            failure: Some(failure.as_str()),
+            error: Some(error),
+            ..row
+        }),
         Outcome::Reschedule(_) => None,
+    }
+}
+
+/// Returns the values as a JSON list; `None` if there are none.
+fn json_unless_empty<T: Serialize>(values: &[T]) -> Result<Option<String>, serde_json::Error> {
+    match values {
+        [] => Ok(None),
+        values => serde_json::to_string(values).map(Some),
     }
 }
 

@@ -11,6 +11,7 @@
 //! `process_batch` holds 2 to 5 together, with the replay of a refused batch one by one. Commands
 //! (`commands/`) and background work use `transact` instead: commit, apply, publish, answer.
 
+pub(super) mod after_sync;
 pub(super) mod apply;
 pub(super) mod background;
 pub(super) mod background_chunk;

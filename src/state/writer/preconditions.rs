@@ -68,10 +68,16 @@ impl Core {
                     unique.extend(submission.task.unique_key.clone());
                     batch.submissions.push(submission);
                 }
-                Ok(Some(accepted)) => submission.answer(Ok(accepted)),
-                Err(error) => submission.answer(Err(error)),
+                // What the answer says may have been committed just now.
+                Ok(Some(accepted)) => self.answer_submission(submission, Ok(accepted)),
+                Err(error) => self.answer_submission(submission, Err(error)),
             }
         }
+    }
+
+    fn answer_submission(&self, submission: Submission, answer: Result<Accepted, Error>) {
+        let after_sync = &self.outbox.after_sync;
+        after_sync.deliver(move || submission.answer(answer));
     }
 
     /// Checks tasks that are stored together or not at all. Returns the stored answer if there is one already.

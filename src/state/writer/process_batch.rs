@@ -3,12 +3,12 @@
 use tokio::time::Instant;
 
 use crate::models::Timestamp;
+use crate::state::db::tx;
 use crate::state::error::Error;
 use crate::state::journal::entry::JournalEntry;
 use crate::state::writer::apply::CommittedBatch;
 use crate::state::writer::batch::WriteBatch;
-use crate::state::writer::commit;
-use crate::state::writer::commit::TxInput;
+use crate::state::writer::commit::{ClaimTask, TxInput, TxOutput};
 use crate::state::writer::core::Core;
 use crate::state::writer::publish::Committed;
 use crate::state::writer::questions::while_answering;
@@ -51,7 +51,7 @@ impl Core {
 
     /// One transaction: submissions, then reports, then claims with the capacity that is left.
     pub(crate) async fn write(&mut self, batch: &WriteBatch) -> Result<CommittedBatch, Error> {
-        self.refuse_if_damaged()?;
+        self.refuse_if_unwritable()?;
         let time = Timestamp::now();
         let now = time.to_string();
         self.queue.lanes.advance(time);
@@ -63,22 +63,24 @@ impl Core {
         }
         let rows = batch.journal(&plan, &self.queue, &now);
         let histories = batch.histories();
+        let claims = plan.claims.iter().map(|claim| ClaimTask(claim.attempt.seq));
+        let claims = claims.collect();
         let input = TxInput {
-            tasks: batch.task_rows(&plan, &histories),
-            stored_replies: batch.stored_reply_rows(&plan),
-            links: batch.dependency_edges(&plan),
+            tasks: batch.task_rows(&plan, &histories)?,
+            stored_replies: batch.stored_reply_rows(&plan)?,
+            edges: batch.dependency_edges(&plan),
             progress: batch.progress_rows(),
             notes: batch.note_rows(),
             finished: batch.finish_rows(),
-            claims: plan.claims.iter().map(|claim| claim.attempt.seq).collect(),
+            claims: claims,
             leases: WriteBatch::lease_rows(&plan, time),
             starts: batch.start_rows(&plan, &self.queue, time),
             logs: rows.iter().map(JournalEntry::to_insert).collect(),
         };
         let begun = Instant::now();
-        let commit = commit::commit(&mut self.db.conn, &input, &now);
-        let mut output =
-            while_answering(&mut self.questions, &self.queue, &self.db.health, commit).await?;
+        self.begin_batch().await?;
+        let mut output = self.commit_batch(&input, &now)?;
+        self.outbox.after_sync.committed();
         self.meters.committed(begun.elapsed(), batch.len());
         if output.claimed.len() < plan.claims.len() {
             // Another program was faster.
@@ -99,6 +101,21 @@ impl Core {
                 time,
             },
         })
+    }
+
+    /// Begins the transaction of a batch, and answers questions while another program is writing.
+    async fn begin_batch(&mut self) -> Result<(), Error> {
+        if self.db.statements.begin()? {
+            return Ok(());
+        }
+        let begin = tx::begin(&mut self.db.conn);
+        while_answering(&mut self.questions, &self.queue, &self.db.health, begin).await
+    }
+
+    /// Writes and commits a batch.
+    fn commit_batch(&mut self, input: &TxInput<'_>, now: &str) -> Result<TxOutput, Error> {
+        let _writing = self.db.health.write();
+        self.db.statements.commit(input, now)
     }
 
     /// Whether pending tasks could start at this moment.

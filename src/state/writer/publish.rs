@@ -27,26 +27,50 @@ impl Core {
         if committed.rows.is_empty() {
             return;
         }
-        if committed.first_event > self.outbox.bus.head() + 1 {
+        let is_gap = committed.first_event > self.outbox.head + 1;
+        if is_gap {
             self.count_foreign(committed.first_event - 1).await;
         }
         // Imported rows have happened elsewhere, and earlier.
         let own = committed.rows.iter().filter(|row| row.at.is_none());
         let happened = own.filter_map(|row| Happened::of(row.kind));
         self.stats.count(committed.time, happened);
-        self.outbox.waiters.wake(&committed.rows);
+        self.wake_waiters(&committed.rows);
         if !self.outbox.bus.has_listeners() {
-            self.outbox.bus.skip(last);
-            return;
+            return self.skip(last);
         }
-        if committed.first_event > self.outbox.bus.head() + 1 {
+        if is_gap {
             self.publish_foreign(committed.first_event - 1).await;
         }
         let events: Vec<Event> = (committed.first_event..)
             .zip(committed.rows)
             .map(|(id, row)| row.into_event(id, committed.time))
             .collect();
-        self.outbox.bus.publish(events);
+        self.publish_events(last, events);
+    }
+
+    /// Wakes the clients that wait for the tasks whose attempts end with these entries.
+    fn wake_waiters(&self, rows: &[JournalEntry]) {
+        let waiters = &self.outbox.waiters;
+        let ended = waiters.ended(rows);
+        if !ended.is_empty() {
+            let waiters = waiters.clone();
+            self.outbox.after_sync.deliver(move || waiters.wake(ended));
+        }
+    }
+
+    /// Publishes these events, up to `last`.
+    fn publish_events(&mut self, last: i64, events: Vec<Event>) {
+        self.outbox.head = last;
+        let bus = self.outbox.bus.clone();
+        self.outbox.after_sync.deliver(move || bus.publish(events));
+    }
+
+    /// Announces the rows up to `last` without their events.
+    fn skip(&mut self, last: i64) {
+        self.outbox.head = last;
+        let bus = self.outbox.bus.clone();
+        self.outbox.after_sync.deliver(move || bus.skip(last));
     }
 
     /// Publishes unfinished output lines, after what has been committed. They are not stored.
@@ -54,8 +78,9 @@ impl Core {
         for (attempt, agent, line) in lines {
             if self.queue.is_running(&attempt) {
                 let row = JournalEntry::live_line(attempt.task_id, agent, line);
-                let event = row.into_event(self.outbox.bus.head(), Timestamp::now());
-                self.outbox.bus.show(event);
+                let event = row.into_event(self.outbox.head, Timestamp::now());
+                let bus = self.outbox.bus.clone();
+                self.outbox.after_sync.deliver(move || bus.show(event));
             }
         }
     }
@@ -63,15 +88,17 @@ impl Core {
     /// Publishes rows that other programs have written, up to `upto`.
     async fn publish_foreign(&mut self, upto: i64) {
         const PAGE: u32 = 1000;
-        while self.outbox.bus.head() < upto {
-            match events::events_after(&mut self.db.conn, self.outbox.bus.head(), upto, PAGE).await
-            {
-                Ok(events) if !events.is_empty() => self.outbox.bus.publish(events),
-                // These ids were never used, or cannot be read: listeners skip them.
-                Ok(_) => return self.outbox.bus.skip(upto),
+        while self.outbox.head < upto {
+            let after = self.outbox.head;
+            match events::events_after(&mut self.db.conn, after, upto, PAGE).await {
+                Ok(events) => match events.last().map(|event| event.id) {
+                    Some(last) => self.publish_events(last, events),
+                    // These ids were never used: listeners skip them.
+                    None => return self.skip(upto),
+                },
                 Err(error) => {
                     tracing::warn!(%error, "the journal cannot be read");
-                    return self.outbox.bus.skip(upto);
+                    return self.skip(upto);
                 }
             }
         }
@@ -80,12 +107,12 @@ impl Core {
     /// Publishes everything that other programs have written.
     pub(crate) async fn publish_outside(&mut self) -> Result<(), Error> {
         let newest = events::newest_event(&mut self.db.conn).await?;
-        if newest > self.outbox.bus.head() {
+        if newest > self.outbox.head {
             self.count_foreign(newest).await;
             if self.outbox.bus.has_listeners() {
                 self.publish_foreign(newest).await;
             } else {
-                self.outbox.bus.skip(newest);
+                self.skip(newest);
             }
         }
         Ok(())
@@ -93,7 +120,7 @@ impl Core {
 
     /// Counts what other programs have submitted, in the unpublished journal rows up to `upto`.
     async fn count_foreign(&mut self, upto: i64) {
-        let (after, kind) = (self.outbox.bus.head(), EventType::TaskCreated.as_str());
+        let (after, kind) = (self.outbox.head, EventType::TaskCreated.as_str());
         let count = sqlx::query_scalar!(
             r#"SELECT count(*) AS "count!: i64" FROM logs WHERE id > ?1 AND id <= ?2 AND type = ?3"#,
             after,

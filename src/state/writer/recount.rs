@@ -6,6 +6,7 @@
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -27,6 +28,8 @@ pub(crate) struct Counted {
 /// Runs one count after the other.
 pub(crate) struct Counter {
     options: SqliteConnectOptions,
+    /// Counts elsewhere than on the Writer's thread.
+    runtime: Handle,
     /// `None` before the first count, during a count, and after a failure.
     conn: Option<SqliteConnection>,
     count: Option<Count>,
@@ -49,6 +52,7 @@ impl Counter {
     pub(crate) fn new(options: SqliteConnectOptions) -> Self {
         Self {
             options,
+            runtime: Handle::current(),
             conn: None,
             count: None,
             next_at: Instant::now(),
@@ -93,7 +97,7 @@ impl Counter {
         sqlx::query("SELECT count(*) FROM meta")
             .execute(&mut conn)
             .await?;
-        let task = tokio::spawn(async move {
+        let task = self.runtime.spawn(async move {
             let counted = count(&mut conn).await;
             (conn, counted)
         });

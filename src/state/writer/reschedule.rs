@@ -55,7 +55,10 @@ impl Core {
                 }
             }
             if let Some(reply) = reply {
-                let _ = reply.send(waiting.is_some());
+                let is_waiting = waiting.is_some();
+                self.outbox.after_sync.deliver(move || {
+                    let _ = reply.send(is_waiting);
+                });
             }
         }
         self.more_to_claim = self.may_claim();

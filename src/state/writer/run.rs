@@ -1,4 +1,5 @@
-//! The Writer: one loop that owns the one write connection, and with it every change of the state.
+//! The Writer: one loop that owns the one write connection, and with it every change of the state. It has a thread of
+//! its own.
 //!
 //! Each turn takes what has arrived, writes it in one transaction, and only after the commit changes
 //! the queue state, hands claimed tasks over, publishes events and answers. Long work (a purge of many
@@ -8,15 +9,18 @@
 //! tried again, and no further reports are taken in until they are stored; submissions are answered
 //! with the error meanwhile.
 
+use std::io;
+use std::thread;
 use std::time::Duration;
 
 use sqlx::Connection;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::state::error::Error;
 use crate::state::writer::batch::{AttemptReport, WriteBatch};
-use crate::state::writer::core::Core;
+use crate::state::writer::core::{Core, WriteSide};
 use crate::state::writer::message::WriterMessage;
 
 /// Messages taken from one inbox in a turn.
@@ -52,6 +56,26 @@ enum Turn {
     Last,
 }
 
+/// Runs the Writer on a thread of its own, with a clock of its own. Its sockets and channels are those of the caller's
+/// runtime.
+///
+/// # Errors
+/// When the thread cannot be started.
+pub(crate) fn spawn(writer: Writer) -> io::Result<JoinHandle<Result<(), Error>>> {
+    let (ended, end) = oneshot::channel();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
+    thread::Builder::new()
+        .name("venom-writer".to_owned())
+        .spawn(move || {
+            let _ = ended.send(runtime.block_on(writer.run()));
+        })?;
+    Ok(tokio::spawn(async move {
+        end.await.expect("the Writer does not panic")
+    }))
+}
+
 impl Writer {
     /// Runs until it is told to close, or nobody can send it a message any more.
     ///
@@ -60,8 +84,12 @@ impl Writer {
     pub(crate) async fn run(mut self) -> Result<(), Error> {
         while let Some((messages, reports)) = self.next_batch().await {
             if self.turn(messages, reports).await == Turn::Last {
+                let WriteSide {
+                    statements, conn, ..
+                } = self.core.db;
+                drop(statements);
                 // The lock of the database is released after this.
-                let _ = self.core.db.conn.close().await;
+                let _ = conn.close().await;
                 return Ok(());
             }
             if let Some(fatal) = self.core.db.fatal.take() {
@@ -74,6 +102,7 @@ impl Writer {
     /// Waits until there is something to do, and takes what has arrived by then. `None` when nobody can send a
     /// message any more.
     async fn next_batch(&mut self) -> Option<(Vec<WriterMessage>, Vec<AttemptReport>)> {
+        self.core.wait_for_room().await;
         let core = &mut self.core;
         let mut messages = Vec::new();
         let mut reports = std::mem::take(&mut core.held.reports);
@@ -97,7 +126,7 @@ impl Writer {
             () = core.recount.ended(), if is_counting => {}
             () = sleep_until_if_any(spare_at), if spare_at.is_some() => {}
         }
-        self.inbox.let_others_arrive().await;
+        self.inbox.let_others_arrive();
         take_waiting(&mut self.inbox.messages, &mut messages);
         self.core.questions.take_waiting();
         if !retrying {
@@ -135,6 +164,7 @@ impl Writer {
         if !is_idle {
             self.core.index.last_work = Instant::now();
         }
+        self.core.checkpoint_if_due().await;
         self.core.questions.answer(&self.core.queue);
         self.core.store_stats_if_due().await;
         self.core.index_if_due().await;
@@ -146,6 +176,7 @@ impl Writer {
         self.core.queue.lanes.clear_prefetched();
         self.core.look_outside().await;
         self.core.fold_if_lost().await;
+        self.core.sync_again_if_failed().await;
         self.core.end_pauses().await;
         self.core.background.retry();
         self.poll.next = Instant::now() + self.poll.interval;
@@ -206,10 +237,10 @@ impl WriterInbox {
     /// Without it a burst of requests is split: the loop is woken by the first of them, and would
     /// make the others wait for a commit of one. No timer is involved: on an idle machine this ends
     /// at once.
-    async fn let_others_arrive(&self) {
+    fn let_others_arrive(&self) {
         let mut waiting = self.messages.len() + self.reports.len();
         for _ in 0..GATHERING_YIELDS {
-            tokio::task::yield_now().await;
+            std::thread::yield_now();
             let now_waiting = self.messages.len() + self.reports.len();
             if now_waiting == waiting {
                 return;

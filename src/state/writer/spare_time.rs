@@ -8,14 +8,14 @@ use crate::state::writer::core::Core;
 impl Core {
     /// When the next of these is due, if one is.
     pub(crate) fn spare_work_due(&self) -> Option<Instant> {
-        let index = self.index.due(self.outbox.bus.head());
+        let index = self.index.due(self.outbox.head);
         index.into_iter().chain(self.stats.due()).min()
     }
 
     /// Indexes a chunk, if it is due.
     pub(crate) async fn index_if_due(&mut self) {
         let begun = Instant::now();
-        let due = self.index.due(self.outbox.bus.head());
+        let due = self.index.due(self.outbox.head);
         if due.is_none_or(|due| due > begun) {
             return;
         }
@@ -49,7 +49,7 @@ impl Core {
 
     /// Stores the counts that have changed, with everything that was committed until here.
     pub(crate) async fn store_stats(&mut self) -> Result<(), Error> {
-        let head = self.outbox.bus.head();
+        let head = self.outbox.head;
         if let Some(counts) = self.stats.unstored(head)? {
             self.transact_unjournaled(async |conn| counts.write(conn).await)
                 .await?;

@@ -5,10 +5,12 @@ use std::time::Duration;
 use sqlx::Row as _;
 use tokio::time::Instant;
 
+use crate::state::db::checkpoint;
 use crate::state::db::open_files::keep_log_at_close;
 use crate::state::error::Error;
 use crate::state::writer::batch::{AttemptReport, WriteBatch};
 use crate::state::writer::core::Core;
+use crate::state::writer::questions::while_answering;
 
 /// Pause between two probes while the storage takes no writes and nobody writes.
 const PROBE_PAUSE: Duration = Duration::from_secs(1);
@@ -22,6 +24,42 @@ impl Core {
         // What fails is noted where it fails.
         let _ = self.probe().await;
         self.db.next_probe = Instant::now() + PROBE_PAUSE;
+    }
+
+    /// Waits until a commit may follow the one that waits for its sync.
+    pub(crate) async fn wait_for_room(&mut self) {
+        let room = self.outbox.after_sync.has_room();
+        while_answering(&mut self.questions, &self.queue, &self.db.health, room).await;
+    }
+
+    /// Copies the log back into the database once it has grown large. Then it starts again from its beginning.
+    pub(crate) async fn checkpoint_if_due(&mut self) {
+        if self.db.statements.log_pages() < checkpoint::WRITER_PAGES {
+            return;
+        }
+        let copy = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut self.db.conn);
+        let copied = while_answering(&mut self.questions, &self.queue, &self.db.health, copy).await;
+        if let Err(error) = copied {
+            // The next write meets the same failure and reports it.
+            tracing::debug!(%error, "a checkpoint failed");
+        }
+    }
+
+    /// Makes durable what a failed sync has left open: copies the log back into the database, which is synced, and
+    /// syncs the empty log. A second sync alone proves nothing, because after a failure the system may have dropped
+    /// what it could not write.
+    pub(crate) async fn sync_again_if_failed(&mut self) {
+        let Some(reason) = self.outbox.after_sync.failure() else {
+            return;
+        };
+        self.note_failure(&Error::Unavailable(reason));
+        let copy = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut self.db.conn);
+        match while_answering(&mut self.questions, &self.queue, &self.db.health, copy).await {
+            // 1 says that somebody still reads.
+            Ok(answer) if answer.get::<i64, _>(0) == 0 => self.outbox.after_sync.retry(),
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "the log cannot be copied back"),
+        }
     }
 
     /// Stores the last reports and closes the database, with the WAL copied back into it.
@@ -38,6 +76,9 @@ impl Core {
         if let Some(fatal) = &self.db.fatal {
             return Err(fatal.clone());
         }
+        self.outbox.after_sync.drained().await;
+        self.sync_again_if_failed().await;
+        self.outbox.after_sync.drained().await;
         if !self.held.reports.is_empty() {
             tracing::error!(
                 reports = self.held.reports.len(),

@@ -80,14 +80,21 @@ impl Core {
         &mut self,
         statement: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        self.refuse_if_damaged()?;
+        self.refuse_if_unwritable()?;
         let write = statement(&mut self.db.conn);
-        while_answering(&mut self.questions, &self.queue, &self.db.health, write).await
+        let written =
+            while_answering(&mut self.questions, &self.queue, &self.db.health, write).await;
+        if written.is_ok() {
+            self.outbox.after_sync.committed();
+        }
+        written
     }
 
     /// Waits for another program's transaction, if there is one.
     async fn begin(&mut self) -> Result<(), Error> {
-        self.refuse_if_damaged()?;
+        if let Err(refused) = self.refuse_if_unwritable() {
+            return self.note_result(Err(refused));
+        }
         let begin = tx::begin(&mut self.db.conn);
         let begun = while_answering(&mut self.questions, &self.queue, &self.db.health, begin).await;
         self.note_result(begun)
@@ -99,15 +106,22 @@ impl Core {
         let ended = while_answering(&mut self.questions, &self.queue, &self.db.health, end).await;
         let ended = self.note_result(ended);
         if ended.is_ok() {
+            self.outbox.after_sync.committed();
             self.writing_works();
         }
         ended
     }
 
-    /// Refuses a write once the database is known as damaged, with the answer of a service that stops.
-    pub(crate) fn refuse_if_damaged(&self) -> Result<(), Error> {
-        match self.db.fatal {
-            Some(_) => Err(Error::Stopping),
+    /// Refuses a write once the database is known as damaged, with the answer of a service that stops, and while
+    /// earlier commits cannot be synced.
+    pub(crate) fn refuse_if_unwritable(&self) -> Result<(), Error> {
+        if self.db.fatal.is_some() {
+            return Err(Error::Stopping);
+        }
+        match self.outbox.after_sync.failure() {
+            Some(reason) => Err(Error::Unavailable(format!(
+                "the disk does not confirm what was written: {reason}"
+            ))),
             None => Ok(()),
         }
     }
@@ -150,13 +164,15 @@ impl Core {
         }
     }
 
-    /// Sends the answer to a message and notes its error.
-    pub(crate) fn answer<T>(&mut self, reply: Reply<T>, answer: Result<T, Error>) {
+    /// Sends the answer to a message, once what it says is on disk, and notes its error.
+    pub(crate) fn answer<T: Send + 'static>(&mut self, reply: Reply<T>, answer: Result<T, Error>) {
         if let Err(error) = &answer {
             self.note_error(error);
         }
-        // A client that is gone does not want the answer.
-        let _ = reply.send(answer);
+        self.outbox.after_sync.deliver(move || {
+            // A client that is gone does not want the answer.
+            let _ = reply.send(answer);
+        });
     }
 
     /// Writes a value and deletes it, to find out whether the storage takes writes again.
