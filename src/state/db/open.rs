@@ -15,11 +15,12 @@ use crate::config::Durability;
 use crate::state::db::checkpoint;
 use crate::state::db::files::{behind_links, open_own};
 use crate::state::db::lock::Lock;
-use crate::state::db::log_sync::LogSync;
 use crate::state::db::open_error::OpenError;
 use crate::state::db::open_files::OpenFiles;
 use crate::state::db::search_pool::SearchPool;
 use crate::state::db::triggers;
+use crate::state::db::vfs;
+use crate::state::db::vfs::log_sync::LogSync;
 
 /// 3.51.3. In older versions, two concurrent checkpoints can lose a commit.
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -213,6 +214,7 @@ fn write_options(path: &Path, durability: Durability) -> SqliteConnectOptions {
         .create_if_missing(true)
         // The Writer uses the handle beside sqlx (`db/raw`).
         .serialized(true)
+        .vfs(vfs::register())
         .synchronous(match durability {
             Durability::Full => SqliteSynchronous::Full,
             Durability::Normal => SqliteSynchronous::Normal,

@@ -14,7 +14,7 @@ use std::thread;
 
 use tokio::sync::Notify;
 
-use crate::state::db::log_sync::LogSync;
+use crate::state::db::vfs::log_sync::LogSync;
 
 /// Something that leaves the Writer.
 type Delivery = Box<dyn FnOnce() + Send>;
