@@ -229,10 +229,8 @@ impl Opened {
         let (messages, messages_inbox) = mpsc::channel(REQUEST_MESSAGES);
         let (reports, reports_inbox) = mpsc::channel(REPORT_MESSAGES);
         let (questions, questions_inbox) = mpsc::channel(QUESTION_MESSAGES);
-        let after_sync = match self.connections.log_sync {
-            Some(log) => AfterSync::start(log).map_err(|error| Error::Unavailable(error.to_string()))?,
-            None => AfterSync::at_once(),
-        };
+        let after_sync = AfterSync::start(self.connections.log_sync)
+            .map_err(|error| Error::Unavailable(error.to_string()))?;
         // From now on a commit does not wait for the disk: whoever hears of it does.
         let no_wait = sqlx::query("PRAGMA synchronous = NORMAL");
         no_wait.execute(&mut self.connections.write).await?;

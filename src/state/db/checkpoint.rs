@@ -1,31 +1,58 @@
-//! The checkpointer: copies the write-ahead log (WAL) into the database, so that commits seldom have to.
+//! The checkpointer: copies the write-ahead log (WAL) into the database beside the Writer.
 //!
-//! A checkpoint on a connection of its own does not delay commits. Under steady load it never catches up completely,
-//! and the WAL would grow without end. So at [`WRITER_PAGES`] the Writer copies the rest between two commits, which is
-//! little, and the WAL starts again from its beginning. When the database is idle, the WAL is emptied.
+//! The log starts again from its beginning when all of it is copied, which under steady load never happens by itself. So
+//! once the log is [`LONG`], the checkpointer copies it pass by pass, each shorter than the one before, until the rest is
+//! [`SHORT`]. That rest the Writer copies between two commits. When the database is idle, the log is emptied.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Pages in the WAL at which the Writer runs a checkpoint itself: 32 MiB.
-pub(crate) const WRITER_PAGES: u32 = 8192;
-/// Journal rows between two checkpoints: a few MiB of WAL, which is worth the syncs.
-const ROWS: i64 = 8192;
+/// Pages in the log from which on it is copied: 64 MiB.
+pub(crate) const LONG: u32 = 16_384;
+/// Pages that the Writer copies itself: 2 MiB.
+const SHORT: u32 = 512;
+/// Pages at which the Writer copies all of it, because the checkpointer does not keep up: 256 MiB.
+const TOO_LONG: u32 = 65_536;
+/// Pages after which a pass is tried again that readers have kept from copying everything.
+const UNTIL_NEXT_TRY: u32 = 2048;
 
-/// Idle time after which the WAL is emptied.
+/// Idle time after which the log is emptied.
 const QUIET: Duration = Duration::from_secs(60);
 /// Time that a checkpoint waits for readers. A concurrent commit waits as long.
 const READER_PATIENCE: Duration = Duration::from_millis(100);
 
-/// The running checkpointer.
+/// The running checkpointer, and how far it has come with the present log.
 pub(crate) struct Checkpointer {
     stop: CancellationToken,
     task: JoinHandle<()>,
+    passes: Arc<Passes>,
+    /// Pages in the log at which the next pass is worth it.
+    next_at: u32,
+}
+
+/// What the Writer and the checkpointer tell each other.
+#[derive(Default)]
+struct Passes {
+    asked: Notify,
+    is_running: AtomicBool,
+    /// Pages of the log that are copied.
+    copied: AtomicU32,
+}
+
+/// What the Writer is to do about the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// Nothing: it is short, or the checkpointer works on it.
+    Leave,
+    /// Copy what is left of it before the next commit.
+    Copy,
 }
 
 impl Checkpointer {
@@ -40,8 +67,43 @@ impl Checkpointer {
             .connect()
             .await?;
         let stop = CancellationToken::new();
-        let task = tokio::spawn(run(conn, head, stop.clone()));
-        Ok(Self { stop, task })
+        let passes = Arc::<Passes>::default();
+        let task = tokio::spawn(run(conn, head, Arc::clone(&passes), stop.clone()));
+        Ok(Self {
+            stop,
+            task,
+            passes,
+            next_at: LONG,
+        })
+    }
+
+    /// Says what to do about a log of so many pages, after a commit. Asks the checkpointer for a pass when it is time.
+    pub(crate) fn after_commit(&mut self, pages: u32) -> Rest {
+        let Passes {
+            asked,
+            is_running,
+            copied,
+        } = &*self.passes;
+        if pages < LONG {
+            // It has started again from its beginning.
+            copied.store(0, Ordering::Relaxed);
+            self.next_at = LONG;
+            return Rest::Leave;
+        }
+        if is_running.load(Ordering::Acquire) {
+            return Rest::Leave;
+        }
+        let copied = copied.load(Ordering::Relaxed);
+        if pages >= self.next_at && (pages >= TOO_LONG || pages.saturating_sub(copied) <= SHORT) {
+            self.next_at = pages + UNTIL_NEXT_TRY;
+            return Rest::Copy;
+        }
+        if pages >= self.next_at {
+            self.next_at = pages + SHORT / 2;
+            is_running.store(true, Ordering::Relaxed);
+            asked.notify_one();
+        }
+        Rest::Leave
     }
 
     /// Stops it after the running checkpoint.
@@ -51,46 +113,50 @@ impl Checkpointer {
     }
 }
 
-async fn run(mut conn: SqliteConnection, mut head: watch::Receiver<i64>, stop: CancellationToken) {
-    let mut done = *head.borrow();
-    let mut seen = done;
+async fn run(
+    mut conn: SqliteConnection,
+    head: watch::Receiver<i64>,
+    passes: Arc<Passes>,
+    stop: CancellationToken,
+) {
+    let mut seen = *head.borrow();
     loop {
-        let grown = tokio::select! {
+        let is_asked = tokio::select! {
             () = stop.cancelled() => break,
-            grown = head.wait_for(|head| *head >= done + ROWS) => match grown {
-                Ok(head) => Some(*head),
-                Err(_) => break,
-            },
-            () = tokio::time::sleep(QUIET) => None,
+            () = passes.asked.notified() => true,
+            () = tokio::time::sleep(QUIET) => false,
         };
         let newest = *head.borrow();
-        let is_quiet = std::mem::replace(&mut seen, newest) == newest;
-        done = grown.unwrap_or(done);
-        if grown.is_none() && !is_quiet {
+        let is_quiet = !is_asked && newest == seen;
+        seen = newest;
+        if !is_asked && !is_quiet {
             continue;
         }
-        if let Err(error) = checkpoint(&mut conn, is_quiet).await {
+        match checkpoint(&mut conn, is_quiet).await {
+            Ok(copied) => passes.copied.store(copied, Ordering::Relaxed),
             // The Writer meets the same failure and reports it.
-            tracing::debug!(%error, "a checkpoint failed");
+            Err(error) => tracing::debug!(%error, "a checkpoint failed"),
         }
+        passes.is_running.store(false, Ordering::Release);
     }
     let _ = conn.close().await;
 }
 
-/// Copies what can be copied. With `empties`, then empties the WAL if it holds pages.
+/// Copies what can be copied, and returns how many pages of the log are copied. With `empties`, then empties the log if
+/// it holds pages.
 ///
-/// An empty WAL is not emptied again: to the Writer that would look like a write of another program, and it would
+/// An empty log is not emptied again: to the Writer that would look like a write of another program, and it would
 /// recount all pending tasks.
-async fn checkpoint(conn: &mut SqliteConnection, empties: bool) -> Result<(), sqlx::Error> {
+async fn checkpoint(conn: &mut SqliteConnection, empties: bool) -> Result<u32, sqlx::Error> {
     let answer = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)")
         .fetch_one(&mut *conn)
         .await?;
-    let pages: i64 = answer.try_get(1)?;
+    let (pages, copied): (i64, i64) = (answer.try_get(1)?, answer.try_get(2)?);
     if empties && pages > 0 {
         let empty = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)");
         empty.execute(conn).await?;
     }
-    Ok(())
+    Ok(u32::try_from(copied).unwrap_or(0))
 }
 
 #[cfg(test)]

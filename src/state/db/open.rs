@@ -220,8 +220,8 @@ fn write_options(path: &Path, durability: Durability) -> SqliteConnectOptions {
             Durability::Normal => SqliteSynchronous::Normal,
         })
         .pragma("cache_size", "-16384")
-        .pragma("wal_autocheckpoint", checkpoint::WRITER_PAGES.to_string())
-        .pragma("journal_size_limit", "67108864")
+        .pragma("wal_autocheckpoint", checkpoint::LONG.to_string())
+        .pragma("journal_size_limit", "134217728")
         .thread_name(|_| "venom-writer".to_owned())
 }
 

@@ -41,7 +41,9 @@ pub(crate) struct Index {
     /// Searches that wait until it knows this row.
     waiting: Vec<(i64, oneshot::Sender<Result<(), Error>>)>,
     /// When the Writer last had something else to do.
-    pub(crate) last_work: Instant,
+    last_work: Instant,
+    /// Since when it has had, without a chunk in between.
+    busy_since: Option<Instant>,
     /// When the last chunk was written, and how long it took.
     last_chunk: Instant,
     last_took: Duration,
@@ -84,6 +86,7 @@ impl Index {
             done: done.and_then(|id| id.parse().ok()).unwrap_or(0),
             waiting: Vec::new(),
             last_work: now,
+            busy_since: None,
             last_chunk: now,
             last_took: Duration::ZERO,
         })
@@ -95,8 +98,16 @@ impl Index {
             return Some(self.last_chunk + self.last_took);
         }
         let pauses = if head - self.done < FAR_BEHIND { 49 } else { 9 };
-        let in_its_share = self.last_chunk + (self.last_took * pauses).max(QUIET);
+        // Not in the turn of a first task: its caller waits, and its end comes soon.
+        let busy_since = self.busy_since.unwrap_or(self.last_work);
+        let in_its_share = (self.last_chunk + self.last_took * pauses).max(busy_since + QUIET);
         (self.done < head).then(|| in_its_share.min(self.last_work + QUIET))
+    }
+
+    /// Notes that the Writer has something else to do.
+    pub(crate) fn note_work(&mut self) {
+        self.last_work = Instant::now();
+        self.busy_since.get_or_insert(self.last_work);
     }
 
     /// Resolves when the index knows journal row `row`, or cannot go on.
@@ -142,6 +153,7 @@ impl Index {
     }
 
     fn rest_since(&mut self, begun: Instant) {
+        self.busy_since = None;
         self.last_chunk = Instant::now();
         self.last_took = begun.elapsed();
     }

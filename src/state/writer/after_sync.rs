@@ -1,18 +1,19 @@
 //! What leaves the Writer: answers, events, tasks for the runner. Each waits for the sync that covers the commits before
 //! it, in order.
 //!
-//! A commit writes to the log and does not wait for the disk. A thread syncs the log and then does what waits, while the
-//! Writer is at the next transaction already. So readers may see a row some hundred microseconds before it is durable;
-//! nobody is told of it before.
+//! A commit writes to the log and does not wait for the disk. A thread syncs the log while the Writer is at the next
+//! transaction already. So readers may see a row some hundred microseconds before it is durable; nobody is told of it
+//! before. What has waited then leaves from one task of the runtime: it wakes the callers on their own threads, which
+//! costs a fraction of waking them from here.
 //!
 //! When a sync fails, what waits keeps waiting, and the Writer begins no transaction, until the log has been copied back
 //! into the database and synced ([`AfterSync::retry`]).
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 
 use crate::state::db::vfs::log_sync::LogSync;
 
@@ -21,22 +22,19 @@ type Delivery = Box<dyn FnOnce() + Send>;
 
 /// The Writer's side: it commits, and says what leaves afterwards.
 pub(crate) struct AfterSync {
-    /// `None` if nothing waits for the disk.
-    thread: Option<SyncThread>,
-}
-
-struct SyncThread {
     shared: Arc<Shared>,
-    handle: Option<thread::JoinHandle<()>>,
+    /// `None` if nothing waits for the disk.
+    thread: Option<thread::JoinHandle<()>>,
 }
 
-#[derive(Default)]
 struct Shared {
     state: Mutex<State>,
     /// Wakes the thread.
     work: Condvar,
-    /// Notified after each sync.
-    synced: Notify,
+    /// Notified when the thread has taken what waits, and when something has left.
+    moved: Notify,
+    /// To the task that lets things leave.
+    synced: mpsc::UnboundedSender<Vec<Delivery>>,
 }
 
 #[derive(Default)]
@@ -45,51 +43,54 @@ struct State {
     waiting: Vec<Delivery>,
     /// Whether there are commits that no sync has covered or is about to cover.
     is_behind: bool,
-    /// Whether the thread is syncing, or delivering what it has synced.
-    is_busy: bool,
+    /// How many times something was taken that has not left yet.
+    leaving: usize,
     /// Why the last sync failed. The thread rests until it is told to try again.
     failure: Option<String>,
     is_closed: bool,
 }
 
 impl AfterSync {
-    /// Nothing waits for a sync: `durability = "normal"`.
-    pub(crate) fn at_once() -> Self {
-        Self { thread: None }
-    }
-
-    /// Everything waits for a sync of `log`, on a thread of its own.
+    /// Lets everything leave after a sync of `log`, on a thread of its own; at once if there is none
+    /// (`durability = "normal"`).
     ///
     /// # Errors
     /// When the thread cannot be started.
-    pub(crate) fn start(log: LogSync) -> io::Result<Self> {
-        let shared = Arc::<Shared>::default();
-        let handle = thread::Builder::new().name("venom-sync".to_owned()).spawn({
-            let shared = Arc::clone(&shared);
-            move || shared.run(&log)
-        })?;
-        let handle = Some(handle);
-        let thread = Some(SyncThread { shared, handle });
-        Ok(Self { thread })
+    pub(crate) fn start(log: Option<LogSync>) -> io::Result<Self> {
+        let (synced, leaving) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            work: Condvar::new(),
+            moved: Notify::new(),
+            synced,
+        });
+        tokio::spawn(leave(Arc::downgrade(&shared), leaving));
+        let mut after_sync = Self {
+            shared,
+            thread: None,
+        };
+        if let Some(log) = log {
+            let shared = Arc::clone(&after_sync.shared);
+            let thread = thread::Builder::new().name("venom-sync".to_owned());
+            after_sync.thread = Some(thread.spawn(move || shared.run(&log))?);
+        }
+        Ok(after_sync)
     }
 
     /// Notes a commit: what leaves from now on waits for a sync.
     pub(crate) fn committed(&self) {
-        if let Some(SyncThread { shared, .. }) = &self.thread {
-            shared.lock().is_behind = true;
-        }
+        self.shared.lock().is_behind = self.thread.is_some();
     }
 
-    /// Delivers this once everything committed so far is synced, and after what was said before.
+    /// Lets this leave once everything committed so far is synced, and after what was said before.
     pub(crate) fn deliver(&self, delivery: impl FnOnce() + Send + 'static) {
-        let Some(SyncThread { shared, .. }) = &self.thread else {
-            return delivery();
-        };
-        let mut state = shared.lock();
-        if state.is_behind || state.is_busy || !state.waiting.is_empty() {
+        let mut state = self.shared.lock();
+        if self.thread.is_some() && (state.is_behind || !state.waiting.is_empty()) {
             state.waiting.push(Box::new(delivery));
             drop(state);
-            shared.work.notify_one();
+            self.shared.work.notify_one();
+        } else if state.leaving > 0 {
+            self.shared.let_leave(state, vec![Box::new(delivery)]);
         } else {
             drop(state);
             delivery();
@@ -98,8 +99,7 @@ impl AfterSync {
 
     /// Returns why nothing leaves at the moment: the last sync failed.
     pub(crate) fn failure(&self) -> Option<String> {
-        let SyncThread { shared, .. } = self.thread.as_ref()?;
-        shared.lock().failure.clone()
+        self.shared.lock().failure.clone()
     }
 
     /// Waits until the thread has taken what waits. So at most one commit waits while another one is synced, and what
@@ -110,70 +110,59 @@ impl AfterSync {
 
     /// Waits until everything has left, or a sync has failed.
     pub(crate) async fn drained(&self) {
-        self.wait_until(|state| state.waiting.is_empty() && !state.is_busy)
+        self.wait_until(|state| state.waiting.is_empty() && state.leaving == 0)
             .await;
     }
 
-    /// Tries again after a failure. Whatever was committed is in the database itself by now, or a sync of the log is
-    /// enough.
+    /// Tries again after a failure, once what was committed is in the database itself.
     pub(crate) fn retry(&self) {
-        if let Some(SyncThread { shared, .. }) = &self.thread {
-            shared.lock().failure = None;
-            shared.work.notify_one();
-        }
+        self.shared.lock().failure = None;
+        self.shared.work.notify_one();
     }
 
     async fn wait_until(&self, holds: impl Fn(&State) -> bool) {
-        let Some(SyncThread { shared, .. }) = &self.thread else {
-            return;
-        };
         loop {
             // Before the look, so that no notification is missed.
-            let synced = shared.synced.notified();
+            let moved = self.shared.moved.notified();
             {
-                let state = shared.lock();
+                let state = self.shared.lock();
                 if holds(&state) || state.failure.is_some() {
                     return;
                 }
             }
-            synced.await;
+            moved.await;
         }
     }
 }
 
-impl Drop for SyncThread {
+impl Drop for AfterSync {
     fn drop(&mut self) {
         self.shared.lock().is_closed = true;
         self.shared.work.notify_one();
-        if let Some(handle) = self.handle.take() {
-            let _ = handle.join();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
         }
     }
 }
 
 impl Shared {
-    /// The thread's loop: takes what waits, syncs, delivers.
+    /// The thread's loop: takes what waits, syncs, lets it leave.
     fn run(&self, log: &LogSync) {
         while let Some((mut taken, is_behind)) = self.take() {
             let synced = if is_behind { log.sync() } else { Ok(()) };
+            let mut state = self.lock();
             match synced {
-                Ok(()) => {
-                    for delivery in taken.drain(..) {
-                        delivery();
-                    }
-                    self.lock().is_busy = false;
-                }
+                Ok(()) => self.let_leave(state, taken),
                 Err(error) => {
-                    let mut state = self.lock();
                     // They come before what was said meanwhile.
                     taken.append(&mut state.waiting);
                     state.waiting = taken;
                     state.is_behind = true;
-                    state.is_busy = false;
                     state.failure = Some(error.to_string());
+                    drop(state);
+                    self.moved.notify_one();
                 }
             }
-            self.synced.notify_one();
         }
     }
 
@@ -186,19 +175,39 @@ impl Shared {
                 return None;
             }
             if state.failure.is_none() && !state.waiting.is_empty() {
-                state.is_busy = true;
                 let is_behind = std::mem::take(&mut state.is_behind);
                 let taken = std::mem::take(&mut state.waiting);
                 // There is room for the next commit.
-                self.synced.notify_one();
+                self.moved.notify_one();
                 return Some((taken, is_behind));
             }
             state = (self.work.wait(state)).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
+    /// Hands these to the task of the runtime.
+    fn let_leave(&self, mut state: MutexGuard<'_, State>, deliveries: Vec<Delivery>) {
+        state.leaving += 1;
+        // Sent while the lock is held, so that they leave in order. Without a runtime nobody waits for them.
+        let _ = self.synced.send(deliveries);
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing can panic while the lock is held.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The task of the runtime: does what has waited.
+async fn leave(shared: Weak<Shared>, mut leaving: mpsc::UnboundedReceiver<Vec<Delivery>>) {
+    while let Some(deliveries) = leaving.recv().await {
+        for delivery in deliveries {
+            delivery();
+        }
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
+        shared.lock().leaving -= 1;
+        shared.moved.notify_one();
     }
 }

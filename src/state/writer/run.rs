@@ -162,7 +162,7 @@ impl Writer {
         }
         self.core.work_in_background().await;
         if !is_idle {
-            self.core.index.last_work = Instant::now();
+            self.core.index.note_work();
         }
         self.core.checkpoint_if_due().await;
         self.core.questions.answer(&self.core.queue);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::Row as _;
 use tokio::time::Instant;
 
-use crate::state::db::checkpoint;
+use crate::state::db::checkpoint::Rest;
 use crate::state::db::open_files::keep_log_at_close;
 use crate::state::error::Error;
 use crate::state::writer::batch::{AttemptReport, WriteBatch};
@@ -32,9 +32,13 @@ impl Core {
         while_answering(&mut self.questions, &self.queue, &self.db.health, room).await;
     }
 
-    /// Copies the log back into the database once it has grown large. Then it starts again from its beginning.
+    /// Copies the rest of a long log into the database, when the checkpointer has left little of it. Then the log
+    /// starts again from its beginning.
     pub(crate) async fn checkpoint_if_due(&mut self) {
-        if self.db.statements.log_pages() < checkpoint::WRITER_PAGES {
+        let pages = self.db.statements.log_pages();
+        let checkpointer = self.db.checkpointer.as_mut();
+        let rest = checkpointer.map_or(Rest::Leave, |it| it.after_commit(pages));
+        if rest == Rest::Leave {
             return;
         }
         let copy = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut self.db.conn);
