@@ -12,7 +12,7 @@ use super::settings::Settings;
 use super::variable::{CA_FILE, CONFIG, PREFIX, TOKEN, TOKEN_FILE, URL, Variable, check_unicode};
 
 /// NamePattern with our prefix that are no settings.
-const NO_SETTINGS: [&str; 17] = [
+const NO_SETTINGS: [&str; 18] = [
     CONFIG,
     URL,
     TOKEN,
@@ -23,6 +23,8 @@ const NO_SETTINGS: [&str; 17] = [
     "VENOM_ATTEMPT",
     "VENOM_RUN_ID",
     "VENOM_UPSTREAM",
+    // What `venom crash-test --power` tells its service.
+    "VENOM_INTERNAL_RECORD_WRITES",
     // Settings of the original that have our prefix: its `.env` must do as it is.
     "VENOM_CALENDAR_ID",
     "VENOM_CALENDAR_NAME",

@@ -44,6 +44,8 @@ pub(crate) use db::files::{beside, wal_bytes};
 pub(crate) use db::lock::{Lock, announced_address, check_in_place};
 pub(crate) use db::open::{check_version, sqlite_version};
 pub(crate) use db::open_error::OpenError;
+pub(crate) use db::vfs::disk::RECORD_WRITES;
+pub(crate) use db::vfs::power_cut::cut_power;
 pub(crate) use dependencies::Upstream;
 pub(crate) use dispatch::explain::{ExplainedTask, Obstacle, ProcessorStatus};
 pub(crate) use dispatch::limits::{ExecutionSite, Limit, Limits};

@@ -1,5 +1,9 @@
 //! What the handle promises, with a Writer on a database of its own.
 
+mod faults;
+mod power;
+mod workload;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

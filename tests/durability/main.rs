@@ -6,6 +6,7 @@ mod crash;
 mod disk;
 mod dumps;
 mod lost_attempts;
+mod power;
 mod replaced_database;
 mod retention;
 mod sql;

@@ -1,8 +1,8 @@
 //! `venom crash-test`: proves on a given disk that no accepted task is lost by `kill -9`.
 //!
 //! Each round starts this program as a service in a temporary folder, submits from several clients, and kills the
-//! service at a random time. At the end a service runs all tasks, and the database is compared with the answers that
-//! the clients received ([`Submissions`]).
+//! service at a random time. With `--power`, it then takes back writes that the service had not synced. At the end a
+//! service runs all tasks, and the database is compared with the answers that the clients received ([`Submissions`]).
 
 mod answer;
 mod clients;
@@ -20,8 +20,10 @@ use crate::cli::args::duration::read_duration;
 use crate::cli::error::Error;
 use crate::cli::output::print::{print, print_json, say};
 use crate::cli::signals::StopSignals;
+use crate::config::Durability;
+use crate::state::cut_power;
 use clients::LoadClients;
-use service::ServiceProcess;
+use service::{ServiceOptions, ServiceProcess};
 use submissions::Submissions;
 use verdict::Verdict;
 
@@ -36,11 +38,12 @@ const EXAMPLES: &str = "\
 Examples:
   venom crash-test
   venom crash-test --dir /srv/venom --rounds 100
+  venom crash-test --power
   venom crash-test --seconds 600 --clients 64 --json
 
 The test uses a new folder in --dir and its own settings, and removes the folder at the end unless the test
-failed. Exit code 1 means FAIL. A kill -9 tests the service; only a power cut tests whether the disk keeps what
-it has synced.";
+failed. Exit code 1 means FAIL. A kill -9 tests the service, and --power also whether it syncs in time; only a real
+power cut tests whether the disk keeps what it has synced.";
 
 /// Test that no accepted task is lost when the service is killed.
 #[derive(Args, Debug)]
@@ -58,9 +61,27 @@ pub(crate) struct CrashTestArgs {
     /// Test the disk of this folder [default: the folder for temporary files]
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
+    /// Simulate a power cut after each kill: lose or tear writes that were not synced
+    #[arg(long)]
+    power: bool,
+    /// Let the service answer before it syncs, so that the test must fail
+    #[arg(long, hide = true, requires = "power")]
+    control: bool,
     /// Print the verdict as JSON
     #[arg(long)]
     json: bool,
+}
+
+impl CrashTestArgs {
+    fn service(&self, records_writes: bool) -> ServiceOptions {
+        ServiceOptions {
+            durability: match self.control {
+                true => Durability::Normal,
+                false => Durability::Full,
+            },
+            records_writes,
+        }
+    }
 }
 
 /// Runs the rounds and prints the verdict.
@@ -107,12 +128,17 @@ async fn kill_and_count(test: &CrashTestArgs, folder: &Path) -> Result<Verdict, 
         }
         kill_once(test, folder, &submissions, round).await?;
         kills += 1;
+        let lost = match test.power {
+            true => lose_unsynced(&folder.join(service::DATABASE))?,
+            false => String::new(),
+        };
         say(format_args!(
-            "round {round}: killed; {} tasks accepted so far",
+            "round {round}: killed{lost}; {} tasks accepted so far",
             submissions.accepted()
         ));
     }
-    let service = ServiceProcess::start(folder)?;
+    // It is stopped, not killed, so it records nothing.
+    let service = ServiceProcess::start(folder, test.service(false))?;
     let url = service.listens().await?;
     service::drained(&url).await?;
     service.stop().await?;
@@ -121,13 +147,21 @@ async fn kill_and_count(test: &CrashTestArgs, folder: &Path) -> Result<Verdict, 
     Ok(verdict)
 }
 
+/// Cuts the power of the database, and returns what to say about it.
+fn lose_unsynced(database: &Path) -> Result<String, Error> {
+    let cut = cut_power(database, &mut fastrand::Rng::new());
+    let unsynced =
+        cut.map_err(|error| Error::Failed(format!("cannot simulate a power cut: {error}")))?;
+    Ok(format!(", power cut with {unsynced} unsynced writes"))
+}
+
 async fn kill_once(
     test: &CrashTestArgs,
     folder: &Path,
     submissions: &Submissions,
     round: u32,
 ) -> Result<(), Error> {
-    let service = ServiceProcess::start(folder)?;
+    let service = ServiceProcess::start(folder, test.service(test.power))?;
     if round > 1 && fastrand::usize(..STARTUP_KILL_EVERY) == 0 {
         tokio::time::sleep(LONGEST_START.mul_f64(fastrand::f64())).await;
         return service.kill().await;

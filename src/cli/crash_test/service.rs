@@ -14,17 +14,24 @@ use tokio::time::sleep;
 use crate::cli::client::http::ServiceClient;
 use crate::cli::client::target::announced;
 use crate::cli::error::Error;
+use crate::config::Durability;
 use crate::processors::die_with;
-use crate::state::Lock;
+use crate::state::{Lock, RECORD_WRITES};
 
 pub(crate) const DATABASE: &str = "venom.db";
 const LOG: &str = "service.log";
 const SETTINGS: &str = "venom.toml";
-/// The settings of the test; those of the user are ignored. The dump is not tested here.
-const SETTINGS_TEXT: &str = "durability = \"full\"\nstate_dump = false\n";
 /// The longest time for a start, and for a queue that does not get shorter.
 const PATIENCE: Duration = Duration::from_secs(60);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
+
+/// How the service under test runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ServiceOptions {
+    pub(crate) durability: Durability,
+    /// Whether it records its writes, so that the test can cut the power.
+    pub(crate) records_writes: bool,
+}
 
 /// A running service. Dropping it kills the process.
 pub(crate) struct ServiceProcess {
@@ -34,13 +41,13 @@ pub(crate) struct ServiceProcess {
 
 impl ServiceProcess {
     /// Starts this program as a service in `folder`, and returns before it listens.
-    pub(crate) fn start(folder: &Path) -> Result<Self, Error> {
+    pub(crate) fn start(folder: &Path, options: ServiceOptions) -> Result<Self, Error> {
         let failed = |error: io::Error| Error::Failed(format!("cannot start a service: {error}"));
         let database = folder.join(DATABASE);
-        fs::write(folder.join(SETTINGS), SETTINGS_TEXT).map_err(failed)?;
+        fs::write(folder.join(SETTINGS), settings(options.durability)).map_err(failed)?;
         // A killed service leaves its address in the lock file.
         fs::write(Lock::path_of(&database), "").map_err(failed)?;
-        let child = command(folder).and_then(|mut command| command.spawn());
+        let child = command(folder, options).and_then(|mut command| command.spawn());
         Ok(Self {
             child: child.map_err(failed)?,
             folder: folder.to_owned(),
@@ -91,7 +98,13 @@ impl ServiceProcess {
     }
 }
 
-fn command(folder: &Path) -> io::Result<Command> {
+/// Returns the settings of the test; those of the user are ignored. The dump is not tested here.
+fn settings(durability: Durability) -> String {
+    let durability = durability.name();
+    format!("durability = \"{durability}\"\nstate_dump = false\n")
+}
+
+fn command(folder: &Path, options: ServiceOptions) -> io::Result<Command> {
     let log: File = OpenOptions::new()
         .create(true)
         .append(true)
@@ -109,6 +122,9 @@ fn command(folder: &Path) -> io::Result<Command> {
         .kill_on_drop(true)
         // Ctrl-C must reach only the test, which ends the service itself.
         .process_group(0);
+    if options.records_writes {
+        command.env(RECORD_WRITES, "1");
+    }
     let test = rustix::process::getpid();
     // SAFETY: between fork and exec only async-signal-safe calls are allowed; `die_with` makes two
     // system calls and allocates nothing.

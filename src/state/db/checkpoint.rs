@@ -1,7 +1,7 @@
 //! The checkpointer: copies the write-ahead log (WAL) into the database beside the Writer.
 //!
 //! The log starts again from its beginning when all of it is copied, which under steady load never happens by itself. So
-//! once the log is [`LONG`], the checkpointer copies it pass by pass, each shorter than the one before, until the rest is
+//! once the log is [`long`], the checkpointer copies it pass by pass, each shorter than the one before, until the rest is
 //! [`SHORT`]. That rest the Writer copies between two commits. When the database is idle, the log is emptied.
 
 use std::sync::Arc;
@@ -14,8 +14,10 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::state::db::vfs::disk::checkpoint_pages;
+
 /// Pages in the log from which on it is copied: 64 MiB.
-pub(crate) const LONG: u32 = 16_384;
+const LONG: u32 = 16_384;
 /// Pages that the Writer copies itself: 2 MiB.
 const SHORT: u32 = 512;
 /// Pages at which the Writer copies all of it, because the checkpointer does not keep up: 256 MiB.
@@ -28,11 +30,18 @@ const QUIET: Duration = Duration::from_secs(60);
 /// Time that a checkpoint waits for readers. A concurrent commit waits as long.
 const READER_PATIENCE: Duration = Duration::from_millis(100);
 
+/// Returns the pages in the log from which on it is copied.
+pub(crate) fn long() -> u32 {
+    checkpoint_pages(LONG)
+}
+
 /// The running checkpointer, and how far it has come with the present log.
 pub(crate) struct Checkpointer {
     stop: CancellationToken,
     task: JoinHandle<()>,
     passes: Arc<Passes>,
+    /// Pages from which on the log is copied.
+    long: u32,
     /// Pages in the log at which the next pass is worth it.
     next_at: u32,
 }
@@ -73,7 +82,8 @@ impl Checkpointer {
             stop,
             task,
             passes,
-            next_at: LONG,
+            long: long(),
+            next_at: 0,
         })
     }
 
@@ -84,10 +94,10 @@ impl Checkpointer {
             is_running,
             copied,
         } = &*self.passes;
-        if pages < LONG {
+        if pages < self.long {
             // It has started again from its beginning.
             copied.store(0, Ordering::Relaxed);
-            self.next_at = LONG;
+            self.next_at = self.long;
             return Rest::Leave;
         }
         if is_running.load(Ordering::Acquire) {

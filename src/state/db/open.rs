@@ -220,7 +220,7 @@ fn write_options(path: &Path, durability: Durability) -> SqliteConnectOptions {
             Durability::Normal => SqliteSynchronous::Normal,
         })
         .pragma("cache_size", "-16384")
-        .pragma("wal_autocheckpoint", checkpoint::LONG.to_string())
+        .pragma("wal_autocheckpoint", checkpoint::long().to_string())
         .pragma("journal_size_limit", "134217728")
         .thread_name(|_| "venom-writer".to_owned())
 }

@@ -7,6 +7,8 @@ use std::ffi::c_int;
 use libsqlite3_sys as ffi;
 use libsqlite3_sys::{sqlite3_file, sqlite3_int64, sqlite3_io_methods};
 
+use crate::state::db::vfs::disk::DiskFile;
+
 /// The result of a call: an error has SQLite's code.
 pub(super) type Done = Result<(), c_int>;
 
@@ -14,6 +16,7 @@ pub(super) type Done = Result<(), c_int>;
 pub(super) struct BaseFile {
     file: *mut sqlite3_file,
     pub(super) methods: &'static sqlite3_io_methods,
+    pub(super) name: DiskFile,
 }
 
 impl BaseFile {
@@ -21,10 +24,23 @@ impl BaseFile {
     ///
     /// # Safety
     /// The file stays open and at its place as long as the value lives, and one thread at a time uses it.
-    pub(super) unsafe fn new(file: *mut sqlite3_file) -> Self {
+    pub(super) unsafe fn new(file: *mut sqlite3_file, name: DiskFile) -> Self {
         // SAFETY: an open file has methods, which are constants of SQLite.
         let methods = unsafe { &*(*file).pMethods };
-        Self { file, methods }
+        Self {
+            file,
+            methods,
+            name,
+        }
+    }
+
+    /// Fills `to`. Fails with a short read if the file ends before.
+    pub(super) fn read(&self, to: &mut [u8], offset: sqlite3_int64) -> Done {
+        let (Some(read), Ok(length)) = (self.methods.xRead, to.len().try_into()) else {
+            return Err(ffi::SQLITE_IOERR_READ);
+        };
+        // SAFETY: the file is open, and the buffer has that length.
+        done(unsafe { read(self.file, to.as_mut_ptr().cast(), length, offset) })
     }
 
     pub(super) fn write(&self, data: &[u8], offset: sqlite3_int64) -> Done {

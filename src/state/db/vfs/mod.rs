@@ -3,11 +3,18 @@
 //! The connections that write use it; those that only read use SQLite's own on the same files.
 
 mod base_file;
+pub(in crate::state) mod disk;
+#[cfg(test)]
+pub(in crate::state) mod faults;
 mod frames;
 pub(in crate::state) mod log_sync;
+#[cfg(test)]
+pub(in crate::state) mod moments;
+pub(in crate::state) mod power_cut;
 mod shim;
 #[cfg(test)]
 mod tests;
+mod undo_log;
 
 use std::sync::OnceLock;
 

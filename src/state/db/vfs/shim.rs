@@ -14,13 +14,17 @@
 
 #![expect(unsafe_code, reason = "SQLite takes a VFS as C structures")]
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, OsStr, c_char, c_int, c_void};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::ptr::null_mut;
+use std::sync::Arc;
 
 use libsqlite3_sys as ffi;
 use libsqlite3_sys::{sqlite3_file, sqlite3_int64, sqlite3_io_methods, sqlite3_vfs};
 
 use crate::state::db::vfs::base_file::{BaseFile, Done};
+use crate::state::db::vfs::disk::{Disk, DiskFile, FileOnDisk, disk_of};
 use crate::state::db::vfs::frames::Frames;
 
 /// The index of the WAL's write lock among the locks in shared memory.
@@ -31,7 +35,7 @@ const WRITE_LOCK: c_int = 0;
 struct Extra {
     /// The methods that SQLite calls. It is the first field, so the file's `pMethods` is the address of the `Extra`.
     methods: sqlite3_io_methods,
-    base: BaseFile,
+    file: FileOnDisk,
     kind: Kind,
 }
 
@@ -89,6 +93,16 @@ unsafe extern "C" fn open(
     // SAFETY: SQLite's VFS gets its own pointer and SQLite's arguments. Behind its file is room for an `Extra`.
     unsafe {
         let base: *mut sqlite3_vfs = (*vfs).pAppData.cast();
+        let is_database = flags & ffi::SQLITE_OPEN_MAIN_DB != 0;
+        let disk = match is_database {
+            true => disk_of(Path::new(OsStr::from_bytes(
+                CStr::from_ptr(name).to_bytes(),
+            ))),
+            false => Ok(None),
+        };
+        let Ok(disk) = disk else {
+            return ffi::SQLITE_CANTOPEN;
+        };
         let opened = match (*base).xOpen {
             Some(open) => open(base, name, file, flags, flags_out),
             None => ffi::SQLITE_CANTOPEN,
@@ -96,47 +110,71 @@ unsafe extern "C" fn open(
         if opened != ffi::SQLITE_OK {
             return opened;
         }
-        let kind = if flags & ffi::SQLITE_OPEN_MAIN_DB != 0 {
-            Kind::Database { wal: null_mut() }
+        let placed = if is_database {
+            Extra::of_database(file, disk)
         } else if flags & ffi::SQLITE_OPEN_WAL != 0 {
-            let database = ffi::sqlite3_database_file_object(name);
-            set_wal(database, file);
-            let frames = Frames::default();
-            Kind::Wal { frames, database }
+            Extra::of_wal(file, ffi::sqlite3_database_file_object(name))
         } else {
             return opened;
         };
-        let base_file = BaseFile::new(file);
         let extra: *mut Extra = file.byte_add(extra_offset(base)).cast();
-        extra.write(Extra {
-            methods: replaced(base_file.methods, &kind),
-            base: base_file,
-            kind,
-        });
+        extra.write(placed);
         (*file).pMethods = extra.cast();
         opened
     }
 }
 
-/// Returns the methods of a file of this kind.
-fn replaced(base: &sqlite3_io_methods, kind: &Kind) -> sqlite3_io_methods {
-    let methods = sqlite3_io_methods {
-        xClose: Some(close),
-        ..*base
-    };
-    match kind {
-        Kind::Database { .. } => sqlite3_io_methods {
-            xShmLock: base.xShmLock.and(Some(shm_lock)),
-            ..methods
-        },
-        Kind::Wal { .. } => sqlite3_io_methods {
-            xRead: Some(read),
-            xWrite: Some(write),
-            xTruncate: Some(truncate),
-            xSync: Some(sync),
-            xFileSize: Some(file_size),
-            ..methods
-        },
+impl Extra {
+    /// # Safety
+    /// `file` is a database that SQLite's VFS has just opened.
+    unsafe fn of_database(file: *mut sqlite3_file, disk: Option<Arc<dyn Disk>>) -> Self {
+        // SAFETY: the caller says so.
+        let base = unsafe { BaseFile::new(file, DiskFile::Database) };
+        let mut methods = sqlite3_io_methods {
+            xClose: Some(close),
+            xShmLock: base.methods.xShmLock.and(Some(shm_lock)),
+            ..*base.methods
+        };
+        if disk.is_some() {
+            methods = on_disk(methods);
+        }
+        Self {
+            methods,
+            file: FileOnDisk { base, disk },
+            kind: Kind::Database { wal: null_mut() },
+        }
+    }
+
+    /// # Safety
+    /// `file` is a WAL that SQLite's VFS has just opened, and `database` a file of ours.
+    unsafe fn of_wal(file: *mut sqlite3_file, database: *mut sqlite3_file) -> Self {
+        // SAFETY: the caller says so.
+        let (base, disk) = unsafe {
+            set_wal(database, file);
+            let disk = extra(database).file.disk.clone();
+            (BaseFile::new(file, DiskFile::Wal), disk)
+        };
+        let frames = Frames::default();
+        Self {
+            methods: on_disk(sqlite3_io_methods {
+                xClose: Some(close),
+                xFileSize: Some(file_size),
+                ..*base.methods
+            }),
+            file: FileOnDisk { base, disk },
+            kind: Kind::Wal { frames, database },
+        }
+    }
+}
+
+/// Replaces the methods that reach the disk.
+fn on_disk(methods: sqlite3_io_methods) -> sqlite3_io_methods {
+    sqlite3_io_methods {
+        xRead: Some(read),
+        xWrite: Some(write),
+        xTruncate: Some(truncate),
+        xSync: Some(sync),
+        ..methods
     }
 }
 
@@ -167,7 +205,7 @@ unsafe extern "C" fn close(file: *mut sqlite3_file) -> c_int {
         if let Kind::Wal { database, .. } = (*extra).kind {
             set_wal(database, null_mut());
         }
-        let close = (*extra).base.methods.xClose;
+        let close = (*extra).file.base.methods.xClose;
         extra.drop_in_place();
         close.map_or(ffi::SQLITE_IOERR_CLOSE, |close| close(file))
     }
@@ -182,7 +220,9 @@ unsafe extern "C" fn shm_lock(
 ) -> c_int {
     // SAFETY: SQLite gives a database of ours. No method of its WAL runs meanwhile.
     unsafe {
-        let Extra { base, kind, .. } = extra(file);
+        let Extra {
+            file: ours, kind, ..
+        } = extra(file);
         let mut frames = match *kind {
             Kind::Database { wal } if first == WRITE_LOCK && !wal.is_null() => frames_of(wal),
             _ => None,
@@ -192,7 +232,7 @@ unsafe extern "C" fn shm_lock(
         {
             frames.unlock();
         }
-        let Some(lock) = base.methods.xShmLock else {
+        let Some(lock) = ours.base.methods.xShmLock else {
             return ffi::SQLITE_IOERR_SHMLOCK;
         };
         let done = lock(file, first, count, flags);
@@ -220,29 +260,27 @@ unsafe fn frames_of<'a>(wal: *mut sqlite3_file) -> Option<&'a mut Frames> {
 
 impl Extra {
     fn before_read(&mut self, offset: sqlite3_int64, length: usize) -> Done {
-        match &mut self.kind {
-            Kind::Wal { frames, .. } => {
-                frames.before_read(offset, length, |data, at| self.base.write(data, at))
-            }
-            Kind::Database { .. } => Ok(()),
+        if let Kind::Wal { frames, .. } = &mut self.kind {
+            frames.before_read(offset, length, |data, at| self.file.write(data, at))?;
         }
+        self.file.before_read()
     }
 
     fn write(&mut self, data: &[u8], offset: sqlite3_int64) -> Done {
         match &mut self.kind {
             Kind::Wal { frames, .. } => {
-                frames.write(data, offset, |data, at| self.base.write(data, at))
+                frames.write(data, offset, |data, at| self.file.write(data, at))
             }
-            Kind::Database { .. } => self.base.write(data, offset),
+            Kind::Database { .. } => self.file.write(data, offset),
         }
     }
 
     /// Writes the gathered frames, and returns the file for what comes after them.
-    fn flushed(&mut self) -> Result<&BaseFile, c_int> {
+    fn flushed(&mut self) -> Result<&FileOnDisk, c_int> {
         if let Kind::Wal { frames, .. } = &mut self.kind {
-            frames.flush(|data, at| self.base.write(data, at))?;
+            frames.flush(|data, at| self.file.write(data, at))?;
         }
-        Ok(&self.base)
+        Ok(&self.file)
     }
 }
 
@@ -262,7 +300,7 @@ unsafe extern "C" fn read(
         if let Err(code) = ours.before_read(offset, length as usize) {
             return code;
         }
-        match ours.base.methods.xRead {
+        match ours.file.base.methods.xRead {
             Some(read) => read(file, to, length, offset),
             None => ffi::SQLITE_IOERR_READ,
         }
@@ -285,19 +323,19 @@ unsafe extern "C" fn write(
 unsafe extern "C" fn truncate(file: *mut sqlite3_file, bytes: sqlite3_int64) -> c_int {
     // SAFETY: SQLite gives a file of ours.
     let file = unsafe { extra(file) };
-    code(file.flushed().and_then(|base| base.truncate(bytes)))
+    code(file.flushed().and_then(|file| file.truncate(bytes)))
 }
 
 unsafe extern "C" fn sync(file: *mut sqlite3_file, flags: c_int) -> c_int {
     // SAFETY: SQLite gives a file of ours.
     let file = unsafe { extra(file) };
-    code(file.flushed().and_then(|base| base.sync(flags)))
+    code(file.flushed().and_then(|file| file.sync(flags)))
 }
 
 unsafe extern "C" fn file_size(file: *mut sqlite3_file, bytes: *mut sqlite3_int64) -> c_int {
     // SAFETY: SQLite gives a file of ours and an integer to write.
     unsafe {
-        let size = extra(file).flushed().and_then(BaseFile::size);
+        let size = extra(file).flushed().and_then(|file| file.base.size());
         code(size.map(|size| *bytes = size))
     }
 }

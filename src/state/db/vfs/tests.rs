@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
 
 use crate::state::db::files::beside;
+use crate::state::db::vfs::faults::{FailingCall, Fault, FaultyDisk};
 use crate::state::db::vfs::log_sync::LogSync;
 use crate::state::db::vfs::register;
 
 const SEED: u64 = 13;
+const TURNS: usize = 100;
 
 /// What the table holds: the length of each row's content.
 type Rows = BTreeMap<i64, i64>;
@@ -30,9 +33,13 @@ async fn open(path: &Path, vfs: Option<&'static str>) -> SqliteConnection {
     options.connect().await.unwrap()
 }
 
-async fn run(conn: &mut SqliteConnection, sql: impl Into<String>) {
-    let sql = sqlx::raw_sql(AssertSqlSafe(sql.into()));
-    sql.execute(conn).await.unwrap();
+async fn execute(conn: &mut SqliteConnection, sql: String) -> Result<(), sqlx::Error> {
+    let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(conn).await;
+    done.map(drop)
+}
+
+async fn run(conn: &mut SqliteConnection, sql: &str) {
+    execute(conn, sql.to_owned()).await.unwrap();
 }
 
 async fn rows(conn: &mut SqliteConnection) -> Rows {
@@ -41,34 +48,37 @@ async fn rows(conn: &mut SqliteConnection) -> Rows {
     rows.into_iter().collect()
 }
 
-/// Runs one random transaction.
+/// Runs one random transaction. After a failure it goes on if SQLite has not rolled back.
 async fn transact(conn: &mut SqliteConnection, rng: &mut fastrand::Rng, rows: &mut Rows) {
     let mut changed = rows.clone();
-    run(conn, "BEGIN IMMEDIATE").await;
+    let mut done = execute(conn, "BEGIN IMMEDIATE".to_owned()).await;
     for _ in 0..rng.usize(1..20) {
         let before = changed.clone();
-        run(conn, "SAVEPOINT part").await;
+        done = done.and(execute(conn, "SAVEPOINT part".to_owned()).await);
         for _ in 0..rng.usize(1..8) {
             let (id, length) = (rng.i64(1..200), rng.i64(1..9000));
+            let insert = format!("REPLACE INTO contents VALUES ({id}, randomblob({length}))");
+            done = match done {
+                Ok(()) => execute(conn, insert).await,
+                failed => failed,
+            };
             changed.insert(id, length);
-            run(
-                conn,
-                format!("INSERT OR REPLACE INTO contents VALUES ({id}, zeroblob({length}))"),
-            )
-            .await;
         }
-        if rng.u8(..4) == 0 {
-            run(conn, "ROLLBACK TO part").await;
+        if done.is_err() || rng.u8(..4) == 0 {
+            done = execute(conn, "ROLLBACK TO part".to_owned()).await;
             changed = before;
         }
-        run(conn, "RELEASE part").await;
+        if done.is_err() {
+            break;
+        }
+        done = execute(conn, "RELEASE part".to_owned()).await;
     }
-    if rng.u8(..4) == 0 {
-        run(conn, "ROLLBACK").await;
+    if done.is_ok() && rng.u8(..4) > 0 && execute(conn, "COMMIT".to_owned()).await.is_ok() {
+        *rows = changed;
         return;
     }
-    run(conn, "COMMIT").await;
-    *rows = changed;
+    // SQLite refuses this if it has rolled back by itself.
+    let _ = execute(conn, "ROLLBACK".to_owned()).await;
 }
 
 /// Opens copies of the database and the WAL alone, as the next start does after a crash.
@@ -84,28 +94,31 @@ async fn recovered(path: &Path) -> Rows {
     rows(&mut conn).await
 }
 
-#[tokio::test]
-async fn random_transactions_of_two_writers_are_read_and_recovered() {
+/// Runs random transactions of our connection and of another program's; calls of ours fail if the disk is faulty.
+async fn transact_by_two(disk: impl FnOnce(&Path) -> Option<Arc<FaultyDisk>>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("venom.db");
+    let disk = disk(&path);
     let mut ours = open(&path, Some(register())).await;
     let mut other = open(&path, None).await;
     let mut reader = open(&path, None).await;
-    run(
-        &mut ours,
-        "CREATE TABLE contents (id INTEGER PRIMARY KEY, content BLOB)",
-    )
-    .await;
+    let table = "CREATE TABLE contents (id INTEGER PRIMARY KEY, content BLOB)";
+    run(&mut ours, table).await;
     let mut rng = fastrand::Rng::with_seed(SEED);
     let mut expected = Rows::new();
-    for turn in 0..60 {
-        let writer = match rng.u8(..4) {
-            0 => &mut other,
-            _ => &mut ours,
-        };
-        transact(writer, &mut rng, &mut expected).await;
+    for turn in 0..TURNS {
+        if rng.u8(..4) == 0 {
+            transact(&mut other, &mut rng, &mut expected).await;
+        } else {
+            let fault = random_fault(&mut rng);
+            disk.iter().for_each(|disk| disk.arm(fault));
+            transact(&mut ours, &mut rng, &mut expected).await;
+            disk.iter().for_each(|disk| {
+                disk.repair();
+            });
+        }
         assert_eq!(rows(&mut reader).await, expected, "turn {turn}");
-        if turn % 5 == 0 {
+        if turn % 4 == 0 {
             assert_eq!(recovered(&path).await, expected, "turn {turn}");
         }
         match rng.u8(..12) {
@@ -119,6 +132,29 @@ async fn random_transactions_of_two_writers_are_read_and_recovered() {
         conn.close().await.unwrap();
     }
     assert_eq!(rows(&mut open(&path, None).await).await, expected);
+}
+
+fn random_fault(rng: &mut fastrand::Rng) -> Fault {
+    let calls = [
+        FailingCall::Read,
+        FailingCall::Write,
+        FailingCall::WriteOnFullDisk,
+    ];
+    Fault {
+        call: calls[rng.usize(..calls.len())],
+        nth: rng.u64(1..40),
+        lasts: rng.bool(),
+    }
+}
+
+#[tokio::test]
+async fn random_transactions_of_two_programs_are_read_and_recovered() {
+    transact_by_two(|_| None).await;
+}
+
+#[tokio::test]
+async fn random_transactions_on_a_faulty_disk_are_whole_or_missing() {
+    transact_by_two(|path| Some(FaultyDisk::of(path))).await;
 }
 
 #[tokio::test]
