@@ -2,7 +2,7 @@
 //!
 //! Tasks are read in pages, in order of arrival, on the connections for reading: the Writer never
 //! waits. A dump is no snapshot: a task that moves on meanwhile is in it as it was when its page
-//! was read.
+//! was read. Tasks that arrive meanwhile are not in it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -112,6 +112,8 @@ struct Exporter<S> {
     page: vec::IntoIter<(i64, Task)>,
     /// The row number of the last task read.
     after: i64,
+    /// The newest row when it began: under load a dump that also took what arrives meanwhile would not end.
+    newest: Option<i64>,
     /// Written and not yet given out.
     ready: Bytes,
     finished: bool,
@@ -124,6 +126,7 @@ impl<S: Store> Exporter<S> {
             writer: DumpWriter::new(Vec::new()),
             page: Vec::new().into_iter(),
             after: 0,
+            newest: None,
             ready: Bytes::new(),
             finished: false,
         }
@@ -149,7 +152,12 @@ impl<S: Store> Exporter<S> {
                 self.writer.task(&task)?;
                 continue;
             }
-            let page = self.store.tasks_after(self.after, PAGE_TASKS).await?;
+            let newest = match self.newest {
+                Some(newest) => newest,
+                None => *self.newest.insert(self.store.newest_row().await?),
+            };
+            let mut page = self.store.tasks_after(self.after, PAGE_TASKS).await?;
+            page.retain(|(row, _)| *row <= newest);
             self.finished = page.is_empty();
             self.page = page.into_iter();
         }

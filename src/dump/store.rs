@@ -20,6 +20,9 @@ pub(crate) trait Store: Clone + Send + Sync + 'static {
         limit: u32,
     ) -> impl Future<Output = Result<Vec<(i64, Task)>, state::Error>> + Send;
 
+    /// The row number of the newest task; 0 if there is none.
+    fn newest_row(&self) -> impl Future<Output = Result<i64, state::Error>> + Send;
+
     /// Imports a chunk, all of it or nothing.
     fn import(
         &self,
@@ -46,6 +49,10 @@ pub(crate) trait Store: Clone + Send + Sync + 'static {
 impl Store for StateManager {
     async fn tasks_after(&self, after: i64, limit: u32) -> Result<Vec<(i64, Task)>, state::Error> {
         self.tasks_after(after, limit).await
+    }
+
+    async fn newest_row(&self) -> Result<i64, state::Error> {
+        self.newest_row().await
     }
 
     async fn import(

@@ -155,6 +155,10 @@ impl Store for TestStore {
         Ok(page)
     }
 
+    async fn newest_row(&self) -> Result<i64, state::Error> {
+        Ok(self.inner().tasks.len() as i64)
+    }
+
     async fn import(
         &self,
         tasks: Vec<Task>,

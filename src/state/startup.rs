@@ -243,6 +243,7 @@ impl Opened {
                 checkpointer: Some(checkpointer),
                 health: health.clone(),
                 failing: false,
+                next_sync: Instant::now(),
                 next_probe: Instant::now(),
                 is_folded: false,
                 fatal: None,

@@ -75,6 +75,14 @@ impl StateManager {
         tasks::tasks_after(&self.read, after, limit).await
     }
 
+    /// The row number of the newest task; 0 if there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) async fn newest_row(&self) -> Result<i64, Error> {
+        task_lookups::newest_seq(&self.read).await
+    }
+
     /// Tasks newest first, before row `before` (`i64::MAX`: from the newest), each with its row
     /// number; fewer than `limit` where they are large, so that only an empty page is the end.
     ///

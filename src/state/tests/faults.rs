@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use tempfile::TempDir;
@@ -11,6 +12,8 @@ use super::workload::{Record, problems, start};
 use crate::config::Durability;
 use crate::state::db::vfs::faults::{FailingCall, Fault, FaultyDisk};
 
+/// Time between two looks whether the service has noticed a fault.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 /// Workloads that run at the same time: most of them wait for a retry.
 const AT_ONCE: usize = 8;
 
@@ -38,8 +41,31 @@ async fn run(empty: &Path, fault: Fault) -> bool {
         .await
         .unwrap();
     disk.arm(fault);
-    running.work(&path).await;
-    let has_met = disk.repair();
+    let has_met = match (fault.call, fault.lasts) {
+        // Whoever waits for a sync waits until the disk works again.
+        (FailingCall::Sync, true) => {
+            let (state, disk) = (running.state.clone(), Arc::clone(&disk));
+            let noticed = async {
+                while state.health().problem().is_none() {
+                    tokio::time::sleep(BETWEEN_LOOKS).await;
+                }
+                disk.repair()
+            };
+            let worked = running.work(&path);
+            tokio::pin!(worked);
+            tokio::select! {
+                has_met = noticed => {
+                    worked.await;
+                    has_met
+                }
+                () = &mut worked => disk.repair(),
+            }
+        }
+        _ => {
+            running.work(&path).await;
+            disk.repair()
+        }
+    };
     let before = record.lock().unwrap().submitted.len();
     running.submit(1).await;
     let after = record.lock().unwrap().submitted.len();

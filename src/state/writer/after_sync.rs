@@ -33,6 +33,8 @@ struct Shared {
     work: Condvar,
     /// Notified when the thread has taken what waits, and when something has left.
     moved: Notify,
+    /// Notified when a sync has failed.
+    failed: Notify,
     /// To the task that lets things leave.
     synced: mpsc::UnboundedSender<Vec<Delivery>>,
 }
@@ -43,7 +45,9 @@ struct State {
     waiting: Vec<Delivery>,
     /// Whether there are commits that no sync has covered or is about to cover.
     is_behind: bool,
-    /// How many times something was taken that has not left yet.
+    /// Whether a sync is running, for something that was taken.
+    is_syncing: bool,
+    /// How many times something was handed to the task that has not left yet.
     leaving: usize,
     /// Why the last sync failed. The thread rests until it is told to try again.
     failure: Option<String>,
@@ -62,6 +66,7 @@ impl AfterSync {
             state: Mutex::default(),
             work: Condvar::new(),
             moved: Notify::new(),
+            failed: Notify::new(),
             synced,
         });
         tokio::spawn(leave(Arc::downgrade(&shared), leaving));
@@ -85,7 +90,7 @@ impl AfterSync {
     /// Lets this leave once everything committed so far is synced, and after what was said before.
     pub(crate) fn deliver(&self, delivery: impl FnOnce() + Send + 'static) {
         let mut state = self.shared.lock();
-        if self.thread.is_some() && (state.is_behind || !state.waiting.is_empty()) {
+        if state.is_behind || state.is_syncing || !state.waiting.is_empty() {
             state.waiting.push(Box::new(delivery));
             drop(state);
             self.shared.work.notify_one();
@@ -102,6 +107,11 @@ impl AfterSync {
         self.shared.lock().failure.clone()
     }
 
+    /// Resolves when a sync has failed.
+    pub(crate) async fn failed(&self) {
+        self.shared.failed.notified().await;
+    }
+
     /// Waits until the thread has taken what waits. So at most one commit waits while another one is synced, and what
     /// arrives meanwhile shares the next transaction.
     pub(crate) async fn has_room(&self) {
@@ -110,8 +120,9 @@ impl AfterSync {
 
     /// Waits until everything has left, or a sync has failed.
     pub(crate) async fn drained(&self) {
-        self.wait_until(|state| state.waiting.is_empty() && state.leaving == 0)
-            .await;
+        let has_left =
+            |state: &State| state.waiting.is_empty() && !state.is_syncing && state.leaving == 0;
+        self.wait_until(has_left).await;
     }
 
     /// Tries again after a failure, once what was committed is in the database itself.
@@ -151,6 +162,7 @@ impl Shared {
         while let Some((mut taken, is_behind)) = self.take() {
             let synced = if is_behind { log.sync() } else { Ok(()) };
             let mut state = self.lock();
+            state.is_syncing = false;
             match synced {
                 Ok(()) => self.let_leave(state, taken),
                 Err(error) => {
@@ -161,6 +173,7 @@ impl Shared {
                     state.failure = Some(error.to_string());
                     drop(state);
                     self.moved.notify_one();
+                    self.failed.notify_one();
                 }
             }
         }
@@ -175,6 +188,7 @@ impl Shared {
                 return None;
             }
             if state.failure.is_none() && !state.waiting.is_empty() {
+                state.is_syncing = true;
                 let is_behind = std::mem::take(&mut state.is_behind);
                 let taken = std::mem::take(&mut state.waiting);
                 // There is room for the next commit.

@@ -68,6 +68,8 @@ pub(crate) struct WriteSide {
     pub(crate) health: StorageHealth,
     /// Whether the last write failed.
     pub(crate) failing: bool,
+    /// When a sync that has failed is tried again, at the earliest.
+    pub(crate) next_sync: Instant,
     /// When a failing storage is probed, if nobody writes before.
     pub(crate) next_probe: Instant,
     /// Whether the WAL was copied back since a file of the database was lost.

@@ -28,7 +28,7 @@ const BATCH_MESSAGES: usize = 1024;
 /// How often the loop yields, at most, while more is arriving.
 const GATHERING_YIELDS: usize = 16;
 /// Pause between two tries while the storage takes no writes.
-const RETRY_PAUSE: Duration = Duration::from_millis(200);
+pub(crate) const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 /// The loop, with its inboxes.
 pub(crate) struct Writer {
@@ -107,6 +107,7 @@ impl Writer {
         let mut messages = Vec::new();
         let mut reports = std::mem::take(&mut core.held.reports);
         let retrying = !reports.is_empty();
+        let is_unsynced = core.outbox.after_sync.failure().is_some();
         let retry_at = Instant::now() + RETRY_PAUSE;
         let has_work = core.has_work();
         let spare_at = core.spare_work_due();
@@ -120,7 +121,8 @@ impl Writer {
             }
             _ = self.inbox.reports.recv_many(&mut reports, BATCH_MESSAGES), if !retrying => {}
             () = core.questions.arrive() => {}
-            () = tokio::time::sleep_until(retry_at), if retrying => {}
+            () = tokio::time::sleep_until(retry_at), if retrying || is_unsynced => {}
+            () = core.outbox.after_sync.failed(), if !is_unsynced => {}
             () = std::future::ready(()), if has_work => {}
             () = tokio::time::sleep_until(self.poll.next) => {}
             () = core.recount.ended(), if is_counting => {}
@@ -140,6 +142,7 @@ impl Writer {
     async fn turn(&mut self, messages: Vec<WriterMessage>, reports: Vec<AttemptReport>) -> Turn {
         let (mut batch, commands) = self.core.sort(messages, reports);
         let live_lines = batch.take_live_lines();
+        self.core.sync_again_if_failed().await;
         self.core.look_at_clock().await;
         self.core.take_count().await;
         if Instant::now() >= self.poll.next {
@@ -176,7 +179,6 @@ impl Writer {
         self.core.queue.lanes.clear_prefetched();
         self.core.look_outside().await;
         self.core.fold_if_lost().await;
-        self.core.sync_again_if_failed().await;
         self.core.end_pauses().await;
         self.core.background.retry();
         self.poll.next = Instant::now() + self.poll.interval;

@@ -11,6 +11,7 @@ use crate::state::error::Error;
 use crate::state::writer::batch::{AttemptReport, WriteBatch};
 use crate::state::writer::core::Core;
 use crate::state::writer::questions::while_answering;
+use crate::state::writer::run::RETRY_PAUSE;
 
 /// Pause between two probes while the storage takes no writes and nobody writes.
 const PROBE_PAUSE: Duration = Duration::from_secs(1);
@@ -56,6 +57,10 @@ impl Core {
         let Some(reason) = self.outbox.after_sync.failure() else {
             return;
         };
+        if Instant::now() < self.db.next_sync {
+            return;
+        }
+        self.db.next_sync = Instant::now() + RETRY_PAUSE;
         self.note_failure(&Error::Unavailable(reason));
         let copy = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut self.db.conn);
         match while_answering(&mut self.questions, &self.queue, &self.db.health, copy).await {
@@ -81,6 +86,7 @@ impl Core {
             return Err(fatal.clone());
         }
         self.outbox.after_sync.drained().await;
+        self.db.next_sync = Instant::now();
         self.sync_again_if_failed().await;
         self.outbox.after_sync.drained().await;
         if !self.held.reports.is_empty() {

@@ -13,7 +13,7 @@ use crate::state::db::vfs::undo_log::Recorder;
 pub(crate) const RECORD_WRITES: &str = "VENOM_INTERNAL_RECORD_WRITES";
 
 /// Pages in the WAL at which a commit of such a process runs a checkpoint, so that power cuts meet checkpoints.
-const RECORDED_PAGES: &str = "200";
+const RECORDED_PAGES: u32 = 200;
 
 /// Returns whether this process records its writes.
 fn records_writes() -> bool {
@@ -21,7 +21,7 @@ fn records_writes() -> bool {
 }
 
 /// Returns the pages in the WAL at which a commit runs a checkpoint: `pages`, or fewer in a power test.
-pub(crate) fn checkpoint_pages(pages: &'static str) -> &'static str {
+pub(crate) fn checkpoint_pages(pages: u32) -> u32 {
     match records_writes() {
         true => RECORDED_PAGES,
         false => pages,
