@@ -1,7 +1,6 @@
 //! The power is cut before each call for a file of the database. Whatever the disk kept of the writes that were not
 //! synced, the next start opens the database, and everything acknowledged by then is there.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +9,7 @@ use tempfile::TempDir;
 
 use super::workload::{Acknowledged, Record, problems, start};
 use crate::config::Durability;
-use crate::state::db::vfs::moments::Moments;
+use crate::state::db::vfs::moments::{Moments, copy_files};
 use crate::state::db::vfs::power_cut::cut_power;
 
 /// Each such moment of the database's creation is taken.
@@ -20,24 +19,8 @@ const AT_ONCE: usize = 4;
 
 /// The files at one moment, and what was acknowledged by then.
 struct Moment {
-    folder: PathBuf,
+    database: PathBuf,
     acknowledged: Acknowledged,
-}
-
-/// Copies the database, its WAL, its undo log and its rollback journal. The copy of the database drops SQLite's locks
-/// on it, which no other process needs here.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir(to).unwrap();
-    for name in [
-        "venom.db",
-        "venom.db-wal",
-        "venom.db-undo",
-        "venom.db-journal",
-    ] {
-        if from.join(name).exists() {
-            fs::copy(from.join(name), to.join(name)).unwrap();
-        }
-    }
 }
 
 /// Runs the workload in `folder`; returns the moments before its calls.
@@ -45,14 +28,14 @@ async fn moments(folder: &Path, durability: Durability) -> Vec<Moment> {
     let path = folder.join("venom.db");
     let moments = Arc::<Mutex<Vec<Moment>>>::default();
     let record = Record::default();
-    let (taken, recorded, source) = (Arc::clone(&moments), Arc::clone(&record), folder.to_owned());
+    let (taken, recorded, source) = (Arc::clone(&moments), Arc::clone(&record), path.clone());
     Moments::of(&path, move || {
         let mut moments = taken.lock().unwrap();
         let acknowledged = recorded.lock().unwrap().clone();
-        let folder = source.join(moments.len().to_string());
-        copy(&source, &folder);
+        let folder = source.with_file_name(moments.len().to_string());
+        let database = copy_files(&source, &folder);
         moments.push(Moment {
-            folder,
+            database,
             acknowledged,
         });
     });
@@ -68,13 +51,12 @@ async fn moments(folder: &Path, durability: Durability) -> Vec<Moment> {
 
 /// Cuts the power at a moment and starts the service again; returns what is wrong then.
 async fn problems_after_cut((seed, moment): (u64, &Moment)) -> Vec<String> {
-    let path = moment.folder.join("venom.db");
-    cut_power(&path, &mut fastrand::Rng::with_seed(seed)).unwrap();
-    let started = start(&path, Durability::Full, Record::default()).await;
-    let name = moment.folder.display();
-    let running = started.unwrap_or_else(|error| panic!("{name}: {error}"));
+    let path = &moment.database;
+    cut_power(path, &mut fastrand::Rng::with_seed(seed)).unwrap();
+    let started = start(path, Durability::Full, Record::default()).await;
+    let running = started.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     running.close().await;
-    problems(&path, &moment.acknowledged).await
+    problems(path, &moment.acknowledged).await
 }
 
 /// Returns what is wrong after power cuts at all moments of a workload.

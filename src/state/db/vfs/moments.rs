@@ -1,8 +1,10 @@
 //! A disk for tests that records writes and stops before each call.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use crate::state::db::files::beside;
 use crate::state::db::vfs::base_file::{BaseFile, Done};
 use crate::state::db::vfs::disk::{Disk, DiskFile, set_disk};
 use crate::state::db::vfs::undo_log::Recorder;
@@ -22,6 +24,20 @@ impl Moments {
         };
         set_disk(path, Arc::new(disk));
     }
+}
+
+/// Copies a database, its WAL, its undo log and its rollback journal into a new folder. That drops SQLite's locks on the
+/// database, which no other process needs in a test.
+pub(crate) fn copy_files(database: &Path, folder: &Path) -> PathBuf {
+    fs::create_dir(folder).unwrap();
+    let copy = folder.join(database.file_name().unwrap());
+    for ending in ["", "-wal", "-undo", "-journal"] {
+        let file = beside(database, ending);
+        if file.exists() {
+            fs::copy(file, beside(&copy, ending)).unwrap();
+        }
+    }
+    copy
 }
 
 impl Disk for Moments {

@@ -2,18 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
 
-use crate::state::db::files::beside;
 use crate::state::db::vfs::faults::{FailingCall, Fault, FaultyDisk};
 use crate::state::db::vfs::log_sync::LogSync;
+use crate::state::db::vfs::moments::{Moments, copy_files};
+use crate::state::db::vfs::power_cut::cut_power;
 use crate::state::db::vfs::register;
 
 const SEED: u64 = 13;
 const TURNS: usize = 100;
+/// The constraint makes SQLite keep a journal of each statement, so after a full disk it takes back the statement alone.
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS contents
+     (id INTEGER PRIMARY KEY, content BLOB CHECK (length(content) < 9999))";
 
 /// What the table holds: the length of each row's content.
 type Rows = BTreeMap<i64, i64>;
@@ -30,7 +35,9 @@ async fn open(path: &Path, vfs: Option<&'static str>) -> SqliteConnection {
         Some(name) => options.vfs(name),
         None => options,
     };
-    options.connect().await.unwrap()
+    let mut conn = options.connect().await.unwrap();
+    run(&mut conn, TABLE).await;
+    conn
 }
 
 async fn execute(conn: &mut SqliteConnection, sql: String) -> Result<(), sqlx::Error> {
@@ -55,7 +62,6 @@ fn change(rows: &mut Rows, rng: &mut fastrand::Rng) -> String {
         rows.insert(id, length);
         return format!("REPLACE INTO contents VALUES ({id}, randomblob({length}))");
     }
-    // After a full disk, SQLite takes back this statement alone, since the constraint makes it keep a journal.
     for (_, of_row) in rows.iter_mut().filter(|(row, _)| *row % 20 == id % 20) {
         *of_row = length;
     }
@@ -96,17 +102,15 @@ async fn transact(conn: &mut SqliteConnection, rng: &mut fastrand::Rng, rows: &m
     let _ = execute(conn, "ROLLBACK".to_owned()).await;
 }
 
-/// Opens copies of the database and the WAL alone, as the next start does after a crash.
+/// Opens the database and the WAL alone, as the next start does after a crash.
 async fn recovered(path: &Path) -> Rows {
-    let folder = tempfile::tempdir().unwrap();
-    let copy = folder.path().join("copy.db");
-    std::fs::copy(path, &copy).unwrap();
-    std::fs::copy(beside(path, "-wal"), beside(&copy, "-wal")).unwrap();
-    let mut conn = open(&copy, None).await;
+    let mut conn = open(path, None).await;
     let check = sqlx::query_scalar("PRAGMA integrity_check");
     let check: String = check.fetch_one(&mut conn).await.unwrap();
     assert_eq!(check, "ok");
-    rows(&mut conn).await
+    let rows = rows(&mut conn).await;
+    conn.close().await.unwrap();
+    rows
 }
 
 /// Runs random transactions of our connection and of another program's; calls of ours fail if the disk is faulty.
@@ -117,8 +121,6 @@ async fn transact_by_two(disk: impl FnOnce(&Path) -> Option<Arc<FaultyDisk>>) {
     let mut ours = open(&path, Some(register())).await;
     let mut other = open(&path, None).await;
     let mut reader = open(&path, None).await;
-    let table = "CREATE TABLE contents (id INTEGER PRIMARY KEY, content BLOB CHECK (length(content) < 9999))";
-    run(&mut ours, table).await;
     let mut rng = fastrand::Rng::with_seed(SEED);
     let mut expected = Rows::new();
     for turn in 0..TURNS {
@@ -134,7 +136,8 @@ async fn transact_by_two(disk: impl FnOnce(&Path) -> Option<Arc<FaultyDisk>>) {
         }
         assert_eq!(rows(&mut reader).await, expected, "turn {turn}");
         if turn % 4 == 0 {
-            assert_eq!(recovered(&path).await, expected, "turn {turn}");
+            let copy = copy_files(&path, &folder.path().join(turn.to_string()));
+            assert_eq!(recovered(&copy).await, expected, "turn {turn}");
         }
         match rng.u8(..12) {
             0 => run(&mut ours, "PRAGMA wal_checkpoint(TRUNCATE)").await,
@@ -177,13 +180,70 @@ async fn the_log_is_synced_beside_sqlite() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("venom.db");
     assert!(LogSync::open(&path).is_err(), "there is no log");
+    let disk = FaultyDisk::of(&path);
     let mut conn = open(&path, Some(register())).await;
-    run(&mut conn, "CREATE TABLE contents (id INTEGER)").await;
     let log = LogSync::open(&path).unwrap();
-    log.sync().unwrap();
+    disk.arm(Fault {
+        call: FailingCall::Sync,
+        nth: 1,
+        lasts: false,
+    });
+    run(&mut conn, "INSERT INTO contents VALUES (1, 'x')").await;
+    log.sync().unwrap_err();
     std::thread::spawn(move || log.sync())
         .join()
         .unwrap()
         .unwrap();
     conn.close().await.unwrap();
+}
+
+/// Commits and syncs of the WAL, each in its turn, over many checkpoints. Whatever a power cut takes, the commits up to
+/// the last sync are there, and no later one without those before it.
+#[tokio::test]
+async fn what_the_log_sync_has_covered_survives_a_power_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("venom.db");
+    let [committed, synced] = [(); 2].map(|()| Arc::new(AtomicI64::new(0)));
+    let moments = Arc::<Mutex<Vec<_>>>::default();
+    let (seen, source) = ([&committed, &synced].map(Arc::clone), path.clone());
+    let taken = Arc::clone(&moments);
+    Moments::of(&path, move || {
+        let mut moments = taken.lock().unwrap();
+        let copy = copy_files(&source, &source.with_file_name(moments.len().to_string()));
+        let [committed, synced] = seen.each_ref().map(|id| id.load(Ordering::SeqCst));
+        moments.push((copy, committed, synced));
+    });
+    let mut conn = open(&path, Some(register())).await;
+    run(&mut conn, "PRAGMA wal_autocheckpoint = 20").await;
+    let log = LogSync::open(&path).unwrap();
+    let mut rng = fastrand::Rng::with_seed(SEED);
+    for id in 1..=TURNS as i64 {
+        let insert = format!(
+            "INSERT INTO contents VALUES ({id}, randomblob({}))",
+            rng.u16(..9000)
+        );
+        run(&mut conn, &insert).await;
+        committed.store(id, Ordering::SeqCst);
+        if rng.bool() {
+            log.sync().unwrap();
+            synced.store(id, Ordering::SeqCst);
+        }
+    }
+    conn.close().await.unwrap();
+    let mut lost = 0;
+    for (copy, committed, synced) in std::mem::take(&mut *moments.lock().unwrap()) {
+        cut_power(&copy, &mut rng).unwrap();
+        let ids: Vec<_> = recovered(&copy).await.into_keys().collect();
+        let newest = ids.len() as i64;
+        assert!(
+            ids.into_iter().eq(1..=newest),
+            "commits are missing before {newest}"
+        );
+        assert!(
+            newest >= synced,
+            "{newest} is there of {synced} synced commits"
+        );
+        lost += (committed - newest).max(0);
+    }
+    assert!(lost > 0, "the power cuts took nothing");
 }
