@@ -152,7 +152,7 @@ fn lose_unsynced(database: &Path) -> Result<String, Error> {
     let cut = cut_power(database, &mut fastrand::Rng::new());
     let unsynced =
         cut.map_err(|error| Error::Failed(format!("cannot simulate a power cut: {error}")))?;
-    Ok(format!(", power cut with {unsynced} unsynced writes"))
+    Ok(format!(", power cut (unsynced writes: {unsynced})"))
 }
 
 async fn kill_once(

@@ -9,6 +9,8 @@
 //!   rest is dropped.
 //! - Only headers that begin a new frame are gathered. When a transaction has overwritten one of its own frames, SQLite
 //!   reads each later frame and writes its header alone, with the new checksum. Such a header goes to the file at once.
+//! - A commit ends with the page of its commit frame. SQLite pads it to a sector only where a write may harm the bytes
+//!   beside it; its VFS for Unix says that none does (`SQLITE_POWERSAFE_OVERWRITE`).
 //! - SQLite was told that gathered frames are written. After a failure, whatever needs them fails with the same code,
 //!   until the transaction is rolled back and the lock released.
 
