@@ -3,7 +3,7 @@
 use crate::client::Asking;
 use crate::crew::{Ask, Crew};
 use crate::finishes;
-use crate::report::Report;
+use crate::report::{Aim, Report};
 use crate::rounds::{Rounds, Sample};
 use crate::service::{Home, LIMITS_OFF, QueueStatus, Service};
 use crate::{Bench, Result};
@@ -51,6 +51,12 @@ pub async fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
             rounds.push(plain, finish(bench, ask).await?);
         }
         report.rounds(key, label, &rounds);
+        if key == "g.once" {
+            report.aim(Aim::none(
+                "(g) finished with Idempotency-Key, of plain",
+                rounds.ratio(),
+            ));
+        }
     }
     Ok(())
 }

@@ -81,7 +81,8 @@ impl Client {
         Ok((status, response.into_body().collect().await?.to_bytes()))
     }
 
-    /// Submits a task; anything but 201 is an error that shows the answer.
+    /// Submits a task. An answer other than 201, or 200 of a submission that waits for its result, is an error that
+    /// shows it.
     pub async fn submit(&mut self, uri: Uri, content: &str) -> Result<Bytes> {
         self.submit_asking(uri, content, Asking::default()).await
     }
@@ -98,7 +99,7 @@ impl Client {
         let (status, answer) = self
             .send_with_key(Method::POST, uri, body, asking.idempotency_key)
             .await?;
-        if status != StatusCode::CREATED {
+        if !matches!(status, StatusCode::CREATED | StatusCode::OK) {
             return Err(refused("POST", status, &answer));
         }
         Ok(answer)

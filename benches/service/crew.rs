@@ -10,6 +10,8 @@ use tokio::task::JoinSet;
 
 use crate::Result;
 use crate::client::{Asking, Client, Driver, Target};
+use crate::figures::percentile;
+use crate::rounds::Latency;
 
 pub struct Crew {
     workers: Vec<Worker>,
@@ -29,16 +31,33 @@ struct Worker {
 }
 
 /// What one spell of load came to.
-#[derive(Clone, Copy)]
 pub struct Tally {
     pub answered: u64,
     /// From the first request written to the last answer read.
     pub elapsed: Duration,
+    /// Of each request until its answer was read.
+    times_ms: Vec<f64>,
 }
 
 impl Tally {
-    pub fn rate(self) -> f64 {
+    pub fn rate(&self) -> f64 {
         self.answered as f64 / self.elapsed.as_secs_f64()
+    }
+
+    pub fn latency(&self) -> Latency {
+        Latency {
+            p50_ms: self.time_ms(0.5),
+            p99_ms: self.time_ms(0.99),
+        }
+    }
+
+    /// The longest that a request took.
+    pub fn worst_ms(&self) -> f64 {
+        self.time_ms(1.0)
+    }
+
+    fn time_ms(&self, share: f64) -> f64 {
+        percentile(self.times_ms.iter().copied(), share)
     }
 }
 
@@ -68,37 +87,40 @@ impl Crew {
     }
 
     /// Submits until `duration` is over and every request under way is answered. The first
-    /// answer that is not 201 ends it with an error.
+    /// answer that is neither 201 nor 200 ends it with an error.
     pub async fn submit_for(&mut self, duration: Duration) -> Result<Tally> {
         let mut running = JoinSet::new();
         let start = Instant::now();
         for worker in self.workers.drain(..) {
             running.spawn(worker.submit_until(start + duration, self.uri.clone(), self.ask));
         }
-        let mut answered = 0;
+        let mut times_ms = Vec::new();
         while let Some(outcome) = running.join_next().await {
-            let (worker, count) = outcome??;
+            let (worker, times) = outcome??;
             self.workers.push(worker);
-            answered += count;
+            times_ms.extend(times);
         }
         Ok(Tally {
-            answered,
+            answered: times_ms.len() as u64,
             elapsed: start.elapsed(),
+            times_ms,
         })
     }
 }
 
 impl Worker {
-    async fn submit_until(mut self, end: Instant, uri: Uri, ask: Ask) -> Result<(Self, u64)> {
+    /// Returns the milliseconds of each request.
+    async fn submit_until(mut self, end: Instant, uri: Uri, ask: Ask) -> Result<(Self, Vec<f64>)> {
         let Self {
             number,
             submitted,
             client,
             driver,
         } = &mut self;
-        let mut answered = 0;
-        while Instant::now() < end {
-            let content = format!("hello {answered}");
+        let mut times_ms = Vec::new();
+        let mut begun = Instant::now();
+        while begun < end {
+            let content = format!("hello {}", times_ms.len());
             // In this order, so that a request is written in the same poll that made it.
             tokio::select! {
                 biased;
@@ -110,9 +132,11 @@ impl Worker {
                     return Err("the server closed a connection under load".into());
                 }
             }
-            answered += 1;
+            let answered = Instant::now();
+            times_ms.push((answered - begun).as_secs_f64() * 1000.0);
+            begun = answered;
             *submitted += 1;
         }
-        Ok((self, answered))
+        Ok((self, times_ms))
     }
 }

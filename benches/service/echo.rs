@@ -76,7 +76,8 @@ impl Echo {
         crew.submit_for(plan.warm_up).await?;
         let meter = Meter::start(&self.process, Vec::new());
         let tally = crew.submit_for(plan.duration).await?;
-        Ok(meter.sample(tally.rate(), tally.answered))
+        let sample = meter.sample(tally.rate(), tally.answered);
+        Ok(sample.with_latency(tally.latency()))
     }
 
     fn target(&self) -> Target {

@@ -1,16 +1,18 @@
 //! (b) The whole life of a task: accepted, started, completed and logged, each step durable.
 //!
 //! The clock runs from the first POST until the queue is empty, so a service that accepts faster
-//! than it runs tasks gains nothing by it.
+//! than it runs tasks gains nothing by it. Connections that wait for results are answered at the end of the task:
+//! their times are those from end to end.
 
 use std::time::Instant;
 
+use crate::client::Target;
 use crate::crew::Crew;
 use crate::process::Memory;
 use crate::report::{Aim, Report};
 use crate::rounds::{Rounds, Sample};
 use crate::service::{Environment, Home, LIMIT_5, LIMITS_OFF, QueueStatus, Service};
-use crate::{Bench, Result, database};
+use crate::{Bench, Result, database, profile};
 
 const EMPTY: QueueStatus = QueueStatus {
     pending: 0,
@@ -22,7 +24,7 @@ pub async fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
     report.columns("echo");
     let mut memory = None;
     for connections in [64, 256] {
-        let (rounds, at_most) = compare(bench, connections, LIMITS_OFF, bench.plan.rounds).await?;
+        let (rounds, at_most) = compare(bench, connections, Service::target).await?;
         report.rounds(
             &format!("b.{connections}"),
             &format!("{connections} connections"),
@@ -32,13 +34,17 @@ pub async fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
         if connections == 64 {
             report.aim(Aim::at_least(
                 "(b) finished, 64 connections, of echo",
-                0.35,
+                0.40,
                 rounds.ratio(),
             ));
+            let home = Home::empty(&bench.plan)?;
+            let service = Service::start(&bench.plan, home, LIMITS_OFF).await?;
+            profile::measure(bench, report, "b.64", &service, EMPTY).await?;
+            service.kill().await?;
         }
     }
-    let (rounds, at_most) = compare(bench, 64, LIMIT_5, 1).await?;
-    report.rounds("b.limit_5", "64 connections, limit 5", &rounds);
+    let (rounds, at_most) = compare(bench, 64, Service::waiting_target).await?;
+    report.rounds("b.wait", "64 that wait for results", &rounds);
     memory = larger(memory, at_most);
     report.memory("b", memory);
     report.aim(Aim::below(
@@ -46,23 +52,46 @@ pub async fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
         120.0,
         memory.map(|it| it.peak_mib),
     ));
+    measure_slots(bench, report).await
+}
+
+/// What the default of 5 slots costs.
+async fn measure_slots(bench: &Bench, report: &mut Report) -> Result<()> {
+    let mut rounds = Rounds::new(bench.plan.rounds);
+    while rounds.incomplete() {
+        let unlimited = finish_alone(bench, LIMITS_OFF).await?;
+        rounds.push(unlimited, finish_alone(bench, LIMIT_5).await?);
+    }
+    report.columns("unlimited");
+    report.rounds("b.limit_5", "5 slots, 64 connections", &rounds);
+    report.aim(Aim::none(
+        "(b) finished with 5 slots, of unlimited",
+        rounds.ratio(),
+    ));
     Ok(())
+}
+
+async fn finish_alone(bench: &Bench, environment: Environment) -> Result<Sample> {
+    let service = Service::start(&bench.plan, Home::empty(&bench.plan)?, environment).await?;
+    let sample = finish(bench, &service, 64, EMPTY, 0).await?;
+    service.kill().await?;
+    Ok(sample)
 }
 
 /// Rounds of echo and service; and the most memory that a service had in one.
 async fn compare(
     bench: &Bench,
     connections: usize,
-    environment: Environment,
-    count: usize,
+    target: fn(&Service) -> Target,
 ) -> Result<(Rounds, Option<Memory>)> {
-    let mut rounds = Rounds::new(count);
+    let mut rounds = Rounds::new(bench.plan.rounds);
     let mut memory = None;
     while rounds.incomplete() {
         let echo = bench.echo.measure(&bench.plan, connections).await?;
         let home = Home::empty(&bench.plan)?;
-        let service = Service::start(&bench.plan, home, environment).await?;
-        rounds.push(echo, finish(bench, &service, connections, EMPTY, 0).await?);
+        let service = Service::start(&bench.plan, home, LIMITS_OFF).await?;
+        let crew = Crew::connect(target(&service), connections).await?;
+        rounds.push(echo, finish_with(bench, &service, crew, EMPTY, 0).await?);
         memory = larger(memory, service.memory());
         service.kill().await?;
     }
@@ -97,7 +126,9 @@ pub async fn finish_with(
     let tally = crew.submit_for(bench.plan.duration).await?;
     service.drained(floor).await?;
     let rate = tally.answered as f64 / start.elapsed().as_secs_f64();
-    let sample = meter.sample(rate, tally.answered);
+    let sample = meter
+        .sample(rate, tally.answered)
+        .with_latency(tally.latency());
 
     let completed = seeded + warm_up.answered + tally.answered;
     database::expect_completed(&service.database(), completed).await?;

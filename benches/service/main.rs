@@ -23,6 +23,7 @@ mod crowd;
 mod database;
 mod disk;
 mod echo;
+mod everything;
 mod figures;
 mod finishes;
 mod latency;
@@ -31,11 +32,15 @@ mod listeners;
 mod meter;
 mod options;
 mod process;
+mod profile;
 mod report;
 mod rounds;
 mod seed;
 mod seeded;
 mod service;
+mod stalled;
+mod syscalls;
+mod wal;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -110,6 +115,8 @@ async fn run(plan: Plan) -> Result<()> {
             Scenario::E => listened::measure(&bench, &mut report).await?,
             Scenario::F => crowd::measure(&bench, &mut report).await?,
             Scenario::G => asking::measure(&bench, &mut report).await?,
+            Scenario::H => stalled::measure(&bench, &mut report).await?,
+            Scenario::I => everything::measure(&bench, &mut report).await?,
         }
     }
     report.print_aims();

@@ -49,6 +49,7 @@ impl<'a> Meter<'a> {
         let micros_each = |time: Duration| time.as_secs_f64() * 1e6 / tasks as f64;
         Sample {
             rate,
+            latency: None,
             micros: spent.as_ref().map(|it| micros_each(it.server)),
             load_micros: spent.as_ref().map(|it| micros_each(it.load)),
             others: spent.as_ref().map(Reading::others),

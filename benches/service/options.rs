@@ -57,6 +57,10 @@ pub enum Scenario {
     F,
     /// B with tasks that ask for more than to be run
     G,
+    /// accepts beside a batch of 10,000
+    H,
+    /// B with everything of D, E and G
+    I,
 }
 
 /// What to measure, for how long, with what.

@@ -2,6 +2,7 @@
 //!
 //! Memory and processor time come from `/proc` and are absent on systems without it.
 
+use std::collections::BTreeMap;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -88,13 +89,43 @@ impl Process {
         })
     }
 
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Processor time used so far, all threads, user and system.
     pub fn processor_time(&self) -> Option<Duration> {
         processor_time_of(&self.child.id()?.to_string())
     }
+
+    /// Processor time used so far by the threads of each name; numbers at the end of a name are left out.
+    pub fn threads(&self) -> Option<BTreeMap<String, Duration>> {
+        let id = self.child.id()?;
+        let mut times = BTreeMap::new();
+        for task in std::fs::read_dir(format!("/proc/{id}/task")).ok()? {
+            let task = task.ok()?;
+            let thread = task.file_name().into_string().ok()?;
+            let Ok(name) = std::fs::read_to_string(task.path().join("comm")) else {
+                continue; // It has ended meanwhile.
+            };
+            let name = name
+                .trim_end()
+                .trim_end_matches(|it: char| it.is_ascii_digit() || it == '-');
+            let time = processor_time_of(&format!("{id}/task/{thread}")).unwrap_or_default();
+            *times.entry(name.to_owned()).or_default() += time;
+        }
+        Some(times)
+    }
+
+    /// A count of `/proc/<pid>/io` so far, such as `write_bytes`.
+    pub fn io(&self, name: &str) -> Option<u64> {
+        let counts = std::fs::read_to_string(format!("/proc/{}/io", self.child.id()?)).ok()?;
+        let mut counts = counts.lines().filter_map(|line| line.split_once(": "));
+        counts.find(|(found, _)| *found == name)?.1.parse().ok()
+    }
 }
 
-/// `id` as under `/proc`, or `self`.
+/// `id` as under `/proc`, or `self`; `id/task/thread` for one thread.
 pub fn processor_time_of(id: &str) -> Option<Duration> {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     // The name in brackets may hold anything; fields are counted from behind it.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::Result;
 use crate::process::Memory;
-use crate::rounds::Rounds;
+use crate::rounds::{Latency, Rounds};
 
 #[derive(Default)]
 pub struct Report {
@@ -27,6 +27,8 @@ pub struct Aim {
 enum Bound {
     AtLeast(f64),
     Below(f64),
+    /// A figure to look at, with no aim.
+    None,
 }
 
 impl Aim {
@@ -46,8 +48,17 @@ impl Aim {
         }
     }
 
+    pub fn none(what: &'static str, measured: f64) -> Self {
+        Self {
+            what,
+            bound: Bound::None,
+            measured: Some(measured),
+        }
+    }
+
     fn verdict(&self) -> &'static str {
         match (&self.bound, self.measured) {
+            (Bound::None, _) => "",
             (_, None) => "n/a",
             (Bound::AtLeast(bound), Some(measured)) if measured >= *bound => "met",
             (Bound::Below(bound), Some(measured)) if measured < *bound => "met",
@@ -59,6 +70,7 @@ impl Aim {
         match self.bound {
             Bound::AtLeast(bound) => format!("≥ {bound:.2}"),
             Bound::Below(bound) => format!("< {bound}"),
+            Bound::None => String::new(),
         }
     }
 }
@@ -104,11 +116,17 @@ impl Report {
             rounds.reference_micros(),
             rounds.others() * 100.0,
         );
+        if let Some(latency) = rounds.latency() {
+            println!("    answered after {}", latencies(latency, rounds));
+        }
         self.record(
             key,
             json!({ "rate": rounds.rate(), "reference": rounds.reference_rate(),
                     "ratio": rounds.ratio(), "lowest": rounds.lowest_ratio(),
-                    "highest": rounds.highest_ratio(), "cpu_us": rounds.micros(), "others": rounds.others() }),
+                    "highest": rounds.highest_ratio(), "cpu_us": rounds.micros(), "others": rounds.others(),
+                    "p50_ms": rounds.latency().map(|it| it.p50_ms), "p99_ms": rounds.latency().map(|it| it.p99_ms),
+                    "reference_p50_ms": rounds.reference_latency().map(|it| it.p50_ms),
+                    "reference_p99_ms": rounds.reference_latency().map(|it| it.p99_ms) }),
         );
     }
 
@@ -172,6 +190,15 @@ impl Report {
 fn aim_json(aim: &Aim) -> Value {
     json!({ "what": aim.what, "wanted": aim.wanted(),
             "measured": aim.measured, "verdict": aim.verdict() })
+}
+
+/// The service's, and behind it the reference's.
+fn latencies(measured: Latency, rounds: &Rounds) -> String {
+    let text = |it: Latency| format!("p50 {:.2} ms, p99 {:.2} ms", it.p50_ms, it.p99_ms);
+    match rounds.reference_latency() {
+        Some(reference) => format!("{}; reference {}", text(measured), text(reference)),
+        None => text(measured),
+    }
 }
 
 /// `12,345`

@@ -10,11 +10,20 @@ const QUIET: f64 = 0.10;
 /// At most this many pairs are made for each that is wanted.
 const PATIENCE: usize = 3;
 
+/// How long answers took, in milliseconds.
+#[derive(Clone, Copy)]
+pub struct Latency {
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+}
+
 /// One measurement.
 #[derive(Clone, Copy)]
 pub struct Sample {
     /// Tasks a second.
     pub rate: f64,
+    /// Of the load's requests, where they were timed.
+    pub latency: Option<Latency>,
     /// Processor time of the server for each task, in microseconds, where the system tells.
     pub micros: Option<f64>,
     /// The load generator's own, which stands in every rate here: a leaner one raises the rates
@@ -22,6 +31,15 @@ pub struct Sample {
     pub load_micros: Option<f64>,
     /// The share of the machine that went to neither the server nor the load.
     pub others: Option<f64>,
+}
+
+impl Sample {
+    pub fn with_latency(self, latency: Latency) -> Self {
+        Self {
+            latency: Some(latency),
+            ..self
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -90,6 +108,15 @@ impl Rounds {
         self.ratios().fold(f64::NEG_INFINITY, f64::max)
     }
 
+    /// The medians of the rounds' p50 and p99.
+    pub fn latency(&self) -> Option<Latency> {
+        middle(self.pairs.iter().filter_map(|pair| pair.measured.latency))
+    }
+
+    pub fn reference_latency(&self) -> Option<Latency> {
+        middle(self.pairs.iter().filter_map(|pair| pair.reference.latency))
+    }
+
     /// `NaN` where the system does not tell.
     pub fn micros(&self) -> f64 {
         median(self.pairs.iter().filter_map(|pair| pair.measured.micros))
@@ -108,6 +135,15 @@ impl Rounds {
         )
     }
 
+    /// Of the load on what was measured.
+    pub fn measured_load_micros(&self) -> f64 {
+        median(
+            self.pairs
+                .iter()
+                .filter_map(|pair| pair.measured.load_micros),
+        )
+    }
+
     /// The most of the machine that others took in any of the pairs that count.
     pub fn others(&self) -> f64 {
         self.pairs.iter().map(Pair::others).fold(0.0, f64::max)
@@ -123,6 +159,14 @@ impl Rounds {
             .iter()
             .map(|pair| pair.measured.rate / pair.reference.rate)
     }
+}
+
+fn middle(latencies: impl Iterator<Item = Latency> + Clone) -> Option<Latency> {
+    latencies.clone().next()?;
+    Some(Latency {
+        p50_ms: median(latencies.clone().map(|it| it.p50_ms)),
+        p99_ms: median(latencies.map(|it| it.p99_ms)),
+    })
 }
 
 impl Pair {

@@ -107,7 +107,7 @@ async fn finish_pair(bench: &Bench, seed: &Seed) -> Result<(Sample, Sample, Opti
 }
 
 /// Resumes the queue and waits until one pending task runs and keeps the others from it.
-async fn occupied(service: &Service) -> Result<QueueStatus> {
+pub async fn occupied(service: &Service) -> Result<QueueStatus> {
     service.resume().await?;
     let patience = Instant::now() + Duration::from_secs(10);
     while Instant::now() < patience {

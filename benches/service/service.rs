@@ -151,6 +151,14 @@ impl Service {
         }
     }
 
+    /// Submissions that are answered when their task is completed.
+    pub fn waiting_target(&self) -> Target {
+        Target {
+            address: self.address,
+            path: "/api/v1/tasks?wait=60",
+        }
+    }
+
     pub fn database(&self) -> PathBuf {
         self.home.database()
     }
