@@ -1,11 +1,13 @@
 //! One part of the comparison: the service and each peer in turns, each fresh and alone on the machine.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use crate::load::Load;
 use crate::meter::Meter;
 use crate::options::{Part, Plan};
-use crate::peer::Peer;
+use crate::peer::{Client, Contender, Peer};
 use crate::report::{Aim, Report};
 use crate::rounds::{Latency, Rounds, Sample};
 use crate::server::Server;
@@ -16,67 +18,103 @@ const CALLERS: usize = 64;
 /// Load before each measurement that is not counted.
 const WARM_UP_SECONDS: f64 = 0.5;
 
+/// The service by this client beside this peer.
+struct Comparison {
+    client: Client,
+    peer: Peer,
+    rounds: Rounds,
+}
+
 pub async fn measure(bench: &Bench, part: Part, report: &mut Report) -> Result<()> {
-    report.section(part.title());
-    let each = |peer: &Peer| (*peer, Rounds::new(bench.plan.rounds));
-    let mut comparisons: Vec<(Peer, Rounds)> = bench.peers.iter().map(each).collect();
-    while comparisons.iter().any(|(_, rounds)| rounds.incomplete()) {
-        let service = run(bench, None, part).await?;
-        for (peer, rounds) in &mut comparisons {
-            rounds.push(run(bench, Some(*peer), part).await?, service);
-        }
+    let mut comparisons = Vec::new();
+    for client in &bench.plan.clients {
+        comparisons.extend(bench.peers.iter().map(|peer| Comparison {
+            client: *client,
+            peer: *peer,
+            rounds: Rounds::new(bench.plan.rounds),
+        }));
     }
-    report.columns("peer");
-    for (peer, rounds) in &comparisons {
-        let key = format!("{}.{}", part.key(), peer.name().to_lowercase());
-        report.rounds(&key, &format!("beside {}", peer.name()), rounds);
-        print_loads(report, &key, rounds);
-        if let Some(aim) = aim(part, *peer, rounds) {
-            report.aim(aim);
+    while comparisons.iter().any(|it| it.rounds.incomplete()) {
+        take_turns(bench, part, &mut comparisons).await?;
+    }
+    report.section(part.title());
+    for client in &bench.plan.clients {
+        println!("  the service by {}", client.name());
+        report.columns("peer");
+        for comparison in comparisons.iter().filter(|it| it.client == *client) {
+            comparison.report(part, report);
         }
     }
     Ok(())
 }
 
-/// What the clients cost, which the rates contain.
-fn print_loads(report: &mut Report, key: &str, rounds: &Rounds) {
-    let (service, peer) = (rounds.measured_load_micros(), rounds.load_micros());
-    println!("    the load itself took {service:.1} µs a task; reference {peer:.1} µs");
-    report.record(
-        &format!("{key}.load"),
-        json!({ "service_us": service, "peer_us": peer }),
-    );
+/// Measures each once, and so makes a pair for each comparison.
+async fn take_turns(bench: &Bench, part: Part, comparisons: &mut [Comparison]) -> Result<()> {
+    let (mut services, mut peers) = (BTreeMap::new(), BTreeMap::new());
+    for client in &bench.plan.clients {
+        services.insert(
+            *client,
+            run(bench, Contender::Service(*client), part).await?,
+        );
+    }
+    for peer in &bench.peers {
+        peers.insert(*peer, run(bench, Contender::Peer(*peer), part).await?);
+    }
+    for Comparison {
+        client,
+        peer,
+        rounds,
+    } in comparisons
+    {
+        rounds.push(peers[peer], services[client]);
+    }
+    Ok(())
 }
 
-fn aim(part: Part, peer: Peer, rounds: &Rounds) -> Option<Aim> {
-    let (accepts, finished) = ("accepts, of BullMQ's", "end to end, of BullMQ's");
+impl Comparison {
+    fn report(&self, part: Part, report: &mut Report) {
+        let (client, peer) = (self.client.name(), self.peer.name());
+        let key = format!("{}.{client}.{}", part.key(), peer.to_lowercase());
+        report.rounds(&key, &format!("beside {peer}"), &self.rounds);
+        // The rates contain what the clients cost.
+        let (ours, theirs) = (
+            self.rounds.measured_load_micros(),
+            self.rounds.load_micros(),
+        );
+        println!("    the load itself took {ours:.1} µs a task; reference {theirs:.1} µs");
+        report.record(
+            &format!("{key}.load"),
+            json!({ "service_us": ours, "peer_us": theirs }),
+        );
+        if let Some((what, bound)) = aim(part, self.peer) {
+            let what = format!("{what} ({client})");
+            report.aim(Aim::at_least(what, bound, self.rounds.ratio()));
+        }
+    }
+}
+
+fn aim(part: Part, peer: Peer) -> Option<(&'static str, f64)> {
     match (part, peer) {
-        (Part::Accept, Peer::Bullmq) => Some(Aim::at_least(accepts, 1.5, rounds.ratio())),
-        (Part::Finish, Peer::Bullmq) => Some(Aim::at_least(finished, 4.0, rounds.ratio())),
-        (Part::Idle, Peer::Beanstalkd) => Some(Aim::at_least(
-            "idle: beanstalkd's p50, of the service's",
-            1.0,
-            rounds.ratio(),
-        )),
+        (Part::Accept, Peer::Bullmq) => Some(("accepts, of BullMQ's", 1.5)),
+        (Part::Finish, Peer::Bullmq) => Some(("end to end, of BullMQ's", 4.0)),
+        (Part::Idle, Peer::Beanstalkd) => Some(("idle: beanstalkd's p50, of the service's", 1.0)),
         _ => None,
     }
 }
 
-/// One measurement of the service, if `peer` is none, or of a peer.
-async fn run(bench: &Bench, peer: Option<Peer>, part: Part) -> Result<Sample> {
+/// One measurement, of a fresh server.
+async fn run(bench: &Bench, contender: Contender, part: Part) -> Result<Sample> {
     let (plan, tools) = (&bench.plan, &bench.tools);
-    let server = match peer {
-        Some(peer) => Server::peer(plan, peer).await?,
-        None => Server::service(plan, part).await?,
-    };
+    let server = Server::start(plan, contender, part).await?;
     let port = server.port();
-    let worker = match peer.filter(|peer| peer.needs_worker(part)) {
-        Some(_) => {
-            Some(Load::start(tools, peer, port, &["work".to_owned(), CALLERS.to_string()]).await?)
+    let worker = match contender.needs_worker(part) {
+        true => {
+            let words = ["work".to_owned(), CALLERS.to_string()];
+            Some(Load::start(tools, contender, port, &words).await?)
         }
-        None => None,
+        false => None,
     };
-    let mut load = Load::start(tools, peer, port, &words(plan, part)).await?;
+    let mut load = Load::start(tools, contender, port, &words(plan, part)).await?;
 
     let beside = [Some(&load.process), worker.as_ref().map(|it| &it.process)];
     let meter = Meter::start(server.process(), beside.into_iter().flatten().collect());

@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{ChildStdin, ChildStdout, Command};
 
 use crate::Result;
-use crate::peer::Peer;
+use crate::peer::Contender;
 use crate::process::Process;
 use crate::tools::{Tools, side};
 
@@ -34,18 +34,16 @@ pub struct Figures {
 }
 
 impl Load {
-    /// Starts the load on the service, if `peer` is none, or on a peer.
+    /// Starts `load.cjs` or `load.py` with these words.
     pub async fn start(
         tools: &Tools,
-        peer: Option<Peer>,
+        contender: Contender,
         port: u16,
         words: &[String],
     ) -> Result<Self> {
-        let mut command = match peer {
-            Some(Peer::Arq) => python(tools),
-            Some(Peer::Bullmq) => node(tools, "bullmq"),
-            Some(Peer::Beanstalkd) => node(tools, "beanstalkd"),
-            None => node(tools, "http"),
+        let mut command = match contender.node_client() {
+            Some(client) => node(tools, client),
+            None => python(tools),
         };
         command
             .arg(port.to_string())

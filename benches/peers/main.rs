@@ -2,8 +2,7 @@
 //!
 //! `cargo bench --bench peers` starts the service, BullMQ on a Redis that syncs each answer, beanstalkd that syncs
 //! each answer, and ARQ on the same kind of Redis; in turns, on the same disk, each fresh and alone. The load comes
-//! from a process of its own with the peer's usual client: Node for the service, BullMQ and beanstalkd (`load.cjs`),
-//! Python for ARQ (`load.py`). Everything listens on free ports of loopback and lives in temporary folders.
+//! from a process of its own: Node for the service, BullMQ and beanstalkd (`load.cjs`), Python for ARQ (`load.py`). Everything listens on free ports of loopback and lives in temporary folders.
 
 #![expect(
     unreachable_pub,

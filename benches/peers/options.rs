@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
-use crate::peer::Peer;
+use crate::peer::{Client, Peer};
 
 /// Measures the service beside BullMQ, beanstalkd and ARQ.
 #[derive(Parser)]
@@ -20,6 +20,9 @@ pub struct Options {
     /// Only these peers, such as `bullmq`.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PEER")]
     peers: Vec<Peer>,
+    /// Only these clients of the service, such as `undici`.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "CLIENT")]
+    clients: Vec<Client>,
     /// Length of one measurement, from 1 to 600.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
@@ -80,6 +83,7 @@ pub struct Plan {
     pub install: bool,
     pub parts: Vec<Part>,
     pub peers: Vec<Peer>,
+    pub clients: Vec<Client>,
     pub duration: Duration,
     pub rounds: usize,
     /// Jobs of one measurement of `Idle`.
@@ -96,6 +100,7 @@ impl Options {
             install: self.install,
             parts: chosen(self.only),
             peers: chosen(self.peers),
+            clients: chosen(self.clients),
             duration: Duration::from_secs(self.seconds),
             rounds: self.rounds as usize,
             samples: 300,

@@ -1,4 +1,4 @@
-//! The queues that the service is measured beside, and where their load comes from.
+//! The queues that the service is measured beside, and the clients that load it.
 
 use clap::ValueEnum;
 
@@ -14,22 +14,59 @@ pub enum Peer {
     Arq,
 }
 
+/// What loads the service, from Node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Client {
+    /// Node's usual HTTP client
+    Undici,
+    /// a small HTTP client of ours, which shows what undici costs
+    Lean,
+}
+
+/// Who is measured.
+#[derive(Clone, Copy)]
+pub enum Contender {
+    Service(Client),
+    Peer(Peer),
+}
+
+impl Contender {
+    /// The client's file for `load.cjs`; none if `load.py` loads it.
+    pub fn node_client(self) -> Option<&'static str> {
+        match self {
+            Self::Service(client) => Some(client.name()),
+            Self::Peer(Peer::Bullmq) => Some("bullmq"),
+            Self::Peer(Peer::Beanstalkd) => Some("beanstalkd"),
+            Self::Peer(Peer::Arq) => None,
+        }
+    }
+
+    /// Whether jobs are run by a process beside the load. A job of beanstalkd has no result that the submitter could
+    /// wait for, so when idle its load reserves and deletes it by itself.
+    pub fn needs_worker(self, part: Part) -> bool {
+        match (self, part) {
+            (Self::Service(_), _) | (_, Part::Accept) => false,
+            (Self::Peer(_), Part::Finish) => true,
+            (Self::Peer(peer), Part::Idle) => peer != Peer::Beanstalkd,
+        }
+    }
+}
+
+impl Client {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Undici => "undici",
+            Self::Lean => "lean",
+        }
+    }
+}
+
 impl Peer {
     pub fn name(self) -> &'static str {
         match self {
             Self::Bullmq => "BullMQ",
             Self::Beanstalkd => "beanstalkd",
             Self::Arq => "ARQ",
-        }
-    }
-
-    /// Whether jobs are run by a process of the peer's, beside the load. A job of beanstalkd has no result that the
-    /// submitter could wait for, so when idle its load reserves and deletes it by itself.
-    pub fn needs_worker(self, part: Part) -> bool {
-        match part {
-            Part::Accept => false,
-            Part::Finish => true,
-            Part::Idle => self != Self::Beanstalkd,
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use crate::Result;
 use crate::options::{Part, Plan};
-use crate::peer::Peer;
+use crate::peer::{Contender, Peer};
 use crate::process::Process;
 use crate::service::{Home, LIMITS_OFF, Service, free_port};
 
@@ -28,8 +28,15 @@ pub struct PeerServer {
 }
 
 impl Server {
-    /// Starts the service; its queue is paused for a part without workers.
-    pub async fn service(plan: &Plan, part: Part) -> Result<Self> {
+    pub async fn start(plan: &Plan, contender: Contender, part: Part) -> Result<Self> {
+        match contender {
+            Contender::Service(_) => Self::service(plan, part).await,
+            Contender::Peer(peer) => Self::peer(plan, peer).await,
+        }
+    }
+
+    /// Starts the service; its queue is paused where nothing is to run.
+    async fn service(plan: &Plan, part: Part) -> Result<Self> {
         let service = Service::start(plan, Home::empty(plan)?, LIMITS_OFF).await?;
         if part == Part::Accept {
             service.pause().await?;
@@ -37,7 +44,7 @@ impl Server {
         Ok(Self::Service(service))
     }
 
-    pub async fn peer(plan: &Plan, peer: Peer) -> Result<Self> {
+    async fn peer(plan: &Plan, peer: Peer) -> Result<Self> {
         let (home, port) = (Home::empty(plan)?, free_port()?);
         let mut command = match peer {
             Peer::Bullmq | Peer::Arq => redis(&home, port),

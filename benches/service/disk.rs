@@ -16,20 +16,40 @@ pub async fn median_sync(folder: &Path) -> Result<Duration> {
     tokio::task::spawn_blocking(move || median_of_writes(&folder)).await?
 }
 
-/// Writes over blocks that exist, as SQLite does once its WAL has its size; growing a file would
-/// measure the file system's own journal as well.
 fn median_of_writes(folder: &Path) -> Result<Duration> {
-    let mut file: File = tempfile::tempfile_in(folder)?;
-    file.write_all(&BLOCK.repeat(WRITES))?;
-    file.sync_all()?;
-    file.rewind()?;
+    let mut disk = Disk::open(folder)?;
     let mut times = Vec::with_capacity(WRITES);
     for _ in 0..WRITES {
-        let start = Instant::now();
-        file.write_all(&BLOCK)?;
-        file.sync_data()?;
-        times.push(start.elapsed());
+        times.push(disk.sync()?);
     }
     times.sort();
     Ok(times[WRITES / 2])
+}
+
+/// A file whose blocks exist and are written over in turn, as SQLite does once its WAL has its size; growing a file
+/// would measure the file system's own journal as well.
+pub struct Disk {
+    file: File,
+    written: usize,
+}
+
+impl Disk {
+    pub fn open(folder: &Path) -> Result<Self> {
+        let mut file = tempfile::tempfile_in(folder)?;
+        file.write_all(&BLOCK.repeat(WRITES))?;
+        file.sync_all()?;
+        Ok(Self { file, written: 0 })
+    }
+
+    /// Returns how long a write and its `fdatasync` took. The thread waits for it.
+    pub fn sync(&mut self) -> Result<Duration> {
+        if self.written.is_multiple_of(WRITES) {
+            self.file.rewind()?;
+        }
+        self.written += 1;
+        let start = Instant::now();
+        self.file.write_all(&BLOCK)?;
+        self.file.sync_data()?;
+        Ok(start.elapsed())
+    }
 }

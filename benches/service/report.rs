@@ -18,7 +18,7 @@ pub struct Report {
 
 /// A figure that the service is meant to reach.
 pub struct Aim {
-    what: &'static str,
+    what: String,
     bound: Bound,
     /// `None` where the system cannot tell.
     measured: Option<f64>,
@@ -32,25 +32,25 @@ enum Bound {
 }
 
 impl Aim {
-    pub fn at_least(what: &'static str, bound: f64, measured: f64) -> Self {
+    pub fn at_least(what: impl Into<String>, bound: f64, measured: f64) -> Self {
         Self {
-            what,
+            what: what.into(),
             bound: Bound::AtLeast(bound),
             measured: Some(measured),
         }
     }
 
-    pub fn below(what: &'static str, bound: f64, measured: Option<f64>) -> Self {
+    pub fn below(what: impl Into<String>, bound: f64, measured: Option<f64>) -> Self {
         Self {
-            what,
+            what: what.into(),
             bound: Bound::Below(bound),
             measured,
         }
     }
 
-    pub fn none(what: &'static str, measured: f64) -> Self {
+    pub fn none(what: impl Into<String>, measured: f64) -> Self {
         Self {
-            what,
+            what: what.into(),
             bound: Bound::None,
             measured: Some(measured),
         }
@@ -97,10 +97,15 @@ impl Report {
         );
     }
 
+    /// Says at the end that the figures of `key` were measured while others used the machine.
+    pub fn doubt(&mut self, key: &str) {
+        self.disturbed.push(key.to_owned());
+    }
+
     /// One line of a table, recorded under `key`.
     pub fn rounds(&mut self, key: &str, label: &str, rounds: &Rounds) {
         if rounds.disturbed() {
-            self.disturbed.push(key.to_owned());
+            self.doubt(key);
         }
         println!(
             "  {label:<25}{:>9}{:>11}{:>8.2}   {:<13}{:>8.1}{:>10.1}{:>7.0} %",

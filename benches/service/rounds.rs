@@ -6,7 +6,7 @@
 use crate::figures::median;
 
 /// A measurement is disturbed when others took more of the machine than this.
-const QUIET: f64 = 0.10;
+pub const QUIET: f64 = 0.10;
 /// At most this many pairs are made for each that is wanted.
 const PATIENCE: usize = 3;
 
