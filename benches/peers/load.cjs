@@ -6,7 +6,8 @@
 //     node load.cjs KIND PORT work CALLERS                      a worker whose jobs do nothing, until it is killed
 //
 // KIND names the file with the client. After the warm-up a load prints `ready`, waits for a line, and prints its
-// figures as one JSON object; it lives on, so that its processor time can be read. A worker prints `ready` only. `load.py` has the same verbs for ARQ.
+// figures as one JSON object; it lives on, so that its processor time can be read. A worker prints `ready` only.
+// `load.py` has the same verbs for ARQ.
 'use strict';
 
 const { once } = require('node:events');

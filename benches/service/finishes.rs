@@ -62,7 +62,7 @@ async fn measure_slots(bench: &Bench, report: &mut Report) -> Result<()> {
         let unlimited = finish_alone(bench, LIMITS_OFF).await?;
         rounds.push(unlimited, finish_alone(bench, LIMIT_5).await?);
     }
-    report.columns("no limit");
+    report.columns("plain");
     report.rounds("b.limit_5", "5 slots, 64 connections", &rounds);
     report.aim(Aim::none(
         "(b) finished with 5 slots, of unlimited",

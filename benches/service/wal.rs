@@ -1,7 +1,8 @@
 //! How many pages a commit writes, from the header of the WAL's index.
 //!
 //! SQLite keeps two counts there: the frames in the WAL, which begin again at a restart of the WAL, and the commits.
-//! A thread reads both every half millisecond, which costs the service nothing.
+//! A thread reads both every half millisecond, which costs the service nothing. A reading in the middle of an update is
+//! off by one commit, and the next reading makes up for it.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
