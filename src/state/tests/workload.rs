@@ -102,7 +102,7 @@ impl Running {
 
     /// Submits tasks in one transaction that is longer than one write.
     async fn submit_large(&self, count: usize) {
-        let task = NewTask::new(&"large ".repeat(1000), PROCESSOR);
+        let task = NewTask::new("large ".repeat(1000), PROCESSOR);
         let Ok(reservation) = self.state.reserve(1) else {
             return;
         };

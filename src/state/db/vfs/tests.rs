@@ -231,7 +231,8 @@ async fn what_the_log_sync_has_covered_survives_a_power_cut() {
     }
     conn.close().await.unwrap();
     let mut lost = 0;
-    for (copy, committed, synced) in std::mem::take(&mut *moments.lock().unwrap()) {
+    let moments = std::mem::take(&mut *moments.lock().unwrap());
+    for (copy, committed, synced) in moments {
         cut_power(&copy, &mut rng).unwrap();
         let ids: Vec<_> = recovered(&copy).await.into_keys().collect();
         let newest = ids.len() as i64;
