@@ -70,16 +70,15 @@ impl AfterSync {
             synced,
         });
         tokio::spawn(leave(Arc::downgrade(&shared), leaving));
-        let mut after_sync = Self {
-            shared,
-            thread: None,
+        let thread = match log {
+            Some(log) => {
+                let shared = Arc::clone(&shared);
+                let thread = thread::Builder::new().name("venom-sync".to_owned());
+                Some(thread.spawn(move || shared.run(&log))?)
+            }
+            None => None,
         };
-        if let Some(log) = log {
-            let shared = Arc::clone(&after_sync.shared);
-            let thread = thread::Builder::new().name("venom-sync".to_owned());
-            after_sync.thread = Some(thread.spawn(move || shared.run(&log))?);
-        }
-        Ok(after_sync)
+        Ok(Self { shared, thread })
     }
 
     /// Notes a commit: what leaves from now on waits for a sync.
@@ -87,18 +86,24 @@ impl AfterSync {
         self.shared.lock().is_behind = self.thread.is_some();
     }
 
-    /// Lets this leave once everything committed so far is synced, and after what was said before.
+    /// Lets this leave once everything committed so far is synced, and after what was said before. The sync begins with
+    /// the next [`Self::begin_sync`].
     pub(crate) fn deliver(&self, delivery: impl FnOnce() + Send + 'static) {
         let mut state = self.shared.lock();
         if state.is_behind || state.is_syncing || !state.waiting.is_empty() {
             state.waiting.push(Box::new(delivery));
-            drop(state);
-            self.shared.work.notify_one();
-        } else if state.leaving > 0 {
+        } else if state.leaving > 0 || self.thread.is_none() {
             self.shared.let_leave(state, vec![Box::new(delivery)]);
         } else {
             drop(state);
             delivery();
+        }
+    }
+
+    /// Begins a sync of what has been committed, if something waits for it.
+    pub(crate) fn begin_sync(&self) {
+        if !self.shared.lock().waiting.is_empty() {
+            self.shared.work.notify_one();
         }
     }
 
@@ -159,22 +164,27 @@ impl Drop for AfterSync {
 impl Shared {
     /// The thread's loop: takes what waits, syncs, lets it leave.
     fn run(&self, log: &LogSync) {
-        while let Some((mut taken, is_behind)) = self.take() {
-            let synced = if is_behind { log.sync() } else { Ok(()) };
-            let mut state = self.lock();
-            state.is_syncing = false;
-            match synced {
-                Ok(()) => self.let_leave(state, taken),
-                Err(error) => {
-                    // They come before what was said meanwhile.
-                    taken.append(&mut state.waiting);
-                    state.waiting = taken;
-                    state.is_behind = true;
-                    state.failure = Some(error.to_string());
-                    drop(state);
-                    self.moved.notify_one();
-                    self.failed.notify_one();
-                }
+        while let Some((taken, is_behind)) = self.take() {
+            self.sync(log, taken, is_behind);
+        }
+    }
+
+    /// Syncs, if there is something to sync, and lets what was taken leave.
+    fn sync(&self, log: &LogSync, mut taken: Vec<Delivery>, is_behind: bool) {
+        let synced = if is_behind { log.sync() } else { Ok(()) };
+        let mut state = self.lock();
+        state.is_syncing = false;
+        match synced {
+            Ok(()) => self.let_leave(state, taken),
+            Err(error) => {
+                // They come before what was said meanwhile.
+                taken.append(&mut state.waiting);
+                state.waiting = taken;
+                state.is_behind = true;
+                state.failure = Some(error.to_string());
+                drop(state);
+                self.moved.notify_one();
+                self.failed.notify_one();
             }
         }
     }

@@ -154,6 +154,7 @@ impl Writer {
             self.core.process_batch(batch).await;
         }
         self.core.publish_live_lines(live_lines);
+        self.core.outbox.after_sync.begin_sync();
         for command in commands {
             if self.core.db.fatal.is_some() {
                 // Dropped commands answer `Stopping`.
@@ -162,8 +163,10 @@ impl Writer {
             if self.handle_command(command).await == Turn::Last {
                 return Turn::Last;
             }
+            self.core.outbox.after_sync.begin_sync();
         }
         self.core.work_in_background().await;
+        self.core.outbox.after_sync.begin_sync();
         if !is_idle {
             self.core.index.note_work();
         }

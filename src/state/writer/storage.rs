@@ -29,6 +29,7 @@ impl Core {
 
     /// Waits until a commit may follow the one that waits for its sync.
     pub(crate) async fn wait_for_room(&mut self) {
+        self.outbox.after_sync.begin_sync();
         let room = self.outbox.after_sync.has_room();
         while_answering(&mut self.questions, &self.queue, &self.db.health, room).await;
     }
@@ -85,6 +86,7 @@ impl Core {
         if let Some(fatal) = &self.db.fatal {
             return Err(fatal.clone());
         }
+        self.outbox.after_sync.begin_sync();
         self.outbox.after_sync.drained().await;
         self.db.next_sync = Instant::now();
         self.sync_again_if_failed().await;
