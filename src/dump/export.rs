@@ -231,6 +231,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn tasks_that_arrive_meanwhile_do_not_prolong_it() {
+        let tasks: Vec<_> = (0..10).map(|n| task(n, "hello")).collect();
+        let arriving = (100..200).map(|n| task(n, "later")).collect();
+        let store = TestStore::holding(tasks).with_pages_of(1);
+        let store = store.while_these_arrive(arriving);
+        let report = export(&store, &mut Vec::new()).await.unwrap();
+        assert_eq!(report.tasks, 10);
+    }
+
+    #[tokio::test]
     async fn a_failed_export_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let taken = folder.path().join("taken");

@@ -56,6 +56,8 @@ struct Inner {
     exports: usize,
     page_limit: Option<usize>,
     last_answer: Option<i64>,
+    /// Tasks that arrive one with each page.
+    arriving: Vec<Task>,
 }
 
 impl TestStore {
@@ -74,6 +76,12 @@ impl TestStore {
     /// Pages after row `seq` never come.
     pub(crate) fn that_stops_answering_after(self, seq: i64) -> Self {
         self.inner().last_answer = Some(seq);
+        self
+    }
+
+    /// Each page that is asked for finds one of these tasks arrived.
+    pub(crate) fn while_these_arrive(self, tasks: Vec<Task>) -> Self {
+        self.inner().arriving = tasks;
         self
     }
 
@@ -148,6 +156,8 @@ impl Store for TestStore {
             self.stopped.notify_one();
             std::future::pending::<()>().await;
         }
+        let arrived = self.inner().arriving.pop();
+        self.inner().tasks.extend(arrived);
         let page = self.inner().page(after, limit);
         if page.is_empty() {
             self.inner().exports += 1;

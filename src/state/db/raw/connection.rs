@@ -60,6 +60,11 @@ impl RawConnection {
         }
     }
 
+    /// Switches the triggers of the database on or off for this connection. Temporary ones are always on.
+    pub(crate) fn enable_triggers(&self, are_on: bool) {
+        set_triggers(self.db, are_on);
+    }
+
     pub(super) fn as_ptr(&self) -> *mut ffi::sqlite3 {
         self.db.as_ptr()
     }
@@ -75,20 +80,27 @@ impl Drop for RawConnection {
     }
 }
 
-/// Switches the triggers of the database off for this connection. Temporary ones stay on.
-pub(crate) async fn disable_triggers(conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+/// Switches the triggers of the database on or off for this connection. Temporary ones are always on.
+pub(crate) async fn enable_triggers(
+    conn: &mut SqliteConnection,
+    are_on: bool,
+) -> Result<(), sqlx::Error> {
     let mut handle = conn.lock_handle().await?;
-    // SAFETY: the handle is locked, and this option takes an integer and a pointer that may be null.
+    set_triggers(handle.as_raw_handle(), are_on);
+    Ok(())
+}
+
+fn set_triggers(db: NonNull<ffi::sqlite3>, are_on: bool) {
+    // SAFETY: the handle is open, and this option takes an integer and a pointer that may be null.
     #[expect(unsafe_code, reason = "SQLite has no statement for it")]
     unsafe {
         ffi::sqlite3_db_config(
-            handle.as_raw_handle().as_ptr(),
+            db.as_ptr(),
             ffi::SQLITE_DBCONFIG_ENABLE_TRIGGER,
-            0 as c_int,
+            c_int::from(are_on),
             std::ptr::null_mut::<c_int>(),
         );
     }
-    Ok(())
 }
 
 /// Notes the size of the write-ahead log. SQLite calls it after each commit.

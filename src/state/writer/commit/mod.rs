@@ -91,6 +91,7 @@ impl Statements {
     }
 
     fn write(&mut self, changes: &TxInput<'_>, now: &str) -> Result<TxOutput, Error> {
+        self.look_at_schema()?;
         let now = &[Value::from(now)];
         let TxInput {
             tasks,

@@ -13,6 +13,7 @@ use crate::state::db::raw::failure::Failure;
 use crate::state::db::raw::row_table::{RowTable, TableRow};
 use crate::state::db::raw::statement::{Changes, ResultRow, Statement};
 use crate::state::db::raw::value::Value;
+use crate::state::db::triggers;
 use crate::state::error::Error;
 use crate::state::journal::insert_log::InsertLog;
 
@@ -101,6 +102,10 @@ pub(crate) struct Statements {
     pub(super) begin: Statement,
     pub(super) commit: Statement,
     pub(super) rollback: Statement,
+    schema_version: Statement,
+    has_foreign_triggers: Statement,
+    /// The version of the schema at the last look.
+    known_schema: Option<i64>,
     pub(super) insert_plain_tasks: OverRows,
     pub(super) insert_tasks: OverRows,
     pub(super) insert_stored_replies: OverRows,
@@ -169,6 +174,21 @@ impl Statements {
         Ok(Self::prepare_all(raw)?)
     }
 
+    /// Looks whether another program has made triggers, which then take part.
+    pub(crate) fn look_at_schema(&mut self) -> Result<(), Failure> {
+        let mut version = None;
+        self.schema_version
+            .query(&[], |row| version = Some(row.integer(0)))?;
+        if version != self.known_schema {
+            let mut has_foreign = true;
+            self.has_foreign_triggers
+                .query(&[], |row| has_foreign = row.integer(0) != 0)?;
+            self.raw.enable_triggers(has_foreign);
+            self.known_schema = version;
+        }
+        Ok(())
+    }
+
     /// Returns the number of pages in the log after the last commit.
     pub(crate) fn log_pages(&self) -> u32 {
         self.raw.log_pages()
@@ -181,6 +201,9 @@ impl Statements {
             begin: raw.prepare("BEGIN IMMEDIATE")?,
             commit: raw.prepare("COMMIT")?,
             rollback: raw.prepare("ROLLBACK")?,
+            schema_version: raw.prepare("PRAGMA main.schema_version")?,
+            has_foreign_triggers: raw.prepare(triggers::HAS_FOREIGN)?,
+            known_schema: None,
             insert_plain_tasks: OverRows::prepare_over(tasks, &raw, INSERT_PLAIN_TASKS)?,
             insert_tasks: OverRows::prepare_over(tasks, &raw, INSERT_TASKS)?,
             insert_stored_replies: OverRows::prepare::<InsertStoredReply<'_>>(
