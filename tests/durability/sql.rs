@@ -306,3 +306,23 @@ async fn what_waits_is_counted_right_while_the_service_goes_on() {
     .await;
     service.ends_well().await;
 }
+
+/// Triggers of the schema check what other programs write, and rest while the service writes. Those that somebody else
+/// has made do not.
+#[tokio::test]
+async fn a_trigger_that_another_program_makes_takes_part_at_once_and_until_it_goes() {
+    let service = Service::start().await;
+    let mut database = service.database().await;
+    for sql in [
+        "CREATE TABLE seen (content TEXT)",
+        "CREATE TRIGGER note AFTER INSERT ON tasks BEGIN INSERT INTO seen VALUES (NEW.content); END",
+    ] {
+        database.run(sql).await.unwrap();
+    }
+    service.submit("noted").await;
+    database.run("DROP TRIGGER note").await.unwrap();
+    service.submit("not noted").await;
+    let seen = database.texts("SELECT content FROM seen").await;
+    assert_eq!(seen, ["noted"]);
+    service.ends_well().await;
+}

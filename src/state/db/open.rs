@@ -57,7 +57,9 @@ pub(crate) async fn open(path: &Path, durability: Durability) -> Result<Connecti
     files.guard(&mut write).await.map_err(sqlite)?;
     triggers::replace(&mut write).await.map_err(sqlite)?;
     let log_sync = match durability {
-        Durability::Full => Some(LogSync::open(path).map_err(|error| sqlite(sqlx::Error::Io(error)))?),
+        Durability::Full => {
+            Some(LogSync::open(path).map_err(|error| sqlite(sqlx::Error::Io(error)))?)
+        }
         Durability::Normal => None,
     };
     // All of them are opened at once and stay open: one that is opened later might open another file.

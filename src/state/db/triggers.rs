@@ -45,8 +45,12 @@ const TEMPORARY: &str = "
 
 /// Switches the triggers of the database off on this connection unless other programs have made some, and its own on.
 pub(crate) async fn replace(conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    let has_foreign: bool = sqlx::query_scalar(HAS_FOREIGN).fetch_one(&mut *conn).await?;
+    let has_foreign: bool = sqlx::query_scalar(HAS_FOREIGN)
+        .fetch_one(&mut *conn)
+        .await?;
     enable_triggers(conn, has_foreign).await?;
-    sqlx::raw_sql(AssertSqlSafe(TEMPORARY)).execute(conn).await?;
+    sqlx::raw_sql(AssertSqlSafe(TEMPORARY))
+        .execute(conn)
+        .await?;
     Ok(())
 }

@@ -64,10 +64,7 @@ impl Core {
         if output.logs == rows.len() as i64 {
             return (rows, lost);
         }
-        let (after, upto) = (
-            output.first_log - 1,
-            output.first_log + output.logs - 1,
-        );
+        let (after, upto) = (output.first_log - 1, output.first_log + output.logs - 1);
         let limit = u32::try_from(output.logs).unwrap_or(u32::MAX);
         let stored = match events::events_after(&mut self.db.conn, after, upto, limit).await {
             Ok(stored) => stored,

@@ -221,7 +221,9 @@ impl WriteBatch {
         });
         at_once
             .chain(claimed)
-            .map(|(task_id, attempt, lease)| SetLease::new(task_id, attempt, now.after(lease.length)))
+            .map(|(task_id, attempt, lease)| {
+                SetLease::new(task_id, attempt, now.after(lease.length))
+            })
             .collect()
     }
 

@@ -72,7 +72,7 @@ impl Core {
             progress: batch.progress_rows(),
             notes: batch.note_rows(),
             finished: batch.finish_rows(),
-            claims: claims,
+            claims,
             leases: WriteBatch::lease_rows(&plan, time),
             starts: batch.start_rows(&plan, &self.queue, time),
             logs: rows.iter().map(JournalEntry::to_insert).collect(),

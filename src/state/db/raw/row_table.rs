@@ -52,8 +52,7 @@ impl<R: TableRow> Rows for &[R] {
     }
 
     fn column(&self, row: usize, column: usize) -> Value<'_> {
-        self.get(row)
-            .map_or(Value::Null, |row| row.column(column))
+        self.get(row).map_or(Value::Null, |row| row.column(column))
     }
 }
 
@@ -154,7 +153,10 @@ static MODULE: ffi::sqlite3_module = ffi::sqlite3_module {
     xIntegrity: None,
 };
 
-#[expect(unsafe_code, reason = "functions for SQLite, which keeps their contracts")]
+#[expect(
+    unsafe_code,
+    reason = "functions for SQLite, which keeps their contracts"
+)]
 mod callbacks {
     use super::*;
 

@@ -40,7 +40,7 @@ impl Statement {
                 db.as_ptr(),
                 sql.as_ptr().cast::<c_char>(),
                 length,
-                ffi::SQLITE_PREPARE_PERSISTENT as u32,
+                ffi::SQLITE_PREPARE_PERSISTENT,
                 &raw mut statement,
                 null_mut(),
             )
