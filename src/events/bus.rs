@@ -31,7 +31,7 @@ pub(crate) struct Bus(Arc<Shared>);
 
 struct Shared {
     ring: Mutex<Ring>,
-    /// Id of the newest committed journal row.
+    /// Id of the newest published journal row.
     head: watch::Sender<i64>,
     listeners: AtomicUsize,
     /// The last event that each listener has passed, by its number.
@@ -54,6 +54,8 @@ pub(crate) struct Audience {
 
 #[derive(Default)]
 struct Ring {
+    /// The newest row that was announced without its event.
+    skipped: i64,
     batches: VecDeque<Batch>,
     events: usize,
     bytes: usize,
@@ -81,7 +83,7 @@ impl Bus {
         }))
     }
 
-    /// Id of the newest committed journal row.
+    /// Id of the newest published journal row: what was committed until then is on disk.
     pub(crate) fn head(&self) -> i64 {
         *self.0.head.borrow()
     }
@@ -107,7 +109,10 @@ impl Bus {
 
     /// Announces a commit up to the journal row `head` without its events, when nobody listens.
     pub(crate) fn skip(&self, head: i64) {
-        *self.ring() = Ring::default();
+        *self.ring() = Ring {
+            skipped: head,
+            ..Ring::default()
+        };
         self.0.head.send_replace(head);
     }
 
@@ -172,7 +177,10 @@ impl Bus {
                         .collect(),
                 )
             }
-            oldest => Since::Gone { oldest },
+            // Whoever joined when it was skipped has not been slow: it reads the journal.
+            oldest => Since::Gone {
+                oldest: oldest.filter(|_| position >= ring.skipped),
+            },
         }
     }
 

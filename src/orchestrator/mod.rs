@@ -87,9 +87,10 @@ impl Orchestrator {
                 Some(command) = self.commands.recv() => self.handle_command(command),
             }
         }
-        let stopped = self.state.stop_claiming().await;
+        // While the disk confirms nothing, the answer does not come.
+        let stopped = tokio::time::timeout(OUTCOME_PATIENCE, self.state.stop_claiming()).await;
         draining.cancel();
-        stopped?;
+        stopped.unwrap_or(Ok(()))?;
         while let Ok(tasks) = claims.try_recv() {
             self.start(tasks);
         }

@@ -224,13 +224,13 @@ impl Opened {
         let checkpointer = Checkpointer::start(self.connections.options, bus.watch()).await?;
 
         let health = StorageHealth::new(self.connections.files);
+        let after_sync = AfterSync::start(self.connections.log_sync, health.clone())
+            .map_err(|error| Error::Unavailable(error.to_string()))?;
         let waiters = CompletionWaiters::default();
         let waiting_ended = Arc::<Notify>::default();
         let (messages, messages_inbox) = mpsc::channel(REQUEST_MESSAGES);
         let (reports, reports_inbox) = mpsc::channel(REPORT_MESSAGES);
         let (questions, questions_inbox) = mpsc::channel(QUESTION_MESSAGES);
-        let after_sync = AfterSync::start(self.connections.log_sync)
-            .map_err(|error| Error::Unavailable(error.to_string()))?;
         // From now on a commit does not wait for the disk: whoever hears of it does.
         let no_wait = sqlx::query("PRAGMA synchronous = NORMAL");
         no_wait.execute(&mut self.connections.write).await?;

@@ -70,7 +70,7 @@ impl Core {
         }
         queue.blocked = queue.blocked.saturating_sub(imported.no_longer_blocked);
         if imported.report.replaced > 0 {
-            self.outbox.waiting_ended.notify_one();
+            self.say_that_waiting_ended();
         }
         self.note_dependents_of(imported.upstream);
         self.more_to_claim = true;

@@ -75,7 +75,7 @@ impl Core {
                 self.answer(purge.reply, Ok(purged));
             }
             Err(error) => {
-                self.outbox.waiting_ended.notify_one();
+                self.say_that_waiting_ended();
                 tracing::warn!(%error, removed = purge.removed, "a purge stopped half-way");
                 self.answer(purge.reply, Err(error));
             }
@@ -107,7 +107,7 @@ impl Core {
         }
         let is_last = is_last(&purged);
         if is_last && purge.removed > 0 {
-            self.outbox.waiting_ended.notify_one();
+            self.say_that_waiting_ended();
         }
         self.publish(committed).await;
         Ok(if is_last {

@@ -22,6 +22,8 @@ struct Inner {
     failure: Mutex<Option<Failure>>,
     /// When the running write began.
     write_begun: Mutex<Option<Instant>>,
+    /// When the running sync of the log began.
+    sync_begun: Mutex<Option<Instant>>,
 }
 
 #[derive(Debug)]
@@ -36,6 +38,7 @@ impl StorageHealth {
             files,
             failure: Mutex::default(),
             write_begun: Mutex::default(),
+            sync_begun: Mutex::default(),
         }))
     }
 
@@ -60,7 +63,8 @@ impl StorageHealth {
         if let Some(Failure { reason, since }) = &*locked(&self.0.failure) {
             return Some(format!("{reason} (since {since})"));
         }
-        let begun = (*locked(&self.0.write_begun))?;
+        let begun = [&self.0.write_begun, &self.0.sync_begun].map(|begun| *locked(begun));
+        let begun = begun.into_iter().flatten().min()?;
         let waited = begun.elapsed();
         (waited >= SLOW_WRITE).then(|| {
             format!(
@@ -73,8 +77,12 @@ impl StorageHealth {
 
     /// Records that a write runs, until the guard is dropped.
     pub(crate) fn write(&self) -> Write<'_> {
-        *locked(&self.0.write_begun) = Some(Instant::now());
-        Write(self)
+        Write::begin(&self.0.write_begun)
+    }
+
+    /// Records that a sync of the log runs, until the guard is dropped.
+    pub(crate) fn sync(&self) -> Write<'_> {
+        Write::begin(&self.0.sync_begun)
     }
 
     /// Records a failed write, if the storage is the cause.
@@ -94,11 +102,18 @@ impl StorageHealth {
 }
 
 /// A running write.
-pub(crate) struct Write<'a>(&'a StorageHealth);
+pub(crate) struct Write<'a>(&'a Mutex<Option<Instant>>);
+
+impl<'a> Write<'a> {
+    fn begin(begun: &'a Mutex<Option<Instant>>) -> Self {
+        *locked(begun) = Some(Instant::now());
+        Self(begun)
+    }
+}
 
 impl Drop for Write<'_> {
     fn drop(&mut self) {
-        locked(&self.0.0.write_begun).take();
+        locked(self.0).take();
     }
 }
 

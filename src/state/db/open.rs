@@ -224,7 +224,7 @@ fn write_options(path: &Path, durability: Durability) -> SqliteConnectOptions {
         .pragma("cache_size", "-16384")
         .pragma("wal_autocheckpoint", checkpoint::long().to_string())
         .pragma("journal_size_limit", "134217728")
-        .thread_name(|_| "venom-writer".to_owned())
+        .thread_name(|_| "venom-sqlite".to_owned())
 }
 
 fn read_options(path: &Path) -> SqliteConnectOptions {

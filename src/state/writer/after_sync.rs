@@ -6,8 +6,8 @@
 //! before. What has waited then leaves from one task of the runtime: it wakes the callers on their own threads, which
 //! costs a fraction of waking them from here.
 //!
-//! When a sync fails, what waits keeps waiting, and the Writer begins no transaction, until the log has been copied back
-//! into the database and synced ([`AfterSync::retry`]).
+//! When a sync fails, what waits keeps waiting, and the Writer begins no transaction, until the log has been written
+//! again and synced ([`AfterSync::rewrite_log`]).
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -15,6 +15,7 @@ use std::thread;
 
 use tokio::sync::{Notify, mpsc};
 
+use crate::state::db::health::StorageHealth;
 use crate::state::db::vfs::log_sync::LogSync;
 
 /// Something that leaves the Writer.
@@ -24,6 +25,7 @@ type Delivery = Box<dyn FnOnce() + Send>;
 pub(crate) struct AfterSync {
     shared: Arc<Shared>,
     /// `None` if nothing waits for the disk.
+    log: Option<Arc<LogSync>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -60,7 +62,7 @@ impl AfterSync {
     ///
     /// # Errors
     /// When the thread cannot be started.
-    pub(crate) fn start(log: Option<LogSync>) -> io::Result<Self> {
+    pub(crate) fn start(log: Option<LogSync>, health: StorageHealth) -> io::Result<Self> {
         let (synced, leaving) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             state: Mutex::default(),
@@ -70,15 +72,20 @@ impl AfterSync {
             synced,
         });
         tokio::spawn(leave(Arc::downgrade(&shared), leaving));
-        let thread = match log {
+        let log = log.map(Arc::new);
+        let thread = match log.clone() {
             Some(log) => {
                 let shared = Arc::clone(&shared);
                 let thread = thread::Builder::new().name("venom-sync".to_owned());
-                Some(thread.spawn(move || shared.run(&log))?)
+                Some(thread.spawn(move || shared.run(&log, &health))?)
             }
             None => None,
         };
-        Ok(Self { shared, thread })
+        Ok(Self {
+            shared,
+            log,
+            thread,
+        })
     }
 
     /// Notes a commit: what leaves from now on waits for a sync.
@@ -130,7 +137,19 @@ impl AfterSync {
         self.wait_until(has_left).await;
     }
 
-    /// Tries again after a failure, once what was committed is in the database itself.
+    /// Writes the log again and syncs it, after a failure. The caller keeps others from writing to it.
+    ///
+    /// # Errors
+    /// When the disk fails again.
+    pub(crate) async fn rewrite_log(&self) -> io::Result<()> {
+        let Some(log) = self.log.clone() else {
+            return Ok(());
+        };
+        let rewritten = tokio::task::spawn_blocking(move || log.rewrite());
+        rewritten.await.map_err(io::Error::other)?
+    }
+
+    /// Tries again after a failure, once the log is written again.
     pub(crate) fn retry(&self) {
         self.shared.lock().failure = None;
         self.shared.work.notify_one();
@@ -163,15 +182,21 @@ impl Drop for AfterSync {
 
 impl Shared {
     /// The thread's loop: takes what waits, syncs, lets it leave.
-    fn run(&self, log: &LogSync) {
+    fn run(&self, log: &LogSync, health: &StorageHealth) {
         while let Some((taken, is_behind)) = self.take() {
-            self.sync(log, taken, is_behind);
+            let synced = match is_behind {
+                true => {
+                    let _syncing = health.sync();
+                    log.sync()
+                }
+                false => Ok(()),
+            };
+            self.end_sync(taken, synced);
         }
     }
 
-    /// Syncs, if there is something to sync, and lets what was taken leave.
-    fn sync(&self, log: &LogSync, mut taken: Vec<Delivery>, is_behind: bool) {
-        let synced = if is_behind { log.sync() } else { Ok(()) };
+    /// Lets what was taken leave, or keeps it if the sync has failed.
+    fn end_sync(&self, mut taken: Vec<Delivery>, synced: io::Result<()>) {
         let mut state = self.lock();
         state.is_syncing = false;
         match synced {
@@ -211,9 +236,10 @@ impl Shared {
 
     /// Hands these to the task of the runtime.
     fn let_leave(&self, mut state: MutexGuard<'_, State>, deliveries: Vec<Delivery>) {
-        state.leaving += 1;
         // Sent while the lock is held, so that they leave in order. Without a runtime nobody waits for them.
-        let _ = self.synced.send(deliveries);
+        if self.synced.send(deliveries).is_ok() {
+            state.leaving += 1;
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -228,10 +254,9 @@ async fn leave(shared: Weak<Shared>, mut leaving: mpsc::UnboundedReceiver<Vec<De
         for delivery in deliveries {
             delivery();
         }
-        let Some(shared) = shared.upgrade() else {
-            return;
-        };
-        shared.lock().leaving -= 1;
-        shared.moved.notify_one();
+        if let Some(shared) = shared.upgrade() {
+            shared.lock().leaving -= 1;
+            shared.moved.notify_one();
+        }
     }
 }

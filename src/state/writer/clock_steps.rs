@@ -113,18 +113,21 @@ impl Core {
         }
         if brought_forward > 0 && !self.clock.brought_forward {
             // Before the tasks, so that it is known whatever happens between the two.
-            meta::set(&mut self.db.conn, meta::BROUGHT_FORWARD, "true").await?;
+            self.execute(async |conn| meta::set(conn, meta::BROUGHT_FORWARD, "true").await)
+                .await?;
             self.clock.brought_forward = true;
         }
         if !others.is_empty() {
-            set_run_at(&mut self.db.conn, &others).await?;
+            self.execute(async |conn| set_run_at(conn, &others).await)
+                .await?;
             self.queue.lanes.forget_times();
             self.clock.times_forgotten = Some(Instant::now());
             self.more_to_claim = true;
         }
         let all = repair.brought_forward + brought_forward;
         if after == 0 && all == 0 && self.clock.brought_forward {
-            meta::delete(&mut self.db.conn, meta::BROUGHT_FORWARD).await?;
+            self.execute(async |conn| meta::delete(conn, meta::BROUGHT_FORWARD).await)
+                .await?;
             self.clock.brought_forward = false;
         }
         repair.brought_forward = all;

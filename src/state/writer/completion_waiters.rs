@@ -1,4 +1,4 @@
-//! `CompletionWaiters`: the callers that wait for the end of a task's attempt. The Writer wakes them after the commit.
+//! `CompletionWaiters`: the callers that wait for the end of a task's attempt. The Writer wakes them once it is on disk.
 //!
 //! A waiter costs one map entry and does not poll.
 

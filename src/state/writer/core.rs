@@ -1,6 +1,6 @@
 //! The state that the steps of the write path share: each group of fields is one struct.
 //!
-//! One task owns it, the loop in `run`. Every step is an `impl Core` in its own file; a component that the
+//! One thread owns it, that of the loop in `run`. Every step is an `impl Core` in its own file; a component that the
 //! steps use (`dispatch`, `journal`, `fts`, `stats`, …) does not know it.
 
 use std::collections::HashSet;

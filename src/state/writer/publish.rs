@@ -1,5 +1,7 @@
 //! Publishes the events of a commit. Those that other programs wrote before come first, so that there is no gap.
 
+use std::sync::Arc;
+
 use crate::models::{Attempt, Event, EventType, Timestamp};
 use crate::state::error::Error;
 use crate::state::journal::entry::JournalEntry;
@@ -57,6 +59,13 @@ impl Core {
             let waiters = waiters.clone();
             self.outbox.after_sync.deliver(move || waiters.wake(ended));
         }
+    }
+
+    /// Says that pending tasks have ended.
+    pub(crate) fn say_that_waiting_ended(&self) {
+        let waiting_ended = Arc::clone(&self.outbox.waiting_ended);
+        let after_sync = &self.outbox.after_sync;
+        after_sync.deliver(move || waiting_ended.notify_one());
     }
 
     /// Publishes these events, up to `last`.

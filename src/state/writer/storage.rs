@@ -51,9 +51,9 @@ impl Core {
         }
     }
 
-    /// Makes durable what a failed sync has left open: copies the log back into the database, which is synced, and
-    /// syncs the empty log. A second sync alone proves nothing, because after a failure the system may have dropped
-    /// what it could not write.
+    /// Makes durable what a failed sync has left open: the log is written again, from what the system still has of it,
+    /// and synced. A second sync alone proves nothing, because after a failure the system may have dropped what it could
+    /// not write.
     pub(crate) async fn sync_again_if_failed(&mut self) {
         let Some(reason) = self.outbox.after_sync.failure() else {
             return;
@@ -61,15 +61,25 @@ impl Core {
         if Instant::now() < self.db.next_sync {
             return;
         }
-        self.db.next_sync = Instant::now() + RETRY_PAUSE;
         self.note_failure(&Error::Unavailable(reason));
-        let copy = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut self.db.conn);
-        match while_answering(&mut self.questions, &self.queue, &self.db.health, copy).await {
-            // 1 says that somebody still reads.
-            Ok(answer) if answer.get::<i64, _>(0) == 0 => self.outbox.after_sync.retry(),
-            Ok(_) => {}
-            Err(error) => tracing::debug!(%error, "the log cannot be copied back"),
+        if let Err(error) = self.rewrite_log().await {
+            tracing::debug!(%error, "the log cannot be written again");
         }
+        self.db.next_sync = Instant::now() + RETRY_PAUSE;
+    }
+
+    /// Writes the log again while no other program can write to it.
+    async fn rewrite_log(&mut self) -> Result<(), Error> {
+        if !self.db.statements.begin()? {
+            return Ok(());
+        }
+        let rewritten = self.outbox.after_sync.rewrite_log();
+        let rewritten =
+            while_answering(&mut self.questions, &self.queue, &self.db.health, rewritten).await;
+        self.db.statements.roll_back();
+        rewritten.map_err(|error| Error::Unavailable(error.to_string()))?;
+        self.outbox.after_sync.retry();
+        Ok(())
     }
 
     /// Stores the last reports and closes the database, with the WAL copied back into it.
@@ -77,6 +87,10 @@ impl Core {
     /// # Errors
     /// When the WAL could not be copied back; the data is safe in it all the same.
     pub(crate) async fn close(&mut self, reports: Vec<AttemptReport>) -> Result<(), Error> {
+        self.outbox.after_sync.begin_sync();
+        self.outbox.after_sync.drained().await;
+        self.db.next_sync = Instant::now();
+        self.sync_again_if_failed().await;
         let submissions = Vec::new();
         self.process_batch(WriteBatch {
             submissions,
@@ -87,9 +101,6 @@ impl Core {
             return Err(fatal.clone());
         }
         self.outbox.after_sync.begin_sync();
-        self.outbox.after_sync.drained().await;
-        self.db.next_sync = Instant::now();
-        self.sync_again_if_failed().await;
         self.outbox.after_sync.drained().await;
         if !self.held.reports.is_empty() {
             tracing::error!(

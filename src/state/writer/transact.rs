@@ -172,6 +172,11 @@ impl Core {
     pub(crate) fn answer<T: Send + 'static>(&mut self, reply: Reply<T>, answer: Result<T, Error>) {
         if let Err(error) = &answer {
             self.note_error(error);
+            if let Error::Unavailable(_) | Error::Corrupt(_) | Error::Stopping = error {
+                // It says nothing of a commit, and a sync may not come.
+                let _ = reply.send(answer);
+                return;
+            }
         }
         self.outbox.after_sync.deliver(move || {
             // A client that is gone does not want the answer.

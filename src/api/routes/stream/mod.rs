@@ -175,14 +175,23 @@ impl Follower {
     async fn read_changes(&mut self) -> Result<(), Error> {
         // Read the state first, so that the lines read after it include all that led to it.
         let state = &self.api.state;
-        let Some((status, result)) = state.task_state(self.task_id).await? else {
+        // Before both: rows that are not published yet may not be durable. Their events say when to read again.
+        let published = state.bus().head();
+        let Some((mut status, mut result)) = state.task_state(self.task_id).await? else {
             self.next = Next::End;
             self.unsent.push_back(self.missing());
             return Ok(());
         };
-        let rows = state
+        let mut rows = state
             .task_rows_after(self.task_id, self.seen, LINES)
             .await?;
+        let is_full = rows.len() >= LINES as usize;
+        if rows.last().is_some_and(|(id, _)| *id > published) {
+            rows.retain(|(id, _)| *id <= published);
+            if status.is_final() {
+                (status, result) = (TaskStatus::Processing, None);
+            }
+        }
         // After the read: an import may have created another processor's task with this id.
         if self.caller.may_not_see(state, self.task_id).await? {
             self.next = Next::End;
@@ -190,7 +199,7 @@ impl Follower {
             return Ok(());
         }
         let is_running = status == TaskStatus::Processing;
-        let more = rows.len() >= LINES as usize;
+        let more = is_full && rows.len() >= LINES as usize;
         if more {
             self.next = Next::Read;
         } else if status.is_final() {

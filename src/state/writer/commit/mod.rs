@@ -77,6 +77,12 @@ impl Statements {
         }
     }
 
+    /// Ends the transaction that has begun, without a change.
+    pub(crate) fn roll_back(&mut self) {
+        // SQLite refuses this if it has rolled back by itself.
+        let _ = self.rollback.run(&[]);
+    }
+
     /// Writes the changes and ends the transaction that has begun. `now` is the time of all of them.
     ///
     /// # Errors
@@ -84,8 +90,7 @@ impl Statements {
     pub(crate) fn commit(&mut self, changes: &TxInput<'_>, now: &str) -> Result<TxOutput, Error> {
         let written = self.write(changes, now);
         if written.is_err() {
-            // SQLite refuses this if it has rolled back by itself.
-            let _ = self.rollback.run(&[]);
+            self.roll_back();
         }
         written
     }

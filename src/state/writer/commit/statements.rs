@@ -1,6 +1,7 @@
 //! The statements of a transaction, prepared for good. Each reads its rows from a virtual table of the batch.
 //!
-//! sqlx does not check them; the test below prepares them against the migrated schema.
+//! The name of each begins with `temp.`, so that a table which another program has made is never meant. sqlx does not
+//! check the statements; the test below prepares them against the migrated schema.
 
 use sqlx::SqliteConnection;
 
@@ -23,7 +24,7 @@ const INSERT_PLAIN_TASKS: &str = "
                        context_history, max_attempts, created_at, run_at, source)
     SELECT id, content, iif(started, 'PROCESSING', 'PENDING'), started, iif(started, ?1, NULL), processor, priority,
            tags, session_id, history, max_attempts, ?1, ?1, 'api'
-      FROM new_tasks";
+      FROM temp.new_tasks";
 
 const INSERT_TASKS: &str = "
     INSERT INTO tasks (id, content, status, attempt, started_at, processor, priority, tags, session_id,
@@ -32,23 +33,23 @@ const INSERT_TASKS: &str = "
     SELECT id, content, iif(started, 'PROCESSING', 'PENDING'), started, iif(started, ?1, NULL), processor, priority,
            tags, session_id, history, max_attempts, ?1, coalesce(run_at, ?1), timeout, concurrency_key, unique_key,
            upstream, blocked, 'api'
-      FROM new_tasks";
+      FROM temp.new_tasks";
 
 const INSERT_STORED_REPLIES: &str = "
     INSERT INTO idempotency (key, body, task_ids, created_at)
-    SELECT key, body, task_ids, ?1 FROM new_replies";
+    SELECT key, body, task_ids, ?1 FROM temp.new_replies";
 
 const INSERT_LINKS: &str = "
     INSERT OR IGNORE INTO links (upstream, downstream)
-    SELECT upstream, downstream FROM new_edges WHERE blocks";
+    SELECT upstream, downstream FROM temp.new_edges WHERE blocks";
 
 const INSERT_OPEN_DEPENDENCIES: &str = "
     INSERT OR IGNORE INTO open_dependencies (upstream, downstream)
-    SELECT upstream, downstream FROM new_edges";
+    SELECT upstream, downstream FROM temp.new_edges";
 
 const SET_PROGRESS: &str = "
     UPDATE tasks SET progress = said.progress
-      FROM new_progress AS said
+      FROM temp.new_progress AS said
      WHERE tasks.seq = said.seq AND tasks.attempt = said.attempt AND +tasks.status = 'PROCESSING'";
 
 const SET_NOTES: &str = "
@@ -56,26 +57,26 @@ const SET_NOTES: &str = "
        SET context_history = CASE WHEN json_valid(context_history)
                THEN json_set(context_history, note.path, json(note.value))
                ELSE context_history END
-      FROM new_notes AS note
+      FROM temp.new_notes AS note
      WHERE tasks.seq = note.seq AND tasks.attempt = note.attempt AND +tasks.status = 'PROCESSING'";
 
 const FINISH_ATTEMPTS: &str = "
     UPDATE tasks
        SET status = ended.status, result = ended.result, failure = ended.failure,
            error = coalesce(ended.error, tasks.error), finished_at = ?1, leased_until = NULL
-      FROM new_ends AS ended
+      FROM temp.new_ends AS ended
      WHERE tasks.seq = ended.seq AND tasks.attempt = ended.attempt AND +tasks.status = 'PROCESSING'";
 
 const CLAIM_TASKS: &str = "
     UPDATE tasks
        SET status = 'PROCESSING', attempt = attempt + 1, started_at = ?1, progress = NULL, leased_until = NULL
-     WHERE seq IN (SELECT seq FROM new_claims) AND +status = 'PENDING'
+     WHERE seq IN (SELECT seq FROM temp.new_claims) AND +status = 'PENDING'
     RETURNING seq, id, attempt, processor, content, concurrency_key, coalesce(max_attempts, 1), uncounted,
               timeout, upstream IS NOT NULL, run_at, source = 'import'";
 
 const SET_LEASES: &str = "
     UPDATE tasks SET leased_until = leased.until
-      FROM new_leases AS leased
+      FROM temp.new_leases AS leased
      WHERE tasks.id = leased.task_id AND tasks.attempt = leased.attempt AND +tasks.status = 'PROCESSING'";
 
 const DELETE_EXPIRED_STARTS: &str = "DELETE FROM starts WHERE until <= ?1";
@@ -83,7 +84,7 @@ const DELETE_EXPIRED_STARTS: &str = "DELETE FROM starts WHERE until <= ?1";
 const INSERT_STARTS: &str = "
     INSERT OR IGNORE INTO starts (until, task_id, attempt, at, processor, concurrency_key)
     SELECT until, task_id, attempt, ?1, processor, concurrency_key
-      FROM new_starts AS new
+      FROM temp.new_starts AS new
      WHERE seq IS NULL
         OR EXISTS (SELECT 1 FROM tasks
                     WHERE tasks.seq = new.seq AND tasks.attempt = new.attempt AND +status = 'PROCESSING')";
@@ -91,7 +92,7 @@ const INSERT_STARTS: &str = "
 const INSERT_LOGS: &str = "
     INSERT INTO logs (task_id, type, agent, message, data, at)
     SELECT task_id, type, agent, message, data, coalesce(at, ?1)
-      FROM new_logs
+      FROM temp.new_logs
      WHERE if_seq IS NULL
         OR EXISTS (SELECT 1 FROM tasks
                     WHERE seq = if_seq AND attempt = if_attempt
@@ -240,6 +241,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("venom.db");
         let mut connections = open::open(&path, Durability::Normal).await.unwrap();
+        let table = "CREATE TABLE new_tasks (a_table_of_another_program)";
+        sqlx::query(table)
+            .execute(&mut connections.write)
+            .await
+            .unwrap();
         let prepared = Statements::prepare(&mut connections.write).await;
         prepared.map(drop).unwrap();
     }
