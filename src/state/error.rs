@@ -7,7 +7,7 @@
 use libsqlite3_sys as ffi;
 
 use crate::models::TaskId;
-use crate::state::db::raw::failure::Failure;
+use crate::state::db::raw::failure::SqliteFailure;
 
 /// The end of SQLite's message about a conflict in the index `tasks_unique`.
 const UNIQUE_KEY: &str = ": tasks.unique_key";
@@ -128,8 +128,8 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
+impl From<SqliteFailure> for Error {
+    fn from(failure: SqliteFailure) -> Self {
         Self::of_sqlite(failure.code, failure.message)
     }
 }

@@ -57,7 +57,7 @@ struct Passes {
 
 /// What the Writer is to do about the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rest {
+pub(crate) enum RestOfLog {
     /// Nothing: it is short, or the checkpointer works on it.
     Leave,
     /// Copy what is left of it before the next commit.
@@ -88,7 +88,7 @@ impl Checkpointer {
     }
 
     /// Says what to do about a log of so many pages, after a commit. Asks the checkpointer for a pass when it is time.
-    pub(crate) fn after_commit(&mut self, pages: u32) -> Rest {
+    pub(crate) fn after_commit(&mut self, pages: u32) -> RestOfLog {
         let Passes {
             asked,
             is_running,
@@ -98,22 +98,22 @@ impl Checkpointer {
             // It has started again from its beginning.
             copied.store(0, Ordering::Relaxed);
             self.next_at = self.long;
-            return Rest::Leave;
+            return RestOfLog::Leave;
         }
         if is_running.load(Ordering::Acquire) {
-            return Rest::Leave;
+            return RestOfLog::Leave;
         }
         let copied = copied.load(Ordering::Relaxed);
         if pages >= self.next_at && (pages >= TOO_LONG || pages.saturating_sub(copied) <= SHORT) {
             self.next_at = pages + UNTIL_NEXT_TRY;
-            return Rest::Copy;
+            return RestOfLog::Copy;
         }
         if pages >= self.next_at {
             self.next_at = pages + SHORT / 2;
             is_running.store(true, Ordering::Relaxed);
             asked.notify_one();
         }
-        Rest::Leave
+        RestOfLog::Leave
     }
 
     /// Stops it after the running checkpoint.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::state::db::raw::id_text::IdText;
 use crate::state::db::raw::row_table::TableRow;
-use crate::state::db::raw::value::Value;
+use crate::state::db::raw::value::SqlValue;
 
 /// A row for `logs`: task_id, type, agent, message, data, at (`None`: the time of the transaction), guard.
 ///
@@ -28,7 +28,7 @@ impl TableRow for InsertLog<'_> {
     const COLUMNS: &'static str =
         "task_id, type, agent, message, data, at, if_seq, if_attempt, if_status";
 
-    fn column(&self, index: usize) -> Value<'_> {
+    fn column(&self, index: usize) -> SqlValue<'_> {
         match index {
             0 => self.0.as_ref().map(IdText::as_str).into(),
             1 => self.1.into(),
@@ -39,7 +39,7 @@ impl TableRow for InsertLog<'_> {
             6 => self.6.into(),
             7 => self.7.into(),
             8 => self.8.into(),
-            _ => Value::Null,
+            _ => SqlValue::Null,
         }
     }
 }

@@ -1,12 +1,12 @@
-//! What leaves the Writer: answers, events, tasks for the runner. Each waits for the sync that covers the commits before
+//! What the Writer sends: answers, events, tasks for the runner. Each waits for the sync that covers the commits before
 //! it, in order.
 //!
 //! A commit writes to the log and does not wait for the disk. A thread syncs the log while the Writer is at the next
 //! transaction already. So readers may see a row some hundred microseconds before it is durable; nobody is told of it
-//! before. What has waited then leaves from one task of the runtime: it wakes the callers on their own threads, which
-//! costs a fraction of waking them from here.
+//! before. After the sync one task of the runtime delivers all that was pending: it wakes the callers on their own threads,
+//! which costs a fraction of waking them from here.
 //!
-//! When a sync fails, what waits keeps waiting, and the Writer begins no transaction, until the log has been written
+//! When a sync fails, what is pending stays pending, and the Writer begins no transaction, until the log has been written
 //! again and synced ([`AfterSync::rewrite_log`]).
 
 use std::io;
@@ -18,10 +18,10 @@ use tokio::sync::{Notify, mpsc};
 use crate::state::db::health::StorageHealth;
 use crate::state::db::vfs::log_sync::LogSync;
 
-/// Something that leaves the Writer.
+/// Something that the Writer sends.
 type Delivery = Box<dyn FnOnce() + Send>;
 
-/// The Writer's side: it commits, and says what leaves afterwards.
+/// The Writer's side: it commits, and says what is sent afterwards.
 pub(crate) struct AfterSync {
     shared: Arc<Shared>,
     /// `None` if nothing waits for the disk.
@@ -33,11 +33,11 @@ struct Shared {
     state: Mutex<State>,
     /// Wakes the thread.
     work: Condvar,
-    /// Notified when the thread has taken what waits, and when something has left.
+    /// Notified when the thread has taken what waits, and when something was delivered.
     moved: Notify,
     /// Notified when a sync has failed.
     failed: Notify,
-    /// To the task that lets things leave.
+    /// To the task that delivers.
     synced: mpsc::UnboundedSender<Vec<Delivery>>,
 }
 
@@ -49,21 +49,21 @@ struct State {
     is_behind: bool,
     /// Whether a sync is running, for something that was taken.
     is_syncing: bool,
-    /// How many times something was handed to the task that has not left yet.
-    leaving: usize,
-    /// Why the last sync failed. The thread rests until it is told to try again.
+    /// How many times something was handed to the task that it has not delivered yet.
+    undelivered: usize,
+    /// Why the last sync failed. The thread waits for [`AfterSync::retry`].
     failure: Option<String>,
     is_closed: bool,
 }
 
 impl AfterSync {
-    /// Lets everything leave after a sync of `log`, on a thread of its own; at once if there is none
+    /// Delivers everything after a sync of `log`, on a thread of its own; at once if there is none
     /// (`durability = "normal"`).
     ///
     /// # Errors
     /// When the thread cannot be started.
     pub(crate) fn start(log: Option<LogSync>, health: StorageHealth) -> io::Result<Self> {
-        let (synced, leaving) = mpsc::unbounded_channel();
+        let (synced, deliveries) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             work: Condvar::new(),
@@ -71,7 +71,7 @@ impl AfterSync {
             failed: Notify::new(),
             synced,
         });
-        tokio::spawn(leave(Arc::downgrade(&shared), leaving));
+        tokio::spawn(deliver_synced(Arc::downgrade(&shared), deliveries));
         let log = log.map(Arc::new);
         let thread = match log.clone() {
             Some(log) => {
@@ -88,19 +88,19 @@ impl AfterSync {
         })
     }
 
-    /// Notes a commit: what leaves from now on waits for a sync.
+    /// Notes a commit: what is sent from now on waits for a sync.
     pub(crate) fn committed(&self) {
         self.shared.lock().is_behind = self.thread.is_some();
     }
 
-    /// Lets this leave once everything committed so far is synced, and after what was said before. The sync begins with
+    /// Delivers this once everything committed so far is synced, and after what was sent before. The sync begins with
     /// the next [`Self::begin_sync`].
     pub(crate) fn deliver(&self, delivery: impl FnOnce() + Send + 'static) {
         let mut state = self.shared.lock();
         if state.is_behind || state.is_syncing || !state.waiting.is_empty() {
             state.waiting.push(Box::new(delivery));
-        } else if state.leaving > 0 || self.thread.is_none() {
-            self.shared.let_leave(state, vec![Box::new(delivery)]);
+        } else if state.undelivered > 0 || self.thread.is_none() {
+            self.shared.hand_over(state, vec![Box::new(delivery)]);
         } else {
             drop(state);
             delivery();
@@ -114,7 +114,7 @@ impl AfterSync {
         }
     }
 
-    /// Returns why nothing leaves at the moment: the last sync failed.
+    /// Returns why nothing is delivered at the moment: the last sync failed.
     pub(crate) fn failure(&self) -> Option<String> {
         self.shared.lock().failure.clone()
     }
@@ -130,11 +130,11 @@ impl AfterSync {
         self.wait_until(|state| state.waiting.is_empty()).await;
     }
 
-    /// Waits until everything has left, or a sync has failed.
+    /// Waits until everything is delivered, or a sync has failed.
     pub(crate) async fn drained(&self) {
-        let has_left =
-            |state: &State| state.waiting.is_empty() && !state.is_syncing && state.leaving == 0;
-        self.wait_until(has_left).await;
+        let is_drained =
+            |state: &State| state.waiting.is_empty() && !state.is_syncing && state.undelivered == 0;
+        self.wait_until(is_drained).await;
     }
 
     /// Writes the log again and syncs it, after a failure. The caller keeps others from writing to it.
@@ -181,7 +181,7 @@ impl Drop for AfterSync {
 }
 
 impl Shared {
-    /// The thread's loop: takes what waits, syncs, lets it leave.
+    /// The thread's loop: takes what waits, syncs, hands it over.
     fn run(&self, log: &LogSync, health: &StorageHealth) {
         while let Some((taken, is_behind)) = self.take() {
             let synced = match is_behind {
@@ -195,14 +195,14 @@ impl Shared {
         }
     }
 
-    /// Lets what was taken leave, or keeps it if the sync has failed.
+    /// Hands over what was taken, or keeps it if the sync has failed.
     fn end_sync(&self, mut taken: Vec<Delivery>, synced: io::Result<()>) {
         let mut state = self.lock();
         state.is_syncing = false;
         match synced {
-            Ok(()) => self.let_leave(state, taken),
+            Ok(()) => self.hand_over(state, taken),
             Err(error) => {
-                // They come before what was said meanwhile.
+                // They come before what was sent meanwhile.
                 taken.append(&mut state.waiting);
                 state.waiting = taken;
                 state.is_behind = true;
@@ -235,10 +235,10 @@ impl Shared {
     }
 
     /// Hands these to the task of the runtime.
-    fn let_leave(&self, mut state: MutexGuard<'_, State>, deliveries: Vec<Delivery>) {
-        // Sent while the lock is held, so that they leave in order. Without a runtime nobody waits for them.
+    fn hand_over(&self, mut state: MutexGuard<'_, State>, deliveries: Vec<Delivery>) {
+        // Sent while the lock is held, so that they are delivered in order. Without a runtime nobody waits for them.
         if self.synced.send(deliveries).is_ok() {
-            state.leaving += 1;
+            state.undelivered += 1;
         }
     }
 
@@ -248,14 +248,14 @@ impl Shared {
     }
 }
 
-/// The task of the runtime: does what has waited.
-async fn leave(shared: Weak<Shared>, mut leaving: mpsc::UnboundedReceiver<Vec<Delivery>>) {
-    while let Some(deliveries) = leaving.recv().await {
+/// The task of the runtime: delivers what is synced.
+async fn deliver_synced(shared: Weak<Shared>, mut synced: mpsc::UnboundedReceiver<Vec<Delivery>>) {
+    while let Some(deliveries) = synced.recv().await {
         for delivery in deliveries {
             delivery();
         }
         if let Some(shared) = shared.upgrade() {
-            shared.lock().leaving -= 1;
+            shared.lock().undelivered -= 1;
             shared.moved.notify_one();
         }
     }

@@ -80,7 +80,7 @@ pub(crate) struct WriteSide {
 
 /// Where the results of a commit go.
 pub(crate) struct Outbox {
-    /// Everything that leaves goes through this.
+    /// Everything that is sent goes through this.
     pub(crate) after_sync: AfterSync,
     pub(crate) bus: Bus,
     /// Id of the newest journal row that was published, or is about to be.

@@ -7,7 +7,7 @@
 //! 5. `encode`: the batch becomes rows; `commit`: one transaction writes them.
 //! 6. `apply`: after the commit the queue state follows.
 //! 7. `publish`: events, in commit order and without a gap.
-//! 8. `after_sync`: claimed tasks, events and answers leave once the log is on disk, while the next turn runs.
+//! 8. `after_sync`: claimed tasks, events and answers are sent once the log is on disk, while the next turn runs.
 //!
 //! `process_batch` holds 2 to 5 together, with the replay of a refused batch one by one. Commands
 //! (`commands/`) and background work use `transact` instead: commit, apply, publish, answer.

@@ -2,7 +2,7 @@
 //! its own.
 //!
 //! Each turn takes what has arrived, writes it in one transaction, and only after the commit changes
-//! the queue state. Claimed tasks, events and answers leave after the sync. Long work (a purge of many
+//! the queue state. Claimed tasks, events and answers are sent after the sync. Long work (a purge of many
 //! rows) goes in chunks, one a turn; the full-text index follows in the time that is left.
 //!
 //! Reports of running attempts are never lost: when the storage takes no writes, they are held and

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::Row as _;
 use tokio::time::Instant;
 
-use crate::state::db::checkpoint::Rest;
+use crate::state::db::checkpoint::RestOfLog;
 use crate::state::db::open_files::keep_log_at_close;
 use crate::state::error::Error;
 use crate::state::writer::batch::{AttemptReport, WriteBatch};
@@ -39,8 +39,8 @@ impl Core {
     pub(crate) async fn checkpoint_if_due(&mut self) {
         let pages = self.db.statements.log_pages();
         let checkpointer = self.db.checkpointer.as_mut();
-        let rest = checkpointer.map_or(Rest::Leave, |it| it.after_commit(pages));
-        if rest == Rest::Leave {
+        let rest = checkpointer.map_or(RestOfLog::Leave, |it| it.after_commit(pages));
+        if rest == RestOfLog::Leave {
             return;
         }
         let copy = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut self.db.conn);

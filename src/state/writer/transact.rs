@@ -56,7 +56,7 @@ impl Core {
         work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.begin().await?;
-        let done = match self.db.statements.look_at_schema() {
+        let done = match self.db.statements.refresh_triggers() {
             Ok(()) => work(&mut self.db.conn).await,
             Err(failure) => Err(failure.into()),
         };
@@ -84,7 +84,7 @@ impl Core {
         statement: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.refuse_if_unwritable()?;
-        self.db.statements.look_at_schema()?;
+        self.db.statements.refresh_triggers()?;
         let write = statement(&mut self.db.conn);
         let written =
             while_answering(&mut self.questions, &self.queue, &self.db.health, write).await;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use libsqlite3_sys as ffi;
 use sqlx::SqliteConnection;
 
-use super::failure::Failure;
+use super::failure::SqliteFailure;
 use super::statement::Statement;
 
 /// The handle of the Writer's connection.
@@ -41,7 +41,7 @@ impl RawConnection {
     }
 
     /// Prepares a statement, to be run many times.
-    pub(crate) fn prepare(&self, sql: &str) -> Result<Statement, Failure> {
+    pub(crate) fn prepare(&self, sql: &str) -> Result<Statement, SqliteFailure> {
         Statement::prepare(self.db, sql)
     }
 

@@ -1,4 +1,4 @@
-//! [`Failure`]: what SQLite says when a call fails.
+//! [`SqliteFailure`]: what SQLite says when a call fails.
 
 use std::ffi::{CStr, c_int};
 
@@ -6,12 +6,12 @@ use libsqlite3_sys as ffi;
 
 /// A failed call: SQLite's extended result code, and its message.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct SqliteFailure {
     pub(crate) code: c_int,
     pub(crate) message: String,
 }
 
-impl Failure {
+impl SqliteFailure {
     /// Returns the failure of the last call on this connection.
     pub(super) fn last(db: *mut ffi::sqlite3) -> Self {
         // SAFETY: the caller has an open handle. The text is copied before the next call on it.

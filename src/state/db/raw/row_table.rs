@@ -8,8 +8,8 @@ use std::ptr::{null, null_mut};
 use libsqlite3_sys as ffi;
 
 use super::connection::RawConnection;
-use super::failure::Failure;
-use super::value::Value;
+use super::failure::SqliteFailure;
+use super::value::SqlValue;
 
 /// A row of a virtual table.
 pub(crate) trait TableRow {
@@ -19,7 +19,7 @@ pub(crate) trait TableRow {
     const COLUMNS: &'static str;
 
     /// Returns the value of a column, by its place in `COLUMNS`.
-    fn column(&self, index: usize) -> Value<'_>;
+    fn column(&self, index: usize) -> SqlValue<'_>;
 }
 
 /// A table of one connection, registered once. It is empty but during [`RowTable::with_rows`].
@@ -43,7 +43,7 @@ struct Slot {
 /// Rows of any type.
 trait Rows {
     fn count(&self) -> usize;
-    fn column(&self, row: usize, column: usize) -> Value<'_>;
+    fn column(&self, row: usize, column: usize) -> SqlValue<'_>;
 }
 
 impl<R: TableRow> Rows for &[R] {
@@ -51,14 +51,15 @@ impl<R: TableRow> Rows for &[R] {
         self.len()
     }
 
-    fn column(&self, row: usize, column: usize) -> Value<'_> {
-        self.get(row).map_or(Value::Null, |row| row.column(column))
+    fn column(&self, row: usize, column: usize) -> SqlValue<'_> {
+        self.get(row)
+            .map_or(SqlValue::Null, |row| row.column(column))
     }
 }
 
 impl RowTable {
     /// Makes the table known to the connection.
-    pub(crate) fn register<R: TableRow>(conn: &RawConnection) -> Result<Self, Failure> {
+    pub(crate) fn register<R: TableRow>(conn: &RawConnection) -> Result<Self, SqliteFailure> {
         let no_nul = "the names of tables and columns are constants without a NUL";
         let name = CString::new(R::TABLE).expect(no_nul);
         let declaration =
@@ -81,7 +82,7 @@ impl RowTable {
                 name: R::TABLE,
                 slot,
             }),
-            _ => Err(Failure::last(conn.as_ptr())),
+            _ => Err(SqliteFailure::last(conn.as_ptr())),
         }
     }
 
@@ -275,19 +276,19 @@ mod callbacks {
         unsafe {
             let (rows, row) = rows(cursor);
             let column = usize::try_from(index).unwrap_or(usize::MAX);
-            let value = rows.map_or(Value::Null, |rows| rows.column(row, column));
+            let value = rows.map_or(SqlValue::Null, |rows| rows.column(row, column));
             match value {
-                Value::Null => ffi::sqlite3_result_null(context),
-                Value::Integer(number) => ffi::sqlite3_result_int64(context, number),
-                Value::Real(number) => ffi::sqlite3_result_double(context, number),
-                Value::Text(text) => ffi::sqlite3_result_text64(
+                SqlValue::Null => ffi::sqlite3_result_null(context),
+                SqlValue::Integer(number) => ffi::sqlite3_result_int64(context, number),
+                SqlValue::Real(number) => ffi::sqlite3_result_double(context, number),
+                SqlValue::Text(text) => ffi::sqlite3_result_text64(
                     context,
                     text.as_ptr().cast::<c_char>(),
                     text.len() as u64,
                     ffi::SQLITE_STATIC(),
                     ffi::SQLITE_UTF8 as u8,
                 ),
-                Value::Blob(bytes) => ffi::sqlite3_result_blob64(
+                SqlValue::Blob(bytes) => ffi::sqlite3_result_blob64(
                     context,
                     bytes.as_ptr().cast(),
                     bytes.len() as u64,

@@ -5,8 +5,8 @@ use std::ptr::{NonNull, null_mut};
 
 use libsqlite3_sys as ffi;
 
-use super::failure::Failure;
-use super::value::Value;
+use super::failure::SqliteFailure;
+use super::value::SqlValue;
 
 /// A statement that is prepared once and run many times.
 pub(crate) struct Statement {
@@ -30,7 +30,7 @@ pub(crate) struct Changes {
 pub(crate) struct ResultRow<'a>(&'a Statement);
 
 impl Statement {
-    pub(super) fn prepare(db: NonNull<ffi::sqlite3>, sql: &str) -> Result<Self, Failure> {
+    pub(super) fn prepare(db: NonNull<ffi::sqlite3>, sql: &str) -> Result<Self, SqliteFailure> {
         let length = c_int::try_from(sql.len()).unwrap_or(c_int::MAX);
         let mut statement = null_mut();
         // SAFETY: the handle is open, and SQLite reads `length` bytes of the text.
@@ -47,21 +47,21 @@ impl Statement {
         };
         match NonNull::new(statement) {
             Some(statement) if code == ffi::SQLITE_OK => Ok(Self { db, statement }),
-            _ => Err(Failure::last(db.as_ptr())),
+            _ => Err(SqliteFailure::last(db.as_ptr())),
         }
     }
 
     /// Runs the statement and ignores its rows.
-    pub(crate) fn run(&mut self, parameters: &[Value<'_>]) -> Result<Changes, Failure> {
+    pub(crate) fn run(&mut self, parameters: &[SqlValue<'_>]) -> Result<Changes, SqliteFailure> {
         self.query(parameters, |_| ())
     }
 
     /// Runs the statement and hands each row of its result to `each`.
     pub(crate) fn query(
         &mut self,
-        parameters: &[Value<'_>],
+        parameters: &[SqlValue<'_>],
         mut each: impl FnMut(&ResultRow<'_>),
-    ) -> Result<Changes, Failure> {
+    ) -> Result<Changes, SqliteFailure> {
         self.bind(parameters);
         let ended = loop {
             // SAFETY: the statement is prepared, and what is bound to it lives until it is reset below.
@@ -70,14 +70,14 @@ impl Statement {
             match code {
                 ffi::SQLITE_ROW => each(&ResultRow(self)),
                 ffi::SQLITE_DONE => break Ok(self.changes()),
-                _ => break Err(Failure::last(self.db.as_ptr())),
+                _ => break Err(SqliteFailure::last(self.db.as_ptr())),
             }
         };
         self.reset();
         ended
     }
 
-    fn bind(&mut self, parameters: &[Value<'_>]) {
+    fn bind(&mut self, parameters: &[SqlValue<'_>]) {
         let statement = self.statement.as_ptr();
         for (index, parameter) in (1..).zip(parameters) {
             // SAFETY: the statement is reset. SQLite reads the texts in place (SQLITE_STATIC), and `query` holds them
@@ -85,10 +85,10 @@ impl Statement {
             #[expect(unsafe_code, reason = "calls of SQLite's C interface")]
             unsafe {
                 match *parameter {
-                    Value::Null => ffi::sqlite3_bind_null(statement, index),
-                    Value::Integer(number) => ffi::sqlite3_bind_int64(statement, index, number),
-                    Value::Real(number) => ffi::sqlite3_bind_double(statement, index, number),
-                    Value::Text(text) => ffi::sqlite3_bind_text64(
+                    SqlValue::Null => ffi::sqlite3_bind_null(statement, index),
+                    SqlValue::Integer(number) => ffi::sqlite3_bind_int64(statement, index, number),
+                    SqlValue::Real(number) => ffi::sqlite3_bind_double(statement, index, number),
+                    SqlValue::Text(text) => ffi::sqlite3_bind_text64(
                         statement,
                         index,
                         text.as_ptr().cast::<c_char>(),
@@ -96,7 +96,7 @@ impl Statement {
                         ffi::SQLITE_STATIC(),
                         ffi::SQLITE_UTF8 as u8,
                     ),
-                    Value::Blob(bytes) => ffi::sqlite3_bind_blob64(
+                    SqlValue::Blob(bytes) => ffi::sqlite3_bind_blob64(
                         statement,
                         index,
                         bytes.as_ptr().cast(),

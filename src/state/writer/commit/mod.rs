@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::models::{Attempt, ClaimedTask, Terms};
 use crate::state::db::open::BUSY_TIMEOUT;
 use crate::state::db::raw::statement::ResultRow;
-use crate::state::db::raw::value::Value;
+use crate::state::db::raw::value::SqlValue;
 use crate::state::db::text::Text;
 use crate::state::dispatch::due_since::DueKey;
 use crate::state::error::Error;
@@ -96,8 +96,8 @@ impl Statements {
     }
 
     fn write(&mut self, changes: &TxInput<'_>, now: &str) -> Result<TxOutput, Error> {
-        self.look_at_schema()?;
-        let now = &[Value::from(now)];
+        self.refresh_triggers()?;
+        let now = &[SqlValue::from(now)];
         let TxInput {
             tasks,
             stored_replies,

@@ -3,7 +3,7 @@
 use crate::models::{IdempotencyKey, TaskId, Timestamp};
 use crate::state::db::raw::id_text::IdText;
 use crate::state::db::raw::row_table::TableRow;
-use crate::state::db::raw::value::Value;
+use crate::state::db::raw::value::SqlValue;
 
 /// A row for `tasks`. Everything is text or a number by now, so that SQLite reads it in place.
 pub(crate) struct InsertTask<'a> {
@@ -42,7 +42,7 @@ impl TableRow for InsertTask<'_> {
     const COLUMNS: &'static str = "id, content, started, processor, priority, tags, session_id, history, \
          max_attempts, run_at, timeout, concurrency_key, unique_key, upstream, blocked";
 
-    fn column(&self, index: usize) -> Value<'_> {
+    fn column(&self, index: usize) -> SqlValue<'_> {
         match index {
             0 => self.id.as_str().into(),
             1 => self.content.into(),
@@ -59,7 +59,7 @@ impl TableRow for InsertTask<'_> {
             12 => self.unique_key.into(),
             13 => self.upstream.as_ref().into(),
             14 => self.blocked.into(),
-            _ => Value::Null,
+            _ => SqlValue::Null,
         }
     }
 }
@@ -85,12 +85,12 @@ impl TableRow for InsertStoredReply<'_> {
     const TABLE: &'static str = "new_replies";
     const COLUMNS: &'static str = "key, body, task_ids";
 
-    fn column(&self, index: usize) -> Value<'_> {
+    fn column(&self, index: usize) -> SqlValue<'_> {
         match index {
             0 => (&self.key.key).into(),
             1 => self.key.body.as_slice().into(),
             2 => (&self.task_ids).into(),
-            _ => Value::Null,
+            _ => SqlValue::Null,
         }
     }
 }
@@ -116,12 +116,12 @@ impl TableRow for InsertEdge {
     const TABLE: &'static str = "new_edges";
     const COLUMNS: &'static str = "upstream, downstream, blocks";
 
-    fn column(&self, index: usize) -> Value<'_> {
+    fn column(&self, index: usize) -> SqlValue<'_> {
         match index {
             0 => self.upstream.as_str().into(),
             1 => self.downstream.as_str().into(),
             2 => self.blocks.into(),
-            _ => Value::Null,
+            _ => SqlValue::Null,
         }
     }
 }
@@ -137,12 +137,12 @@ impl TableRow for SetProgress {
     const TABLE: &'static str = "new_progress";
     const COLUMNS: &'static str = "seq, attempt, progress";
 
-    fn column(&self, index: usize) -> Value<'_> {
+    fn column(&self, index: usize) -> SqlValue<'_> {
         match index {
             0 => self.seq.into(),
             1 => self.attempt.into(),
             2 => self.progress.into(),
-            _ => Value::Null,
+            _ => SqlValue::Null,
         }
     }
 }
@@ -159,13 +159,13 @@ impl TableRow for SetNote<'_> {
     const TABLE: &'static str = "new_notes";
     const COLUMNS: &'static str = "seq, attempt, path, value";
 
-    fn column(&self, index: usize) -> Value<'_> {
+    fn column(&self, index: usize) -> SqlValue<'_> {
         match index {
             0 => self.seq.into(),
             1 => self.attempt.into(),
             2 => (&self.path).into(),
             3 => self.value.into(),
-            _ => Value::Null,
+            _ => SqlValue::Null,
         }
     }
 }
@@ -191,12 +191,12 @@ impl TableRow for SetLease {
     const TABLE: &'static str = "new_leases";
     const COLUMNS: &'static str = "task_id, attempt, until";
 
-    fn column(&self, index: usize) -> Value<'_> {
+    fn column(&self, index: usize) -> SqlValue<'_> {
         match index {
             0 => self.task_id.as_str().into(),
             1 => self.attempt.into(),
             2 => (&self.until).into(),
-            _ => Value::Null,
+            _ => SqlValue::Null,
         }
     }
 }
@@ -215,7 +215,7 @@ impl TableRow for FinishAttempt<'_> {
     const TABLE: &'static str = "new_ends";
     const COLUMNS: &'static str = "seq, attempt, status, result, failure, error";
 
-    fn column(&self, index: usize) -> Value<'_> {
+    fn column(&self, index: usize) -> SqlValue<'_> {
         match index {
             0 => self.seq.into(),
             1 => self.attempt.into(),
@@ -223,7 +223,7 @@ impl TableRow for FinishAttempt<'_> {
             3 => self.result.into(),
             4 => self.failure.into(),
             5 => self.error.into(),
-            _ => Value::Null,
+            _ => SqlValue::Null,
         }
     }
 }
@@ -235,7 +235,7 @@ impl TableRow for ClaimTask {
     const TABLE: &'static str = "new_claims";
     const COLUMNS: &'static str = "seq";
 
-    fn column(&self, _index: usize) -> Value<'_> {
+    fn column(&self, _index: usize) -> SqlValue<'_> {
         self.0.into()
     }
 }
@@ -272,7 +272,7 @@ impl TableRow for InsertStart<'_> {
     const TABLE: &'static str = "new_starts";
     const COLUMNS: &'static str = "until, task_id, attempt, processor, concurrency_key, seq";
 
-    fn column(&self, index: usize) -> Value<'_> {
+    fn column(&self, index: usize) -> SqlValue<'_> {
         match index {
             0 => (&self.until).into(),
             1 => self.task_id.as_str().into(),
@@ -280,7 +280,7 @@ impl TableRow for InsertStart<'_> {
             3 => self.processor.into(),
             4 => self.concurrency_key.into(),
             5 => self.seq.into(),
-            _ => Value::Null,
+            _ => SqlValue::Null,
         }
     }
 }

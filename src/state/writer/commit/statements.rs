@@ -10,10 +10,10 @@ use super::rows::{
     SetNote, SetProgress,
 };
 use crate::state::db::raw::connection::RawConnection;
-use crate::state::db::raw::failure::Failure;
+use crate::state::db::raw::failure::SqliteFailure;
 use crate::state::db::raw::row_table::{RowTable, TableRow};
 use crate::state::db::raw::statement::{Changes, ResultRow, Statement};
-use crate::state::db::raw::value::Value;
+use crate::state::db::raw::value::SqlValue;
 use crate::state::db::triggers;
 use crate::state::error::Error;
 use crate::state::journal::insert_log::InsertLog;
@@ -131,12 +131,16 @@ pub(super) struct OverRows {
 }
 
 impl OverRows {
-    fn prepare<R: TableRow>(raw: &RawConnection, sql: &str) -> Result<Self, Failure> {
+    fn prepare<R: TableRow>(raw: &RawConnection, sql: &str) -> Result<Self, SqliteFailure> {
         let table = RowTable::register::<R>(raw)?;
         Self::prepare_over(table, raw, sql)
     }
 
-    fn prepare_over(table: RowTable, raw: &RawConnection, sql: &str) -> Result<Self, Failure> {
+    fn prepare_over(
+        table: RowTable,
+        raw: &RawConnection,
+        sql: &str,
+    ) -> Result<Self, SqliteFailure> {
         let statement = raw.prepare(sql)?;
         Ok(Self { statement, table })
     }
@@ -145,8 +149,8 @@ impl OverRows {
     pub(super) fn run<R: TableRow>(
         &mut self,
         rows: &[R],
-        parameters: &[Value<'_>],
-    ) -> Result<Changes, Failure> {
+        parameters: &[SqlValue<'_>],
+    ) -> Result<Changes, SqliteFailure> {
         self.query(rows, parameters, |_| ())
     }
 
@@ -154,9 +158,9 @@ impl OverRows {
     pub(super) fn query<R: TableRow>(
         &mut self,
         rows: &[R],
-        parameters: &[Value<'_>],
+        parameters: &[SqlValue<'_>],
         each: impl FnMut(&ResultRow<'_>),
-    ) -> Result<Changes, Failure> {
+    ) -> Result<Changes, SqliteFailure> {
         if rows.is_empty() {
             return Ok(Changes::default());
         }
@@ -176,7 +180,7 @@ impl Statements {
     }
 
     /// Looks whether another program has made triggers, which then take part.
-    pub(crate) fn look_at_schema(&mut self) -> Result<(), Failure> {
+    pub(crate) fn refresh_triggers(&mut self) -> Result<(), SqliteFailure> {
         let mut version = None;
         self.schema_version
             .query(&[], |row| version = Some(row.integer(0)))?;
@@ -195,7 +199,7 @@ impl Statements {
         self.raw.log_pages()
     }
 
-    fn prepare_all(raw: RawConnection) -> Result<Self, Failure> {
+    fn prepare_all(raw: RawConnection) -> Result<Self, SqliteFailure> {
         let tasks = RowTable::register::<InsertTask<'_>>(&raw)?;
         let edges = RowTable::register::<InsertEdge>(&raw)?;
         Ok(Self {
