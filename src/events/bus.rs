@@ -237,3 +237,37 @@ impl Drop for Listening {
         self.bus.places().remove(&self.number);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::{EventType, Timestamp};
+
+    fn event(id: i64) -> Event {
+        Event::new(
+            id,
+            EventType::TaskCreated,
+            Timestamp::now(),
+            "{}".to_owned(),
+        )
+    }
+
+    /// It joins while the event that nobody listened for is on its way to be announced.
+    #[test]
+    fn a_listener_that_joined_before_a_skip_reads_the_journal() {
+        let bus = Bus::new(5);
+        bus.skip(6);
+        bus.publish(vec![event(7)]);
+        assert!(matches!(bus.since(5), Since::Gone { oldest: None }));
+        assert!(matches!(bus.since(6), Since::Batches(_)));
+    }
+
+    #[test]
+    fn a_listener_that_was_too_slow_hears_of_the_oldest_event_left() {
+        let bus = Bus::new(0);
+        for id in 1..=RING_EVENTS as i64 + 1 {
+            bus.publish(vec![event(id)]);
+        }
+        assert!(matches!(bus.since(0), Since::Gone { oldest: Some(2) }));
+    }
+}

@@ -22,7 +22,7 @@ const LONG: u32 = 16_384;
 const SHORT: u32 = 512;
 /// Pages at which the Writer copies all of it, because the checkpointer does not keep up: 256 MiB.
 const TOO_LONG: u32 = 65_536;
-/// Pages after which a pass is tried again that readers have kept from copying everything.
+/// Pages after which the Writer tries again to copy the rest, if readers have kept it from that.
 const UNTIL_NEXT_TRY: u32 = 2048;
 
 /// Idle time after which the log is emptied.
@@ -213,5 +213,43 @@ mod tests {
         tokio::time::sleep(3 * QUIET).await;
         checkpointer.stop().await;
         assert_eq!(version(&mut writer).await, before);
+    }
+
+    #[tokio::test]
+    async fn the_checkpointer_copies_a_long_log_and_the_writer_a_short_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SqliteConnectOptions::new()
+            .filename(folder.path().join("venom.db"))
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal);
+        let (_sender, head) = watch::channel(0);
+        let mut checkpointer = Checkpointer::start(options, head).await.unwrap();
+        let pass_ended = async |checkpointer: &Checkpointer| {
+            while checkpointer.passes.is_running.load(Ordering::Acquire) {
+                tokio::task::yield_now().await;
+            }
+        };
+        assert_eq!(checkpointer.after_commit(LONG - 1), RestOfLog::Leave);
+        assert!(!checkpointer.passes.is_running.load(Ordering::Acquire));
+        assert_eq!(checkpointer.after_commit(LONG), RestOfLog::Leave);
+        pass_ended(&checkpointer).await;
+
+        // A reader kept the pass from copying anything.
+        assert_eq!(checkpointer.after_commit(LONG + SHORT), RestOfLog::Leave);
+        pass_ended(&checkpointer).await;
+        checkpointer
+            .passes
+            .copied
+            .store(LONG + SHORT, Ordering::Relaxed);
+        assert_eq!(checkpointer.after_commit(LONG + 2 * SHORT), RestOfLog::Copy);
+        assert_eq!(
+            checkpointer.after_commit(LONG + 2 * SHORT + 1),
+            RestOfLog::Leave
+        );
+
+        // The log has started again, and nobody keeps up with it.
+        assert_eq!(checkpointer.after_commit(1), RestOfLog::Leave);
+        assert_eq!(checkpointer.after_commit(TOO_LONG), RestOfLog::Copy);
+        checkpointer.stop().await;
     }
 }

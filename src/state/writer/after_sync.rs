@@ -1,10 +1,10 @@
 //! What the Writer sends: answers, events, tasks for the runner. Each waits for the sync that covers the commits before
 //! it, in order.
 //!
-//! A commit writes to the log and does not wait for the disk. A thread syncs the log while the Writer is at the next
-//! transaction already. So readers may see a row some hundred microseconds before it is durable; nobody is told of it
-//! before. After the sync one task of the runtime delivers all that was pending: it wakes the callers on their own threads,
-//! which costs a fraction of waking them from here.
+//! A commit writes to the log and does not wait for the disk. A thread syncs the log while the Writer writes the next
+//! transaction. Readers may see a row a few hundred microseconds before it is durable. No answer and no event tells of
+//! it before the sync. After the sync, one task of the runtime delivers everything that was pending: there a caller is
+//! woken on its own thread, which costs a fraction of waking it from this one.
 //!
 //! When a sync fails, what is pending stays pending, and the Writer begins no transaction, until the log has been written
 //! again and synced ([`AfterSync::rewrite_log`]).

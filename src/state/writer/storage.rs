@@ -37,6 +37,10 @@ impl Core {
     /// Copies the rest of a long log into the database, when the checkpointer has left little of it. Then the log
     /// starts again from its beginning.
     pub(crate) async fn checkpoint_if_due(&mut self) {
+        if self.outbox.after_sync.failure().is_some() {
+            // The database must not get ahead of a log that may not be on disk.
+            return;
+        }
         let pages = self.db.statements.log_pages();
         let checkpointer = self.db.checkpointer.as_mut();
         let rest = checkpointer.map_or(RestOfLog::Leave, |it| it.after_commit(pages));
